@@ -1,0 +1,69 @@
+// The one elementwise entry point: which lanes an invocation owns, and load → decay → update → store.
+//
+// Composed with generated declarations (src/kernel/compose.ts) and one rule (shaders/rules/*.wgsl):
+//   alias lane                  vec4<f32> for the aligned body of a tensor, f32 for its edges
+//   h                           the rule's per-step scalars, and `decay`
+//   segment                     what this dispatch covers
+//   load_*/store_*              access to weight, gradient and state at a lane index
+//   update(w, g) -> lane        the rule: the new weight; state is in private variables named as the slots
+
+override WORKGROUP_SIZE: u32 = 256u;
+/// Lanes that one invocation handles.
+override LANES_PER_INVOCATION: u32 = 1u;
+/// Whether an invocation's lanes are neighbours (best on CPU adapters) or a workgroup apart (coalesced, for GPUs).
+override CONSECUTIVE: bool = false;
+
+override MAXIMIZE: bool = false;
+override DECAY_GRADIENT: bool = false;
+override DECAY_WEIGHT: bool = false;
+
+/// a + t(b − a): two roundings, exact when b = a; `mix` leaves the form to the implementation.
+fn lerp(a: lane, b: lane, t: f32) -> lane {
+  return a + t * (b - a);
+}
+
+/// The larger of two; keeps a NaN in b, which `max` may drop.
+fn larger(a: lane, b: lane) -> lane {
+  return select(b, a, b <= a);
+}
+
+fn step_lane(i: u32) {
+  var w = load_data(i);
+  var g = load_grad(i);
+  load_state(i);
+  if (MAXIMIZE) {
+    g = -g;
+  }
+  if (DECAY_GRADIENT) {
+    g = g + h.decay * w;
+  }
+  if (DECAY_WEIGHT) {
+    w = w - h.decay * w;
+  }
+  store_data(i, update(w, g));
+  store_state(i);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn step(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) workgroup_count: vec3u,
+  @builtin(local_invocation_index) local_index: u32,
+) {
+  // Two dimensions, because one holds at most 65,535 workgroups.
+  let workgroup = workgroup_id.y * workgroup_count.x + workgroup_id.x;
+  var first = workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION;
+  var stride = WORKGROUP_SIZE;
+  if (CONSECUTIVE) {
+    first += local_index * LANES_PER_INVOCATION;
+    stride = 1u;
+  } else {
+    first += local_index;
+  }
+  for (var k = 0u; k < LANES_PER_INVOCATION; k++) {
+    let i = first + k * stride;
+    if (i < segment.lane_count) {
+      step_lane(i);
+    }
+  }
+}

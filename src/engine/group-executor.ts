@@ -1,0 +1,194 @@
+import { OptimizerError, quote } from '../errors.js';
+import { scalarsByteLength } from '../kernel/scalars.js';
+import { SEGMENT_BYTE_LENGTH, segmentWords } from '../kernel/segment.js';
+import { declareBindings } from '../kernel/compose.js';
+import { type Kernel, getKernel } from '../kernel/pipeline-cache.js';
+import { chooseGrid, chooseShape } from '../kernel/shape.js';
+import { usedSlots } from '../kernel/variant.js';
+import type { ResolvedGroup } from './config.js';
+import { captureErrors } from './device.js';
+import { type Plan, type PlannedDispatch, planDispatches } from './plan.js';
+import { StateStore } from './state-store.js';
+
+/** A dispatch ready to be encoded. */
+interface Command {
+  readonly kernel: Kernel;
+  readonly buffers: GPUBindGroup;
+  readonly grid: readonly [number, number];
+}
+
+/** The GPU side of one group: its kernels, state, bind groups, and how to encode a step of it. */
+export class GroupExecutor {
+  readonly state: StateStore;
+  readonly #kernels: readonly Kernel[];
+  readonly #segments: GPUBuffer;
+  #commands: readonly Command[] = [];
+
+  /** Creates state and segment buffers; run it in error scopes, and `destroy()` on failure. */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly group: ResolvedGroup,
+    private readonly plan: Plan<GPUBuffer>,
+    kernels: readonly Kernel[],
+    private readonly label: string,
+  ) {
+    this.#kernels = kernels;
+    const stride = segmentStride(device);
+    this.#segments = device.createBuffer({
+      label: `${label} segments`,
+      size: stride * plan.dispatches.length,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    const words = new Uint32Array((stride / 4) * plan.dispatches.length);
+    plan.dispatches.forEach(({ segment }, k) => words.set(segmentWords(segment), (stride / 4) * k));
+    device.queue.writeBuffer(this.#segments, 0, words);
+    this.state = new StateStore(device, group.rule, plan, label);
+  }
+
+  /** Layout of the scalars' bind group. */
+  get scalarsLayout(): GPUBindGroupLayout {
+    return this.#kernels[0]!.scalarsLayout;
+  }
+
+  /**
+   * Makes the bind groups and submits them once, dispatching nothing, so that whatever the device has against
+   * the caller's buffers (foreign, destroyed, mapped) shows now.
+   *
+   * @throws OptimizerError `invalid-parameter` naming the parameter.
+   */
+  async bind(): Promise<void> {
+    const all = await captureErrors(this.device, () => {
+      this.#commands = this.plan.dispatches.map((_, k) => this.#createCommand(k));
+      this.#probe(this.#commands);
+    });
+    if (!all.error) return;
+    for (const [k, parameter] of this.#parameterOfDispatch().entries()) {
+      const one = await captureErrors(this.device, () => this.#probe([this.#createCommand(k)]));
+      if (!one.error) continue;
+      throw new OptimizerError(
+        'invalid-parameter',
+        `parameter ${quote(parameter)}: the device rejects its buffers: ${one.error.message.trim()} ` +
+          'Give buffers of the device that Optimizer.create was given, not destroyed and not mapped.',
+      );
+    }
+    throw new OptimizerError(
+      'invalid-parameter',
+      `the device rejects the buffers: ${all.error.message.trim()}`,
+    );
+  }
+
+  /** Encodes one step of the group into a pass. */
+  encode(pass: GPUComputePassEncoder, scalars: GPUBindGroup, scalarsOffset: Uint32Array): void {
+    let current: Kernel | undefined;
+    for (const { kernel, buffers, grid } of this.#commands) {
+      if (kernel !== current) {
+        pass.setPipeline(kernel.pipeline);
+        pass.setBindGroup(1, scalars, scalarsOffset, 0, 1);
+        current = kernel;
+      }
+      pass.setBindGroup(0, buffers);
+      pass.dispatchWorkgroups(grid[0], grid[1]);
+    }
+  }
+
+  destroy(): void {
+    this.state.destroy();
+    this.#segments.destroy();
+  }
+
+  #createCommand(k: number): Command {
+    const dispatch = this.plan.dispatches[k]!;
+    const kernel = this.#kernels[k]!;
+    const resource = (role: string): GPUBufferBinding => {
+      if (role === 'segment') {
+        return { buffer: this.#segments, offset: segmentStride(this.device) * k, size: SEGMENT_BYTE_LENGTH };
+      }
+      if (role === 'data') return { ...dispatch.data };
+      if (role === 'grad') return { ...dispatch.grad! };
+      const { bufferIndex, offset, size } = dispatch.state;
+      return { buffer: this.state.buffer(role.slice('state:'.length), bufferIndex), offset, size };
+    };
+    const buffers = this.device.createBindGroup({
+      label: `${this.label} buffers ${k}`,
+      layout: kernel.buffersLayout,
+      entries: declareBindings(this.group.rule, dispatch.access).map(({ role }, binding) => ({
+        binding,
+        resource: resource(role),
+      })),
+    });
+    const { maxComputeWorkgroupsPerDimension } = this.device.limits;
+    const grid = chooseGrid(
+      dispatch.segment.laneCount,
+      shapeOf(this.device, dispatch),
+      maxComputeWorkgroupsPerDimension,
+    );
+    return { kernel, buffers, grid };
+  }
+
+  #probe(commands: readonly Command[]): void {
+    const encoder = this.device.createCommandEncoder({ label: `${this.label} probe` });
+    const pass = encoder.beginComputePass({ label: `${this.label} probe` });
+    const scalars = this.device.createBuffer({
+      label: `${this.label} probe`,
+      size: scalarsByteLength(this.group.rule.declaration),
+      usage: GPUBufferUsage.UNIFORM,
+    });
+    const layout = this.scalarsLayout;
+    const scalarsGroup = this.device.createBindGroup({
+      label: `${this.label} probe`,
+      layout,
+      entries: [{ binding: 0, resource: { buffer: scalars } }],
+    });
+    for (const { kernel, buffers } of commands) {
+      pass.setPipeline(kernel.pipeline);
+      pass.setBindGroup(1, scalarsGroup, [0]);
+      pass.setBindGroup(0, buffers);
+      pass.dispatchWorkgroups(0);
+    }
+    pass.end();
+    this.device.queue.submit([encoder.finish()]);
+    scalars.destroy();
+  }
+
+  /** For each dispatch, the name of the parameter that it belongs to. */
+  #parameterOfDispatch(): string[] {
+    return this.plan.dispatches.map(({ parameterIndex }) => this.group.parameters[parameterIndex]!.name);
+  }
+}
+
+function segmentStride(device: GPUDevice): number {
+  const alignment = device.limits.minUniformBufferOffsetAlignment;
+  return Math.ceil(SEGMENT_BYTE_LENGTH / alignment) * alignment;
+}
+
+function shapeOf(device: GPUDevice, dispatch: PlannedDispatch<GPUBuffer>) {
+  return chooseShape(device.adapterInfo, dispatch.access.laneWidth);
+}
+
+/**
+ * Plans a group for a device and compiles its kernels; touches no buffer.
+ *
+ * @throws OptimizerError `limit-exceeded` if the rule needs more storage bindings than the device has.
+ */
+export async function prepareGroup(
+  device: GPUDevice,
+  group: ResolvedGroup,
+): Promise<{ plan: Plan<GPUBuffer>; kernels: Kernel[] }> {
+  const slots = usedSlots(group.rule);
+  const bindingCount = 2 + slots.length;
+  const limit = device.limits.maxStorageBuffersPerShaderStage;
+  if (bindingCount > limit) {
+    throw new OptimizerError(
+      'limit-exceeded',
+      `${group.rule.name} with ${slots.length} state slots needs ${bindingCount} storage buffers per shader stage but ` +
+        `the device allows ${limit}; request the device with requiredLimits.maxStorageBuffersPerShaderStage.`,
+    );
+  }
+  const plan = planDispatches(group.parameters, device.limits, slots.length > 0);
+  const kernels = await Promise.all(
+    plan.dispatches.map((dispatch) =>
+      getKernel(device, group.rule, dispatch.access, shapeOf(device, dispatch)),
+    ),
+  );
+  return { plan, kernels };
+}

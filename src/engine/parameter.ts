@@ -1,0 +1,197 @@
+import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
+
+/** A stretch of a caller-owned buffer: all of it, or the part that a binding names. Offsets and sizes in bytes. */
+export type BufferRange = GPUBuffer | GPUBufferBinding;
+
+/** Element type of a parameter or gradient. */
+export type DType = 'f32';
+
+/** One tensor to be optimized, in buffers that the caller owns and keeps. */
+export interface Parameter {
+  /** Unique name, for state dicts and errors. Default `param0`, `param1`, … by position over all groups. */
+  name?: string;
+  /**
+   * The weights: a buffer, a range of one, or several ranges, in order, for a tensor larger than one buffer.
+   * Usage must include STORAGE. Offsets and sizes are multiples of 4 bytes, no other alignment is needed.
+   */
+  data: BufferRange | readonly BufferRange[];
+  /** The gradients, as `data`; may lie in the same GPUBuffer as `data` but not overlap it. */
+  grad: BufferRange | readonly BufferRange[];
+  /** Number of elements. Default: all that `data` holds. With it, `data` and `grad` may be longer. */
+  length?: number;
+  /** Element type of `data`. Default and only choice so far: `'f32'`. */
+  dtype?: DType;
+  /** Element type of `grad`. Default and only choice so far: `'f32'`. */
+  gradDtype?: DType;
+}
+
+/** A checked range of a buffer. */
+export interface Span {
+  readonly buffer: GPUBuffer;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+/** A checked parameter: `data` and `grad` spans hold exactly `elementCount` elements each. */
+export interface ResolvedParameter {
+  readonly name: string;
+  readonly elementCount: number;
+  readonly data: readonly Span[];
+  readonly grad: readonly Span[];
+}
+
+const BYTES_PER_ELEMENT = 4;
+const PARAMETER_KEYS: readonly string[] = [
+  'name',
+  'data',
+  'grad',
+  'length',
+  'dtype',
+  'gradDtype',
+] satisfies (keyof Parameter)[];
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-parameter', message);
+}
+
+function isBuffer(value: unknown): value is GPUBuffer {
+  return typeof GPUBuffer === 'function' && value instanceof GPUBuffer;
+}
+
+function resolveSpan(range: unknown, what: string): Span {
+  const isBinding = typeof range === 'object' && range !== null && 'buffer' in range;
+  const buffer = isBinding ? range.buffer : range;
+  if (!isBuffer(buffer)) {
+    fail(`${what} is ${quote(range)}; give a GPUBuffer or { buffer, offset, size }.`);
+  }
+  const { offset = 0, size } = (isBinding ? range : {}) as { offset?: unknown; size?: unknown };
+  const byteOffset = checkBytes(offset, `${what}: offset`, 0);
+  if (byteOffset > buffer.size) {
+    fail(`${what}: offset ${byteOffset} is beyond the buffer's ${buffer.size} bytes; give a smaller offset.`);
+  }
+  const byteLength = checkBytes(size ?? buffer.size - byteOffset, `${what}: size`, 4);
+  if (byteOffset + byteLength > buffer.size) {
+    fail(
+      `${what}: offset ${byteOffset} + size ${byteLength} is beyond the buffer's ${buffer.size} bytes; ` +
+        'give a smaller range.',
+    );
+  }
+  if ((buffer.usage & GPUBufferUsage.STORAGE) === 0) {
+    fail(
+      `${what}: buffer ${quote(buffer.label)} has usage 0x${buffer.usage.toString(16)}, without STORAGE; ` +
+        'create it with GPUBufferUsage.STORAGE.',
+    );
+  }
+  return { buffer, byteOffset, byteLength };
+}
+
+function checkBytes(value: unknown, what: string, min: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value % 4 !== 0 || value < min) {
+    fail(`${what} is ${quote(value)} bytes; give a multiple of 4 that is ≥ ${min}.`);
+  }
+  return value;
+}
+
+function resolveSpans(ranges: unknown, what: string): Span[] {
+  if (!Array.isArray(ranges)) return [resolveSpan(ranges, what)];
+  if (ranges.length === 0) fail(`${what} is an empty array; give at least one buffer.`);
+  return ranges.map((range, k) => resolveSpan(range, `${what}[${k}]`));
+}
+
+/** The first `byteLength` bytes of a list of spans. */
+function truncate(spans: readonly Span[], byteLength: number): Span[] {
+  const kept: Span[] = [];
+  let left = byteLength;
+  for (const span of spans) {
+    if (left === 0) break;
+    const length = Math.min(left, span.byteLength);
+    kept.push({ ...span, byteLength: length });
+    left -= length;
+  }
+  return kept;
+}
+
+const totalByteLength = (spans: readonly Span[]): number =>
+  spans.reduce((sum, span) => sum + span.byteLength, 0);
+
+/**
+ * Checks one parameter.
+ *
+ * @param index position over all groups, for the default name.
+ * @throws OptimizerError `invalid-parameter`, naming the parameter and quoting what is wrong.
+ */
+export function resolveParameter(parameter: Parameter, index: number): ResolvedParameter {
+  if (typeof parameter !== 'object' || parameter === null) {
+    fail(`parameter ${index} is ${quote(parameter)}; give { name, data, grad }.`);
+  }
+  const { name = `param${index}`, dtype = 'f32', gradDtype = 'f32', length } = parameter;
+  if (typeof name !== 'string' || name === '') {
+    fail(`parameter ${index}: name is ${quote(name)}; give a non-empty string.`);
+  }
+  const what = `parameter ${quote(name)}`;
+  rejectUnknownKeys(parameter, PARAMETER_KEYS, what, 'invalid-parameter');
+  for (const [key, value] of Object.entries({ dtype, gradDtype })) {
+    if (value !== 'f32') fail(`${what}: ${key} is ${quote(value)}; this version knows 'f32' only.`);
+  }
+  const data = resolveSpans(parameter.data, `${what}: data`);
+  const grad = resolveSpans(parameter.grad, `${what}: grad`);
+  const dataLength = totalByteLength(data) / BYTES_PER_ELEMENT;
+  const gradLength = totalByteLength(grad) / BYTES_PER_ELEMENT;
+  if (length === undefined) {
+    if (dataLength !== gradLength) {
+      fail(
+        `${what}: data has ${dataLength} elements but grad has ${gradLength}; ` +
+          'give both the same size, or say which part counts with length or { buffer, offset, size }.',
+      );
+    }
+    return { name, elementCount: dataLength, data, grad };
+  }
+  const most = Math.min(dataLength, gradLength);
+  if (!Number.isInteger(length) || length < 1 || length > most) {
+    fail(
+      `${what}: length is ${quote(length)}; give an integer from 1 to ${most} ` +
+        `(data has ${dataLength} elements, grad ${gradLength}).`,
+    );
+  }
+  const byteLength = length * BYTES_PER_ELEMENT;
+  return { name, elementCount: length, data: truncate(data, byteLength), grad: truncate(grad, byteLength) };
+}
+
+/**
+ * Throws if two parameters have one name, or if any weight shares bytes with another weight or a gradient.
+ * Gradients may share bytes with each other: they are only read.
+ */
+export function rejectConflicts(parameters: readonly ResolvedParameter[]): void {
+  const names = new Set<string>();
+  const spansOfBuffer = new Map<GPUBuffer, { start: number; end: number; what: string; isData: boolean }[]>();
+  for (const parameter of parameters) {
+    const { name } = parameter;
+    if (names.has(name)) fail(`two parameters are named ${quote(name)}; give each its own name.`);
+    names.add(name);
+    for (const role of ['data', 'grad'] as const) {
+      for (const { buffer, byteOffset, byteLength } of parameter[role]) {
+        const spans = spansOfBuffer.get(buffer) ?? [];
+        spansOfBuffer.set(buffer, spans);
+        const what = `${role} of parameter ${quote(name)}`;
+        spans.push({ start: byteOffset, end: byteOffset + byteLength, what, isData: role === 'data' });
+      }
+    }
+  }
+  for (const spans of spansOfBuffer.values()) {
+    spans.sort((a, b) => a.start - b.start);
+    // Of all spans that began earlier, the ones that reach furthest decide; gradients matter to data only.
+    let furthest: (typeof spans)[number] | undefined;
+    let furthestData: (typeof spans)[number] | undefined;
+    for (const span of spans) {
+      const other = span.isData ? furthest : furthestData;
+      if (other && other.end > span.start) {
+        fail(
+          `${span.what} (bytes ${span.start} to ${span.end}) overlaps ${other.what} ` +
+            `(bytes ${other.start} to ${other.end}) in one buffer; give each its own bytes.`,
+        );
+      }
+      if (!furthest || span.end > furthest.end) furthest = span;
+      if (span.isData && (!furthestData || span.end > furthestData.end)) furthestData = span;
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import { OptimizerError, quote } from '../errors.js';
+import { switchConstants, usedSlots } from '../kernel/variant.js';
+import { type Rule, overrideRule } from '../rules/rule.js';
+import type { ParameterGroup } from './group.js';
+
+/** Options of a group as plain data; a schedule is saved as the learning rate it gives at the saved step. */
+export interface GroupState {
+  /** Names of the group's parameters. */
+  params: string[];
+  [option: string]: unknown;
+}
+
+/** Everything that a resumed run needs beside the parameters themselves; plain data. */
+export interface StateDict {
+  /** Name of the rule. */
+  rule: string;
+  /** Number of steps applied. */
+  step: number;
+  /** Per group, the names of its parameters and its options. */
+  groups: GroupState[];
+  /** Per parameter and slot, the state; one value per element. */
+  state: Record<string, Record<string, Float32Array<ArrayBuffer>>>;
+}
+
+/** What the optimizer that loads a dict knows of itself. */
+export interface StateDictTarget {
+  readonly ruleName: string;
+  readonly groups: readonly ParameterGroup[];
+  /** Element count of each parameter. */
+  readonly elementCounts: ReadonlyMap<string, number>;
+}
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-state-dict', message);
+}
+
+/** The group part of a state dict. */
+export function describeGroup(group: ParameterGroup): GroupState {
+  return { params: [...group.params], ...group.options, lr: group.lr };
+}
+
+function sameKeys(got: object, want: readonly string[], what: string): void {
+  const missing = want.filter((key) => !(key in got));
+  const extra = Object.keys(got).filter((key) => !want.includes(key));
+  if (missing.length > 0)
+    fail(`${what} lacks ${missing.map(quote).join(', ')}; save it from the same configuration.`);
+  if (extra.length > 0)
+    fail(`${what} has ${extra.map(quote).join(', ')}, which this optimizer does not know.`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The rule of a group with the options of a saved one, if they fit the kernels that are compiled. */
+function restoreRule(group: ParameterGroup, saved: unknown, index: number): Rule {
+  const what = `groups[${index}]`;
+  if (!isRecord(saved)) fail(`${what} is ${quote(saved)}; give what stateDict() returned.`);
+  const { params, ...options } = saved;
+  if (
+    !Array.isArray(params) ||
+    params.length !== group.params.length ||
+    params.some((name, k) => name !== group.params[k])
+  ) {
+    fail(
+      `${what}: params are ${quote(params)} but this optimizer has ${quote(group.params)}; use the same names and order.`,
+    );
+  }
+  // A live schedule goes on: it follows the restored step.
+  if (group.isScheduled) delete options['lr'];
+  const rule = overrideRule(group.rule, options);
+  const now = { ...switchConstants(group.rule) };
+  for (const [name, value] of Object.entries(switchConstants(rule))) {
+    if (now[name] === value) continue;
+    fail(
+      `${what}: its options give ${name} = ${value} but this optimizer was created with ${now[name]}; ` +
+        'create it with the saved options.',
+    );
+  }
+  return rule;
+}
+
+/**
+ * Checks a state dict against an optimizer, changing nothing.
+ *
+ * @returns the rules to give to the groups.
+ * @throws OptimizerError `invalid-state-dict`, or `invalid-option` for an option out of range.
+ */
+export function checkStateDict(dict: StateDict, target: StateDictTarget): Rule[] {
+  if (!isRecord(dict)) fail(`the state dict is ${quote(dict)}; give what stateDict() returned.`);
+  sameKeys(dict, ['rule', 'step', 'groups', 'state'], 'the state dict');
+  if (dict.rule !== target.ruleName) {
+    fail(`the state dict is of rule ${quote(dict.rule)} but this optimizer runs ${quote(target.ruleName)}.`);
+  }
+  if (!Number.isInteger(dict.step) || dict.step < 0) {
+    fail(`step is ${quote(dict.step)}; give the number of steps applied, an integer ≥ 0.`);
+  }
+  if (!Array.isArray(dict.groups) || dict.groups.length !== target.groups.length) {
+    fail(`groups is ${quote(dict.groups)}; this optimizer has ${target.groups.length} of them.`);
+  }
+  const rules = target.groups.map((group, index) => restoreRule(group, dict.groups[index], index));
+  if (!isRecord(dict.state))
+    fail(`state is ${quote(dict.state)}; give { [param]: { [slot]: Float32Array } }.`);
+  sameKeys(dict.state, [...target.elementCounts.keys()], 'state');
+  for (const group of target.groups) {
+    const slots = usedSlots(group.rule);
+    for (const name of group.params) {
+      const what = `state of parameter ${quote(name)}`;
+      const slotsGiven = dict.state[name];
+      if (!isRecord(slotsGiven)) fail(`${what} is ${quote(slotsGiven)}; give { [slot]: Float32Array }.`);
+      sameKeys(slotsGiven, slots, what);
+      for (const slot of slots) {
+        const values: unknown = slotsGiven[slot];
+        const elementCount = target.elementCounts.get(name)!;
+        if (!(values instanceof Float32Array))
+          fail(`${what}: ${slot} is ${quote(values)}; give a Float32Array.`);
+        if (values.length !== elementCount) {
+          fail(`${what}: ${slot} has ${values.length} elements but the parameter has ${elementCount}.`);
+        }
+      }
+    }
+  }
+  return rules;
+}

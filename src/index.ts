@@ -1,0 +1,23 @@
+export { OptimizerError, type OptimizerErrorCode } from './errors.js';
+
+export { Optimizer } from './engine/optimizer.js';
+export type { OptimizerConfig, ParameterGroupConfig } from './engine/config.js';
+export type { ParameterGroup } from './engine/group.js';
+export type { BufferRange, DType, Parameter } from './engine/parameter.js';
+export type { GroupState, StateDict } from './engine/state-dict.js';
+
+export { adagrad, type AdagradOptions } from './rules/adagrad.js';
+export { adam, type AdamOptions } from './rules/adam.js';
+export { momentum, type MomentumOptions } from './rules/momentum.js';
+export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';
+export { sgd, type SgdOptions } from './rules/sgd.js';
+export { rules, type RuleName } from './rules/registry.js';
+export type { CommonOptions, Rule, RuleFactory } from './rules/rule.js';
+export type { EpsPlacement, LearningRate, WeightDecayMode } from './rules/options.js';
+
+export { ReferenceOptimizer } from './reference/reference-optimizer.js';
+export type {
+  ReferenceConfig,
+  ReferenceGradients,
+  ReferenceParameter,
+} from './reference/reference-optimizer.js';

@@ -1,0 +1,29 @@
+/**
+ * What one dispatch covers, in the order of the WGSL struct `Segment`; every field is a u32. Bases are indices
+ * into the bound arrays: of vec4s where access is `vector`, of f32s where it is `gather`.
+ */
+export interface Segment {
+  /** Number of lanes to process. */
+  readonly laneCount: number;
+  readonly dataBase: number;
+  readonly gradBase: number;
+  readonly stateBase: number;
+  /** Edges only: lanes from `split` on lie `skip` elements further, past the body. */
+  readonly split: number;
+  readonly skip: number;
+}
+
+const FIELDS = ['laneCount', 'dataBase', 'gradBase', 'stateBase', 'split', 'skip'] as const;
+
+const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** The WGSL declaration of the struct. */
+export const SEGMENT_WGSL = `struct Segment {\n${FIELDS.map((field) => `  ${toSnakeCase(field)}: u32,\n`).join('')}}`;
+
+/** Byte length of the struct in a uniform buffer. */
+export const SEGMENT_BYTE_LENGTH = Math.ceil((FIELDS.length * 4) / 16) * 16;
+
+/** The struct's words, for upload. */
+export function segmentWords(segment: Segment): number[] {
+  return FIELDS.map((field) => segment[field]);
+}

@@ -1,0 +1,41 @@
+/** How a kernel's lanes are shared out among invocations. The results do not depend on it. */
+export interface KernelShape {
+  /** Invocations per workgroup. */
+  readonly workgroupSize: number;
+  /** Lanes (vec4s) per invocation. */
+  readonly lanesPerInvocation: number;
+  /** Whether an invocation's lanes are neighbours, or a workgroup apart. */
+  readonly consecutive: boolean;
+}
+
+/** CPU adapters pay for each invocation and each workgroup, so few of them do much each; measured in bench/README.md. */
+const CPU_SHAPE: KernelShape = { workgroupSize: 64, lanesPerInvocation: 16, consecutive: true };
+
+/** GPUs hide latency with many invocations and want neighbours to touch neighbouring addresses. */
+const GPU_SHAPE: KernelShape = { workgroupSize: 256, lanesPerInvocation: 1, consecutive: false };
+
+/** Edges of tensors: a handful of elements, or a few thousand in a small unaligned tensor. */
+const EDGE_SHAPE: KernelShape = { workgroupSize: 64, lanesPerInvocation: 1, consecutive: false };
+
+/** Whether the adapter computes on the CPU, by its name: SwiftShader, llvmpipe, lavapipe, WARP. */
+export function isCpuAdapter(info: Partial<GPUAdapterInfo> | undefined): boolean {
+  if (info?.isFallbackAdapter === true) return true;
+  const text = [info?.vendor, info?.architecture, info?.device, info?.description].join(' ').toLowerCase();
+  return /swiftshader|llvmpipe|lavapipe|basic render|warp/.test(text);
+}
+
+/** The shape for an adapter, bodies (`laneWidth` 4) and edges (1) apart. */
+export function chooseShape(info: Partial<GPUAdapterInfo> | undefined, laneWidth: 1 | 4): KernelShape {
+  if (laneWidth === 1) return EDGE_SHAPE;
+  return isCpuAdapter(info) ? CPU_SHAPE : GPU_SHAPE;
+}
+
+/**
+ * The grid for a number of lanes, as close to two even dimensions as needed: one dimension holds at most
+ * `maxPerDimension` workgroups.
+ */
+export function chooseGrid(laneCount: number, shape: KernelShape, maxPerDimension: number): [number, number] {
+  const workgroupCount = Math.ceil(laneCount / (shape.workgroupSize * shape.lanesPerInvocation));
+  const y = Math.ceil(workgroupCount / maxPerDimension);
+  return [Math.ceil(workgroupCount / y), y];
+}

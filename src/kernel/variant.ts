@@ -1,0 +1,48 @@
+import type { Rule } from '../rules/rule.js';
+
+/**
+ * How the gradient reaches the kernel. WebGPU's usage scope is the whole GPUBuffer, so a gradient in the
+ * weight's buffer must be bound `read_write` too; and two writable bindings must not overlap, so where rounding
+ * offsets down would make them, both go through one binding.
+ *
+ * - `read`: its own buffer.
+ * - `read_write`: its own binding, in the weight's buffer.
+ * - `shared`: the weight's binding.
+ */
+export type GradBinding = 'read' | 'read_write' | 'shared';
+
+/** How four neighbouring elements are accessed: as an aligned vec4, or one by one. */
+export type Access = 'vector' | 'gather';
+
+/** How a dispatch reaches its elements; with the rule's switches, all that distinguishes two kernels. */
+export interface AccessVariant {
+  /** Elements per lane: 4 for the body of a tensor, 1 for its edges. */
+  readonly laneWidth: 1 | 4;
+  readonly gradBinding: GradBinding;
+  /** Access to the weight; with `laneWidth` 1 always `gather`. */
+  readonly dataAccess: Access;
+  /** Access to the gradient; with `shared` the same as `dataAccess`. */
+  readonly gradAccess: Access;
+}
+
+/** Names of the state slots that a rule's options need, in declaration order. */
+export function usedSlots(rule: Rule): string[] {
+  return rule.declaration.slots
+    .filter((slot) => slot.usedBy?.(rule.options as never) ?? true)
+    .map((slot) => slot.name);
+}
+
+/** Values of all `override` switches for a rule: the template's and the rule's own. */
+export function switchConstants(rule: Rule): Record<string, boolean> {
+  const { weightDecay, weightDecayMode, maximize } = rule.options as {
+    weightDecay: number;
+    weightDecayMode: string;
+    maximize: boolean;
+  };
+  return {
+    MAXIMIZE: maximize,
+    DECAY_GRADIENT: weightDecay > 0 && weightDecayMode === 'l2',
+    DECAY_WEIGHT: weightDecay > 0 && weightDecayMode !== 'l2',
+    ...rule.declaration.switches(rule.options as never),
+  };
+}

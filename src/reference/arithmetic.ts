@@ -1,0 +1,73 @@
+/**
+ * The operations that equations are written in, over a number type N. One reference then runs in float64, as
+ * the float32 twin of a kernel, or with an error bound beside each value.
+ *
+ * The names and meanings are WGSL's, `lerp` and `larger` being those of `shaders/step.wgsl`.
+ */
+export interface Arithmetic<N> {
+  /** Takes a value out of memory. */
+  load(value: number): N;
+  /** Takes a scalar that the host computed in float64. */
+  scalar(value: number): N;
+  /** Puts a value back into memory. */
+  store(value: N): number;
+  add(a: N, b: N): N;
+  sub(a: N, b: N): N;
+  mul(a: N, b: N): N;
+  div(a: N, b: N): N;
+  sqrt(a: N): N;
+  neg(a: N): N;
+  /** The larger of two; NaN if `b` is NaN. */
+  larger(a: N, b: N): N;
+  /** a + t(b − a), the form that keeps a moment exact when b = a. */
+  lerp(a: N, b: N, t: N): N;
+}
+
+const identity = (value: number): number => value;
+
+/** Plain float64. */
+export const float64: Arithmetic<number> = {
+  load: identity,
+  scalar: identity,
+  store: identity,
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  sqrt: Math.sqrt,
+  neg: (a) => -a,
+  larger: (a, b) => (b <= a ? a : b),
+  lerp: (a, b, t) => a + t * (b - a),
+};
+
+/** Half a float32 subnormal unit below the smallest normal: anything smaller in magnitude is tiny after rounding. */
+const TINY = 2 ** -126 - 2 ** -151;
+
+/**
+ * Rounds a float64 result to float32 as hardware that flushes subnormals does: tininess is judged after
+ * rounding to 24 bits, and what is tiny becomes a zero of the same sign.
+ *
+ * Going through float64 is exact: for + − × ÷ √ on float32 operands, rounding to 53 bits and then to 24 equals
+ * rounding once, since 53 ≥ 2·24 + 2 (Figueroa 1995).
+ */
+function round(value: number): number {
+  return value < TINY && value > -TINY ? value * 0 : Math.fround(value);
+}
+
+/**
+ * Float32, correctly rounded after each operation, never contracted, subnormals flushed to zero on load and
+ * after each operation: what SwiftShader does, bit for bit.
+ */
+export const float32: Arithmetic<number> = {
+  load: round,
+  scalar: round,
+  store: identity,
+  add: (a, b) => round(a + b),
+  sub: (a, b) => round(a - b),
+  mul: (a, b) => round(a * b),
+  div: (a, b) => round(a / b),
+  sqrt: (a) => round(Math.sqrt(a)),
+  neg: (a) => -a,
+  larger: (a, b) => (b <= a ? a : b),
+  lerp: (a, b, t) => round(a + round(t * round(b - a))),
+};

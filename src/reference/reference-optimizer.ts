@@ -1,0 +1,190 @@
+import { resolveGroups } from '../engine/config.js';
+import { ParameterGroup } from '../engine/group.js';
+import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
+import { stepScalars } from '../kernel/scalars.js';
+import { usedSlots } from '../kernel/variant.js';
+import type { LearningRate } from '../rules/options.js';
+import type { Rule } from '../rules/rule.js';
+import { type Arithmetic, float32, float64 } from './arithmetic.js';
+import { type ElementUpdate, makeElementUpdate } from './element-step.js';
+
+/** Numbers in the CPU's memory. */
+type NumericArray = Float32Array | Float64Array;
+
+/** One tensor on the CPU. */
+export interface ReferenceParameter {
+  /** Unique name. Default `param0`, `param1`, … by position over all groups. */
+  name?: string;
+  /** The weights; updated in place after each step, rounded to the array's type. */
+  data: NumericArray;
+}
+
+/** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
+export interface ReferenceConfig {
+  /** The rule, e.g. `adam({ lr: 1e-3 })`. */
+  rule: Rule;
+  /** The parameters. Give these or `groups`. */
+  params?: readonly ReferenceParameter[];
+  /** Groups of parameters, each with options that replace the rule's. Give these or `params`. */
+  groups?: readonly { params: readonly ReferenceParameter[]; [option: string]: unknown }[];
+  /**
+   * `'f64'` (default) computes in float64. `'f32'` is the twin of the kernels: float32 rounded after every
+   * operation, subnormals flushed to zero, equal bit for bit to an adapter that rounds correctly and flushes.
+   */
+  precision?: 'f64' | 'f32';
+}
+
+/** Gradients of one step: an array per parameter, in their order or by name. */
+export type ReferenceGradients = readonly ArrayLike<number>[] | Readonly<Record<string, ArrayLike<number>>>;
+
+interface ParameterState {
+  readonly name: string;
+  readonly data: NumericArray;
+  readonly weights: NumericArray;
+  readonly state: Readonly<Record<string, NumericArray>>;
+  readonly slots: readonly string[];
+  readonly update: ElementUpdate<number>;
+  readonly group: ParameterGroup;
+}
+
+/**
+ * The same rules on the CPU, over typed arrays: the oracle that the kernels are tested against, and a way to
+ * run an optimizer where there is no GPU. It shares nothing with the kernels but the declaration of the rule.
+ *
+ * @example
+ * const reference = new ReferenceOptimizer({ rule: adam(), params: [{ name: 'w', data: weights }] });
+ * reference.step([gradients]);
+ */
+export class ReferenceOptimizer {
+  /** The parameter groups; one if the config gave `params`. */
+  readonly groups: readonly ParameterGroup[];
+  readonly #arithmetic: Arithmetic<number>;
+  readonly #parameters: readonly ParameterState[];
+  #step = 0;
+
+  /** @throws OptimizerError on bad input. */
+  constructor(config: ReferenceConfig) {
+    rejectUnknownKeys(config, ['rule', 'params', 'groups', 'precision'], 'config', 'invalid-config');
+    const { precision = 'f64' } = config;
+    if (precision !== 'f64' && precision !== 'f32') {
+      throw new OptimizerError('invalid-config', `precision is ${quote(precision)}; give 'f64' or 'f32'.`);
+    }
+    this.#arithmetic = precision === 'f64' ? float64 : float32;
+    const ArrayType = precision === 'f64' ? Float64Array : Float32Array;
+    const parameters: ParameterState[] = [];
+    this.groups = resolveGroups(config).map(({ rule, params }) => {
+      const names = params.map(({ name }, k) => name ?? `param${parameters.length + k}`);
+      const group = new ParameterGroup(rule, names, () => this.#step);
+      const update = makeElementUpdate(this.#arithmetic, rule);
+      params.forEach(({ data }, k) => {
+        checkArray(data, `parameter ${quote(names[k])}: data`);
+        const weights = new ArrayType(data);
+        const state = initialState(rule, weights);
+        parameters.push({ name: names[k]!, data, weights, state, slots: usedSlots(rule), update, group });
+      });
+      return group;
+    });
+    const names = parameters.map(({ name }) => name);
+    const twice = names.find((name, k) => names.indexOf(name) !== k);
+    if (twice !== undefined) {
+      throw new OptimizerError(
+        'invalid-parameter',
+        `two parameters are named ${quote(twice)}; name each its own.`,
+      );
+    }
+    this.#parameters = parameters;
+  }
+
+  /** The learning rate of the next step; with several groups, that of the first. */
+  get lr(): number {
+    return this.groups[0]!.lr;
+  }
+
+  /** Sets the learning rate, or a schedule, of all groups from the next step on. */
+  set lr(lr: LearningRate) {
+    for (const group of this.groups) group.lr = lr;
+  }
+
+  /**
+   * Makes one step.
+   *
+   * @param grads an array per parameter, in their order or by name, each as long as the parameter.
+   * @throws OptimizerError on missing or mismatched gradients; nothing changes then.
+   */
+  step(grads: ReferenceGradients): void {
+    const gradients = this.#parameters.map(({ name, weights }, k) => {
+      const gradient = Array.isArray(grads) ? grads[k] : (grads as Record<string, ArrayLike<number>>)[name];
+      if (gradient?.length === weights.length) return gradient;
+      throw new OptimizerError(
+        'invalid-parameter',
+        `step: the gradient of parameter ${quote(name)} has ${quote(gradient?.length)} elements; give ${weights.length}.`,
+      );
+    });
+    const t = this.#step + 1;
+    const scalars = new Map(
+      this.groups.map((group) => {
+        const values = Object.entries(stepScalars(group.rule, group.lr, t));
+        return [group, Object.fromEntries(values.map(([name, v]) => [name, this.#arithmetic.scalar(v)]))];
+      }),
+    );
+    this.#parameters.forEach((parameter, k) => {
+      this.#updateParameter(parameter, gradients[k]!, scalars.get(parameter.group)!);
+    });
+    this.#step = t;
+  }
+
+  /** A copy of a parameter's weights, in the reference's own precision. */
+  readParam(name: string): NumericArray {
+    return this.#find(name).weights.slice();
+  }
+
+  /** A copy of a slot of a parameter's state, in the reference's own precision. */
+  readState(name: string, slot: string): NumericArray {
+    const values = this.#find(name).state[slot];
+    if (values) return values.slice();
+    throw new OptimizerError('invalid-parameter', `parameter ${quote(name)} has no state ${quote(slot)}.`);
+  }
+
+  #updateParameter(
+    { data, weights, state, slots, update }: ParameterState,
+    gradient: ArrayLike<number>,
+    h: Record<string, number>,
+  ): void {
+    const { load, store } = this.#arithmetic;
+    const element: Record<string, number> = {};
+    const arrays = slots.map((slot) => [slot, state[slot]!] as const);
+    for (let i = 0; i < weights.length; i++) {
+      for (const [slot, values] of arrays) element[slot] = load(values[i]!);
+      weights[i] = store(update(load(weights[i]!), load(gradient[i]!), element, h));
+      for (const [slot, values] of arrays) values[i] = store(element[slot]!);
+    }
+    data.set(weights);
+  }
+
+  #find(name: string): ParameterState {
+    const parameter = this.#parameters.find((candidate) => candidate.name === name);
+    if (parameter) return parameter;
+    throw new OptimizerError('invalid-parameter', `there is no parameter ${quote(name)}.`);
+  }
+}
+
+function checkArray(data: unknown, what: string): void {
+  if (data instanceof Float32Array || data instanceof Float64Array) return;
+  throw new OptimizerError(
+    'invalid-parameter',
+    `${what} is ${quote(data)}; give a Float32Array or Float64Array.`,
+  );
+}
+
+function initialState(rule: Rule, weights: NumericArray): Record<string, NumericArray> {
+  const ArrayType = weights instanceof Float64Array ? Float64Array : Float32Array;
+  const used = usedSlots(rule);
+  return Object.fromEntries(
+    rule.declaration.slots
+      .filter(({ name }) => used.includes(name))
+      .map(({ name, initial }) => {
+        const value = initial?.(rule.options as never) ?? 0;
+        return [name, new ArrayType(weights.length).fill(value)];
+      }),
+  );
+}

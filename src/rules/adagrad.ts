@@ -1,0 +1,47 @@
+import wgsl from '../../shaders/rules/adagrad.wgsl?raw';
+import { type EpsPlacement, choice, number } from './options.js';
+import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+
+/** Options of {@link adagrad}. */
+export interface AdagradOptions extends CommonOptions {
+  /** ε ≥ 0, added to the denominator. Default 1e-7. */
+  eps?: number;
+  /** `'inside'` the root (default): √(s+ε), as Keras; `'outside'`: √s+ε, as PyTorch. */
+  epsPlacement?: Exclude<EpsPlacement, 'hat'>;
+  /** What every element of s is before the first step, ≥ 0. Default 0. */
+  initialAccumulator?: number;
+  /** The learning rate at the 1-based step t is η/(1 + (t−1)·lrDecay), as PyTorch; ≥ 0. Default 0. */
+  lrDecay?: number;
+}
+
+/**
+ * Adagrad (Duchi, Hazan & Singer 2011, diagonal form).
+ *
+ *     s ← s + g²;   w ← w − ηg/√(s+ε)     or, with epsPlacement 'outside', w ← w − ηg/(√s+ε)
+ *
+ * State: `sum` (s). Defaults: `lr` 0.01, `eps` 1e-7, `epsPlacement` 'inside', `initialAccumulator` 0, `lrDecay` 0.
+ *
+ * @param options see {@link AdagradOptions}.
+ * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
+ * @throws OptimizerError on an unknown option or a value out of range.
+ * @example adagrad({ lr: 0.05, initialAccumulator: 0.1 })
+ */
+export const adagrad: RuleFactory<AdagradOptions> = defineRule({
+  name: 'adagrad',
+  wgsl,
+  options: {
+    ...commonOptions(0.01),
+    eps: number(1e-7, 0),
+    epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
+    initialAccumulator: number(0, 0),
+    lrDecay: number(0, 0),
+  },
+  slots: [{ name: 'sum', initial: (o) => o.initialAccumulator }],
+  switches: (o) => ({ EPS_INSIDE: o.epsPlacement === 'inside' }),
+  scalars: (o, lr, t) => ({ lr: lr / (1 + (t - 1) * o.lrDecay), eps: o.eps }),
+  reference: ({ add, sub, mul, div, sqrt }, { w, g, s, h, on }) => {
+    s.sum = add(s.sum, mul(g, g));
+    if (on.EPS_INSIDE) return sub(w, mul(h.lr, div(g, sqrt(add(s.sum, h.eps)))));
+    return sub(w, mul(h.lr, div(g, add(sqrt(s.sum), h.eps))));
+  },
+});

@@ -1,0 +1,79 @@
+import wgsl from '../../shaders/rules/adam.wgsl?raw';
+import { type EpsPlacement, betas, boolean, choice, number } from './options.js';
+import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+
+/** Options of {@link adam}. */
+export interface AdamOptions extends CommonOptions {
+  /** Decay rates [β₁, β₂] of the first and second moment, each in [0, 1). Default [0.9, 0.999]. */
+  betas?: readonly [number, number];
+  /** ε ≥ 0, added to the denominator. Default 1e-8. */
+  eps?: number;
+  /** Use the largest second moment so far (Reddi, Kale & Kumar 2018). Default false. */
+  amsgrad?: boolean;
+  /** `'outside'` (default): √v̂+ε; `'inside'`: √(v̂+ε); `'hat'`: ε added to the uncorrected √v, as TensorFlow and Keras. */
+  epsPlacement?: EpsPlacement;
+}
+
+/**
+ * Adam (Kingma & Ba 2015, Algorithm 1), with AMSGrad (Reddi, Kale & Kumar 2018, Algorithm 2) as an option.
+ *
+ *     m ← β₁m + (1−β₁)g;   v ← β₂v + (1−β₂)g²;   m̂ = m/(1−β₁ᵗ);   v̂ = v/(1−β₂ᵗ)
+ *     w ← w − ηm̂/(√v̂+ε)                       epsPlacement 'outside' (default): PyTorch, optax, TensorFlow.js
+ *     w ← w − ηm̂/√(v̂+ε)                       'inside': optax with eps_root = ε and eps = 0
+ *     w ← w − η√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v+ε)    'hat': TensorFlow, Keras
+ *
+ * t is the 1-based number of the step. Some course notes print the correction as m/(1−β₁), without the power: a
+ * slip that makes the first step right and every later one wrong.
+ *
+ * With `amsgrad`, the maximum is taken over the uncorrected v, as PyTorch and Keras do. State: `exp_avg` (m),
+ * `exp_avg_sq` (v), and `max_exp_avg_sq` if amsgrad. Defaults: `lr` 0.001, `betas` [0.9, 0.999], `eps` 1e-8,
+ * `amsgrad` false, `epsPlacement` 'outside'.
+ *
+ * @param options see {@link AdamOptions}.
+ * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
+ * @throws OptimizerError on an unknown option or a value out of range.
+ * @example adam({ lr: 1e-3, betas: [0.9, 0.99], weightDecay: 0.01, weightDecayMode: 'decoupled' })
+ */
+export const adam: RuleFactory<AdamOptions> = defineRule({
+  name: 'adam',
+  wgsl,
+  options: {
+    ...commonOptions(0.001),
+    betas: betas([0.9, 0.999]),
+    eps: number(1e-8, 0),
+    amsgrad: boolean(false),
+    epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
+  },
+  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }, { name: 'max_exp_avg_sq', usedBy: (o) => o.amsgrad }],
+  switches: (o) => ({
+    AMSGRAD: o.amsgrad,
+    EPS_INSIDE: o.epsPlacement === 'inside',
+    EPS_HAT: o.epsPlacement === 'hat',
+  }),
+  scalars: (o, lr, t) => {
+    const [beta1, beta2] = o.betas;
+    const bias1 = 1 - beta1 ** t;
+    const bias2 = 1 - beta2 ** t;
+    const hat = o.epsPlacement === 'hat';
+    return {
+      one_minus_beta1: 1 - beta1,
+      one_minus_beta2: 1 - beta2,
+      eps: o.eps,
+      step_size: hat ? (lr * Math.sqrt(bias2)) / bias1 : lr / bias1,
+      v_scale: o.epsPlacement === 'inside' ? 1 / bias2 : 1 / Math.sqrt(bias2),
+    };
+  },
+  reference: ({ add, sub, mul, div, sqrt, lerp, larger }, { w, g, s, h, on }) => {
+    s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
+    s.exp_avg_sq = lerp(s.exp_avg_sq, mul(g, g), h.one_minus_beta2);
+    let v = s.exp_avg_sq;
+    if (on.AMSGRAD) {
+      v = larger(s.max_exp_avg_sq, v);
+      s.max_exp_avg_sq = v;
+    }
+    let denominator = add(mul(sqrt(v), h.v_scale), h.eps);
+    if (on.EPS_INSIDE) denominator = sqrt(add(mul(v, h.v_scale), h.eps));
+    if (on.EPS_HAT) denominator = add(sqrt(v), h.eps);
+    return sub(w, mul(h.step_size, div(s.exp_avg, denominator)));
+  },
+});

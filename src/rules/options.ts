@@ -1,0 +1,142 @@
+import { OptimizerError, quote } from '../errors.js';
+
+/**
+ * The learning rate: a number ≥ 0, or a schedule from the 0-based step to such a number. A schedule is called
+ * on the host once per step.
+ */
+export type LearningRate = number | ((step: number) => number);
+
+/** Where ε enters the denominator; libraries disagree, so it is explicit. See each rule for its formula. */
+export type EpsPlacement = 'outside' | 'inside' | 'hat';
+
+/**
+ * How weight decay d enters a step with gradient g, weight w and learning rate η:
+ * `l2` adds dw to g (coupled, as PyTorch's `Adam`), `decoupled` subtracts ηdw from w before the update
+ * (as AdamW, Loshchilov & Hutter 2019), `raw` subtracts dw from w, whatever η is.
+ */
+export type WeightDecayMode = 'l2' | 'decoupled' | 'raw';
+
+/** One option of a rule: its default, its range in words, and how a given value is checked. */
+export interface OptionSpec<T> {
+  readonly default: T;
+  /** The allowed values in words, for error messages and menus. */
+  readonly range: string;
+  /** Returns whether a value is allowed. */
+  readonly accepts: (value: unknown) => boolean;
+  /** Allowed values other than the default that tests and menus try: all of them if they are few. */
+  readonly samples: readonly T[];
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+
+/** A finite number with `min` ≤ value, and value < `below` where that is given. */
+export function number(defaultValue: number, min: number, below = Infinity): OptionSpec<number> {
+  return {
+    default: defaultValue,
+    range: below === Infinity ? `a finite number ≥ ${min}` : `a number in [${min}, ${below})`,
+    accepts: (value) => isNumber(value) && value >= min && value < below,
+    samples: [below === Infinity ? (defaultValue === 0 ? 0.1 : 10 * defaultValue) : below / 2],
+  };
+}
+
+/** `true` or `false`, and nothing that merely looks like it. */
+export function boolean(defaultValue: boolean): OptionSpec<boolean> {
+  return {
+    default: defaultValue,
+    range: 'true or false',
+    accepts: (value) => typeof value === 'boolean',
+    samples: [!defaultValue],
+  };
+}
+
+/** One of a few names. */
+export function choice<T extends string>(defaultValue: NoInfer<T>, values: readonly T[]): OptionSpec<T> {
+  return {
+    default: defaultValue,
+    range: `one of ${values.map(quote).join(', ')}`,
+    accepts: (value) => values.includes(value as T),
+    samples: values.filter((value) => value !== defaultValue),
+  };
+}
+
+/** The decay rates of the first and second moment, each in [0, 1). */
+export function betas(defaultValue: readonly [number, number]): OptionSpec<readonly [number, number]> {
+  const accepts = number(0, 0, 1).accepts;
+  return {
+    default: defaultValue,
+    range: 'a pair of numbers in [0, 1)',
+    accepts: (value) => Array.isArray(value) && value.length === 2 && value.every(accepts),
+    samples: [
+      [0.5, 0.9],
+      [0, 0.99],
+    ],
+  };
+}
+
+/** A learning rate: a finite number ≥ 0, or a schedule, whose results are checked at each step. */
+export function learningRate(defaultValue: number): OptionSpec<LearningRate> {
+  return {
+    default: defaultValue,
+    range: 'a finite number ≥ 0, or a schedule (step: number) => number',
+    accepts: (value) => typeof value === 'function' || number(0, 0).accepts(value),
+    samples: [10 * defaultValue, (step) => defaultValue / Math.sqrt(step + 1)],
+  };
+}
+
+/** The specs of all options of a rule. */
+export type OptionSpecs<O> = { readonly [K in keyof O]: OptionSpec<O[K]> };
+
+/**
+ * Fills in defaults and checks every given value.
+ *
+ * @throws OptimizerError `invalid-option` on an unknown name or a value out of range, quoting it.
+ */
+export function resolveOptions<O extends object>(
+  rule: string,
+  specs: OptionSpecs<O>,
+  given: object,
+): Readonly<O> {
+  if (typeof given !== 'object' || given === null) {
+    throw new OptimizerError(
+      'invalid-option',
+      `${rule}: options are ${quote(given)}; give an object or nothing.`,
+    );
+  }
+  const known = Object.keys(specs) as (keyof O & string)[];
+  for (const key of Object.keys(given)) {
+    if (known.includes(key as keyof O & string)) continue;
+    throw new OptimizerError(
+      'invalid-option',
+      `${rule}: unknown option ${quote(key)}; ${rule} knows ${known.join(', ')}.`,
+    );
+  }
+  const resolved: Partial<O> = {};
+  for (const key of known) {
+    const spec = specs[key];
+    const value = (given as Partial<O>)[key] === undefined ? spec.default : (given as Partial<O>)[key]!;
+    if (!spec.accepts(value)) {
+      throw new OptimizerError('invalid-option', `${rule}: ${key} is ${quote(value)}; give ${spec.range}.`);
+    }
+    resolved[key] = value;
+  }
+  return Object.freeze(resolved as O);
+}
+
+/**
+ * The learning rate in force at a step.
+ *
+ * @param step 0-based step.
+ * @throws OptimizerError `invalid-option` if a schedule returns anything but a finite number ≥ 0.
+ */
+export function evaluateLearningRate(lr: LearningRate, step: number): number {
+  if (typeof lr === 'number') return lr;
+  const value = lr(step);
+  if (!number(0, 0).accepts(value)) {
+    throw new OptimizerError(
+      'invalid-option',
+      `the lr schedule returned ${quote(value)} at step ${step}; make it return a finite number ≥ 0. ` +
+        'The step was not made.',
+    );
+  }
+  return value;
+}

@@ -1,0 +1,144 @@
+import { OptimizerError } from '../errors.js';
+import type { Arithmetic } from '../reference/arithmetic.js';
+import {
+  type LearningRate,
+  type OptionSpec,
+  type OptionSpecs,
+  type WeightDecayMode,
+  boolean,
+  choice,
+  learningRate,
+  number,
+  resolveOptions,
+} from './options.js';
+
+/** Options that every rule takes. */
+export interface CommonOptions {
+  /** Learning rate η ≥ 0, or a schedule `(step) => η`, step 0-based. The default is the rule's. */
+  lr?: LearningRate;
+  /** Weight decay d ≥ 0. Default 0. */
+  weightDecay?: number;
+  /** How weight decay enters: `'l2'` (default), `'decoupled'` or `'raw'`. */
+  weightDecayMode?: WeightDecayMode;
+  /** Ascend instead of descend: the gradient is negated first. Default false. */
+  maximize?: boolean;
+}
+
+/** What every rule's options hold once defaults are filled in. */
+type ResolvedCommonOptions = Readonly<Required<CommonOptions>>;
+
+/** One per-element state array of a rule. */
+export interface SlotDeclaration<Slot extends string, O> {
+  /** PyTorch's name of the state. */
+  readonly name: Slot;
+  /** Whether these options need the slot; a variant that does not need it does not allocate or bind it. */
+  readonly usedBy?: (options: O) => boolean;
+  /** Value of every element before the first step. Default 0. */
+  readonly initial?: (options: O) => number;
+}
+
+/** What the reference of an equation sees of one element: the same things that its WGSL twin sees. */
+export interface ElementStep<N, Slot extends string, Scalar extends string, Switch extends string> {
+  /** The weight, decoupled decay already applied. */
+  readonly w: N;
+  /** The gradient, sign and L2 decay already applied. */
+  readonly g: N;
+  /** State of this element, to be updated in place. */
+  readonly s: Record<Slot, N>;
+  /** This step's scalars: the `h` of the WGSL. */
+  readonly h: Readonly<Record<Scalar, N>>;
+  /** The variant's switches: the `override`s of the WGSL. */
+  readonly on: Readonly<Record<Switch, boolean>>;
+}
+
+/**
+ * A rule, declared (O: its options with defaults filled in): everything the engine derives bindings, uniforms, pipelines, tests and menus from. Its
+ * equation stands twice, in `wgsl` and in `reference`, and nowhere else.
+ */
+export interface RuleDeclaration<
+  O extends ResolvedCommonOptions = ResolvedCommonOptions,
+  Slot extends string = string,
+  Scalar extends string = string,
+  Switch extends string = string,
+> {
+  readonly name: string;
+  /** Source of `shaders/rules/<name>.wgsl`. */
+  readonly wgsl: string;
+  readonly options: OptionSpecs<O>;
+  /** Checks what no single option can check; returns the complaint, or nothing. */
+  readonly complaint?: (options: O) => string | undefined;
+  readonly slots: readonly SlotDeclaration<Slot, O>[];
+  /** The `override` constants of the WGSL for these options. */
+  readonly switches: (options: O) => Record<Switch, boolean>;
+  /**
+   * The per-step scalars, computed in float64 and rounded once to the float32 uniform.
+   *
+   * @param lr this step's learning rate.
+   * @param t 1-based number of this step.
+   */
+  readonly scalars: (options: O, lr: number, t: number) => Record<Scalar, number>;
+  /** The equation on the CPU: updates `s` in place and returns the new weight. */
+  readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N, Slot, Scalar, Switch>) => N;
+}
+
+/** A rule with its options: what `adam({ lr: 1e-3 })` returns and `Optimizer.create` takes. Plain and frozen. */
+export interface Rule {
+  /** The rule's name, e.g. `'adam'`. */
+  readonly name: string;
+  /** Its options, complete: defaults are filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** The declaration behind it. */
+  readonly declaration: RuleDeclaration;
+}
+
+/** Makes a rule from options; the declaration is there for tools that iterate over rules. */
+export interface RuleFactory<O extends CommonOptions> {
+  (options?: O): Rule;
+  readonly declaration: RuleDeclaration;
+}
+
+/** The options that every rule has, given the rule's default learning rate. */
+export function commonOptions(lr: number): {
+  readonly lr: OptionSpec<LearningRate>;
+  readonly weightDecay: OptionSpec<number>;
+  readonly weightDecayMode: OptionSpec<WeightDecayMode>;
+  readonly maximize: OptionSpec<boolean>;
+} {
+  return {
+    lr: learningRate(lr),
+    weightDecay: number(0, 0),
+    weightDecayMode: choice<WeightDecayMode>('l2', ['l2', 'decoupled', 'raw']),
+    maximize: boolean(false),
+  };
+}
+
+/** Turns a declaration into the factory that users call. */
+export function defineRule<
+  O extends ResolvedCommonOptions,
+  Slot extends string,
+  Scalar extends string,
+  Switch extends string,
+>(declaration: RuleDeclaration<O, Slot, Scalar, Switch>): RuleFactory<Partial<O>> {
+  // Outside this module a rule's option, slot and scalar names are only known at run time.
+  const erased = declaration as unknown as RuleDeclaration;
+  const create = (options: Partial<O> = {}): Rule => makeRule(erased, options);
+  return Object.assign(create, { declaration: erased });
+}
+
+/**
+ * Checks options and makes a rule of them.
+ *
+ * @throws OptimizerError `invalid-option`.
+ */
+export function makeRule(declaration: RuleDeclaration, given: object): Rule {
+  const options = resolveOptions(declaration.name, declaration.options, given);
+  const complaint = declaration.complaint?.(options);
+  if (complaint !== undefined)
+    throw new OptimizerError('invalid-option', `${declaration.name}: ${complaint}`);
+  return Object.freeze({ name: declaration.name, options: options as Rule['options'], declaration });
+}
+
+/** The same rule with some options replaced, as a parameter group does. */
+export function overrideRule(rule: Rule, overrides: object): Rule {
+  return makeRule(rule.declaration, { ...rule.options, ...overrides });
+}
