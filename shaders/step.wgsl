@@ -2,8 +2,8 @@
 //
 // Composed with generated declarations (src/kernel/compose.ts) and one rule (shaders/rules/*.wgsl):
 //   alias lane                  vec4<f32> for the aligned body of a tensor, f32 for its edges
-//   h                           the rule's per-step scalars, and `decay`
-//   segment                     what this dispatch covers
+//   uniform_h, h                the rule's per-step scalars, and `decay`
+//   uniform_segment, segment    what this dispatch covers
 //   load_*/store_*              access to weight, gradient and state at a lane index
 //   update(w, g) -> lane        the rule: the new weight; state is in private variables named as the slots
 
@@ -50,6 +50,9 @@ fn step(
   @builtin(num_workgroups) workgroup_count: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
+  // Uniforms are read once: a compiler cannot hoist them past the stores to storage in the loop.
+  h = uniform_h;
+  segment = uniform_segment;
   // Two dimensions, because one holds at most 65,535 workgroups.
   let workgroup = workgroup_id.y * workgroup_count.x + workgroup_id.x;
   var first = workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION;
@@ -60,10 +63,8 @@ fn step(
   } else {
     first += local_index;
   }
-  for (var k = 0u; k < LANES_PER_INVOCATION; k++) {
-    let i = first + k * stride;
-    if (i < segment.lane_count) {
-      step_lane(i);
-    }
+  let end = min(first + LANES_PER_INVOCATION * stride, segment.lane_count);
+  for (var i = first; i < end; i += stride) {
+    step_lane(i);
   }
 }

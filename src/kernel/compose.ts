@@ -60,7 +60,7 @@ export function composeKernel(rule: Rule, access: AccessVariant): string {
   const stateType = access.laneWidth === 4 ? 'vec4<f32>' : 'f32';
   const arrays: string[] = [];
   declareBindings(rule, access).forEach(({ role, type }, binding) => {
-    if (role === 'segment') arrays.push(`@group(0) @binding(${binding}) var<uniform> segment: Segment;`);
+    if (role === 'segment') arrays.push(`@group(0) @binding(${binding}) var<uniform> uniform_segment: Segment;`);
     else if (role === 'data')
       arrays.push(declareArray(binding, type, 'data', elementType(access.dataAccess)));
     else if (role === 'grad')
@@ -81,8 +81,10 @@ ${scalarNames(declaration)
 
 ${SEGMENT_WGSL}
 
-@group(1) @binding(0) var<uniform> h: Scalars;
+@group(1) @binding(0) var<uniform> uniform_h: Scalars;
 ${arrays.join('\n')}
+var<private> h: Scalars;
+var<private> segment: Segment;
 ${declaration.slots.map((slot) => `var<private> ${slot.name}: lane;`).join('\n')}
 
 fn load_data(i: u32) -> lane {

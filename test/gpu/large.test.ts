@@ -1,0 +1,136 @@
+import { expect, inject } from 'vitest';
+import { type BufferRange, Optimizer, ReferenceOptimizer, type Rule, adam, sgd } from '../../src/index.js';
+import { ruleFactories } from '../../src/rules/registry.js';
+import { BoundedRun } from '../support/bounded-run.js';
+import { bitDifference } from '../support/compare.js';
+import { gpuTest, isSwiftShader } from '../support/device.js';
+import { checkParity } from '../support/parity.js';
+import { Random } from '../support/random.js';
+
+const PAST_ONE_DIMENSION = 65_535 * 256 + 1;
+const usage = 0x8c; // STORAGE | COPY_SRC | COPY_DST
+
+for (const [name, factory] of ruleFactories) {
+  gpuTest(`${name} over ${PAST_ONE_DIMENSION} elements`, async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    // Fresh random numbers by the block: 16.8 M of them one by one take longer than the test.
+    const block = random.gradients(65_521);
+    const repeat = (length: number) => {
+      const values = new Float32Array(length);
+      for (let i = 0; i < length; i += block.length) values.set(block.subarray(0, Math.min(block.length, length - i)), i);
+      return values;
+    };
+    await checkParity({
+      device,
+      track,
+      rule: factory(),
+      layouts: [{ length: PAST_ONE_DIMENSION, dataOffset: 0, gradOffset: 0 }],
+      oneBuffer: false,
+      steps: 2,
+      random,
+      boundedElements: 1024,
+      makeWeights: repeat,
+      makeGradients: repeat,
+    });
+  });
+}
+
+/** Element i gets this: cheap, never the same for two neighbours, and exact in float32. */
+const pattern = (i: number): number => ((i * 2_654_435_761) >>> 8) / 2 ** 23 - 1;
+
+function fillPattern(device: GPUDevice, ranges: readonly GPUBufferBinding[], length: number, scale: number): void {
+  const block = new Float32Array(1 << 20);
+  let index = 0;
+  for (const { buffer, offset, size } of ranges) {
+    for (let done = 0; done < size!; ) {
+      const count = Math.min(block.length, (size! - done) / 4, length - index);
+      for (let k = 0; k < count; k++) block[k] = scale * pattern(index + k);
+      device.queue.writeBuffer(buffer, offset! + done, block, 0, count);
+      done += 4 * count;
+      index += count;
+    }
+  }
+}
+
+async function checkOneStep(
+  device: GPUDevice,
+  track: <T extends { destroy(): void }>(resource: T) => T,
+  length: number,
+  data: GPUBufferBinding[],
+  grad: GPUBufferBinding[],
+  rule: Rule,
+): Promise<void> {
+  // The bound of an element with the largest weight and gradient there are: every other one's is smaller.
+  const worst = new BoundedRun(rule, [1]);
+  worst.step([0.125]);
+  // The twin is within it too, so the two may be twice as far apart.
+  const tolerance = 2 * worst.weights[0]!.error;
+  fillPattern(device, data, length, 1);
+  fillPattern(device, grad, length, 0.125);
+  const one = (ranges: GPUBufferBinding[]): BufferRange | BufferRange[] => (ranges.length === 1 ? ranges[0]! : ranges);
+  const params = [{ name: 'w', data: one(data), grad: one(grad) }];
+  const optimizer = track(await Optimizer.create(device, { rule, params }));
+  optimizer.step();
+  const got = await optimizer.readParam('w');
+  expect(got.length).toBe(length);
+  // The twin of the whole tensor in pieces, to bound memory.
+  const pieceLength = 1 << 21;
+  for (let start = 0; start < length; start += pieceLength) {
+    const count = Math.min(pieceLength, length - start);
+    const weights = Float32Array.from({ length: count }, (_, k) => pattern(start + k));
+    const gradients = Float32Array.from({ length: count }, (_, k) => 0.125 * pattern(start + k));
+    const twin = new ReferenceOptimizer({ rule, precision: 'f32', params: [{ data: weights }] });
+    twin.step([gradients]);
+    const piece = got.subarray(start, start + count);
+    if (isSwiftShader(device)) expect(bitDifference(piece, weights), `from ${start}`).toBeUndefined();
+    else {
+      const wrong = piece.findIndex((value, k) => !(Math.abs(value - weights[k]!) <= tolerance));
+      expect(wrong, `from ${start}: got ${piece[wrong]}, want ${weights[wrong]}`).toBe(-1);
+    }
+  }
+}
+
+gpuTest('a tensor past the binding limit, in one buffer', async ({ device, track }) => {
+  const length = device.limits.maxStorageBufferBindingSize / 4 + 1_000_003;
+  const make = (label: string) => [
+    { buffer: track(device.createBuffer({ label, size: 4 * length + 4, usage })), offset: 4, size: 4 * length },
+  ];
+  expect(4 * length).toBeGreaterThan(device.limits.maxStorageBufferBindingSize);
+  await checkOneStep(device, track, length, make('data'), make('grad'), sgd({ lr: 0.5 }));
+});
+
+gpuTest('a tensor past the buffer limit, in several buffers', async ({ device, track }) => {
+  const length = device.limits.maxBufferSize / 4 + 257;
+  const cut = (label: string, first: number) =>
+    [first, length - first].map((count, k) => ({
+      buffer: track(device.createBuffer({ label: `${label}[${k}]`, size: 4 * count, usage })),
+      offset: 0,
+      size: 4 * count,
+    }));
+  expect(4 * length).toBeGreaterThan(device.limits.maxBufferSize);
+  // Data and gradients are cut at different places, neither at a multiple of four.
+  const [data, grad] = [cut('data', 33_554_435), cut('grad', 41_000_001)];
+  await checkOneStep(device, track, length, data, grad, sgd({ lr: 0.5 }));
+});
+
+gpuTest('Adam, whose tensor and state come in ragged pieces', async ({ device, track }) => {
+  const lengths = [1, 5, 4096, 70_001, 3, 2];
+  const length = lengths.reduce((sum, n) => sum + n, 0);
+  const cut = (label: string, counts: number[]) =>
+    counts.map((count, k) => ({
+      buffer: track(device.createBuffer({ label: `${label}[${k}]`, size: 4 * count + 12, usage })),
+      offset: 4 * (k % 3),
+      size: 4 * count,
+    }));
+  const [data, grad] = [cut('data', lengths), cut('grad', lengths.toReversed())];
+  await checkOneStep(device, track, length, data, grad, adam());
+});
+
+gpuTest('data and gradients past the binding limit, in one buffer', async ({ device, track }) => {
+  // Together they are too long for one binding, and rounding offsets down would make two of them overlap.
+  const length = device.limits.maxStorageBufferBindingSize / 8 + 4_097;
+  const buffer = track(device.createBuffer({ label: 'both', size: 8 * length, usage }));
+  const data = [{ buffer, offset: 0, size: 4 * length }];
+  const grad = [{ buffer, offset: 4 * length, size: 4 * length }];
+  await checkOneStep(device, track, length, data, grad, sgd({ lr: 0.5 }));
+});

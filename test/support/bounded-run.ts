@@ -1,0 +1,51 @@
+import { type Bounded, errorBound } from '../../src/reference/error-bound.js';
+import { makeElementUpdate } from '../../src/reference/element-step.js';
+import { stepScalars } from '../../src/kernel/scalars.js';
+import { usedSlots } from '../../src/kernel/variant.js';
+import { type LearningRate, evaluateLearningRate } from '../../src/rules/options.js';
+import type { Rule } from '../../src/rules/rule.js';
+
+/** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
+export class BoundedRun {
+  readonly weights: Bounded[];
+  readonly #rule: Rule;
+  readonly #states: Record<string, Bounded>[];
+  #step = 0;
+
+  readonly #load: (value: number) => Bounded;
+
+  /**
+   * @param weights initial weights.
+   * @param inputUlps how far weights and gradients may be off: 0 if they are float32 already, ½ if the GPU gets them
+   *   rounded.
+   */
+  constructor(rule: Rule, weights: ArrayLike<number>, inputUlps: 0 | 0.5 = 0) {
+    this.#rule = rule;
+    this.#load = inputUlps === 0 ? errorBound.load : errorBound.scalar;
+    this.weights = Array.from(weights, this.#load);
+    const used = usedSlots(rule);
+    this.#states = this.weights.map(() =>
+      Object.fromEntries(
+        rule.declaration.slots
+          .filter(({ name }) => used.includes(name))
+          .map(({ name, initial }) => [name, errorBound.scalar(initial?.(rule.options as never) ?? 0)]),
+      ),
+    );
+  }
+
+  step(gradients: ArrayLike<number>): void {
+    const lr = evaluateLearningRate(this.#rule.options['lr'] as LearningRate, this.#step);
+    this.#step++;
+    const scalars = Object.entries(stepScalars(this.#rule, lr, this.#step));
+    const h = Object.fromEntries(scalars.map(([name, value]) => [name, errorBound.scalar(value)]));
+    const update = makeElementUpdate(errorBound, this.#rule);
+    this.weights.forEach((w, i) => {
+      this.weights[i] = update(w, this.#load(gradients[i]!), this.#states[i]!, h);
+    });
+  }
+
+  /** The state of element `i`. */
+  state(i: number, slot: string): Bounded {
+    return this.#states[i]![slot]!;
+  }
+}
