@@ -42,10 +42,12 @@ export function describeGroup(group: ParameterGroup): GroupState {
 function sameKeys(got: object, want: readonly string[], what: string): void {
   const missing = want.filter((key) => !(key in got));
   const extra = Object.keys(got).filter((key) => !want.includes(key));
-  if (missing.length > 0)
-    fail(`${what} lacks ${missing.map(quote).join(', ')}; save it from the same configuration.`);
-  if (extra.length > 0)
-    fail(`${what} has ${extra.map(quote).join(', ')}, which this optimizer does not know.`);
+  if (missing.length === 0 && extra.length === 0) return;
+  const complaints = [
+    ...(missing.length > 0 ? [`lacks ${missing.map(quote).join(', ')}`] : []),
+    ...(extra.length > 0 ? [`has ${extra.map(quote).join(', ')}, unknown to this optimizer`] : []),
+  ];
+  fail(`${what} ${complaints.join(' and ')}; save it from an optimizer of the same configuration.`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

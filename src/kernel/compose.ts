@@ -60,7 +60,8 @@ export function composeKernel(rule: Rule, access: AccessVariant): string {
   const stateType = access.laneWidth === 4 ? 'vec4<f32>' : 'f32';
   const arrays: string[] = [];
   declareBindings(rule, access).forEach(({ role, type }, binding) => {
-    if (role === 'segment') arrays.push(`@group(0) @binding(${binding}) var<uniform> uniform_segment: Segment;`);
+    if (role === 'segment')
+      arrays.push(`@group(0) @binding(${binding}) var<uniform> uniform_segment: Segment;`);
     else if (role === 'data')
       arrays.push(declareArray(binding, type, 'data', elementType(access.dataAccess)));
     else if (role === 'grad')

@@ -17,7 +17,8 @@ for (const [name, factory] of ruleFactories) {
     const block = random.gradients(65_521);
     const repeat = (length: number) => {
       const values = new Float32Array(length);
-      for (let i = 0; i < length; i += block.length) values.set(block.subarray(0, Math.min(block.length, length - i)), i);
+      for (let i = 0; i < length; i += block.length)
+        values.set(block.subarray(0, Math.min(block.length, length - i)), i);
       return values;
     };
     await checkParity({
@@ -38,11 +39,16 @@ for (const [name, factory] of ruleFactories) {
 /** Element i gets this: cheap, never the same for two neighbours, and exact in float32. */
 const pattern = (i: number): number => ((i * 2_654_435_761) >>> 8) / 2 ** 23 - 1;
 
-function fillPattern(device: GPUDevice, ranges: readonly GPUBufferBinding[], length: number, scale: number): void {
+function fillPattern(
+  device: GPUDevice,
+  ranges: readonly GPUBufferBinding[],
+  length: number,
+  scale: number,
+): void {
   const block = new Float32Array(1 << 20);
   let index = 0;
   for (const { buffer, offset, size } of ranges) {
-    for (let done = 0; done < size!; ) {
+    for (let done = 0; done < size!;) {
       const count = Math.min(block.length, (size! - done) / 4, length - index);
       for (let k = 0; k < count; k++) block[k] = scale * pattern(index + k);
       device.queue.writeBuffer(buffer, offset! + done, block, 0, count);
@@ -67,7 +73,8 @@ async function checkOneStep(
   const tolerance = 2 * worst.weights[0]!.error;
   fillPattern(device, data, length, 1);
   fillPattern(device, grad, length, 0.125);
-  const one = (ranges: GPUBufferBinding[]): BufferRange | BufferRange[] => (ranges.length === 1 ? ranges[0]! : ranges);
+  const one = (ranges: GPUBufferBinding[]): BufferRange | BufferRange[] =>
+    ranges.length === 1 ? ranges[0]! : ranges;
   const params = [{ name: 'w', data: one(data), grad: one(grad) }];
   const optimizer = track(await Optimizer.create(device, { rule, params }));
   optimizer.step();
@@ -93,7 +100,11 @@ async function checkOneStep(
 gpuTest('a tensor past the binding limit, in one buffer', async ({ device, track }) => {
   const length = device.limits.maxStorageBufferBindingSize / 4 + 1_000_003;
   const make = (label: string) => [
-    { buffer: track(device.createBuffer({ label, size: 4 * length + 4, usage })), offset: 4, size: 4 * length },
+    {
+      buffer: track(device.createBuffer({ label, size: 4 * length + 4, usage })),
+      offset: 4,
+      size: 4 * length,
+    },
   ];
   expect(4 * length).toBeGreaterThan(device.limits.maxStorageBufferBindingSize);
   await checkOneStep(device, track, length, make('data'), make('grad'), sgd({ lr: 0.5 }));

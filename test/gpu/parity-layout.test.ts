@@ -12,18 +12,21 @@ for (const [name, factory] of ruleFactories) {
     for (const dataOffset of OFFSETS) {
       for (const gradOffset of OFFSETS) {
         const where = oneBuffer ? 'in one buffer' : 'in two buffers';
-        gpuTest(`${name}, every length, data +${dataOffset}, grad +${gradOffset} ${where}`, async ({ device, track }) => {
-          await checkParity({
-            device,
-            track,
-            rule: factory(),
-            layouts: LENGTHS.map((length) => ({ length, dataOffset, gradOffset })),
-            oneBuffer,
-            steps: 3,
-            random: new Random(inject('seed') + 16 * dataOffset + gradOffset),
-            boundedElements: 8,
-          });
-        });
+        gpuTest(
+          `${name}, every length, data +${dataOffset}, grad +${gradOffset} ${where}`,
+          async ({ device, track }) => {
+            await checkParity({
+              device,
+              track,
+              rule: factory(),
+              layouts: LENGTHS.map((length) => ({ length, dataOffset, gradOffset })),
+              oneBuffer,
+              steps: 3,
+              random: new Random(inject('seed') + 16 * dataOffset + gradOffset),
+              boundedElements: 8,
+            });
+          },
+        );
       }
     }
   }

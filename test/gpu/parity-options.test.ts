@@ -22,7 +22,8 @@ function record(rule: string, { ulp, ofBound }: Deviation): void {
 
 afterAll(() => {
   const rows = [...largestOfRule].map(
-    ([rule, { ulp, ofBound }]) => `${rule}: ${ulp.toFixed(1)} ULP, ${(100 * ofBound).toFixed(1)} % of the bound`,
+    ([rule, { ulp, ofBound }]) =>
+      `${rule}: ${ulp.toFixed(1)} ULP, ${(100 * ofBound).toFixed(1)} % of the bound`,
   );
   console.log(`largest deviation of a weight from float64, ${inject('runtime')}:\n  ${rows.join('\n  ')}`);
 });

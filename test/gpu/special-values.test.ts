@@ -37,7 +37,8 @@ for (const [index, { title, rule }] of singleOptionCases().entries()) {
         if (difference !== undefined) throw new Error(`after step ${step}: ${difference}`);
       } else {
         const wrong = got.findIndex((value, i) => classOf(value) !== classOf(weights[i]!));
-        if (wrong >= 0) throw new Error(`after step ${step}, [${wrong}]: got ${got[wrong]}, want ${weights[wrong]}`);
+        if (wrong >= 0)
+          throw new Error(`after step ${step}, [${wrong}]: got ${got[wrong]}, want ${weights[wrong]}`);
       }
     }
   });

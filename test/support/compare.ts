@@ -1,6 +1,7 @@
 import type { Bounded } from '../../src/reference/error-bound.js';
 
-const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.buffer, values.byteOffset, values.length);
+const bitsOf = (values: Float32Array): Uint32Array =>
+  new Uint32Array(values.buffer, values.byteOffset, values.length);
 
 const hex = (bits: number): string => `0x${bits.toString(16).padStart(8, '0')}`;
 

@@ -47,7 +47,9 @@ export function singleOptionCases(): RuleCase[] {
  */
 export function combinedOptionCases(): RuleCase[] {
   return ruleFactories.flatMap(([name, factory]) => {
-    const axes = specsOf(factory).filter(([, spec]) => typeof spec.default !== 'number' || spec.default === 0);
+    const axes = specsOf(factory).filter(
+      ([, spec]) => typeof spec.default !== 'number' || spec.default === 0,
+    );
     let combinations: Options[] = [{}];
     for (const [option, spec] of axes) {
       if (option === 'lr' || Array.isArray(spec.default)) continue;

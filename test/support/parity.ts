@@ -41,7 +41,10 @@ interface PlacedTensor {
 }
 
 /** Lays tensors behind each other with poisoned gaps; gradients in the same buffer follow each tensor's data. */
-function place(layouts: readonly TensorLayout[], oneBuffer: boolean): { tensors: PlacedTensor[]; elements: number[] } {
+function place(
+  layouts: readonly TensorLayout[],
+  oneBuffer: boolean,
+): { tensors: PlacedTensor[]; elements: number[] } {
   const end = [0, 0];
   const reserve = (buffer: 0 | 1, length: number, offset: number): number => {
     const start = Math.ceil((end[buffer]! + GAP_ELEMENTS) / 4) * 4 + offset;

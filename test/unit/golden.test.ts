@@ -7,7 +7,9 @@ import { goldenMisses } from '../support/golden.js';
 /** What an option that a case pins can be set to instead. */
 function otherSettings(golden: GoldenCase, option: string): Record<string, unknown>[] {
   const specs = ruleFactories.find(([name]) => name === golden.rule)![1].declaration.options;
-  const { samples, default: initial } = new Map<string, OptionSpec<unknown>>(Object.entries(specs)).get(option)!;
+  const { samples, default: initial } = new Map<string, OptionSpec<unknown>>(Object.entries(specs)).get(
+    option,
+  )!;
   // Nesterov's form needs a momentum.
   if (option === 'momentum' && golden.options['nesterov'] === true) return [{ momentum: 0, nesterov: false }];
   if (typeof initial === 'number') return [{ [option]: 0 }];
@@ -31,7 +33,9 @@ describe('numbers that other projects published', () => {
   }
   test('every rule is checked by at least three projects', () => {
     for (const [name] of ruleFactories) {
-      const projects = goldenCases.filter(({ rule }) => rule === name).map((golden) => golden.name.split('/')[0]);
+      const projects = goldenCases
+        .filter(({ rule }) => rule === name)
+        .map((golden) => golden.name.split('/')[0]);
       expect(new Set(projects).size, name).toBeGreaterThanOrEqual(3);
     }
   });

@@ -1,0 +1,35 @@
+import type { Parameter } from '../../src/index.js';
+import type { Destroyable } from './device.js';
+
+type Track = <T extends Destroyable>(resource: T) => T;
+
+/** A buffer with the given float32 contents, freed after the test. */
+export function makeBuffer(
+  device: GPUDevice,
+  track: Track,
+  values: ArrayLike<number>,
+  usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+  label = 'test',
+): GPUBuffer {
+  const buffer = track(
+    device.createBuffer({ label, size: 4 * values.length, usage, mappedAtCreation: true }),
+  );
+  new Float32Array(buffer.getMappedRange()).set(values);
+  buffer.unmap();
+  return buffer;
+}
+
+/** A parameter with buffers of its own. */
+export function makeParameter(
+  device: GPUDevice,
+  track: Track,
+  name: string,
+  weights: ArrayLike<number>,
+  gradients: ArrayLike<number>,
+): Parameter & { data: GPUBuffer; grad: GPUBuffer } {
+  return {
+    name,
+    data: makeBuffer(device, track, weights),
+    grad: makeBuffer(device, track, gradients),
+  };
+}
