@@ -13,9 +13,8 @@ function watch(device: GPUDevice): DeviceStatus {
   const fresh: DeviceStatus = {};
   status = fresh;
   statusOfDevice.set(device, fresh);
-  void device.lost.then((info) => {
-    fresh.lost = info;
-  });
+  // `lost` never rejects.
+  void device.lost.then((info) => (fresh.lost = info));
   return status;
 }
 

@@ -28,7 +28,7 @@ export class ParameterGroup {
 
   /** The learning rate of the next step; a schedule is asked for it. */
   get lr(): number {
-    return evaluateLearningRate(this.#rule.options['lr'] as LearningRate, this.#currentStep());
+    return evaluateLearningRate(this.#rule.options.lr, this.#currentStep());
   }
 
   /**
@@ -44,7 +44,7 @@ export class ParameterGroup {
 
   /** Whether a schedule sets the learning rate. */
   get isScheduled(): boolean {
-    return typeof this.#rule.options['lr'] === 'function';
+    return typeof this.#rule.options.lr === 'function';
   }
 
   /** @internal Takes over hyper-parameters that a state dict brought. */

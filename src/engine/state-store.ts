@@ -20,8 +20,7 @@ export class StateStore {
   ) {
     this.slots = usedSlots(rule);
     for (const slot of this.slots) {
-      const initial =
-        rule.declaration.slots.find(({ name }) => name === slot)?.initial?.(rule.options as never) ?? 0;
+      const initial = rule.declaration.slots.find(({ name }) => name === slot)?.initial?.(rule.options) ?? 0;
       const buffers = plan.stateByteLengths.map((byteLength, k) => {
         const buffer = device.createBuffer({
           label: `${label} ${slot}[${k}]`,

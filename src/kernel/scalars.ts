@@ -8,9 +8,9 @@ import type { Rule, RuleDeclaration } from '../rules/rule.js';
  * @param t 1-based number of the step.
  */
 export function stepScalars(rule: Rule, lr: number, t: number): Record<string, number> {
-  const { weightDecay, weightDecayMode } = rule.options as { weightDecay: number; weightDecayMode: string };
+  const { weightDecay, weightDecayMode } = rule.options;
   const decay = weightDecayMode === 'decoupled' ? lr * weightDecay : weightDecay;
-  return { decay, ...rule.declaration.scalars(rule.options as never, lr, t) };
+  return { decay, ...rule.declaration.scalars(rule.options, lr, t) };
 }
 
 /** Field names of the uniform struct `h`, in order; each is one f32. */

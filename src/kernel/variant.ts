@@ -28,21 +28,17 @@ export interface AccessVariant {
 /** Names of the state slots that a rule's options need, in declaration order. */
 export function usedSlots(rule: Rule): string[] {
   return rule.declaration.slots
-    .filter((slot) => slot.usedBy?.(rule.options as never) ?? true)
+    .filter((slot) => slot.usedBy?.(rule.options) ?? true)
     .map((slot) => slot.name);
 }
 
 /** Values of all `override` switches for a rule: the template's and the rule's own. */
 export function switchConstants(rule: Rule): Record<string, boolean> {
-  const { weightDecay, weightDecayMode, maximize } = rule.options as {
-    weightDecay: number;
-    weightDecayMode: string;
-    maximize: boolean;
-  };
+  const { weightDecay, weightDecayMode, maximize } = rule.options;
   return {
     MAXIMIZE: maximize,
     DECAY_GRADIENT: weightDecay > 0 && weightDecayMode === 'l2',
     DECAY_WEIGHT: weightDecay > 0 && weightDecayMode !== 'l2',
-    ...rule.declaration.switches(rule.options as never),
+    ...rule.declaration.switches(rule.options),
   };
 }

@@ -6,21 +6,21 @@
  */
 export interface Arithmetic<N> {
   /** Takes a value out of memory. */
-  load(value: number): N;
+  readonly load: (value: number) => N;
   /** Takes a scalar that the host computed in float64. */
-  scalar(value: number): N;
+  readonly scalar: (value: number) => N;
   /** Puts a value back into memory. */
-  store(value: N): number;
-  add(a: N, b: N): N;
-  sub(a: N, b: N): N;
-  mul(a: N, b: N): N;
-  div(a: N, b: N): N;
-  sqrt(a: N): N;
-  neg(a: N): N;
+  readonly store: (value: N) => number;
+  readonly add: (a: N, b: N) => N;
+  readonly sub: (a: N, b: N) => N;
+  readonly mul: (a: N, b: N) => N;
+  readonly div: (a: N, b: N) => N;
+  readonly sqrt: (a: N) => N;
+  readonly neg: (a: N) => N;
   /** The larger of two; NaN if `b` is NaN. */
-  larger(a: N, b: N): N;
+  readonly larger: (a: N, b: N) => N;
   /** a + t(b − a), the form that keeps a moment exact when b = a. */
-  lerp(a: N, b: N, t: N): N;
+  readonly lerp: (a: N, b: N, t: N) => N;
 }
 
 const identity = (value: number): number => value;
@@ -51,7 +51,7 @@ const TINY = 2 ** -126 - 2 ** -151;
  * rounding once, since 53 ≥ 2·24 + 2 (Figueroa 1995).
  */
 function round(value: number): number {
-  return value < TINY && value > -TINY ? value * 0 : Math.fround(value);
+  return value < TINY && value > -TINY ? value / Infinity : Math.fround(value);
 }
 
 /**

@@ -128,7 +128,7 @@ export class ReferenceOptimizer {
       }),
     );
     this.#parameters.forEach((parameter, k) => {
-      this.#updateParameter(parameter, gradients[k]!, scalars.get(parameter.group)!);
+      this.#updateParameter(parameter, gradients[k], scalars.get(parameter.group)!);
     });
     this.#step = t;
   }
@@ -183,7 +183,7 @@ function initialState(rule: Rule, weights: NumericArray): Record<string, Numeric
     rule.declaration.slots
       .filter(({ name }) => used.includes(name))
       .map(({ name, initial }) => {
-        const value = initial?.(rule.options as never) ?? 0;
+        const value = initial?.(rule.options) ?? 0;
         return [name, new ArrayType(weights.length).fill(value)];
       }),
   );

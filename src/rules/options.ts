@@ -113,7 +113,7 @@ export function resolveOptions<O extends object>(
   const resolved: Partial<O> = {};
   for (const key of known) {
     const spec = specs[key];
-    const value = (given as Partial<O>)[key] === undefined ? spec.default : (given as Partial<O>)[key]!;
+    const { [key]: value = spec.default } = given as Partial<O>;
     if (!spec.accepts(value)) {
       throw new OptimizerError('invalid-option', `${rule}: ${key} is ${quote(value)}; give ${spec.range}.`);
     }

@@ -81,12 +81,15 @@ export interface RuleDeclaration<
   readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N, Slot, Scalar, Switch>) => N;
 }
 
+/** The options of some rule, complete: the common ones, and whatever else the rule has. */
+export type RuleOptions = ResolvedCommonOptions & Readonly<Record<string, unknown>>;
+
 /** A rule with its options: what `adam({ lr: 1e-3 })` returns and `Optimizer.create` takes. Plain and frozen. */
 export interface Rule {
   /** The rule's name, e.g. `'adam'`. */
   readonly name: string;
   /** Its options, complete: defaults are filled in. */
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly options: RuleOptions;
   /** The declaration behind it. */
   readonly declaration: RuleDeclaration;
 }
@@ -131,11 +134,11 @@ export function defineRule<
  * @throws OptimizerError `invalid-option`.
  */
 export function makeRule(declaration: RuleDeclaration, given: object): Rule {
-  const options = resolveOptions(declaration.name, declaration.options, given);
+  const options = resolveOptions(declaration.name, declaration.options, given) as RuleOptions;
   const complaint = declaration.complaint?.(options);
   if (complaint !== undefined)
     throw new OptimizerError('invalid-option', `${declaration.name}: ${complaint}`);
-  return Object.freeze({ name: declaration.name, options: options as Rule['options'], declaration });
+  return Object.freeze({ name: declaration.name, options, declaration });
 }
 
 /** The same rule with some options replaced, as a parameter group does. */

@@ -95,7 +95,7 @@ gpuTest('zeroGrad clears exactly the gradients', async ({ device, track }) => {
   const probe = track(
     await Optimizer.create(device, {
       rule: sgd(),
-      params: [{ name: 'all', data: shared, grad: makeBuffer(device, track, new Array(8).fill(0)) }],
+      params: [{ name: 'all', data: shared, grad: makeBuffer(device, track, new Float32Array(8)) }],
     }),
   );
   const encoder = device.createCommandEncoder();
@@ -208,13 +208,13 @@ gpuTest(
     );
     const optimizer = track(await Optimizer.create(device, { rule: momentum(), params }));
     optimizer.step();
-    const device_ = GPUDevice.prototype;
+    const prototype = GPUDevice.prototype;
     const spies = [
-      vi.spyOn(device_, 'createBuffer'),
-      vi.spyOn(device_, 'createBindGroup'),
-      vi.spyOn(device_, 'createComputePipeline'),
-      vi.spyOn(device_, 'createComputePipelineAsync'),
-      vi.spyOn(device_, 'createShaderModule'),
+      vi.spyOn(prototype, 'createBuffer'),
+      vi.spyOn(prototype, 'createBindGroup'),
+      vi.spyOn(prototype, 'createComputePipeline'),
+      vi.spyOn(prototype, 'createComputePipelineAsync'),
+      vi.spyOn(prototype, 'createShaderModule'),
       vi.spyOn(GPUBuffer.prototype, 'mapAsync'),
       vi.spyOn(GPUQueue.prototype, 'onSubmittedWorkDone'),
     ];

@@ -2,7 +2,7 @@ import { type Bounded, errorBound } from '../../src/reference/error-bound.js';
 import { makeElementUpdate } from '../../src/reference/element-step.js';
 import { stepScalars } from '../../src/kernel/scalars.js';
 import { usedSlots } from '../../src/kernel/variant.js';
-import { type LearningRate, evaluateLearningRate } from '../../src/rules/options.js';
+import { evaluateLearningRate } from '../../src/rules/options.js';
 import type { Rule } from '../../src/rules/rule.js';
 
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
@@ -28,13 +28,13 @@ export class BoundedRun {
       Object.fromEntries(
         rule.declaration.slots
           .filter(({ name }) => used.includes(name))
-          .map(({ name, initial }) => [name, errorBound.scalar(initial?.(rule.options as never) ?? 0)]),
+          .map(({ name, initial }) => [name, errorBound.scalar(initial?.(rule.options) ?? 0)]),
       ),
     );
   }
 
   step(gradients: ArrayLike<number>): void {
-    const lr = evaluateLearningRate(this.#rule.options['lr'] as LearningRate, this.#step);
+    const lr = evaluateLearningRate(this.#rule.options.lr, this.#step);
     this.#step++;
     const scalars = Object.entries(stepScalars(this.#rule, lr, this.#step));
     const h = Object.fromEntries(scalars.map(([name, value]) => [name, errorBound.scalar(value)]));

@@ -1,0 +1,167 @@
+import fc from 'fast-check';
+import { describe, expect, inject, test } from 'vitest';
+import { OptimizerError, ReferenceOptimizer, adam, momentum, rmsprop, sgd } from '../../src/index.js';
+import { float32 } from '../../src/reference/arithmetic.js';
+import { ruleFactories } from '../../src/rules/registry.js';
+import { BoundedRun } from '../support/bounded-run.js';
+import { checkWithinBound } from '../support/compare.js';
+import { combinedOptionCases } from '../support/option-cases.js';
+import { Random } from '../support/random.js';
+
+const { add, sub, mul, div, sqrt, load, larger } = float32;
+
+describe('float32 arithmetic', () => {
+  const MIN_NORMAL = 2 ** -126;
+
+  test('rounds once, to nearest even', () => {
+    expect(add(1, 2 ** -24)).toBe(1);
+    expect(add(1, 3 * 2 ** -24)).toBe(1 + 2 ** -22);
+    expect(mul(1 + 2 ** -23, 1 + 2 ** -23)).toBe(1 + 2 ** -22);
+    expect(div(1, 3)).toBe(Math.fround(1 / 3));
+    expect(sqrt(2)).toBe(Math.fround(Math.SQRT2));
+    expect(mul(1e30, 1e30)).toBe(Infinity);
+  });
+
+  test('flushes subnormals to a zero of their sign, judged after rounding', () => {
+    expect(load(2 ** -127)).toBe(0);
+    expect(Object.is(load(-(2 ** -149)), -0)).toBe(true);
+    expect(Object.is(load(-0), -0)).toBe(true);
+    expect(mul(MIN_NORMAL, 0.5)).toBe(0);
+    expect(sub(MIN_NORMAL * 1.5, MIN_NORMAL)).toBe(0);
+    // (2⁻¹²⁶ + 2⁻¹⁴⁹)(1 − 2⁻²³) lies a quarter of a subnormal unit below 2⁻¹²⁶ and rounds up to it.
+    expect(mul(MIN_NORMAL + 2 ** -149, 1 - 2 ** -24)).toBe(MIN_NORMAL);
+    expect(mul(MIN_NORMAL, 1 - 2 ** -24)).toBe(0);
+    expect(load(MIN_NORMAL)).toBe(MIN_NORMAL);
+  });
+
+  test('passes NaN and infinities on', () => {
+    expect(add(Infinity, -Infinity)).toBeNaN();
+    expect(div(1, 0)).toBe(Infinity);
+    expect(sqrt(-1)).toBeNaN();
+    expect(larger(1, NaN)).toBeNaN();
+  });
+
+  test('agrees with Math.fround on whatever is normal', () => {
+    const floats = fc.float({ noNaN: true });
+    const check = fc.property(floats, floats, (a, b) => {
+      const product = Math.fround(a * b);
+      if (Math.abs(product) > MIN_NORMAL) expect(mul(load(a), load(b))).toBe(Math.fround(load(a) * load(b)));
+    });
+    fc.assert(check, { seed: inject('seed') });
+  });
+});
+
+describe('the reference optimizer', () => {
+  test('updates in place, and reads its own precision', () => {
+    const data = new Float32Array([1]);
+    const reference = new ReferenceOptimizer({ rule: sgd({ lr: 0.1 }), params: [{ name: 'w', data }] });
+    reference.step([[1]]);
+    expect(reference.readParam('w')[0]).toBe(0.9);
+    expect(data[0]).toBe(Math.fround(0.9));
+    reference.lr = 0.2;
+    reference.step({ w: [1] });
+    expect(reference.readParam('w')[0]).toBeCloseTo(0.7, 15);
+  });
+
+  test('Adam corrects the bias with the power of the step', () => {
+    // With a constant gradient m̂ = g and v̂ = g² at every step, so each step is η·g/(|g|+ε).
+    const reference = new ReferenceOptimizer({
+      rule: adam({ eps: 0 }),
+      params: [{ data: new Float64Array([0]) }],
+    });
+    for (let t = 1; t <= 100; t++) {
+      reference.step([[3]]);
+      expect(reference.readParam('param0')[0]).toBeCloseTo(-0.001 * t, 12);
+    }
+  });
+
+  test('the first step of momentum is not dampened', () => {
+    const rule = momentum({ lr: 1, momentum: 0.5, dampening: 0.25, lrInVelocity: false });
+    const reference = new ReferenceOptimizer({ rule, params: [{ data: new Float64Array([0]) }] });
+    reference.step([[1]]);
+    expect(reference.readState('param0', 'momentum_buffer')[0]).toBe(1);
+    reference.step([[1]]);
+    expect(reference.readState('param0', 'momentum_buffer')[0]).toBe(1.25);
+  });
+
+  test('lr inside or outside the velocity differ as soon as lr changes', () => {
+    const run = (lrInVelocity: boolean) => {
+      const rule = momentum({ lr: 1, momentum: 0.5, lrInVelocity });
+      const reference = new ReferenceOptimizer({ rule, params: [{ data: new Float64Array([0]) }] });
+      reference.step([[1]]);
+      reference.lr = 0.5;
+      reference.step([[1]]);
+      return reference.readParam('param0')[0];
+    };
+    expect(run(true)).toBe(-1 - (0.5 + 0.5));
+    expect(run(false)).toBe(-1 - 0.5 * 1.5);
+  });
+
+  test('centered RMSprop survives a variance that rounds below zero', () => {
+    const rule = rmsprop({ centered: true, alpha: 0.5, eps: 0 });
+    const reference = new ReferenceOptimizer({
+      rule,
+      params: [{ data: new Float32Array([0]) }],
+      precision: 'f32',
+    });
+    for (let t = 0; t < 60; t++) reference.step([[0.1]]);
+    expect(reference.readParam('param0')[0]).not.toBeNaN();
+  });
+
+  test('refuses gradients that do not fit, changing nothing', () => {
+    const reference = new ReferenceOptimizer({
+      rule: sgd(),
+      params: [{ name: 'w', data: new Float64Array([1, 2]) }],
+    });
+    for (const grads of [[], [[1]], { v: [1, 2] }, [[1, 2, 3]]]) {
+      expect(() => reference.step(grads as never)).toThrow(OptimizerError);
+    }
+    expect([...reference.readParam('w')]).toEqual([1, 2]);
+    expect(() => reference.readParam('v')).toThrow('"v"');
+    expect(() => reference.readState('w', 'sum')).toThrow('"sum"');
+    const two = { name: 'w', data: new Float32Array(1) };
+    expect(() => new ReferenceOptimizer({ rule: sgd(), params: [two, two] })).toThrow('"w"');
+    expect(() => new ReferenceOptimizer({ rule: sgd(), params: [two], precision: 'f16' as never })).toThrow(
+      '"f16"',
+    );
+    expect(() => new ReferenceOptimizer({ rule: sgd(), params: [{ data: [1] as never }] })).toThrow(
+      'Float32Array',
+    );
+  });
+});
+
+describe('the error bound', () => {
+  // The float32 twin is one conforming implementation: if it broke the bound, the bound would be wrong.
+  test.for(combinedOptionCases())('holds for the float32 twin: $title', ({ rule }) => {
+    const random = new Random(inject('seed'));
+    const weights = random.weights(40);
+    const bounded = new BoundedRun(rule, weights);
+    const twin = new ReferenceOptimizer({ rule, precision: 'f32', params: [{ name: 'w', data: weights }] });
+    for (let step = 0; step < 50; step++) {
+      const gradients = random.gradients(40);
+      bounded.step(gradients);
+      twin.step([gradients]);
+    }
+    checkWithinBound(twin.readParam('w'), bounded.weights, 'w');
+  });
+
+  test('is tight enough to tell wrong equations: a relative slip of 1e-5 in lr breaks it', () => {
+    for (const [name, factory] of ruleFactories) {
+      const random = new Random(inject('seed'));
+      const weights = new Float32Array(200);
+      const rule = factory({ lr: 0.01 });
+      const bounded = new BoundedRun(rule, weights);
+      const wrong = new ReferenceOptimizer({
+        rule: factory({ lr: 0.01 * (1 + 1e-5) }),
+        precision: 'f32',
+        params: [{ name: 'w', data: weights }],
+      });
+      for (let step = 0; step < 3; step++) {
+        const gradients = random.weights(200);
+        bounded.step(gradients);
+        wrong.step([gradients]);
+      }
+      expect(() => checkWithinBound(wrong.readParam('w'), bounded.weights, 'w'), name).toThrow('±');
+    }
+  });
+});
