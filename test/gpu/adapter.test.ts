@@ -1,5 +1,5 @@
 import { expect, inject } from 'vitest';
-import { getTestAdapter, getTestDevice, gpuTest, isSwiftShader } from '../support/device.js';
+import { getTestAdapter, getTestDevice, gpuTest, isSwiftShader, withErrorScopes } from '../support/device.js';
 
 const SHADER = /* wgsl */ `
 @group(0) @binding(0) var<storage, read_write> data: array<f32>;
@@ -54,4 +54,11 @@ gpuTest('a device can have all the limits of its adapter', async () => {
   const [adapter, device] = await Promise.all([getTestAdapter(), getTestDevice({ limits: 'adapter' })]);
   expect(device.limits.maxBufferSize).toBe(adapter.limits.maxBufferSize);
   expect(device.limits.maxStorageBufferBindingSize).toBe(adapter.limits.maxStorageBufferBindingSize);
+});
+
+gpuTest('an error of the device does not go unnoticed', async ({ device }) => {
+  const invalid = (): GPUBuffer => device.createBuffer({ size: 16, usage: 0 });
+  await expect(withErrorScopes(device, invalid)).rejects.toThrow(/GPUValidationError/u);
+  const broken = new Error('thrown by the test itself');
+  await expect(withErrorScopes(device, () => Promise.reject(broken))).rejects.toBe(broken);
 });

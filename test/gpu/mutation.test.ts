@@ -1,0 +1,69 @@
+import { expect, inject, test } from 'vitest';
+import type { Rule } from '../../src/index.js';
+import { combinedOptionCases, singleOptionCases } from '../support/option-cases.js';
+import { type Destroyable, getTestDevice } from '../support/device.js';
+import { ruleFactories } from '../../src/rules/registry.js';
+import { checkParity } from '../support/parity.js';
+import { Random } from '../support/random.js';
+
+/** What each operator is mistaken for; the other direction of each pair is a mutation of its own. */
+const MISTAKES: Record<string, string> = { ' + ': ' - ', ' - ': ' + ', ' * ': ' / ', ' / ': ' * ' };
+
+/** Every WGSL that differs from the rule's in one operator, or in one condition negated. */
+function mutantsOf(wgsl: string): { wgsl: string; title: string }[] {
+  const body = wgsl.indexOf('fn update(');
+  const mutants: { wgsl: string; title: string }[] = [];
+  for (const match of wgsl.slice(body).matchAll(/ [-+*/] |if \(/g)) {
+    const at = body + match.index;
+    const lineStart = wgsl.lastIndexOf('\n', at) + 1;
+    const line = wgsl.slice(lineStart, wgsl.indexOf('\n', at));
+    if (line.trim().startsWith('//')) continue;
+    const isCondition = match[0] === 'if (';
+    const replacement = isCondition ? 'if (!' : MISTAKES[match[0]]!;
+    mutants.push({
+      wgsl: wgsl.slice(0, at) + replacement + wgsl.slice(at + match[0].length),
+      title: `${isCondition ? 'negated' : replacement.trim()} at column ${at - lineStart + 1} of ${line.trim()}`,
+    });
+  }
+  return mutants;
+}
+
+/** Whether the parity check notices. */
+async function isCaught(rule: Rule, device: GPUDevice): Promise<boolean> {
+  const made: Destroyable[] = [];
+  const track = <T extends Destroyable>(resource: T): T => {
+    made.push(resource);
+    return resource;
+  };
+  try {
+    await checkParity({
+      device,
+      track,
+      rule,
+      layouts: [{ length: 64, dataOffset: 0, gradOffset: 0 }],
+      oneBuffer: false,
+      steps: 3,
+      random: new Random(inject('seed')),
+      boundedElements: 64,
+    });
+    return false;
+  } catch {
+    return true;
+  } finally {
+    for (const resource of made) resource.destroy();
+  }
+}
+
+/** Every mutant of every rule must be caught by some options of the matrix: the matrix can fail, everywhere. */
+for (const [name, factory] of ruleFactories) {
+  const cases = [...singleOptionCases(), ...combinedOptionCases()].filter(({ rule }) => rule.name === name);
+  test.for(mutantsOf(factory.declaration.wgsl))(`${name} with $title is caught`, async ({ wgsl }) => {
+    const device = await getTestDevice();
+    let caught = false;
+    for (const { rule } of cases) {
+      caught = await isCaught({ ...rule, declaration: { ...rule.declaration, wgsl } }, device);
+      if (caught) break;
+    }
+    expect(caught).toBe(true);
+  });
+}
