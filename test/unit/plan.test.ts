@@ -70,7 +70,8 @@ function simulate(tensor: Tensor, limits: PlanLimits): string[][] {
     const gradBinding = grad ?? data;
     const word = (buffer: string | number, offset: number, size: number, index: number) => {
       // Not expect(): it is called a million times.
-      if (index < 0 || WORD * index + WORD > size) throw new Error(`word ${index} is outside of ${size} bytes`);
+      if (index < 0 || WORD * index + WORD > size)
+        throw new Error(`word ${index} is outside of ${size} bytes`);
       return `${buffer}:${offset + WORD * index}`;
     };
     const rows: string[][] = [];

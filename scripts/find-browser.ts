@@ -1,0 +1,139 @@
+/** Where browsers live on this machine. Looks only, changes nothing. */
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { Browser, Cache, getVersionComparator } from '@puppeteer/browsers';
+
+/** A browser family whose WebGPU the tests, the demo run and the benchmark can use. */
+export type BrowserKind = 'chrome' | 'firefox';
+
+/** What `@puppeteer/browsers` calls each kind. */
+export const PUPPETEER_NAME = { chrome: Browser.CHROME, firefox: Browser.FIREFOX } as const;
+
+const ENVIRONMENT = {
+  chrome: ['CHROME_PATH', 'PUPPETEER_EXECUTABLE_PATH'],
+  firefox: ['FIREFOX_PATH', 'PUPPETEER_EXECUTABLE_PATH'],
+} as const;
+
+const COMMANDS = {
+  chrome: [
+    'google-chrome-stable',
+    'google-chrome',
+    'chrome',
+    'chromium',
+    'chromium-browser',
+    'microsoft-edge-stable',
+    'microsoft-edge',
+  ],
+  firefox: ['firefox', 'firefox-esr'],
+} as const;
+
+const MAC_APPS = {
+  chrome: ['Google Chrome', 'Chromium', 'Microsoft Edge'].map((app) => `${app}.app/Contents/MacOS/${app}`),
+  firefox: ['Firefox', 'Firefox Developer Edition', 'Firefox Nightly'].map(
+    (app) => `${app}.app/Contents/MacOS/firefox`,
+  ),
+} as const;
+
+const WINDOWS_PROGRAMS = {
+  chrome: [
+    'Google\\Chrome\\Application\\chrome.exe',
+    'Chromium\\Application\\chrome.exe',
+    'Microsoft\\Edge\\Application\\msedge.exe',
+  ],
+  firefox: ['Mozilla Firefox\\firefox.exe', 'Firefox Developer Edition\\firefox.exe'],
+} as const;
+
+/** The folder that puppeteer and its command line tool keep downloaded browsers in. */
+export function browserCacheDir(): string {
+  return process.env['PUPPETEER_CACHE_DIR'] ?? join(homedir(), '.cache', 'puppeteer');
+}
+
+/**
+ * The path of an installed browser: named by the environment, else downloaded by puppeteer, else installed
+ * in a usual place. `undefined` if there is none.
+ *
+ * @throws if `CHROME_PATH` or `FIREFOX_PATH` names a file that cannot be run: silently testing another browser
+ * than the one asked for would be worse than stopping.
+ */
+export function findBrowser(kind: BrowserKind): string | undefined {
+  return fromEnvironment(kind) ?? fromPuppeteerCache(kind) ?? fromUsualPlaces(kind).find(isExecutable);
+}
+
+/** Whether Firefox can find any Vulkan driver, which its WebGPU on Linux cannot start without. */
+export function hasVulkanDriver(): boolean {
+  if (process.platform !== 'linux') return true;
+  return vulkanDrivers().length > 0;
+}
+
+/** The Vulkan driver descriptions of Mesa's CPU rasteriser, llvmpipe. Empty where it is not installed. */
+export function softwareVulkanDrivers(): string[] {
+  return vulkanDrivers().filter((file) => /(?:^|[\\/])lvp_icd[^\\/]*\.json$/u.test(file));
+}
+
+function vulkanDrivers(): string[] {
+  const named = process.env['VK_DRIVER_FILES'] ?? process.env['VK_ICD_FILENAMES'];
+  if (named) return named.split(delimiter).filter((file) => existsSync(file));
+  const roots = ['/usr/share', '/usr/local/share', '/etc', join(homedir(), '.local', 'share')];
+  return roots
+    .map((root) => join(root, 'vulkan', 'icd.d'))
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+    .filter((file) => file.endsWith('.json'));
+}
+
+function fromEnvironment(kind: BrowserKind): string | undefined {
+  for (const variable of ENVIRONMENT[kind]) {
+    const path = process.env[variable];
+    if (!path) continue;
+    if (variable === 'PUPPETEER_EXECUTABLE_PATH') {
+      // One variable for every kind: its file name is the only hint which browser it means.
+      if (/firefox/iu.test(path) === (kind === 'firefox') && isExecutable(path)) return path;
+      continue;
+    }
+    if (isExecutable(path)) return path;
+    throw new Error(
+      `${variable} is "${path}", which is no executable file. Correct it, or unset it to search the usual places.`,
+    );
+  }
+  return undefined;
+}
+
+function fromPuppeteerCache(kind: BrowserKind): string | undefined {
+  if (!existsSync(browserCacheDir())) return undefined;
+  const browser = PUPPETEER_NAME[kind];
+  const compare = getVersionComparator(browser);
+  return new Cache(browserCacheDir())
+    .getInstalledBrowsers()
+    .filter((installed) => installed.browser === browser && isExecutable(installed.executablePath))
+    .toSorted((a, b) => compare(b.buildId, a.buildId))[0]?.executablePath;
+}
+
+function fromUsualPlaces(kind: BrowserKind): string[] {
+  if (process.platform === 'darwin') {
+    const roots = ['/Applications', join(homedir(), 'Applications')];
+    return roots.flatMap((root) => MAC_APPS[kind].map((app) => join(root, app)));
+  }
+  if (process.platform === 'win32') {
+    const roots = ['PROGRAMFILES', 'PROGRAMFILES(X86)', 'LOCALAPPDATA'].map((name) => process.env[name]);
+    return roots
+      .filter((root) => root !== undefined)
+      .flatMap((root) => WINDOWS_PROGRAMS[kind].map((program) => join(root, program)));
+  }
+  const folders = new Set([
+    ...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean),
+    '/usr/bin',
+    '/usr/local/bin',
+    '/snap/bin',
+  ]);
+  return COMMANDS[kind].flatMap((command) => [...folders].map((folder) => join(folder, command)));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * `npm test`: the unit tests in Node and the GPU tests in real browsers. Arguments go on to vitest:
+ * `npm test -- --project chrome test/gpu/adapter.test.ts`, `npm test -- -t name`.
+ *
+ * The last line on stdout is always `N passed, N failed`, with `, N skipped` if there were any.
+ */
+import { randomInt } from 'node:crypto';
+import { ensureBrowser } from './browsers.js';
+import { runVitest } from './run-vitest.js';
+
+const PROJECTS = ['unit', 'chrome', 'firefox'] as const;
+type Project = (typeof PROJECTS)[number];
+
+interface LeftOut {
+  project: Project;
+  reason: string;
+}
+
+const { filters, rest } = splitArguments(process.argv.slice(2));
+// Without the exit, a download given up for stalling would still hold this process.
+process.exit(await main());
+
+async function main(): Promise<number> {
+  try {
+    return await testAll();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    console.log('0 passed, 1 failed');
+    return 1;
+  }
+}
+
+async function testAll(): Promise<number> {
+  const limitMinutes = watchdogMinutes();
+  const wanted = PROJECTS.filter((project) => isSelected(project, filters));
+  if (wanted.length === 0) {
+    throw new Error(`--project ${filters.join(' ')} selects none of ${PROJECTS.join(', ')}.`);
+  }
+  process.env['TEST_SEED'] ||= String(randomInt(2 ** 32));
+  console.log(`TEST_SEED=${process.env['TEST_SEED']}`);
+
+  const leftOut: LeftOut[] = [];
+  for (const project of wanted) {
+    if (project === 'unit') continue;
+    await ensureBrowser(project).catch((error: unknown) => {
+      leftOut.push({ project, reason: error instanceof Error ? error.message : String(error) });
+    });
+  }
+  const missing = new Set(leftOut.map(({ project }) => project));
+  const ready = wanted.filter((project) => !missing.has(project));
+  warn(leftOut);
+
+  const counts =
+    ready.length === 0
+      ? { passed: 0, failed: 0, skipped: 0 }
+      : await runVitest([...ready.map((project) => `--project=${project}`), ...rest], limitMinutes * 60_000);
+  warn(leftOut);
+
+  // Without any browser, nothing of what this library promises was tested.
+  const gpuWanted = wanted.some((project) => project !== 'unit');
+  const gpuReady = ready.some((project) => project !== 'unit');
+  const failed = counts.failed + (process.env['CI'] || (gpuWanted && !gpuReady) ? leftOut.length : 0);
+  console.log(
+    `${counts.passed} passed, ${failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
+  );
+  return failed > 0 ? 1 : 0;
+}
+
+function warn(leftOut: readonly LeftOut[]): void {
+  for (const { project, reason } of leftOut) {
+    const lines = [
+      `WARNING: nothing is tested in ${project.toUpperCase()}${process.env['CI'] ? ', which fails this CI run' : ''}`,
+      '',
+      ...reason.split('\n'),
+    ];
+    const width = Math.max(...lines.map((line) => line.length));
+    const edge = '═'.repeat(width + 2);
+    const box = [`╔${edge}╗`, ...lines.map((line) => `║ ${line.padEnd(width)} ║`), `╚${edge}╝`];
+    console.log(`\n${box.join('\n')}\n`);
+  }
+}
+
+/** Takes `--project x` and `--project=x` out of the arguments: only projects whose browser is there are passed on. */
+function splitArguments(args: readonly string[]): { filters: string[]; rest: string[] } {
+  const found: string[] = [];
+  const others: string[] = [];
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] ?? '';
+    if (arg === '--project') {
+      index += 1;
+      found.push(args[index] ?? '');
+    } else if (arg.startsWith('--project=')) found.push(arg.slice('--project='.length));
+    else others.push(arg);
+  }
+  return { filters: found, rest: others };
+}
+
+/** As vitest reads its own `--project`: names, `*` for any letters, `!` for all but these. */
+function isSelected(project: string, patterns: readonly string[]): boolean {
+  const matches = (pattern: string): boolean =>
+    new RegExp(`^${pattern.split('*').map(escapeRegExp).join('.*')}$`, 'u').test(project);
+  const negative = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1));
+  const positive = patterns.filter((pattern) => !pattern.startsWith('!'));
+  return !negative.some(matches) && (positive.length === 0 || positive.some(matches));
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[$()*+.?[\\\]^{|}]/gu, String.raw`\$&`);
+}
+
+function watchdogMinutes(): number {
+  const given = process.env['TEST_WATCHDOG_MINUTES'] ?? '25';
+  const minutes = Number(given);
+  if (minutes > 0 && minutes <= 600) return minutes;
+  throw new Error(`TEST_WATCHDOG_MINUTES is "${given}". Use a number of minutes above 0 and up to 600.`);
+}

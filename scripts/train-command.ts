@@ -1,0 +1,114 @@
+/** The command line of `npm run train`. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { trainingDefaults } from '../demo/train/presets.js';
+import type { TrainingOptions } from '../demo/train/reports.js';
+import type { BrowserKind } from './browsers.js';
+
+/** A parsed command line. */
+export interface TrainCommand {
+  readonly rule: string;
+  /** The preset of the rule when not given. */
+  readonly lr: number | undefined;
+  readonly browser: BrowserKind;
+  readonly json: boolean;
+  readonly compare: boolean;
+  readonly training: TrainingOptions;
+}
+
+/** A comparison trains ten times; one epoch tells the optimizers apart and takes minutes, not an hour. */
+const COMPARE_EPOCHS = 1;
+/** There is no larger batch than all digits to train on. */
+const MAX_BATCH = 8000;
+const MAX_SEED = 2 ** 32 - 1;
+
+/**
+ * Parses the command line.
+ *
+ * @throws CommanderError after printing one line that quotes the bad argument, or the help if that was asked for.
+ */
+export function parseTrainCommand(argv: readonly string[]): TrainCommand {
+  const program = new Command('npm run train --')
+    .description(
+      'Trains a 784-256-10 network on 8,000 digits in a headless browser. TensorFlow.js computes the gradients, ' +
+        'the kernels of webgpu-optim update the parameters in place.',
+    )
+    .option('--rule <name>', 'rule that updates the parameters', trainingDefaults.rule)
+    .addOption(
+      new Option(
+        '--epochs <count>',
+        `passes over the digits (default: ${trainingDefaults.epochs}, with --compare ${COMPARE_EPOCHS})`,
+      ).argParser(wholeNumber('a number of epochs', 1)),
+    )
+    .addOption(
+      new Option(
+        '--lr <rate>',
+        'learning rate of the first step; it falls to zero along a line (default: one fit for the rule)',
+      ).argParser(positiveNumber),
+    )
+    .addOption(
+      new Option('--batch <count>', 'digits a step')
+        .argParser(wholeNumber('a number of digits', 1, MAX_BATCH))
+        .default(trainingDefaults.batchSize),
+    )
+    .addOption(
+      new Option('--seed <number>', 'initial weights and order of the digits')
+        .argParser(wholeNumber('a seed', 0, MAX_SEED))
+        .default(trainingDefaults.seed),
+    )
+    .addOption(
+      new Option('--browser <kind>', 'browser to train in')
+        .choices(['chrome', 'firefox'])
+        .default('chrome' satisfies BrowserKind),
+    )
+    .option('--json', 'print one JSON object as the last line; progress goes to standard error', false)
+    .addOption(
+      new Option('--compare', "train with every rule and with tf.train's own optimizers, print a table")
+        .conflicts(['rule', 'lr'])
+        .default(false),
+    )
+    .allowExcessArguments(false)
+    .exitOverride();
+  program.parse(argv);
+  const options = program.opts<{
+    rule: string;
+    epochs?: number;
+    lr?: number;
+    batch: number;
+    seed: number;
+    browser: BrowserKind;
+    json: boolean;
+    compare: boolean;
+  }>();
+  return {
+    rule: options.rule,
+    lr: options.lr,
+    browser: options.browser,
+    json: options.json,
+    compare: options.compare,
+    training: {
+      epochs: options.epochs ?? (options.compare ? COMPARE_EPOCHS : trainingDefaults.epochs),
+      batchSize: options.batch,
+      seed: options.seed,
+      reportEvery: trainingDefaults.reportEvery,
+    },
+  };
+}
+
+function wholeNumber(what: string, min: number, max = Infinity): (text: string) => number {
+  const range = max === Infinity ? `${min} or more` : `from ${min} to ${max}`;
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`Give ${what}: a whole number, ${range}.`);
+    }
+    return value;
+  };
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError('Give a number above 0, for example 0.001.');
+  }
+  return value;
+}

@@ -1,0 +1,40 @@
+/** Serves the demo's files to the headless browser. */
+import { fileURLToPath } from 'node:url';
+import { createServer } from 'vite';
+
+const configFile = fileURLToPath(new URL('../demo/vite.config.ts', import.meta.url));
+const registryFile = fileURLToPath(new URL('../src/rules/registry.ts', import.meta.url));
+
+/** The demo, served to this machine only. */
+export interface DemoServer {
+  /** Where the headless page is. */
+  readonly url: string;
+  /** The rules in the registry; vite reads it, for it imports shaders, which Node alone cannot. */
+  ruleNames(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** Starts a server for one run, on a free port. */
+export async function startDemoServer(): Promise<DemoServer> {
+  const server = await createServer({
+    configFile,
+    logLevel: 'error',
+    clearScreen: false,
+    // A file saved while a run goes on must not reload the page under it.
+    server: { port: 0, hmr: false, watch: null },
+  });
+  await server.listen();
+  const origin = server.resolvedUrls?.local[0];
+  if (origin === undefined) {
+    await server.close();
+    throw new Error('The demo server did not start on 127.0.0.1.');
+  }
+  return {
+    url: new URL('headless.html', origin).href,
+    async ruleNames() {
+      const registry = (await server.ssrLoadModule(registryFile)) as { rules: Record<string, unknown> };
+      return Object.keys(registry.rules);
+    },
+    close: () => server.close(),
+  };
+}

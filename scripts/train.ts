@@ -1,0 +1,92 @@
+/** `npm run train`: trains a network on digits in a headless browser, our kernels doing the updates. */
+import { CommanderError } from 'commander';
+import type { TrainingSummary } from '../demo/train/reports.js';
+import { type TrainCommand, parseTrainCommand } from './train-command.js';
+import { TrainingPage } from './train-page.js';
+import { createProgress } from './train-progress.js';
+import { comparisonRow, formatComparison, formatSummary, summaryRecord } from './train-results.js';
+import { startDemoServer } from './train-server.js';
+
+/** What a wrong command line exits with; a run that fails exits with 1. */
+const USAGE_EXIT_CODE = 2;
+
+try {
+  await main();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has already printed its one line, or the help that was asked for.
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
+  } else {
+    console.error(`train: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}
+
+async function main(): Promise<void> {
+  const command = parseTrainCommand(process.argv);
+  const server = await startDemoServer();
+  try {
+    const knownRules = await server.ruleNames();
+    if (!knownRules.includes(command.rule)) {
+      console.error(`error: there is no rule '${command.rule}'. The rules are: ${knownRules.join(', ')}.`);
+      process.exitCode = USAGE_EXIT_CODE;
+      return;
+    }
+    const page = await TrainingPage.open(command.browser, server.url);
+    try {
+      await (command.compare ? compare(page, command) : trainOnce(page, command));
+    } finally {
+      await page.close();
+    }
+  } finally {
+    await server.close();
+  }
+}
+
+async function trainOnce(page: TrainingPage, command: TrainCommand): Promise<void> {
+  const { rule, lr } = command;
+  const summary = await trainWithProgress(page, command, rule, () =>
+    page.start({ source: 'webgpu-optim', rule, lr }, command.training),
+  );
+  const result = { rule, seed: command.training.seed, summary, environment: page.environment };
+  console.log(command.json ? JSON.stringify(summaryRecord(result)) : formatSummary(result));
+}
+
+async function compare(page: TrainingPage, command: TrainCommand): Promise<void> {
+  const { rules, peers } = page.environment;
+  const rows = [];
+  for (const rule of rules) {
+    const hasPeer = peers.includes(rule);
+    for (const source of hasPeer ? (['webgpu-optim', 'tfjs'] as const) : (['webgpu-optim'] as const)) {
+      const optimizer = source === 'tfjs' ? `tf.train.${rule}` : rule;
+      // With tfjs's formula both rows of a pair compute the same numbers, and only the time differs.
+      const summary = await trainWithProgress(page, command, optimizer, () =>
+        page.start({ source, rule, tfjsFormula: hasPeer }, command.training),
+      );
+      rows.push(comparisonRow(optimizer, summary));
+    }
+  }
+  const comparison = { rows, seed: command.training.seed, environment: page.environment };
+  if (command.json) {
+    const { adapter, browser } = page.environment;
+    console.log(JSON.stringify({ rows, adapter, browser, seed: comparison.seed }));
+  } else {
+    console.log(formatComparison(comparison));
+  }
+}
+
+async function trainWithProgress(
+  page: TrainingPage,
+  command: TrainCommand,
+  title: string,
+  start: () => Promise<TrainingSummary>,
+): Promise<TrainingSummary> {
+  // With --json, standard output belongs to the result.
+  const progress = createProgress(title, command.json ? process.stderr : process.stdout);
+  page.onReport = (report) => progress.show(report);
+  try {
+    return await start();
+  } finally {
+    progress.stop();
+  }
+}

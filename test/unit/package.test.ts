@@ -1,0 +1,37 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'vite';
+import { expect, test } from 'vitest';
+import * as source from '../../src/index.js';
+import { ruleTable } from '../support/rule-table.js';
+
+test('the built package exports what the source does, and works without a GPU', async () => {
+  const outDir = await mkdtemp(join(tmpdir(), 'webgpu-optim-'));
+  try {
+    await build({ configFile: 'vite.config.ts', logLevel: 'error', build: { outDir, emptyOutDir: true } });
+    // Vite would bundle a path that it can see; this one is made at run time.
+    const built = (await import(
+      /* @vite-ignore */ pathToFileURL(join(outDir, 'index.js')).href
+    )) as typeof source;
+    expect(Object.keys(built).toSorted()).toEqual(Object.keys(source).toSorted());
+    const data = new Float64Array([1]);
+    const reference = new built.ReferenceOptimizer({ rule: built.sgd({ lr: 0.5 }), params: [{ data }] });
+    reference.step([[1]]);
+    expect(data[0]).toBe(0.5);
+    expect(() => built.sgd({ lr: -1 })).toThrow(built.OptimizerError);
+  } finally {
+    await rm(outDir, { recursive: true });
+  }
+});
+
+test('the package has no runtime dependencies', async () => {
+  const manifest = JSON.parse(await readFile('package.json', 'utf8')) as Record<string, unknown>;
+  expect(manifest['dependencies']).toBeUndefined();
+});
+
+test('the README shows the registry as it is', async () => {
+  const readme = await readFile('README.md', 'utf8');
+  expect(readme, `paste this table into README.md:\n${ruleTable()}`).toContain(ruleTable());
+});

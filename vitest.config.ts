@@ -1,0 +1,85 @@
+import { randomInt } from 'node:crypto';
+import { type TestProjectConfiguration, defineConfig } from 'vitest/config';
+import type { AdapterChoice, BrowserKind } from './scripts/browsers.js';
+import { puppeteerProvider } from './test/support/puppeteer-provider.js';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Seeds every random choice of a test; `TEST_SEED=<seed> npm test` repeats a run. */
+    seed: number;
+    /** The adapter the browsers were asked for. */
+    adapter: AdapterChoice;
+    /** Where the test runs. */
+    runtime: BrowserKind | 'node';
+  }
+}
+
+const SLOW_ADAPTER_MS = 120_000;
+const seed = testSeed();
+const adapter = adapterChoice();
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          environment: 'node',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 30_000,
+          provide: { seed, adapter, runtime: 'node' },
+        },
+      },
+      browserProject('chrome', ['test/gpu/**/*.test.ts', 'test/e2e/**/*.test.ts']),
+      browserProject('firefox', ['test/gpu/**/*.test.ts']),
+    ],
+  },
+});
+
+function browserProject(kind: BrowserKind, include: string[]): TestProjectConfiguration {
+  return {
+    // Found in mid-run, a package would be optimized anew, and that reloads the page under its tests.
+    optimizeDeps: { include: ['fast-check', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'] },
+    // One folder for both would let one project's server rewrite what the other's is serving.
+    cacheDir: `node_modules/.vite-${kind}`,
+    test: {
+      // Only the instance below carries the plain name: vitest wants both, and wants them to differ.
+      name: `${kind}-server`,
+      include,
+      testTimeout: SLOW_ADAPTER_MS,
+      hookTimeout: SLOW_ADAPTER_MS,
+      fileParallelism: false,
+      provide: { seed, adapter, runtime: kind },
+      browser: {
+        enabled: true,
+        headless: true,
+        ui: false,
+        screenshotFailures: false,
+        connectTimeout: SLOW_ADAPTER_MS,
+        api: { host: '127.0.0.1' },
+        provider: puppeteerProvider({ kind, adapter }),
+        instances: [{ browser: kind, name: kind }],
+      },
+    },
+  };
+}
+
+/** Kept in the environment, so that a config loaded twice in one run yields one seed. */
+function testSeed(): number {
+  const given = process.env['TEST_SEED'];
+  if (given === undefined || given === '') {
+    const fresh = randomInt(2 ** 32);
+    process.env['TEST_SEED'] = String(fresh);
+    if (process.env['VITEST']) console.log(`TEST_SEED=${fresh}`);
+    return fresh;
+  }
+  const value = Number(given);
+  if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
+  throw new Error(`TEST_SEED is "${given}". Use an integer from 0 to ${2 ** 32 - 1}, or unset it.`);
+}
+
+function adapterChoice(): AdapterChoice {
+  const given = process.env['WEBGPU_ADAPTER'] ?? 'software';
+  if (given === 'software' || given === 'default') return given;
+  throw new Error(`WEBGPU_ADAPTER is "${given}". Use "software" or "default".`);
+}
