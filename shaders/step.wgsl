@@ -5,6 +5,7 @@
 //   uniform_h, h                the rule's per-step scalars, and `decay`
 //   uniform_segment, segment    what this dispatch covers
 //   load_*/store_*              access to weight, gradient and state at a lane index
+//   prepare()                   the rule: what is the same for all its elements, once per invocation
 //   update(w, g) -> lane        the rule: the new weight; state is in private variables named as the slots
 
 override WORKGROUP_SIZE: u32 = 256u;
@@ -53,6 +54,7 @@ fn step(
   // Uniforms are read once: a compiler cannot hoist them past the stores to storage in the loop.
   h = uniform_h;
   segment = uniform_segment;
+  prepare();
   // Two dimensions, because one holds at most 65,535 workgroups.
   let workgroup = workgroup_id.y * workgroup_count.x + workgroup_id.x;
   var first = workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION;

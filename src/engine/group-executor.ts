@@ -130,7 +130,7 @@ export class GroupExecutor {
     const pass = encoder.beginComputePass({ label: `${this.label} probe` });
     const scalars = this.device.createBuffer({
       label: `${this.label} probe`,
-      size: scalarsByteLength(this.group.rule.declaration),
+      size: scalarsByteLength(this.group.rule),
       usage: GPUBufferUsage.UNIFORM,
     });
     const layout = this.scalarsLayout;
@@ -162,7 +162,7 @@ function segmentStride(device: GPUDevice): number {
 }
 
 function shapeOf(device: GPUDevice, dispatch: PlannedDispatch<GPUBuffer>) {
-  return chooseShape(device.adapterInfo, dispatch.access.laneWidth);
+  return chooseShape(device.adapterInfo, dispatch.access.laneWidth, dispatch.segment.laneCount);
 }
 
 /**

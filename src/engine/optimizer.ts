@@ -59,7 +59,7 @@ export class Optimizer {
     this.#ruleName = rule.name;
     this.#executors = executors;
     this.#ring = ring;
-    this.#scalarNames = scalarNames(rule.declaration);
+    this.#scalarNames = scalarNames(rule);
     this.#scalarGroups = this.#bindScalars();
     this.groups = Object.freeze(
       groups.map(
@@ -97,7 +97,7 @@ export class Optimizer {
     let ring: ScalarRing | undefined;
     try {
       const { error } = await captureErrors(device, () => {
-        ring = new ScalarRing(device, groups.length, scalarsByteLength(config.rule.declaration), label);
+        ring = new ScalarRing(device, groups.length, scalarsByteLength(config.rule), label);
         prepared.forEach(({ plan, kernels }, g) => {
           const groupLabel = `${label} ${config.rule.name}${groups.length > 1 ? ` group ${g}` : ''}`;
           executors.push(new GroupExecutor(device, groups[g]!, plan, kernels, groupLabel));

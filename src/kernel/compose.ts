@@ -49,6 +49,9 @@ function storeStatements(array: string, base: string, access: AccessVariant, mod
   return [`  let first = segment.${base} + 4u * position;`, ...stores].join('\n');
 }
 
+/** For rules whose scalars need no work before the loop. */
+const NOTHING_TO_PREPARE = '\nfn prepare() {}\n';
+
 /**
  * The WGSL of a kernel: generated declarations, the template, and the rule's equation. Pure; switches and
  * shape stay `override` constants, so that kernels that differ only in these share one module.
@@ -75,7 +78,7 @@ export function composeKernel(rule: Rule, access: AccessVariant): string {
 alias lane = ${access.laneWidth === 4 ? 'vec4<f32>' : 'f32'};
 
 struct Scalars {
-${scalarNames(declaration)
+${scalarNames(rule)
   .map((name) => `  ${name}: f32,`)
   .join('\n')}
 }
@@ -113,6 +116,6 @@ fn store_state(i: u32) {
 ${slots.map((slot) => `  ${slot}_array[position] = ${slot};`).join('\n')}
 }
 
-${declaration.wgsl}
+${declaration.wgsl}${declaration.prepare ? '' : NOTHING_TO_PREPARE}
 ${template}`;
 }

@@ -63,7 +63,7 @@ async function compile(
       buffer: { type, minBindingSize },
     })),
   });
-  const minBindingSize = scalarsByteLength(rule.declaration);
+  const minBindingSize = scalarsByteLength(rule);
   const scalarsLayout = device.createBindGroupLayout({
     label: `${label} scalars`,
     entries: [

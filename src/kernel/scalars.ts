@@ -1,8 +1,8 @@
-import type { Rule, RuleDeclaration } from '../rules/rule.js';
+import type { Rule } from '../rules/rule.js';
 
 /**
- * A step's scalars in float64, `decay` first: what both the uniform buffer and the reference are filled from.
- * `decay` multiplies the weight: d with L2 and raw decay, ηd with decoupled decay.
+ * A step's scalars in float64, the standard ones first: what both the uniform buffer and the reference are filled
+ * from. `decay` multiplies the weight: d with L2 and raw decay, ηd with decoupled decay.
  *
  * @param lr the learning rate in force.
  * @param t 1-based number of the step.
@@ -10,18 +10,22 @@ import type { Rule, RuleDeclaration } from '../rules/rule.js';
 export function stepScalars(rule: Rule, lr: number, t: number): Record<string, number> {
   const { weightDecay, weightDecayMode } = rule.options;
   const decay = weightDecayMode === 'decoupled' ? lr * weightDecay : weightDecay;
-  return { decay, ...rule.declaration.scalars(rule.options, lr, t) };
+  const scalars: Record<string, number> = { decay, t, ...rule.declaration.scalars(rule.options, lr) };
+  for (const [name, beta] of correctionRates(rule)) scalars[name] = 1 - beta ** t;
+  return scalars;
 }
 
-/** Field names of the uniform struct `h`, in order; each is one f32. */
-export function scalarNames(declaration: RuleDeclaration): string[] {
-  const defaults = Object.fromEntries(
-    Object.entries(declaration.options).map(([name, spec]) => [name, spec.default]),
-  );
-  return ['decay', ...Object.keys(declaration.scalars(defaults as never, 0, 1))];
+/** The decay rates β of a rule whose corrections 1 − βᵗ its scalars have, by the name of the scalar. */
+export function correctionRates(rule: Rule): [string, number][] {
+  return Object.entries(rule.declaration.corrections?.(rule.options) ?? {});
+}
+
+/** Field names of the uniform struct `h`, in order; each is one f32. They are the same for all options of a rule. */
+export function scalarNames(rule: Rule): string[] {
+  return Object.keys(stepScalars(rule, 0, 1));
 }
 
 /** Byte length of the uniform struct `h`: f32 fields, rounded up to the 16 bytes uniform structs occupy. */
-export function scalarsByteLength(declaration: RuleDeclaration): number {
-  return Math.ceil((scalarNames(declaration).length * 4) / 16) * 16;
+export function scalarsByteLength(rule: Rule): number {
+  return Math.ceil((scalarNames(rule).length * 4) / 16) * 16;
 }

@@ -8,8 +8,17 @@ export interface KernelShape {
   readonly consecutive: boolean;
 }
 
-/** CPU adapters pay for each invocation and each workgroup, so few of them do much each; measured in bench/README.md. */
-const CPU_SHAPE: KernelShape = { workgroupSize: 64, lanesPerInvocation: 16, consecutive: true };
+/**
+ * CPU adapters pay for each invocation and each workgroup, so few of them do much each, as long as all cores have
+ * work; measured by bench/shapes.ts, tables in bench/README.md.
+ */
+const CPU_WORKGROUP_SIZE = 64;
+/** More gains nothing measurable. */
+const CPU_MAX_LANES_PER_INVOCATION = 256;
+/** Fewer cost more than an idle core does. */
+const CPU_MIN_LANES_PER_INVOCATION = 8;
+/** Below this many workgroups, cores would idle or be left with uneven shares. */
+const CPU_MIN_WORKGROUPS = 16;
 
 /** GPUs hide latency with many invocations and want neighbours to touch neighbouring addresses. */
 const GPU_SHAPE: KernelShape = { workgroupSize: 256, lanesPerInvocation: 1, consecutive: false };
@@ -24,10 +33,28 @@ export function isCpuAdapter(info: Partial<GPUAdapterInfo> | undefined): boolean
   return /swiftshader|llvmpipe|lavapipe|basic render|warp/.test(text);
 }
 
-/** The shape for an adapter, bodies (`laneWidth` 4) and edges (1) apart. */
-export function chooseShape(info: Partial<GPUAdapterInfo> | undefined, laneWidth: 1 | 4): KernelShape {
+/**
+ * The shape for an adapter, bodies (`laneWidth` 4) and edges (1) apart.
+ *
+ * @param laneCount lanes of the dispatch. Shapes differ in powers of two, so that few pipelines serve all sizes.
+ */
+export function chooseShape(
+  info: Partial<GPUAdapterInfo> | undefined,
+  laneWidth: 1 | 4,
+  laneCount = Infinity,
+): KernelShape {
   if (laneWidth === 1) return EDGE_SHAPE;
-  return isCpuAdapter(info) ? CPU_SHAPE : GPU_SHAPE;
+  return isCpuAdapter(info) ? chooseCpuShape(laneCount) : GPU_SHAPE;
+}
+
+/** The most lanes per invocation that leave enough workgroups. */
+function chooseCpuShape(laneCount: number): KernelShape {
+  let lanesPerInvocation = CPU_MAX_LANES_PER_INVOCATION;
+  const workgroupCount = () => laneCount / (CPU_WORKGROUP_SIZE * lanesPerInvocation);
+  while (lanesPerInvocation > CPU_MIN_LANES_PER_INVOCATION && workgroupCount() < CPU_MIN_WORKGROUPS) {
+    lanesPerInvocation /= 2;
+  }
+  return { workgroupSize: CPU_WORKGROUP_SIZE, lanesPerInvocation, consecutive: true };
 }
 
 /**

@@ -2,20 +2,31 @@ import { switchConstants } from '../kernel/variant.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from './arithmetic.js';
 
-/** Updates one element: returns the new weight and updates the state `s` in place. */
-export type ElementUpdate<N> = (w: N, g: N, s: Record<string, N>, h: Record<string, N>) => N;
+/** A rule over some arithmetic. */
+export interface ElementRule<N> {
+  /** The scalars that `update` takes, from those of a step in float64; t is its 1-based count. */
+  readonly prepare: (scalars: Readonly<Record<string, number>>, t: number) => Record<string, N>;
+  /** Updates one element: returns the new weight and updates the state `s` in place. */
+  readonly update: (w: N, g: N, s: Record<string, N>, h: Record<string, N>) => N;
+}
 
-/** The CPU twin of `step_lane` in `shaders/step.wgsl`, over any arithmetic. */
-export function makeElementUpdate<N>(f: Arithmetic<N>, rule: Rule): ElementUpdate<N> {
+/** The CPU twin of `step` and `step_lane` in `shaders/step.wgsl`, over any arithmetic. */
+export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule): ElementRule<N> {
   const on = switchConstants(rule);
-  const { reference } = rule.declaration;
-  return (weight, gradient, s, h) => {
-    const decay = h['decay']!;
-    let w = weight;
-    let g = gradient;
-    if (on['MAXIMIZE']) g = f.neg(g);
-    if (on['DECAY_GRADIENT']) g = f.add(g, f.mul(decay, w));
-    if (on['DECAY_WEIGHT']) w = f.sub(w, f.mul(decay, w));
-    return reference(f, { w, g, s, h, on });
+  const { prepare, reference } = rule.declaration;
+  return {
+    prepare: (scalars, t) => {
+      const h = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, f.scalar(value)]));
+      return prepare ? { ...h, ...prepare(f, h, on, t) } : h;
+    },
+    update: (weight, gradient, s, h) => {
+      const decay = h['decay']!;
+      let w = weight;
+      let g = gradient;
+      if (on['MAXIMIZE']) g = f.neg(g);
+      if (on['DECAY_GRADIENT']) g = f.add(g, f.mul(decay, w));
+      if (on['DECAY_WEIGHT']) w = f.sub(w, f.mul(decay, w));
+      return reference(f, { w, g, s, h, on });
+    },
   };
 }

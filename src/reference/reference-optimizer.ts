@@ -6,7 +6,7 @@ import { usedSlots } from '../kernel/variant.js';
 import type { LearningRate } from '../rules/options.js';
 import type { Rule } from '../rules/rule.js';
 import { type Arithmetic, float32, float64 } from './arithmetic.js';
-import { type ElementUpdate, makeElementUpdate } from './element-step.js';
+import { type ElementRule, makeElementRule } from './element-step.js';
 
 /** Numbers in the CPU's memory. */
 type NumericArray = Float32Array | Float64Array;
@@ -43,7 +43,7 @@ interface ParameterState {
   readonly weights: NumericArray;
   readonly state: Readonly<Record<string, NumericArray>>;
   readonly slots: readonly string[];
-  readonly update: ElementUpdate<number>;
+  readonly rule: ElementRule<number>;
   readonly group: ParameterGroup;
 }
 
@@ -75,12 +75,12 @@ export class ReferenceOptimizer {
     this.groups = resolveGroups(config).map(({ rule, params }) => {
       const names = params.map(({ name }, k) => name ?? `param${parameters.length + k}`);
       const group = new ParameterGroup(rule, names, () => this.#step);
-      const update = makeElementUpdate(this.#arithmetic, rule);
+      const elementRule = makeElementRule(this.#arithmetic, rule);
       params.forEach(({ data }, k) => {
         checkArray(data, `parameter ${quote(names[k])}: data`);
         const weights = new ArrayType(data);
         const state = initialState(rule, weights);
-        parameters.push({ name: names[k]!, data, weights, state, slots: usedSlots(rule), update, group });
+        parameters.push({ name: names[k]!, data, weights, state, slots: usedSlots(rule), rule: elementRule, group });
       });
       return group;
     });
@@ -121,14 +121,10 @@ export class ReferenceOptimizer {
       );
     });
     const t = this.#step + 1;
-    const scalars = new Map(
-      this.groups.map((group) => {
-        const values = Object.entries(stepScalars(group.rule, group.lr, t));
-        return [group, Object.fromEntries(values.map(([name, v]) => [name, this.#arithmetic.scalar(v)]))];
-      }),
-    );
+    const scalars = new Map(this.groups.map((group) => [group, stepScalars(group.rule, group.lr, t)]));
     this.#parameters.forEach((parameter, k) => {
-      this.#updateParameter(parameter, gradients[k], scalars.get(parameter.group)!);
+      const h = parameter.rule.prepare(scalars.get(parameter.group)!, t);
+      this.#updateParameter(parameter, gradients[k], h);
     });
     this.#step = t;
   }
@@ -146,7 +142,7 @@ export class ReferenceOptimizer {
   }
 
   #updateParameter(
-    { data, weights, state, slots, update }: ParameterState,
+    { data, weights, state, slots, rule }: ParameterState,
     gradient: ArrayLike<number>,
     h: Record<string, number>,
   ): void {
@@ -155,7 +151,7 @@ export class ReferenceOptimizer {
     const arrays = slots.map((slot) => [slot, state[slot]!] as const);
     for (let i = 0; i < weights.length; i++) {
       for (const [slot, values] of arrays) element[slot] = load(values[i]!);
-      weights[i] = store(update(load(weights[i]!), load(gradient[i]!), element, h));
+      weights[i] = store(rule.update(load(weights[i]!), load(gradient[i]!), element, h));
       for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }
     data.set(weights);

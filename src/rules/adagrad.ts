@@ -38,10 +38,14 @@ export const adagrad: RuleFactory<AdagradOptions> = defineRule({
   },
   slots: [{ name: 'sum', initial: (o) => o.initialAccumulator }],
   switches: (o) => ({ EPS_INSIDE: o.epsPlacement === 'inside' }),
-  scalars: (o, lr, t) => ({ lr: lr / (1 + (t - 1) * o.lrDecay), eps: o.eps }),
+  scalars: (o, lr) => ({ lr, lr_decay: o.lrDecay, eps: o.eps }),
+  prepare: ({ scalar, add, sub, mul, div }, h) => ({
+    rate: div(h.lr, add(scalar(1), mul(sub(h.t, scalar(1)), h.lr_decay))),
+    eps: h.eps,
+  }),
   reference: ({ add, sub, mul, div, sqrt }, { w, g, s, h, on }) => {
     s.sum = add(s.sum, mul(g, g));
-    if (on.EPS_INSIDE) return sub(w, mul(h.lr, div(g, sqrt(add(s.sum, h.eps)))));
-    return sub(w, mul(h.lr, div(g, add(sqrt(s.sum), h.eps))));
+    if (on.EPS_INSIDE) return sub(w, mul(h.rate, div(g, sqrt(add(s.sum, h.eps)))));
+    return sub(w, mul(h.rate, div(g, add(sqrt(s.sum), h.eps))));
   },
 });

@@ -50,17 +50,20 @@ export const adam: RuleFactory<AdamOptions> = defineRule({
     EPS_INSIDE: o.epsPlacement === 'inside',
     EPS_HAT: o.epsPlacement === 'hat',
   }),
-  scalars: (o, lr, t) => {
-    const [beta1, beta2] = o.betas;
-    const bias1 = 1 - beta1 ** t;
-    const bias2 = 1 - beta2 ** t;
-    const hat = o.epsPlacement === 'hat';
+  scalars: (o, lr) => ({
+    lr,
+    one_minus_beta1: 1 - o.betas[0],
+    one_minus_beta2: 1 - o.betas[1],
+    eps: o.eps,
+  }),
+  corrections: (o) => ({ bias_correction1: o.betas[0], bias_correction2: o.betas[1] }),
+  prepare: ({ scalar, mul, div, sqrt }, h, on) => {
+    const root = sqrt(h.bias_correction2);
+    const rate = div(h.lr, h.bias_correction1);
     return {
-      one_minus_beta1: 1 - beta1,
-      one_minus_beta2: 1 - beta2,
-      eps: o.eps,
-      step_size: hat ? (lr * Math.sqrt(bias2)) / bias1 : lr / bias1,
-      v_scale: o.epsPlacement === 'inside' ? 1 / bias2 : 1 / Math.sqrt(bias2),
+      ...h,
+      step_size: on.EPS_HAT ? mul(rate, root) : rate,
+      v_scale: div(scalar(1), on.EPS_INSIDE ? h.bias_correction2 : root),
     };
   },
   reference: ({ add, sub, mul, div, sqrt, lerp, larger }, { w, g, s, h, on }) => {

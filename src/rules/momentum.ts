@@ -50,7 +50,8 @@ export const momentum: RuleFactory<MomentumOptions> = defineRule({
   },
   slots: [{ name: 'momentum_buffer' }],
   switches: (o) => ({ NESTEROV: o.nesterov, LR_IN_VELOCITY: o.lrInVelocity }),
-  scalars: (o, lr, t) => ({ lr, momentum: o.momentum, undamped: t === 1 ? 1 : 1 - o.dampening }),
+  scalars: (o, lr) => ({ lr, momentum: o.momentum, one_minus_dampening: 1 - o.dampening }),
+  prepare: ({ scalar }, h, _, t) => ({ ...h, undamped: t === 1 ? scalar(1) : h.one_minus_dampening }),
   reference: ({ add, sub, mul }, { w, g, s, h, on }) => {
     if (on.LR_IN_VELOCITY) {
       s.momentum_buffer = sub(mul(h.momentum, s.momentum_buffer), mul(h.lr, mul(h.undamped, g)));

@@ -45,11 +45,14 @@ export interface ElementStep<N, Slot extends string, Scalar extends string, Swit
   readonly g: N;
   /** State of this element, to be updated in place. */
   readonly s: Record<Slot, N>;
-  /** This step's scalars: the `h` of the WGSL. */
+  /** This step's scalars: what `prepare` returned, or the `h` of the WGSL where there is none. */
   readonly h: Readonly<Record<Scalar, N>>;
   /** The variant's switches: the `override`s of the WGSL. */
   readonly on: Readonly<Record<Switch, boolean>>;
 }
+
+/** What every rule's `h` has beside the scalars that it declares. */
+export type StandardScalar = 'decay' | 't';
 
 /**
  * A rule, declared (O: its options with defaults filled in): everything the engine derives bindings, uniforms, pipelines, tests and menus from. Its
@@ -60,6 +63,8 @@ export interface RuleDeclaration<
   Slot extends string = string,
   Scalar extends string = string,
   Switch extends string = string,
+  Correction extends string = string,
+  Prepared extends string = Scalar,
 > {
   readonly name: string;
   /** Source of `shaders/rules/<name>.wgsl`. */
@@ -71,14 +76,30 @@ export interface RuleDeclaration<
   /** The `override` constants of the WGSL for these options. */
   readonly switches: (options: O) => Record<Switch, boolean>;
   /**
-   * The per-step scalars, computed in float64 and rounded once to the float32 uniform.
+   * The scalars of a step but for what depends on its number, in float64; rounded once to the float32 uniform.
    *
    * @param lr this step's learning rate.
-   * @param t 1-based number of this step.
    */
-  readonly scalars: (options: O, lr: number, t: number) => Record<Scalar, number>;
+  readonly scalars: (options: O, lr: number) => Record<Scalar, number>;
+  /**
+   * The decay rates β whose corrections 1 − βᵗ the equation needs, each under the name of its scalar. t is the
+   * 1-based count of applied steps, which only the GPU knows when steps may be skipped; so a rule never sees t
+   * itself but as `h.t`, a float32, exact up to 2²⁴.
+   */
+  readonly corrections?: (options: O) => Record<Correction, number>;
+  /**
+   * Twin of the WGSL's `prepare()`: what is the same for all elements, from the scalars of a step.
+   *
+   * @param t 1-based count of applied steps.
+   */
+  readonly prepare?: <N>(
+    f: Arithmetic<N>,
+    h: Readonly<Record<Scalar | Correction | StandardScalar, N>>,
+    on: Readonly<Record<Switch, boolean>>,
+    t: number,
+  ) => Record<Prepared, N>;
   /** The equation on the CPU: updates `s` in place and returns the new weight. */
-  readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N, Slot, Scalar, Switch>) => N;
+  readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N, Slot, Prepared, Switch>) => N;
 }
 
 /** The options of some rule, complete: the common ones, and whatever else the rule has. */
@@ -121,7 +142,9 @@ export function defineRule<
   Slot extends string,
   Scalar extends string,
   Switch extends string,
->(declaration: RuleDeclaration<O, Slot, Scalar, Switch>): RuleFactory<Partial<O>> {
+  Correction extends string = never,
+  Prepared extends string = Scalar,
+>(declaration: RuleDeclaration<O, Slot, Scalar, Switch, Correction, Prepared>): RuleFactory<Partial<O>> {
   // Outside this module a rule's option, slot and scalar names are only known at run time.
   const erased = declaration as unknown as RuleDeclaration;
   const create = (options: Partial<O> = {}): Rule => makeRule(erased, options);

@@ -11,7 +11,7 @@ const MISTAKES: Record<string, string> = { ' + ': ' - ', ' - ': ' + ', ' * ': ' 
 
 /** Every WGSL that differs from the rule's in one operator, or in one condition negated. */
 function mutantsOf(wgsl: string): { wgsl: string; title: string }[] {
-  const body = wgsl.indexOf('fn update(');
+  const body = wgsl.indexOf('\nfn ');
   const mutants: { wgsl: string; title: string }[] = [];
   for (const match of wgsl.slice(body).matchAll(/ [-+*/] |if \(/g)) {
     const at = body + match.index;

@@ -1,5 +1,5 @@
 import { type Bounded, errorBound } from '../../src/reference/error-bound.js';
-import { makeElementUpdate } from '../../src/reference/element-step.js';
+import { makeElementRule } from '../../src/reference/element-step.js';
 import { stepScalars } from '../../src/kernel/scalars.js';
 import { usedSlots } from '../../src/kernel/variant.js';
 import { evaluateLearningRate } from '../../src/rules/options.js';
@@ -36,9 +36,8 @@ export class BoundedRun {
   step(gradients: ArrayLike<number>): void {
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#step);
     this.#step++;
-    const scalars = Object.entries(stepScalars(this.#rule, lr, this.#step));
-    const h = Object.fromEntries(scalars.map(([name, value]) => [name, errorBound.scalar(value)]));
-    const update = makeElementUpdate(errorBound, this.#rule);
+    const { prepare, update } = makeElementRule(errorBound, this.#rule);
+    const h = prepare(stepScalars(this.#rule, lr, this.#step), this.#step);
     this.weights.forEach((w, i) => {
       this.weights[i] = update(w, this.#load(gradients[i]!), this.#states[i]!, h);
     });

@@ -1,0 +1,51 @@
+/** Short training runs for tests, on the code that the page and `npm run train` use. */
+import type { DigitSplit } from '../../demo/train/digits.js';
+import type { GpuSession } from '../../demo/train/gpu-session.js';
+import type { OptimizerChoice } from '../../demo/train/optimizer-choice.js';
+import { trainingDefaults } from '../../demo/train/presets.js';
+import type { TrainingOptions, TrainingReport, TrainingSummary } from '../../demo/train/reports.js';
+import { Trainer } from '../../demo/train/trainer.js';
+
+/** A finished run: every training loss, every report, and the summary. */
+export interface FinishedRun {
+  readonly losses: readonly number[];
+  readonly reports: readonly TrainingReport[];
+  readonly summary: TrainingSummary;
+}
+
+export interface ShortRun extends Partial<TrainingOptions> {
+  readonly maxSteps: number;
+  /** Called between preparation and the first step. */
+  readonly beforeLoop?: () => void;
+  /** Called at every report. */
+  readonly onReport?: (report: TrainingReport) => void;
+}
+
+/** Trains for a few steps with the defaults of `npm run train` and frees everything. */
+export async function trainShortly(
+  session: GpuSession,
+  digits: DigitSplit,
+  choice: OptimizerChoice,
+  { beforeLoop, onReport, ...options }: ShortRun,
+): Promise<FinishedRun> {
+  const trainer = await Trainer.create(session, digits, choice, { ...trainingDefaults, ...options });
+  try {
+    beforeLoop?.();
+    const losses: number[] = [];
+    const reports: TrainingReport[] = [];
+    const run = trainer.run();
+    for (;;) {
+      const { done, value } = await run.next();
+      if (done === true) {
+        await session.finish();
+        session.assertHealthy();
+        return { losses, reports, summary: value };
+      }
+      reports.push(value);
+      onReport?.(value);
+      if (value.kind === 'progress') losses.push(...value.losses);
+    }
+  } finally {
+    trainer.destroy();
+  }
+}
