@@ -2,8 +2,9 @@
 //
 // Composed with generated declarations (src/kernel/compose.ts) and one rule (shaders/rules/*.wgsl):
 //   alias lane                  vec4<f32> for the aligned body of a tensor, f32 for its edges
-//   uniform_h, h                the rule's per-step scalars, and `decay`
-//   uniform_segment, segment    what this dispatch covers
+//   h                           the rule's per-step scalars, and the standard ones: decay, t, grad_multiplier, …
+//   segment                     what this dispatch covers
+//   begin() -> bool             fetches both; false if this step is to be skipped
 //   load_*/store_*              access to weight, gradient and state at a lane index
 //   prepare()                   the rule: what is the same for all its elements, once per invocation
 //   update(w, g) -> lane        the rule: the new weight; state is in private variables named as the slots
@@ -14,6 +15,7 @@ override LANES_PER_INVOCATION: u32 = 1u;
 /// Whether an invocation's lanes are neighbours (best on CPU adapters) or a workgroup apart (coalesced, for GPUs).
 override CONSECUTIVE: bool = false;
 
+override CLAMP_GRADIENT: bool = false;
 override MAXIMIZE: bool = false;
 override DECAY_GRADIENT: bool = false;
 override DECAY_WEIGHT: bool = false;
@@ -32,6 +34,12 @@ fn step_lane(i: u32) {
   var w = load_data(i);
   var g = load_grad(i);
   load_state(i);
+  g = g * h.grad_multiplier;
+  if (CLAMP_GRADIENT) {
+    // Not `clamp`, which may turn a NaN into a number.
+    g = select(g, lane(-h.max_grad_value), g < lane(-h.max_grad_value));
+    g = select(g, lane(h.max_grad_value), g > lane(h.max_grad_value));
+  }
   if (MAXIMIZE) {
     g = -g;
   }
@@ -51,9 +59,9 @@ fn step(
   @builtin(num_workgroups) workgroup_count: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
-  // Uniforms are read once: a compiler cannot hoist them past the stores to storage in the loop.
-  h = uniform_h;
-  segment = uniform_segment;
+  if (!begin()) {
+    return;
+  }
   prepare();
   // Two dimensions, because one holds at most 65,535 workgroups.
   let workgroup = workgroup_id.y * workgroup_count.x + workgroup_id.x;

@@ -3,6 +3,8 @@ export { OptimizerError, type OptimizerErrorCode } from './errors.js';
 export { Optimizer } from './engine/optimizer.js';
 export type { OptimizerConfig, ParameterGroupConfig } from './engine/config.js';
 export type { ParameterGroup } from './engine/group.js';
+export type { DynamicLossScale, GradientOptions } from './engine/control/settings.js';
+export type { StepStats } from './engine/step-stats.js';
 export type { BufferRange, DType, Parameter } from './engine/parameter.js';
 export type { GroupState, StateDict } from './engine/state-dict.js';
 

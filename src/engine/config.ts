@@ -1,5 +1,12 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { type Rule, overrideRule } from '../rules/rule.js';
+import {
+  GRADIENT_OPTION_NAMES,
+  type GradientOptions,
+  type ResolvedGradientOptions,
+  resolveGradientOptions,
+} from './control/settings.js';
+import type { StepStats } from './step-stats.js';
 import { type Parameter, type ResolvedParameter, rejectConflicts, resolveParameter } from './parameter.js';
 
 /** Some parameters with hyper-parameters of their own: any option of the rule, beside `params`. */
@@ -11,13 +18,17 @@ export interface ParameterGroupConfig {
 }
 
 /** What `Optimizer.create` takes beside the device. */
-export interface OptimizerConfig {
+export interface OptimizerConfig extends GradientOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
   rule: Rule;
   /** The parameters, all under the rule's options. Give these or `groups`. */
   params?: readonly Parameter[];
   /** Groups of parameters, each with options that replace the rule's. Give these or `params`. */
   groups?: readonly ParameterGroupConfig[];
+  /**
+   * Called with the stats of steps made with `step()`, as they become known; under load some steps are left out.
+   */
+  onStep?: (stats: StepStats) => void;
   /** Prefix of the labels of all GPU objects. Default `'webgpu-optim'`. */
   label?: string;
 }
@@ -28,12 +39,15 @@ export interface ResolvedGroup {
   readonly parameters: readonly ResolvedParameter[];
 }
 
-const CONFIG_KEYS: readonly string[] = [
-  'rule',
-  'params',
-  'groups',
-  'label',
-] satisfies (keyof OptimizerConfig)[];
+const CONFIG_KEYS = ['rule', 'params', 'groups', 'onStep', 'label', ...GRADIENT_OPTION_NAMES];
+
+/** A checked config. */
+export interface ResolvedConfig {
+  readonly groups: readonly ResolvedGroup[];
+  readonly gradients: ResolvedGradientOptions;
+  readonly onStep: ((stats: StepStats) => void) | undefined;
+  readonly label: string;
+}
 
 /** Throws unless `rule` was made by one of this library's rule functions. */
 export function checkRule(rule: unknown): asserts rule is Rule {
@@ -90,17 +104,24 @@ export function resolveGroups<P>(config: {
  *
  * @throws OptimizerError on anything wrong in it.
  */
-export function resolveConfig(config: OptimizerConfig): { groups: ResolvedGroup[]; label: string } {
+export function resolveConfig(config: OptimizerConfig): ResolvedConfig {
   if (typeof config !== 'object' || config === null) {
     throw new OptimizerError('invalid-config', `the config is ${quote(config)}; give { rule, params }.`);
   }
   rejectUnknownKeys(config, CONFIG_KEYS, 'config', 'invalid-config');
-  const { label = 'webgpu-optim' } = config;
+  const { label = 'webgpu-optim', onStep } = config;
+  if (onStep !== undefined && typeof onStep !== 'function') {
+    throw new OptimizerError(
+      'invalid-config',
+      `onStep is ${quote(onStep)}; give a function (stats) => void.`,
+    );
+  }
+  const gradients = resolveGradientOptions(config);
   let index = 0;
   const groups = resolveGroups(config).map(({ rule, params }) => ({
     rule,
     parameters: params.map((parameter) => resolveParameter(parameter, index++)),
   }));
   rejectConflicts(groups.flatMap((group) => group.parameters));
-  return { groups, label };
+  return { groups, gradients, onStep, label };
 }

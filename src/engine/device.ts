@@ -36,6 +36,11 @@ export async function checkDevice(device: unknown): Promise<void> {
   if (lost) throw lostError(lost);
 }
 
+/** Whether the device is known to be lost. */
+export function isDeviceLost(device: GPUDevice): boolean {
+  return watch(device).lost !== undefined;
+}
+
 /** Throws if the device is known to be lost; cheap enough for every step. */
 export function rejectLostDevice(device: GPUDevice): void {
   const { lost } = watch(device);

@@ -1,10 +1,9 @@
 import { OptimizerError, quote } from '../errors.js';
-import { scalarsByteLength } from '../kernel/scalars.js';
 import { SEGMENT_BYTE_LENGTH, segmentWords } from '../kernel/segment.js';
 import { declareBindings } from '../kernel/compose.js';
-import { type Kernel, getKernel } from '../kernel/pipeline-cache.js';
+import { type Kernel, getKernel } from '../kernel/step-kernel.js';
 import { chooseGrid, chooseShape } from '../kernel/shape.js';
-import { usedSlots } from '../kernel/variant.js';
+import { type StepFeatures, usedSlots } from '../kernel/variant.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
 import { type Plan, type PlannedDispatch, planDispatches } from './plan.js';
@@ -54,16 +53,17 @@ export class GroupExecutor {
    * Makes the bind groups and submits them once, dispatching nothing, so that whatever the device has against
    * the caller's buffers (foreign, destroyed, mapped) shows now.
    *
+   * @param scalars the bind group of group 1.
    * @throws OptimizerError `invalid-parameter` naming the parameter.
    */
-  async bind(): Promise<void> {
+  async bind(scalars: GPUBindGroup): Promise<void> {
     const all = await captureErrors(this.device, () => {
       this.#commands = this.plan.dispatches.map((_, k) => this.#createCommand(k));
-      this.#probe(this.#commands);
+      this.#probe(this.#commands, scalars);
     });
     if (!all.error) return;
     for (const [k, parameter] of this.#parameterOfDispatch().entries()) {
-      const one = await captureErrors(this.device, () => this.#probe([this.#createCommand(k)]));
+      const one = await captureErrors(this.device, () => this.#probe([this.#createCommand(k)], scalars));
       if (!one.error) continue;
       throw new OptimizerError(
         'invalid-parameter',
@@ -125,29 +125,17 @@ export class GroupExecutor {
     return { kernel, buffers, grid };
   }
 
-  #probe(commands: readonly Command[]): void {
+  #probe(commands: readonly Command[], scalars: GPUBindGroup): void {
     const encoder = this.device.createCommandEncoder({ label: `${this.label} probe` });
     const pass = encoder.beginComputePass({ label: `${this.label} probe` });
-    const scalars = this.device.createBuffer({
-      label: `${this.label} probe`,
-      size: scalarsByteLength(this.group.rule),
-      usage: GPUBufferUsage.UNIFORM,
-    });
-    const layout = this.scalarsLayout;
-    const scalarsGroup = this.device.createBindGroup({
-      label: `${this.label} probe`,
-      layout,
-      entries: [{ binding: 0, resource: { buffer: scalars } }],
-    });
     for (const { kernel, buffers } of commands) {
       pass.setPipeline(kernel.pipeline);
-      pass.setBindGroup(1, scalarsGroup, [0]);
+      pass.setBindGroup(1, scalars, [0]);
       pass.setBindGroup(0, buffers);
       pass.dispatchWorkgroups(0);
     }
     pass.end();
     this.device.queue.submit([encoder.finish()]);
-    scalars.destroy();
   }
 
   /** For each dispatch, the name of the parameter that it belongs to. */
@@ -173,9 +161,10 @@ function shapeOf(device: GPUDevice, dispatch: PlannedDispatch<GPUBuffer>) {
 export async function prepareGroup(
   device: GPUDevice,
   group: ResolvedGroup,
+  features: StepFeatures,
 ): Promise<{ plan: Plan<GPUBuffer>; kernels: Kernel[] }> {
   const slots = usedSlots(group.rule);
-  const bindingCount = 2 + slots.length;
+  const bindingCount = 2 + slots.length + Number(features.controlled);
   const limit = device.limits.maxStorageBuffersPerShaderStage;
   if (bindingCount > limit) {
     throw new OptimizerError(
@@ -187,7 +176,7 @@ export async function prepareGroup(
   const plan = planDispatches(group.parameters, device.limits, slots.length > 0);
   const kernels = await Promise.all(
     plan.dispatches.map((dispatch) =>
-      getKernel(device, group.rule, dispatch.access, shapeOf(device, dispatch)),
+      getKernel(device, group.rule, dispatch.access, shapeOf(device, dispatch), features),
     ),
   );
   return { plan, kernels };

@@ -1,20 +1,20 @@
 import { OptimizerError, quote } from '../errors.js';
-import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
 import type { LearningRate } from '../rules/options.js';
-import type { Rule } from '../rules/rule.js';
-import { type OptimizerConfig, resolveConfig } from './config.js';
-import { captureErrors, checkDevice, rejectLostDevice } from './device.js';
+import { type OptimizerConfig, type ResolvedConfig, resolveConfig } from './config.js';
+import { checkGradScale } from './control/settings.js';
+import { checkDevice, rejectLostDevice } from './device.js';
 import { GradientClearer } from './gradient-clearer.js';
 import { ParameterGroup } from './group.js';
-import { GroupExecutor, prepareGroup } from './group-executor.js';
 import type { ResolvedParameter, Span } from './parameter.js';
 import { readSpans } from './readback.js';
-import { ScalarRing } from './scalar-ring.js';
 import { type StateDict, checkStateDict, describeGroup } from './state-dict.js';
+import type { StateStore } from './state-store.js';
+import { type StepInputs, StepRunner } from './step-runner.js';
+import type { StepStats } from './step-stats.js';
 
-/** Where a parameter is: its group, its index there, and its checked buffers. */
+/** Where a parameter is: its group's state, its index in the group, and its checked buffers. */
 interface Location {
-  readonly executor: GroupExecutor;
+  readonly state: StateStore;
   readonly indexInGroup: number;
   readonly parameter: ResolvedParameter;
 }
@@ -34,48 +34,30 @@ export class Optimizer {
   /** The parameter groups; one if the config gave `params`. */
   readonly groups: readonly ParameterGroup[];
   readonly #device: GPUDevice;
-  readonly #label: string;
-  readonly #ruleName: string;
-  readonly #executors: readonly GroupExecutor[];
+  readonly #config: ResolvedConfig;
+  readonly #runner: StepRunner;
   readonly #locations = new Map<string, Location>();
   readonly #clearer: GradientClearer;
-  readonly #ring: ScalarRing;
-  readonly #scalarNames: readonly string[];
-  readonly #offset = new Uint32Array(1);
-  #scalarGroups: GPUBindGroup[];
-  #step = 0;
+  #gradScale: number;
+  #lastLr = NaN;
+  // Steps asked for: the applied ones, and those that the GPU skipped.
+  #stepCount = 0;
   #destroyed = false;
 
-  private constructor(
-    device: GPUDevice,
-    rule: Rule,
-    label: string,
-    groups: ReturnType<typeof resolveConfig>['groups'],
-    executors: readonly GroupExecutor[],
-    ring: ScalarRing,
-  ) {
+  private constructor(device: GPUDevice, config: ResolvedConfig, runner: StepRunner) {
     this.#device = device;
-    this.#label = label;
-    this.#ruleName = rule.name;
-    this.#executors = executors;
-    this.#ring = ring;
-    this.#scalarNames = scalarNames(rule);
-    this.#scalarGroups = this.#bindScalars();
-    this.groups = Object.freeze(
-      groups.map(
-        (group) =>
-          new ParameterGroup(
-            group.rule,
-            group.parameters.map(({ name }) => name),
-            () => this.#step,
-          ),
-      ),
-    );
-    groups.forEach(({ parameters }, g) =>
-      parameters.forEach((parameter, indexInGroup) =>
-        this.#locations.set(parameter.name, { executor: executors[g]!, indexInGroup, parameter }),
-      ),
-    );
+    this.#config = config;
+    this.#runner = runner;
+    this.#gradScale = config.gradients.gradScale;
+    const groups = config.groups.map(({ rule, parameters }, g) => {
+      const { state } = runner.executors[g]!;
+      parameters.forEach((parameter, indexInGroup) => {
+        this.#locations.set(parameter.name, { state, indexInGroup, parameter });
+      });
+      const names = parameters.map(({ name }) => name);
+      return new ParameterGroup(rule, names, () => this.#stepCount);
+    });
+    this.groups = Object.freeze(groups);
     this.#clearer = new GradientClearer(
       [...this.#locations.values()].flatMap(({ parameter }) => parameter.grad),
     );
@@ -91,32 +73,13 @@ export class Optimizer {
    */
   static async create(device: GPUDevice, config: OptimizerConfig): Promise<Optimizer> {
     await checkDevice(device);
-    const { groups, label } = resolveConfig(config);
-    const prepared = await Promise.all(groups.map((group) => prepareGroup(device, group)));
-    const executors: GroupExecutor[] = [];
-    let ring: ScalarRing | undefined;
-    try {
-      const { error } = await captureErrors(device, () => {
-        ring = new ScalarRing(device, groups.length, scalarsByteLength(config.rule), label);
-        prepared.forEach(({ plan, kernels }, g) => {
-          const groupLabel = `${label} ${config.rule.name}${groups.length > 1 ? ` group ${g}` : ''}`;
-          executors.push(new GroupExecutor(device, groups[g]!, plan, kernels, groupLabel));
-        });
-      });
-      if (error) throw allocationError(error, prepared.map(({ plan }) => plan.stateByteLengths).flat());
-      for (const executor of executors) await executor.bind();
-      rejectLostDevice(device);
-      return new Optimizer(device, config.rule, label, groups, executors, ring!);
-    } catch (error) {
-      for (const executor of executors) executor.destroy();
-      ring?.destroy();
-      throw error;
-    }
+    const resolved = resolveConfig(config);
+    return new Optimizer(device, resolved, await StepRunner.create(device, resolved));
   }
 
   /** The rule's name, e.g. `'adam'`. */
   get rule(): string {
-    return this.#ruleName;
+    return this.groups[0]!.rule.name;
   }
 
   /** The learning rate of the next step; with several groups, that of the first. */
@@ -133,6 +96,24 @@ export class Optimizer {
     for (const group of this.groups) group.lr = lr;
   }
 
+  /** Factor on all gradients from the next step on, e.g. 1/K after K micro-batches. */
+  get gradScale(): number {
+    return this.#gradScale;
+  }
+
+  /** @throws OptimizerError `invalid-option` unless a finite number > 0. */
+  set gradScale(gradScale: number) {
+    this.#gradScale = checkGradScale(gradScale);
+  }
+
+  /**
+   * One float32, for the caller's backward pass to multiply its loss with: the loss scale, which a dynamic one
+   * changes on the GPU. Usage STORAGE, UNIFORM and COPY_SRC. It belongs to the optimizer.
+   */
+  get lossScaleBuffer(): GPUBuffer {
+    return this.#runner.lossScaleBuffer;
+  }
+
   /**
    * Makes one step: encodes and submits it. Returns before the GPU is done, and never waits.
    *
@@ -141,24 +122,26 @@ export class Optimizer {
    */
   step(): void {
     this.#rejectUnusable('step');
-    const lrs = this.groups.map((group) => group.lr);
-    const encoder = this.#device.createCommandEncoder({ label: `${this.#label} step` });
-    this.#encode(encoder, lrs, undefined);
+    const inputs = this.#inputs();
+    const encoder = this.#device.createCommandEncoder({ label: `${this.#config.label} step` });
+    this.#encode(encoder, inputs);
     this.#device.queue.submit([encoder.finish()]);
+    // A callback that would have to wait for an earlier one is left out, not queued without end.
+    const { onStep } = this.#config;
+    if (onStep && this.#runner.stats?.isBusy !== true) void this.#report(onStep);
   }
 
   /**
-   * Encodes one step into the caller's encoder, as a compute pass of its own, with the learning rates in force
-   * now. It may be called any number of times on one encoder. Of encoders that are not submitted yet, all
-   * together may hold 1024 steps; a single one may hold any number.
+   * Encodes one step into the caller's encoder, as a compute pass of its own, with the learning rates and the
+   * `gradScale` in force now. It may be called any number of times on one encoder. Of encoders that are not
+   * submitted yet, all together may hold 1024 steps; a single one may hold any number.
    *
    * @throws OptimizerError as {@link step}.
    */
   encode(encoder: GPUCommandEncoder): void {
     this.#rejectUnusable('encode');
     checkEncoder(encoder, 'encode');
-    const lrs = this.groups.map((group) => group.lr);
-    this.#encode(encoder, lrs, encoder);
+    this.#encode(encoder, this.#inputs(), encoder);
   }
 
   /**
@@ -173,9 +156,24 @@ export class Optimizer {
       this.#clearer.encode(encoder);
       return;
     }
-    const own = this.#device.createCommandEncoder({ label: `${this.#label} zeroGrad` });
+    const own = this.#device.createCommandEncoder({ label: `${this.#config.label} zeroGrad` });
     this.#clearer.encode(own);
     this.#device.queue.submit([own.finish()]);
+  }
+
+  /**
+   * What became of the steps submitted so far. It reads 32 bytes through a ring of mapped buffers and holds up
+   * nothing; without clipping, skipping or a dynamic loss scale the host knows the answer itself.
+   */
+  async stats(): Promise<StepStats> {
+    this.#rejectUnusable('stats');
+    const lr = this.#lastLr;
+    if (!this.#runner.stats) {
+      const { lossScale } = this.#config.gradients;
+      return { step: this.#stepCount, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr };
+    }
+    const { step, skipped, gradNorm, clipFactor, lossScale } = await this.#runner.stats.read();
+    return { step, skipped, gradNorm, clipFactor, lossScale, lr };
   }
 
   /**
@@ -203,15 +201,17 @@ export class Optimizer {
   async stateDict(): Promise<StateDict> {
     this.#rejectUnusable('stateDict');
     const { rule } = this;
-    const step = this.#step;
     const groups = this.groups.map(describeGroup);
-    const entries = [...this.#locations].map(async ([name, { executor }]) => {
-      const slots = executor.state.slots.map(
-        async (slot) => [slot, await this.readState(name, slot)] as const,
-      );
+    const stepCount = this.#stepCount;
+    const control = this.#runner.stats?.read();
+    const entries = [...this.#locations].map(async ([name, { state }]) => {
+      const slots = state.slots.map(async (slot) => [slot, await this.readState(name, slot)] as const);
       return [name, Object.fromEntries(await Promise.all(slots))] as const;
     });
-    return { rule, step, groups, state: Object.fromEntries(await Promise.all(entries)) };
+    const state = Object.fromEntries(await Promise.all(entries));
+    if (!control) return { rule, step: stepCount, groups, state };
+    const { step, skipped, consecutiveSkips, growthTracker, lossScale } = await control;
+    return { rule, step, groups, state, control: { skipped, consecutiveSkips, growthTracker, lossScale } };
   }
 
   /**
@@ -228,10 +228,18 @@ export class Optimizer {
     );
     const rules = checkStateDict(dict, { ruleName: this.rule, groups: this.groups, elementCounts });
     rules.forEach((rule, g) => this.groups[g]!.replaceRule(rule));
-    this.#step = dict.step;
-    for (const [name, { executor, indexInGroup }] of this.#locations) {
-      for (const slot of executor.state.slots) {
-        executor.state.write(this.#device, slot, indexInGroup, dict.state[name]![slot]!);
+    const fresh = {
+      skipped: 0,
+      consecutiveSkips: 0,
+      growthTracker: 0,
+      lossScale: this.#config.gradients.lossScale,
+    };
+    const control = dict.control ?? fresh;
+    this.#stepCount = dict.step + control.skipped;
+    this.#runner.control?.restore({ step: dict.step, ...control }, rules);
+    for (const [name, { state, indexInGroup }] of this.#locations) {
+      for (const slot of state.slots) {
+        state.write(this.#device, slot, indexInGroup, dict.state[name]![slot]!);
       }
     }
   }
@@ -240,38 +248,31 @@ export class Optimizer {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    for (const executor of this.#executors) executor.destroy();
-    this.#ring.destroy();
+    this.#runner.destroy();
   }
 
-  #encode(
-    encoder: GPUCommandEncoder,
-    lrs: readonly number[],
-    pendingIn: GPUCommandEncoder | undefined,
-  ): void {
-    const t = this.#step + 1;
-    const { byteOffset, grown } = this.#ring.take(pendingIn, (view, g) => {
-      const scalars = stepScalars(this.groups[g]!.rule, lrs[g]!, t);
-      this.#scalarNames.forEach((name, k) => (view[k] = scalars[name]!));
-    });
-    if (grown) this.#scalarGroups = this.#bindScalars();
-    const pass = encoder.beginComputePass({ label: `${this.#label} step` });
-    this.#executors.forEach((executor, g) => {
-      this.#offset[0] = byteOffset + this.#ring.groupOffset(g);
-      executor.encode(pass, this.#scalarGroups[g]!, this.#offset);
-    });
-    pass.end();
-    this.#step = t;
+  /** The inputs of a step; schedules are asked here, before anything is made. */
+  #inputs(): StepInputs {
+    const groups = this.groups.map((group) => ({ rule: group.rule, lr: group.lr }));
+    return { groups, t: this.#stepCount + 1, gradScale: this.#gradScale };
   }
 
-  #bindScalars(): GPUBindGroup[] {
-    return this.#executors.map((executor, g) =>
-      this.#device.createBindGroup({
-        label: `${this.#label} scalars ${g}`,
-        layout: executor.scalarsLayout,
-        entries: [{ binding: 0, resource: { buffer: this.#ring.buffer, size: this.#ring.byteLength } }],
-      }),
-    );
+  #encode(encoder: GPUCommandEncoder, inputs: StepInputs, pendingIn?: GPUCommandEncoder): void {
+    this.#runner.encode(encoder, inputs, pendingIn);
+    this.#stepCount = inputs.t;
+    this.#lastLr = inputs.groups[0]!.lr;
+  }
+
+  async #report(onStep: (stats: StepStats) => void): Promise<void> {
+    let stats: StepStats;
+    try {
+      stats = await this.stats();
+    } catch (error) {
+      // Destroyed or lost while the read was under way: whoever did that knows.
+      if (this.#destroyed || this.#runner.isDeviceLost) return;
+      throw error;
+    }
+    onStep(stats);
   }
 
   #locate(name: string): Location {
@@ -285,9 +286,9 @@ export class Optimizer {
   }
 
   #stateSpans(name: string, slot: string): Span[] {
-    const { executor, indexInGroup } = this.#locate(name);
-    const { slots } = executor.state;
-    if (slots.includes(slot)) return executor.state.spans(slot, indexInGroup);
+    const { state, indexInGroup } = this.#locate(name);
+    const { slots } = state;
+    if (slots.includes(slot)) return state.spans(slot, indexInGroup);
     const has = slots.length > 0 ? `has ${slots.map(quote).join(', ')}` : 'has none';
     throw new OptimizerError(
       'invalid-parameter',
@@ -308,14 +309,5 @@ function checkEncoder(encoder: unknown, what: string): void {
   throw new OptimizerError(
     'invalid-config',
     `${what}(): encoder is ${quote(encoder)}; give device.createCommandEncoder().`,
-  );
-}
-
-function allocationError(error: GPUError, stateByteLengths: readonly number[]): OptimizerError {
-  const byteLength = stateByteLengths.reduce((sum, n) => sum + n, 0);
-  return new OptimizerError(
-    'out-of-memory',
-    `the device could not allocate the optimizer state, ${byteLength} bytes per state slot: ` +
-      `${error.message.trim()} Use fewer or smaller parameters, or a rule with less state.`,
   );
 }

@@ -9,7 +9,7 @@ const INITIAL_CAPACITY = 1024;
  */
 export class ScalarRing {
   readonly #device: GPUDevice;
-  readonly #groupStride: number;
+  readonly #stride: number;
   readonly #staging: ArrayBuffer;
   readonly #views: readonly Float32Array[];
   readonly #label: string;
@@ -23,18 +23,19 @@ export class ScalarRing {
   /** Creates the buffer; run it in error scopes. */
   constructor(
     device: GPUDevice,
-    groupCount: number,
-    /** Bytes of one group's scalars: the size to bind. */
-    readonly byteLength: number,
+    /** Structs that each step writes: one per group, and one for the control pass if there is one. */
+    structCount: number,
+    /** Bytes of the largest of them. */
+    byteLength: number,
     label: string,
   ) {
     const alignment = device.limits.minUniformBufferOffsetAlignment;
     this.#device = device;
-    this.#groupStride = Math.ceil(byteLength / alignment) * alignment;
-    this.#staging = new ArrayBuffer(this.#groupStride * groupCount);
+    this.#stride = Math.ceil(byteLength / alignment) * alignment;
+    this.#staging = new ArrayBuffer(this.#stride * structCount);
     this.#views = Array.from(
-      { length: groupCount },
-      (_, g) => new Float32Array(this.#staging, g * this.#groupStride, this.#groupStride / 4),
+      { length: structCount },
+      (_, k) => new Float32Array(this.#staging, k * this.#stride, this.#stride / 4),
     );
     this.#label = label;
     this.#buffer = this.#createBuffer();
@@ -46,15 +47,15 @@ export class ScalarRing {
   }
 
   /**
-   * Writes the scalars of all groups and says where they are.
+   * Writes the structs of a step and says where they are.
    *
    * @param encoder the caller's encoder, or undefined for a step that is submitted at once.
-   * @param write fills the float32 view of group `g`.
+   * @param write fills the float32 view of struct `k`.
    * @returns `byteOffset` of the slot, and whether the ring has moved to a new buffer.
    */
   take(
     encoder: GPUCommandEncoder | undefined,
-    write: (view: Float32Array, g: number) => void,
+    write: (view: Float32Array, k: number) => void,
   ): { byteOffset: number; grown: boolean } {
     const grown = encoder !== undefined && this.#reserve(encoder);
     const slot = encoder === undefined ? 0 : 1 + (this.#cursor++ % this.#capacity);
@@ -64,9 +65,9 @@ export class ScalarRing {
     return { byteOffset, grown };
   }
 
-  /** Byte offset of group `g` within a slot. */
-  groupOffset(g: number): number {
-    return g * this.#groupStride;
+  /** Byte offset of struct `k` within a slot. */
+  structOffset(k: number): number {
+    return k * this.#stride;
   }
 
   destroy(): void {

@@ -1,6 +1,7 @@
 import { OptimizerError, quote } from '../errors.js';
 import { switchConstants, usedSlots } from '../kernel/variant.js';
 import { type Rule, overrideRule } from '../rules/rule.js';
+import type { ControlState } from './control/control-pass.js';
 import type { ParameterGroup } from './group.js';
 
 /** Options of a group as plain data; a schedule is saved as the learning rate it gives at the saved step. */
@@ -14,13 +15,18 @@ export interface GroupState {
 export interface StateDict {
   /** Name of the rule. */
   rule: string;
-  /** Number of steps applied. */
+  /** Number of steps applied; skipped ones do not count. */
   step: number;
   /** Per group, the names of its parameters and its options. */
   groups: GroupState[];
   /** Per parameter and slot, the state; one value per element. */
   state: Record<string, Record<string, Float32Array<ArrayBuffer>>>;
+  /** What the control pass keeps, if the optimizer clips, skips or has a dynamic loss scale. */
+  control?: SavedControl;
 }
+
+/** The part of the control pass's state that a resumed run needs. */
+export type SavedControl = Pick<ControlState, 'skipped' | 'consecutiveSkips' | 'growthTracker' | 'lossScale'>;
 
 /** What the optimizer that loads a dict knows of itself. */
 export interface StateDictTarget {
@@ -52,6 +58,17 @@ function sameKeys(got: object, want: readonly string[], what: string): void {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkControl(control: unknown): void {
+  if (!isRecord(control)) fail(`control is ${quote(control)}; give what stateDict() returned.`);
+  const counts = ['skipped', 'consecutiveSkips', 'growthTracker'];
+  sameKeys(control, [...counts, 'lossScale'], 'control');
+  for (const [key, value] of Object.entries(control)) {
+    const isCount = counts.includes(key);
+    const valid = typeof value === 'number' && (isCount ? Number.isInteger(value) && value >= 0 : value > 0);
+    if (!valid) fail(`control.${key} is ${quote(value)}; give what stateDict() returned.`);
+  }
 }
 
 /** The rule of a group with the options of a saved one, if they fit the kernels that are compiled. */
@@ -90,7 +107,9 @@ function restoreRule(group: ParameterGroup, saved: unknown, index: number): Rule
  */
 export function checkStateDict(dict: StateDict, target: StateDictTarget): Rule[] {
   if (!isRecord(dict)) fail(`the state dict is ${quote(dict)}; give what stateDict() returned.`);
-  sameKeys(dict, ['rule', 'step', 'groups', 'state'], 'the state dict');
+  const { control, ...required } = dict;
+  sameKeys(required, ['rule', 'step', 'groups', 'state'], 'the state dict');
+  if (control !== undefined) checkControl(control);
   if (dict.rule !== target.ruleName) {
     fail(`the state dict is of rule ${quote(dict.rule)} but this optimizer runs ${quote(target.ruleName)}.`);
   }

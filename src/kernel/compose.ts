@@ -1,8 +1,8 @@
 import template from '../../shaders/step.wgsl?raw';
 import type { Rule } from '../rules/rule.js';
-import { scalarNames } from './scalars.js';
+import { correctionRates, scalarNames } from './scalars.js';
 import { SEGMENT_BYTE_LENGTH, SEGMENT_WGSL } from './segment.js';
-import { type Access, type AccessVariant, usedSlots } from './variant.js';
+import { type Access, type AccessVariant, PLAIN_STEP, type StepFeatures, usedSlots } from './variant.js';
 
 /** One entry of bind group 0, by role. */
 export interface BindingDeclaration {
@@ -49,6 +49,33 @@ function storeStatements(array: string, base: string, access: AccessVariant, mod
   return [`  let first = segment.${base} + 4u * position;`, ...stores].join('\n');
 }
 
+/** Names and types of the words that the control pass hands to a group's kernels, in order. */
+export function controlFields(rule: Rule): [string, 'u32' | 'f32'][] {
+  const corrections = correctionRates(rule).map(([name]) => [name, 'f32'] as [string, 'f32']);
+  return [['skip', 'u32'], ['grad_multiplier', 'f32'], ['t', 'f32'], ...corrections];
+}
+
+/**
+ * `begin()`: uniforms are copied once, because a compiler cannot hoist reads of them past the stores to storage in
+ * the loop; what the control pass decided takes the place of the host's values.
+ */
+function composeBegin(rule: Rule, { controlled }: StepFeatures): string {
+  const fields = controlFields(rule);
+  const control = `struct Control {
+${fields.map(([name, type]) => `  ${name}: ${type},`).join('\n')}
+}
+@group(1) @binding(1) var<storage, read> control: Control;
+`;
+  const overrides = fields.slice(1).map(([name]) => `  h.${name} = control.${name};\n`);
+  return `${controlled ? control : ''}
+fn begin() -> bool {
+  h = uniform_h;
+  segment = uniform_segment;
+${controlled ? overrides.join('') : ''}  return ${controlled ? 'control.skip == 0u' : 'true'};
+}
+`;
+}
+
 /** For rules whose scalars need no work before the loop. */
 const NOTHING_TO_PREPARE = '\nfn prepare() {}\n';
 
@@ -56,7 +83,7 @@ const NOTHING_TO_PREPARE = '\nfn prepare() {}\n';
  * The WGSL of a kernel: generated declarations, the template, and the rule's equation. Pure; switches and
  * shape stay `override` constants, so that kernels that differ only in these share one module.
  */
-export function composeKernel(rule: Rule, access: AccessVariant): string {
+export function composeKernel(rule: Rule, access: AccessVariant, features = PLAIN_STEP): string {
   const { declaration } = rule;
   const slots = usedSlots(rule);
   const elementType = (mode: Access) => (mode === 'vector' ? 'vec4<f32>' : 'f32');
@@ -87,6 +114,7 @@ ${SEGMENT_WGSL}
 
 @group(1) @binding(0) var<uniform> uniform_h: Scalars;
 ${arrays.join('\n')}
+${composeBegin(rule, features)}
 var<private> h: Scalars;
 var<private> segment: Segment;
 ${declaration.slots.map((slot) => `var<private> ${slot.name}: lane;`).join('\n')}

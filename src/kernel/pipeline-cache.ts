@@ -1,86 +1,58 @@
 import { OptimizerError } from '../errors.js';
-import type { Rule } from '../rules/rule.js';
-import { composeKernel, declareBindings } from './compose.js';
-import { scalarsByteLength } from './scalars.js';
-import type { KernelShape } from './shape.js';
-import { type AccessVariant, switchConstants } from './variant.js';
 
-/** A compiled kernel with the layouts that its bind groups must follow. */
-export interface Kernel {
-  readonly pipeline: GPUComputePipeline;
-  /** Group 0: segment, data, grad, state. */
-  readonly buffersLayout: GPUBindGroupLayout;
-  /** Group 1: the scalars. */
-  readonly scalarsLayout: GPUBindGroupLayout;
+/** A compute pipeline, described. */
+export interface PipelineSource {
+  readonly label: string;
+  readonly code: string;
+  readonly entryPoint: string;
+  /** Values of `override` constants. */
+  readonly constants: Readonly<Record<string, number>>;
+  /** Per bind group, its buffers in order of their binding numbers. */
+  readonly bindGroups: readonly (readonly GPUBufferBindingLayout[])[];
 }
 
-const kernelsOfDevice = new WeakMap<GPUDevice, Map<string, Promise<Kernel>>>();
+/** A compiled pipeline with the layouts that its bind groups must follow. */
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layouts: readonly GPUBindGroupLayout[];
+}
+
+const pipelinesOfDevice = new WeakMap<GPUDevice, Map<string, Promise<Pipeline>>>();
 
 /**
- * The kernel for a rule and variant: compiled asynchronously, once per device; callers that ask while it
- * compiles share the same promise.
+ * The pipeline for a source: compiled asynchronously, once per device; callers that ask while it compiles share the
+ * same promise.
  *
  * @throws OptimizerError `shader` with the whole source, line and column, if the implementation rejects it.
  */
-export function getKernel(
-  device: GPUDevice,
-  rule: Rule,
-  access: AccessVariant,
-  shape: KernelShape,
-): Promise<Kernel> {
-  const constants: Record<string, number> = {
-    WORKGROUP_SIZE: shape.workgroupSize,
-    LANES_PER_INVOCATION: shape.lanesPerInvocation,
-    CONSECUTIVE: Number(shape.consecutive),
-  };
-  for (const [name, on] of Object.entries(switchConstants(rule))) constants[name] = Number(on);
-  const code = composeKernel(rule, access);
-  let kernels = kernelsOfDevice.get(device);
-  if (!kernels) kernelsOfDevice.set(device, (kernels = new Map()));
-  const key = JSON.stringify(constants) + code;
-  const known = kernels.get(key);
+export function getPipeline(device: GPUDevice, source: PipelineSource): Promise<Pipeline> {
+  let pipelines = pipelinesOfDevice.get(device);
+  if (!pipelines) pipelinesOfDevice.set(device, (pipelines = new Map()));
+  const key = JSON.stringify([source.constants, source.bindGroups, source.entryPoint]) + source.code;
+  const known = pipelines.get(key);
   if (known) return known;
-  const kernel = compile(device, rule, access, code, constants);
-  kernels.set(key, kernel);
+  const pipeline = compile(device, source);
+  pipelines.set(key, pipeline);
   // A failure must not be remembered: a later call may come after the cause is gone.
-  kernel.catch(() => kernels.delete(key));
-  return kernel;
+  pipeline.catch(() => pipelines.delete(key));
+  return pipeline;
 }
 
-async function compile(
-  device: GPUDevice,
-  rule: Rule,
-  access: AccessVariant,
-  code: string,
-  constants: Record<string, number>,
-): Promise<Kernel> {
-  const label = `webgpu-optim ${rule.name} ${access.laneWidth === 4 ? 'body' : 'edge'}`;
-  const buffersLayout = device.createBindGroupLayout({
-    label: `${label} buffers`,
-    entries: declareBindings(rule, access).map(({ type, minBindingSize }, binding) => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer: { type, minBindingSize },
-    })),
-  });
-  const minBindingSize = scalarsByteLength(rule);
-  const scalarsLayout = device.createBindGroupLayout({
-    label: `${label} scalars`,
-    entries: [
-      {
-        binding: 0,
-        visibility: GPUShaderStage.COMPUTE,
-        buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize },
-      },
-    ],
-  });
+async function compile(device: GPUDevice, source: PipelineSource): Promise<Pipeline> {
+  const { label, code, entryPoint, constants } = source;
   device.pushErrorScope('validation');
+  const layouts = source.bindGroups.map((buffers, group) =>
+    device.createBindGroupLayout({
+      label: `${label} group ${group}`,
+      entries: buffers.map((buffer, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer })),
+    }),
+  );
   const module = device.createShaderModule({ label, code });
   const pipelineOrError = device
     .createComputePipelineAsync({
       label,
-      layout: device.createPipelineLayout({ label, bindGroupLayouts: [buffersLayout, scalarsLayout] }),
-      compute: { module, entryPoint: 'step', constants },
+      layout: device.createPipelineLayout({ label, bindGroupLayouts: layouts }),
+      compute: { module, entryPoint, constants },
     })
     .catch((error: unknown) => error as Error);
   // Popped before anything is awaited, so that nobody else's calls fall into our scope.
@@ -90,7 +62,7 @@ async function compile(
   if (pipeline instanceof Error || moduleError) {
     throw new OptimizerError('shader', await describeFailure(module, code, pipeline, moduleError));
   }
-  return { pipeline, buffersLayout, scalarsLayout };
+  return { pipeline, layouts };
 }
 
 async function describeFailure(

@@ -1,5 +1,15 @@
 import type { Rule } from '../rules/rule.js';
 
+/** What is done to gradients before the rule sees them. */
+export interface GradientScaling {
+  /** Factor on every gradient: accumulation, loss scale, clip by norm. */
+  readonly multiplier: number;
+  /** Largest magnitude after that; Infinity for no limit. */
+  readonly maxValue: number;
+}
+
+const UNSCALED: GradientScaling = { multiplier: 1, maxValue: Infinity };
+
 /**
  * A step's scalars in float64, the standard ones first: what both the uniform buffer and the reference are filled
  * from. `decay` multiplies the weight: d with L2 and raw decay, ηd with decoupled decay.
@@ -7,10 +17,21 @@ import type { Rule } from '../rules/rule.js';
  * @param lr the learning rate in force.
  * @param t 1-based number of the step.
  */
-export function stepScalars(rule: Rule, lr: number, t: number): Record<string, number> {
+export function stepScalars(
+  rule: Rule,
+  lr: number,
+  t: number,
+  gradient: GradientScaling = UNSCALED,
+): Record<string, number> {
   const { weightDecay, weightDecayMode } = rule.options;
   const decay = weightDecayMode === 'decoupled' ? lr * weightDecay : weightDecay;
-  const scalars: Record<string, number> = { decay, t, ...rule.declaration.scalars(rule.options, lr) };
+  const scalars: Record<string, number> = {
+    decay,
+    t,
+    grad_multiplier: gradient.multiplier,
+    max_grad_value: gradient.maxValue,
+    ...rule.declaration.scalars(rule.options, lr),
+  };
   for (const [name, beta] of correctionRates(rule)) scalars[name] = 1 - beta ** t;
   return scalars;
 }

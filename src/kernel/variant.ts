@@ -25,6 +25,17 @@ export interface AccessVariant {
   readonly gradAccess: Access;
 }
 
+/** What a step does beside the rule, as far as its kernel must know. */
+export interface StepFeatures {
+  /** Whether the control pass decides on the GPU: skip, gradient multiplier, step count. */
+  readonly controlled: boolean;
+  /** Whether gradients are clamped by value. */
+  readonly clamped: boolean;
+}
+
+/** A step of nothing but the rule. */
+export const PLAIN_STEP: StepFeatures = { controlled: false, clamped: false };
+
 /** Names of the state slots that a rule's options need, in declaration order. */
 export function usedSlots(rule: Rule): string[] {
   return rule.declaration.slots

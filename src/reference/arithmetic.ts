@@ -19,11 +19,18 @@ export interface Arithmetic<N> {
   readonly neg: (a: N) => N;
   /** The larger of two; NaN if `b` is NaN. */
   readonly larger: (a: N, b: N) => N;
+  /** a, no larger in magnitude than `limit`; keeps a NaN. */
+  readonly clamp: (a: N, limit: N) => N;
   /** a + t(b − a), the form that keeps a moment exact when b = a. */
   readonly lerp: (a: N, b: N, t: N) => N;
 }
 
 const identity = (value: number): number => value;
+
+function clamp(a: number, limit: number): number {
+  if (a < -limit) return -limit;
+  return a > limit ? limit : a;
+}
 
 /** Plain float64. */
 export const float64: Arithmetic<number> = {
@@ -37,6 +44,7 @@ export const float64: Arithmetic<number> = {
   sqrt: Math.sqrt,
   neg: (a) => -a,
   larger: (a, b) => (b <= a ? a : b),
+  clamp,
   lerp: (a, b, t) => a + t * (b - a),
 };
 
@@ -69,5 +77,6 @@ export const float32: Arithmetic<number> = {
   sqrt: (a) => round(Math.sqrt(a)),
   neg: (a) => -a,
   larger: (a, b) => (b <= a ? a : b),
+  clamp,
   lerp: (a, b, t) => round(a + round(t * round(b - a))),
 };

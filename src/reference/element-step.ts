@@ -11,7 +11,7 @@ export interface ElementRule<N> {
 }
 
 /** The CPU twin of `step` and `step_lane` in `shaders/step.wgsl`, over any arithmetic. */
-export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule): ElementRule<N> {
+export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false): ElementRule<N> {
   const on = switchConstants(rule);
   const { prepare, reference } = rule.declaration;
   return {
@@ -23,6 +23,8 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule): ElementRule<N>
       const decay = h['decay']!;
       let w = weight;
       let g = gradient;
+      g = f.mul(g, h['grad_multiplier']!);
+      if (clamped) g = f.clamp(g, h['max_grad_value']!);
       if (on['MAXIMIZE']) g = f.neg(g);
       if (on['DECAY_GRADIENT']) g = f.add(g, f.mul(decay, w));
       if (on['DECAY_WEIGHT']) w = f.sub(w, f.mul(decay, w));

@@ -70,5 +70,10 @@ export const errorBound: Arithmetic<Bounded> = {
   },
   neg: (a) => ({ value: -a.value, error: a.error }),
   larger: (a, b) => ({ value: b.value <= a.value ? a.value : b.value, error: Math.max(a.error, b.error) }),
+  clamp: (a, limit) => {
+    if (Math.abs(a.value) <= limit.value || Number.isNaN(a.value)) return a;
+    // A value just past the limit may be just inside on the GPU: both are this close to the limit.
+    return { value: Math.sign(a.value) * limit.value, error: Math.max(limit.error, a.error) };
+  },
   lerp: (a, b, t) => errorBound.add(a, errorBound.mul(t, errorBound.sub(b, a))),
 };

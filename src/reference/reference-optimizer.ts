@@ -1,11 +1,19 @@
 import { resolveGroups } from '../engine/config.js';
+import {
+  GRADIENT_OPTION_NAMES,
+  type GradientOptions,
+  checkGradScale,
+  resolveGradientOptions,
+} from '../engine/control/settings.js';
 import { ParameterGroup } from '../engine/group.js';
+import type { StepStats } from '../engine/step-stats.js';
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { stepScalars } from '../kernel/scalars.js';
 import { usedSlots } from '../kernel/variant.js';
 import type { LearningRate } from '../rules/options.js';
 import type { Rule } from '../rules/rule.js';
 import { type Arithmetic, float32, float64 } from './arithmetic.js';
+import { GradientControl } from './gradient-control.js';
 import { type ElementRule, makeElementRule } from './element-step.js';
 
 /** Numbers in the CPU's memory. */
@@ -20,7 +28,7 @@ export interface ReferenceParameter {
 }
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
-export interface ReferenceConfig {
+export interface ReferenceConfig extends GradientOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
   rule: Rule;
   /** The parameters. Give these or `groups`. */
@@ -60,11 +68,18 @@ export class ReferenceOptimizer {
   readonly groups: readonly ParameterGroup[];
   readonly #arithmetic: Arithmetic<number>;
   readonly #parameters: readonly ParameterState[];
-  #step = 0;
+  readonly #control: GradientControl;
+  #gradScale: number;
+  // Steps asked for: the applied ones and the skipped ones.
+  #stepCount = 0;
 
   /** @throws OptimizerError on bad input. */
   constructor(config: ReferenceConfig) {
-    rejectUnknownKeys(config, ['rule', 'params', 'groups', 'precision'], 'config', 'invalid-config');
+    const known = ['rule', 'params', 'groups', 'precision', ...GRADIENT_OPTION_NAMES];
+    rejectUnknownKeys(config, known, 'config', 'invalid-config');
+    const gradientOptions = resolveGradientOptions(config);
+    this.#control = new GradientControl(gradientOptions);
+    this.#gradScale = gradientOptions.gradScale;
     const { precision = 'f64' } = config;
     if (precision !== 'f64' && precision !== 'f32') {
       throw new OptimizerError('invalid-config', `precision is ${quote(precision)}; give 'f64' or 'f32'.`);
@@ -74,13 +89,21 @@ export class ReferenceOptimizer {
     const parameters: ParameterState[] = [];
     this.groups = resolveGroups(config).map(({ rule, params }) => {
       const names = params.map(({ name }, k) => name ?? `param${parameters.length + k}`);
-      const group = new ParameterGroup(rule, names, () => this.#step);
-      const elementRule = makeElementRule(this.#arithmetic, rule);
+      const group = new ParameterGroup(rule, names, () => this.#stepCount);
+      const elementRule = makeElementRule(this.#arithmetic, rule, gradientOptions.maxGradValue < Infinity);
       params.forEach(({ data }, k) => {
         checkArray(data, `parameter ${quote(names[k])}: data`);
         const weights = new ArrayType(data);
         const state = initialState(rule, weights);
-        parameters.push({ name: names[k]!, data, weights, state, slots: usedSlots(rule), rule: elementRule, group });
+        parameters.push({
+          name: names[k]!,
+          data,
+          weights,
+          state,
+          slots: usedSlots(rule),
+          rule: elementRule,
+          group,
+        });
       });
       return group;
     });
@@ -120,13 +143,35 @@ export class ReferenceOptimizer {
         `step: the gradient of parameter ${quote(name)} has ${quote(gradient?.length)} elements; give ${weights.length}.`,
       );
     });
-    const t = this.#step + 1;
-    const scalars = new Map(this.groups.map((group) => [group, stepScalars(group.rule, group.lr, t)]));
+    const lrs = this.groups.map((group) => group.lr);
+    this.#stepCount++;
+    const multiplier = this.#control.decide(gradients, this.#gradScale);
+    if (multiplier === undefined) return;
+    const t = this.#stepCount - this.#control.skipped;
+    const scaling = { multiplier, maxValue: this.#control.options.maxGradValue };
+    const scalars = new Map(
+      this.groups.map((group, g) => [group, stepScalars(group.rule, lrs[g]!, t, scaling)]),
+    );
     this.#parameters.forEach((parameter, k) => {
       const h = parameter.rule.prepare(scalars.get(parameter.group)!, t);
       this.#updateParameter(parameter, gradients[k], h);
     });
-    this.#step = t;
+  }
+
+  /** Factor on all gradients from the next step on. */
+  get gradScale(): number {
+    return this.#gradScale;
+  }
+
+  /** @throws OptimizerError `invalid-option` unless a finite number > 0. */
+  set gradScale(gradScale: number) {
+    this.#gradScale = checkGradScale(gradScale);
+  }
+
+  /** What became of the steps so far; see {@link StepStats}. The norm is always known here. */
+  stats(): Omit<StepStats, 'lr'> {
+    const { skipped, gradNorm, clipFactor, lossScale } = this.#control;
+    return { step: this.#stepCount - skipped, skipped, gradNorm, clipFactor, lossScale };
   }
 
   /** A copy of a parameter's weights, in the reference's own precision. */

@@ -52,7 +52,7 @@ export interface ElementStep<N, Slot extends string, Scalar extends string, Swit
 }
 
 /** What every rule's `h` has beside the scalars that it declares. */
-export type StandardScalar = 'decay' | 't';
+export type StandardScalar = 'decay' | 't' | 'grad_multiplier' | 'max_grad_value';
 
 /**
  * A rule, declared (O: its options with defaults filled in): everything the engine derives bindings, uniforms, pipelines, tests and menus from. Its

@@ -1,0 +1,109 @@
+// First level of the gradient norm: one partial per workgroup of one stretch of a gradient.
+//
+// A sum of squares overflows long before the norm does, so three sums are kept (Blue 1978, as LAPACK's snrm2):
+// magnitudes above 2⁴⁴ are scaled by 2⁻⁸⁴ before squaring, those below 2⁻⁴⁴ by 2⁸⁴. Up to 2³⁰ elements, no sum
+// overflows, and no square that matters underflows. NaN and Inf are found by exponent bits of the raw words, since
+// WGSL lets a compiler assume that floats are neither.
+//
+// The tree is fixed by the element count alone: equal input gives equal bits.
+
+struct Stretch {
+  /// Whole vec4s from `vector_base`; before and after them up to three single words each.
+  vector_count: u32,
+  vector_base: u32,
+  head_count: u32,
+  head_base: u32,
+  tail_count: u32,
+  tail_base: u32,
+  partial_base: u32,
+  workgroup_count: u32,
+}
+
+override WORKGROUP_SIZE: u32 = 256u;
+override LANES_PER_INVOCATION: u32 = 16u;
+override CONSECUTIVE: bool = false;
+
+const LARGE: f32 = 0x1p44;
+const SMALL: f32 = 0x1p-44;
+const SCALE_DOWN: f32 = 0x1p-84;
+const SCALE_UP: f32 = 0x1p84;
+
+@group(0) @binding(0) var<uniform> uniform_stretch: Stretch;
+@group(0) @binding(1) var<storage, read> vectors: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read> words: array<u32>;
+/// Per workgroup: sums of large, medium and small squares as bits of f32, then the flags.
+@group(0) @binding(3) var<storage, read_write> partials: array<vec4<u32>>;
+
+var<private> large: vec4<f32>;
+var<private> medium: vec4<f32>;
+var<private> small: vec4<f32>;
+var<private> flags: vec4<u32>;
+
+var<workgroup> shared_sums: array<vec4<f32>, WORKGROUP_SIZE>;
+var<workgroup> shared_flags: array<u32, WORKGROUP_SIZE>;
+
+fn accumulate(bits: vec4<u32>) {
+  let magnitude_bits = bits & vec4<u32>(0x7fffffffu);
+  let infinite = vec4<u32>(0x7f800000u);
+  // 1: infinite, 2: NaN.
+  flags |= select(vec4<u32>(0u), vec4<u32>(1u), magnitude_bits == infinite);
+  flags |= select(vec4<u32>(0u), vec4<u32>(2u), magnitude_bits > infinite);
+  let magnitude = bitcast<vec4<f32>>(magnitude_bits);
+  let is_large = magnitude > vec4<f32>(LARGE);
+  let is_small = magnitude < vec4<f32>(SMALL);
+  let zero = vec4<f32>(0.0);
+  let l = select(zero, magnitude * SCALE_DOWN, is_large);
+  let m = select(magnitude, zero, is_large | is_small);
+  let s = select(zero, magnitude * SCALE_UP, is_small);
+  large = large + l * l;
+  medium = medium + m * m;
+  small = small + s * s;
+}
+
+fn total(v: vec4<f32>) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn reduce(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) workgroup_count: vec3u,
+  @builtin(local_invocation_index) local_index: u32,
+) {
+  let stretch = uniform_stretch;
+  let workgroup = workgroup_id.y * workgroup_count.x + workgroup_id.x;
+  var first = workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION;
+  var stride = WORKGROUP_SIZE;
+  if (CONSECUTIVE) {
+    first += local_index * LANES_PER_INVOCATION;
+    stride = 1u;
+  } else {
+    first += local_index;
+  }
+  let end = min(first + LANES_PER_INVOCATION * stride, stretch.vector_count);
+  for (var i = first; i < end; i += stride) {
+    accumulate(vectors[stretch.vector_base + i]);
+  }
+  if (workgroup == 0u && local_index == 0u) {
+    for (var i = 0u; i < stretch.head_count; i++) {
+      accumulate(vec4<u32>(words[stretch.head_base + i], 0u, 0u, 0u));
+    }
+    for (var i = 0u; i < stretch.tail_count; i++) {
+      accumulate(vec4<u32>(words[stretch.tail_base + i], 0u, 0u, 0u));
+    }
+  }
+  shared_sums[local_index] = vec4<f32>(total(large), total(medium), total(small), 0.0);
+  shared_flags[local_index] = flags.x | flags.y | flags.z | flags.w;
+  workgroupBarrier();
+  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
+    if (local_index < half) {
+      shared_sums[local_index] = shared_sums[local_index] + shared_sums[local_index + half];
+      shared_flags[local_index] |= shared_flags[local_index + half];
+    }
+    workgroupBarrier();
+  }
+  if (local_index == 0u && workgroup < stretch.workgroup_count) {
+    let sums = bitcast<vec3<u32>>(shared_sums[0].xyz);
+    partials[stretch.partial_base + workgroup] = vec4<u32>(sums, shared_flags[0]);
+  }
+}

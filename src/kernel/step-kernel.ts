@@ -1,0 +1,60 @@
+import type { Rule } from '../rules/rule.js';
+import { composeKernel, controlFields, declareBindings } from './compose.js';
+import { getPipeline } from './pipeline-cache.js';
+import { scalarsByteLength } from './scalars.js';
+import type { KernelShape } from './shape.js';
+import { type AccessVariant, PLAIN_STEP, type StepFeatures, switchConstants } from './variant.js';
+
+/** A compiled step kernel with the layouts that its bind groups must follow. */
+export interface Kernel {
+  readonly pipeline: GPUComputePipeline;
+  /** Group 0: segment, data, grad, state. */
+  readonly buffersLayout: GPUBindGroupLayout;
+  /** Group 1: the scalars, and with a control pass its decisions. */
+  readonly scalarsLayout: GPUBindGroupLayout;
+}
+
+/** Values of the `override` constants that a kernel shape sets. */
+export function shapeConstants(shape: KernelShape): Record<string, number> {
+  return {
+    WORKGROUP_SIZE: shape.workgroupSize,
+    LANES_PER_INVOCATION: shape.lanesPerInvocation,
+    CONSECUTIVE: Number(shape.consecutive),
+  };
+}
+
+/**
+ * The kernel for a rule and variant, compiled once per device.
+ *
+ * @throws OptimizerError `shader` if the implementation rejects it.
+ */
+export async function getKernel(
+  device: GPUDevice,
+  rule: Rule,
+  access: AccessVariant,
+  shape: KernelShape,
+  features: StepFeatures = PLAIN_STEP,
+): Promise<Kernel> {
+  const constants = { ...shapeConstants(shape), CLAMP_GRADIENT: Number(features.clamped) };
+  const switches = Object.entries(switchConstants(rule)).map(([name, on]) => [name, Number(on)] as const);
+  const scalars: GPUBufferBindingLayout = {
+    type: 'uniform',
+    hasDynamicOffset: true,
+    minBindingSize: scalarsByteLength(rule),
+  };
+  const control: GPUBufferBindingLayout = {
+    type: 'read-only-storage',
+    minBindingSize: 4 * controlFields(rule).length,
+  };
+  const { pipeline, layouts } = await getPipeline(device, {
+    label: `webgpu-optim ${rule.name} ${access.laneWidth === 4 ? 'body' : 'edge'}`,
+    code: composeKernel(rule, access, features),
+    entryPoint: 'step',
+    constants: { ...constants, ...Object.fromEntries(switches) },
+    bindGroups: [
+      declareBindings(rule, access).map(({ type, minBindingSize }) => ({ type, minBindingSize })),
+      features.controlled ? [scalars, control] : [scalars],
+    ],
+  });
+  return { pipeline, buffersLayout: layouts[0]!, scalarsLayout: layouts[1]! };
+}
