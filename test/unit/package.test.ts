@@ -33,5 +33,8 @@ test('the package has no runtime dependencies', async () => {
 
 test('the README shows the registry as it is', async () => {
   const readme = await readFile('README.md', 'utf8');
-  expect(readme, `paste this table into README.md:\n${ruleTable()}`).toContain(ruleTable());
+  // The formatter aligns columns.
+  const normalize = (text: string) => text.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---');
+  const table = ruleTable();
+  expect(normalize(readme), `paste this table into README.md:\n${table}`).toContain(normalize(table));
 });
