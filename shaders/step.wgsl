@@ -7,6 +7,7 @@
 //   begin() -> bool             fetches both; false if this step is to be skipped
 //   load_*/store_*              access to weight, gradient and state at a lane index
 //   prepare()                   the rule: what is the same for all its elements, once per invocation
+//   average(before, w) -> lane  averages of the weights, which may move them; prepare_averages() as above
 //   update(w, g) -> lane        the rule: the new weight; state is in private variables named as the slots
 
 override WORKGROUP_SIZE: u32 = 256u;
@@ -31,7 +32,8 @@ fn larger(a: lane, b: lane) -> lane {
 }
 
 fn step_lane(i: u32) {
-  var w = load_data(i);
+  let before = load_data(i);
+  var w = before;
   var g = load_grad(i);
   load_state(i);
   g = g * h.grad_multiplier;
@@ -49,7 +51,7 @@ fn step_lane(i: u32) {
   if (DECAY_WEIGHT) {
     w = w - h.decay * w;
   }
-  store_data(i, update(w, g));
+  store_data(i, average(before, update(w, g)));
   store_state(i);
 }
 
@@ -63,6 +65,7 @@ fn step(
     return;
   }
   prepare();
+  prepare_averages();
   // Two dimensions, because one holds at most 65,535 workgroups.
   let workgroup = workgroup_id.y * workgroup_count.x + workgroup_id.x;
   var first = workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION;

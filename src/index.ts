@@ -1,5 +1,9 @@
 export { OptimizerError, type OptimizerErrorCode } from './errors.js';
 
+export type { AverageOptions } from './averages/registry.js';
+export type { EmaOptions } from './averages/ema.js';
+export type { LookaheadOptions } from './averages/lookahead.js';
+export type { SwaOptions } from './averages/swa.js';
 export { Optimizer } from './engine/optimizer.js';
 export type { OptimizerConfig, ParameterGroupConfig } from './engine/config.js';
 export type { ParameterGroup } from './engine/group.js';

@@ -1,5 +1,6 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
-import { type Rule, overrideRule } from '../rules/rule.js';
+import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../averages/registry.js';
+import { type Rule, overrideRule, withAverages } from '../rules/rule.js';
 import {
   GRADIENT_OPTION_NAMES,
   type GradientOptions,
@@ -18,7 +19,7 @@ export interface ParameterGroupConfig {
 }
 
 /** What `Optimizer.create` takes beside the device. */
-export interface OptimizerConfig extends GradientOptions {
+export interface OptimizerConfig extends GradientOptions, AverageOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
   rule: Rule;
   /** The parameters, all under the rule's options. Give these or `groups`. */
@@ -39,7 +40,15 @@ export interface ResolvedGroup {
   readonly parameters: readonly ResolvedParameter[];
 }
 
-const CONFIG_KEYS = ['rule', 'params', 'groups', 'onStep', 'label', ...GRADIENT_OPTION_NAMES];
+const CONFIG_KEYS = [
+  'rule',
+  'params',
+  'groups',
+  'onStep',
+  'label',
+  ...GRADIENT_OPTION_NAMES,
+  ...AVERAGE_OPTION_NAMES,
+];
 
 /** A checked config. */
 export interface ResolvedConfig {
@@ -118,7 +127,8 @@ export function resolveConfig(config: OptimizerConfig): ResolvedConfig {
   }
   const gradients = resolveGradientOptions(config);
   let index = 0;
-  const groups = resolveGroups(config).map(({ rule, params }) => ({
+  const rule = withAverages(config.rule, resolveAverages(config));
+  const groups = resolveGroups({ ...config, rule }).map(({ rule, params }) => ({
     rule,
     parameters: params.map((parameter) => resolveParameter(parameter, index++)),
   }));

@@ -9,6 +9,7 @@ import type { ResolvedParameter, Span } from './parameter.js';
 import { readSpans } from './readback.js';
 import { type StateDict, checkStateDict, describeGroup } from './state-dict.js';
 import type { StateStore } from './state-store.js';
+import { swapSpans } from './swap.js';
 import { type StepInputs, StepRunner } from './step-runner.js';
 import type { StepStats } from './step-stats.js';
 
@@ -195,6 +196,28 @@ export class Optimizer {
   async readState(name: string, slot: string): Promise<Float32Array<ArrayBuffer>> {
     this.#rejectUnusable('readState');
     return readSpans(this.#device, this.#stateSpans(name, slot), `${slot} of parameter ${quote(name)}`);
+  }
+
+  /**
+   * Reads the exponential moving average of a parameter.
+   *
+   * @throws OptimizerError as {@link readState}, and if the config has no `ema`.
+   */
+  async readEma(name: string): Promise<Float32Array<ArrayBuffer>> {
+    return this.readState(name, 'ema');
+  }
+
+  /**
+   * Exchanges all weights with their exponential moving averages, on the GPU: once to evaluate, and again to train
+   * on.
+   *
+   * @throws OptimizerError if the config has no `ema`, or a weight's buffer lacks COPY_SRC or COPY_DST.
+   */
+  swapEma(): void {
+    this.#rejectUnusable('swapEma');
+    const averages = [...this.#locations.keys()].flatMap((name) => this.#stateSpans(name, 'ema'));
+    const weights = [...this.#locations.values()].flatMap(({ parameter }) => parameter.data);
+    swapSpans(this.#device, weights, averages, 'weights and their averages');
   }
 
   /** Everything that a resumed run needs beside the parameters, as plain data; see {@link StateDict}. */

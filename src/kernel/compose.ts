@@ -2,7 +2,14 @@ import template from '../../shaders/step.wgsl?raw';
 import type { Rule } from '../rules/rule.js';
 import { correctionRates, scalarNames } from './scalars.js';
 import { SEGMENT_BYTE_LENGTH, SEGMENT_WGSL } from './segment.js';
-import { type Access, type AccessVariant, PLAIN_STEP, type StepFeatures, usedSlots } from './variant.js';
+import {
+  type Access,
+  type AccessVariant,
+  PLAIN_STEP,
+  type StepFeatures,
+  averagesOf,
+  usedSlots,
+} from './variant.js';
 
 /** One entry of bind group 0, by role. */
 export interface BindingDeclaration {
@@ -79,6 +86,22 @@ ${controlled ? overrides.join('') : ''}  return ${controlled ? 'control.skip == 
 /** For rules whose scalars need no work before the loop. */
 const NOTHING_TO_PREPARE = '\nfn prepare() {}\n';
 
+/** The averages' equations, and the calls of them. */
+function composeAverages(rule: Rule): string {
+  const declarations = averagesOf(rule).map(({ declaration }) => declaration);
+  const prepares = declarations.map(({ name }) => `  prepare_${name}();\n`);
+  const calls = declarations.map(({ name }) => `  w = average_${name}(before, w);\n`);
+  return `${declarations.map(({ wgsl }) => wgsl).join('\n')}
+fn prepare_averages() {
+${prepares.join('')}}
+
+fn average(before: lane, after: lane) -> lane {
+  var w = after;
+${calls.join('')}  return w;
+}
+`;
+}
+
 /**
  * The WGSL of a kernel: generated declarations, the template, and the rule's equation. Pure; switches and
  * shape stay `override` constants, so that kernels that differ only in these share one module.
@@ -117,7 +140,7 @@ ${arrays.join('\n')}
 ${composeBegin(rule, features)}
 var<private> h: Scalars;
 var<private> segment: Segment;
-${declaration.slots.map((slot) => `var<private> ${slot.name}: lane;`).join('\n')}
+${[...new Set([...declaration.slots.map(({ name }) => name), ...slots])].map((slot) => `var<private> ${slot}: lane;`).join('\n')}
 
 fn load_data(i: u32) -> lane {
   let position = ${position};
@@ -145,5 +168,6 @@ ${slots.map((slot) => `  ${slot}_array[position] = ${slot};`).join('\n')}
 }
 
 ${declaration.wgsl}${declaration.prepare ? '' : NOTHING_TO_PREPARE}
+${composeAverages(rule)}
 ${template}`;
 }

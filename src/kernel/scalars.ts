@@ -1,4 +1,5 @@
 import type { Rule } from '../rules/rule.js';
+import { averagesOf } from './variant.js';
 
 /** What is done to gradients before the rule sees them. */
 export interface GradientScaling {
@@ -33,6 +34,8 @@ export function stepScalars(
     ...rule.declaration.scalars(rule.options, lr),
   };
   for (const [name, beta] of correctionRates(rule)) scalars[name] = 1 - beta ** t;
+  for (const { declaration, options } of averagesOf(rule))
+    Object.assign(scalars, declaration.scalars(options));
   return scalars;
 }
 

@@ -1,3 +1,4 @@
+import type { Average } from '../averages/average.js';
 import type { Rule } from '../rules/rule.js';
 
 /**
@@ -36,14 +37,18 @@ export interface StepFeatures {
 /** A step of nothing but the rule. */
 export const PLAIN_STEP: StepFeatures = { controlled: false, clamped: false };
 
-/** Names of the state slots that a rule's options need, in declaration order. */
+/** Names of the state slots that a rule's options need, in declaration order, then those of its averages. */
 export function usedSlots(rule: Rule): string[] {
-  return rule.declaration.slots
-    .filter((slot) => slot.usedBy?.(rule.options) ?? true)
-    .map((slot) => slot.name);
+  const ofRule = rule.declaration.slots.filter((slot) => slot.usedBy?.(rule.options) ?? true);
+  return [...ofRule.map(({ name }) => name), ...averagesOf(rule).map(({ declaration }) => declaration.slot)];
 }
 
-/** Values of all `override` switches for a rule: the template's and the rule's own. */
+/** The averages that are taken of a rule's weights, in order. */
+export function averagesOf(rule: Rule): readonly Average[] {
+  return rule.averages ?? [];
+}
+
+/** Values of all `override` switches: the template's, the rule's own, and its averages'. */
 export function switchConstants(rule: Rule): Record<string, boolean> {
   const { weightDecay, weightDecayMode, maximize } = rule.options;
   return {
@@ -51,5 +56,9 @@ export function switchConstants(rule: Rule): Record<string, boolean> {
     DECAY_GRADIENT: weightDecay > 0 && weightDecayMode === 'l2',
     DECAY_WEIGHT: weightDecay > 0 && weightDecayMode !== 'l2',
     ...rule.declaration.switches(rule.options),
+    ...Object.assign(
+      {},
+      ...averagesOf(rule).map(({ declaration, options }) => declaration.switches(options)),
+    ),
   };
 }

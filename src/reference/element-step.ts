@@ -1,4 +1,4 @@
-import { switchConstants } from '../kernel/variant.js';
+import { averagesOf, switchConstants } from '../kernel/variant.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from './arithmetic.js';
 
@@ -14,8 +14,11 @@ export interface ElementRule<N> {
 export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false): ElementRule<N> {
   const on = switchConstants(rule);
   const { prepare, reference } = rule.declaration;
+  const averages = averagesOf(rule);
+  let count = 0;
   return {
     prepare: (scalars, t) => {
+      count = t;
       const h = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, f.scalar(value)]));
       return prepare ? { ...h, ...prepare(f, h, on, t) } : h;
     },
@@ -28,7 +31,15 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false
       if (on['MAXIMIZE']) g = f.neg(g);
       if (on['DECAY_GRADIENT']) g = f.add(g, f.mul(decay, w));
       if (on['DECAY_WEIGHT']) w = f.sub(w, f.mul(decay, w));
-      return reference(f, { w, g, s, h, on });
+      w = reference(f, { w, g, s, h, on });
+      for (const { declaration, options } of averages) {
+        const { slot } = declaration;
+        const step = { before: weight, after: w, average: s[slot]!, h, t: count };
+        const result = declaration.reference(f, step, options);
+        s[slot] = result.average;
+        w = result.weight;
+      }
+      return w;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../averages/registry.js';
 import { resolveGroups } from '../engine/config.js';
 import {
   GRADIENT_OPTION_NAMES,
@@ -11,7 +12,7 @@ import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { stepScalars } from '../kernel/scalars.js';
 import { usedSlots } from '../kernel/variant.js';
 import type { LearningRate } from '../rules/options.js';
-import type { Rule } from '../rules/rule.js';
+import { type Rule, withAverages } from '../rules/rule.js';
 import { type Arithmetic, float32, float64 } from './arithmetic.js';
 import { GradientControl } from './gradient-control.js';
 import { type ElementRule, makeElementRule } from './element-step.js';
@@ -28,7 +29,7 @@ export interface ReferenceParameter {
 }
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
-export interface ReferenceConfig extends GradientOptions {
+export interface ReferenceConfig extends GradientOptions, AverageOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
   rule: Rule;
   /** The parameters. Give these or `groups`. */
@@ -75,7 +76,14 @@ export class ReferenceOptimizer {
 
   /** @throws OptimizerError on bad input. */
   constructor(config: ReferenceConfig) {
-    const known = ['rule', 'params', 'groups', 'precision', ...GRADIENT_OPTION_NAMES];
+    const known = [
+      'rule',
+      'params',
+      'groups',
+      'precision',
+      ...GRADIENT_OPTION_NAMES,
+      ...AVERAGE_OPTION_NAMES,
+    ];
     rejectUnknownKeys(config, known, 'config', 'invalid-config');
     const gradientOptions = resolveGradientOptions(config);
     this.#control = new GradientControl(gradientOptions);
@@ -87,26 +95,29 @@ export class ReferenceOptimizer {
     this.#arithmetic = precision === 'f64' ? float64 : float32;
     const ArrayType = precision === 'f64' ? Float64Array : Float32Array;
     const parameters: ParameterState[] = [];
-    this.groups = resolveGroups(config).map(({ rule, params }) => {
-      const names = params.map(({ name }, k) => name ?? `param${parameters.length + k}`);
-      const group = new ParameterGroup(rule, names, () => this.#stepCount);
-      const elementRule = makeElementRule(this.#arithmetic, rule, gradientOptions.maxGradValue < Infinity);
-      params.forEach(({ data }, k) => {
-        checkArray(data, `parameter ${quote(names[k])}: data`);
-        const weights = new ArrayType(data);
-        const state = initialState(rule, weights);
-        parameters.push({
-          name: names[k]!,
-          data,
-          weights,
-          state,
-          slots: usedSlots(rule),
-          rule: elementRule,
-          group,
+    const averages = resolveAverages(config);
+    this.groups = resolveGroups({ ...config, rule: withAverages(config.rule, averages) }).map(
+      ({ rule, params }) => {
+        const names = params.map(({ name }, k) => name ?? `param${parameters.length + k}`);
+        const group = new ParameterGroup(rule, names, () => this.#stepCount);
+        const elementRule = makeElementRule(this.#arithmetic, rule, gradientOptions.maxGradValue < Infinity);
+        params.forEach(({ data }, k) => {
+          checkArray(data, `parameter ${quote(names[k])}: data`);
+          const weights = new ArrayType(data);
+          const state = initialState(rule, weights);
+          parameters.push({
+            name: names[k]!,
+            data,
+            weights,
+            state,
+            slots: usedSlots(rule),
+            rule: elementRule,
+            group,
+          });
         });
-      });
-      return group;
-    });
+        return group;
+      },
+    );
     const names = parameters.map(({ name }) => name);
     const twice = names.find((name, k) => names.indexOf(name) !== k);
     if (twice !== undefined) {
@@ -221,11 +232,9 @@ function initialState(rule: Rule, weights: NumericArray): Record<string, Numeric
   const ArrayType = weights instanceof Float64Array ? Float64Array : Float32Array;
   const used = usedSlots(rule);
   return Object.fromEntries(
-    rule.declaration.slots
-      .filter(({ name }) => used.includes(name))
-      .map(({ name, initial }) => {
-        const value = initial?.(rule.options) ?? 0;
-        return [name, new ArrayType(weights.length).fill(value)];
-      }),
+    used.map((slot) => {
+      const value = rule.declaration.slots.find(({ name }) => name === slot)?.initial?.(rule.options) ?? 0;
+      return [slot, new ArrayType(weights.length).fill(value)];
+    }),
   );
 }

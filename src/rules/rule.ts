@@ -1,4 +1,5 @@
 import { OptimizerError } from '../errors.js';
+import type { Average } from '../averages/average.js';
 import type { Arithmetic } from '../reference/arithmetic.js';
 import {
   type LearningRate,
@@ -113,6 +114,8 @@ export interface Rule {
   readonly options: RuleOptions;
   /** The declaration behind it. */
   readonly declaration: RuleDeclaration;
+  /** Averages of the weights that are taken with it; an optimizer's config adds them. */
+  readonly averages?: readonly Average[];
 }
 
 /** Makes a rule from options; the declaration is there for tools that iterate over rules. */
@@ -166,5 +169,10 @@ export function makeRule(declaration: RuleDeclaration, given: object): Rule {
 
 /** The same rule with some options replaced, as a parameter group does. */
 export function overrideRule(rule: Rule, overrides: object): Rule {
-  return makeRule(rule.declaration, { ...rule.options, ...overrides });
+  return withAverages(makeRule(rule.declaration, { ...rule.options, ...overrides }), rule.averages ?? []);
+}
+
+/** The same rule, with averages taken of its weights. */
+export function withAverages(rule: Rule, averages: readonly Average[]): Rule {
+  return averages.length > 0 ? Object.freeze({ ...rule, averages }) : rule;
 }

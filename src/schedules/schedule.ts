@@ -90,11 +90,11 @@ export function withStateOf(
 
 /** Returns a state if it is one of this kind. */
 export function checkKind(state: unknown, kind: string): ScheduleState {
-  const found = typeof state === 'object' && state !== null ? (state as Partial<ScheduleState>) : undefined;
-  if (found?.kind === kind) return found as ScheduleState;
+  const found = (state as Partial<ScheduleState> | null | undefined)?.kind;
+  if (found === kind) return state as ScheduleState;
   throw new OptimizerError(
     'invalid-state-dict',
-    `schedules.${kind}: the state is ${found?.kind === undefined ? quote(state) : `of kind ${quote(found.kind)}`}; ` +
+    `schedules.${kind}: the state is ${found === undefined ? quote(state) : `of kind ${quote(found)}`}; ` +
       `give one that state() of a schedule of kind ${quote(kind)} returned.`,
   );
 }

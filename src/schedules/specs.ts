@@ -1,6 +1,8 @@
 import { OptimizerError, quote } from '../errors.js';
 import { type OptionSpec, number } from '../rules/options.js';
 
+// None of these specs has `samples`: no matrix of tests and no menu is made from the options of schedules.
+
 /** Options `O` with all defaults filled in. */
 export type Resolved<O> = { [K in keyof O]-?: O[K] };
 
@@ -27,7 +29,7 @@ export function integer(defaultValue: number, min: number): OptionSpec<number> {
     default: defaultValue,
     range: `an integer ≥ ${min}`,
     accepts: (value) => Number.isSafeInteger(value) && (value as number) >= min,
-    samples: [defaultValue + 1],
+    samples: [],
   };
 }
 
@@ -37,9 +39,10 @@ export const count = required(integer(1, 1));
 /** A finite number above 0. */
 export function positive(defaultValue: number): OptionSpec<number> {
   return {
-    ...number(defaultValue, 0),
+    default: defaultValue,
     range: 'a finite number > 0',
-    accepts: (value) => number(1, 0).accepts(value) && (value as number) > 0,
+    accepts: (value) => number(0, 0).accepts(value) && value !== 0,
+    samples: [],
   };
 }
 
@@ -49,7 +52,7 @@ export function fraction(defaultValue: number): OptionSpec<number> {
     default: defaultValue,
     range: 'a number in [0, 1]',
     accepts: (value) => number(0, 0).accepts(value) && (value as number) <= 1,
-    samples: [0.5],
+    samples: [],
   };
 }
 
@@ -65,7 +68,7 @@ export function increasing(min: number): OptionSpec<readonly number[]> {
       Array.from(value as unknown[]).every(
         (item, i, all) => accepts(item) && (i === 0 || (item as number) > (all[i - 1] as number)),
       ),
-    samples: [[min, min + 1]],
+    samples: [],
   });
 }
 
@@ -76,7 +79,7 @@ export function rates(): OptionSpec<readonly number[]> {
     default: [],
     range: `an array, each item ${range}`,
     accepts: (value) => Array.isArray(value) && Array.from(value as unknown[]).every(accepts),
-    samples: [[0.1, 0.01]],
+    samples: [],
   });
 }
 

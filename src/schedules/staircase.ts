@@ -8,10 +8,10 @@ import { type Resolved, baseRate, count, increasing, integer, invalid, optional,
 export interface ConstantOptions {
   /** The learning rate η ≥ 0. */
   lr: number;
-  /** Multiplies η during the first `totalIters` steps, ≥ 0. Default 1; PyTorch's is 1/3. */
-  factor?: number;
-  /** For how many steps `factor` applies, an integer ≥ 0. Default 0; PyTorch's is 5. */
-  totalIters?: number;
+  /** With `totalIters`: multiplies η during the first steps, ≥ 0. Default: none; PyTorch's is 1/3. */
+  factor?: number | undefined;
+  /** With `factor`: for how many steps that applies, an integer ≥ 1. Default: none; PyTorch's is 5. */
+  totalIters?: number | undefined;
 }
 
 /**
@@ -22,15 +22,24 @@ export interface ConstantOptions {
  * Without `factor` this is `optax.constant_schedule`, with it `torch.optim.lr_scheduler.ConstantLR`, which allows
  * factors up to 1 only.
  *
- * @throws OptimizerError `invalid-option` on an unknown option or a value out of range.
+ * @throws OptimizerError `invalid-option` on an unknown option, a value out of range, or one of `factor` and
+ *   `totalIters` without the other.
  * @example schedules.constant({ lr: 0.05, factor: 0.5, totalIters: 4 }) // 0.025 four times, then 0.05
  */
 export function constant(options: ConstantOptions): LearningRateSchedule {
+  const name = 'schedules.constant';
   const { lr, factor, totalIters } = resolveOptions<Resolved<ConstantOptions>>(
-    'schedules.constant',
-    { lr: baseRate, factor: number(1, 0), totalIters: integer(0, 0) },
+    name,
+    { lr: baseRate, factor: optional(baseRate), totalIters: optional(count) },
     options,
   );
+  if (factor === undefined && totalIters === undefined) return () => lr;
+  if (factor === undefined || totalIters === undefined) {
+    throw invalid(
+      name,
+      `factor is ${quote(factor)} and totalIters is ${quote(totalIters)}; give both or neither.`,
+    );
+  }
   return (t) => (t < totalIters ? lr * factor : lr);
 }
 

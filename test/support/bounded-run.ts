@@ -26,9 +26,10 @@ export class BoundedRun {
     const used = usedSlots(rule);
     this.#states = this.weights.map(() =>
       Object.fromEntries(
-        rule.declaration.slots
-          .filter(({ name }) => used.includes(name))
-          .map(({ name, initial }) => [name, errorBound.scalar(initial?.(rule.options) ?? 0)]),
+        used.map((slot) => {
+          const declared = rule.declaration.slots.find(({ name }) => name === slot);
+          return [slot, errorBound.scalar(declared?.initial?.(rule.options) ?? 0)];
+        }),
       ),
     );
   }
