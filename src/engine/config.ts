@@ -52,6 +52,8 @@ const CONFIG_KEYS = [
 
 /** A checked config. */
 export interface ResolvedConfig {
+  /** The rule that groups override, with the averages. */
+  readonly rule: Rule;
   readonly groups: readonly ResolvedGroup[];
   readonly gradients: ResolvedGradientOptions;
   readonly onStep: ((stats: StepStats) => void) | undefined;
@@ -126,12 +128,31 @@ export function resolveConfig(config: OptimizerConfig): ResolvedConfig {
     );
   }
   const gradients = resolveGradientOptions(config);
-  let index = 0;
   const rule = withAverages(config.rule, resolveAverages(config));
-  const groups = resolveGroups({ ...config, rule }).map(({ rule, params }) => ({
+  const groups = appendGroups([], resolveGroups({ ...config, rule }));
+  return { rule, groups, gradients, onStep, label };
+}
+
+/**
+ * The config with one more group, checked against the others.
+ *
+ * @throws OptimizerError on anything wrong in it.
+ */
+export function extendConfig(config: ResolvedConfig, group: ParameterGroupConfig): ResolvedConfig {
+  const added = resolveGroups({ rule: config.rule, groups: [group] });
+  return { ...config, groups: appendGroups(config.groups, added) };
+}
+
+function appendGroups(
+  groups: readonly ResolvedGroup[],
+  added: readonly { readonly rule: Rule; readonly params: readonly Parameter[] }[],
+): ResolvedGroup[] {
+  let index = groups.reduce((count, { parameters }) => count + parameters.length, 0);
+  const resolved = added.map(({ rule, params }) => ({
     rule,
     parameters: params.map((parameter) => resolveParameter(parameter, index++)),
   }));
-  rejectConflicts(groups.flatMap((group) => group.parameters));
-  return { groups, gradients, onStep, label };
+  const all = [...groups, ...resolved];
+  rejectConflicts(all.flatMap(({ parameters }) => parameters));
+  return all;
 }

@@ -1,24 +1,19 @@
 import { OptimizerError, quote } from '../errors.js';
 import type { LearningRate } from '../rules/options.js';
-import { type OptimizerConfig, type ResolvedConfig, resolveConfig } from './config.js';
+import {
+  type OptimizerConfig,
+  type ParameterGroupConfig,
+  type ResolvedConfig,
+  extendConfig,
+  resolveConfig,
+} from './config.js';
 import { checkGradScale } from './control/settings.js';
 import { checkDevice, rejectLostDevice } from './device.js';
-import { GradientClearer } from './gradient-clearer.js';
 import { ParameterGroup } from './group.js';
-import type { ResolvedParameter, Span } from './parameter.js';
-import { readSpans } from './readback.js';
+import { ParameterTable } from './parameter-table.js';
 import { type StateDict, checkStateDict, describeGroup } from './state-dict.js';
-import type { StateStore } from './state-store.js';
-import { swapSpans } from './swap.js';
 import { type StepInputs, StepRunner } from './step-runner.js';
 import type { StepStats } from './step-stats.js';
-
-/** Where a parameter is: its group's state, its index in the group, and its checked buffers. */
-interface Location {
-  readonly state: StateStore;
-  readonly indexInGroup: number;
-  readonly parameter: ResolvedParameter;
-}
 
 /**
  * Updates parameters in place on the GPU, one fused kernel per tensor and step. It adopts the device and the
@@ -32,13 +27,13 @@ interface Location {
  * optimizer.step();
  */
 export class Optimizer {
-  /** The parameter groups; one if the config gave `params`. */
-  readonly groups: readonly ParameterGroup[];
   readonly #device: GPUDevice;
-  readonly #config: ResolvedConfig;
-  readonly #runner: StepRunner;
-  readonly #locations = new Map<string, Location>();
-  readonly #clearer: GradientClearer;
+  #groups: readonly ParameterGroup[] = [];
+  #config: ResolvedConfig;
+  #runner: StepRunner;
+  #table!: ParameterTable;
+  // Groups are added one after the other, however they are asked for.
+  #adding: Promise<unknown> = Promise.resolve();
   #gradScale: number;
   #lastLr = NaN;
   // Steps asked for: the applied ones, and those that the GPU skipped.
@@ -50,18 +45,7 @@ export class Optimizer {
     this.#config = config;
     this.#runner = runner;
     this.#gradScale = config.gradients.gradScale;
-    const groups = config.groups.map(({ rule, parameters }, g) => {
-      const { state } = runner.executors[g]!;
-      parameters.forEach((parameter, indexInGroup) => {
-        this.#locations.set(parameter.name, { state, indexInGroup, parameter });
-      });
-      const names = parameters.map(({ name }) => name);
-      return new ParameterGroup(rule, names, () => this.#stepCount);
-    });
-    this.groups = Object.freeze(groups);
-    this.#clearer = new GradientClearer(
-      [...this.#locations.values()].flatMap(({ parameter }) => parameter.grad),
-    );
+    this.#adopt(config, runner);
   }
 
   /**
@@ -76,6 +60,24 @@ export class Optimizer {
     await checkDevice(device);
     const resolved = resolveConfig(config);
     return new Optimizer(device, resolved, await StepRunner.create(device, resolved));
+  }
+
+  /** The parameter groups; one if the config gave `params`. */
+  get groups(): readonly ParameterGroup[] {
+    return this.#groups;
+  }
+
+  /**
+   * Adds a group of parameters, as PyTorch's `add_param_group`; its state starts fresh, and the step count goes on.
+   *
+   * @returns the group, once it takes part in the steps.
+   * @throws OptimizerError as {@link Optimizer.create}; the optimizer is as it was then.
+   */
+  async addGroup(group: ParameterGroupConfig): Promise<ParameterGroup> {
+    this.#rejectUnusable('addGroup');
+    const added = this.#adding.then(() => this.#addGroup(group));
+    this.#adding = added.catch(() => undefined);
+    return added;
   }
 
   /** The rule's name, e.g. `'adam'`. */
@@ -152,14 +154,25 @@ export class Optimizer {
    */
   zeroGrad(encoder?: GPUCommandEncoder): void {
     this.#rejectUnusable('zeroGrad');
-    if (encoder !== undefined) {
-      checkEncoder(encoder, 'zeroGrad');
-      this.#clearer.encode(encoder);
-      return;
+    this.#submit(encoder, 'zeroGrad', (commands) => this.#table.clearGradients(commands));
+  }
+
+  /**
+   * Adds the gradients of a micro-batch, the parameters' `microGrad`, to `grad`: in the caller's encoder, or
+   * submitted at once without one. Begin each round with `zeroGrad`, and set `gradScale` to 1/K for a mean over K.
+   *
+   * @throws OptimizerError `invalid-config` if no parameter has a `microGrad`, or if destroyed.
+   */
+  accumulate(encoder?: GPUCommandEncoder): void {
+    this.#rejectUnusable('accumulate');
+    const { accumulator } = this.#runner;
+    if (!accumulator) {
+      throw new OptimizerError(
+        'invalid-config',
+        'accumulate(): no parameter has a microGrad; give it one at creation.',
+      );
     }
-    const own = this.#device.createCommandEncoder({ label: `${this.#config.label} zeroGrad` });
-    this.#clearer.encode(own);
-    this.#device.queue.submit([own.finish()]);
+    this.#submit(encoder, 'accumulate', (commands) => accumulator.encode(commands));
   }
 
   /**
@@ -184,7 +197,7 @@ export class Optimizer {
    */
   async readParam(name: string): Promise<Float32Array<ArrayBuffer>> {
     this.#rejectUnusable('readParam');
-    return readSpans(this.#device, this.#locate(name).parameter.data, `parameter ${quote(name)}`);
+    return this.#table.readParam(name);
   }
 
   /**
@@ -195,7 +208,7 @@ export class Optimizer {
    */
   async readState(name: string, slot: string): Promise<Float32Array<ArrayBuffer>> {
     this.#rejectUnusable('readState');
-    return readSpans(this.#device, this.#stateSpans(name, slot), `${slot} of parameter ${quote(name)}`);
+    return this.#table.readState(name, slot);
   }
 
   /**
@@ -215,9 +228,7 @@ export class Optimizer {
    */
   swapEma(): void {
     this.#rejectUnusable('swapEma');
-    const averages = [...this.#locations.keys()].flatMap((name) => this.#stateSpans(name, 'ema'));
-    const weights = [...this.#locations.values()].flatMap(({ parameter }) => parameter.data);
-    swapSpans(this.#device, weights, averages, 'weights and their averages');
+    this.#table.exchangeWithState('ema');
   }
 
   /** Everything that a resumed run needs beside the parameters, as plain data; see {@link StateDict}. */
@@ -227,11 +238,7 @@ export class Optimizer {
     const groups = this.groups.map(describeGroup);
     const stepCount = this.#stepCount;
     const control = this.#runner.stats?.read();
-    const entries = [...this.#locations].map(async ([name, { state }]) => {
-      const slots = state.slots.map(async (slot) => [slot, await this.readState(name, slot)] as const);
-      return [name, Object.fromEntries(await Promise.all(slots))] as const;
-    });
-    const state = Object.fromEntries(await Promise.all(entries));
+    const state = await this.#table.readAllState();
     if (!control) return { rule, step: stepCount, groups, state };
     const { step, skipped, consecutiveSkips, growthTracker, lossScale } = await control;
     return { rule, step, groups, state, control: { skipped, consecutiveSkips, growthTracker, lossScale } };
@@ -246,10 +253,11 @@ export class Optimizer {
    */
   async loadStateDict(dict: StateDict): Promise<void> {
     this.#rejectUnusable('loadStateDict');
-    const elementCounts = new Map(
-      [...this.#locations].map(([name, { parameter }]) => [name, parameter.elementCount]),
-    );
-    const rules = checkStateDict(dict, { ruleName: this.rule, groups: this.groups, elementCounts });
+    const rules = checkStateDict(dict, {
+      ruleName: this.rule,
+      groups: this.groups,
+      elementCounts: this.#table.elementCounts,
+    });
     rules.forEach((rule, g) => this.groups[g]!.replaceRule(rule));
     const fresh = {
       skipped: 0,
@@ -260,11 +268,7 @@ export class Optimizer {
     const control = dict.control ?? fresh;
     this.#stepCount = dict.step + control.skipped;
     this.#runner.control?.restore({ step: dict.step, ...control }, rules);
-    for (const [name, { state, indexInGroup }] of this.#locations) {
-      for (const slot of state.slots) {
-        state.write(this.#device, slot, indexInGroup, dict.state[name]![slot]!);
-      }
-    }
+    this.#table.writeAllState(dict.state);
   }
 
   /** Frees the optimizer state. The parameters and the device stay the caller's. May be called twice. */
@@ -272,6 +276,59 @@ export class Optimizer {
     if (this.#destroyed) return;
     this.#destroyed = true;
     this.#runner.destroy();
+  }
+
+  async #addGroup(group: ParameterGroupConfig): Promise<ParameterGroup> {
+    this.#rejectUnusable('addGroup');
+    const config = extendConfig(this.#config, group);
+    const runner = await StepRunner.create(this.#device, config, this.#runner);
+    await this.#handOver(runner, config);
+    if (this.#destroyed) runner.destroy();
+    this.#rejectUnusable('addGroup');
+    this.#adopt(config, runner);
+    return this.#groups.at(-1)!;
+  }
+
+  /** Takes over a runner, and makes what follows from its config; groups that were there stay the same objects. */
+  #adopt(config: ResolvedConfig, runner: StepRunner): void {
+    this.#config = config;
+    this.#runner = runner;
+    const groups = config.groups.map(({ rule, parameters }, g) => {
+      const names = parameters.map(({ name }) => name);
+      return this.#groups[g] ?? new ParameterGroup(rule, names, () => this.#stepCount);
+    });
+    this.#groups = Object.freeze(groups);
+    const states = runner.executors.map(({ state }) => state);
+    this.#table = new ParameterTable(this.#device, config.groups, states);
+  }
+
+  /** Gives a runner what the present one's control pass has decided so far; steps may be made while this waits. */
+  async #handOver(runner: StepRunner, config: ResolvedConfig): Promise<void> {
+    const { stats } = this.#runner;
+    if (!stats || !runner.control) return;
+    const rules = config.groups.map(({ rule }, g) => this.#groups[g]?.rule ?? rule);
+    let seen: number;
+    do {
+      seen = this.#stepCount;
+      const state = await stats.read();
+      runner.control.restore(state, rules);
+    } while (seen !== this.#stepCount);
+  }
+
+  /** Encodes into the caller's encoder, or into one of its own that is submitted. */
+  #submit(
+    encoder: GPUCommandEncoder | undefined,
+    what: string,
+    encode: (commands: GPUCommandEncoder) => void,
+  ): void {
+    if (encoder !== undefined) {
+      checkEncoder(encoder, what);
+      encode(encoder);
+      return;
+    }
+    const own = this.#device.createCommandEncoder({ label: `${this.#config.label} ${what}` });
+    encode(own);
+    this.#device.queue.submit([own.finish()]);
   }
 
   /** The inputs of a step; schedules are asked here, before anything is made. */
@@ -296,27 +353,6 @@ export class Optimizer {
       throw error;
     }
     onStep(stats);
-  }
-
-  #locate(name: string): Location {
-    const location = this.#locations.get(name);
-    if (location) return location;
-    const known = [...this.#locations.keys()].slice(0, 20).map(quote).join(', ');
-    throw new OptimizerError(
-      'invalid-parameter',
-      `there is no parameter ${quote(name)}; there are ${known}.`,
-    );
-  }
-
-  #stateSpans(name: string, slot: string): Span[] {
-    const { state, indexInGroup } = this.#locate(name);
-    const { slots } = state;
-    if (slots.includes(slot)) return state.spans(slot, indexInGroup);
-    const has = slots.length > 0 ? `has ${slots.map(quote).join(', ')}` : 'has none';
-    throw new OptimizerError(
-      'invalid-parameter',
-      `${this.rule} has no state ${quote(slot)} here; it ${has}.`,
-    );
   }
 
   #rejectUnusable(what: string): void {

@@ -17,6 +17,11 @@ export interface Parameter {
   data: BufferRange | readonly BufferRange[];
   /** The gradients, as `data`; may lie in the same GPUBuffer as `data` but not overlap it. */
   grad: BufferRange | readonly BufferRange[];
+  /**
+   * The gradients of one micro-batch, as `data`, for a backward pass that overwrites instead of adding:
+   * `optimizer.accumulate()` adds them to `grad`. Must not overlap any `data` or `grad`.
+   */
+  microGrad?: BufferRange | readonly BufferRange[];
   /** Number of elements. Default: all that `data` holds. With it, `data` and `grad` may be longer. */
   length?: number;
   /** Element type of `data`. Default and only choice so far: `'f32'`. */
@@ -38,6 +43,8 @@ export interface ResolvedParameter {
   readonly elementCount: number;
   readonly data: readonly Span[];
   readonly grad: readonly Span[];
+  /** As long as the other two, if present. */
+  readonly microGrad?: readonly Span[];
 }
 
 const BYTES_PER_ELEMENT = 4;
@@ -45,6 +52,7 @@ const PARAMETER_KEYS: readonly string[] = [
   'name',
   'data',
   'grad',
+  'microGrad',
   'length',
   'dtype',
   'gradDtype',
@@ -133,57 +141,59 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
   for (const [key, value] of Object.entries({ dtype, gradDtype })) {
     if (value !== 'f32') fail(`${what}: ${key} is ${quote(value)}; this version knows 'f32' only.`);
   }
-  const data = resolveSpans(parameter.data, `${what}: data`);
-  const grad = resolveSpans(parameter.grad, `${what}: grad`);
-  const dataLength = totalByteLength(data) / BYTES_PER_ELEMENT;
-  const gradLength = totalByteLength(grad) / BYTES_PER_ELEMENT;
-  if (length === undefined) {
-    if (dataLength !== gradLength) {
-      fail(
-        `${what}: data has ${dataLength} elements but grad has ${gradLength}; ` +
-          'give both the same size, or say which part counts with length or { buffer, offset, size }.',
-      );
-    }
-    return { name, elementCount: dataLength, data, grad };
-  }
-  const most = Math.min(dataLength, gradLength);
-  if (!Number.isInteger(length) || length < 1 || length > most) {
+  const roles = [
+    'data',
+    'grad',
+    ...(parameter.microGrad === undefined ? [] : ['microGrad' as const]),
+  ] as const;
+  const spans = roles.map((role) => resolveSpans(parameter[role], `${what}: ${role}`));
+  const lengths = spans.map((list) => totalByteLength(list) / BYTES_PER_ELEMENT);
+  const elementCount = length ?? lengths[0]!;
+  const described = roles.map((role, k) => `${role} has ${lengths[k]} elements`).join(' but ');
+  if (length === undefined && lengths.some((other) => other !== elementCount)) {
     fail(
-      `${what}: length is ${quote(length)}; give an integer from 1 to ${most} ` +
-        `(data has ${dataLength} elements, grad ${gradLength}).`,
+      `${what}: ${described}; give all the same size, or say which part counts with length or { buffer, offset, size }.`,
     );
   }
-  const byteLength = length * BYTES_PER_ELEMENT;
-  return { name, elementCount: length, data: truncate(data, byteLength), grad: truncate(grad, byteLength) };
+  const most = Math.min(...lengths);
+  if (!Number.isInteger(elementCount) || elementCount < 1 || elementCount > most) {
+    fail(`${what}: length is ${quote(length)}; give an integer from 1 to ${most} (${described}).`);
+  }
+  const [data, grad, microGrad] = spans.map((list) => truncate(list, elementCount * BYTES_PER_ELEMENT));
+  return { name, elementCount, data: data!, grad: grad!, ...(microGrad ? { microGrad } : {}) };
 }
 
 /**
- * Throws if two parameters have one name, or if any weight shares bytes with another weight or a gradient.
- * Gradients may share bytes with each other: they are only read.
+ * Throws if two parameters have one name, or if anything that is written (weights, and gradients that are
+ * accumulated into) shares bytes with anything else. Gradients that are only read may share bytes.
  */
 export function rejectConflicts(parameters: readonly ResolvedParameter[]): void {
   const names = new Set<string>();
-  const spansOfBuffer = new Map<GPUBuffer, { start: number; end: number; what: string; isData: boolean }[]>();
+  const spansOfBuffer = new Map<
+    GPUBuffer,
+    { start: number; end: number; what: string; isWritten: boolean }[]
+  >();
   for (const parameter of parameters) {
     const { name } = parameter;
     if (names.has(name)) fail(`two parameters are named ${quote(name)}; give each its own name.`);
     names.add(name);
-    for (const role of ['data', 'grad'] as const) {
-      for (const { buffer, byteOffset, byteLength } of parameter[role]) {
+    for (const role of ['data', 'grad', 'microGrad'] as const) {
+      const isWritten = role === 'data' || (role === 'grad' && parameter.microGrad !== undefined);
+      for (const { buffer, byteOffset, byteLength } of parameter[role] ?? []) {
         const spans = spansOfBuffer.get(buffer) ?? [];
         spansOfBuffer.set(buffer, spans);
         const what = `${role} of parameter ${quote(name)}`;
-        spans.push({ start: byteOffset, end: byteOffset + byteLength, what, isData: role === 'data' });
+        spans.push({ start: byteOffset, end: byteOffset + byteLength, what, isWritten });
       }
     }
   }
   for (const spans of spansOfBuffer.values()) {
     spans.sort((a, b) => a.start - b.start);
-    // Of all spans that began earlier, the ones that reach furthest decide; gradients matter to data only.
+    // Of all spans that began earlier, the ones that reach furthest decide; what is read matters to what is written only.
     let furthest: (typeof spans)[number] | undefined;
-    let furthestData: (typeof spans)[number] | undefined;
+    let furthestWritten: (typeof spans)[number] | undefined;
     for (const span of spans) {
-      const other = span.isData ? furthest : furthestData;
+      const other = span.isWritten ? furthest : furthestWritten;
       if (other && other.end > span.start) {
         fail(
           `${span.what} (bytes ${span.start} to ${span.end}) overlaps ${other.what} ` +
@@ -191,7 +201,7 @@ export function rejectConflicts(parameters: readonly ResolvedParameter[]): void 
         );
       }
       if (!furthest || span.end > furthest.end) furthest = span;
-      if (span.isData && (!furthestData || span.end > furthestData.end)) furthestData = span;
+      if (span.isWritten && (!furthestWritten || span.end > furthestWritten.end)) furthestWritten = span;
     }
   }
 }

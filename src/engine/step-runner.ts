@@ -1,6 +1,7 @@
 import { OptimizerError } from '../errors.js';
 import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
 import type { Rule } from '../rules/rule.js';
+import { Accumulator } from './accumulator.js';
 import type { ResolvedConfig } from './config.js';
 import {
   ControlPass,
@@ -31,6 +32,9 @@ export class StepRunner {
   readonly stats: StatsRing | undefined;
   /** One float32: the loss scale. */
   readonly lossScaleBuffer: GPUBuffer;
+  readonly #own: readonly GroupExecutor[];
+  // Commands encoded before a group was added still refer to what this made.
+  readonly #previous: StepRunner | undefined;
   readonly #ring: ScalarRing;
   readonly #device: GPUDevice;
   readonly #gradients: ResolvedGradientOptions;
@@ -39,26 +43,30 @@ export class StepRunner {
   readonly #offset = new Uint32Array(1);
   #scalarGroups: readonly GPUBindGroup[];
   #settingsGroup: GPUBindGroup | undefined;
+  #accumulator: Accumulator | undefined;
 
-  /** Creates all buffers; run it in error scopes. What it had made when it threw is freed. */
+  /** Creates all buffers; run it in error scopes. */
   private constructor(
     device: GPUDevice,
     { groups, gradients, label }: ResolvedConfig,
     preparedGroups: readonly Awaited<ReturnType<typeof prepareGroup>>[],
     preparedControl: PreparedControl | undefined,
+    previous: StepRunner | undefined,
   ) {
     const { rule } = groups[0]!;
     this.#device = device;
     this.#gradients = gradients;
     this.#label = label;
     this.#scalarNames = scalarNames(rule);
+    this.#previous = previous;
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    this.lossScaleBuffer = device.createBuffer({
-      label: `${label} loss scale`,
-      size: 16,
-      usage: STORAGE | UNIFORM | COPY_SRC | COPY_DST,
-    });
-    device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(gradients.lossScale));
+    if (previous) {
+      this.lossScaleBuffer = previous.lossScaleBuffer;
+    } else {
+      const usage = STORAGE | UNIFORM | COPY_SRC | COPY_DST;
+      this.lossScaleBuffer = device.createBuffer({ label: `${label} loss scale`, size: 16, usage });
+      device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(gradients.lossScale));
+    }
     const structCount = groups.length + Number(preparedControl !== undefined);
     const structByteLength = Math.max(scalarsByteLength(rule), SETTINGS_BYTE_LENGTH);
     this.#ring = new ScalarRing(device, structCount, structByteLength, label);
@@ -66,40 +74,54 @@ export class StepRunner {
       this.control = new ControlPass(device, preparedControl, this.lossScaleBuffer, label);
       this.stats = new StatsRing(device, this.control.stateBuffer, label);
     }
-    this.executors = preparedGroups.map(({ plan, kernels }, g) => {
-      const groupLabel = `${label} ${rule.name}${groups.length > 1 ? ` group ${g}` : ''}`;
+    const known = previous?.executors ?? [];
+    this.#own = preparedGroups.map(({ plan, kernels }, k) => {
+      const g = known.length + k;
+      const groupLabel = `${label} ${rule.name}${g > 0 ? ` group ${g}` : ''}`;
       return new GroupExecutor(device, groups[g]!, plan, kernels, groupLabel);
     });
+    this.executors = [...known, ...this.#own];
     this.#scalarGroups = this.#bindScalars();
   }
 
   /**
    * Compiles the kernels, allocates everything and tries the caller's buffers.
    *
+   * @param previous a runner of the first of these groups: their state and the loss scale are taken over, and it
+   *   is freed with the new one.
    * @throws OptimizerError `out-of-memory`, `limit-exceeded`, `invalid-parameter`, `device-lost`, `shader`.
    */
-  static async create(device: GPUDevice, config: ResolvedConfig): Promise<StepRunner> {
-    const { groups, gradients } = config;
+  static async create(device: GPUDevice, config: ResolvedConfig, previous?: StepRunner): Promise<StepRunner> {
+    const { groups, gradients, label } = config;
     const controlled = needsControlPass(gradients);
     const features = { controlled, clamped: gradients.maxGradValue < Infinity };
     const rules = groups.map(({ rule }) => rule);
-    const spans = groups.flatMap(({ parameters }) => parameters.flatMap(({ grad }) => grad));
-    const preparedControl = controlled ? prepareControl(device, rules, spans, gradients) : undefined;
-    const preparedGroups = await Promise.all(groups.map((group) => prepareGroup(device, group, features)));
-    const control = await preparedControl;
+    const parameters = groups.flatMap((group) => group.parameters);
+    const spans = parameters.flatMap(({ grad }) => grad);
+    const added = groups.slice(previous?.executors.length ?? 0);
+    const [control, preparedGroups] = await Promise.all([
+      controlled ? prepareControl(device, rules, spans, gradients) : undefined,
+      Promise.all(added.map((group) => prepareGroup(device, group, features))),
+    ]);
     const { result: runner, error } = await captureErrors(
       device,
-      () => new StepRunner(device, config, preparedGroups, control),
+      () => new StepRunner(device, config, preparedGroups, control, previous),
     );
     try {
       if (error) throw allocationError(error, preparedGroups.map(({ plan }) => plan.stateByteLengths).flat());
       await runner.#bind();
+      runner.#accumulator = await Accumulator.create(device, parameters, label);
       rejectLostDevice(device);
       return runner;
     } catch (failure) {
-      runner.destroy();
+      runner.#destroyOwn();
       throw failure;
     }
+  }
+
+  /** Adds micro-batches' gradients; absent if no parameter has any. */
+  get accumulator(): Accumulator | undefined {
+    return this.#accumulator;
   }
 
   /**
@@ -143,15 +165,24 @@ export class StepRunner {
   }
 
   destroy(): void {
-    for (const executor of this.executors) executor.destroy();
+    this.#previous?.destroy();
+    this.#destroyOwn();
+  }
+
+  /** Frees what this runner made, not what it took over. */
+  #destroyOwn(): void {
+    for (const executor of this.#own) executor.destroy();
+    this.#accumulator?.destroy();
     this.control?.destroy();
     this.stats?.destroy();
     this.#ring.destroy();
-    this.lossScaleBuffer.destroy();
+    if (!this.#previous) this.lossScaleBuffer.destroy();
   }
 
   async #bind(): Promise<void> {
-    for (const [g, executor] of this.executors.entries()) await executor.bind(this.#scalarGroups[g]!);
+    for (const executor of this.#own) {
+      await executor.bind(this.#scalarGroups[this.executors.indexOf(executor)]!);
+    }
     const { error } = await captureErrors(this.#device, () => this.control?.bind());
     if (error)
       throw new OptimizerError('invalid-parameter', `the device rejects the gradients: ${error.message}`);
