@@ -27,3 +27,6 @@ export type {
   ReferenceGradients,
   ReferenceParameter,
 } from './reference/reference-optimizer.js';
+
+export { schedules } from './schedules.js';
+export type * from './schedules.js';

@@ -11,7 +11,7 @@ import { checkGradScale } from './control/settings.js';
 import { checkDevice, rejectLostDevice } from './device.js';
 import { ParameterGroup } from './group.js';
 import { ParameterTable } from './parameter-table.js';
-import { type StateDict, checkStateDict, describeGroup } from './state-dict.js';
+import { type StateDict, checkStateDict, describeGroup, restoreSchedules } from './state-dict.js';
 import { type StepInputs, StepRunner } from './step-runner.js';
 import type { StepStats } from './step-stats.js';
 
@@ -258,6 +258,7 @@ export class Optimizer {
       groups: this.groups,
       elementCounts: this.#table.elementCounts,
     });
+    restoreSchedules(dict, this.groups);
     rules.forEach((rule, g) => this.groups[g]!.replaceRule(rule));
     const fresh = {
       skipped: 0,

@@ -1,6 +1,7 @@
 import { OptimizerError, quote } from '../errors.js';
 import { switchConstants, usedSlots } from '../kernel/variant.js';
 import { type Rule, overrideRule } from '../rules/rule.js';
+import { type ScheduleState, isStatefulSchedule } from '../schedules/schedule.js';
 import type { ControlState } from './control/control-pass.js';
 import type { ParameterGroup } from './group.js';
 
@@ -8,6 +9,8 @@ import type { ParameterGroup } from './group.js';
 export interface GroupState {
   /** Names of the group's parameters. */
   params: string[];
+  /** State of the group's schedule, if it has any, as `reduceOnPlateau`. */
+  schedule?: ScheduleState;
   [option: string]: unknown;
 }
 
@@ -42,7 +45,9 @@ function fail(message: string): never {
 
 /** The group part of a state dict. */
 export function describeGroup(group: ParameterGroup): GroupState {
-  return { params: [...group.params], ...group.options, lr: group.lr };
+  const { lr } = group.options;
+  const schedule = isStatefulSchedule(lr) ? { schedule: lr.state() } : {};
+  return { params: [...group.params], ...group.options, lr: group.lr, ...schedule };
 }
 
 function sameKeys(got: object, want: readonly string[], what: string): void {
@@ -75,7 +80,7 @@ function checkControl(control: unknown): void {
 function restoreRule(group: ParameterGroup, saved: unknown, index: number): Rule {
   const what = `groups[${index}]`;
   if (!isRecord(saved)) fail(`${what} is ${quote(saved)}; give what stateDict() returned.`);
-  const { params, ...options } = saved;
+  const { params, schedule: _, ...options } = saved;
   if (
     !Array.isArray(params) ||
     params.length !== group.params.length ||
@@ -142,4 +147,30 @@ export function checkStateDict(dict: StateDict, target: StateDictTarget): Rule[]
     }
   }
   return rules;
+}
+
+/**
+ * Gives the groups' schedules the state that a dict holds for them.
+ *
+ * @throws OptimizerError `invalid-state-dict` if one does not fit; then all are as they were.
+ */
+export function restoreSchedules(dict: StateDict, groups: readonly ParameterGroup[]): void {
+  const undo: (() => void)[] = [];
+  try {
+    groups.forEach(({ options: { lr } }, index) => {
+      if (!isStatefulSchedule(lr)) return;
+      const saved = dict.groups[index]!.schedule;
+      if (saved === undefined) {
+        fail(
+          `groups[${index}] lacks the state of its schedule ${quote(lr.kind)}; save it from a run with one.`,
+        );
+      }
+      const before = lr.state();
+      lr.loadState(saved);
+      undo.push(() => lr.loadState(before));
+    });
+  } catch (error) {
+    for (const restore of undo) restore();
+    throw error;
+  }
 }

@@ -380,7 +380,7 @@ gpuTest('bad gradient options are refused', async ({ device, track }) => {
     ['onStep is 1', { onStep: 1 }],
   ];
   for (const [message, options] of bad) {
-    const created = Optimizer.create(device, { rule: sgd(), params, ...options } as OptimizerConfig);
+    const created = Optimizer.create(device, { rule: sgd(), params, ...options });
     await expect(created, message).rejects.toThrow(message);
     await expect(created).rejects.toBeInstanceOf(OptimizerError);
   }

@@ -1,5 +1,14 @@
 import { expect, inject, vi } from 'vitest';
-import { Optimizer, ReferenceOptimizer, adam, momentum, rmsprop, sgd } from '../../src/index.js';
+import {
+  Optimizer,
+  OptimizerError,
+  ReferenceOptimizer,
+  adam,
+  momentum,
+  rmsprop,
+  schedules,
+  sgd,
+} from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { bitDifference } from '../support/compare.js';
 import { gpuTest } from '../support/device.js';
@@ -268,4 +277,27 @@ gpuTest('destroy frees the state, leaves the parameters, and may be repeated', a
   expect(freed.has(param.data) || freed.has(param.grad)).toBe(false);
   const again = track(await Optimizer.create(device, { rule: sgd(), params: [param] }));
   expect((await again.readParam('w')).length).toBe(WEIGHTS.length);
+});
+
+gpuTest('reduceOnPlateau is saved in the state dict, and goes on from there', async ({ device, track }) => {
+  const create = async () => {
+    const lr = schedules.reduceOnPlateau({ lr: 1, factor: 0.5, patience: 0 });
+    const params = [makeParameter(device, track, 'w', [0], [-1])];
+    return { lr, optimizer: track(await Optimizer.create(device, { rule: sgd({ lr }), params })) };
+  };
+  const first = await create();
+  for (const metric of [1, 1, 1]) first.lr.report(metric);
+  expect(first.optimizer.lr).toBe(0.25);
+  const dict = structuredClone(await first.optimizer.stateDict());
+  const second = await create();
+  await second.optimizer.loadStateDict(dict);
+  expect(second.optimizer.lr).toBe(0.25);
+  second.lr.report(1);
+  expect(second.optimizer.lr).toBe(0.125);
+  const { schedule: _, ...without } = dict.groups[0]!;
+  for (const bad of [without, { ...dict.groups[0], schedule: { kind: 'other' } }]) {
+    const loading = second.optimizer.loadStateDict({ ...dict, groups: [bad] } as typeof dict);
+    await expect(loading).rejects.toBeInstanceOf(OptimizerError);
+    expect(second.optimizer.lr).toBe(0.125);
+  }
 });

@@ -111,7 +111,7 @@ describe('uniforms', () => {
 
   test('decoupled decay is scaled by lr, the other two are not', () => {
     const decay = (weightDecayMode: string) => {
-      const rule = ruleFactories[0]![1]({ weightDecay: 0.5, weightDecayMode } as object);
+      const rule = ruleFactories[0]![1]({ weightDecay: 0.5, weightDecayMode });
       return [stepScalars(rule, 0.25, 1)['decay'], switchConstants(rule)];
     };
     expect(decay('l2')).toEqual([0.5, { MAXIMIZE: false, DECAY_GRADIENT: true, DECAY_WEIGHT: false }]);

@@ -215,11 +215,11 @@ export class ControlPass {
     const { plan, reducers, finalizer } = this.prepared;
     plan.stretches.forEach(({ grid }, k) => {
       pass.setPipeline(reducers[k]!.pipeline);
-      pass.setBindGroup(0, this.#reduceGroups[k]!);
+      pass.setBindGroup(0, this.#reduceGroups[k]);
       pass.dispatchWorkgroups(grid[0], grid[1]);
     });
     pass.setPipeline(finalizer.pipeline);
-    pass.setBindGroup(0, this.#finalizeGroup!);
+    pass.setBindGroup(0, this.#finalizeGroup);
     pass.setBindGroup(1, settings, settingsOffset, 0, 1);
     pass.dispatchWorkgroups(1);
   }
