@@ -1,0 +1,81 @@
+import { fileURLToPath } from 'node:url';
+import { createServer } from 'vite';
+import { type AdapterChoice, launchBrowser } from '../scripts/browsers.js';
+
+/** A page of the benchmark in a headless browser; T is what the page offers as `globalThis.bench`. */
+export interface BrowserSession<T> {
+  /** Calls a method of the page's `bench` and returns its result. Any error in the page rejects. */
+  call<K extends keyof T & string>(
+    method: K,
+    ...args: T[K] extends (...given: infer A) => unknown ? A : never
+  ): Promise<T[K] extends (...given: never[]) => Promise<infer R> ? R : never>;
+  /**
+   * Milliseconds of CPU time that the browser's GPU process has used. On a software adapter the kernels run there,
+   * and unlike the time on the clock this hardly depends on what else the machine is doing.
+   */
+  gpuProcessCpuMs(): Promise<number>;
+  close(): Promise<void>;
+}
+
+const PAGE_FOLDER = fileURLToPath(new URL('page', import.meta.url));
+const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
+
+/** Serves `bench/page` to this machine only and opens one of its pages in a headless Chromium. */
+export async function openBrowserSession<T>(
+  pageFile: string,
+  adapter: AdapterChoice,
+): Promise<BrowserSession<T>> {
+  const server = await createServer({
+    configFile: false,
+    root: PAGE_FOLDER,
+    cacheDir: `${REPOSITORY}/node_modules/.vite-bench`,
+    logLevel: 'error',
+    // A file saved meanwhile must not reload the page in mid-measurement.
+    server: { host: '127.0.0.1', hmr: false, watch: null, fs: { allow: [REPOSITORY] } },
+    optimizeDeps: { include: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'] },
+  });
+  await server.listen();
+  const browser = await launchBrowser('chrome', { adapter });
+  const close = async (): Promise<void> => {
+    await browser.close();
+    await server.close();
+  };
+  try {
+    const page = await browser.newPage();
+    let fail: (error: Error) => void = () => undefined;
+    const failed = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    failed.catch(() => undefined);
+    page.on('pageerror', (error) => fail(new Error(`In the page: ${String(error)}`)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') fail(new Error(`In the page: ${message.text()}`));
+    });
+    const client = await browser.target().createCDPSession();
+    const url = server.resolvedUrls!.local[0]!;
+    await page.goto(new URL(pageFile, url).href);
+    await Promise.race([page.waitForFunction('globalThis.bench !== undefined'), failed]);
+    return {
+      call: async (method, ...args) =>
+        (await Promise.race([
+          page.evaluate(
+            (name, given) =>
+              (globalThis as unknown as { bench: Record<string, (...a: unknown[]) => unknown> }).bench[name]!(
+                ...given,
+              ),
+            method,
+            args as unknown[],
+          ),
+          failed,
+        ])) as never,
+      gpuProcessCpuMs: async () => {
+        const { processInfo } = await client.send('SystemInfo.getProcessInfo');
+        return 1000 * (processInfo.find(({ type }) => type === 'GPU')?.cpuTime ?? Number.NaN);
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+import { type GradientOptions, Optimizer } from '../../../src/index.js';
+import { readBack } from '../read-back.js';
+import type { Peer } from './peer.js';
+
+/** This library as a user meets it: one data and one gradient buffer per tensor. */
+const withOptions =
+  (options: GradientOptions): Peer =>
+  async ({ device, rule, workload, benchCase }) => {
+    const optimizer = await Optimizer.create(device, {
+      ...options,
+      rule,
+      params: workload.data.map((data, k) => ({
+        name: `w${k}`,
+        data,
+        grad: workload.grad[k]!,
+        length: benchCase.elementsPerTensor,
+      })),
+    });
+    return {
+      step: () => optimizer.step(),
+      finish: () => device.queue.onSubmittedWorkDone(),
+      weights: () => readBack(device, workload.data.at(-1)!, benchCase.elementsPerTensor),
+      destroy: () => optimizer.destroy(),
+    };
+  };
+
+/** A step of nothing but the rule. */
+export const ours = withOptions({});
+
+/** A step that looks at all gradients first; the limit is too high to change what it does. */
+export const oursClipSkip = withOptions({ maxGradNorm: 1e30, skipNonFinite: true });

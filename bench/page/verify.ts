@@ -1,0 +1,41 @@
+import type { Contestant } from './peers/peer.js';
+
+/** How much of an Adam step's size the peers' first steps may differ by: they place ε differently. */
+const ADAM_TOLERANCE = 0.02;
+const ADAM_LR = 1e-3;
+
+/**
+ * Makes the first step of a contestant and checks that it did its work: a peer whose commands are dropped, or not awaited,
+ * would look wonderfully fast.
+ *
+ * @param gradient of the tensor that `weights` returns.
+ * @throws Error naming the peer and what is wrong with its weights.
+ */
+export async function verifyFirstStep(
+  name: string,
+  rule: string,
+  contestant: Contestant,
+  gradient: Float32Array,
+): Promise<void> {
+  if (!contestant.weights) return;
+  const before = await contestant.weights();
+  for (let k = 0; k < (contestant.stepsToChange ?? 1); k += 1) contestant.step();
+  await contestant.finish();
+  const after = await contestant.weights();
+  const fail = (i: number, complaint: string): never => {
+    throw new Error(
+      `${name}, ${rule}: after the first step weight ${i} of ${after.length} ${complaint} ` +
+        `(before ${before[i]}, after ${after[i]}, gradient ${gradient[i]}). Its times would mean nothing.`,
+    );
+  };
+  for (let i = 0; i < after.length; i += 1) {
+    if (!Number.isFinite(after[i])) fail(i, 'is not finite');
+    // A smaller gradient may leave a weight as it is by rounding.
+    if (Math.abs(gradient[i]!) < 1e-3) continue;
+    if (after[i] === before[i]) fail(i, 'has not changed');
+    if (rule !== 'adam' || name === 'limit') continue;
+    const expected = -ADAM_LR * Math.sign(gradient[i]!);
+    const error = Math.abs(after[i]! - before[i]! - expected);
+    if (error > ADAM_TOLERANCE * ADAM_LR) fail(i, `should have changed by ${expected}`);
+  }
+}

@@ -1,0 +1,77 @@
+import Table from 'cli-table3';
+import type { Results, Row } from './rows.js';
+
+const COLUMNS = [
+  'case',
+  'rule',
+  'peer',
+  'median ms',
+  'min ms',
+  'cpu ms',
+  'Melem/s',
+  'GB/s',
+  'of limit',
+  'of limit, cpu',
+  '× ours',
+  'dispatches',
+  'submits',
+  'new objects',
+];
+
+/** The results as a table for the terminal, headed by the adapter's name. */
+export function formatTable(results: Results, colour: boolean): string {
+  const table = new Table({
+    head: COLUMNS,
+    colAligns: COLUMNS.map((_, k) => (k < 3 ? 'left' : 'right')),
+    style: colour ? { compact: true } : { compact: true, head: [], border: [] },
+  });
+  let previous: Row | undefined;
+  for (const row of results.rows) {
+    const sameHeat = previous?.case === row.case && previous.rule === row.rule;
+    table.push([
+      ...(sameHeat ? ['', ''] : [row.case, row.rule]),
+      row.peer,
+      ...formatNumbers(row, results.rows),
+    ]);
+    previous = row;
+  }
+  const { adapter, browser, shapes, seed, rounds } = results;
+  const used = shapes.map((shape) => `${shape.case} ${shape.ours} (limit ${shape.limit ?? 'not run'})`);
+  const heading =
+    `${adapter}, ${browser}: ${rounds} rounds, seed ${seed}\n` +
+    `kernel shapes by adapter class and size, workgroup×lanes: ${used.join(', ')}`;
+  return `${heading}\n${table.toString()}`;
+}
+
+/** The results as a Markdown table. */
+export function formatMarkdown(results: Results): string {
+  const lines = results.rows.map((row) => [
+    row.case,
+    row.rule,
+    row.peer,
+    ...formatNumbers(row, results.rows),
+  ]);
+  const rule = COLUMNS.map((_, k) => (k < 3 ? '---' : '---:'));
+  return [COLUMNS, rule, ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function formatNumbers(row: Row, rows: readonly Row[]): string[] {
+  const [ours, limit] = ['ours', 'limit'].map((peer) =>
+    rows.find((other) => other.peer === peer && other.case === row.case && other.rule === row.rule),
+  );
+  return [
+    formatMs(row.medianMs),
+    formatMs(row.minMs),
+    row.cpuMs === null ? '' : formatMs(row.cpuMs),
+    (row.elementsPerSecond / 1e6).toFixed(1),
+    row.gbPerSecond.toFixed(2),
+    row.fractionOfLimit === null ? '' : row.fractionOfLimit.toFixed(2),
+    row.cpuMs && limit?.cpuMs ? (limit.cpuMs / row.cpuMs).toFixed(2) : '',
+    ours ? (row.medianMs / ours.medianMs).toFixed(2) : '',
+    ...[row.dispatches, row.submits, row.newObjects].map(String),
+  ];
+}
+
+function formatMs(value: number): string {
+  return value.toPrecision(value >= 1000 ? 4 : 3);
+}
