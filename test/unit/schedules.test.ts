@@ -128,8 +128,32 @@ describe('where libraries disagree an option chooses', () => {
     expect(optax[2]).toBe(24);
     expect(optax[4]).toBeCloseTo(0.5 + 23.5 / 6, 12);
     expect(optax.slice(5)).toEqual([0.5, 0.5, 0.5]);
+    // 0.35 · 10 = 3.5: at the top at step 3.
+    const early = schedules.oneCycle({ ...options, totalSteps: 10, pctStart: 0.35, phaseEnds: 'optax' });
+    expect([2, 3].map((t) => early(t) === 24)).toEqual([false, true]);
     // 0.85 · 11 = 9.35: down to the first rate at step 9.
     expect(rates({ phaseEnds: 'optax', threePhase: true })[3]).toBe(1);
+  });
+
+  test('cosineRestarts: cycles of one length or more, of one height (PyTorch) or less (Keras)', () => {
+    const options = { lr: 1, t0: 2, etaMin: 0.5 };
+    expect([0, 2, 4, 6].map(schedules.cosineRestarts(options))).toEqual([1, 1, 1, 1]);
+    expect([0, 2, 4, 6].map(schedules.cosineRestarts({ ...options, mMul: 0.5 }))).toEqual([
+      1, 0.75, 0.625, 0.5625,
+    ]);
+    expect([0, 2, 4, 6].map(schedules.cosineRestarts({ ...options, tMult: 2 }))).toEqual([1, 1, 0.75, 1]);
+  });
+
+  test('the last allowed value is allowed', () => {
+    expect(schedules.cosine({ lr: 1, tMax: 2, etaMin: 1 })(1)).toBe(1);
+    expect(schedules.cosineRestarts({ lr: 1, t0: 2, etaMin: 1 })(1)).toBe(1);
+    expect(schedules.reduceOnPlateau({ lr: 1, minLr: 1 })(0)).toBe(1);
+    const sharp = { maxLr: 1, totalSteps: 8, pctStart: 0.5, threePhase: true, phaseEnds: 'optax' } as const;
+    expect([4, 5].map(schedules.oneCycle({ ...sharp, pctFinal: 0.5, annealStrategy: 'linear' }))).toEqual([
+      1,
+      1 / 25 / 1e4 + (1 / 25 - 1 / 25 / 1e4) * 0.75,
+    ]);
+    expect(schedules.oneCycle({ ...sharp, pctFinal: 1 })(8)).toBe(1 / 25);
   });
 
   test('a phase may have no steps', () => {
