@@ -10,7 +10,7 @@ test('all 10,000 digits arrive, a fifth of them held out', async () => {
     expect(pixels).toHaveLength(count * PIXEL_COUNT);
     expect(labels).toHaveLength(count);
     // Ten classes, none of them rare in either part.
-    const perClass = new Array<number>(CLASS_COUNT).fill(0);
+    const perClass = Array.from({ length: CLASS_COUNT }, () => 0);
     for (const label of labels) perClass[label]!++;
     expect(Math.min(...perClass)).toBeGreaterThan(count * 0.07);
   }

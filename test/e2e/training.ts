@@ -1,5 +1,5 @@
 /** Short training runs for tests, on the code that the page and `npm run train` use. */
-import type { DigitSplit } from '../../demo/train/digits.js';
+import { type DigitSplit, firstDigits } from '../../demo/train/digits.js';
 import type { GpuSession } from '../../demo/train/gpu-session.js';
 import type { OptimizerChoice } from '../../demo/train/optimizer-choice.js';
 import { trainingDefaults } from '../../demo/train/presets.js';
@@ -15,21 +15,29 @@ export interface FinishedRun {
 
 export interface ShortRun extends Partial<TrainingOptions> {
   readonly maxSteps: number;
+  /** Measure the optimizer's time first. */
+  readonly measure?: boolean;
   /** Called between preparation and the first step. */
   readonly beforeLoop?: () => void;
   /** Called at every report. */
   readonly onReport?: (report: TrainingReport) => void;
 }
 
+/** Enough to tell whether a run learned; all 2,000 held-out digits would take longer than the run. */
+const HELD_OUT_COUNT = 256;
+
 /** Trains for a few steps with the defaults of `npm run train` and frees everything. */
 export async function trainShortly(
   session: GpuSession,
   digits: DigitSplit,
   choice: OptimizerChoice,
-  { beforeLoop, onReport, ...options }: ShortRun,
+  { measure, beforeLoop, onReport, ...options }: ShortRun,
 ): Promise<FinishedRun> {
-  const trainer = await Trainer.create(session, digits, choice, { ...trainingDefaults, ...options });
+  const { train, heldOut } = digits;
+  const fewer = { train, heldOut: firstDigits(heldOut, HELD_OUT_COUNT) };
+  const trainer = await Trainer.create(session, fewer, choice, { ...trainingDefaults, ...options });
   try {
+    if (measure === true) await trainer.measureOptimizer();
     beforeLoop?.();
     const losses: number[] = [];
     const reports: TrainingReport[] = [];

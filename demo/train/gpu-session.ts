@@ -1,0 +1,149 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+// Only tfjs-core is used, so the gradients of its operations have to be registered by hand.
+import '@tensorflow/tfjs-core/dist/register_all_gradients';
+
+/** tfjs registers its kernels under this name; a backend under another name would have none. */
+const BACKEND_NAME = 'webgpu';
+
+/** WebGPU cannot be used here; `message` says which part is missing. */
+export class WebGpuUnavailableError extends Error {
+  override readonly name = 'WebGpuUnavailableError';
+  constructor(
+    message: string,
+    /** What is missing: the API as a whole, or an adapter behind it. */
+    readonly missing: 'secure-context' | 'api' | 'adapter',
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * One GPUDevice, shared by TensorFlow.js and our optimizer, and everything that hangs on it.
+ *
+ * The device is ours: we request it and hand it to tfjs, so `close()` can give all of its memory
+ * back. tfjs has one global engine, hence one session at a time.
+ */
+export class GpuSession {
+  private failure: Error | undefined;
+  private closed = false;
+
+  private constructor(
+    readonly device: GPUDevice,
+    /** What the adapter calls itself, for example `nvidia ampere` or `google swiftshader`. */
+    readonly adapterName: string,
+    private readonly backend: WebGPUBackend,
+  ) {
+    device.addEventListener('uncapturederror', (event) => {
+      this.failure ??= new Error(`The GPU reported an error: ${event.error.message}`);
+    });
+    void this.watchForLoss();
+  }
+
+  private async watchForLoss(): Promise<void> {
+    const { message, reason } = await this.device.lost;
+    if (!this.closed) {
+      this.failure ??= new Error(`The GPU device was lost: ${message || reason}`);
+    }
+  }
+
+  /** The name of the adapter that a session would get, without opening one. */
+  static async probe(): Promise<string> {
+    return describeAdapter((await requestAdapter()).info);
+  }
+
+  /** Requests a device and makes it the one that tfjs computes on. */
+  static async open(): Promise<GpuSession> {
+    const adapter = await requestAdapter();
+    const { limits } = adapter;
+    const device = await adapter.requestDevice({
+      label: 'demo device',
+      // What tfjs itself would request; its matrix kernels pick workgroups by these.
+      requiredLimits: {
+        maxBufferSize: limits.maxBufferSize,
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+        // tfjs stacks the losses of a reporting interval; the more it may bind, the fewer passes.
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+      },
+    });
+    const backend = new WebGPUBackend(device, adapter.info);
+    // tfjs registered a factory that would request a second device; ours takes its place.
+    tf.removeBackend(BACKEND_NAME);
+    tf.registerBackend(BACKEND_NAME, () => backend);
+    await tf.setBackend(BACKEND_NAME);
+    return new GpuSession(device, describeAdapter(adapter.info), backend);
+  }
+
+  /** Submits what tfjs has recorded so far, so that what we submit next runs after it. */
+  flush(): void {
+    // submitQueue() wants an encoder, and one without an open pass. It may be empty.
+    this.backend.ensureCommandEncoderReady();
+    this.backend.endComputePassEncoder();
+    this.backend.submitQueue();
+  }
+
+  /**
+   * The GPUBuffer in which tfjs keeps a tensor, valid until the tensor is disposed.
+   * `tensor.dataToGPU()` would be the documented way, but it copies into a buffer of its own.
+   */
+  bufferOf(tensor: tf.Tensor): GPUBuffer {
+    // A tensor that tfjs computed on the CPU (it does so for tiny ones) goes to the GPU first.
+    this.backend.uploadToGPU(tensor.dataId);
+    const { resource } = this.backend.tensorMap.get(tensor.dataId);
+    if (!(resource instanceof GPUBuffer)) {
+      throw new Error(`Tensor ${tensor.id} is not in a GPUBuffer.`);
+    }
+    return resource;
+  }
+
+  /** Waits until the GPU has done everything submitted so far, tfjs's queue included. */
+  async finish(): Promise<void> {
+    this.flush();
+    await this.device.queue.onSubmittedWorkDone();
+  }
+
+  /** Throws the first error that the device reported outside any error scope, if there was one. */
+  assertHealthy(): void {
+    if (this.failure !== undefined) {
+      throw this.failure;
+    }
+  }
+
+  /** Frees every buffer of tfjs and the device with everything that was made on it. */
+  close(): void {
+    if (this.closed) {
+      return;
+    }
+    this.closed = true;
+    tf.disposeVariables();
+    tf.removeBackend(BACKEND_NAME);
+    // The name must stay registered, for the next session removes it again.
+    tf.registerBackend(BACKEND_NAME, () => {
+      throw new Error('No GpuSession is open.');
+    });
+    this.device.destroy();
+  }
+}
+
+async function requestAdapter(): Promise<GPUAdapter> {
+  if (!globalThis.isSecureContext) {
+    throw new WebGpuUnavailableError('This page is not a secure context.', 'secure-context');
+  }
+  if (!('gpu' in navigator)) {
+    throw new WebGpuUnavailableError('This browser does not offer WebGPU.', 'api');
+  }
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) {
+    throw new WebGpuUnavailableError('This browser offers WebGPU but no GPU adapter for it.', 'adapter');
+  }
+  return adapter;
+}
+
+function describeAdapter(info: GPUAdapterInfo): string {
+  const name = [info.vendor, info.architecture].filter(Boolean).join(' ');
+  return [name, info.description].filter(Boolean).join(', ') || 'unnamed adapter';
+}

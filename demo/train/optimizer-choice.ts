@@ -1,0 +1,49 @@
+import { type LearningRate, type RuleFactory, rules } from '../../src/index.js';
+import { peerFormula, peerUpdater } from './peers.js';
+import { presetLearningRates } from './presets.js';
+import { engineUpdater, type UpdaterFactory } from './updater.js';
+
+/** Which optimizer trains; plain data, so that a command line can send it to a page. */
+export interface OptimizerChoice {
+  /** `webgpu-optim` is our engine; `tfjs` is the optimizer of the same name in `tf.train`. */
+  readonly source: 'webgpu-optim' | 'tfjs';
+  /** A name from the registry of rules. */
+  readonly rule: string;
+  /** Learning rate of the first step; the demo's preset when left out. */
+  readonly lr?: number | undefined;
+  /** Give our rule the options under which it computes what tfjs computes. */
+  readonly tfjsFormula?: boolean | undefined;
+}
+
+/** The names of all rules of the engine, as the registry has them. */
+export const ruleNames: readonly string[] = Object.keys(rules);
+
+/** The learning rate that a rule starts with when nobody says otherwise. */
+export function defaultLearningRate(rule: string): number {
+  const { default: lr } = ruleFactory(rule).declaration.options.lr;
+  return presetLearningRates[rule] ?? (typeof lr === 'number' ? lr : lr(0));
+}
+
+/**
+ * How to make the chosen updater.
+ *
+ * @param lr overrides the rate of the choice, for example by a schedule.
+ * @throws Error when the rule is unknown, OptimizerError when it does not accept an option.
+ */
+export function updaterFactory(
+  choice: OptimizerChoice,
+  lr: LearningRate = choice.lr ?? defaultLearningRate(choice.rule),
+): UpdaterFactory {
+  if (choice.source === 'tfjs') {
+    return peerUpdater(choice.rule, lr);
+  }
+  const formula = choice.tfjsFormula === true ? peerFormula(choice.rule) : {};
+  return engineUpdater(ruleFactory(choice.rule)({ ...formula, lr }));
+}
+
+function ruleFactory(name: string): RuleFactory<object> {
+  if (!Object.hasOwn(rules, name)) {
+    throw new Error(`There is no rule "${name}". The rules are: ${ruleNames.join(', ')}.`);
+  }
+  return rules[name as keyof typeof rules];
+}

@@ -1,0 +1,43 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+import { digitsPlugin } from './digits-plugin.js';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const repository = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * The demo: `npm run demo` serves it to this machine only, and `npm run train` serves the same
+ * files to a headless browser. It asks for nothing from outside its own server.
+ */
+export default defineConfig({
+  root: here,
+  // Relative, so that a built demo may be put under any path.
+  base: './',
+  plugins: [digitsPlugin()],
+  server: {
+    host: '127.0.0.1',
+    // The library's sources and shaders lie beside the demo, not under it.
+    fs: { allow: [repository] },
+  },
+  preview: { host: '127.0.0.1' },
+  optimizeDeps: {
+    // Named here so that vite bundles them before the first page load. Found later, they would
+    // reload the page in the middle of a run.
+    include: [
+      '@tensorflow/tfjs-core',
+      '@tensorflow/tfjs-core/dist/register_all_gradients',
+      '@tensorflow/tfjs-backend-webgpu',
+      'uplot',
+    ],
+  },
+  build: {
+    outDir: fileURLToPath(new URL('dist', import.meta.url)),
+    emptyOutDir: true,
+    target: 'es2022',
+    // TensorFlow.js and its kernels are half a megabyte, whatever is left out.
+    chunkSizeWarningLimit: 600,
+    rolldownOptions: {
+      input: ['index.html', 'headless.html'].map((file) => fileURLToPath(new URL(file, import.meta.url))),
+    },
+  },
+});
