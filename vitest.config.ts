@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type TestProjectConfiguration, defineConfig } from 'vitest/config';
+import { digitsPlugin } from './demo/digits-plugin.js';
 import type { AdapterChoice, BrowserKind } from './scripts/browsers.js';
 import { puppeteerProvider } from './test/support/puppeteer-provider.js';
 
@@ -39,7 +40,15 @@ export default defineConfig({
 function browserProject(kind: BrowserKind, include: string[]): TestProjectConfiguration {
   return {
     // Found in mid-run, a package would be optimized anew, and that reloads the page under its tests.
-    optimizeDeps: { include: ['fast-check', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'] },
+    optimizeDeps: {
+      include: [
+        'fast-check',
+        '@tensorflow/tfjs-core',
+        '@tensorflow/tfjs-core/dist/register_all_gradients',
+        '@tensorflow/tfjs-backend-webgpu',
+      ],
+    },
+    plugins: [digitsPlugin()],
     // One folder for both would let one project's server rewrite what the other's is serving.
     cacheDir: `node_modules/.vite-${kind}`,
     test: {

@@ -66,7 +66,7 @@ export async function launchBrowser(kind: BrowserKind, options: LaunchBrowserOpt
   const browser = await launchChrome(common, adapter, options.args ?? []);
   if (adapter === 'software' || (await hasAdapter(browser))) return browser;
   await browser.close();
-  console.log('No GPU answers WebGPU in this browser: using its software adapter, SwiftShader.');
+  console.error('No GPU answers WebGPU in this browser: using its software adapter, SwiftShader.');
   return await launchChrome(common, 'software', options.args ?? []);
 }
 

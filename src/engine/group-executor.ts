@@ -38,9 +38,6 @@ export class GroupExecutor {
       size: stride * plan.dispatches.length,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
-    const words = new Uint32Array((stride / 4) * plan.dispatches.length);
-    plan.dispatches.forEach(({ segment }, k) => words.set(segmentWords(segment), (stride / 4) * k));
-    device.queue.writeBuffer(this.#segments, 0, words);
     this.state = new StateStore(device, group.rule, plan, label);
   }
 
@@ -50,8 +47,8 @@ export class GroupExecutor {
   }
 
   /**
-   * Makes the bind groups and submits them once, dispatching nothing, so that whatever the device has against
-   * the caller's buffers (foreign, destroyed, mapped) shows now.
+   * Makes the bind groups and submits them once, while the segments are still zeros and so cover nothing: whatever
+   * the device has against the caller's buffers (foreign, destroyed, mapped) shows now.
    *
    * @param scalars the bind group of group 1.
    * @throws OptimizerError `invalid-parameter` naming the parameter.
@@ -61,7 +58,10 @@ export class GroupExecutor {
       this.#commands = this.plan.dispatches.map((_, k) => this.#createCommand(k));
       this.#probe(this.#commands, scalars);
     });
-    if (!all.error) return;
+    if (!all.error) {
+      this.#writeSegments();
+      return;
+    }
     for (const [k, parameter] of this.#parameterOfDispatch().entries()) {
       const one = await captureErrors(this.device, () => this.#probe([this.#createCommand(k)], scalars));
       if (!one.error) continue;
@@ -132,10 +132,17 @@ export class GroupExecutor {
       pass.setPipeline(kernel.pipeline);
       pass.setBindGroup(1, scalars, [0]);
       pass.setBindGroup(0, buffers);
-      pass.dispatchWorkgroups(0);
+      pass.dispatchWorkgroups(1);
     }
     pass.end();
     this.device.queue.submit([encoder.finish()]);
+  }
+
+  #writeSegments(): void {
+    const stride = segmentStride(this.device) / 4;
+    const words = new Uint32Array(stride * this.plan.dispatches.length);
+    this.plan.dispatches.forEach(({ segment }, k) => words.set(segmentWords(segment), stride * k));
+    this.device.queue.writeBuffer(this.#segments, 0, words);
   }
 
   /** For each dispatch, the name of the parameter that it belongs to. */
