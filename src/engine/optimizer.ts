@@ -201,13 +201,15 @@ export class Optimizer {
   }
 
   /**
-   * Reads a slot of a parameter's optimizer state, e.g. `readState('w', 'exp_avg')`.
+   * Reads a slot of a parameter's optimizer state, e.g. `readState('w', 'exp_avg')`. `'step'` is one number: the
+   * steps applied.
    *
    * @throws OptimizerError if the name is unknown, the rule's options use no such slot, or the optimizer is
    *   destroyed.
    */
   async readState(name: string, slot: string): Promise<Float32Array<ArrayBuffer>> {
     this.#rejectUnusable('readState');
+    if (slot === 'step') return Float32Array.of((await this.stats()).step);
     return this.#table.readState(name, slot);
   }
 

@@ -26,6 +26,8 @@ export interface ReferenceParameter {
   name?: string;
   /** The weights; updated in place after each step, rounded to the array's type. */
   data: NumericArray;
+  /** The gradients that `step()` takes when it is given none. */
+  grad?: ArrayLike<number>;
 }
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
@@ -49,6 +51,7 @@ export type ReferenceGradients = readonly ArrayLike<number>[] | Readonly<Record<
 interface ParameterState {
   readonly name: string;
   readonly data: NumericArray;
+  readonly grad: ArrayLike<number> | undefined;
   readonly weights: NumericArray;
   readonly state: Readonly<Record<string, NumericArray>>;
   readonly slots: readonly string[];
@@ -101,13 +104,14 @@ export class ReferenceOptimizer {
         const names = params.map(({ name }, k) => name ?? `param${parameters.length + k}`);
         const group = new ParameterGroup(rule, names, () => this.#stepCount);
         const elementRule = makeElementRule(this.#arithmetic, rule, gradientOptions.maxGradValue < Infinity);
-        params.forEach(({ data }, k) => {
+        params.forEach(({ data, grad }, k) => {
           checkArray(data, `parameter ${quote(names[k])}: data`);
           const weights = new ArrayType(data);
           const state = initialState(rule, weights);
           parameters.push({
             name: names[k]!,
             data,
+            grad,
             weights,
             state,
             slots: usedSlots(rule),
@@ -142,13 +146,15 @@ export class ReferenceOptimizer {
   /**
    * Makes one step.
    *
-   * @param grads an array per parameter, in their order or by name, each as long as the parameter.
+   * @param grads an array per parameter, in their order or by name, each as long as the parameter; default the
+   *   parameters' `grad`.
    * @throws OptimizerError on missing or mismatched gradients; nothing changes then.
    */
-  step(grads: ReferenceGradients): void {
-    const gradients = this.#parameters.map(({ name, weights }, k) => {
-      const gradient = Array.isArray(grads) ? grads[k] : (grads as Record<string, ArrayLike<number>>)[name];
-      if (gradient?.length === weights.length) return gradient;
+  step(grads?: ReferenceGradients): void {
+    const gradients = this.#parameters.map(({ name, grad, weights }, k) => {
+      const given = grads as readonly ArrayLike<number>[] & Record<string, ArrayLike<number>>;
+      const gradient = grads === undefined ? grad : given[Array.isArray(grads) ? k : name];
+      if (gradient && gradient.length === weights.length) return gradient;
       throw new OptimizerError(
         'invalid-parameter',
         `step: the gradient of parameter ${quote(name)} has ${quote(gradient?.length)} elements; give ${weights.length}.`,
@@ -165,7 +171,7 @@ export class ReferenceOptimizer {
     );
     this.#parameters.forEach((parameter, k) => {
       const h = parameter.rule.prepare(scalars.get(parameter.group)!, t);
-      this.#updateParameter(parameter, gradients[k], h);
+      this.#updateParameter(parameter, gradients[k]!, h);
     });
   }
 

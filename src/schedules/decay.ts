@@ -29,14 +29,15 @@ export interface InverseSqrtOptions {
  * with a `timescale`, after a linear warm-up from 0: `warmup(inverseSqrt({ lr, timescale }), { warmupSteps })`;
  * with `timescale` = `warmupSteps` = w that is η√(w/t) after the warm-up, as fairseq's `inverse_sqrt`.
  *
+ * @param options η alone, or all options.
  * @throws OptimizerError `invalid-option` on an unknown option or a value out of range.
  * @example schedules.inverseSqrt({ lr: 0.1 }) // 0.1, 0.0707…, 0.0577…, 0.05, …
  */
-export function inverseSqrt(options: InverseSqrtOptions): LearningRateSchedule {
+export function inverseSqrt(options: number | InverseSqrtOptions): LearningRateSchedule {
   const { lr, timescale } = resolveOptions<Resolved<InverseSqrtOptions>>(
     'schedules.inverseSqrt',
     { lr: baseRate, timescale: positive(1) },
-    options,
+    typeof options === 'number' ? { lr: options } : options,
   );
   return (t) => lr / Math.sqrt(1 + t / timescale);
 }

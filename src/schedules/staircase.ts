@@ -22,16 +22,17 @@ export interface ConstantOptions {
  * Without `factor` this is `optax.constant_schedule`, with it `torch.optim.lr_scheduler.ConstantLR`, which allows
  * factors up to 1 only.
  *
+ * @param options η alone, or all options.
  * @throws OptimizerError `invalid-option` on an unknown option, a value out of range, or one of `factor` and
  *   `totalIters` without the other.
  * @example schedules.constant({ lr: 0.05, factor: 0.5, totalIters: 4 }) // 0.025 four times, then 0.05
  */
-export function constant(options: ConstantOptions): LearningRateSchedule {
+export function constant(options: number | ConstantOptions): LearningRateSchedule {
   const name = 'schedules.constant';
   const { lr, factor, totalIters } = resolveOptions<Resolved<ConstantOptions>>(
     name,
     { lr: baseRate, factor: optional(baseRate), totalIters: optional(count) },
-    options,
+    typeof options === 'number' ? { lr: options } : options,
   );
   if (factor === undefined && totalIters === undefined) return () => lr;
   if (factor === undefined || totalIters === undefined) {

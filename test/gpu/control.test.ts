@@ -210,6 +210,7 @@ gpuTest('a skipped step changes no byte of parameter, state or count', async ({ 
   expect(after.control!.skipped).toBe(3);
   expect([...(await optimizer.readParam('w'))]).toEqual([1, 2, 3, 4, 5]);
   expect((await optimizer.stats()).gradNorm).toBeNaN();
+  expect([...(await optimizer.readState('w', 'step'))]).toEqual([0]);
 });
 
 gpuTest(

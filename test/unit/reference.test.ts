@@ -63,6 +63,15 @@ describe('the reference optimizer', () => {
     expect(reference.readParam('w')[0]).toBeCloseTo(0.7, 15);
   });
 
+  test('takes the gradients that its parameters hold, if it is given none', () => {
+    const [data, grad] = [new Float64Array([1, 2]), new Float64Array([1, 1])];
+    const reference = new ReferenceOptimizer({ rule: sgd({ lr: 0.5 }), params: [{ data, grad }] });
+    reference.step();
+    grad[0] = 2;
+    reference.step();
+    expect([...data]).toEqual([-0.5, 1]);
+  });
+
   test('Adam corrects the bias with the power of the step', () => {
     // With a constant gradient m̂ = g and v̂ = g² at every step, so each step is η·g/(|g|+ε).
     const reference = new ReferenceOptimizer({
