@@ -1,6 +1,6 @@
 // The one elementwise entry point: which lanes an invocation owns, and load → decay → update → store.
 //
-// Composed with generated declarations (src/kernel/compose.ts) and one rule (shaders/rules/*.wgsl):
+// Composed with generated declarations (src/kernel/compose.ts), lanes.wgsl and one rule (shaders/rules/*.wgsl):
 //   alias lane                  vec4<f32> for the aligned body of a tensor, f32 for its edges
 //   h                           the rule's per-step scalars, and the standard ones: decay, t, grad_multiplier, …
 //   segment                     what this dispatch covers
@@ -9,12 +9,6 @@
 //   prepare()                   the rule: what is the same for all its elements, once per invocation
 //   average(before, w) -> lane  averages of the weights, which may move them; prepare_averages() as above
 //   update(w, g) -> lane        the rule: the new weight; state is in private variables named as the slots
-
-override WORKGROUP_SIZE: u32 = 256u;
-/// Lanes that one invocation handles.
-override LANES_PER_INVOCATION: u32 = 1u;
-/// Whether an invocation's lanes are neighbours (best on CPU adapters) or a workgroup apart (coalesced, for GPUs).
-override CONSECUTIVE: bool = false;
 
 override CLAMP_GRADIENT: bool = false;
 override MAXIMIZE: bool = false;
@@ -66,18 +60,8 @@ fn step(
   }
   prepare();
   prepare_averages();
-  // Two dimensions, because one holds at most 65,535 workgroups.
-  let workgroup = workgroup_id.y * workgroup_count.x + workgroup_id.x;
-  var first = workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION;
-  var stride = WORKGROUP_SIZE;
-  if (CONSECUTIVE) {
-    first += local_index * LANES_PER_INVOCATION;
-    stride = 1u;
-  } else {
-    first += local_index;
-  }
-  let end = min(first + LANES_PER_INVOCATION * stride, segment.lane_count);
-  for (var i = first; i < end; i += stride) {
+  let lanes = own_lanes(linear_workgroup(workgroup_id, workgroup_count), local_index, segment.lane_count);
+  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
     step_lane(i);
   }
 }

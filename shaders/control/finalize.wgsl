@@ -1,3 +1,5 @@
+// Composed with control/tree.wgsl.
+//
 // Second level of the gradient norm, and everything that a step decides from it, in one workgroup: non-finite or
 // not, norm, clip factor, skip or not, step count, bias corrections, loss scale.
 //
@@ -49,9 +51,6 @@ struct State {
 /// What the caller's backward pass multiplies its loss with.
 @group(0) @binding(3) var<storage, read_write> loss_scale: array<f32>;
 @group(1) @binding(0) var<uniform> settings: Settings;
-
-var<workgroup> shared_sums: array<vec4<f32>, WORKGROUP_SIZE>;
-var<workgroup> shared_flags: array<u32, WORKGROUP_SIZE>;
 
 /// The full product of two words: high, low.
 fn multiply_words(a: u32, b: u32) -> vec2<u32> {
@@ -211,16 +210,7 @@ fn finalize(@builtin(local_invocation_index) local_index: u32) {
     sums = sums + vec4<f32>(bitcast<vec3<f32>>(partial.xyz), 0.0);
     flags |= partial.w;
   }
-  shared_sums[local_index] = sums;
-  shared_flags[local_index] = flags;
-  workgroupBarrier();
-  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
-    if (local_index < half) {
-      shared_sums[local_index] = shared_sums[local_index] + shared_sums[local_index + half];
-      shared_flags[local_index] |= shared_flags[local_index + half];
-    }
-    workgroupBarrier();
-  }
+  sum_workgroup(local_index, sums, flags);
   if (local_index == 0u) {
     decide(shared_sums[0], shared_flags[0]);
   }

@@ -1,3 +1,5 @@
+// Composed with lanes.wgsl and control/tree.wgsl.
+//
 // First level of the gradient norm: one partial per workgroup of one stretch of a gradient.
 //
 // A sum of squares overflows long before the norm does, so three sums are kept (Blue 1978, as LAPACK's snrm2):
@@ -19,10 +21,6 @@ struct Stretch {
   workgroup_count: u32,
 }
 
-override WORKGROUP_SIZE: u32 = 256u;
-override LANES_PER_INVOCATION: u32 = 16u;
-override CONSECUTIVE: bool = false;
-
 const LARGE: f32 = 0x1p44;
 const SMALL: f32 = 0x1p-44;
 const SCALE_DOWN: f32 = 0x1p-84;
@@ -42,9 +40,6 @@ var<private> flags: vec4<u32>;
 /// Bits of SMALL, and how many floats there are from SMALL to LARGE.
 const SMALL_BITS: u32 = 0x29800000u;
 const ORDINARY_COUNT: u32 = 0x55800000u - 0x29800000u;
-
-var<workgroup> shared_sums: array<vec4<f32>, WORKGROUP_SIZE>;
-var<workgroup> shared_flags: array<u32, WORKGROUP_SIZE>;
 
 fn accumulate(bits: vec4<u32>) {
   let magnitude_bits = bits & vec4<u32>(0x7fffffffu);
@@ -84,29 +79,21 @@ fn reduce(
   @builtin(local_invocation_index) local_index: u32,
 ) {
   let stretch = uniform_stretch;
-  let workgroup = workgroup_id.y * workgroup_count.x + workgroup_id.x;
-  var first = workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION;
-  var stride = WORKGROUP_SIZE;
-  if (CONSECUTIVE) {
-    first += local_index * LANES_PER_INVOCATION;
-    stride = 1u;
-  } else {
-    first += local_index;
-  }
-  let end = min(first + LANES_PER_INVOCATION * stride, stretch.vector_count);
+  let workgroup = linear_workgroup(workgroup_id, workgroup_count);
+  let lanes = own_lanes(workgroup, local_index, stretch.vector_count);
   var are_ordinary = vec4<bool>(true);
-  for (var i = first; i < end; i += stride) {
+  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
     are_ordinary = accumulate_ordinary(vectors[stretch.vector_base + i]) & are_ordinary;
   }
   // Gradients hardly ever span eighty powers of two, so most invocations end here; the others begin again. A second
   // loop, not a branch in the first: CPU adapters run both sides of a branch.
-  var careful_end = end;
+  var careful_end = lanes.end;
   if (all(are_ordinary)) {
-    careful_end = first;
+    careful_end = lanes.first;
   } else {
     medium = vec4<f32>(0.0);
   }
-  for (var i = first; i < careful_end; i += stride) {
+  for (var i = lanes.first; i < careful_end; i += lanes.stride) {
     accumulate(vectors[stretch.vector_base + i]);
   }
   if (workgroup == 0u && local_index == 0u) {
@@ -117,18 +104,10 @@ fn reduce(
       accumulate(vec4<u32>(words[stretch.tail_base + i], 0u, 0u, 0u));
     }
   }
-  shared_sums[local_index] = vec4<f32>(total(large), total(medium), total(small), 0.0);
-  shared_flags[local_index] = flags.x | flags.y | flags.z | flags.w;
-  workgroupBarrier();
-  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
-    if (local_index < half) {
-      shared_sums[local_index] = shared_sums[local_index] + shared_sums[local_index + half];
-      shared_flags[local_index] |= shared_flags[local_index + half];
-    }
-    workgroupBarrier();
-  }
+  let sums = vec4<f32>(total(large), total(medium), total(small), 0.0);
+  sum_workgroup(local_index, sums, flags.x | flags.y | flags.z | flags.w);
   if (local_index == 0u && workgroup < stretch.workgroup_count) {
-    let sums = bitcast<vec3<u32>>(shared_sums[0].xyz);
-    partials[stretch.partial_base + workgroup] = vec4<u32>(sums, shared_flags[0]);
+    let totals = bitcast<vec3<u32>>(shared_sums[0].xyz);
+    partials[stretch.partial_base + workgroup] = vec4<u32>(totals, shared_flags[0]);
   }
 }

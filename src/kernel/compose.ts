@@ -1,3 +1,4 @@
+import lanes from '../../shaders/lanes.wgsl?raw';
 import template from '../../shaders/step.wgsl?raw';
 import type { Rule } from '../rules/rule.js';
 import { correctionRates, scalarNames } from './scalars.js';
@@ -167,6 +168,7 @@ fn store_state(i: u32) {
 ${slots.map((slot) => `  ${slot}_array[position] = ${slot};`).join('\n')}
 }
 
+${lanes}
 ${declaration.wgsl}${declaration.prepare ? '' : NOTHING_TO_PREPARE}
 ${composeAverages(rule)}
 ${template}`;

@@ -1,5 +1,7 @@
 import finalizeWgsl from '../../../shaders/control/finalize.wgsl?raw';
 import reduceWgsl from '../../../shaders/control/reduce.wgsl?raw';
+import treeWgsl from '../../../shaders/control/tree.wgsl?raw';
+import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
 import { controlFields } from '../../kernel/compose.js';
 import { type Pipeline, getPipeline } from '../../kernel/pipeline-cache.js';
 import { correctionRates } from '../../kernel/scalars.js';
@@ -64,7 +66,7 @@ export async function prepareControl(
   const reducers = plan.stretches.map(({ shape }) =>
     getPipeline(device, {
       label: 'webgpu-optim reduce',
-      code: reduceWgsl,
+      code: `${lanesWgsl}\n${treeWgsl}\n${reduceWgsl}`,
       entryPoint: 'reduce',
       constants: shapeConstants(shape),
       bindGroups: [
@@ -79,7 +81,7 @@ export async function prepareControl(
   );
   const finalizer = getPipeline(device, {
     label: 'webgpu-optim finalize',
-    code: finalizeWgsl,
+    code: `${treeWgsl}\n${finalizeWgsl}`,
     entryPoint: 'finalize',
     constants: {
       CLIP: Number(options.maxGradNorm < Infinity),

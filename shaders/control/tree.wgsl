@@ -1,0 +1,19 @@
+// The sum of a workgroup's partial sums and flags, by a fixed tree; for reduce.wgsl and finalize.wgsl, which declare
+// WORKGROUP_SIZE, a power of two.
+
+var<workgroup> shared_sums: array<vec4<f32>, WORKGROUP_SIZE>;
+var<workgroup> shared_flags: array<u32, WORKGROUP_SIZE>;
+
+/// Leaves the totals in element 0; all invocations must call it.
+fn sum_workgroup(local_index: u32, sums: vec4<f32>, flags: u32) {
+  shared_sums[local_index] = sums;
+  shared_flags[local_index] = flags;
+  workgroupBarrier();
+  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
+    if (local_index < half) {
+      shared_sums[local_index] = shared_sums[local_index] + shared_sums[local_index + half];
+      shared_flags[local_index] |= shared_flags[local_index + half];
+    }
+    workgroupBarrier();
+  }
+}
