@@ -1,5 +1,6 @@
 // The sum of a workgroup's partial sums and flags, by a fixed tree; for reduce.wgsl and finalize.wgsl, which declare
-// WORKGROUP_SIZE, a power of two.
+// WORKGROUP_SIZE, a power of two. No subgroup operations: WGSL leaves open how invocations map to subgroups, so they
+// would cost the promise of equal bits, to save six steps after an invocation's hundreds of loads.
 
 var<workgroup> shared_sums: array<vec4<f32>, WORKGROUP_SIZE>;
 var<workgroup> shared_flags: array<u32, WORKGROUP_SIZE>;
