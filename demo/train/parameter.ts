@@ -11,7 +11,7 @@ export interface Parameter {
   readonly variable: tf.Variable;
 }
 
-/** Makes a parameter with the given initial values. `name` must be unused on this session. */
+/** Makes a parameter with the given initial values. `name` must be unused on this device. */
 export function createParameter(
   session: GpuSession,
   name: string,
