@@ -61,6 +61,9 @@ export function rejectUnknownKeys(
 ): void {
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
-    throw new OptimizerError(code, `${what}: unknown option ${quote(key)}; known are ${known.join(', ')}.`);
+    throw new OptimizerError(
+      code,
+      `${what}: unknown option ${quote(key)}; ${what} knows ${known.join(', ')}.`,
+    );
   }
 }

@@ -31,7 +31,8 @@ override DYNAMIC: bool = false;
 
 const WORKGROUP_SIZE: u32 = 256u;
 
-/// The same in every step; `powers` holds per group and correction β and βᵗ, each as high and low word.
+/// `powers` holds per group and correction β and βᵗ, each as high and low word; then per group, in .x, the step at
+/// which it joined: a group's t counts from there.
 struct State {
   step: u32,
   skipped: u32,
@@ -187,12 +188,13 @@ fn decide(sums: vec4<f32>, flags: u32) {
     let base = g * settings.group_stride;
     groups[base] = 0u;
     groups[base + 1u] = multiplier;
-    groups[base + 2u] = bitcast<u32>(f32(state.step));
+    let t = state.step - state.powers[settings.group_count * settings.correction_count + g].x;
+    groups[base + 2u] = bitcast<u32>(f32(t));
     for (var k = 0u; k < settings.correction_count; k++) {
       let index = g * settings.correction_count + k;
       let beta = state.powers[index].xy;
       var power = beta;
-      if (state.step > 1u) {
+      if (t > 1u) {
         power = multiply_fractions(state.powers[index].zw, beta);
       }
       state.powers[index] = vec4<u32>(beta, power);

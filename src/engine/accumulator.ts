@@ -3,6 +3,7 @@ import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.j
 import { PLAIN_STEP } from '../kernel/variant.js';
 import { commonOptions, defineRule } from '../rules/rule.js';
 import type { ResolvedGroup } from './config.js';
+import { OptimizerError } from '../errors.js';
 import { captureErrors } from './device.js';
 import { GroupExecutor, prepareGroup } from './group-executor.js';
 import type { ResolvedParameter } from './parameter.js';
@@ -65,16 +66,18 @@ export class Accumulator {
     if (targets.length === 0) return undefined;
     const group = { rule: accumulate(), parameters: targets };
     const prepared = await prepareGroup(device, group, PLAIN_STEP);
-    const { result: accumulator } = await captureErrors(
+    const { result: accumulator, error } = await captureErrors(
       device,
       () => new Accumulator(device, group, prepared, label),
     );
     try {
+      if (error)
+        throw new OptimizerError('out-of-memory', `accumulation got no memory: ${error.message.trim()}`);
       await accumulator.#executor.bind(accumulator.#scalarsGroup);
       return accumulator;
-    } catch (error) {
+    } catch (failure) {
       accumulator.destroy();
-      throw error;
+      throw failure;
     }
   }
 

@@ -10,7 +10,13 @@ export class ParameterGroup {
   readonly #currentStep: () => number;
 
   /** @internal */
-  constructor(rule: Rule, params: readonly string[], currentStep: () => number) {
+  constructor(
+    rule: Rule,
+    params: readonly string[],
+    currentStep: () => number,
+    /** @internal Steps applied before the group took part: its bias corrections and averages count from there. */
+    public joinedAt = 0,
+  ) {
     this.#rule = rule;
     this.params = Object.freeze([...params]);
     this.#currentStep = currentStep;

@@ -68,7 +68,8 @@ export class Optimizer {
   }
 
   /**
-   * Adds a group of parameters, as PyTorch's `add_param_group`; its state starts fresh, and the step count goes on.
+   * Adds a group of parameters, as PyTorch's `add_param_group`; its state starts fresh,
+   * and its bias corrections and averages count from here; schedules follow the optimizer's step.
    *
    * @returns the group, once it takes part in the steps.
    * @throws OptimizerError as {@link Optimizer.create}; the optimizer is as it was then.
@@ -261,7 +262,10 @@ export class Optimizer {
       elementCounts: this.#table.elementCounts,
     });
     restoreSchedules(dict, this.groups);
-    rules.forEach((rule, g) => this.groups[g]!.replaceRule(rule));
+    rules.forEach((rule, g) => {
+      this.groups[g]!.replaceRule(rule);
+      this.groups[g]!.joinedAt = dict.groups[g]!.joinedAt ?? 0;
+    });
     const fresh = {
       skipped: 0,
       consecutiveSkips: 0,
@@ -270,7 +274,11 @@ export class Optimizer {
     };
     const control = dict.control ?? fresh;
     this.#stepCount = dict.step + control.skipped;
-    this.#runner.control?.restore({ step: dict.step, ...control }, rules);
+    this.#runner.control?.restore(
+      { step: dict.step, ...control },
+      rules,
+      this.groups.map(({ joinedAt }) => joinedAt),
+    );
     this.#table.writeAllState(dict.state);
   }
 
@@ -285,37 +293,52 @@ export class Optimizer {
     this.#rejectUnusable('addGroup');
     const config = extendConfig(this.#config, group);
     const runner = await StepRunner.create(this.#device, config, this.#runner);
-    await this.#handOver(runner, config);
-    if (this.#destroyed) runner.destroy();
-    this.#rejectUnusable('addGroup');
-    this.#adopt(config, runner);
+    try {
+      const joinedAt = await this.#handOver(runner, config);
+      this.#rejectUnusable('addGroup');
+      this.#adopt(config, runner, joinedAt);
+    } catch (error) {
+      runner.destroyOwn();
+      throw error;
+    }
     return this.#groups.at(-1)!;
   }
 
   /** Takes over a runner, and makes what follows from its config; groups that were there stay the same objects. */
-  #adopt(config: ResolvedConfig, runner: StepRunner): void {
+  #adopt(config: ResolvedConfig, runner: StepRunner, joinedAt = 0): void {
     this.#config = config;
     this.#runner = runner;
     const groups = config.groups.map(({ rule, parameters }, g) => {
       const names = parameters.map(({ name }) => name);
-      return this.#groups[g] ?? new ParameterGroup(rule, names, () => this.#stepCount);
+      return this.#groups[g] ?? new ParameterGroup(rule, names, () => this.#stepCount, joinedAt);
     });
     this.#groups = Object.freeze(groups);
     const states = runner.executors.map(({ state }) => state);
     this.#table = new ParameterTable(this.#device, config.groups, states);
   }
 
-  /** Gives a runner what the present one's control pass has decided so far; steps may be made while this waits. */
-  async #handOver(runner: StepRunner, config: ResolvedConfig): Promise<void> {
+  /**
+   * Gives a runner what the present one's control pass has decided so far; steps may be made while this waits.
+   *
+   * @returns the number of steps applied.
+   */
+  async #handOver(runner: StepRunner, config: ResolvedConfig): Promise<number> {
     const { stats } = this.#runner;
-    if (!stats || !runner.control) return;
+    if (!stats || !runner.control) return this.#stepCount;
     const rules = config.groups.map(({ rule }, g) => this.#groups[g]?.rule ?? rule);
     let seen: number;
+    let step: number;
     do {
       seen = this.#stepCount;
       const state = await stats.read();
-      runner.control.restore(state, rules);
+      step = state.step;
+      runner.control.restore(
+        state,
+        rules,
+        config.groups.map((_, g) => this.#groups[g]?.joinedAt ?? step),
+      );
     } while (seen !== this.#stepCount);
+    return step;
   }
 
   /** Encodes into the caller's encoder, or into one of its own that is submitted. */
@@ -336,13 +359,17 @@ export class Optimizer {
 
   /** The inputs of a step; schedules are asked here, before anything is made. */
   #inputs(): StepInputs {
-    const groups = this.groups.map((group) => ({ rule: group.rule, lr: group.lr }));
-    return { groups, t: this.#stepCount + 1, gradScale: this.#gradScale };
+    const groups = this.groups.map(({ rule, lr, joinedAt }) => ({
+      rule,
+      lr,
+      t: this.#stepCount + 1 - joinedAt,
+    }));
+    return { groups, gradScale: this.#gradScale };
   }
 
   #encode(encoder: GPUCommandEncoder, inputs: StepInputs, pendingIn?: GPUCommandEncoder): void {
     this.#runner.encode(encoder, inputs, pendingIn);
-    this.#stepCount = inputs.t;
+    this.#stepCount++;
     this.#lastLr = inputs.groups[0]!.lr;
   }
 

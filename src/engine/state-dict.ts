@@ -9,6 +9,8 @@ import type { ParameterGroup } from './group.js';
 export interface GroupState {
   /** Names of the group's parameters. */
   params: string[];
+  /** Steps applied before the group was added, if any. */
+  joinedAt?: number;
   /** State of the group's schedule, if it has any, as `reduceOnPlateau`. */
   schedule?: ScheduleState;
   [option: string]: unknown;
@@ -47,7 +49,8 @@ function fail(message: string): never {
 export function describeGroup(group: ParameterGroup): GroupState {
   const { lr } = group.options;
   const schedule = isStatefulSchedule(lr) ? { schedule: lr.state() } : {};
-  return { params: [...group.params], ...group.options, lr: group.lr, ...schedule };
+  const joined = group.joinedAt > 0 ? { joinedAt: group.joinedAt } : {};
+  return { params: [...group.params], ...group.options, lr: group.lr, ...joined, ...schedule };
 }
 
 function sameKeys(got: object, want: readonly string[], what: string): void {
@@ -80,7 +83,10 @@ function checkControl(control: unknown): void {
 function restoreRule(group: ParameterGroup, saved: unknown, index: number): Rule {
   const what = `groups[${index}]`;
   if (!isRecord(saved)) fail(`${what} is ${quote(saved)}; give what stateDict() returned.`);
-  const { params, schedule: _, ...options } = saved;
+  const { params, schedule: _, joinedAt = 0, ...options } = saved;
+  if (!Number.isInteger(joinedAt) || (joinedAt as number) < 0) {
+    fail(`${what}: joinedAt is ${quote(joinedAt)}; give the steps applied before the group was added.`);
+  }
   if (
     !Array.isArray(params) ||
     params.length !== group.params.length ||

@@ -18,9 +18,12 @@ import { ScalarRing } from './scalar-ring.js';
 /** What a step needs to know beside what is on the GPU already. */
 export interface StepInputs {
   /** Per group, the rule with its present options, and the learning rate in force. */
-  readonly groups: readonly { readonly rule: Rule; readonly lr: number }[];
-  /** 1-based number of the step; where steps may be skipped, the GPU's own count takes its place. */
-  readonly t: number;
+  readonly groups: readonly {
+    readonly rule: Rule;
+    readonly lr: number;
+    /** 1-based number of the group's step; where steps may be skipped, the GPU's own count takes its place. */
+    readonly t: number;
+  }[];
   readonly gradScale: number;
 }
 
@@ -114,7 +117,7 @@ export class StepRunner {
       rejectLostDevice(device);
       return runner;
     } catch (failure) {
-      runner.#destroyOwn();
+      runner.destroyOwn();
       throw failure;
     }
   }
@@ -129,11 +132,7 @@ export class StepRunner {
    *
    * @param pendingIn the caller's encoder, or undefined if the step is submitted at once.
    */
-  encode(
-    encoder: GPUCommandEncoder,
-    { groups, t, gradScale }: StepInputs,
-    pendingIn?: GPUCommandEncoder,
-  ): void {
+  encode(encoder: GPUCommandEncoder, { groups, gradScale }: StepInputs, pendingIn?: GPUCommandEncoder): void {
     const gradient = {
       multiplier: gradScale / this.#gradients.lossScale,
       maxValue: this.#gradients.maxGradValue,
@@ -144,7 +143,7 @@ export class StepRunner {
         this.control!.writeSettings(view, gradScale);
         return;
       }
-      const scalars = stepScalars(group.rule, group.lr, t, gradient);
+      const scalars = stepScalars(group.rule, group.lr, group.t, gradient);
       this.#scalarNames.forEach((name, field) => (view[field] = scalars[name]!));
     });
     if (grown) this.#scalarGroups = this.#bindScalars();
@@ -166,11 +165,11 @@ export class StepRunner {
 
   destroy(): void {
     this.#previous?.destroy();
-    this.#destroyOwn();
+    this.destroyOwn();
   }
 
   /** Frees what this runner made, not what it took over. */
-  #destroyOwn(): void {
+  destroyOwn(): void {
     for (const executor of this.#own) executor.destroy();
     this.#accumulator?.destroy();
     this.control?.destroy();

@@ -1,4 +1,4 @@
-import { OptimizerError, quote } from '../errors.js';
+import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 
 /**
  * The learning rate: a number ≥ 0, or a schedule from the 0-based step to such a number. A schedule is called
@@ -103,13 +103,7 @@ export function resolveOptions<O extends object>(
     );
   }
   const known = Object.keys(specs) as (keyof O & string)[];
-  for (const key of Object.keys(given)) {
-    if (known.includes(key as keyof O & string)) continue;
-    throw new OptimizerError(
-      'invalid-option',
-      `${rule}: unknown option ${quote(key)}; ${rule} knows ${known.join(', ')}.`,
-    );
-  }
+  rejectUnknownKeys(given, known, rule, 'invalid-option');
   const resolved: Partial<O> = {};
   for (const key of known) {
     const spec = specs[key];

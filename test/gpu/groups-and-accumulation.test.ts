@@ -13,6 +13,7 @@ gpuTest(
     const gradients = [random.gradients(65), random.gradients(33)];
     for (const config of [
       {},
+      { skipNonFinite: true, ema: { decay: 0.9 }, lookahead: { every: 2, alpha: 0.5 } },
       { maxGradNorm: 1e6, lossScale: { init: 4, growthInterval: 3 }, ema: { decay: 0.9 } },
     ]) {
       const make = (name: string, k: number) =>
@@ -33,6 +34,23 @@ gpuTest(
       for (const optimizer of [alone, grown]) for (let k = 0; k < 4; k++) optimizer.step();
       expect(bitDifference(await grown.readParam('a'), await alone.readParam('a'))).toBeUndefined();
       expect(bitDifference(await grown.readParam('b'), second)).toBeDefined();
+      // As in an optimizer of its own: moments, corrections and averages count from the step at which it joined.
+      const fresh = track(
+        await Optimizer.create(device, {
+          rule: adam({ lr: 0.5, betas: [0.5, 0.75] }),
+          params: [make('b', 1)],
+          ...config,
+        }),
+      );
+      if (!('lossScale' in config)) {
+        for (let k = 0; k < 4; k++) fresh.step();
+        expect(bitDifference(await grown.readParam('b'), await fresh.readParam('b'))).toBeUndefined();
+        expect((await grown.stateDict()).state['b']).toEqual((await fresh.stateDict()).state['b']);
+      }
+      const resumed = await grown.stateDict();
+      expect(resumed.groups.map(({ joinedAt }) => joinedAt)).toEqual([undefined, 4]);
+      await grown.loadStateDict(structuredClone(resumed));
+      expect(await grown.stateDict()).toEqual(resumed);
       const [dict, single] = await Promise.all([grown.stateDict(), alone.stateDict()]);
       expect(dict.step).toBe(8);
       expect(dict.control).toEqual(single.control);
@@ -160,5 +178,20 @@ gpuTest(
       const created = Optimizer.create(device, { rule: sgd(), params: [{ ...parameter, ...override }] });
       await expect(created).rejects.toThrow(message);
     }
+  },
+);
+
+gpuTest(
+  'an optimizer destroyed while a group is added leaves nothing and says so',
+  async ({ device, track }) => {
+    const config = {
+      rule: adam(),
+      params: [makeParameter(device, track, 'a', [1], [1])],
+      skipNonFinite: true,
+    };
+    const optimizer = track(await Optimizer.create(device, config));
+    const adding = optimizer.addGroup({ params: [makeParameter(device, track, 'b', [1], [1])] });
+    optimizer.destroy();
+    await expect(adding).rejects.toMatchObject({ code: 'destroyed' });
   },
 );

@@ -126,8 +126,7 @@ export class ControlPass {
     this.#partials = create('partials', 16 * plan.partialCount, STORAGE);
     this.#outputs = create('control', this.#outputStride * rules.length, STORAGE | COPY_SRC);
     this.#stretches = create('stretches', this.#stretchStride * plan.stretches.length, UNIFORM | COPY_DST);
-    const stateByteLength =
-      CONTROL_STATE_BYTE_LENGTH + 16 * Math.max(1, rules.length * this.#correctionCount);
+    const stateByteLength = CONTROL_STATE_BYTE_LENGTH + 16 * rules.length * (this.#correctionCount + 1);
     this.stateBuffer = create('control state', stateByteLength, STORAGE | COPY_SRC | COPY_DST);
     const words = new Uint32Array((this.#stretchStride / 4) * plan.stretches.length);
     plan.stretches.forEach(({ stretch }, k) => words.set(stretch, (this.#stretchStride / 4) * k));
@@ -151,15 +150,23 @@ export class ControlPass {
     return { buffer: this.#outputs, offset: this.#outputStride * group, size };
   }
 
-  /** Sets what is kept from step to step; the rules give the decay rates. */
-  restore(state: Omit<ControlState, 'gradNorm' | 'clipFactor'>, rules = this.prepared.rules): void {
+  /** Sets what is kept from step to step; the rules give the decay rates, `joinedAt` the steps applied before each group. */
+  restore(
+    state: Omit<ControlState, 'gradNorm' | 'clipFactor'>,
+    rules = this.prepared.rules,
+    joinedAt = rules.map(() => 0),
+  ): void {
     const words = new Uint32Array(this.stateBuffer.size / 4);
     words.set([state.step, state.skipped, state.consecutiveSkips, state.growthTracker]);
     new Float32Array(words.buffer).set([state.lossScale, NaN, 1], 4);
-    const powers = rules.flatMap((rule) =>
-      correctionRates(rule).flatMap(([, beta]) => [...betaWords(beta), ...powerWords(beta, state.step)]),
+    const powers = rules.flatMap((rule, g) =>
+      correctionRates(rule).flatMap(([, beta]) => [
+        ...betaWords(beta),
+        ...powerWords(beta, state.step - joinedAt[g]!),
+      ]),
     );
-    words.set(powers, CONTROL_STATE_BYTE_LENGTH / 4);
+    const joined = joinedAt.flatMap((step) => [step, 0, 0, 0]);
+    words.set([...powers, ...joined], CONTROL_STATE_BYTE_LENGTH / 4);
     this.device.queue.writeBuffer(this.stateBuffer, 0, words);
     this.device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(state.lossScale));
   }

@@ -1,3 +1,4 @@
+import { OptimizerError } from '../../errors.js';
 import { CONTROL_STATE_BYTE_LENGTH, type ControlState, parseControlState } from './control-pass.js';
 
 /** Reads that may be under way at once; one more waits for the first of them. */
@@ -10,6 +11,8 @@ export class StatsRing {
   readonly #all: readonly GPUBuffer[];
   readonly #free: GPUBuffer[];
   readonly #waiting: ((buffer: GPUBuffer) => void)[] = [];
+
+  #isDestroyed = false;
 
   /** Creates the buffers; run it in error scopes. */
   constructor(device: GPUDevice, source: GPUBuffer, label: string) {
@@ -32,6 +35,9 @@ export class StatsRing {
     const buffer =
       this.#free.pop() ?? (await new Promise<GPUBuffer>((resolve) => this.#waiting.push(resolve)));
     try {
+      if (this.#isDestroyed) {
+        throw new OptimizerError('destroyed', 'the optimizer was destroyed while stats were waited for.');
+      }
       const encoder = this.#device.createCommandEncoder({ label: 'webgpu-optim stats' });
       encoder.copyBufferToBuffer(this.#source, 0, buffer, 0, CONTROL_STATE_BYTE_LENGTH);
       this.#device.queue.submit([encoder.finish()]);
@@ -47,6 +53,7 @@ export class StatsRing {
   }
 
   destroy(): void {
+    this.#isDestroyed = true;
     for (const buffer of this.#all) buffer.destroy();
   }
 }
