@@ -2,11 +2,12 @@ import { OptimizerError, quote } from '../errors.js';
 import { SEGMENT_BYTE_LENGTH, segmentWords } from '../kernel/segment.js';
 import { declareBindings } from '../kernel/compose.js';
 import { type Kernel, getKernel } from '../kernel/step-kernel.js';
-import { chooseGrid, chooseShape } from '../kernel/shape.js';
+import { type KernelShape, chooseGrid, chooseShape } from '../kernel/shape.js';
 import { type StepFeatures, usedSlots } from '../kernel/variant.js';
+import { paddingOf } from './arena-buffers.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
-import { type Plan, type PlannedDispatch, planDispatches } from './plan.js';
+import { type Plan, planDispatches } from './plan.js';
 import { StateStore } from './state-store.js';
 
 /** A dispatch ready to be encoded. */
@@ -19,19 +20,16 @@ interface Command {
 /** The GPU side of one group: its kernels, state, bind groups, and how to encode a step of it. */
 export class GroupExecutor {
   readonly state: StateStore;
-  readonly #kernels: readonly Kernel[];
   readonly #segments: GPUBuffer;
   #commands: readonly Command[] = [];
 
   /** Creates state and segment buffers; run it in error scopes, and `destroy()` on failure. */
   constructor(
     private readonly device: GPUDevice,
-    private readonly group: ResolvedGroup,
-    private readonly plan: Plan<GPUBuffer>,
-    kernels: readonly Kernel[],
+    private readonly prepared: PreparedGroup,
     private readonly label: string,
   ) {
-    this.#kernels = kernels;
+    const { group, plan } = prepared;
     const stride = segmentStride(device);
     this.#segments = device.createBuffer({
       label: `${label} segments`,
@@ -43,7 +41,7 @@ export class GroupExecutor {
 
   /** Layout of the scalars' bind group. */
   get scalarsLayout(): GPUBindGroupLayout {
-    return this.#kernels[0]!.scalarsLayout;
+    return this.prepared.kernels[0]!.scalarsLayout;
   }
 
   /**
@@ -55,7 +53,7 @@ export class GroupExecutor {
    */
   async bind(scalars: GPUBindGroup): Promise<void> {
     const all = await captureErrors(this.device, () => {
-      this.#commands = this.plan.dispatches.map((_, k) => this.#createCommand(k));
+      this.#commands = this.prepared.plan.dispatches.map((_, k) => this.#createCommand(k));
       this.#probe(this.#commands, scalars);
     });
     if (!all.error) {
@@ -97,8 +95,8 @@ export class GroupExecutor {
   }
 
   #createCommand(k: number): Command {
-    const dispatch = this.plan.dispatches[k]!;
-    const kernel = this.#kernels[k]!;
+    const dispatch = this.prepared.plan.dispatches[k]!;
+    const kernel = this.prepared.kernels[k]!;
     const resource = (role: string): GPUBufferBinding => {
       if (role === 'segment') {
         return { buffer: this.#segments, offset: segmentStride(this.device) * k, size: SEGMENT_BYTE_LENGTH };
@@ -111,7 +109,7 @@ export class GroupExecutor {
     const buffers = this.device.createBindGroup({
       label: `${this.label} buffers ${k}`,
       layout: kernel.buffersLayout,
-      entries: declareBindings(this.group.rule, dispatch.access).map(({ role }, binding) => ({
+      entries: declareBindings(this.prepared.group.rule, dispatch.access).map(({ role }, binding) => ({
         binding,
         resource: resource(role),
       })),
@@ -119,7 +117,7 @@ export class GroupExecutor {
     const { maxComputeWorkgroupsPerDimension } = this.device.limits;
     const grid = chooseGrid(
       dispatch.segment.laneCount,
-      shapeOf(this.device, dispatch),
+      this.prepared.shapes[k]!,
       maxComputeWorkgroupsPerDimension,
     );
     return { kernel, buffers, grid };
@@ -140,14 +138,16 @@ export class GroupExecutor {
 
   #writeSegments(): void {
     const stride = segmentStride(this.device) / 4;
-    const words = new Uint32Array(stride * this.plan.dispatches.length);
-    this.plan.dispatches.forEach(({ segment }, k) => words.set(segmentWords(segment), stride * k));
+    const words = new Uint32Array(stride * this.prepared.plan.dispatches.length);
+    this.prepared.plan.dispatches.forEach(({ segment }, k) => words.set(segmentWords(segment), stride * k));
     this.device.queue.writeBuffer(this.#segments, 0, words);
   }
 
   /** For each dispatch, the name of the parameter that it belongs to. */
   #parameterOfDispatch(): string[] {
-    return this.plan.dispatches.map(({ parameterIndex }) => this.group.parameters[parameterIndex]!.name);
+    return this.prepared.plan.dispatches.map(
+      ({ parameterIndex }) => this.prepared.group.parameters[parameterIndex]!.name,
+    );
   }
 }
 
@@ -156,20 +156,27 @@ function segmentStride(device: GPUDevice): number {
   return Math.ceil(SEGMENT_BYTE_LENGTH / alignment) * alignment;
 }
 
-function shapeOf(device: GPUDevice, dispatch: PlannedDispatch<GPUBuffer>) {
-  return chooseShape(device.adapterInfo, dispatch.access.laneWidth, dispatch.segment.laneCount);
+/** What a group's step is made of, before any buffer is. */
+export interface PreparedGroup {
+  readonly group: ResolvedGroup;
+  readonly plan: Plan<GPUBuffer>;
+  /** Per dispatch of the plan. */
+  readonly kernels: readonly Kernel[];
+  readonly shapes: readonly KernelShape[];
 }
 
 /**
  * Plans a group for a device and compiles its kernels; touches no buffer.
  *
+ * @param shape what of the kernels' shape is not to be chosen.
  * @throws OptimizerError `limit-exceeded` if the rule needs more storage bindings than the device has.
  */
 export async function prepareGroup(
   device: GPUDevice,
   group: ResolvedGroup,
   features: StepFeatures,
-): Promise<{ plan: Plan<GPUBuffer>; kernels: Kernel[] }> {
+  shape: Partial<KernelShape> = {},
+): Promise<PreparedGroup> {
   const slots = usedSlots(group.rule);
   const bindingCount = 2 + slots.length + Number(features.controlled);
   const limit = device.limits.maxStorageBuffersPerShaderStage;
@@ -180,11 +187,13 @@ export async function prepareGroup(
         `the device allows ${limit}; request the device with requiredLimits.maxStorageBuffersPerShaderStage.`,
     );
   }
-  const plan = planDispatches(group.parameters, device.limits, slots.length > 0);
+  const plan = planDispatches(group.parameters, device.limits, slots.length > 0, paddingOf);
+  const shapes = plan.dispatches.map(({ access, segment }) => ({
+    ...chooseShape(device.adapterInfo, access.laneWidth, segment.laneCount),
+    ...shape,
+  }));
   const kernels = await Promise.all(
-    plan.dispatches.map((dispatch) =>
-      getKernel(device, group.rule, dispatch.access, shapeOf(device, dispatch), features),
-    ),
+    plan.dispatches.map(({ access }, k) => getKernel(device, group.rule, access, shapes[k]!, features)),
   );
-  return { plan, kernels };
+  return { group, plan, kernels, shapes };
 }

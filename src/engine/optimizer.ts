@@ -7,6 +7,7 @@ import {
   extendConfig,
   resolveConfig,
 } from './config.js';
+import { type ArenaBuffer, arenasAmong, rejectDestroyedArena } from './arena-buffers.js';
 import { checkGradScale } from './control/settings.js';
 import { checkDevice, rejectLostDevice } from './device.js';
 import { ParameterGroup } from './group.js';
@@ -32,6 +33,7 @@ export class Optimizer {
   #config: ResolvedConfig;
   #runner: StepRunner;
   #table!: ParameterTable;
+  #arenas: readonly ArenaBuffer[] = [];
   // Groups are added one after the other, however they are asked for.
   #adding: Promise<unknown> = Promise.resolve();
   #gradScale: number;
@@ -59,6 +61,7 @@ export class Optimizer {
   static async create(device: GPUDevice, config: OptimizerConfig): Promise<Optimizer> {
     await checkDevice(device);
     const resolved = resolveConfig(config);
+    rejectDestroyedArena(arenasOf(resolved), 'create');
     return new Optimizer(device, resolved, await StepRunner.create(device, resolved));
   }
 
@@ -315,6 +318,7 @@ export class Optimizer {
     this.#groups = Object.freeze(groups);
     const states = runner.executors.map(({ state }) => state);
     this.#table = new ParameterTable(this.#device, config.groups, states);
+    this.#arenas = arenasOf(config);
   }
 
   /**
@@ -389,8 +393,14 @@ export class Optimizer {
     if (this.#destroyed) {
       throw new OptimizerError('destroyed', `${what}() was called after destroy(); create a new optimizer.`);
     }
+    rejectDestroyedArena(this.#arenas, what);
     rejectLostDevice(this.#device);
   }
+}
+
+function arenasOf({ groups }: ResolvedConfig): ArenaBuffer[] {
+  const parameters = groups.flatMap((group) => group.parameters);
+  return arenasAmong(parameters.flatMap(({ data, grad }) => [...data, ...grad].map(({ buffer }) => buffer)));
 }
 
 function checkEncoder(encoder: unknown, what: string): void {

@@ -11,8 +11,9 @@ import {
 } from './control/control-pass.js';
 import { type ResolvedGradientOptions, needsControlPass } from './control/settings.js';
 import { StatsRing } from './control/stats-ring.js';
+import { checkKernelLimits } from './kernel-options.js';
 import { captureErrors, isDeviceLost, rejectLostDevice } from './device.js';
-import { GroupExecutor, prepareGroup } from './group-executor.js';
+import { GroupExecutor, type PreparedGroup, prepareGroup } from './group-executor.js';
 import { ScalarRing } from './scalar-ring.js';
 
 /** What a step needs to know beside what is on the GPU already. */
@@ -52,7 +53,7 @@ export class StepRunner {
   private constructor(
     device: GPUDevice,
     { groups, gradients, label }: ResolvedConfig,
-    preparedGroups: readonly Awaited<ReturnType<typeof prepareGroup>>[],
+    preparedGroups: readonly PreparedGroup[],
     preparedControl: PreparedControl | undefined,
     previous: StepRunner | undefined,
   ) {
@@ -78,10 +79,10 @@ export class StepRunner {
       this.stats = new StatsRing(device, this.control.stateBuffer, label);
     }
     const known = previous?.executors ?? [];
-    this.#own = preparedGroups.map(({ plan, kernels }, k) => {
+    this.#own = preparedGroups.map((prepared, k) => {
       const g = known.length + k;
       const groupLabel = `${label} ${rule.name}${g > 0 ? ` group ${g}` : ''}`;
-      return new GroupExecutor(device, groups[g]!, plan, kernels, groupLabel);
+      return new GroupExecutor(device, prepared, groupLabel);
     });
     this.executors = [...known, ...this.#own];
     this.#scalarGroups = this.#bindScalars();
@@ -95,7 +96,8 @@ export class StepRunner {
    * @throws OptimizerError `out-of-memory`, `limit-exceeded`, `invalid-parameter`, `device-lost`, `shader`.
    */
   static async create(device: GPUDevice, config: ResolvedConfig, previous?: StepRunner): Promise<StepRunner> {
-    const { groups, gradients, label } = config;
+    const { groups, gradients, kernel, label } = config;
+    checkKernelLimits(device, kernel);
     const controlled = needsControlPass(gradients);
     const features = { controlled, clamped: gradients.maxGradValue < Infinity };
     const rules = groups.map(({ rule }) => rule);
@@ -104,7 +106,7 @@ export class StepRunner {
     const added = groups.slice(previous?.executors.length ?? 0);
     const [control, preparedGroups] = await Promise.all([
       controlled ? prepareControl(device, rules, spans, gradients) : undefined,
-      Promise.all(added.map((group) => prepareGroup(device, group, features))),
+      Promise.all(added.map((group) => prepareGroup(device, group, features, kernel))),
     ]);
     const { result: runner, error } = await captureErrors(
       device,

@@ -2,13 +2,16 @@ import finalizeWgsl from '../../../shaders/control/finalize.wgsl?raw';
 import reduceWgsl from '../../../shaders/control/reduce.wgsl?raw';
 import treeWgsl from '../../../shaders/control/tree.wgsl?raw';
 import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
+import wordsWgsl from '../../../shaders/words.wgsl?raw';
 import { controlFields } from '../../kernel/compose.js';
 import { type Pipeline, getPipeline } from '../../kernel/pipeline-cache.js';
 import { correctionRates } from '../../kernel/scalars.js';
 import { chooseShape } from '../../kernel/shape.js';
 import { shapeConstants } from '../../kernel/step-kernel.js';
 import type { Rule } from '../../rules/rule.js';
+import { paddingOf } from '../arena-buffers.js';
 import type { Piece } from '../plan.js';
+import { joinPieces } from '../runs.js';
 import { betaWords, powerWords } from './fixed-point.js';
 import { type ReductionPlan, planReduction } from './plan-reduction.js';
 import type { ResolvedGradientOptions } from './settings.js';
@@ -54,7 +57,7 @@ export async function prepareControl(
   options: ResolvedGradientOptions,
 ): Promise<PreparedControl> {
   const plan = planReduction(
-    gradients,
+    joinPieces(gradients, paddingOf, false),
     device.limits,
     device.limits.maxComputeWorkgroupsPerDimension,
     (laneCount) => {
@@ -81,7 +84,7 @@ export async function prepareControl(
   );
   const finalizer = getPipeline(device, {
     label: 'webgpu-optim finalize',
-    code: `${treeWgsl}\n${finalizeWgsl}`,
+    code: `${treeWgsl}\n${wordsWgsl}\n${finalizeWgsl}`,
     entryPoint: 'finalize',
     constants: {
       CLIP: Number(options.maxGradNorm < Infinity),
