@@ -8,6 +8,7 @@ export { ParameterArena } from './arena/parameter-arena.js';
 export type { ArenaOptions, ArenaSpec, ArenaTensor } from './arena/spec.js';
 export type { FanOptions, Initializer, InitializerKind } from './arena/initializer.js';
 export { Optimizer } from './engine/optimizer.js';
+export type { BufferChange } from './engine/rebind.js';
 export type { KernelOptions } from './engine/kernel-options.js';
 export type { OptimizerConfig, ParameterGroupConfig } from './engine/config.js';
 export type { ParameterGroup } from './engine/group.js';

@@ -5,9 +5,11 @@ import { type Kernel, getKernel } from '../kernel/step-kernel.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../kernel/shape.js';
 import { type StepFeatures, usedSlots } from '../kernel/variant.js';
 import { paddingOf } from './arena-buffers.js';
+import { BindGroupCache } from './bind-group-cache.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
-import { type Plan, planDispatches } from './plan.js';
+import { type Plan, type PlannedDispatch, planDispatches } from './plan.js';
+import { rejectOtherStructure } from './rebind.js';
 import { StateStore } from './state-store.js';
 
 /** A dispatch ready to be encoded. */
@@ -21,6 +23,7 @@ interface Command {
 export class GroupExecutor {
   readonly state: StateStore;
   readonly #segments: GPUBuffer;
+  readonly #bindGroups = new BindGroupCache();
   #commands: readonly Command[] = [];
 
   /** Creates state and segment buffers; run it in error scopes, and `destroy()` on failure. */
@@ -53,16 +56,19 @@ export class GroupExecutor {
    */
   async bind(scalars: GPUBindGroup): Promise<void> {
     const all = await captureErrors(this.device, () => {
-      this.#commands = this.prepared.plan.dispatches.map((_, k) => this.#createCommand(k));
+      this.#commands = this.prepared.plan.dispatches.map((dispatch, k) => this.#createCommand(dispatch, k));
       this.#probe(this.#commands, scalars);
     });
     if (!all.error) {
       this.#writeSegments();
       return;
     }
-    for (const [k, parameter] of this.#parameterOfDispatch().entries()) {
-      const one = await captureErrors(this.device, () => this.#probe([this.#createCommand(k)], scalars));
+    for (const [k, dispatch] of this.prepared.plan.dispatches.entries()) {
+      const one = await captureErrors(this.device, () =>
+        this.#probe([this.#createCommand(dispatch, k)], scalars),
+      );
       if (!one.error) continue;
+      const parameter = this.prepared.group.parameters[dispatch.parameterIndex]!.name;
       throw new OptimizerError(
         'invalid-parameter',
         `parameter ${quote(parameter)}: the device rejects its buffers: ${one.error.message.trim()} ` +
@@ -73,6 +79,23 @@ export class GroupExecutor {
       'invalid-parameter',
       `the device rejects the buffers: ${all.error.message.trim()}`,
     );
+  }
+
+  /**
+   * Prepares the same group over other buffers: same kernels, same state. Bind groups that were there before are
+   * taken again.
+   *
+   * @returns what makes the change, and cannot fail.
+   * @throws OptimizerError `invalid-parameter` if the tensors lie so differently that other kernels would be needed.
+   */
+  prepareRebind(group: ResolvedGroup): () => void {
+    const { plan } = this.prepared;
+    const next = planGroup(this.device, group);
+    rejectOtherStructure(group, plan.dispatches, next.dispatches);
+    const commands = next.dispatches.map((dispatch, k) => this.#createCommand(dispatch, k));
+    return () => {
+      this.#commands = commands;
+    };
   }
 
   /** Encodes one step of the group into a pass. */
@@ -94,8 +117,7 @@ export class GroupExecutor {
     this.#segments.destroy();
   }
 
-  #createCommand(k: number): Command {
-    const dispatch = this.prepared.plan.dispatches[k]!;
+  #createCommand(dispatch: PlannedDispatch<GPUBuffer>, k: number): Command {
     const kernel = this.prepared.kernels[k]!;
     const resource = (role: string): GPUBufferBinding => {
       if (role === 'segment') {
@@ -106,14 +128,17 @@ export class GroupExecutor {
       const { bufferIndex, offset, size } = dispatch.state;
       return { buffer: this.state.buffer(role.slice('state:'.length), bufferIndex), offset, size };
     };
-    const buffers = this.device.createBindGroup({
-      label: `${this.label} buffers ${k}`,
-      layout: kernel.buffersLayout,
-      entries: declareBindings(this.prepared.group.rule, dispatch.access).map(({ role }, binding) => ({
-        binding,
-        resource: resource(role),
-      })),
-    });
+    const ranges = [dispatch.data, ...(dispatch.grad ? [dispatch.grad] : [])];
+    const buffers = this.#bindGroups.get(ranges, String(k), () =>
+      this.device.createBindGroup({
+        label: `${this.label} buffers ${k}`,
+        layout: kernel.buffersLayout,
+        entries: declareBindings(this.prepared.group.rule, dispatch.access).map(({ role }, binding) => ({
+          binding,
+          resource: resource(role),
+        })),
+      }),
+    );
     const { maxComputeWorkgroupsPerDimension } = this.device.limits;
     const grid = chooseGrid(
       dispatch.segment.laneCount,
@@ -142,18 +167,15 @@ export class GroupExecutor {
     this.prepared.plan.dispatches.forEach(({ segment }, k) => words.set(segmentWords(segment), stride * k));
     this.device.queue.writeBuffer(this.#segments, 0, words);
   }
-
-  /** For each dispatch, the name of the parameter that it belongs to. */
-  #parameterOfDispatch(): string[] {
-    return this.prepared.plan.dispatches.map(
-      ({ parameterIndex }) => this.prepared.group.parameters[parameterIndex]!.name,
-    );
-  }
 }
 
 function segmentStride(device: GPUDevice): number {
   const alignment = device.limits.minUniformBufferOffsetAlignment;
   return Math.ceil(SEGMENT_BYTE_LENGTH / alignment) * alignment;
+}
+
+function planGroup(device: GPUDevice, { rule, parameters }: ResolvedGroup): Plan<GPUBuffer> {
+  return planDispatches(parameters, device.limits, usedSlots(rule).length > 0, paddingOf);
 }
 
 /** What a group's step is made of, before any buffer is. */
@@ -187,7 +209,7 @@ export async function prepareGroup(
         `the device allows ${limit}; request the device with requiredLimits.maxStorageBuffersPerShaderStage.`,
     );
   }
-  const plan = planDispatches(group.parameters, device.limits, slots.length > 0, paddingOf);
+  const plan = planGroup(device, group);
   const shapes = plan.dispatches.map(({ access, segment }) => ({
     ...chooseShape(device.adapterInfo, access.laneWidth, segment.laneCount),
     ...shape,

@@ -2,7 +2,7 @@ import { OptimizerError } from '../errors.js';
 import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
 import type { Rule } from '../rules/rule.js';
 import { Accumulator } from './accumulator.js';
-import type { ResolvedConfig } from './config.js';
+import type { ResolvedConfig, ResolvedGroup } from './config.js';
 import {
   ControlPass,
   type PreparedControl,
@@ -159,6 +159,18 @@ export class StepRunner {
       executor.encode(pass, this.#scalarGroups[g]!, this.#offset);
     });
     pass.end();
+  }
+
+  /**
+   * Steps the same groups over other buffers from now on.
+   *
+   * @throws OptimizerError `invalid-parameter` if that needs other kernels; nothing changes then.
+   */
+  rebind(groups: readonly ResolvedGroup[]): void {
+    const changes = this.executors.map((executor, g) => executor.prepareRebind(groups[g]!));
+    const gradients = groups.flatMap(({ parameters }) => parameters.flatMap(({ grad }) => grad));
+    if (this.control) changes.push(this.control.prepareRebind(gradients));
+    for (const change of changes) change();
   }
 
   get isDeviceLost(): boolean {
