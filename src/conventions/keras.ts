@@ -4,8 +4,8 @@ import { freezeConvention } from './convention.js';
  * Keras 3.15.1, `keras.optimizers`.
  *
  * Weight decay is `Optimizer._apply_weight_decay` of base_optimizer.py: w − ηdw, before the update. The optimizers of
- * Keras 2 (`tf.keras.optimizers.legacy`, last in TensorFlow 2.15) differ in two: RMSprop has ε outside the root unless
- * it has momentum, and Adagrad has it outside.
+ * Keras 2 (`tf.keras.optimizers.legacy`, tensorflow/python/keras/optimizer_v2) differ in two: RMSprop has ε outside the
+ * root unless it has momentum, and Adagrad has it outside.
  */
 export const keras = freezeConvention({
   /** `SGD(learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None)`, keras/src/optimizers/sgd.py. */

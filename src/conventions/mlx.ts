@@ -1,6 +1,6 @@
 import { freezeConvention } from './convention.js';
 
-/** MLX, `mlx.optimizers`, python/mlx/optimizers/optimizers.py at commit 022eabb7 (2025). */
+/** MLX, `mlx.optimizers`, python/mlx/optimizers/optimizers.py at commit 022eabb7. */
 export const mlx = freezeConvention({
   /** `SGD(learning_rate, momentum=0.0, weight_decay=0.0, dampening=0.0, nesterov=False)`, optimizers.py. */
   sgd: { weightDecay: 0, weightDecayMode: 'l2' },
