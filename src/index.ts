@@ -26,6 +26,9 @@ export { rules, type RuleName } from './rules/registry.js';
 export type { CommonOptions, Rule, RuleFactory } from './rules/rule.js';
 export type { EpsPlacement, LearningRate, WeightDecayMode } from './rules/options.js';
 
+export { conventions, type LibraryName } from './conventions.js';
+export type { Convention, OptionsOf } from './conventions/convention.js';
+
 export { ReferenceOptimizer } from './reference/reference-optimizer.js';
 export type {
   ReferenceConfig,

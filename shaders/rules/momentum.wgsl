@@ -3,15 +3,17 @@
 //   v ← λv − ηg      w ← w + v                (LR_IN_VELOCITY; Nesterov: w ← w + λv − ηg)
 //   v ← λv + (1−τ)g  w ← w − ηv               (otherwise;      Nesterov: w ← w − η(g + λv))
 //
-// v → momentum_buffer, λ → h.momentum, η → h.lr, 1−τ → h.one_minus_dampening, but 1 at the first step
+// v → momentum_buffer, λ → h.momentum, η → h.lr, 1−τ → h.one_minus_dampening, but 1 at the first step unless
+// DAMPEN_FIRST_STEP
 
 override NESTEROV: bool = false;
+override DAMPEN_FIRST_STEP: bool = false;
 override LR_IN_VELOCITY: bool = true;
 
 var<private> undamped: f32;
 
 fn prepare() {
-  undamped = select(h.one_minus_dampening, 1.0, h.t == 1.0);
+  undamped = select(h.one_minus_dampening, 1.0, h.t == 1.0 && !DAMPEN_FIRST_STEP);
 }
 
 fn update(w: lane, g: lane) -> lane {

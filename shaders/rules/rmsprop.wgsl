@@ -2,7 +2,7 @@
 //
 //   s ← αs + (1−α)g²
 //   m ← αm + (1−α)g   σ² = s − m²             (CENTERED; otherwise σ² = s)
-//   d = √(σ²+ε)                               (EPS_INSIDE; otherwise d = √σ²+ε)
+//   d = √(σ²+ε)                               (EPS_INSIDE; otherwise d = √σ²+ε; EPS_SUBTRACTED: √(σ²−ε))
 //   w ← w − ηg/d
 //   v ← λv − ηg/d     w ← w + v               (MOMENTUM and LR_IN_VELOCITY)
 //   v ← λv + g/d      w ← w − ηv              (MOMENTUM otherwise)
@@ -13,6 +13,7 @@ override CENTERED: bool = false;
 override MOMENTUM: bool = false;
 override LR_IN_VELOCITY: bool = true;
 override EPS_INSIDE: bool = true;
+override EPS_SUBTRACTED: bool = false;
 
 fn update(w: lane, g: lane) -> lane {
   square_avg = lerp(square_avg, g * g, h.one_minus_alpha);
@@ -25,6 +26,9 @@ fn update(w: lane, g: lane) -> lane {
   var denominator = sqrt(variance) + h.eps;
   if (EPS_INSIDE) {
     denominator = sqrt(variance + h.eps);
+  }
+  if (EPS_SUBTRACTED) {
+    denominator = sqrt(variance - h.eps);
   }
   let direction = g / denominator;
   if (!MOMENTUM) {

@@ -10,6 +10,8 @@ export interface AdamOptions extends CommonOptions {
   eps?: number;
   /** Use the largest second moment so far (Reddi, Kale & Kumar 2018). Default false. */
   amsgrad?: boolean;
+  /** Divide the moments by 1−βᵗ. Default true; MLX leaves it out unless asked: m̂ = m, v̂ = v. */
+  biasCorrection?: boolean;
   /** `'outside'` (default): √v̂+ε; `'inside'`: √(v̂+ε); `'hat'`: ε added to the uncorrected √v, as TensorFlow and Keras. */
   epsPlacement?: EpsPlacement;
 }
@@ -22,12 +24,12 @@ export interface AdamOptions extends CommonOptions {
  *     w ← w − ηm̂/√(v̂+ε)                       'inside': optax with eps_root = ε and eps = 0
  *     w ← w − η√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v+ε)    'hat': TensorFlow, Keras
  *
- * t is the 1-based number of the step. Some course notes print the correction as m/(1−β₁), without the power: a
+ * t is the 1-based number of the step; without `biasCorrection`, m̂ = m and v̂ = v. Some course notes print the correction as m/(1−β₁), without the power: a
  * slip that makes the first step right and every later one wrong.
  *
  * With `amsgrad`, the maximum is taken over the uncorrected v, as PyTorch and Keras do. State: `exp_avg` (m),
  * `exp_avg_sq` (v), and `max_exp_avg_sq` if amsgrad. Defaults: `lr` 0.001, `betas` [0.9, 0.999], `eps` 1e-8,
- * `amsgrad` false, `epsPlacement` 'outside'.
+ * `amsgrad` false, `biasCorrection` true, `epsPlacement` 'outside'.
  *
  * @param options see {@link AdamOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
@@ -42,11 +44,13 @@ export const adam: RuleFactory<AdamOptions> = defineRule({
     betas: betas([0.9, 0.999]),
     eps: number(1e-8, 0),
     amsgrad: boolean(false),
+    biasCorrection: boolean(true),
     epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
   },
   slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }, { name: 'max_exp_avg_sq', usedBy: (o) => o.amsgrad }],
   switches: (o) => ({
     AMSGRAD: o.amsgrad,
+    BIAS_CORRECTION: o.biasCorrection,
     EPS_INSIDE: o.epsPlacement === 'inside',
     EPS_HAT: o.epsPlacement === 'hat',
   }),
@@ -58,6 +62,7 @@ export const adam: RuleFactory<AdamOptions> = defineRule({
   }),
   corrections: (o) => ({ bias_correction1: o.betas[0], bias_correction2: o.betas[1] }),
   prepare: ({ scalar, mul, div, sqrt }, h, on) => {
+    if (!on.BIAS_CORRECTION) return { ...h, step_size: h.lr, v_scale: scalar(1) };
     const root = sqrt(h.bias_correction2);
     const rate = div(h.lr, h.bias_correction1);
     return {

@@ -10,6 +10,8 @@ export interface MomentumOptions extends CommonOptions {
   nesterov?: boolean;
   /** Dampening τ ≥ 0 of the gradient in the velocity, from the second step on, as PyTorch. Default 0. */
   dampening?: number;
+  /** Dampen the first step too, as MLX; PyTorch starts the velocity with the whole gradient. Default false. */
+  dampenFirstStep?: boolean;
   /** Whether the velocity holds ηg (Keras, TensorFlow's Keras) or g (PyTorch, TensorFlow.js). Default true. */
   lrInVelocity?: boolean;
 }
@@ -21,8 +23,8 @@ export interface MomentumOptions extends CommonOptions {
  *     v ← λv + (1−τ)g;   w ← w − ηv    otherwise    (nesterov: w ← w − η(g + λv))
  *
  * The two agree while η is constant. State: `momentum_buffer` (v). Defaults: `lr` 0.01, `momentum` 0.9,
- * `nesterov` false, `dampening` 0, `lrInVelocity` true. With dampening, the first step is not dampened
- * (v ← g), as in `torch.optim.SGD`.
+ * `nesterov` false, `dampening` 0, `dampenFirstStep` false, `lrInVelocity` true. With dampening, the first step is
+ * not dampened (v ← g), as in `torch.optim.SGD`, unless `dampenFirstStep`.
  *
  * @param options see {@link MomentumOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
@@ -37,6 +39,7 @@ export const momentum: RuleFactory<MomentumOptions> = defineRule({
     momentum: number(0.9, 0, 1),
     nesterov: boolean(false),
     dampening: number(0, 0),
+    dampenFirstStep: boolean(false),
     lrInVelocity: boolean(true),
   },
   complaint: (o) => {
@@ -49,9 +52,16 @@ export const momentum: RuleFactory<MomentumOptions> = defineRule({
     return undefined;
   },
   slots: [{ name: 'momentum_buffer' }],
-  switches: (o) => ({ NESTEROV: o.nesterov, LR_IN_VELOCITY: o.lrInVelocity }),
+  switches: (o) => ({
+    NESTEROV: o.nesterov,
+    DAMPEN_FIRST_STEP: o.dampenFirstStep,
+    LR_IN_VELOCITY: o.lrInVelocity,
+  }),
   scalars: (o, lr) => ({ lr, momentum: o.momentum, one_minus_dampening: 1 - o.dampening }),
-  prepare: ({ scalar }, h, _, t) => ({ ...h, undamped: t === 1 ? scalar(1) : h.one_minus_dampening }),
+  prepare: ({ scalar }, h, on, t) => ({
+    ...h,
+    undamped: t === 1 && !on.DAMPEN_FIRST_STEP ? scalar(1) : h.one_minus_dampening,
+  }),
   reference: ({ add, sub, mul }, { w, g, s, h, on }) => {
     if (on.LR_IN_VELOCITY) {
       s.momentum_buffer = sub(mul(h.momentum, s.momentum_buffer), mul(h.lr, mul(h.undamped, g)));

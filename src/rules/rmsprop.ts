@@ -18,6 +18,11 @@ export interface RmspropOptions extends CommonOptions {
   lrInVelocity?: boolean;
   /** What every element of s is before the first step, ≥ 0. Default 0; TensorFlow 1 used 1. */
   initialAccumulator?: number;
+  /**
+   * Subtract ε under the root of the centered form, √(s−m²−ε), as TensorFlow.js does by mistake: NaN where the
+   * variance is below ε. Needs `centered` and `epsPlacement` 'inside'. Default false.
+   */
+  bugCompatible?: boolean;
 }
 
 /**
@@ -32,11 +37,11 @@ export interface RmspropOptions extends CommonOptions {
  *
  * State: `square_avg` (s), `grad_avg` (m, if centered), `momentum_buffer` (v, if momentum > 0). Defaults: `lr`
  * 0.001, `alpha` 0.9, `eps` 1e-7, `epsPlacement` 'inside', `centered` false, `momentum` 0, `lrInVelocity` true,
- * `initialAccumulator` 0.
+ * `initialAccumulator` 0, `bugCompatible` false.
  *
  * @param options see {@link RmspropOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
- * @throws OptimizerError on an unknown option or a value out of range.
+ * @throws OptimizerError on an unknown option, a value out of range, or `bugCompatible` where it changes nothing.
  * @example rmsprop({ lr: 1e-2, alpha: 0.99, eps: 1e-8, epsPlacement: 'outside' }) // PyTorch's defaults
  */
 export const rmsprop: RuleFactory<RmspropOptions> = defineRule({
@@ -51,6 +56,14 @@ export const rmsprop: RuleFactory<RmspropOptions> = defineRule({
     momentum: number(0, 0, 1),
     lrInVelocity: boolean(true),
     initialAccumulator: number(0, 0),
+    bugCompatible: boolean(false),
+  },
+  complaint: (o) => {
+    if (!o.bugCompatible || (o.centered && o.epsPlacement === 'inside')) return undefined;
+    return (
+      "bugCompatible repeats TensorFlow.js's sign of ε in the centered form; " +
+      "set centered to true and epsPlacement to 'inside', or leave it out."
+    );
   },
   slots: [
     { name: 'square_avg', initial: (o) => o.initialAccumulator },
@@ -62,6 +75,7 @@ export const rmsprop: RuleFactory<RmspropOptions> = defineRule({
     MOMENTUM: o.momentum > 0,
     LR_IN_VELOCITY: o.lrInVelocity,
     EPS_INSIDE: o.epsPlacement === 'inside',
+    EPS_SUBTRACTED: o.bugCompatible,
   }),
   scalars: (o, lr) => ({ lr, one_minus_alpha: 1 - o.alpha, eps: o.eps, momentum: o.momentum }),
   reference: ({ load, add, sub, mul, div, sqrt, lerp, larger }, { w, g, s, h, on }) => {
@@ -71,7 +85,9 @@ export const rmsprop: RuleFactory<RmspropOptions> = defineRule({
       s.grad_avg = lerp(s.grad_avg, g, h.one_minus_alpha);
       variance = larger(load(0), sub(s.square_avg, mul(s.grad_avg, s.grad_avg)));
     }
-    const denominator = on.EPS_INSIDE ? sqrt(add(variance, h.eps)) : add(sqrt(variance), h.eps);
+    let denominator = add(sqrt(variance), h.eps);
+    if (on.EPS_INSIDE) denominator = sqrt(add(variance, h.eps));
+    if (on.EPS_SUBTRACTED) denominator = sqrt(sub(variance, h.eps));
     const direction = div(g, denominator);
     if (!on.MOMENTUM) return sub(w, mul(h.lr, direction));
     if (on.LR_IN_VELOCITY) {

@@ -19,7 +19,7 @@ export interface CommonOptions {
   lr?: LearningRate;
   /** Weight decay d ≥ 0. Default 0. */
   weightDecay?: number;
-  /** How weight decay enters: `'l2'` (default), `'decoupled'` or `'raw'`. */
+  /** How weight decay enters: `'l2'` (default) g ← g + dw; `'decoupled'` w ← w − ηdw, then the update; `'raw'` w ← w − dw. */
   weightDecayMode?: WeightDecayMode;
   /** Ascend instead of descend: the gradient is negated first. Default false. */
   maximize?: boolean;

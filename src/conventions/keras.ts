@@ -1,0 +1,65 @@
+import { freezeConvention } from './convention.js';
+
+/**
+ * Keras 3.15.1, `keras.optimizers`.
+ *
+ * Weight decay is `Optimizer._apply_weight_decay` of base_optimizer.py: w − ηdw, before the update. The optimizers of
+ * Keras 2 (`tf.keras.optimizers.legacy`, tensorflow/python/keras/optimizer_v2) differ in two: RMSprop has ε outside the
+ * root unless it has momentum, and Adagrad has it outside.
+ */
+export const keras = freezeConvention({
+  /** `SGD(learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None)`, keras/src/optimizers/sgd.py. */
+  sgd: { lr: 0.01, weightDecay: 0, weightDecayMode: 'decoupled' },
+  /** `SGD(learning_rate=0.01, momentum=…, nesterov=False, weight_decay=None)`, keras/src/optimizers/sgd.py. */
+  momentum: {
+    lr: 0.01,
+    nesterov: false,
+    dampening: 0,
+    lrInVelocity: true,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
+  /**
+   * `Adagrad(learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None)`,
+   * keras/src/optimizers/adagrad.py.
+   */
+  adagrad: {
+    lr: 0.001,
+    eps: 1e-7,
+    epsPlacement: 'inside',
+    initialAccumulator: 0.1,
+    lrDecay: 0,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
+  /**
+   * `RMSprop(learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None)`,
+   * keras/src/optimizers/rmsprop.py.
+   */
+  rmsprop: {
+    lr: 0.001,
+    alpha: 0.9,
+    eps: 1e-7,
+    epsPlacement: 'inside',
+    centered: false,
+    momentum: 0,
+    lrInVelocity: true,
+    initialAccumulator: 0,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
+  /**
+   * `Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, weight_decay=None)`,
+   * keras/src/optimizers/adam.py.
+   */
+  adam: {
+    lr: 0.001,
+    betas: [0.9, 0.999],
+    eps: 1e-7,
+    epsPlacement: 'hat',
+    amsgrad: false,
+    biasCorrection: true,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
+});
