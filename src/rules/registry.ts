@@ -1,3 +1,4 @@
+import { adadelta } from './adadelta.js';
 import { adagrad } from './adagrad.js';
 import { adam } from './adam.js';
 import { momentum } from './momentum.js';
@@ -6,7 +7,7 @@ import type { RuleFactory } from './rule.js';
 import { sgd } from './sgd.js';
 
 /** Every rule, by name: the one list that tests, benchmark and demo iterate over. */
-export const rules = { sgd, momentum, adagrad, rmsprop, adam } as const;
+export const rules = { sgd, momentum, adagrad, rmsprop, adam, adadelta } as const;
 
 /** The name of a rule. */
 export type RuleName = keyof typeof rules;
