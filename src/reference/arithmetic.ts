@@ -2,7 +2,8 @@
  * The operations that equations are written in, over a number type N. One reference then runs in float64, as
  * the float32 twin of a kernel, or with an error bound beside each value.
  *
- * The names and meanings are WGSL's, `lerp` and `larger` being those of `shaders/step.wgsl`.
+ * The names and meanings are WGSL's, `lerp`, `larger` and `sign` being `lerp`, `larger` and `sign_of` of
+ * `shaders/step.wgsl`.
  */
 export interface Arithmetic<N> {
   /** Takes a value out of memory. */
@@ -19,6 +20,8 @@ export interface Arithmetic<N> {
   readonly neg: (a: N) => N;
   /** The larger of two; NaN if `b` is NaN. */
   readonly larger: (a: N, b: N) => N;
+  /** −1, 0 or 1 by the sign of a; keeps a NaN, and the sign of a zero. */
+  readonly sign: (a: N) => N;
   /** a, no larger in magnitude than `limit`; keeps a NaN. */
   readonly clamp: (a: N, limit: N) => N;
   /** a + t(b − a), the form that keeps a moment exact when b = a. */
@@ -44,6 +47,7 @@ export const float64: Arithmetic<number> = {
   sqrt: Math.sqrt,
   neg: (a) => -a,
   larger: (a, b) => (b <= a ? a : b),
+  sign: Math.sign,
   clamp,
   lerp: (a, b, t) => a + t * (b - a),
 };
@@ -77,6 +81,7 @@ export const float32: Arithmetic<number> = {
   sqrt: (a) => round(Math.sqrt(a)),
   neg: (a) => -a,
   larger: (a, b) => (b <= a ? a : b),
+  sign: Math.sign,
   clamp,
   lerp: (a, b, t) => round(a + round(t * round(b - a))),
 };

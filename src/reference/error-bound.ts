@@ -70,6 +70,11 @@ export const errorBound: Arithmetic<Bounded> = {
   },
   neg: (a) => ({ value: -a.value, error: a.error }),
   larger: (a, b) => ({ value: b.value <= a.value ? a.value : b.value, error: Math.max(a.error, b.error) }),
+  sign: (a) => {
+    const value = Math.sign(a.value);
+    // Where rounding can move a past zero, the GPU may find any of −1, 0 and 1.
+    return { value, error: Math.abs(a.value) <= a.error && a.error > 0 ? 1 + Math.abs(value) : 0 };
+  },
   clamp: (a, limit) => {
     if (Math.abs(a.value) <= limit.value || Number.isNaN(a.value)) return a;
     // A value just past the limit may be just inside on the GPU: both are this close to the limit.
