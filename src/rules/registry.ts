@@ -1,6 +1,7 @@
 import { adadelta } from './adadelta.js';
 import { adagrad } from './adagrad.js';
 import { adam } from './adam.js';
+import { adan } from './adan.js';
 import { lion } from './lion.js';
 import { momentum } from './momentum.js';
 import { rmsprop } from './rmsprop.js';
@@ -8,7 +9,7 @@ import type { RuleFactory } from './rule.js';
 import { sgd } from './sgd.js';
 
 /** Every rule, by name: the one list that tests, benchmark and demo iterate over. */
-export const rules = { sgd, momentum, adagrad, rmsprop, adam, adadelta, lion } as const;
+export const rules = { sgd, momentum, adagrad, rmsprop, adam, adadelta, lion, adan } as const;
 
 /** The name of a rule. */
 export type RuleName = keyof typeof rules;

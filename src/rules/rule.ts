@@ -74,6 +74,8 @@ export interface RuleDeclaration<
   /** Checks what no single option can check; returns the complaint, or nothing. */
   readonly complaint?: (options: O) => string | undefined;
   readonly slots: readonly SlotDeclaration<Slot, O>[];
+  /** Whether the rule applies decoupled or raw weight decay itself, from `h.decay`; the template then does not. */
+  readonly decaysWeight?: (options: O) => boolean;
   /** The `override` constants of the WGSL for these options. */
   readonly switches: (options: O) => Record<Switch, boolean>;
   /**
