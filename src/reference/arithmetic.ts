@@ -19,6 +19,8 @@ export interface Arithmetic<N> {
   readonly neg: (a: N) => N;
   /** The larger of two; NaN if `b` is NaN. */
   readonly larger: (a: N, b: N) => N;
+  /** `positive` where a > 0, `otherwise` where not, NaN where a is NaN. */
+  readonly where: (a: N, positive: N, otherwise: N) => N;
   /** a, no larger in magnitude than `limit`; keeps a NaN. */
   readonly clamp: (a: N, limit: N) => N;
   /** a + t(b − a), the form that keeps a moment exact when b = a. */
@@ -30,6 +32,11 @@ const identity = (value: number): number => value;
 function clamp(a: number, limit: number): number {
   if (a < -limit) return -limit;
   return a > limit ? limit : a;
+}
+
+function where(a: number, positive: number, otherwise: number): number {
+  if (Number.isNaN(a)) return NaN;
+  return a > 0 ? positive : otherwise;
 }
 
 /** Plain float64. */
@@ -44,6 +51,7 @@ export const float64: Arithmetic<number> = {
   sqrt: Math.sqrt,
   neg: (a) => -a,
   larger: (a, b) => (b <= a ? a : b),
+  where,
   clamp,
   lerp: (a, b, t) => a + t * (b - a),
 };
@@ -77,6 +85,7 @@ export const float32: Arithmetic<number> = {
   sqrt: (a) => round(Math.sqrt(a)),
   neg: (a) => -a,
   larger: (a, b) => (b <= a ? a : b),
+  where,
   clamp,
   lerp: (a, b, t) => round(a + round(t * round(b - a))),
 };

@@ -70,6 +70,17 @@ export const errorBound: Arithmetic<Bounded> = {
   },
   neg: (a) => ({ value: -a.value, error: a.error }),
   larger: (a, b) => ({ value: b.value <= a.value ? a.value : b.value, error: Math.max(a.error, b.error) }),
+  where: (a, positive, otherwise) => {
+    if (Number.isNaN(a.value)) return a;
+    const [taken, left] = a.value > 0 ? [positive, otherwise] : [otherwise, positive];
+    const isCertain = a.value > 0 ? a.value - a.error > 0 : a.value + a.error <= 0;
+    if (isCertain) return taken;
+    // The GPU may find a on the other side of zero, and then has the other result.
+    return {
+      value: taken.value,
+      error: Math.max(taken.error, Math.abs(left.value - taken.value) + left.error),
+    };
+  },
   clamp: (a, limit) => {
     if (Math.abs(a.value) <= limit.value || Number.isNaN(a.value)) return a;
     // A value just past the limit may be just inside on the GPU: both are this close to the limit.

@@ -17,16 +17,16 @@ import {
 export interface CommonOptions {
   /** Learning rate η ≥ 0, or a schedule `(step) => η`, step 0-based. The default is the rule's. */
   lr?: LearningRate;
-  /** Weight decay d ≥ 0. Default 0. */
+  /** Weight decay d ≥ 0. Default 0, unless the rule says otherwise. */
   weightDecay?: number;
-  /** How weight decay enters: `'l2'` (default), `'decoupled'` or `'raw'`. */
+  /** How weight decay enters: `'l2'` (default, unless the rule says otherwise), `'decoupled'` or `'raw'`. */
   weightDecayMode?: WeightDecayMode;
   /** Ascend instead of descend: the gradient is negated first. Default false. */
   maximize?: boolean;
 }
 
 /** What every rule's options hold once defaults are filled in. */
-type ResolvedCommonOptions = Readonly<Required<CommonOptions>>;
+export type ResolvedCommonOptions = Readonly<Required<CommonOptions>>;
 
 /** One per-element state array of a rule. */
 export interface SlotDeclaration<Slot extends string, O> {
@@ -124,8 +124,12 @@ export interface RuleFactory<O extends CommonOptions> {
   readonly declaration: RuleDeclaration;
 }
 
-/** The options that every rule has, given the rule's default learning rate. */
-export function commonOptions(lr: number): {
+/** The options that every rule has, given the rule's defaults of them. */
+export function commonOptions(
+  lr: number,
+  weightDecay = 0,
+  weightDecayMode: WeightDecayMode = 'l2',
+): {
   readonly lr: OptionSpec<LearningRate>;
   readonly weightDecay: OptionSpec<number>;
   readonly weightDecayMode: OptionSpec<WeightDecayMode>;
@@ -133,8 +137,8 @@ export function commonOptions(lr: number): {
 } {
   return {
     lr: learningRate(lr),
-    weightDecay: number(0, 0),
-    weightDecayMode: choice<WeightDecayMode>('l2', ['l2', 'decoupled', 'raw']),
+    weightDecay: number(weightDecay, 0),
+    weightDecayMode: choice<WeightDecayMode>(weightDecayMode, ['l2', 'decoupled', 'raw']),
     maximize: boolean(false),
   };
 }
