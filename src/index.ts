@@ -14,6 +14,7 @@ export type { GroupState, StateDict } from './engine/state-dict.js';
 
 export { adagrad, type AdagradOptions } from './rules/adagrad.js';
 export { adam, type AdamOptions } from './rules/adam.js';
+export { adamax, type AdamaxOptions } from './rules/adamax.js';
 export { adamw, type AdamwOptions } from './rules/adamw.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';

@@ -17,6 +17,7 @@ export interface Arithmetic<N> {
   readonly div: (a: N, b: N) => N;
   readonly sqrt: (a: N) => N;
   readonly neg: (a: N) => N;
+  readonly abs: (a: N) => N;
   /** The larger of two; NaN if `b` is NaN. */
   readonly larger: (a: N, b: N) => N;
   /** `positive` where a > 0, `otherwise` where not, NaN where a is NaN. */
@@ -50,6 +51,7 @@ export const float64: Arithmetic<number> = {
   div: (a, b) => a / b,
   sqrt: Math.sqrt,
   neg: (a) => -a,
+  abs: Math.abs,
   larger: (a, b) => (b <= a ? a : b),
   where,
   clamp,
@@ -84,6 +86,7 @@ export const float32: Arithmetic<number> = {
   div: (a, b) => round(a / b),
   sqrt: (a) => round(Math.sqrt(a)),
   neg: (a) => -a,
+  abs: Math.abs,
   larger: (a, b) => (b <= a ? a : b),
   where,
   clamp,

@@ -69,6 +69,7 @@ export const errorBound: Arithmetic<Bounded> = {
     return bounded(root, carried, 5);
   },
   neg: (a) => ({ value: -a.value, error: a.error }),
+  abs: (a) => ({ value: Math.abs(a.value), error: a.error }),
   larger: (a, b) => ({ value: b.value <= a.value ? a.value : b.value, error: Math.max(a.error, b.error) }),
   where: (a, positive, otherwise) => {
     if (Number.isNaN(a.value)) return a;

@@ -1,5 +1,6 @@
 import { adagrad } from './adagrad.js';
 import { adam } from './adam.js';
+import { adamax } from './adamax.js';
 import { adamw } from './adamw.js';
 import { momentum } from './momentum.js';
 import { rmsprop } from './rmsprop.js';
@@ -7,7 +8,7 @@ import type { RuleFactory } from './rule.js';
 import { sgd } from './sgd.js';
 
 /** Every rule, by name: the one list that tests, benchmark and demo iterate over. */
-export const rules = { sgd, momentum, adagrad, rmsprop, adam, adamw } as const;
+export const rules = { sgd, momentum, adagrad, rmsprop, adam, adamw, adamax } as const;
 
 /** The name of a rule. */
 export type RuleName = keyof typeof rules;
