@@ -26,7 +26,7 @@ export interface CommonOptions {
 }
 
 /** What every rule's options hold once defaults are filled in. */
-type ResolvedCommonOptions = Readonly<Required<CommonOptions>>;
+export type ResolvedCommonOptions = Readonly<Required<CommonOptions>>;
 
 /** One per-element state array of a rule. */
 export interface SlotDeclaration<Slot extends string, O> {
