@@ -1,6 +1,6 @@
 // Adam (Kingma & Ba 2015, Algorithm 1); AMSGrad (Reddi, Kale & Kumar 2018, Algorithm 2).
 //
-//   m ← β₁m + (1−β₁)g        m̂ = m/(1−β₁ᵗ)    (without BIAS_CORRECTION m̂ = m, v̂ = v)
+//   m ← β₁m + (1−β₁)g        m̂ = m/(1−β₁ᵗ)
 //   v ← β₂v + (1−β₂)g²       v̂ = v/(1−β₂ᵗ)    (AMSGRAD: the largest v so far, in its place)
 //   w ← w − ηm̂/(√v̂+ε)
 //   w ← w − ηm̂/√(v̂+ε)                         (EPS_INSIDE)
@@ -10,7 +10,6 @@
 // 1−β₁ᵗ → h.bias_correction1, 1−β₂ᵗ → h.bias_correction2, ε → h.eps, η → h.lr
 
 override AMSGRAD: bool = false;
-override BIAS_CORRECTION: bool = true;
 override EPS_INSIDE: bool = false;
 override EPS_HAT: bool = false;
 
@@ -20,11 +19,6 @@ var<private> step_size: f32;
 var<private> v_scale: f32;
 
 fn prepare() {
-  step_size = h.lr;
-  v_scale = 1.0;
-  if (!BIAS_CORRECTION) {
-    return;
-  }
   step_size = h.lr / h.bias_correction1;
   if (EPS_HAT) {
     step_size = step_size * sqrt(h.bias_correction2);

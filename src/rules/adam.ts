@@ -50,7 +50,6 @@ export const adam: RuleFactory<AdamOptions> = defineRule({
   slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }, { name: 'max_exp_avg_sq', usedBy: (o) => o.amsgrad }],
   switches: (o) => ({
     AMSGRAD: o.amsgrad,
-    BIAS_CORRECTION: o.biasCorrection,
     EPS_INSIDE: o.epsPlacement === 'inside',
     EPS_HAT: o.epsPlacement === 'hat',
   }),
@@ -60,9 +59,12 @@ export const adam: RuleFactory<AdamOptions> = defineRule({
     one_minus_beta2: 1 - o.betas[1],
     eps: o.eps,
   }),
-  corrections: (o) => ({ bias_correction1: o.betas[0], bias_correction2: o.betas[1] }),
+  // 1 − 0ᵗ = 1: no correction.
+  corrections: (o) => ({
+    bias_correction1: o.biasCorrection ? o.betas[0] : 0,
+    bias_correction2: o.biasCorrection ? o.betas[1] : 0,
+  }),
   prepare: ({ scalar, mul, div, sqrt }, h, on) => {
-    if (!on.BIAS_CORRECTION) return { ...h, step_size: h.lr, v_scale: scalar(1) };
     const root = sqrt(h.bias_correction2);
     const rate = div(h.lr, h.bias_correction1);
     return {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { type LibraryName, conventions } from '../../src/conventions.js';
-import type { Convention } from '../../src/conventions/convention.js';
 import { type RuleName, ruleFactories } from '../../src/rules/registry.js';
 import { commonOptions } from '../../src/rules/rule.js';
 import { type GoldenCase, goldenCases } from '../fixtures/golden/index.js';
@@ -62,14 +61,14 @@ async function readLibrary(name: LibraryName): Promise<Library> {
     name,
     title: paragraphs[0]!.split(/[,.] |\.$|,/)[0]!,
     paragraphs,
-    options: conventions[name] as Convention as Readonly<Record<string, Options>>,
+    options: conventions[name],
     about: (rule) => about.get(rule)!,
   };
 }
 
 function cell(value: unknown): string {
   if (value === undefined) return '—';
-  return Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', ');
 }
 
 /** What all rows agree on in one sentence, and a table of the rest. */
