@@ -10,13 +10,22 @@ import { copy } from './peers/copy.js';
 import { cpu } from './peers/cpu.js';
 import { type LimitContestant, limit } from './peers/limit.js';
 import { naive } from './peers/naive.js';
-import { ours, oursClipSkip } from './peers/ours.js';
+import { ours, oursArena, oursClipSkip } from './peers/ours.js';
 import type { Contestant, Peer } from './peers/peer.js';
 import { tfjs } from './peers/tfjs.js';
 import { verifyFirstStep } from './verify.js';
 import { type Workload, createWorkload } from './workload.js';
 
-const PEERS: Record<PeerName, Peer> = { ours, 'ours-clip-skip': oursClipSkip, tfjs, naive, limit, copy, cpu };
+const PEERS: Record<PeerName, Peer> = {
+  ours,
+  'ours-arena': oursArena,
+  'ours-clip-skip': oursClipSkip,
+  tfjs,
+  naive,
+  limit,
+  copy,
+  cpu,
+};
 
 let device: GPUDevice;
 let workload: Workload | undefined;

@@ -1,4 +1,4 @@
-// Composed with control/tree.wgsl.
+// Composed with control/tree.wgsl and words.wgsl.
 //
 // Second level of the gradient norm, and everything that a step decides from it, in one workgroup: non-finite or
 // not, norm, clip factor, skip or not, step count, bias corrections, loss scale.
@@ -52,16 +52,6 @@ struct State {
 /// What the caller's backward pass multiplies its loss with.
 @group(0) @binding(3) var<storage, read_write> loss_scale: array<f32>;
 @group(1) @binding(0) var<uniform> settings: Settings;
-
-/// The full product of two words: high, low.
-fn multiply_words(a: u32, b: u32) -> vec2<u32> {
-  let low = (a & 0xffffu) * (b & 0xffffu);
-  let cross1 = (a & 0xffffu) * (b >> 16u);
-  let cross2 = (a >> 16u) * (b & 0xffffu);
-  let middle = (low >> 16u) + (cross1 & 0xffffu) + (cross2 & 0xffffu);
-  let high = (a >> 16u) * (b >> 16u) + (cross1 >> 16u) + (cross2 >> 16u) + (middle >> 16u);
-  return vec2<u32>(high, (low & 0xffffu) | (middle << 16u));
-}
 
 /// The product of two 64-bit fractions (high, low), rounded to 64 bits.
 fn multiply_fractions(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {

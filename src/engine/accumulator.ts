@@ -2,10 +2,9 @@ import wgsl from '../../shaders/accumulate.wgsl?raw';
 import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
 import { PLAIN_STEP } from '../kernel/variant.js';
 import { commonOptions, defineRule } from '../rules/rule.js';
-import type { ResolvedGroup } from './config.js';
 import { OptimizerError } from '../errors.js';
 import { captureErrors } from './device.js';
-import { GroupExecutor, prepareGroup } from './group-executor.js';
+import { GroupExecutor, type PreparedGroup, prepareGroup } from './group-executor.js';
 import type { ResolvedParameter } from './parameter.js';
 
 /** Addition in the form of a rule. */
@@ -26,15 +25,10 @@ export class Accumulator {
   readonly #scalarsGroup: GPUBindGroup;
   readonly #label: string;
 
-  private constructor(
-    device: GPUDevice,
-    group: ResolvedGroup,
-    { plan, kernels }: Awaited<ReturnType<typeof prepareGroup>>,
-    label: string,
-  ) {
-    const { rule } = group;
+  private constructor(device: GPUDevice, prepared: PreparedGroup, label: string) {
+    const { rule } = prepared.group;
     this.#label = `${label} accumulate`;
-    this.#executor = new GroupExecutor(device, group, plan, kernels, this.#label);
+    this.#executor = new GroupExecutor(device, prepared, this.#label);
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     this.#scalars = device.createBuffer({ label: this.#label, size: scalarsByteLength(rule), usage });
     const values = stepScalars(rule, 0, 1);
@@ -68,7 +62,7 @@ export class Accumulator {
     const prepared = await prepareGroup(device, group, PLAIN_STEP);
     const { result: accumulator, error } = await captureErrors(
       device,
-      () => new Accumulator(device, group, prepared, label),
+      () => new Accumulator(device, prepared, label),
     );
     try {
       if (error)

@@ -7,6 +7,7 @@ import {
   type ResolvedGradientOptions,
   resolveGradientOptions,
 } from './control/settings.js';
+import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import type { StepStats } from './step-stats.js';
 import { type Parameter, type ResolvedParameter, rejectConflicts, resolveParameter } from './parameter.js';
 
@@ -30,6 +31,8 @@ export interface OptimizerConfig extends GradientOptions, AverageOptions {
    * Called with the stats of steps made with `step()`, as they become known; under load some steps are left out.
    */
   onStep?: (stats: StepStats) => void;
+  /** What of the step kernels' shape is not to be chosen by the library. Default: all is; see {@link KernelOptions}. */
+  kernel?: KernelOptions;
   /** Prefix of the labels of all GPU objects. Default `'webgpu-optim'`. */
   label?: string;
 }
@@ -45,6 +48,7 @@ const CONFIG_KEYS = [
   'params',
   'groups',
   'onStep',
+  'kernel',
   'label',
   ...GRADIENT_OPTION_NAMES,
   ...AVERAGE_OPTION_NAMES,
@@ -57,6 +61,7 @@ export interface ResolvedConfig {
   readonly groups: readonly ResolvedGroup[];
   readonly gradients: ResolvedGradientOptions;
   readonly onStep: ((stats: StepStats) => void) | undefined;
+  readonly kernel: KernelOptions;
   readonly label: string;
 }
 
@@ -130,7 +135,8 @@ export function resolveConfig(config: OptimizerConfig): ResolvedConfig {
   const gradients = resolveGradientOptions(config);
   const rule = withAverages(config.rule, resolveAverages(config));
   const groups = appendGroups([], resolveGroups({ ...config, rule }));
-  return { rule, groups, gradients, onStep, label };
+  const kernel = resolveKernelOptions(config.kernel);
+  return { rule, groups, gradients, onStep, kernel, label };
 }
 
 /**

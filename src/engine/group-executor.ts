@@ -2,11 +2,14 @@ import { OptimizerError, quote } from '../errors.js';
 import { SEGMENT_BYTE_LENGTH, segmentWords } from '../kernel/segment.js';
 import { declareBindings } from '../kernel/compose.js';
 import { type Kernel, getKernel } from '../kernel/step-kernel.js';
-import { chooseGrid, chooseShape } from '../kernel/shape.js';
+import { type KernelShape, chooseGrid, chooseShape } from '../kernel/shape.js';
 import { type StepFeatures, usedSlots } from '../kernel/variant.js';
+import { paddingOf } from './arena-buffers.js';
+import { BindGroupCache } from './bind-group-cache.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
 import { type Plan, type PlannedDispatch, planDispatches } from './plan.js';
+import { rejectOtherStructure } from './rebind.js';
 import { StateStore } from './state-store.js';
 
 /** A dispatch ready to be encoded. */
@@ -19,19 +22,17 @@ interface Command {
 /** The GPU side of one group: its kernels, state, bind groups, and how to encode a step of it. */
 export class GroupExecutor {
   readonly state: StateStore;
-  readonly #kernels: readonly Kernel[];
   readonly #segments: GPUBuffer;
+  readonly #bindGroups = new BindGroupCache();
   #commands: readonly Command[] = [];
 
   /** Creates state and segment buffers; run it in error scopes, and `destroy()` on failure. */
   constructor(
     private readonly device: GPUDevice,
-    private readonly group: ResolvedGroup,
-    private readonly plan: Plan<GPUBuffer>,
-    kernels: readonly Kernel[],
+    private readonly prepared: PreparedGroup,
     private readonly label: string,
   ) {
-    this.#kernels = kernels;
+    const { group, plan } = prepared;
     const stride = segmentStride(device);
     this.#segments = device.createBuffer({
       label: `${label} segments`,
@@ -43,7 +44,7 @@ export class GroupExecutor {
 
   /** Layout of the scalars' bind group. */
   get scalarsLayout(): GPUBindGroupLayout {
-    return this.#kernels[0]!.scalarsLayout;
+    return this.prepared.kernels[0]!.scalarsLayout;
   }
 
   /**
@@ -55,16 +56,19 @@ export class GroupExecutor {
    */
   async bind(scalars: GPUBindGroup): Promise<void> {
     const all = await captureErrors(this.device, () => {
-      this.#commands = this.plan.dispatches.map((_, k) => this.#createCommand(k));
+      this.#commands = this.prepared.plan.dispatches.map((dispatch, k) => this.#createCommand(dispatch, k));
       this.#probe(this.#commands, scalars);
     });
     if (!all.error) {
       this.#writeSegments();
       return;
     }
-    for (const [k, parameter] of this.#parameterOfDispatch().entries()) {
-      const one = await captureErrors(this.device, () => this.#probe([this.#createCommand(k)], scalars));
+    for (const [k, dispatch] of this.prepared.plan.dispatches.entries()) {
+      const one = await captureErrors(this.device, () =>
+        this.#probe([this.#createCommand(dispatch, k)], scalars),
+      );
       if (!one.error) continue;
+      const parameter = this.prepared.group.parameters[dispatch.parameterIndex]!.name;
       throw new OptimizerError(
         'invalid-parameter',
         `parameter ${quote(parameter)}: the device rejects its buffers: ${one.error.message.trim()} ` +
@@ -75,6 +79,23 @@ export class GroupExecutor {
       'invalid-parameter',
       `the device rejects the buffers: ${all.error.message.trim()}`,
     );
+  }
+
+  /**
+   * Prepares the same group over other buffers: same kernels, same state. Bind groups that were there before are
+   * taken again.
+   *
+   * @returns what makes the change, and cannot fail.
+   * @throws OptimizerError `invalid-parameter` if the tensors lie so differently that other kernels would be needed.
+   */
+  prepareRebind(group: ResolvedGroup): () => void {
+    const { plan } = this.prepared;
+    const next = planGroup(this.device, group);
+    rejectOtherStructure(group, plan.dispatches, next.dispatches);
+    const commands = next.dispatches.map((dispatch, k) => this.#createCommand(dispatch, k));
+    return () => {
+      this.#commands = commands;
+    };
   }
 
   /** Encodes one step of the group into a pass. */
@@ -96,9 +117,8 @@ export class GroupExecutor {
     this.#segments.destroy();
   }
 
-  #createCommand(k: number): Command {
-    const dispatch = this.plan.dispatches[k]!;
-    const kernel = this.#kernels[k]!;
+  #createCommand(dispatch: PlannedDispatch<GPUBuffer>, k: number): Command {
+    const kernel = this.prepared.kernels[k]!;
     const resource = (role: string): GPUBufferBinding => {
       if (role === 'segment') {
         return { buffer: this.#segments, offset: segmentStride(this.device) * k, size: SEGMENT_BYTE_LENGTH };
@@ -108,18 +128,21 @@ export class GroupExecutor {
       const { bufferIndex, offset, size } = dispatch.state;
       return { buffer: this.state.buffer(role.slice('state:'.length), bufferIndex), offset, size };
     };
-    const buffers = this.device.createBindGroup({
-      label: `${this.label} buffers ${k}`,
-      layout: kernel.buffersLayout,
-      entries: declareBindings(this.group.rule, dispatch.access).map(({ role }, binding) => ({
-        binding,
-        resource: resource(role),
-      })),
-    });
+    const ranges = [dispatch.data, ...(dispatch.grad ? [dispatch.grad] : [])];
+    const buffers = this.#bindGroups.get(ranges, String(k), () =>
+      this.device.createBindGroup({
+        label: `${this.label} buffers ${k}`,
+        layout: kernel.buffersLayout,
+        entries: declareBindings(this.prepared.group.rule, dispatch.access).map(({ role }, binding) => ({
+          binding,
+          resource: resource(role),
+        })),
+      }),
+    );
     const { maxComputeWorkgroupsPerDimension } = this.device.limits;
     const grid = chooseGrid(
       dispatch.segment.laneCount,
-      shapeOf(this.device, dispatch),
+      this.prepared.shapes[k]!,
       maxComputeWorkgroupsPerDimension,
     );
     return { kernel, buffers, grid };
@@ -140,14 +163,9 @@ export class GroupExecutor {
 
   #writeSegments(): void {
     const stride = segmentStride(this.device) / 4;
-    const words = new Uint32Array(stride * this.plan.dispatches.length);
-    this.plan.dispatches.forEach(({ segment }, k) => words.set(segmentWords(segment), stride * k));
+    const words = new Uint32Array(stride * this.prepared.plan.dispatches.length);
+    this.prepared.plan.dispatches.forEach(({ segment }, k) => words.set(segmentWords(segment), stride * k));
     this.device.queue.writeBuffer(this.#segments, 0, words);
-  }
-
-  /** For each dispatch, the name of the parameter that it belongs to. */
-  #parameterOfDispatch(): string[] {
-    return this.plan.dispatches.map(({ parameterIndex }) => this.group.parameters[parameterIndex]!.name);
   }
 }
 
@@ -156,20 +174,31 @@ function segmentStride(device: GPUDevice): number {
   return Math.ceil(SEGMENT_BYTE_LENGTH / alignment) * alignment;
 }
 
-function shapeOf(device: GPUDevice, dispatch: PlannedDispatch<GPUBuffer>) {
-  return chooseShape(device.adapterInfo, dispatch.access.laneWidth, dispatch.segment.laneCount);
+function planGroup(device: GPUDevice, { rule, parameters }: ResolvedGroup): Plan<GPUBuffer> {
+  return planDispatches(parameters, device.limits, usedSlots(rule).length > 0, paddingOf);
+}
+
+/** What a group's step is made of, before any buffer is. */
+export interface PreparedGroup {
+  readonly group: ResolvedGroup;
+  readonly plan: Plan<GPUBuffer>;
+  /** Per dispatch of the plan. */
+  readonly kernels: readonly Kernel[];
+  readonly shapes: readonly KernelShape[];
 }
 
 /**
  * Plans a group for a device and compiles its kernels; touches no buffer.
  *
+ * @param shape what of the kernels' shape is not to be chosen.
  * @throws OptimizerError `limit-exceeded` if the rule needs more storage bindings than the device has.
  */
 export async function prepareGroup(
   device: GPUDevice,
   group: ResolvedGroup,
   features: StepFeatures,
-): Promise<{ plan: Plan<GPUBuffer>; kernels: Kernel[] }> {
+  shape: Partial<KernelShape> = {},
+): Promise<PreparedGroup> {
   const slots = usedSlots(group.rule);
   const bindingCount = 2 + slots.length + Number(features.controlled);
   const limit = device.limits.maxStorageBuffersPerShaderStage;
@@ -180,11 +209,13 @@ export async function prepareGroup(
         `the device allows ${limit}; request the device with requiredLimits.maxStorageBuffersPerShaderStage.`,
     );
   }
-  const plan = planDispatches(group.parameters, device.limits, slots.length > 0);
+  const plan = planGroup(device, group);
+  const shapes = plan.dispatches.map(({ access, segment }) => ({
+    ...chooseShape(device.adapterInfo, access.laneWidth, segment.laneCount),
+    ...shape,
+  }));
   const kernels = await Promise.all(
-    plan.dispatches.map((dispatch) =>
-      getKernel(device, group.rule, dispatch.access, shapeOf(device, dispatch), features),
-    ),
+    plan.dispatches.map(({ access }, k) => getKernel(device, group.rule, access, shapes[k]!, features)),
   );
-  return { plan, kernels };
+  return { group, plan, kernels, shapes };
 }

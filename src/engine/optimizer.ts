@@ -7,10 +7,12 @@ import {
   extendConfig,
   resolveConfig,
 } from './config.js';
+import { type ArenaBuffer, arenasAmong, rejectDestroyedArena } from './arena-buffers.js';
 import { checkGradScale } from './control/settings.js';
 import { checkDevice, rejectLostDevice } from './device.js';
 import { ParameterGroup } from './group.js';
 import { ParameterTable } from './parameter-table.js';
+import { type BufferChange, replaceBuffers } from './rebind.js';
 import { type StateDict, checkStateDict, describeGroup, restoreSchedules } from './state-dict.js';
 import { type StepInputs, StepRunner } from './step-runner.js';
 import type { StepStats } from './step-stats.js';
@@ -32,6 +34,7 @@ export class Optimizer {
   #config: ResolvedConfig;
   #runner: StepRunner;
   #table!: ParameterTable;
+  #arenas: readonly ArenaBuffer[] = [];
   // Groups are added one after the other, however they are asked for.
   #adding: Promise<unknown> = Promise.resolve();
   #gradScale: number;
@@ -59,6 +62,7 @@ export class Optimizer {
   static async create(device: GPUDevice, config: OptimizerConfig): Promise<Optimizer> {
     await checkDevice(device);
     const resolved = resolveConfig(config);
+    rejectDestroyedArena(arenasOf(resolved), 'create');
     return new Optimizer(device, resolved, await StepRunner.create(device, resolved));
   }
 
@@ -146,6 +150,22 @@ export class Optimizer {
     this.#rejectUnusable('encode');
     checkEncoder(encoder, 'encode');
     this.#encode(encoder, this.#inputs(), encoder);
+  }
+
+  /**
+   * Lets parameters lie in other buffers from the next step on, e.g. where a framework makes a new gradient buffer each
+   * time. Bind groups are kept for as long as their buffers live, so buffers that come again cost no new object. The
+   * state stays. A buffer that the device rejects (foreign, destroyed) shows as a device error at the step.
+   *
+   * @param changes per parameter name, its new `data`, `grad` or both, of the same lengths.
+   * @throws OptimizerError `invalid-parameter` if they do not fit; nothing changes then.
+   */
+  rebind(changes: Readonly<Record<string, BufferChange>>): void {
+    this.#rejectUnusable('rebind');
+    const groups = replaceBuffers(this.#config.groups, changes);
+    if (!groups) return;
+    this.#runner.rebind(groups);
+    this.#adopt({ ...this.#config, groups }, this.#runner);
   }
 
   /**
@@ -315,6 +335,7 @@ export class Optimizer {
     this.#groups = Object.freeze(groups);
     const states = runner.executors.map(({ state }) => state);
     this.#table = new ParameterTable(this.#device, config.groups, states);
+    this.#arenas = arenasOf(config);
   }
 
   /**
@@ -389,8 +410,14 @@ export class Optimizer {
     if (this.#destroyed) {
       throw new OptimizerError('destroyed', `${what}() was called after destroy(); create a new optimizer.`);
     }
+    rejectDestroyedArena(this.#arenas, what);
     rejectLostDevice(this.#device);
   }
+}
+
+function arenasOf({ groups }: ResolvedConfig): ArenaBuffer[] {
+  const parameters = groups.flatMap((group) => group.parameters);
+  return arenasAmong(parameters.flatMap(({ data, grad }) => [...data, ...grad].map(({ buffer }) => buffer)));
 }
 
 function checkEncoder(encoder: unknown, what: string): void {

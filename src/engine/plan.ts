@@ -1,5 +1,6 @@
 import type { Segment } from '../kernel/segment.js';
 import type { AccessVariant } from '../kernel/variant.js';
+import { type PaddingOf, type RunMember, type Tensor, findRuns } from './runs.js';
 
 /** A range of some buffer; generic over the buffer, so that planning needs no GPU. */
 export interface Piece<B> {
@@ -33,7 +34,7 @@ export interface StateRegion {
 
 /** One dispatch: its kernel variant, what it binds and what it covers. */
 export interface PlannedDispatch<B> {
-  /** Which of the tensors it belongs to. */
+  /** Which of the tensors it belongs to; the first, if it covers neighbours. */
   readonly parameterIndex: number;
   readonly access: AccessVariant;
   readonly segment: Segment;
@@ -46,7 +47,7 @@ export interface PlannedDispatch<B> {
 
 /** The plan for a list of tensors. */
 export interface Plan<B> {
-  /** Dispatches in order; those of parameter i are together. */
+  /** Dispatches in order; those of a tensor are together. */
   readonly dispatches: readonly PlannedDispatch<B>[];
   /** Per parameter, the state regions of its elements, in order. */
   readonly stateRegions: readonly (readonly StateRegion[])[];
@@ -65,32 +66,52 @@ interface Chunk<B> {
   readonly grad: Piece<B>;
 }
 
+const callersOwn = (): number => 0;
+
 /**
- * Cuts tensors into dispatches: at buffer boundaries, at the binding limit, and into an aligned body (four
- * elements a lane) and its edges (one element a lane).
+ * Joins neighbouring tensors, and cuts them into dispatches: at buffer boundaries, at the binding limit, and into an
+ * aligned body (four elements a lane) and its edges (one element a lane).
  *
- * @param tensors per parameter, its data and grad pieces; both lists hold the same number of bytes.
+ * @param tensors one per parameter.
  * @param hasState whether the rule keeps state at all.
+ * @param paddingOf what may lie between neighbours. Default: nothing.
  */
 export function planDispatches<B>(
-  tensors: readonly { readonly data: readonly Piece<B>[]; readonly grad: readonly Piece<B>[] }[],
+  tensors: readonly Tensor<B>[],
   limits: PlanLimits,
   hasState: boolean,
+  paddingOf: PaddingOf<B> = callersOwn,
 ): Plan<B> {
   const alignment = Math.max(limits.minStorageBufferOffsetAlignment, 16);
   const state = new StateAllocator(limits.maxBufferSize, alignment);
   const dispatches: PlannedDispatch<B>[] = [];
-  const stateRegions = tensors.map(({ data, grad }, parameterIndex) =>
-    cutIntoChunks(data, grad, limits.maxStorageBufferBindingSize, alignment).map((chunk) => {
+  const stateRegions: StateRegion[][] = tensors.map(() => []);
+  for (const { data, grad, members } of findRuns(tensors, paddingOf)) {
+    const regions: StateRegion[] = [];
+    for (const chunk of cutIntoChunks(data, grad, limits.maxStorageBufferBindingSize, alignment)) {
       const { byteOffset, byteLength } = chunk.data;
       const region = hasState
         ? state.allocate(byteLength, byteOffset % 16)
         : { bufferIndex: 0, byteOffset: byteOffset % 16, byteLength };
-      dispatches.push(...planChunk(parameterIndex, chunk, region, limits, alignment));
-      return region;
-    }),
-  );
+      dispatches.push(...planChunk(members[0]!.index, chunk, region, limits, alignment));
+      regions.push(region);
+    }
+    for (const member of members) stateRegions[member.index] = regionsOf(member, regions);
+  }
   return { dispatches, stateRegions, stateByteLengths: state.byteLengths };
+}
+
+/** The parts of a run's regions that are a member's. */
+function regionsOf({ start, byteLength }: RunMember, regions: readonly StateRegion[]): StateRegion[] {
+  const own: StateRegion[] = [];
+  let done = 0;
+  for (const region of regions) {
+    const from = Math.max(start - done, 0);
+    const to = Math.min(start + byteLength - done, region.byteLength);
+    if (from < to) own.push({ ...region, byteOffset: region.byteOffset + from, byteLength: to - from });
+    done += region.byteLength;
+  }
+  return own;
 }
 
 /** Cuts where either list of pieces has a boundary, and wherever a binding would grow too large. */
@@ -100,17 +121,20 @@ function cutIntoChunks<B>(
   maxBindingSize: number,
   alignment: number,
 ): Chunk<B>[] {
-  // Rounding an offset down can add almost `alignment` bytes to a binding.
-  const maxChunk = alignDown(maxBindingSize, alignment) - alignment;
   const chunks: Chunk<B>[] = [];
   let [d, g, dataDone, gradDone] = [0, 0, 0, 0];
   while (d < data.length && g < grad.length) {
     const dataPiece = data[d]!;
     const gradPiece = grad[g]!;
+    const dataOffset = dataPiece.byteOffset + dataDone;
+    const gradOffset = gradPiece.byteOffset + gradDone;
+    // Rounding an offset down can add almost `alignment` bytes to a binding.
+    const isAligned = dataOffset % alignment === 0 && gradOffset % alignment === 0;
+    const maxChunk = alignDown(maxBindingSize, alignment) - (isAligned ? 0 : alignment);
     const byteLength = Math.min(dataPiece.byteLength - dataDone, gradPiece.byteLength - gradDone, maxChunk);
     const chunk = {
-      data: { buffer: dataPiece.buffer, byteOffset: dataPiece.byteOffset + dataDone, byteLength },
-      grad: { buffer: gradPiece.buffer, byteOffset: gradPiece.byteOffset + gradDone, byteLength },
+      data: { buffer: dataPiece.buffer, byteOffset: dataOffset, byteLength },
+      grad: { buffer: gradPiece.buffer, byteOffset: gradOffset, byteLength },
     };
     chunks.push(...separate(chunk, maxBindingSize, alignment));
     dataDone += byteLength;

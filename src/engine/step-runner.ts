@@ -2,7 +2,7 @@ import { OptimizerError } from '../errors.js';
 import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
 import type { Rule } from '../rules/rule.js';
 import { Accumulator } from './accumulator.js';
-import type { ResolvedConfig } from './config.js';
+import type { ResolvedConfig, ResolvedGroup } from './config.js';
 import {
   ControlPass,
   type PreparedControl,
@@ -11,8 +11,9 @@ import {
 } from './control/control-pass.js';
 import { type ResolvedGradientOptions, needsControlPass } from './control/settings.js';
 import { StatsRing } from './control/stats-ring.js';
+import { checkKernelLimits } from './kernel-options.js';
 import { captureErrors, isDeviceLost, rejectLostDevice } from './device.js';
-import { GroupExecutor, prepareGroup } from './group-executor.js';
+import { GroupExecutor, type PreparedGroup, prepareGroup } from './group-executor.js';
 import { ScalarRing } from './scalar-ring.js';
 
 /** What a step needs to know beside what is on the GPU already. */
@@ -52,7 +53,7 @@ export class StepRunner {
   private constructor(
     device: GPUDevice,
     { groups, gradients, label }: ResolvedConfig,
-    preparedGroups: readonly Awaited<ReturnType<typeof prepareGroup>>[],
+    preparedGroups: readonly PreparedGroup[],
     preparedControl: PreparedControl | undefined,
     previous: StepRunner | undefined,
   ) {
@@ -78,10 +79,10 @@ export class StepRunner {
       this.stats = new StatsRing(device, this.control.stateBuffer, label);
     }
     const known = previous?.executors ?? [];
-    this.#own = preparedGroups.map(({ plan, kernels }, k) => {
+    this.#own = preparedGroups.map((prepared, k) => {
       const g = known.length + k;
       const groupLabel = `${label} ${rule.name}${g > 0 ? ` group ${g}` : ''}`;
-      return new GroupExecutor(device, groups[g]!, plan, kernels, groupLabel);
+      return new GroupExecutor(device, prepared, groupLabel);
     });
     this.executors = [...known, ...this.#own];
     this.#scalarGroups = this.#bindScalars();
@@ -95,7 +96,8 @@ export class StepRunner {
    * @throws OptimizerError `out-of-memory`, `limit-exceeded`, `invalid-parameter`, `device-lost`, `shader`.
    */
   static async create(device: GPUDevice, config: ResolvedConfig, previous?: StepRunner): Promise<StepRunner> {
-    const { groups, gradients, label } = config;
+    const { groups, gradients, kernel, label } = config;
+    checkKernelLimits(device, kernel);
     const controlled = needsControlPass(gradients);
     const features = { controlled, clamped: gradients.maxGradValue < Infinity };
     const rules = groups.map(({ rule }) => rule);
@@ -104,7 +106,7 @@ export class StepRunner {
     const added = groups.slice(previous?.executors.length ?? 0);
     const [control, preparedGroups] = await Promise.all([
       controlled ? prepareControl(device, rules, spans, gradients) : undefined,
-      Promise.all(added.map((group) => prepareGroup(device, group, features))),
+      Promise.all(added.map((group) => prepareGroup(device, group, features, kernel))),
     ]);
     const { result: runner, error } = await captureErrors(
       device,
@@ -157,6 +159,18 @@ export class StepRunner {
       executor.encode(pass, this.#scalarGroups[g]!, this.#offset);
     });
     pass.end();
+  }
+
+  /**
+   * Steps the same groups over other buffers from now on.
+   *
+   * @throws OptimizerError `invalid-parameter` if that needs other kernels; nothing changes then.
+   */
+  rebind(groups: readonly ResolvedGroup[]): void {
+    const changes = this.executors.map((executor, g) => executor.prepareRebind(groups[g]!));
+    const gradients = groups.flatMap(({ parameters }) => parameters.flatMap(({ grad }) => grad));
+    if (this.control) changes.push(this.control.prepareRebind(gradients));
+    for (const change of changes) change();
   }
 
   get isDeviceLost(): boolean {

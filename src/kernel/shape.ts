@@ -8,6 +8,12 @@ export interface KernelShape {
   readonly consecutive: boolean;
 }
 
+/** A shape, and why it was chosen. */
+export interface ChosenShape extends KernelShape {
+  /** For people. */
+  readonly reason: string;
+}
+
 /**
  * CPU adapters pay for each invocation and each workgroup, so few of them do much each, as long as all cores have
  * work; measured by bench/shapes.ts, tables in bench/README.md.
@@ -21,10 +27,20 @@ const CPU_MIN_LANES_PER_INVOCATION = 8;
 const CPU_MIN_WORKGROUPS = 16;
 
 /** GPUs hide latency with many invocations and want neighbours to touch neighbouring addresses. */
-const GPU_SHAPE: KernelShape = { workgroupSize: 256, lanesPerInvocation: 1, consecutive: false };
+const GPU_SHAPE: ChosenShape = {
+  workgroupSize: 256,
+  lanesPerInvocation: 1,
+  consecutive: false,
+  reason: 'GPU: many invocations, neighbours at neighbouring addresses',
+};
 
 /** Edges of tensors: a handful of elements, or a few thousand in a small unaligned tensor. */
-const EDGE_SHAPE: KernelShape = { workgroupSize: 64, lanesPerInvocation: 1, consecutive: false };
+const EDGE_SHAPE: ChosenShape = {
+  workgroupSize: 64,
+  lanesPerInvocation: 1,
+  consecutive: false,
+  reason: 'edges of a tensor: few elements',
+};
 
 /** Whether the adapter computes on the CPU, by its name: SwiftShader, llvmpipe, lavapipe, WARP. */
 export function isCpuAdapter(info: Partial<GPUAdapterInfo> | undefined): boolean {
@@ -42,19 +58,22 @@ export function chooseShape(
   info: Partial<GPUAdapterInfo> | undefined,
   laneWidth: 1 | 4,
   laneCount = Infinity,
-): KernelShape {
+): ChosenShape {
   if (laneWidth === 1) return EDGE_SHAPE;
   return isCpuAdapter(info) ? chooseCpuShape(laneCount) : GPU_SHAPE;
 }
 
 /** The most lanes per invocation that leave enough workgroups. */
-function chooseCpuShape(laneCount: number): KernelShape {
+function chooseCpuShape(laneCount: number): ChosenShape {
   let lanesPerInvocation = CPU_MAX_LANES_PER_INVOCATION;
   const workgroupCount = () => laneCount / (CPU_WORKGROUP_SIZE * lanesPerInvocation);
   while (lanesPerInvocation > CPU_MIN_LANES_PER_INVOCATION && workgroupCount() < CPU_MIN_WORKGROUPS) {
     lanesPerInvocation /= 2;
   }
-  return { workgroupSize: CPU_WORKGROUP_SIZE, lanesPerInvocation, consecutive: true };
+  const reason =
+    `CPU adapter: of ${CPU_MIN_LANES_PER_INVOCATION} to ${CPU_MAX_LANES_PER_INVOCATION} lanes per invocation the most ` +
+    `that leave ${CPU_MIN_WORKGROUPS} workgroups`;
+  return { workgroupSize: CPU_WORKGROUP_SIZE, lanesPerInvocation, consecutive: true, reason };
 }
 
 /**

@@ -56,7 +56,9 @@ async function isCaught(rule: Rule, device: GPUDevice): Promise<boolean> {
 
 /** Every mutant of every rule must be caught by some options of the matrix: the matrix can fail, everywhere. */
 for (const [name, factory] of ruleFactories) {
-  const cases = [...singleOptionCases(), ...combinedOptionCases()].filter(({ rule }) => rule.name === name);
+  const cases = [...singleOptionCases(), ...combinedOptionCases(new Random(inject('seed')))].filter(
+    ({ rule }) => rule.name === name,
+  );
   test.for(mutantsOf(factory.declaration.wgsl))(`${name} with $title is caught`, async ({ wgsl }) => {
     const device = await getTestDevice();
     let caught = false;

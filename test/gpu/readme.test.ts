@@ -1,19 +1,40 @@
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import readme from '../../README.md?raw';
-import { Optimizer, adam } from '../../src/index.js';
+import { Optimizer, ParameterArena, adam } from '../../src/index.js';
 import { gpuTest } from '../support/device.js';
 
 /** What the example imports. */
-const library: Record<string, unknown> = { Optimizer, adam };
+const library: Record<string, unknown> = { Optimizer, ParameterArena, adam };
+const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => Function;
+const [example, arenaExample] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code!);
+
+/** The example as a function of what it imports and of `given`, returning `result`. */
+async function run(code: string, result: string, given: Record<string, unknown> = {}): Promise<unknown> {
+  const [, names] = /import \{ (.*) \} from 'webgpu-optim';\n/.exec(code)!;
+  const scope = { ...Object.fromEntries(names!.split(', ').map((name) => [name, library[name]!])), ...given };
+  const made = new AsyncFunction(
+    ...Object.keys(scope),
+    `${code.replace(/import .*\n/, '')}; return ${result};`,
+  );
+  return await made(...Object.values(scope));
+}
 
 gpuTest("the README's example runs, and gives the number that it says", async () => {
-  const [, code] = /```js\n(.*?)```/s.exec(readme)!;
-  const [, names] = /import \{ (.*) \} from 'webgpu-optim';\n/.exec(code!)!;
-  const body = code!.replace(/import .*\n/, '');
-  const [, promised] = /\/\/ (-?[\d.]+)\n$/.exec(body)!;
-  expect(body.trim().split('\n').length).toBeLessThanOrEqual(15);
-  const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => Function;
-  const example = new AsyncFunction(...names!.split(', '), `${body}; device.destroy(); return first;`);
-  const result: unknown = await example(...names!.split(', ').map((name) => library[name]!));
+  const [, promised] = /\/\/ (-?[\d.]+)\n$/.exec(example!)!;
+  const [, ...body] = example!.trim().split('\n');
+  expect(body.filter((line) => line !== '').length).toBeLessThanOrEqual(15);
+  const result = await run(example!, '(device.destroy(), first)');
   expect(result).toBeCloseTo(Number(promised), 6);
+});
+
+gpuTest("the README's arena is stepped in as many dispatches as it has groups", async ({ device, track }) => {
+  const made = await run(arenaExample!, '[arena, optimizer]', { device });
+  const [arena, optimizer] = made as [ParameterArena, Optimizer];
+  track(arena);
+  track(optimizer);
+  const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
+  optimizer.step();
+  expect(dispatch).toHaveBeenCalledTimes(2);
+  dispatch.mockRestore();
+  expect((await arena.read('w1')).every((value) => value !== 0)).toBe(true);
 });

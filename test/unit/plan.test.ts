@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
-import { type Piece, type PlanLimits, planDispatches } from '../../src/engine/plan.js';
+import { type Piece, type Plan, type PlanLimits, planDispatches } from '../../src/engine/plan.js';
 
 const WORD = 4;
 
@@ -65,7 +65,10 @@ const wordsOf = (pieces: readonly Piece<string>[]): string[] =>
 
 /** What a plan does, element by element, by the shader's own index arithmetic. */
 function simulate(tensor: Tensor, limits: PlanLimits): string[][] {
-  const { dispatches } = planDispatches([tensor], limits, true);
+  return simulatePlan(planDispatches([tensor], limits, true));
+}
+
+function simulatePlan({ dispatches }: Plan<string>): string[][] {
   return dispatches.flatMap(({ access, segment, data, grad, state }) => {
     const gradBinding = grad ?? data;
     const word = (buffer: string | number, offset: number, size: number, index: number) => {
@@ -177,7 +180,8 @@ describe('the dispatch plan', () => {
     ['aligned, a multiple of four', tensor(1_000_000), 1],
     ['small and ragged', tensor(1023, 1), 1],
     ['large and ragged', tensor(1_000_001, 3), 2],
-    ['twice the binding limit', tensor(2 ** 26), 3],
+    ['twice the binding limit, aligned', tensor(2 ** 26), 2],
+    ['twice the binding limit, not aligned', tensor(2 ** 26, 4, 4), 3],
   ] as const)('uses as few dispatches as it can: %s', ([, t, count]) => {
     expect(dispatchCount(t)).toBe(count);
   });

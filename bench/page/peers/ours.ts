@@ -1,4 +1,4 @@
-import { type GradientOptions, Optimizer } from '../../../src/index.js';
+import { type GradientOptions, Optimizer, ParameterArena } from '../../../src/index.js';
 import { readBack } from '../read-back.js';
 import type { Peer } from './peer.js';
 
@@ -29,3 +29,29 @@ export const ours = withOptions({});
 
 /** A step that looks at all gradients first; the limit is too high to change what it does. */
 export const oursClipSkip = withOptions({ maxGradNorm: 1e30, skipNonFinite: true });
+
+/** All tensors in an arena: one dispatch, whatever their number. */
+export const oursArena: Peer = async ({ device, rule, workload, benchCase }) => {
+  const { tensorCount, elementsPerTensor } = benchCase;
+  // An arena's tensors must fit a binding each.
+  if (4 * elementsPerTensor > device.limits.maxStorageBufferBindingSize) return undefined;
+  const names = Array.from({ length: tensorCount }, (_, k) => `w${k}`);
+  const spec = Object.fromEntries(names.map((name) => [name, { shape: [elementsPerTensor] }]));
+  const arena = await ParameterArena.create(device, spec, { label: 'bench arena' });
+  const values = workload.randomArray(elementsPerTensor);
+  for (const name of names) {
+    arena.load(name, values);
+    const { buffer, offset } = arena.gradView(name);
+    device.queue.writeBuffer(buffer, offset, values);
+  }
+  const optimizer = await Optimizer.create(device, { rule, params: arena.params });
+  return {
+    step: () => optimizer.step(),
+    finish: () => device.queue.onSubmittedWorkDone(),
+    weights: () => arena.read(names.at(-1)!),
+    destroy: () => {
+      optimizer.destroy();
+      arena.destroy();
+    },
+  };
+};

@@ -2,13 +2,18 @@ import finalizeWgsl from '../../../shaders/control/finalize.wgsl?raw';
 import reduceWgsl from '../../../shaders/control/reduce.wgsl?raw';
 import treeWgsl from '../../../shaders/control/tree.wgsl?raw';
 import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
+import wordsWgsl from '../../../shaders/words.wgsl?raw';
 import { controlFields } from '../../kernel/compose.js';
 import { type Pipeline, getPipeline } from '../../kernel/pipeline-cache.js';
 import { correctionRates } from '../../kernel/scalars.js';
 import { chooseShape } from '../../kernel/shape.js';
 import { shapeConstants } from '../../kernel/step-kernel.js';
 import type { Rule } from '../../rules/rule.js';
+import { OptimizerError } from '../../errors.js';
+import { paddingOf } from '../arena-buffers.js';
+import { BindGroupCache } from '../bind-group-cache.js';
 import type { Piece } from '../plan.js';
+import { joinPieces } from '../runs.js';
 import { betaWords, powerWords } from './fixed-point.js';
 import { type ReductionPlan, planReduction } from './plan-reduction.js';
 import type { ResolvedGradientOptions } from './settings.js';
@@ -46,15 +51,9 @@ export interface PreparedControl {
   readonly finalizer: Pipeline;
 }
 
-/** Plans the reduction of all gradients and compiles its kernels. */
-export async function prepareControl(
-  device: GPUDevice,
-  rules: readonly Rule[],
-  gradients: readonly Piece<GPUBuffer>[],
-  options: ResolvedGradientOptions,
-): Promise<PreparedControl> {
-  const plan = planReduction(
-    gradients,
+function planGradients(device: GPUDevice, gradients: readonly Piece<GPUBuffer>[]): ReductionPlan<GPUBuffer> {
+  return planReduction(
+    joinPieces(gradients, paddingOf, false),
     device.limits,
     device.limits.maxComputeWorkgroupsPerDimension,
     (laneCount) => {
@@ -63,6 +62,16 @@ export async function prepareControl(
       return { ...shape, lanesPerInvocation };
     },
   );
+}
+
+/** Plans the reduction of all gradients and compiles its kernels. */
+export async function prepareControl(
+  device: GPUDevice,
+  rules: readonly Rule[],
+  gradients: readonly Piece<GPUBuffer>[],
+  options: ResolvedGradientOptions,
+): Promise<PreparedControl> {
+  const plan = planGradients(device, gradients);
   const reducers = plan.stretches.map(({ shape }) =>
     getPipeline(device, {
       label: 'webgpu-optim reduce',
@@ -81,7 +90,7 @@ export async function prepareControl(
   );
   const finalizer = getPipeline(device, {
     label: 'webgpu-optim finalize',
-    code: `${treeWgsl}\n${finalizeWgsl}`,
+    code: `${treeWgsl}\n${wordsWgsl}\n${finalizeWgsl}`,
     entryPoint: 'finalize',
     constants: {
       CLIP: Number(options.maxGradNorm < Infinity),
@@ -105,7 +114,8 @@ export class ControlPass {
   readonly #stretches: GPUBuffer;
   readonly #outputStride: number;
   readonly #stretchStride: number;
-  #reduceGroups: GPUBindGroup[] = [];
+  readonly #bindGroups = new BindGroupCache();
+  #reduceGroups: readonly GPUBindGroup[] = [];
   #finalizeGroup: GPUBindGroup | undefined;
 
   /** Creates the buffers; run it in error scopes, and `destroy()` on failure. */
@@ -189,29 +199,62 @@ export class ControlPass {
 
   /** Makes the bind groups; run it in error scopes. */
   bind(): void {
-    const { plan, reducers, finalizer } = this.prepared;
-    this.#reduceGroups = plan.stretches.map(({ binding }, k) =>
-      this.device.createBindGroup({
-        label: `${this.label} reduce ${k}`,
-        layout: reducers[k]!.layouts[0]!,
-        entries: [
-          {
-            binding: 0,
-            resource: { buffer: this.#stretches, offset: this.#stretchStride * k, size: STRETCH_BYTE_LENGTH },
-          },
-          // A gradient of one to three elements has no room for a vec4 and needs none, but something must be bound.
-          { binding: 1, resource: binding.size < 16 ? { buffer: this.stateBuffer } : { ...binding } },
-          { binding: 2, resource: { ...binding } },
-          { binding: 3, resource: { buffer: this.#partials } },
-        ],
-      }),
-    );
+    const { plan, finalizer } = this.prepared;
+    this.#reduceGroups = this.#bindStretches(plan);
     const buffers = [this.#partials, this.stateBuffer, this.#outputs, this.lossScaleBuffer];
     this.#finalizeGroup = this.device.createBindGroup({
       label: `${this.label} finalize`,
       layout: finalizer.layouts[0]!,
       entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
     });
+  }
+
+  /**
+   * Prepares the same reduction over other gradients.
+   *
+   * @returns what makes the change, and cannot fail.
+   * @throws OptimizerError `invalid-parameter` if they lie so differently that another reduction would be needed.
+   */
+  prepareRebind(gradients: readonly Piece<GPUBuffer>[]): () => void {
+    const next = planGradients(this.device, gradients);
+    const structureOf = ({ stretches }: ReductionPlan<GPUBuffer>) =>
+      JSON.stringify(stretches.map(({ stretch }) => stretch));
+    if (structureOf(next) !== structureOf(this.prepared.plan)) {
+      throw new OptimizerError(
+        'invalid-parameter',
+        'rebind(): the gradients would lie so differently that another reduction is needed; give ranges with the same ' +
+          'offsets modulo 256 bytes, or create a new optimizer from a state dict.',
+      );
+    }
+    const groups = this.#bindStretches(next);
+    return () => {
+      this.#reduceGroups = groups;
+    };
+  }
+
+  #bindStretches({ stretches }: ReductionPlan<GPUBuffer>): GPUBindGroup[] {
+    return stretches.map(({ binding }, k) =>
+      this.#bindGroups.get([binding], String(k), () =>
+        this.device.createBindGroup({
+          label: `${this.label} reduce ${k}`,
+          layout: this.prepared.reducers[k]!.layouts[0]!,
+          entries: [
+            {
+              binding: 0,
+              resource: {
+                buffer: this.#stretches,
+                offset: this.#stretchStride * k,
+                size: STRETCH_BYTE_LENGTH,
+              },
+            },
+            // A gradient of one to three elements has no room for a vec4 and needs none, but something must be bound.
+            { binding: 1, resource: binding.size < 16 ? { buffer: this.stateBuffer } : { ...binding } },
+            { binding: 2, resource: { ...binding } },
+            { binding: 3, resource: { buffer: this.#partials } },
+          ],
+        }),
+      ),
+    );
   }
 
   /** Layout of the settings' bind group. */

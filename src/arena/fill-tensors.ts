@@ -1,0 +1,87 @@
+import initializeWgsl from '../../shaders/initialize.wgsl?raw';
+import wordsWgsl from '../../shaders/words.wgsl?raw';
+import { getPipeline } from '../kernel/pipeline-cache.js';
+import type { Fill } from './initializer.js';
+
+/** A tensor to be filled. */
+export interface FillTask {
+  readonly name: string;
+  readonly fill: Fill;
+  readonly view: Required<GPUBufferBinding>;
+}
+
+const KINDS: readonly Fill['kind'][] = ['constant', 'uniform', 'normal', 'symmetric_normal'];
+const FILL_BYTE_LENGTH = 48;
+/** Invocations × elements of each, and the most workgroups: more elements are looped over. */
+const ELEMENTS_PER_WORKGROUP = 256;
+const MAX_WORKGROUPS = 1024;
+
+/**
+ * Fills tensors on the GPU.
+ *
+ * @param seed an integer in [0, 2⁵³).
+ */
+export async function fillTensors(
+  device: GPUDevice,
+  tasks: readonly FillTask[],
+  seed: number,
+  label: string,
+): Promise<void> {
+  if (tasks.length === 0) return;
+  const { pipeline, layouts } = await getPipeline(device, {
+    label: 'webgpu-optim initialize',
+    code: `${wordsWgsl}\n${initializeWgsl}`,
+    entryPoint: 'initialize',
+    constants: {},
+    bindGroups: [
+      [
+        { type: 'uniform', minBindingSize: FILL_BYTE_LENGTH },
+        { type: 'storage', minBindingSize: 4 },
+      ],
+    ],
+  });
+  const alignment = device.limits.minUniformBufferOffsetAlignment;
+  const stride = Math.ceil(FILL_BYTE_LENGTH / alignment) * alignment;
+  const uniforms = device.createBuffer({
+    label: `${label} fills`,
+    size: stride * tasks.length,
+    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  });
+  const words = new Uint32Array((stride / 4) * tasks.length);
+  const encoder = device.createCommandEncoder({ label: `${label} initialize` });
+  const pass = encoder.beginComputePass({ label: `${label} initialize` });
+  pass.setPipeline(pipeline);
+  tasks.forEach(({ name, fill, view }, k) => {
+    const elementCount = view.size / 4;
+    words.set(
+      [elementCount, KINDS.indexOf(fill.kind), seed >>> 0, Math.floor(seed / 2 ** 32), ...streamOf(name)],
+      (stride / 4) * k,
+    );
+    const { scale, shift, pLow, pHigh, least, greatest } = fill;
+    new Float32Array(words.buffer, stride * k + 24).set([scale, shift, pLow, pHigh, least, greatest]);
+    const bindGroup = device.createBindGroup({
+      label: `${label} initialize ${name}`,
+      layout: layouts[0]!,
+      entries: [
+        { binding: 0, resource: { buffer: uniforms, offset: stride * k, size: FILL_BYTE_LENGTH } },
+        { binding: 1, resource: view },
+      ],
+    });
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(Math.min(Math.ceil(elementCount / ELEMENTS_PER_WORKGROUP), MAX_WORKGROUPS));
+  });
+  pass.end();
+  device.queue.writeBuffer(uniforms, 0, words);
+  device.queue.submit([encoder.finish()]);
+  // Freed once the submitted commands are done.
+  uniforms.destroy();
+}
+
+/** The stream of a tensor, low and high word: the 64-bit FNV-1a hash of its name in UTF-8. */
+export function streamOf(name: string): [low: number, high: number] {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(name)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return [Number(hash & 0xffffffffn), Number(hash >> 32n)];
+}

@@ -1,0 +1,267 @@
+import { registerArenaBuffer, type ArenaBuffer, rejectDestroyedArena } from '../engine/arena-buffers.js';
+import { captureErrors, checkDevice, rejectLostDevice } from '../engine/device.js';
+import type { Parameter } from '../engine/parameter.js';
+import { readSpans } from '../engine/readback.js';
+import { OptimizerError, quote } from '../errors.js';
+import { type FillTask, fillTensors } from './fill-tensors.js';
+import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
+import { type ArenaOptions, type ArenaSpec, type ResolvedTensor, checkSeed, resolveArena } from './spec.js';
+
+/**
+ * Many tensors in few buffers: weights in some, gradients in others, each tensor at an offset that the device can bind.
+ * An optimizer steps all tensors of a group and buffer in one dispatch, whatever their number, and `zeroGrad` is one
+ * clear per buffer.
+ *
+ * @example
+ * const arena = await ParameterArena.create(device, {
+ *   w1: { shape: [784, 256], init: 'kaiming', group: 'decay' },
+ *   b1: { shape: [256] },
+ * }, { seed: 1 });
+ * const optimizer = await Optimizer.create(device, { rule: adam(), params: arena.params });
+ * // In one's own kernels: bind arena.view('w1') and arena.gradView('w1').
+ */
+export class ParameterArena {
+  /** All tensors, in the order of the spec, for `Optimizer.create`. */
+  readonly params: readonly Parameter[];
+  readonly #device: GPUDevice;
+  readonly #tensors: ReadonlyMap<string, ResolvedTensor>;
+  readonly #data: readonly GPUBuffer[];
+  readonly #grad: readonly GPUBuffer[];
+  readonly #about: ArenaBuffer;
+
+  /** Creates the buffers; run it in error scopes. */
+  private constructor(
+    device: GPUDevice,
+    { tensors, byteLengths, usage, label, alignment }: ReturnType<typeof resolveArena>,
+  ) {
+    this.#device = device;
+    this.#tensors = tensors;
+    this.#about = { padding: alignment, arena: label, isDestroyed: false };
+    const create = (role: string) =>
+      byteLengths.map((size, k) => {
+        const buffer = device.createBuffer({ label: `${label} ${role}[${k}]`, size, usage });
+        registerArenaBuffer(buffer, this.#about);
+        return buffer;
+      });
+    this.#data = create('data');
+    this.#grad = create('grad');
+    this.params = Object.freeze(
+      [...tensors.keys()].map((name) => ({ name, data: this.view(name), grad: this.gradView(name) })),
+    );
+  }
+
+  /**
+   * Allocates the buffers and fills the tensors.
+   *
+   * @param spec per tensor its shape, and optionally its group and how it begins; see {@link ArenaSpec}.
+   * @throws OptimizerError `invalid-config` or `invalid-option` if the spec is wrong, `limit-exceeded` if a tensor
+   *   is larger than the device can bind, `out-of-memory` with the number of bytes that could be had, `device-lost`.
+   */
+  static async create(
+    device: GPUDevice,
+    spec: ArenaSpec,
+    options: ArenaOptions = {},
+  ): Promise<ParameterArena> {
+    await checkDevice(device);
+    const resolved = resolveArena(spec, options, device.limits);
+    const { result: arena, error } = await captureErrors(device, () => new ParameterArena(device, resolved));
+    if (error) {
+      arena.destroy();
+      throw await allocationError(device, resolved, error);
+    }
+    try {
+      await arena.#fill([...resolved.tensors.values()], resolved.seed);
+      rejectLostDevice(device);
+    } catch (failure) {
+      arena.destroy();
+      throw failure;
+    }
+    return arena;
+  }
+
+  /** Names of the groups, in the order of the spec. */
+  get groupNames(): readonly string[] {
+    return [...new Set([...this.#tensors.values()].map(({ group }) => group))];
+  }
+
+  /** Bytes of all buffers together, weights and gradients. */
+  get byteLength(): number {
+    return [...this.#data, ...this.#grad].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /**
+   * The groups for `Optimizer.create`, each with its options.
+   *
+   * @param options per group, options that replace the rule's. Default: none.
+   * @throws OptimizerError `invalid-config` if there is no such group.
+   * @example groups: arena.groups({ decay: { weightDecay: 0.1 } })
+   */
+  groups(
+    options: Readonly<Record<string, object>> = {},
+  ): { params: readonly Parameter[]; [option: string]: unknown }[] {
+    const names = this.groupNames;
+    for (const name of Object.keys(options)) {
+      if (names.includes(name)) continue;
+      throw new OptimizerError(
+        'invalid-config',
+        `the arena has no group ${quote(name)}; it has ${names.map(quote).join(', ')}.`,
+      );
+    }
+    return names.map((name) => ({
+      ...options[name],
+      params: this.params.filter((_, k) => [...this.#tensors.values()][k]!.group === name),
+    }));
+  }
+
+  /** The shape of a tensor. */
+  shape(name: string): readonly number[] {
+    return this.#find(name, 'shape').shape;
+  }
+
+  /**
+   * The weights of a tensor, to be bound in one's own kernels.
+   *
+   * @throws OptimizerError `invalid-parameter` if the name is unknown, `destroyed` after `destroy()`.
+   */
+  view(name: string): Required<GPUBufferBinding> {
+    return bindingOf(this.#find(name, 'view'), this.#data);
+  }
+
+  /** The gradients of a tensor, as {@link view}. */
+  gradView(name: string): Required<GPUBufferBinding> {
+    return bindingOf(this.#find(name, 'gradView'), this.#grad);
+  }
+
+  /**
+   * Replaces the weights of a tensor.
+   *
+   * @param values as many numbers as the tensor has elements; other types than float32 are converted.
+   * @throws OptimizerError `invalid-parameter` if the name is unknown or the length differs.
+   */
+  load(name: string, values: Float32Array | Float64Array | readonly number[]): void {
+    const { shape, byteLength } = this.#find(name, 'load');
+    const elementCount = byteLength / 4;
+    const isList = Array.isArray(values) || (ArrayBuffer.isView(values) && !(values instanceof DataView));
+    if (!isList || values.length !== elementCount) {
+      const given = isList ? `${values.length} values` : quote(values);
+      throw new OptimizerError(
+        'invalid-parameter',
+        `load(${quote(name)}): ${given} for the shape ${quote(shape)}; give a typed array of ${elementCount} numbers.`,
+      );
+    }
+    const { buffer, offset } = this.view(name);
+    // Copies unless they are float32 already; writeBuffer takes no shared memory.
+    const floats =
+      values instanceof Float32Array && values.buffer instanceof ArrayBuffer
+        ? (values as Float32Array<ArrayBuffer>)
+        : Float32Array.from(values);
+    this.#device.queue.writeBuffer(buffer, offset, floats);
+  }
+
+  /**
+   * Reads the weights of a tensor as they are at this point of the queue.
+   *
+   * @throws OptimizerError `invalid-parameter` if the name is unknown, `destroyed` after `destroy()`.
+   */
+  async read(name: string): Promise<Float32Array<ArrayBuffer>> {
+    return this.#read(this.view(name), `tensor ${quote(name)}`);
+  }
+
+  /** Reads the gradients of a tensor, as {@link read}. */
+  async readGrad(name: string): Promise<Float32Array<ArrayBuffer>> {
+    return this.#read(this.gradView(name), `gradient of tensor ${quote(name)}`);
+  }
+
+  /**
+   * Fills a tensor anew. The same seed gives the same values as at creation.
+   *
+   * @param seed an integer in [0, 2⁵³). Default 0.
+   * @throws OptimizerError `invalid-option` if the initialiser or the seed is wrong.
+   */
+  async initialize(name: string, initializer: Initializer, seed = 0): Promise<void> {
+    const tensor = this.#find(name, 'initialize');
+    const fill = resolveInitializer(initializer, tensor.shape, `tensor ${quote(name)}`);
+    checkSeed(seed);
+    await this.#fill([{ ...tensor, fill }], seed, true);
+  }
+
+  /** Sets all gradients to zero: in the caller's encoder, or submitted at once without one. */
+  zeroGrad(encoder?: GPUCommandEncoder): void {
+    this.#rejectUnusable('zeroGrad');
+    const label = `${this.#about.arena} zeroGrad`;
+    const commands = encoder ?? this.#device.createCommandEncoder({ label });
+    for (const buffer of this.#grad) commands.clearBuffer(buffer);
+    if (!encoder) this.#device.queue.submit([commands.finish()]);
+  }
+
+  /** Frees all buffers. Optimizers over them can step no more. May be called twice. */
+  destroy(): void {
+    this.#about.isDestroyed = true;
+    for (const buffer of [...this.#data, ...this.#grad]) buffer.destroy();
+  }
+
+  async #fill(
+    tensors: readonly (ResolvedTensor & { readonly fill: Fill })[],
+    seed: number,
+    isUsed = false,
+  ): Promise<void> {
+    const tasks = tensors
+      // New buffers hold zeros.
+      .filter(({ fill: { kind, shift } }) => isUsed || kind !== 'constant' || shift !== 0)
+      .map(({ name, fill }): FillTask => ({ name, fill, view: this.view(name) }));
+    await fillTensors(this.#device, tasks, seed, this.#about.arena);
+  }
+
+  #read(view: Required<GPUBufferBinding>, what: string): Promise<Float32Array<ArrayBuffer>> {
+    const { buffer, offset, size } = view;
+    return readSpans(this.#device, [{ buffer, byteOffset: offset, byteLength: size }], what);
+  }
+
+  #find(name: string, what: string): ResolvedTensor {
+    this.#rejectUnusable(what);
+    const tensor = this.#tensors.get(name);
+    if (tensor) return tensor;
+    const known = [...this.#tensors.keys()].slice(0, 20).map(quote).join(', ');
+    throw new OptimizerError(
+      'invalid-parameter',
+      `${what}(): the arena has no tensor ${quote(name)}; it has ${known}.`,
+    );
+  }
+
+  #rejectUnusable(what: string): void {
+    rejectDestroyedArena([this.#about], what);
+    rejectLostDevice(this.#device);
+  }
+}
+
+function bindingOf(
+  { place, byteLength }: ResolvedTensor,
+  buffers: readonly GPUBuffer[],
+): Required<GPUBufferBinding> {
+  return { buffer: buffers[place.bufferIndex]!, offset: place.byteOffset, size: byteLength };
+}
+
+/** Says how much could be had: buffers are allocated again, one by one, until one fails, and freed. */
+async function allocationError(
+  device: GPUDevice,
+  { byteLengths, usage, label }: ReturnType<typeof resolveArena>,
+  cause: GPUError,
+): Promise<OptimizerError> {
+  const held: GPUBuffer[] = [];
+  let available = 0;
+  for (const size of [...byteLengths, ...byteLengths]) {
+    const { result: buffer, error } = await captureErrors(device, () =>
+      device.createBuffer({ label: `${label} probe`, size, usage }),
+    );
+    held.push(buffer);
+    if (error) break;
+    available += size;
+  }
+  for (const buffer of held) buffer.destroy();
+  const needed = 2 * byteLengths.reduce((sum, size) => sum + size, 0);
+  return new OptimizerError(
+    'out-of-memory',
+    `the arena needs ${needed} bytes for weights and gradients, in buffers of up to ${Math.max(...byteLengths)} bytes, ` +
+      `of which the device could allocate ${available}: ${cause.message.trim()} Use fewer or smaller tensors.`,
+  );
+}

@@ -1,0 +1,91 @@
+import { expect, inject, vi } from 'vitest';
+import { Optimizer, OptimizerError, adam } from '../../src/index.js';
+import { bitDifference } from '../support/compare.js';
+import { gpuTest } from '../support/device.js';
+import { Random } from '../support/random.js';
+import { makeBuffer, makeParameter } from '../support/tensors.js';
+
+gpuTest('gradients in a new buffer each step are followed, bit for bit', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const lengths = [5, 4100, 64];
+  const weights = lengths.map((length) => random.weights(length));
+  const gradients = [0, 1, 2].map(() => lengths.map((length) => random.gradients(length)));
+  const make = () =>
+    weights.map((values, k) => makeParameter(device, track, `w${k}`, values, gradients[0]![k]!));
+  const config = { rule: adam({ lr: 0.1 }), maxGradNorm: 1, skipNonFinite: true };
+  const still = make();
+  const moving = make();
+  const want = track(await Optimizer.create(device, { ...config, params: still }));
+  const got = track(await Optimizer.create(device, { ...config, params: moving }));
+  const pool = gradients.map((values) => values.map((g) => makeBuffer(device, track, g)));
+  for (const step of [0, 1, 2, 0, 1, 2]) {
+    for (const [k, values] of gradients[step]!.entries()) device.queue.writeBuffer(still[k]!.grad, 0, values);
+    want.step();
+    const created = vi.spyOn(device, 'createBindGroup');
+    got.rebind({
+      w0: { grad: pool[step]![0]! },
+      w1: { grad: pool[step]![1]! },
+      w2: { grad: pool[step]![2]! },
+    });
+    got.step();
+    // The first time round: one for the step and one for the norm, per tensor.
+    expect(created.mock.calls.length).toBeLessThanOrEqual(2 * (lengths.length + 1));
+    created.mockRestore();
+  }
+  const created = vi.spyOn(device, 'createBindGroup');
+  got.rebind({ w1: { grad: pool[1]![1]! } });
+  got.rebind({ w1: { grad: pool[1]![1]! } });
+  expect(created).not.toHaveBeenCalled();
+  created.mockRestore();
+  for (const k of lengths.keys()) {
+    expect(bitDifference(await got.readParam(`w${k}`), await want.readParam(`w${k}`))).toBeUndefined();
+    const [gotState, wantState] = [
+      await got.readState(`w${k}`, 'exp_avg'),
+      await want.readState(`w${k}`, 'exp_avg'),
+    ];
+    expect(bitDifference(gotState, wantState)).toBeUndefined();
+  }
+});
+
+gpuTest('weights may move, and their state goes with them', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const [weights, gradients] = [random.weights(100), random.gradients(100)];
+  const still = makeParameter(device, track, 'w', weights, gradients);
+  const moving = makeParameter(device, track, 'w', weights, gradients);
+  const want = track(await Optimizer.create(device, { rule: adam(), params: [still] }));
+  const got = track(await Optimizer.create(device, { rule: adam(), params: [moving] }));
+  for (const optimizer of [want, got]) optimizer.step();
+  const elsewhere = makeBuffer(device, track, await got.readParam('w'));
+  got.rebind({ w: { data: elsewhere } });
+  for (const optimizer of [want, got]) optimizer.step();
+  expect(bitDifference(await got.readParam('w'), await want.readParam('w'))).toBeUndefined();
+  got.zeroGrad();
+});
+
+gpuTest('a change that does not fit is refused, and nothing changes', async ({ device, track }) => {
+  const params = [
+    makeParameter(device, track, 'a', [1, 2, 3, 4], [1, 1, 1, 1]),
+    makeParameter(device, track, 'b', [1, 2, 3, 4], [1, 1, 1, 1]),
+  ];
+  const optimizer = track(await Optimizer.create(device, { rule: adam({ lr: 1 }), params }));
+  const [short, long] = [
+    makeBuffer(device, track, [1, 2]),
+    makeBuffer(device, track, [9, 9, 9, 9, 9, 9, 9, 9]),
+  ];
+  const noStorage = makeBuffer(device, track, [1, 2, 3, 4], GPUBufferUsage.COPY_SRC);
+  for (const [changes, complaint] of [
+    [{ c: { grad: long } }, 'no parameter "c"'],
+    [{ a: { grad: long }, b: { grad: short } }, '"b": length is 4'],
+    [{ a: { grad: noStorage } }, 'without STORAGE'],
+    [{ a: { data: params[1]!.data } }, 'overlaps'],
+    [{ a: { grad: { buffer: long, offset: 4, size: 16 } } }, '"a" would lie so differently'],
+    [{ a: { gradient: long } }, 'unknown option "gradient"'],
+    [{ a: 3 }, '3 is no change'],
+    [null, 'null is no record'],
+  ] as const) {
+    expect(() => optimizer.rebind(changes as never), JSON.stringify(changes)).toThrow(OptimizerError);
+    expect(() => optimizer.rebind(changes as never)).toThrow(complaint);
+  }
+  optimizer.step();
+  expect([...(await optimizer.readParam('a'))].map(Math.round)).toEqual([0, 1, 2, 3]);
+});

@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, inject, test } from 'vitest';
+import { streamOf } from '../../src/arena/fill-tensors.js';
+import { layOut } from '../../src/arena/layout.js';
+import { resolveInitializer } from '../../src/arena/initializer.js';
+import { normalCdf } from '../../src/arena/normal-cdf.js';
+import { philox } from '../support/philox.js';
+
+describe('the layout of an arena', () => {
+  test('keeps tensors apart, aligned, within the capacity, a group’s together, in as few buffers as it can', () => {
+    const tensorsArbitrary = fc.array(
+      fc.record({ group: fc.constantFrom('a', 'b', 'c'), words: fc.integer({ min: 1, max: 2000 }) }),
+      { minLength: 1, maxLength: 40 },
+    );
+    const check = fc.property(tensorsArbitrary, fc.integer({ min: 32, max: 100 }), (sizes, blocks) => {
+      const capacity = blocks * 256;
+      const tensors = sizes.map(({ group, words }, k) => ({ name: `t${k}`, group, byteLength: 4 * words }));
+      const { places, byteLengths } = layOut(tensors, capacity, 256);
+      const placed = tensors
+        .map((tensor) => ({ ...tensor, ...places.get(tensor.name)! }))
+        .toSorted((a, b) => a.bufferIndex - b.bufferIndex || a.byteOffset - b.byteOffset);
+      placed.forEach(({ bufferIndex, byteOffset, byteLength }, k) => {
+        expect(byteOffset % 256).toBe(0);
+        expect(byteOffset + byteLength).toBeLessThanOrEqual(byteLengths[bufferIndex]!);
+        const next = placed[k + 1];
+        if (next?.bufferIndex === bufferIndex)
+          expect(next.byteOffset).toBe(Math.ceil((byteOffset + byteLength) / 256) * 256);
+        // A buffer ends where the next tensor no longer fits.
+        else if (next) {
+          expect(next.byteOffset).toBe(0);
+          expect(Math.ceil((byteOffset + byteLength) / 256) * 256 + next.byteLength).toBeGreaterThan(
+            capacity,
+          );
+        }
+      });
+      for (const byteLength of byteLengths) expect(byteLength).toBeLessThanOrEqual(capacity);
+      const order = placed.map(({ group }) => group);
+      expect(order.filter((group, k) => group !== order[k - 1])).toHaveLength(new Set(order).size);
+    });
+    fc.assert(check, { seed: inject('seed'), numRuns: 200 });
+  });
+});
+
+describe('the generator', () => {
+  // Random123, tests/kat_vectors, philox 4x32 with 10 rounds.
+  test.for([
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
+    [
+      [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+      [0xffffffff, 0xffffffff],
+      [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+    ],
+    [
+      [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+      [0xa4093822, 0x299f31d0],
+      [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+    ],
+  ] as const)('the oracle gives the published words for counter %j', ([counter, key, expected]) => {
+    expect(philox(counter.map(BigInt), key.map(BigInt))).toEqual(expected);
+  });
+
+  // Noll, "FNV hash", test vectors.
+  test('a stream is the 64-bit FNV-1a hash of the name', () => {
+    const hash = ([low, high]: [number, number]) => (BigInt(high) << 32n) | BigInt(low);
+    expect(hash(streamOf(''))).toBe(0xcbf29ce484222325n);
+    expect(hash(streamOf('a'))).toBe(0xaf63dc4c8601ec8cn);
+    expect(hash(streamOf('foobar'))).toBe(0x85944171f73967e8n);
+  });
+
+  test.for([
+    [0, 0.5],
+    [1.959963984540054, 0.975],
+    [-1, 0.15865525393145705],
+    [-5, 2.866515718791939e-7],
+    [8, 1],
+  ] as const)('Φ(%f) is %f', ([x, p]) => {
+    expect(normalCdf(x)).toBeCloseTo(p, 14);
+  });
+});
+
+describe('initialisers', () => {
+  const variance = (fill: ReturnType<typeof resolveInitializer>) =>
+    fill.kind === 'uniform' ? fill.scale ** 2 / 12 : fill.scale ** 2;
+
+  test.for([
+    [{ kind: 'kaiming' }, [784, 256], 2 / 784],
+    [{ kind: 'kaiming', mode: 'fan_out' }, [784, 256], 2 / 256],
+    [{ kind: 'kaiming', axes: 'out-in' }, [784, 256], 2 / 256],
+    [{ kind: 'kaiming', distribution: 'uniform', gain: 1 }, [784, 256], 1 / 784],
+    [{ kind: 'kaiming' }, [3, 3, 16, 32], 2 / 144],
+    [{ kind: 'kaiming', axes: 'out-in' }, [32, 16, 3, 3], 2 / 144],
+    [{ kind: 'xavier' }, [784, 256], 2 / 1040],
+    [{ kind: 'xavier', distribution: 'normal', gain: 2 }, [784, 256], 8 / 1040],
+    [{ kind: 'normal', std: 0.02 }, [5], 0.0004],
+    [{ kind: 'uniform', a: -1, b: 1 }, [5], 1 / 3],
+  ] as const)('%j of %j has variance %f', ([init, shape, expected]) => {
+    expect(variance(resolveInitializer(init, shape, 'tensor'))).toBeCloseTo(expected, 12);
+  });
+
+  test.for([
+    ['gauss', [2, 2], '"gauss"; give one of "zeros"'],
+    [{ kind: 'normal', std: -1 }, [2, 2], 'std is -1; give a finite number ≥ 0'],
+    [{ kind: 'normal', sigma: 1 }, [2, 2], 'unknown option "sigma"'],
+    [{ kind: 'uniform', a: 2, b: 1 }, [2, 2], 'a 2 is above b 1'],
+    [{ kind: 'trunc_normal', a: 1, b: 1 }, [2, 2], 'a 1 is not below b 1'],
+    [{ kind: 'trunc_normal', a: 6, b: 7 }, [2, 2], 'more than five standard deviations'],
+    ['kaiming', [256], 'the shape [256] has no inputs and outputs'],
+    [{ kind: 'xavier', axes: 'io' }, [2, 2], 'axes is "io"'],
+    [{ kind: 'zeros', value: 1 }, [2, 2], 'unknown option "value"'],
+    [7, [2, 2], 'init is 7'],
+  ] as const)('%j of %j is refused', ([init, shape, complaint]) => {
+    expect(() => resolveInitializer(init as never, shape, 'tensor "w"')).toThrow(complaint);
+  });
+});
