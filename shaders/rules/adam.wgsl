@@ -1,6 +1,6 @@
 // Adam (Kingma & Ba 2015, Algorithm 1); AMSGrad (Reddi, Kale & Kumar 2018, Algorithm 2).
 //
-//   m ← β₁m + (1−β₁)g        m̂ = m/(1−β₁ᵗ)    (without BIAS_CORRECTION m̂ = m, v̂ = v)
+//   m ← β₁m + (1−β₁)g        m̂ = m/(1−β₁ᵗ)
 //   v ← β₂v + (1−β₂)g²       v̂ = v/(1−β₂ᵗ)    (AMSGRAD: the largest v so far, in its place)
 //   w ← w − ηm̂/(√v̂+ε)                         (parts/denominator.wgsl: the other places of ε)
 //   w unchanged where mg ≤ 0                   (CAUTIOUS: Liang et al. 2024, Algorithm 1, mask without rescaling)
@@ -9,20 +9,14 @@
 // 1−β₁ᵗ → h.bias_correction1, 1−β₂ᵗ → h.bias_correction2, η → h.lr
 
 override AMSGRAD: bool = false;
-override BIAS_CORRECTION: bool = true;
 override CAUTIOUS: bool = false;
 
 /// What stands before m.
 var<private> step_size: f32;
 
 fn prepare() {
-  if (BIAS_CORRECTION) {
-    step_size = scale_step(h.lr / h.bias_correction1);
-    prepare_denominator();
-  } else {
-    step_size = h.lr;
-    v_scale = 1.0;
-  }
+  step_size = scale_step(h.lr / h.bias_correction1);
+  prepare_denominator();
 }
 
 fn update(w: lane, g: lane) -> lane {

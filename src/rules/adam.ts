@@ -48,7 +48,7 @@ export function declareAdam<O extends ResolvedAdamOptions>(
   O,
   'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq',
   'lr' | 'one_minus_beta1' | 'one_minus_beta2' | 'eps',
-  'AMSGRAD' | 'BIAS_CORRECTION' | 'CAUTIOUS' | DenominatorSwitch,
+  'AMSGRAD' | 'CAUTIOUS' | DenominatorSwitch,
   'bias_correction1' | 'bias_correction2',
   'one_minus_beta1' | 'one_minus_beta2' | 'eps' | 'step_size' | 'v_scale'
 > {
@@ -63,7 +63,6 @@ export function declareAdam<O extends ResolvedAdamOptions>(
     ],
     switches: (o) => ({
       AMSGRAD: o.amsgrad,
-      BIAS_CORRECTION: o.biasCorrection,
       CAUTIOUS: isCautious(o),
       ...denominatorSwitches(o),
     }),
@@ -73,15 +72,16 @@ export function declareAdam<O extends ResolvedAdamOptions>(
       one_minus_beta2: 1 - o.betas[1],
       eps: o.eps,
     }),
-    corrections: (o) => ({ bias_correction1: o.betas[0], bias_correction2: o.betas[1] }),
-    prepare: (f, h, on) =>
-      on.BIAS_CORRECTION
-        ? {
-            ...h,
-            step_size: scaleStep(f, f.div(h.lr, h.bias_correction1), h, on),
-            ...prepareDenominator(f, h, on),
-          }
-        : { ...h, step_size: h.lr, v_scale: f.scalar(1) },
+    // 1 − 0ᵗ = 1: no correction.
+    corrections: (o) => ({
+      bias_correction1: o.biasCorrection ? o.betas[0] : 0,
+      bias_correction2: o.biasCorrection ? o.betas[1] : 0,
+    }),
+    prepare: (f, h, on) => ({
+      ...h,
+      step_size: scaleStep(f, f.div(h.lr, h.bias_correction1), h, on),
+      ...prepareDenominator(f, h, on),
+    }),
     reference: (f, { w, g, s, h, on }) => {
       const { sub, mul, div, neg, load, lerp, larger, where } = f;
       s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
