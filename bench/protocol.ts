@@ -3,7 +3,16 @@ import type { KernelShape } from '../src/kernel/shape.js';
 import type { BenchCase } from './cases.js';
 
 /** Everything that can be measured, in the order of the table. */
-export const PEER_NAMES = ['ours', 'ours-clip-skip', 'tfjs', 'naive', 'limit', 'copy', 'cpu'] as const;
+export const PEER_NAMES = [
+  'ours',
+  'ours-clip-skip',
+  'tfjs',
+  'jax-js',
+  'naive',
+  'limit',
+  'copy',
+  'cpu',
+] as const;
 
 /** The name of a peer. */
 export type PeerName = (typeof PEER_NAMES)[number];

@@ -8,6 +8,7 @@ import { countCalls } from './count-calls.js';
 import { describeSurroundings, requestBenchDevice } from './device.js';
 import { copy } from './peers/copy.js';
 import { cpu } from './peers/cpu.js';
+import { jaxJs } from './peers/jax-js.js';
 import { type LimitContestant, limit } from './peers/limit.js';
 import { naive } from './peers/naive.js';
 import { ours, oursClipSkip } from './peers/ours.js';
@@ -16,7 +17,16 @@ import { tfjs } from './peers/tfjs.js';
 import { verifyFirstStep } from './verify.js';
 import { type Workload, createWorkload } from './workload.js';
 
-const PEERS: Record<PeerName, Peer> = { ours, 'ours-clip-skip': oursClipSkip, tfjs, naive, limit, copy, cpu };
+const PEERS: Record<PeerName, Peer> = {
+  ours,
+  'ours-clip-skip': oursClipSkip,
+  tfjs,
+  'jax-js': jaxJs,
+  naive,
+  limit,
+  copy,
+  cpu,
+};
 
 let device: GPUDevice;
 let workload: Workload | undefined;
@@ -66,10 +76,14 @@ const bench: BenchPage = {
   count: async (peer) => {
     const contestant = find(peer);
     await contestant.finish();
-    return countCalls(async () => {
+    const counts = await countCalls(async () => {
       contestant.step();
       await contestant.finish();
     });
+    // The weights of a lazy peer look right all the same: to read them is to compute them.
+    if (counts.submits === 0 && peer !== 'cpu')
+      throw new Error(`${peer}: a step submits nothing to the GPU.`);
+    return counts;
   },
   release: async () => {
     for (const contestant of contestants.values()) {
