@@ -59,6 +59,7 @@ async function measureAll(page: BrowserSession<BenchPage>, chosen: BenchOptions)
       case: benchCase.text,
       ours: describeShape(heat.shape),
       // Tuned for each rule anew; the last stands for all.
+      hand: heat.handShape ? describeShape(heat.handShape) : null,
       limit: heat.limitShape ? describeShape(heat.limitShape) : null,
     });
     await page.call('release');

@@ -8,8 +8,9 @@ import { countCalls } from './count-calls.js';
 import { describeSurroundings, requestBenchDevice } from './device.js';
 import { copy } from './peers/copy.js';
 import { cpu } from './peers/cpu.js';
+import { hand } from './peers/hand.js';
 import { jaxJs } from './peers/jax-js.js';
-import { type LimitContestant, limit } from './peers/limit.js';
+import { limit } from './peers/limit.js';
 import { naive } from './peers/naive.js';
 import { ours, oursClipSkip } from './peers/ours.js';
 import type { Contestant, Peer } from './peers/peer.js';
@@ -22,6 +23,7 @@ const PEERS: Record<PeerName, Peer> = {
   'ours-clip-skip': oursClipSkip,
   tfjs,
   'jax-js': jaxJs,
+  hand,
   naive,
   limit,
   copy,
@@ -55,14 +57,15 @@ const bench: BenchPage = {
       );
       await verifyFirstStep(peer, ruleName, contestant, gradient);
     }
-    const limitContestant = contestants.get('limit') as LimitContestant | undefined;
+    const [handShape, limitShape] = (['hand', 'limit'] as const).map((peer) => contestants.get(peer)?.shape);
     const slotCount = usedSlots(rule).length;
     return {
       peers: [...contestants.keys()],
       arraysRead: 2 + slotCount,
       arraysWritten: 1 + slotCount,
       shape: chooseShape(device.adapterInfo, 4, Math.floor(benchCase.elementsPerTensor / 4)),
-      ...(limitContestant && { limitShape: limitContestant.shape }),
+      ...(handShape && { handShape }),
+      ...(limitShape && { limitShape }),
     };
   },
   measure: async (peer, steps) => {
