@@ -1,4 +1,4 @@
-const TUNING_ROUNDS = 3;
+const TUNING_ROUNDS = 5;
 /** Steps per tuning measurement are chosen so that it lasts about this long. */
 const TUNING_MS = 20;
 /** Who is slower than the fastest by this much is not measured again: no noise, nor a cold start, makes up for it. */
