@@ -19,13 +19,20 @@ export interface HeatRequest {
 /** Where the page runs. */
 export interface Surroundings {
   readonly adapter: string;
+  /** Name and version of the browser, or of Node and its WebGPU. */
   readonly browser: string;
+  /** Bytes that the adapter can bind as one storage buffer. */
+  readonly adapterLimit: number;
+  /** The peers that can run here. */
+  readonly peers: readonly PeerName[];
 }
 
 /** A prepared heat. */
 export interface Heat {
   /** Those of the requested peers that have the rule and can hold the case. */
   readonly peers: readonly PeerName[];
+  /** Those that the case is too large for: it does not fit one buffer, or into memory. */
+  readonly cannotHold: readonly PeerName[];
   /** Storage buffers that a fused step reads, and writes, once each. */
   readonly arraysRead: number;
   readonly arraysWritten: number;

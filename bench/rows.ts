@@ -1,5 +1,6 @@
 import type { KernelShape } from '../src/kernel/shape.js';
 import { type BenchCase, totalElements } from './cases.js';
+import type { CostCurve } from './fit.js';
 import type { Heat, PeerName, StepCounts } from './protocol.js';
 import { median, pairedRatio } from './statistics.js';
 
@@ -14,8 +15,8 @@ export interface Row extends StepCounts {
   /** What a fused step must read and write, over the median time, whatever the peer moves in fact. */
   readonly gbPerSecond: number;
   /**
-   * Mean CPU time of the browser's GPU process. On a software adapter the kernels run there, and other load on the
-   * machine hardly changes it. Null for the peer that runs elsewhere.
+   * Mean CPU time of the browser's GPU process, in Node of the whole process. On a software adapter the kernels run
+   * there, and other load on the machine hardly changes it. Null for the peer that does without.
    */
   readonly cpuMs: number | null;
   /** Median over rounds of the limit's time over this peer's; null if the limit was not measured. */
@@ -32,6 +33,8 @@ export interface Results {
   readonly seed: number;
   readonly rounds: number;
   readonly rows: readonly Row[];
+  /** Of a run with `--curve`. */
+  readonly curve?: readonly CostCurve[];
 }
 
 /** Makes the rows of a heat from its measured times. */
@@ -70,6 +73,6 @@ export function describeShape({ workgroupSize, lanesPerInvocation, consecutive }
 }
 
 /** Four significant digits: more would only be noise. */
-function round(value: number): number {
+export function round(value: number): number {
   return Number(value.toPrecision(4));
 }

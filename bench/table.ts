@@ -40,7 +40,16 @@ export function formatTable(results: Results, colour: boolean): string {
   const heading =
     `${adapter}, ${browser}: ${rounds} rounds, seed ${seed}\n` +
     `kernel shapes by adapter class and size, workgroup×lanes: ${used.join(', ')}`;
-  return `${heading}\n${table.toString()}`;
+  return [heading, table.toString(), ...formatCurve(results)].join('\n');
+}
+
+/** A line per peer and rule, if costs were fitted. */
+function formatCurve({ curve = [] }: Results): string[] {
+  return curve.map(
+    ({ peer, rule, fixedMs, nsPerElement, worstError }) =>
+      `${rule}, ${peer}: ${formatMs(fixedMs)} ms and ${nsPerElement.toPrecision(3)} ns per element, ` +
+      `off by ${(100 * worstError).toFixed(0)} % at most`,
+  );
 }
 
 /** The results as a Markdown table. */

@@ -3,7 +3,7 @@ import { usedSlots } from '../../../src/kernel/variant.js';
 import { totalElements } from '../../cases.js';
 import { type LimitKernel, createLimitKernel } from '../limit-kernel.js';
 import { readBack } from '../read-back.js';
-import { createArray } from '../workload.js';
+import { createArrays } from '../workload.js';
 import type { Contestant, PeerContext } from './peer.js';
 
 /** Shapes that came out near the best on some adapter or size in `bench/shapes.ts`. */
@@ -29,17 +29,21 @@ export interface LimitContestant extends Contestant {
   readonly shape: KernelShape;
 }
 
-/** The memory-traffic limit: all tensors as one, in the best of the candidate shapes on this adapter, now. */
+/**
+ * The memory-traffic limit: all tensors as one, in the best of the candidate shapes on this adapter, now. A lone
+ * tensor's weights and gradients are the workload's, so that large cases fit into memory.
+ */
 export async function limit(context: PeerContext): Promise<LimitContestant> {
   const { device, rule, benchCase, workload } = context;
   const elementCount = totalElements(benchCase);
   const values = workload.randomArray(Math.min(elementCount, 1 << 20));
-  const arrays = ['grad', 'data', ...usedSlots(rule)].map((name) =>
-    createArray(device, `limit ${name}`, elementCount, values),
-  );
-  const kernels = await Promise.all(
-    CANDIDATES.map((shape) => createLimitKernel(device, arrays, elementCount, shape)),
-  );
+  const create = (name: string) => createArrays(device, `limit ${name}`, elementCount, values);
+  const states = usedSlots(rule).map(create);
+  const isLone = benchCase.tensorCount === 1;
+  const [grad, data] = isLone ? [workload.grad, workload.data] : [create('grad'), create('data')];
+  const arrays = [grad, data, ...states];
+  const parts = data.map((_, part) => arrays.map((buffers) => buffers[part]!));
+  const kernels = await Promise.all(CANDIDATES.map((shape) => createLimitKernel(device, parts, shape)));
   const best = await findFastest(device, kernels);
   return {
     shape: CANDIDATES[best]!,
@@ -47,9 +51,9 @@ export async function limit(context: PeerContext): Promise<LimitContestant> {
     finish: () => device.queue.onSubmittedWorkDone(),
     // Values move round by one array a step, and gain a gradient once a round.
     stepsToChange: arrays.length - 1,
-    weights: () => readBack(device, arrays[1]!, elementCount),
+    weights: () => readBack(device, data, elementCount),
     destroy: () => {
-      for (const buffer of arrays) buffer.destroy();
+      for (const buffer of (isLone ? states : arrays).flat()) buffer.destroy();
     },
   };
 }
