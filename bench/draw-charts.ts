@@ -70,7 +70,7 @@ function barOptions(results: Results): EChartsCoreOption | undefined {
   return {
     ...heading('Adam: time of a step over the memory-traffic limit', results),
     legend: legendOf(peers),
-    grid: { left: 56, right: 16, top: 96, bottom: 32 },
+    grid: { left: 56, right: 16, top: 108, bottom: 32 },
     xAxis: { type: 'category', data: cases, ...axisInk },
     yAxis: {
       type: 'log',
@@ -84,6 +84,7 @@ function barOptions(results: Results): EChartsCoreOption | undefined {
     series: peers.map((peer, k) => ({
       name: peer,
       type: 'bar',
+      barMaxWidth: 40,
       itemStyle: { color: colourOf(peer) },
       data: cases.map((text) => {
         const row = rows.find((other) => other.peer === peer && other.case === text);
@@ -114,7 +115,7 @@ function curveOptions(results: Results): EChartsCoreOption | undefined {
   return {
     ...heading(`${[...rules].join(', ')}: time of a step, measured and fitted`, results),
     legend: legendOf(curve.map(({ peer, rule }) => label(peer, rule))),
-    grid: { left: 56, right: 24, top: 96, bottom: 48 },
+    grid: { left: 56, right: 24, top: 108, bottom: 48 },
     xAxis: {
       type: 'log',
       name: 'elements',
@@ -169,7 +170,7 @@ function heading(text: string, { adapter, browser, rounds, date }: Results): ECh
     title: {
       left: 0,
       text,
-      subtext: `${adapter}, ${browser}, median of ${rounds} rounds, ${date.slice(0, 10)}`,
+      subtext: `${adapter}\n${browser}, median of ${rounds} rounds, ${date.slice(0, 10)}`,
       textStyle: { color: INK, fontSize: 15 },
       subtextStyle: { color: INK },
     },
@@ -177,7 +178,7 @@ function heading(text: string, { adapter, browser, rounds, date }: Results): ECh
 }
 
 function legendOf(names: readonly string[]): EChartsCoreOption {
-  return { data: names, top: 56, left: 0, textStyle: { color: INK } };
+  return { data: names, top: 68, left: 0, textStyle: { color: INK } };
 }
 
 function colourOf(peer: PeerName): string {

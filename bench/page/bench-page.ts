@@ -1,10 +1,11 @@
-import { OptimizerError, rules } from '../../src/index.js';
+import { rules } from '../../src/index.js';
 import { chooseShape } from '../../src/kernel/shape.js';
 import { usedSlots } from '../../src/kernel/variant.js';
 import { totalElements } from '../cases.js';
 import type { BenchPage, Heat, HeatRequest, PeerName } from '../protocol.js';
 import { countCalls } from './count-calls.js';
 import { describeAdapter, requestBenchDevice } from './device.js';
+import { unlessOutOfMemory } from './out-of-memory.js';
 import type { LimitContestant } from './peers/limit.js';
 import type { Contestant, Peer, PeerContext } from './peers/peer.js';
 import { verifyFirstStep } from './verify.js';
@@ -125,28 +126,4 @@ export function createBenchPage({ gpu, browser, peers: available }: Runtime): Be
     },
     release,
   };
-}
-
-/**
- * The result of `make`, or nothing if the device had not the memory for it.
- *
- * @throws Error on any other error of the device, or of `make`.
- */
-async function unlessOutOfMemory<T>(device: GPUDevice, make: () => Promise<T>): Promise<T | undefined> {
-  device.pushErrorScope('out-of-memory');
-  // Using a buffer that could not be made is an error, too, and not the one to report.
-  device.pushErrorScope('validation');
-  const settled = await make().then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error }),
-  );
-  const validationError = await device.popErrorScope();
-  if (await device.popErrorScope()) return undefined;
-  if (!('error' in settled)) {
-    if (validationError)
-      throw new Error(`WebGPU, on the device of the benchmark: ${validationError.message}`);
-    return settled.value;
-  }
-  if (settled.error instanceof OptimizerError && settled.error.code === 'out-of-memory') return undefined;
-  throw settled.error;
 }

@@ -30,7 +30,8 @@ test('one chart compares with the limit, another shows the fitted cost', () => {
   expect(Object.keys(charts)).toEqual(['saved.svg', 'saved-curve.svg']);
   for (const svg of Object.values(charts)) {
     expect(svg).toMatch(/^<svg [^]*<\/svg>\n$/);
-    expect(svg).toContain('an adapter, Node 20.20');
+    expect(svg).toContain('>an adapter</text>');
+    expect(svg).toContain('>Node 20.20, median of 7 rounds, 2026-11-22</text>');
     expect(svg).not.toMatch(/NaN|undefined/);
   }
   expect(charts['saved.svg']).toContain('>1e5</text>');
