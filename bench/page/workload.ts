@@ -38,7 +38,11 @@ export function createArray(
   return buffer;
 }
 
-/** As `createArray`, in as many buffers as the device's limits ask for; all but the last are full. */
+/**
+ * As `createArray`, in as many buffers as the device's limits ask for. They are of whole tiles, so that values
+ * go on across buffers as in one, and about equal: filled up to the limit, SwiftShader's gigabyte, a buffer was refused
+ * for want of memory.
+ */
 export function createArrays(
   device: GPUDevice,
   label: string,
@@ -46,9 +50,11 @@ export function createArrays(
   tile?: Float32Array<ArrayBuffer>,
 ): GPUBuffer[] {
   const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
-  const most = 4 * Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 16);
-  return Array.from({ length: Math.ceil(elementCount / most) }, (_, k) =>
-    createArray(device, `${label} part ${k}`, Math.min(most, elementCount - k * most), tile),
+  const mostTiles = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / (4 * TILE_ELEMENTS));
+  const tiles = Math.ceil(elementCount / TILE_ELEMENTS);
+  const partElements = TILE_ELEMENTS * Math.ceil(tiles / Math.ceil(tiles / mostTiles));
+  return Array.from({ length: Math.ceil(elementCount / partElements) }, (_, k) =>
+    createArray(device, `${label} part ${k}`, Math.min(partElements, elementCount - k * partElements), tile),
   );
 }
 

@@ -7,6 +7,9 @@ import type { Session } from './session.js';
 const PAGE_FOLDER = fileURLToPath(new URL('../page', import.meta.url));
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Preparing tensors of a gigabyte takes minutes on a software adapter. */
+const CALL_TIMEOUT_MS = 3_600_000;
+
 /** Serves `bench/page` to this machine only and opens one of its pages in a headless Chromium. */
 export async function openBrowserSession<T>(pageFile: string, adapter: AdapterChoice): Promise<Session<T>> {
   const server = await createServer({
@@ -19,7 +22,7 @@ export async function openBrowserSession<T>(pageFile: string, adapter: AdapterCh
     optimizeDeps: { include: ['@jax-js/jax', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'] },
   });
   await server.listen();
-  const browser = await launchBrowser('chrome', { adapter });
+  const browser = await launchBrowser('chrome', { adapter, callTimeoutMs: CALL_TIMEOUT_MS });
   const close = async (): Promise<void> => {
     await browser.close();
     await server.close();
