@@ -64,7 +64,7 @@ export interface CallCounts {
 
 /** What one step asks of the host. */
 export interface StepCounts extends CallCounts {
-  /** Milliseconds until the call returns, while the GPU is idle. */
+  /** Least milliseconds until the call returns, while the GPU is idle; the page's clock has steps of 0.1. */
   readonly hostMs: number;
 }
 
