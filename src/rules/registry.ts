@@ -9,9 +9,22 @@ import { momentum } from './momentum.js';
 import { rmsprop } from './rmsprop.js';
 import type { RuleFactory } from './rule.js';
 import { sgd } from './sgd.js';
+import { yogi } from './yogi.js';
 
 /** Every rule, by name: the one list that tests, benchmark and demo iterate over. */
-export const rules = { sgd, momentum, adagrad, rmsprop, adam, adamw, adamax, adadelta, lion, adan } as const;
+export const rules = {
+  sgd,
+  momentum,
+  adagrad,
+  rmsprop,
+  adam,
+  adamw,
+  adamax,
+  adadelta,
+  lion,
+  adan,
+  yogi,
+} as const;
 
 /** The name of a rule. */
 export type RuleName = keyof typeof rules;
