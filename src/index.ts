@@ -18,6 +18,7 @@ export { adam, type AdamOptions } from './rules/adam.js';
 export { adamax, type AdamaxOptions } from './rules/adamax.js';
 export { adamw, type AdamwOptions } from './rules/adamw.js';
 export { adan, type AdanOptions } from './rules/adan.js';
+export { ftrl, type FtrlOptions } from './rules/ftrl.js';
 export { lion, type LionOptions } from './rules/lion.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';

@@ -4,6 +4,7 @@ import { adam } from './adam.js';
 import { adamax } from './adamax.js';
 import { adamw } from './adamw.js';
 import { adan } from './adan.js';
+import { ftrl } from './ftrl.js';
 import { lion } from './lion.js';
 import { momentum } from './momentum.js';
 import { rmsprop } from './rmsprop.js';
@@ -24,6 +25,7 @@ export const rules = {
   lion,
   adan,
   yogi,
+  ftrl,
 } as const;
 
 /** The name of a rule. */
