@@ -9,29 +9,25 @@
 
 override POWER: bool = false;
 
-/// Binary digits of p that are looked at: all 24 that a float32 has, for p ≥ 2⁻⁴⁰.
-const EXPONENT_DIGITS: u32 = 64u;
-
-/// xᵖ for 0 ≤ p ≤ 1: the product of those of x, √x, ⁴√x, … that p has a binary digit for. `pow` would be loose.
+/// xᵖ for 0 ≤ p ≤ 1, for `pow` would be loose: y ← √y, times √x where p has a one, from p's last binary digit to its
+/// first. Each root halves the error so far, so that what remains is that of the last few operations.
 fn power(x: lane) -> lane {
+  let root = sqrt(x);
   if (!POWER) {
-    return sqrt(x);
+    return root;
   }
-  var result = lane(1.0);
-  var root = x;
-  var rest = h.exponent;
-  for (var digit = 0u; digit < EXPONENT_DIGITS; digit++) {
-    if (rest >= 1.0) {
-      result = result * root;
-      rest = rest - 1.0;
-    }
-    if (rest == 0.0) {
-      break;
-    }
-    rest = rest + rest;
-    root = sqrt(root);
+  if (h.exponent == 1.0) {
+    return x;
   }
-  return result;
+  let digits = u32(h.exponent * 0x1p32);
+  var y = lane(1.0);
+  for (var k = firstTrailingBit(digits); k < 32u; k++) {
+    y = sqrt(y);
+    if (((digits >> k) & 1u) == 1u) {
+      y = y * root;
+    }
+  }
+  return y;
 }
 
 fn update(w: lane, g: lane) -> lane {

@@ -9,7 +9,7 @@ export interface FtrlOptions extends CommonOptions {
   lr?: LearningRate;
   /**
    * −p, in [−1, 0]: the rate falls as n⁻ᵖ. −0.5 (default) is the paper's and Adagrad's, 0 a constant rate. A float32.
-   * Every value but −0.5 costs two square roots an element for each binary digit it has.
+   * Every value but −0.5, 0 and −1 costs up to 64 square roots an element, a few of them if it is a fraction like −3/4.
    */
   lrPower?: number;
   /** What every element of n is before the first step, ≥ 0. Default 0.1. */
@@ -34,25 +34,19 @@ const positiveLearningRate = (defaultValue: number): OptionSpec<LearningRate> =>
   };
 };
 
-/** As many as the WGSL's EXPONENT_DIGITS. */
-const EXPONENT_DIGITS = 64;
-
 /** Twin of `power`; the exponent is a float32 and therefore a number, whatever the arithmetic. */
 function power<N>({ load, mul, sqrt }: Arithmetic<N>, x: N, exponent: number, isPower: boolean): N {
-  if (!isPower) return sqrt(x);
-  let result = load(1);
-  let root = x;
-  let rest = exponent;
-  for (let digit = 0; digit < EXPONENT_DIGITS; digit++) {
-    if (rest >= 1) {
-      result = mul(result, root);
-      rest--;
-    }
-    if (rest === 0) break;
-    rest += rest;
-    root = sqrt(root);
+  const root = sqrt(x);
+  if (!isPower) return root;
+  if (exponent === 1) return x;
+  const digits = Math.floor(exponent * 2 ** 32);
+  let y = load(1);
+  const last = digits === 0 ? 32 : 31 - Math.clz32(digits & -digits);
+  for (let k = last; k < 32; k++) {
+    y = sqrt(y);
+    if (((digits >>> k) & 1) === 1) y = mul(y, root);
   }
-  return result;
+  return y;
 }
 
 /**
