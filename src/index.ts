@@ -23,6 +23,7 @@ export { lion, type LionOptions } from './rules/lion.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';
 export { sgd, type SgdOptions } from './rules/sgd.js';
+export { signum, type SignumOptions } from './rules/signum.js';
 export { yogi, type YogiOptions } from './rules/yogi.js';
 export { rules, type RuleName } from './rules/registry.js';
 export type { CommonOptions, Rule, RuleFactory } from './rules/rule.js';

@@ -10,6 +10,7 @@ import { momentum } from './momentum.js';
 import { rmsprop } from './rmsprop.js';
 import type { RuleFactory } from './rule.js';
 import { sgd } from './sgd.js';
+import { signum } from './signum.js';
 import { yogi } from './yogi.js';
 
 /** Every rule, by name: the one list that tests, benchmark and demo iterate over. */
@@ -26,6 +27,7 @@ export const rules = {
   adan,
   yogi,
   ftrl,
+  signum,
 } as const;
 
 /** The name of a rule. */
