@@ -32,7 +32,7 @@ export async function openBrowserSession<T>(
     logLevel: 'error',
     // A file saved meanwhile must not reload the page in mid-measurement.
     server: { host: '127.0.0.1', hmr: false, watch: null, fs: { allow: [REPOSITORY] } },
-    optimizeDeps: { include: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'] },
+    optimizeDeps: { include: ['@jax-js/jax', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'] },
   });
   await server.listen();
   const browser = await launchBrowser('chrome', { adapter });

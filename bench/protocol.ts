@@ -8,6 +8,8 @@ export const PEER_NAMES = [
   'ours-arena',
   'ours-clip-skip',
   'tfjs',
+  'jax-js',
+  'hand',
   'naive',
   'limit',
   'copy',
@@ -40,7 +42,8 @@ export interface Heat {
   readonly arraysWritten: number;
   /** The shape that the library chose for each tensor. */
   readonly shape: KernelShape;
-  /** The shape found best for the limit kernel, if that takes part. */
+  /** The shapes found best for the hand-written and the limit kernel, if they take part. */
+  readonly handShape?: KernelShape;
   readonly limitShape?: KernelShape;
 }
 

@@ -28,7 +28,12 @@ export interface Results {
   readonly browser: string;
   readonly date: string;
   /** Per case, the kernel shapes as workgroupSize×lanesPerInvocation, `c` for consecutive lanes. */
-  readonly shapes: readonly { readonly case: string; readonly ours: string; readonly limit: string | null }[];
+  readonly shapes: readonly {
+    readonly case: string;
+    readonly ours: string;
+    readonly hand: string | null;
+    readonly limit: string | null;
+  }[];
   readonly seed: number;
   readonly rounds: number;
   readonly rows: readonly Row[];

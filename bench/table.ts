@@ -36,7 +36,10 @@ export function formatTable(results: Results, colour: boolean): string {
     previous = row;
   }
   const { adapter, browser, shapes, seed, rounds } = results;
-  const used = shapes.map((shape) => `${shape.case} ${shape.ours} (limit ${shape.limit ?? 'not run'})`);
+  const used = shapes.map(
+    (shape) =>
+      `${shape.case} ${shape.ours} (hand ${shape.hand ?? 'not run'}, limit ${shape.limit ?? 'not run'})`,
+  );
   const heading =
     `${adapter}, ${browser}: ${rounds} rounds, seed ${seed}\n` +
     `kernel shapes by adapter class and size, workgroup×lanes: ${used.join(', ')}`;

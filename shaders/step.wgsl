@@ -25,6 +25,11 @@ fn larger(a: lane, b: lane) -> lane {
   return select(b, a, b <= a);
 }
 
+/// −1, 0 or 1 by the sign of x; keeps a NaN, which `sign` may drop.
+fn sign_of(x: lane) -> lane {
+  return select(select(x, lane(-1.0), x < lane(0.0)), lane(1.0), x > lane(0.0));
+}
+
 fn step_lane(i: u32) {
   let before = load_data(i);
   var w = before;

@@ -17,8 +17,13 @@ export type { StepStats } from './engine/step-stats.js';
 export type { BufferRange, DType, Parameter } from './engine/parameter.js';
 export type { GroupState, StateDict } from './engine/state-dict.js';
 
+export { adadelta, type AdadeltaOptions } from './rules/adadelta.js';
 export { adagrad, type AdagradOptions } from './rules/adagrad.js';
 export { adam, type AdamOptions } from './rules/adam.js';
+export { adamax, type AdamaxOptions } from './rules/adamax.js';
+export { adamw, type AdamwOptions } from './rules/adamw.js';
+export { adan, type AdanOptions } from './rules/adan.js';
+export { lion, type LionOptions } from './rules/lion.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';
 export { sgd, type SgdOptions } from './rules/sgd.js';

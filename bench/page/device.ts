@@ -1,13 +1,23 @@
 import type { Surroundings } from '../protocol.js';
 
-/** The page's device, with the adapter's own storage limits so that `--sizes 1e8` fits where it can. */
-export async function requestBenchDevice(): Promise<GPUDevice> {
+/**
+ * The page's device, with the adapter's own storage limits so that `--sizes 1e8` fits where it can.
+ *
+ * @param raised further limits to raise to the adapter's.
+ */
+export async function requestBenchDevice(
+  raised: readonly 'maxStorageBuffersPerShaderStage'[] = [],
+): Promise<GPUDevice> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('This browser has no WebGPU adapter.');
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
     label: 'bench',
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    requiredLimits: {
+      maxBufferSize,
+      maxStorageBufferBindingSize,
+      ...Object.fromEntries(raised.map((limit) => [limit, adapter.limits[limit]])),
+    },
   });
   watchErrors(device, 'the benchmark');
   return device;

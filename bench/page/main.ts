@@ -8,7 +8,9 @@ import { countCalls } from './count-calls.js';
 import { describeSurroundings, requestBenchDevice } from './device.js';
 import { copy } from './peers/copy.js';
 import { cpu } from './peers/cpu.js';
-import { type LimitContestant, limit } from './peers/limit.js';
+import { hand } from './peers/hand.js';
+import { jaxJs } from './peers/jax-js.js';
+import { limit } from './peers/limit.js';
 import { naive } from './peers/naive.js';
 import { ours, oursArena, oursClipSkip } from './peers/ours.js';
 import type { Contestant, Peer } from './peers/peer.js';
@@ -21,6 +23,8 @@ const PEERS: Record<PeerName, Peer> = {
   'ours-arena': oursArena,
   'ours-clip-skip': oursClipSkip,
   tfjs,
+  'jax-js': jaxJs,
+  hand,
   naive,
   limit,
   copy,
@@ -54,14 +58,15 @@ const bench: BenchPage = {
       );
       await verifyFirstStep(peer, ruleName, contestant, gradient);
     }
-    const limitContestant = contestants.get('limit') as LimitContestant | undefined;
+    const [handShape, limitShape] = (['hand', 'limit'] as const).map((peer) => contestants.get(peer)?.shape);
     const slotCount = usedSlots(rule).length;
     return {
       peers: [...contestants.keys()],
       arraysRead: 2 + slotCount,
       arraysWritten: 1 + slotCount,
       shape: chooseShape(device.adapterInfo, 4, Math.floor(benchCase.elementsPerTensor / 4)),
-      ...(limitContestant && { limitShape: limitContestant.shape }),
+      ...(handShape && { handShape }),
+      ...(limitShape && { limitShape }),
     };
   },
   measure: async (peer, steps) => {
@@ -75,10 +80,14 @@ const bench: BenchPage = {
   count: async (peer) => {
     const contestant = find(peer);
     await contestant.finish();
-    return countCalls(async () => {
+    const counts = await countCalls(async () => {
       contestant.step();
       await contestant.finish();
     });
+    // The weights of a lazy peer look right all the same: to read them is to compute them.
+    if (counts.submits === 0 && peer !== 'cpu')
+      throw new Error(`${peer}: a step submits nothing to the GPU.`);
+    return counts;
   },
   release: async () => {
     for (const contestant of contestants.values()) {

@@ -51,10 +51,11 @@ export function averagesOf(rule: Rule): readonly Average[] {
 /** Values of all `override` switches: the template's, the rule's own, and its averages'. */
 export function switchConstants(rule: Rule): Record<string, boolean> {
   const { weightDecay, weightDecayMode, maximize } = rule.options;
+  const decaysWeight = rule.declaration.decaysWeight?.(rule.options) ?? false;
   return {
     MAXIMIZE: maximize,
     DECAY_GRADIENT: weightDecay > 0 && weightDecayMode === 'l2',
-    DECAY_WEIGHT: weightDecay > 0 && weightDecayMode !== 'l2',
+    DECAY_WEIGHT: weightDecay > 0 && weightDecayMode !== 'l2' && !decaysWeight,
     ...rule.declaration.switches(rule.options),
     ...Object.assign(
       {},

@@ -1,6 +1,21 @@
 import wgsl from '../../shaders/rules/adam.wgsl?raw';
-import { type EpsPlacement, betas, boolean, choice, number } from './options.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import {
+  type DenominatorSwitch,
+  denominator,
+  denominatorSwitches,
+  denominatorWgsl,
+  prepareDenominator,
+  scaleStep,
+} from './parts/denominator.js';
+import { type EpsPlacement, type OptionSpecs, betas, boolean, choice, number } from './options.js';
+import {
+  type CommonOptions,
+  type ResolvedCommonOptions,
+  type RuleDeclaration,
+  type RuleFactory,
+  commonOptions,
+  defineRule,
+} from './rule.js';
 
 /** Options of {@link adam}. */
 export interface AdamOptions extends CommonOptions {
@@ -14,6 +29,89 @@ export interface AdamOptions extends CommonOptions {
   biasCorrection?: boolean;
   /** `'outside'` (default): √v̂+ε; `'inside'`: √(v̂+ε); `'hat'`: ε added to the uncorrected √v, as TensorFlow and Keras. */
   epsPlacement?: EpsPlacement;
+}
+
+type ResolvedAdamOptions = ResolvedCommonOptions & Readonly<Required<AdamOptions>>;
+
+/**
+ * The declaration of a rule whose equation is Adam's: only name, options and caution differ.
+ *
+ * @param name the rule's name.
+ * @param options its options.
+ * @param isCautious whether components of the step that disagree with the gradient's sign are left out.
+ */
+export function declareAdam<O extends ResolvedAdamOptions>(
+  name: string,
+  options: OptionSpecs<O>,
+  isCautious: (options: O) => boolean,
+): RuleDeclaration<
+  O,
+  'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq',
+  'lr' | 'one_minus_beta1' | 'one_minus_beta2' | 'eps',
+  'AMSGRAD' | 'CAUTIOUS' | DenominatorSwitch,
+  'bias_correction1' | 'bias_correction2',
+  'one_minus_beta1' | 'one_minus_beta2' | 'eps' | 'step_size' | 'v_scale'
+> {
+  return {
+    name,
+    wgsl: `${wgsl}\n${denominatorWgsl}`,
+    options,
+    slots: [
+      { name: 'exp_avg' },
+      { name: 'exp_avg_sq' },
+      { name: 'max_exp_avg_sq', usedBy: (o) => o.amsgrad },
+    ],
+    switches: (o) => ({
+      AMSGRAD: o.amsgrad,
+      CAUTIOUS: isCautious(o),
+      ...denominatorSwitches(o),
+    }),
+    scalars: (o, lr) => ({
+      lr,
+      one_minus_beta1: 1 - o.betas[0],
+      one_minus_beta2: 1 - o.betas[1],
+      eps: o.eps,
+    }),
+    // 1 − 0ᵗ = 1: no correction.
+    corrections: (o) => ({
+      bias_correction1: o.biasCorrection ? o.betas[0] : 0,
+      bias_correction2: o.biasCorrection ? o.betas[1] : 0,
+    }),
+    prepare: (f, h, on) => ({
+      ...h,
+      step_size: scaleStep(f, f.div(h.lr, h.bias_correction1), h, on),
+      ...prepareDenominator(f, h, on),
+    }),
+    reference: (f, { w, g, s, h, on }) => {
+      const { sub, mul, div, neg, load, lerp, larger, where } = f;
+      s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
+      s.exp_avg_sq = lerp(s.exp_avg_sq, mul(g, g), h.one_minus_beta2);
+      let v = s.exp_avg_sq;
+      if (on.AMSGRAD) {
+        v = larger(s.max_exp_avg_sq, v);
+        s.max_exp_avg_sq = v;
+      }
+      let m = s.exp_avg;
+      if (on.CAUTIOUS) {
+        const zero = load(0);
+        const ifFalling = where(neg(m), where(neg(g), m, zero), zero);
+        m = where(m, where(g, m, zero), ifFalling);
+      }
+      return sub(w, mul(h.step_size, div(m, denominator(f, v, h, on))));
+    },
+  };
+}
+
+/** The options that all rules with Adam's equation have, given their common options. */
+export function adamOptions(common: OptionSpecs<ResolvedCommonOptions>): OptionSpecs<ResolvedAdamOptions> {
+  return {
+    ...common,
+    betas: betas([0.9, 0.999]),
+    eps: number(1e-8, 0),
+    amsgrad: boolean(false),
+    biasCorrection: boolean(true),
+    epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
+  };
 }
 
 /**
@@ -36,54 +134,6 @@ export interface AdamOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adam({ lr: 1e-3, betas: [0.9, 0.99], weightDecay: 0.01, weightDecayMode: 'decoupled' })
  */
-export const adam: RuleFactory<AdamOptions> = defineRule({
-  name: 'adam',
-  wgsl,
-  options: {
-    ...commonOptions(0.001),
-    betas: betas([0.9, 0.999]),
-    eps: number(1e-8, 0),
-    amsgrad: boolean(false),
-    biasCorrection: boolean(true),
-    epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
-  },
-  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }, { name: 'max_exp_avg_sq', usedBy: (o) => o.amsgrad }],
-  switches: (o) => ({
-    AMSGRAD: o.amsgrad,
-    EPS_INSIDE: o.epsPlacement === 'inside',
-    EPS_HAT: o.epsPlacement === 'hat',
-  }),
-  scalars: (o, lr) => ({
-    lr,
-    one_minus_beta1: 1 - o.betas[0],
-    one_minus_beta2: 1 - o.betas[1],
-    eps: o.eps,
-  }),
-  // 1 − 0ᵗ = 1: no correction.
-  corrections: (o) => ({
-    bias_correction1: o.biasCorrection ? o.betas[0] : 0,
-    bias_correction2: o.biasCorrection ? o.betas[1] : 0,
-  }),
-  prepare: ({ scalar, mul, div, sqrt }, h, on) => {
-    const root = sqrt(h.bias_correction2);
-    const rate = div(h.lr, h.bias_correction1);
-    return {
-      ...h,
-      step_size: on.EPS_HAT ? mul(rate, root) : rate,
-      v_scale: div(scalar(1), on.EPS_INSIDE ? h.bias_correction2 : root),
-    };
-  },
-  reference: ({ add, sub, mul, div, sqrt, lerp, larger }, { w, g, s, h, on }) => {
-    s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
-    s.exp_avg_sq = lerp(s.exp_avg_sq, mul(g, g), h.one_minus_beta2);
-    let v = s.exp_avg_sq;
-    if (on.AMSGRAD) {
-      v = larger(s.max_exp_avg_sq, v);
-      s.max_exp_avg_sq = v;
-    }
-    let denominator = add(mul(sqrt(v), h.v_scale), h.eps);
-    if (on.EPS_INSIDE) denominator = sqrt(add(mul(v, h.v_scale), h.eps));
-    if (on.EPS_HAT) denominator = add(sqrt(v), h.eps);
-    return sub(w, mul(h.step_size, div(s.exp_avg, denominator)));
-  },
-});
+export const adam: RuleFactory<AdamOptions> = defineRule(
+  declareAdam('adam', adamOptions(commonOptions(0.001)), () => false),
+);

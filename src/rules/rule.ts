@@ -17,16 +17,19 @@ import {
 export interface CommonOptions {
   /** Learning rate η ≥ 0, or a schedule `(step) => η`, step 0-based. The default is the rule's. */
   lr?: LearningRate;
-  /** Weight decay d ≥ 0. Default 0. */
+  /** Weight decay d ≥ 0. Default 0, unless the rule says otherwise. */
   weightDecay?: number;
-  /** How weight decay enters: `'l2'` (default) g ← g + dw; `'decoupled'` w ← w − ηdw, then the update; `'raw'` w ← w − dw. */
+  /**
+   * How weight decay enters: `'l2'` (default, unless the rule says otherwise) g ← g + dw; `'decoupled'` w ← w − ηdw, then
+   * the update; `'raw'` w ← w − dw.
+   */
   weightDecayMode?: WeightDecayMode;
   /** Ascend instead of descend: the gradient is negated first. Default false. */
   maximize?: boolean;
 }
 
 /** What every rule's options hold once defaults are filled in. */
-type ResolvedCommonOptions = Readonly<Required<CommonOptions>>;
+export type ResolvedCommonOptions = Readonly<Required<CommonOptions>>;
 
 /** One per-element state array of a rule. */
 export interface SlotDeclaration<Slot extends string, O> {
@@ -74,6 +77,8 @@ export interface RuleDeclaration<
   /** Checks what no single option can check; returns the complaint, or nothing. */
   readonly complaint?: (options: O) => string | undefined;
   readonly slots: readonly SlotDeclaration<Slot, O>[];
+  /** Whether the rule applies decoupled or raw weight decay itself, from `h.decay`; the template then does not. */
+  readonly decaysWeight?: (options: O) => boolean;
   /** The `override` constants of the WGSL for these options. */
   readonly switches: (options: O) => Record<Switch, boolean>;
   /**
@@ -124,8 +129,12 @@ export interface RuleFactory<O extends CommonOptions> {
   readonly declaration: RuleDeclaration;
 }
 
-/** The options that every rule has, given the rule's default learning rate. */
-export function commonOptions(lr: number): {
+/** The options that every rule has, given the rule's defaults of them. */
+export function commonOptions(
+  lr: number,
+  weightDecay = 0,
+  weightDecayMode: WeightDecayMode = 'l2',
+): {
   readonly lr: OptionSpec<LearningRate>;
   readonly weightDecay: OptionSpec<number>;
   readonly weightDecayMode: OptionSpec<WeightDecayMode>;
@@ -133,8 +142,8 @@ export function commonOptions(lr: number): {
 } {
   return {
     lr: learningRate(lr),
-    weightDecay: number(0, 0),
-    weightDecayMode: choice<WeightDecayMode>('l2', ['l2', 'decoupled', 'raw']),
+    weightDecay: number(weightDecay, 0),
+    weightDecayMode: choice<WeightDecayMode>(weightDecayMode, ['l2', 'decoupled', 'raw']),
     maximize: boolean(false),
   };
 }

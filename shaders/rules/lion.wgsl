@@ -1,0 +1,21 @@
+// Lion (Chen et al. 2023, Algorithm 2); the mask of cautious optimizers (Liang et al. 2024, Algorithm 1).
+//
+//   u ← sign(β₁m + (1−β₁)g)
+//   u ← u where it has the sign of g, 0 elsewhere       (CAUTIOUS)
+//   m ← β₂m + (1−β₂)g
+//   w ← w − ηu
+//
+// m → exp_avg, 1−β₁ → h.one_minus_beta1, 1−β₂ → h.one_minus_beta2, η → h.lr
+
+override CAUTIOUS: bool = false;
+
+fn update(w: lane, g: lane) -> lane {
+  var u = sign_of(lerp(exp_avg, g, h.one_minus_beta1));
+  if (CAUTIOUS) {
+    // Of two signs: 1 − 0² where they agree, 1 − 1² or 1 − 2² where not. A NaN stays one.
+    let difference = u - sign_of(g);
+    u = u * larger(lane(0.0), 1.0 - difference * difference);
+  }
+  exp_avg = lerp(exp_avg, g, h.one_minus_beta2);
+  return w - h.lr * u;
+}
