@@ -22,7 +22,9 @@ export const flax = freezeConvention({
     epsPlacement: 'outside',
     centered: false,
     momentum: 0,
+    nesterov: false,
     initialAccumulator: 0,
+    biasCorrection: false,
     weightDecay: 0,
   },
   /**

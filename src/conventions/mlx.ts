@@ -26,7 +26,9 @@ export const mlx = freezeConvention({
     epsPlacement: 'outside',
     centered: false,
     momentum: 0,
+    nesterov: false,
     initialAccumulator: 0,
+    biasCorrection: false,
     weightDecay: 0,
   },
   /**

@@ -18,8 +18,6 @@ export const optax = freezeConvention({
   /**
    * `rmsprop(learning_rate, decay=0.9, eps=1e-8, initial_scale=0.0, eps_in_sqrt=True, centered=False, momentum=None,
    * nesterov=False, bias_correction=False)`, optax/_src/alias.py, `scale_by_rms` and `scale_by_stddev` of transform.py.
-   *
-   * `nesterov` and `bias_correction` have no counterpart here.
    */
   rmsprop: {
     alpha: 0.9,
@@ -27,8 +25,10 @@ export const optax = freezeConvention({
     epsPlacement: 'inside',
     centered: false,
     momentum: 0,
+    nesterov: false,
     lrInVelocity: true,
     initialAccumulator: 0,
+    biasCorrection: false,
     weightDecay: 0,
   },
   /**

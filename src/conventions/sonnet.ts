@@ -22,8 +22,10 @@ export const sonnet = freezeConvention({
     epsPlacement: 'inside',
     centered: false,
     momentum: 0,
+    nesterov: false,
     lrInVelocity: true,
     initialAccumulator: 0,
+    biasCorrection: false,
     weightDecay: 0,
   },
   /** `Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8)`, sonnet/src/optimizers/adam.py. */

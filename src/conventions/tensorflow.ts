@@ -28,8 +28,10 @@ export const tensorflow = freezeConvention({
     epsPlacement: 'inside',
     centered: false,
     momentum: 0,
+    nesterov: false,
     lrInVelocity: true,
     initialAccumulator: 1,
+    biasCorrection: false,
     weightDecay: 0,
   },
   /** `AdamOptimizer(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8)`, tensorflow/python/training/adam.py. */

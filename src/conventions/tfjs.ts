@@ -30,8 +30,10 @@ export const tfjs = freezeConvention({
     epsPlacement: 'inside',
     centered: false,
     momentum: 0,
+    nesterov: false,
     lrInVelocity: true,
     initialAccumulator: 0,
+    biasCorrection: false,
     weightDecay: 0,
   },
   /**

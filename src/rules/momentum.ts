@@ -1,5 +1,6 @@
 import wgsl from '../../shaders/rules/momentum.wgsl?raw';
 import { boolean, number } from './options.js';
+import { advance, nesterovComplaint, velocitySwitches, velocityWgsl } from './parts/velocity.js';
 import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
 
 /** Options of {@link momentum}. */
@@ -33,7 +34,7 @@ export interface MomentumOptions extends CommonOptions {
  */
 export const momentum: RuleFactory<MomentumOptions> = defineRule({
   name: 'momentum',
-  wgsl,
+  wgsl: `${wgsl}\n${velocityWgsl}`,
   options: {
     ...commonOptions(0.01),
     momentum: number(0.9, 0, 1),
@@ -46,30 +47,14 @@ export const momentum: RuleFactory<MomentumOptions> = defineRule({
     if (o.nesterov && o.dampening !== 0) {
       return `nesterov with dampening ${o.dampening} is not defined; set dampening to 0 or nesterov to false.`;
     }
-    if (o.nesterov && o.momentum === 0) {
-      return 'nesterov with momentum 0 looks nowhere ahead; give a momentum > 0 or set nesterov to false.';
-    }
-    return undefined;
+    return nesterovComplaint(o);
   },
   slots: [{ name: 'momentum_buffer' }],
-  switches: (o) => ({
-    NESTEROV: o.nesterov,
-    DAMPEN_FIRST_STEP: o.dampenFirstStep,
-    LR_IN_VELOCITY: o.lrInVelocity,
-  }),
+  switches: (o) => ({ DAMPEN_FIRST_STEP: o.dampenFirstStep, ...velocitySwitches(o) }),
   scalars: (o, lr) => ({ lr, momentum: o.momentum, one_minus_dampening: 1 - o.dampening }),
   prepare: ({ scalar }, h, on, t) => ({
     ...h,
     undamped: t === 1 && !on.DAMPEN_FIRST_STEP ? scalar(1) : h.one_minus_dampening,
   }),
-  reference: ({ add, sub, mul }, { w, g, s, h, on }) => {
-    if (on.LR_IN_VELOCITY) {
-      s.momentum_buffer = sub(mul(h.momentum, s.momentum_buffer), mul(h.lr, mul(h.undamped, g)));
-      if (on.NESTEROV) return add(w, sub(mul(h.momentum, s.momentum_buffer), mul(h.lr, g)));
-      return add(w, s.momentum_buffer);
-    }
-    s.momentum_buffer = add(mul(h.momentum, s.momentum_buffer), mul(h.undamped, g));
-    if (on.NESTEROV) return sub(w, mul(h.lr, add(g, mul(h.momentum, s.momentum_buffer))));
-    return sub(w, mul(h.lr, s.momentum_buffer));
-  },
+  reference: (f, element) => advance(f, element, element.g, f.mul(element.h.undamped, element.g)),
 });
