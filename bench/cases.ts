@@ -80,6 +80,12 @@ export function parseBytes(text: string): number {
   throw new Error(`"${text}" is no binding limit; write MiB or GiB as in 256MiB, 128MiB or more.`);
 }
 
+/** The case with a binding limit in bytes, a whole number of MiB, unless it has one of its own. */
+export function restrictCase(request: CaseRequest, maxBinding: number): CaseRequest {
+  if (request.maxBinding !== undefined) return request;
+  return { ...request, text: `${request.text}@${maxBinding / UNITS.MiB}MiB`, maxBinding };
+}
+
 /**
  * Settles what the device decides.
  *

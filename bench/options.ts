@@ -10,6 +10,7 @@ import {
   QUICK_CASES,
   parseBytes,
   parseCase,
+  restrictCase,
 } from './cases.js';
 import { PEER_NAMES, type PeerName } from './protocol.js';
 
@@ -119,7 +120,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
   const { quick = false, curve = false, maxBinding } = given;
   const usual = parseCases(curve ? CURVE_CASES : quick ? QUICK_CASES : DEFAULT_CASES);
   const cases = (given.sizes ?? usual).map((request) =>
-    maxBinding === undefined ? request : { maxBinding, ...request },
+    maxBinding === undefined ? request : restrictCase(request, maxBinding),
   );
   return {
     heats: planHeats(cases, given.rules, quick || curve),

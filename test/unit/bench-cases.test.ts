@@ -6,6 +6,7 @@ import {
   parseBytes,
   parseCase,
   resolveCase,
+  restrictCase,
   totalElements,
 } from '../../bench/cases.js';
 
@@ -60,6 +61,12 @@ test('past-binding-limit is a tenth more than the tighter of the two limits hold
     tensorCount: 2,
     elementsPerTensor: 295_000_000,
   });
+});
+
+test('a limit for all cases is part of their names, and leaves those that have one alone', () => {
+  expect(restrictCase(parseCase('5e7'), GIB)).toEqual(parseCase('5e7@1024MiB'));
+  const own = parseCase('5e7@128MiB');
+  expect(restrictCase(own, GIB)).toBe(own);
 });
 
 test('the text of a resolved case reads back as the same case', () => {
