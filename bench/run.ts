@@ -59,7 +59,8 @@ async function measureAll(page: BrowserSession<BenchPage>, chosen: BenchOptions)
       case: benchCase.text,
       ours: describeShape(heat.shape),
       // Tuned for each rule anew; the last stands for all.
-      hand: heat.handShape ? describeShape(heat.handShape) : null,
+      // Of Adam, the only rule it has.
+      hand: heat.handShape ? describeShape(heat.handShape) : (shapes.get(benchCase.text)?.hand ?? null),
       limit: heat.limitShape ? describeShape(heat.limitShape) : null,
     });
     await page.call('release');
