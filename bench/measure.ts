@@ -61,7 +61,8 @@ export async function measureAll(page: Session<BenchPage>, options: BenchOptions
         ours: describeShape(heat.shape),
         why: heat.shape.reason,
         // Tuned for each rule anew; the last stands for all.
-        hand: heat.handShape ? describeShape(heat.handShape) : null,
+        // Of Adam, the only rule it has.
+        hand: heat.handShape ? describeShape(heat.handShape) : (shapes.get(benchCase.text)?.hand ?? null),
         limit: heat.limitShape ? describeShape(heat.limitShape) : null,
       });
     }
