@@ -5,7 +5,7 @@
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 import type { AdapterChoice } from '../scripts/browsers.js';
-import { openBrowserSession } from './browser-session.js';
+import { openBrowserSession } from './session/browser-session.js';
 import { CpuClock } from './cpu-clock.js';
 import { interleave } from './interleave.js';
 import type { DispatchPage } from './kernel-protocol.js';

@@ -152,9 +152,9 @@ export async function createExperiments(device: GPUDevice): Promise<Experiment[]
       LANE_COUNT,
       1,
     ),
-    adam('2 tensors, each by all', { together: 2 }, 1),
+    adam('2 tensors, in turn', { together: 2 }, 1),
     adam('2 tensors, a workgroup each', { together: 2, workgroupEach: true }, 2),
-    adam('3 tensors, moments shared, each by all', { together: 3, sharedState: true }, 1),
+    adam('3 tensors, moments shared, in turn', { together: 3, sharedState: true }, 1),
     adam(
       '3 tensors, moments shared, a workgroup each',
       { together: 3, sharedState: true, workgroupEach: true },
@@ -163,7 +163,7 @@ export async function createExperiments(device: GPUDevice): Promise<Experiment[]
     ...(device.limits.maxStorageBuffersPerShaderStage < 10
       ? []
       : [
-          adam('4 tensors, moments shared, each by all', { together: 4, sharedState: true }, 1),
+          adam('4 tensors, moments shared, in turn', { together: 4, sharedState: true }, 1),
           adam(
             '4 tensors, moments shared, a workgroup each',
             { together: 4, sharedState: true, workgroupEach: true },

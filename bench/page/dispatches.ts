@@ -1,5 +1,5 @@
 import type { DispatchPage } from '../kernel-protocol.js';
-import { describeSurroundings, requestBenchDevice } from './device.js';
+import { describeAdapter, describeBrowser, requestBenchDevice } from './device.js';
 import { type Experiment, createExperiments } from './dispatch-experiments.js';
 import { readBack } from './read-back.js';
 
@@ -30,10 +30,14 @@ async function verify(experiment: Experiment): Promise<void> {
 
 const bench: DispatchPage = {
   open: async () => {
-    device = await requestBenchDevice(['maxStorageBuffersPerShaderStage']);
+    ({ device } = await requestBenchDevice(navigator.gpu, Infinity, ['maxStorageBuffersPerShaderStage']));
     experiments = await createExperiments(device);
     for (const experiment of experiments) await verify(experiment);
-    return { ...describeSurroundings(device), experiments: experiments.map(({ name }) => name) };
+    return {
+      adapter: describeAdapter(device),
+      browser: describeBrowser(),
+      experiments: experiments.map(({ name }) => name),
+    };
   },
   measure: async (index, steps) => {
     await device.queue.onSubmittedWorkDone();

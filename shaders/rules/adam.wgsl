@@ -3,7 +3,7 @@
 //   m ← β₁m + (1−β₁)g        m̂ = m/(1−β₁ᵗ)
 //   v ← β₂v + (1−β₂)g²       v̂ = v/(1−β₂ᵗ)    (AMSGRAD: the largest v so far, in its place)
 //   w ← w − ηm̂/(√v̂+ε)                         (parts/denominator.wgsl: the other places of ε)
-//   w unchanged where mg ≤ 0                   (CAUTIOUS: Liang et al. 2024, Algorithm 1, mask without rescaling)
+//   w unchanged where mg ≤ 0                   (CAUTIOUS: parts/caution.wgsl)
 //
 // m → exp_avg, v → exp_avg_sq, its maximum → max_exp_avg_sq, 1−β₁ → h.one_minus_beta1, 1−β₂ → h.one_minus_beta2,
 // 1−β₁ᵗ → h.bias_correction1, 1−β₂ᵗ → h.bias_correction2, η → h.lr
@@ -29,9 +29,7 @@ fn update(w: lane, g: lane) -> lane {
   }
   var m = exp_avg;
   if (CAUTIOUS) {
-    // By signs: the product of two small numbers would underflow. A NaN disagrees with nothing and so stays.
-    let zero = lane(0.0);
-    m = select(m, zero, ((m <= zero) & (g >= zero)) | ((m >= zero) & (g <= zero)));
+    m = agreeing(m, g);
   }
   return w - step_size * (m / denominator(v));
 }

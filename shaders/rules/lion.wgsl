@@ -1,7 +1,7 @@
-// Lion (Chen et al. 2023, Algorithm 2); the mask of cautious optimizers (Liang et al. 2024, Algorithm 1).
+// Lion (Chen et al. 2023, Algorithm 2).
 //
 //   u ← sign(β₁m + (1−β₁)g)
-//   u ← u where it has the sign of g, 0 elsewhere       (CAUTIOUS)
+//   u ← u where it has the sign of g, 0 elsewhere       (CAUTIOUS: parts/caution.wgsl)
 //   m ← β₂m + (1−β₂)g
 //   w ← w − ηu
 //
@@ -12,9 +12,7 @@ override CAUTIOUS: bool = false;
 fn update(w: lane, g: lane) -> lane {
   var u = sign_of(lerp(exp_avg, g, h.one_minus_beta1));
   if (CAUTIOUS) {
-    // Of two signs: 1 − 0² where they agree, 1 − 1² or 1 − 2² where not. A NaN stays one.
-    let difference = u - sign_of(g);
-    u = u * larger(lane(0.0), 1.0 - difference * difference);
+    u = agreeing(u, g);
   }
   exp_avg = lerp(exp_avg, g, h.one_minus_beta2);
   return w - h.lr * u;

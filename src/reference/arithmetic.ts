@@ -2,8 +2,8 @@
  * The operations that equations are written in, over a number type N. One reference then runs in float64, as
  * the float32 twin of a kernel, or with an error bound beside each value.
  *
- * The names and meanings are WGSL's, `lerp`, `larger` and `sign` being `lerp`, `larger` and `sign_of` of
- * `shaders/step.wgsl`.
+ * The names and meanings are WGSL's; `lerp`, `larger`, `clamp` and `sign` are `lerp`, `larger`, `within` and `sign_of`
+ * of `shaders/step.wgsl`.
  */
 export interface Arithmetic<N> {
   /** Takes a value out of memory. */

@@ -1,4 +1,5 @@
 import wgsl from '../../shaders/rules/adam.wgsl?raw';
+import { agreeing, cautionWgsl } from './parts/caution.js';
 import {
   type DenominatorSwitch,
   denominator,
@@ -54,7 +55,7 @@ export function declareAdam<O extends ResolvedAdamOptions>(
 > {
   return {
     name,
-    wgsl: `${wgsl}\n${denominatorWgsl}`,
+    wgsl: `${wgsl}\n${cautionWgsl}\n${denominatorWgsl}`,
     options,
     slots: [
       { name: 'exp_avg' },
@@ -83,7 +84,7 @@ export function declareAdam<O extends ResolvedAdamOptions>(
       ...prepareDenominator(f, h, on),
     }),
     reference: (f, { w, g, s, h, on }) => {
-      const { sub, mul, div, neg, load, lerp, larger, where } = f;
+      const { sub, mul, div, lerp, larger } = f;
       s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
       s.exp_avg_sq = lerp(s.exp_avg_sq, mul(g, g), h.one_minus_beta2);
       let v = s.exp_avg_sq;
@@ -91,12 +92,7 @@ export function declareAdam<O extends ResolvedAdamOptions>(
         v = larger(s.max_exp_avg_sq, v);
         s.max_exp_avg_sq = v;
       }
-      let m = s.exp_avg;
-      if (on.CAUTIOUS) {
-        const zero = load(0);
-        const ifFalling = where(neg(m), where(neg(g), m, zero), zero);
-        m = where(m, where(g, m, zero), ifFalling);
-      }
+      const m = on.CAUTIOUS ? agreeing(f, s.exp_avg, g) : s.exp_avg;
       return sub(w, mul(h.step_size, div(m, denominator(f, v, h, on))));
     },
   };

@@ -1,5 +1,6 @@
 import wgsl from '../../shaders/rules/lion.wgsl?raw';
 import { betas, boolean } from './options.js';
+import { agreeing, cautionWgsl } from './parts/caution.js';
 import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
 
 /** Options of {@link lion}. */
@@ -31,7 +32,7 @@ export interface LionOptions extends CommonOptions {
  */
 export const lion: RuleFactory<LionOptions> = defineRule({
   name: 'lion',
-  wgsl,
+  wgsl: `${wgsl}\n${cautionWgsl}`,
   options: {
     ...commonOptions(1e-4, 0, 'decoupled'),
     betas: betas([0.9, 0.99]),
@@ -40,12 +41,10 @@ export const lion: RuleFactory<LionOptions> = defineRule({
   slots: [{ name: 'exp_avg' }],
   switches: (o) => ({ CAUTIOUS: o.cautious }),
   scalars: (o, lr) => ({ lr, one_minus_beta1: 1 - o.betas[0], one_minus_beta2: 1 - o.betas[1] }),
-  reference: ({ load, sub, mul, sign, lerp, larger }, { w, g, s, h, on }) => {
+  reference: (f, { w, g, s, h, on }) => {
+    const { sub, mul, sign, lerp } = f;
     let u = sign(lerp(s.exp_avg, g, h.one_minus_beta1));
-    if (on.CAUTIOUS) {
-      const difference = sub(u, sign(g));
-      u = mul(u, larger(load(0), sub(load(1), mul(difference, difference))));
-    }
+    if (on.CAUTIOUS) u = agreeing(f, u, g);
     s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta2);
     return sub(w, mul(h.lr, u));
   },

@@ -39,6 +39,21 @@ export function number(defaultValue: number, min: number, below = Infinity): Opt
   };
 }
 
+/** A number in [min, max]. */
+export function numberBetween(
+  defaultValue: number,
+  min: number,
+  max: number,
+  samples: readonly number[],
+): OptionSpec<number> {
+  return {
+    default: defaultValue,
+    range: `a number in [${min}, ${max}]`,
+    accepts: (value) => isNumber(value) && value >= min && value <= max,
+    samples,
+  };
+}
+
 /** `true` or `false`, and nothing that merely looks like it. */
 export function boolean(defaultValue: boolean): OptionSpec<boolean> {
   return {

@@ -4,14 +4,31 @@ import { adam } from './adam.js';
 import { adamax } from './adamax.js';
 import { adamw } from './adamw.js';
 import { adan } from './adan.js';
+import { ftrl } from './ftrl.js';
 import { lion } from './lion.js';
 import { momentum } from './momentum.js';
 import { rmsprop } from './rmsprop.js';
 import type { RuleFactory } from './rule.js';
 import { sgd } from './sgd.js';
+import { signum } from './signum.js';
+import { yogi } from './yogi.js';
 
 /** Every rule, by name: the one list that tests, benchmark and demo iterate over. */
-export const rules = { sgd, momentum, adagrad, rmsprop, adam, adamw, adamax, adadelta, lion, adan } as const;
+export const rules = {
+  sgd,
+  momentum,
+  adagrad,
+  rmsprop,
+  adam,
+  adamw,
+  adamax,
+  adadelta,
+  lion,
+  adan,
+  yogi,
+  ftrl,
+  signum,
+} as const;
 
 /** The name of a rule. */
 export type RuleName = keyof typeof rules;

@@ -4,7 +4,7 @@ import { totalElements } from '../../cases.js';
 import { type LimitKernel, createLimitKernel } from '../limit-kernel.js';
 import { readBack } from '../read-back.js';
 import { findFastest } from '../tune.js';
-import { createArray } from '../workload.js';
+import { createArrays } from '../workload.js';
 import type { Peer } from './peer.js';
 
 /** Shapes that came out near the best on some adapter or size in `bench/shapes.ts`. */
@@ -22,16 +22,20 @@ const CANDIDATES: readonly KernelShape[] = [
   { workgroupSize: 64, lanesPerInvocation: 1, consecutive: false },
 ];
 
-/** The memory-traffic limit: all tensors as one, in the best of the candidate shapes on this adapter, now. */
+/**
+ * The memory-traffic limit: all tensors as one, in the best of the candidate shapes on this adapter, now. A lone
+ * tensor's weights and gradients are the workload's, so that large cases fit into memory.
+ */
 export const limit: Peer = async ({ device, rule, benchCase, workload }) => {
   const elementCount = totalElements(benchCase);
   const values = workload.randomArray(Math.min(elementCount, 1 << 20));
-  const arrays = ['grad', 'data', ...usedSlots(rule)].map((name) =>
-    createArray(device, `limit ${name}`, elementCount, values),
-  );
-  const kernels = await Promise.all(
-    CANDIDATES.map((shape) => createLimitKernel(device, arrays, elementCount, shape)),
-  );
+  const create = (name: string) => createArrays(device, `limit ${name}`, elementCount, values);
+  const states = usedSlots(rule).map(create);
+  const isLone = benchCase.tensorCount === 1;
+  const [grad, data] = isLone ? [workload.grad, workload.data] : [create('grad'), create('data')];
+  const arrays = [grad, data, ...states];
+  const parts = data.map((_, part) => arrays.map((buffers) => buffers[part]!));
+  const kernels = await Promise.all(CANDIDATES.map((shape) => createLimitKernel(device, parts, shape)));
   const best = await findFastest(
     device,
     kernels.map((kernel) => () => submit(device, kernel)),
@@ -42,9 +46,9 @@ export const limit: Peer = async ({ device, rule, benchCase, workload }) => {
     finish: () => device.queue.onSubmittedWorkDone(),
     // Values move round by one array a step, and gain a gradient once a round.
     stepsToChange: arrays.length - 1,
-    weights: () => readBack(device, arrays[1]!, elementCount),
+    weights: () => readBack(device, data, elementCount),
     destroy: () => {
-      for (const buffer of arrays) buffer.destroy();
+      for (const buffer of (isLone ? states : arrays).flat()) buffer.destroy();
     },
   };
 };
