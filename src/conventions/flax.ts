@@ -41,4 +41,16 @@ export const flax = freezeConvention({
     weightDecay: 0,
     weightDecayMode: 'decoupled',
   },
+  /**
+   * `Adadelta(learning_rate, rho=0.9, eps=1e-6, weight_decay=0.0)`, flax/optim/adadelta.py at 484b56a7.
+   *
+   * Its docstring calls the weight decay L2; the code decouples it.
+   */
+  adadelta: {
+    rho: 0.9,
+    eps: 1e-6,
+    previousAccumulator: false,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
 });

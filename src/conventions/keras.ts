@@ -64,4 +64,47 @@ export const keras = freezeConvention({
     weightDecay: 0,
     weightDecayMode: 'decoupled',
   },
+  /**
+   * `AdamW(learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False)`,
+   * keras/src/optimizers/adamw.py.
+   */
+  adamw: {
+    lr: 0.001,
+    betas: [0.9, 0.999],
+    eps: 1e-7,
+    epsPlacement: 'hat',
+    amsgrad: false,
+    biasCorrection: true,
+    weightDecay: 0.004,
+    weightDecayMode: 'decoupled',
+    cautious: false,
+  },
+  /**
+   * `Adamax(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None)`,
+   * keras/src/optimizers/adamax.py.
+   */
+  adamax: {
+    lr: 0.001,
+    betas: [0.9, 0.999],
+    eps: 1e-7,
+    epsPlacement: 'outside',
+    biasCorrection: true,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
+  /**
+   * `Adadelta(learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=None)`, keras/src/optimizers/adadelta.py.
+   *
+   * The paper has no learning rate, which is one of 1.
+   */
+  adadelta: {
+    lr: 0.001,
+    rho: 0.95,
+    eps: 1e-7,
+    previousAccumulator: false,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
+  /** `Lion(learning_rate=0.001, beta_1=0.9, beta_2=0.99, weight_decay=None)`, keras/src/optimizers/lion.py. */
+  lion: { lr: 0.001, betas: [0.9, 0.99], weightDecay: 0, weightDecayMode: 'decoupled', cautious: false },
 });

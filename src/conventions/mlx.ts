@@ -45,4 +45,35 @@ export const mlx = freezeConvention({
     biasCorrection: false,
     weightDecay: 0,
   },
+  /**
+   * `AdamW(learning_rate, betas=[0.9, 0.999], eps=1e-8, weight_decay=0.01, bias_correction=False)`, optimizers.py.
+   *
+   * No bias correction unless asked for, as its Adam.
+   */
+  adamw: {
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    amsgrad: false,
+    biasCorrection: false,
+    weightDecay: 0.01,
+    weightDecayMode: 'decoupled',
+    cautious: false,
+  },
+  /**
+   * `Adamax(learning_rate, betas=[0.9, 0.999], eps=1e-8)`, optimizers.py.
+   *
+   * No bias correction at all.
+   */
+  adamax: {
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    biasCorrection: false,
+    weightDecay: 0,
+  },
+  /** `AdaDelta(learning_rate, rho=0.9, eps=1e-6)`, optimizers.py. */
+  adadelta: { rho: 0.9, eps: 1e-6, previousAccumulator: false, weightDecay: 0 },
+  /** `Lion(learning_rate, betas=[0.9, 0.99], weight_decay=0.0)`, optimizers.py. */
+  lion: { betas: [0.9, 0.99], weightDecay: 0, weightDecayMode: 'decoupled', cautious: false },
 });

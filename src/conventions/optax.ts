@@ -47,4 +47,35 @@ export const optax = freezeConvention({
     biasCorrection: true,
     weightDecay: 0,
   },
+  /**
+   * `adamw(learning_rate, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, weight_decay=0.0001, nesterov=False)`,
+   * optax/_src/alias.py.
+   *
+   * Decays a hundred times less than PyTorch unless told otherwise.
+   */
+  adamw: {
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    amsgrad: false,
+    biasCorrection: true,
+    weightDecay: 1e-4,
+    weightDecayMode: 'decoupled',
+    cautious: false,
+  },
+  /** `adamax(learning_rate, b1=0.9, b2=0.999, eps=1e-8)`, optax/_src/alias.py, `scale_by_adamax` of transform.py. */
+  adamax: {
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'inside',
+    biasCorrection: true,
+    weightDecay: 0,
+  },
+  /**
+   * `adadelta(learning_rate=None, rho=0.9, eps=1e-6, weight_decay=0.0)`, optax/_src/alias.py, `scale_by_adadelta` of
+   * transform.py.
+   */
+  adadelta: { rho: 0.9, eps: 1e-6, previousAccumulator: false, weightDecay: 0, weightDecayMode: 'l2' },
+  /** `lion(learning_rate, b1=0.9, b2=0.99, weight_decay=0.001)`, optax/_src/alias.py. */
+  lion: { betas: [0.9, 0.99], weightDecay: 0.001, weightDecayMode: 'decoupled', cautious: false },
 });

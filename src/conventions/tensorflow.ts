@@ -44,4 +44,10 @@ export const tensorflow = freezeConvention({
     biasCorrection: true,
     weightDecay: 0,
   },
+  /**
+   * `AdadeltaOptimizer(learning_rate=0.001, rho=0.95, epsilon=1e-8)`, tensorflow/python/training/adadelta.py.
+   *
+   * The paper has no learning rate, which is one of 1.
+   */
+  adadelta: { lr: 0.001, rho: 0.95, eps: 1e-8, previousAccumulator: false, weightDecay: 0 },
 });

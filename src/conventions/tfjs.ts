@@ -49,4 +49,26 @@ export const tfjs = freezeConvention({
     biasCorrection: true,
     weightDecay: 0,
   },
+  /**
+   * `adamax(learningRate = 0.002, beta1 = 0.9, beta2 = 0.999, epsilon = null, decay = 0)`,
+   * tfjs-core/src/optimizers/adamax_optimizer.ts.
+   *
+   * `decay` is `(step) => lr / (1 + step * decay)` here.
+   */
+  adamax: {
+    lr: 0.002,
+    betas: [0.9, 0.999],
+    eps: 1e-7,
+    epsPlacement: 'outside',
+    biasCorrection: true,
+    weightDecay: 0,
+  },
+  /**
+   * `adadelta(learningRate = 0.001, rho = 0.95, epsilon = null)`, tfjs-core/src/optimizers/adadelta_optimizer.ts.
+   *
+   * Divides by the average of squared gradients as it was before the step. That average and the one of squared steps
+   * are then the same numbers for ever, their quotient is 1, and the rule is plain `sgd`, whatever ρ and ε. Not repeated
+   * here unless asked for: `previousAccumulator: true`.
+   */
+  adadelta: { lr: 0.001, rho: 0.95, eps: 1e-7, weightDecay: 0 },
 });

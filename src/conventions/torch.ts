@@ -68,4 +68,37 @@ export const torch = freezeConvention({
     weightDecay: 0,
     weightDecayMode: 'l2',
   },
+  /**
+   * `AdamW(params, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, amsgrad=False)`, torch/optim/adamw.py.
+   */
+  adamw: {
+    lr: 0.001,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    amsgrad: false,
+    biasCorrection: true,
+    weightDecay: 0.01,
+    weightDecayMode: 'decoupled',
+    cautious: false,
+  },
+  /** `Adamax(params, lr=0.002, betas=(0.9, 0.999), eps=1e-8, weight_decay=0)`, torch/optim/adamax.py. */
+  adamax: {
+    lr: 0.002,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'inside',
+    biasCorrection: true,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
+  /** `Adadelta(params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0)`, torch/optim/adadelta.py. */
+  adadelta: {
+    lr: 1,
+    rho: 0.9,
+    eps: 1e-6,
+    previousAccumulator: false,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
 });

@@ -10,7 +10,8 @@ export interface AdadeltaOptions extends CommonOptions {
   eps?: number;
   /**
    * Divide by the average of squared gradients as it was before this step, as TensorFlow.js does:
-   * everybody else follows the paper and takes the new one. Default false.
+   * everybody else follows the paper and takes the new one. Since s and a then stay equal, the rule is `sgd`. Default
+   * false.
    */
   previousAccumulator?: boolean;
 }

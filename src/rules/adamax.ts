@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/adamax.wgsl?raw';
-import { type EpsPlacement, betas, choice, number } from './options.js';
+import { type EpsPlacement, betas, boolean, choice, number } from './options.js';
 import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
 
 /** Options of {@link adamax}. */
@@ -8,6 +8,8 @@ export interface AdamaxOptions extends CommonOptions {
   betas?: readonly [number, number];
   /** ε ≥ 0, which keeps the denominator from 0. Default 1e-8. */
   eps?: number;
+  /** Divide m by 1−β₁ᵗ. Default true; MLX never does. */
+  biasCorrection?: boolean;
   /** `'inside'` the maximum (default): max(β₂u, |g|+ε), as PyTorch and optax; `'outside'`: u+ε, as Keras. */
   epsPlacement?: Exclude<EpsPlacement, 'hat'>;
 }
@@ -20,7 +22,7 @@ export interface AdamaxOptions extends CommonOptions {
  *     u ← max(β₂u, |g|);     w ← w − ηm̂/(u+ε)      'outside': Keras, TensorFlow.js
  *
  * The paper has no ε. State: `exp_avg` (m), `exp_inf` (u). Defaults: `lr` 0.002, `betas` [0.9, 0.999], `eps` 1e-8,
- * `epsPlacement` 'inside'.
+ * `biasCorrection` true, `epsPlacement` 'inside'.
  *
  * @param options see {@link AdamaxOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
@@ -34,12 +36,14 @@ export const adamax: RuleFactory<AdamaxOptions> = defineRule({
     ...commonOptions(0.002),
     betas: betas([0.9, 0.999]),
     eps: number(1e-8, 0),
+    biasCorrection: boolean(true),
     epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
   },
   slots: [{ name: 'exp_avg' }, { name: 'exp_inf' }],
   switches: (o) => ({ EPS_INSIDE: o.epsPlacement === 'inside' }),
   scalars: (o, lr) => ({ lr, one_minus_beta1: 1 - o.betas[0], beta2: o.betas[1], eps: o.eps }),
-  corrections: (o) => ({ bias_correction1: o.betas[0] }),
+  // 1 − 0ᵗ = 1: no correction.
+  corrections: (o) => ({ bias_correction1: o.biasCorrection ? o.betas[0] : 0 }),
   prepare: ({ div }, h) => ({ ...h, step_size: div(h.lr, h.bias_correction1) }),
   reference: ({ add, sub, mul, div, abs, lerp, larger }, { w, g, s, h, on }) => {
     s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);

@@ -19,8 +19,9 @@ const rule = rmsprop({ ...conventions.keras.rmsprop, lr: 1e-3 });
 A row of a table is the option object \`conventions.<library>.<rule>\`: the library's defaults, and the switches that give
 its formula. A dash is what the library leaves to its user, or has no say in; then the rule's own default holds. How
 each was checked is said below its table: by *runs* of the library itself in float64 (or, where it says *recomputed*, of
-its formula written down once more), matched to 3.1e-13 after the first and the sixth step, and by numbers that the
-library's own tests *print*. Every value that differs between two libraries is told apart by one of those runs.
+its formula written down once more), matched to 3.1e-13 after the first and the sixth step, and by *others* of
+test/fixtures/golden, mostly numbers that the library's own tests print. Every value that differs between two libraries
+is told apart by one of those runs.
 
 This page is made from the comments in [src/rules](../src/rules) and [src/conventions](../src/conventions) and from the
 options themselves: \`npm run docs\`.`;
@@ -68,6 +69,7 @@ async function readLibrary(name: LibraryName): Promise<Library> {
 
 function cell(value: unknown): string {
   if (value === undefined) return '—';
+  if (typeof value === 'number' && value > 0 && value < 1e-3) return value.toExponential();
   return typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', ');
 }
 
@@ -95,10 +97,10 @@ function checks(library: LibraryName, rule: RuleName): string {
   const ofRule = goldenCases.filter((golden) => golden.rule === rule);
   const runs = ofRule.filter(({ convention }) => convention === library);
   const label = ({ name }: GoldenCase) => name.split('/').at(-1)!.replace('recorded-', '');
-  const printed = ofRule.filter(({ name, convention }) => !convention && name.startsWith(`${library}/`));
+  const others = ofRule.filter(({ name, convention }) => !convention && name.startsWith(`${library}/`));
   const recomputed = runs.some(({ name }) => name.startsWith('recomputed/'));
   const parts = [`${recomputed ? 'recomputed' : 'runs'}: ${runs.map(label).join(', ')}`];
-  if (printed.length > 0) parts.push(`printed: ${printed.map(label).join(', ')}`);
+  if (others.length > 0) parts.push(`others: ${others.map(label).join(', ')}`);
   return `*Checked by ${parts.join('; ')}.*`;
 }
 

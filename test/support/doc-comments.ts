@@ -34,7 +34,10 @@ export class DocumentedSource {
       ({ end }) => end <= node.start && this.#source.slice(end, node.start).trim() === '',
     );
     if (!comment) throw new Error(`no comment before ${this.#source.slice(node.start, node.start + 60)}`);
-    return comment.text.replaceAll(/^[ \t]*\*+ ?/gm, '').trim();
+    return comment.text
+      .replaceAll(/^[ \t]*\*+ ?/gm, '')
+      .replaceAll(/\{@link (\w+)\}/g, '`$1`')
+      .trim();
   }
 
   /** The exported constants and interfaces. */
