@@ -17,6 +17,7 @@ export { adam, type AdamOptions } from './rules/adam.js';
 export { adamax, type AdamaxOptions } from './rules/adamax.js';
 export { adamw, type AdamwOptions } from './rules/adamw.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
+export { nadam, type NadamOptions } from './rules/nadam.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';
 export { sgd, type SgdOptions } from './rules/sgd.js';
 export { rules, type RuleName } from './rules/registry.js';
