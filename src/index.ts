@@ -18,6 +18,7 @@ export { adamax, type AdamaxOptions } from './rules/adamax.js';
 export { adamw, type AdamwOptions } from './rules/adamw.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
 export { nadam, type NadamOptions } from './rules/nadam.js';
+export { radam, type RadamOptions } from './rules/radam.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';
 export { sgd, type SgdOptions } from './rules/sgd.js';
 export { rules, type RuleName } from './rules/registry.js';

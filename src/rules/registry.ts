@@ -4,12 +4,13 @@ import { adamax } from './adamax.js';
 import { adamw } from './adamw.js';
 import { momentum } from './momentum.js';
 import { nadam } from './nadam.js';
+import { radam } from './radam.js';
 import { rmsprop } from './rmsprop.js';
 import type { RuleFactory } from './rule.js';
 import { sgd } from './sgd.js';
 
 /** Every rule, by name: the one list that tests, benchmark and demo iterate over. */
-export const rules = { sgd, momentum, adagrad, rmsprop, adam, adamw, adamax, nadam } as const;
+export const rules = { sgd, momentum, adagrad, rmsprop, adam, adamw, adamax, nadam, radam } as const;
 
 /** The name of a rule. */
 export type RuleName = keyof typeof rules;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nadam } from '../../src/index.js';
+import { nadam, radam } from '../../src/index.js';
 import { stepScalars } from '../../src/kernel/scalars.js';
 import { float32 } from '../../src/reference/arithmetic.js';
 import { errorBound } from '../../src/reference/error-bound.js';
@@ -70,6 +70,51 @@ describe('the coefficients of NAdam', () => {
       const rows = published(beta1, momentumDecay, momentumDecayBase);
       const rule = nadam({ betas: [beta1, 0.999], momentumDecay, momentumDecayBase });
       checkPrepared(rule, (t) => rows.get(t)!);
+    }
+  });
+});
+
+describe('the step size of RAdam', () => {
+  const BETAS = [0, 0.5, 0.65, 0.8, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.999999];
+
+  /** ρₜ from 400-bit integers: the published difference of two large numbers loses up to all of float64's digits. */
+  function published(beta2: number, t: number): { rho: number; rhoInf: number } {
+    const BITS = 400n;
+    const one = 1n << BITS;
+    const beta = BigInt(beta2 * 2 ** 64) << (BITS - 64n);
+    let power = one;
+    let square = beta;
+    for (let rest = t; rest > 0; rest = Math.floor(rest / 2)) {
+      if (rest % 2 === 1) power = (power * square) >> BITS;
+      square = (square * square) >> BITS;
+    }
+    const rhoInf = ((2n << BITS) << BITS) / (one - beta) - one;
+    const rho = rhoInf - ((2n * BigInt(t) * power) << BITS) / (one - power);
+    const toNumber = (value: bigint) => Number(value >> (BITS - 100n)) / 2 ** 100;
+    return { rho: toNumber(rho), rhoInf: toNumber(rhoInf) };
+  }
+
+  test.for(BETAS)('is within a few ULP of the exact one at every step up to 2²⁴, with β₂ %f', (beta2) => {
+    const rule = radam({ betas: [0.9, beta2] });
+    checkPrepared(rule, (t) => {
+      const { rho, rhoInf } = published(beta2, t);
+      const momentumSize = LR / (1 - 0.9 ** t);
+      if (rho <= 5) return { step_size: momentumSize };
+      const square = ((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho);
+      return { step_size: momentumSize * Math.sqrt(square * (1 - beta2 ** t)) };
+    });
+  });
+
+  test('begins at the step at which ρₜ exceeds the threshold, and never where it cannot', () => {
+    for (const rectificationThreshold of [4, 5, 7.5]) {
+      for (const beta2 of BETAS) {
+        const rule = radam({ betas: [0.9, beta2], rectificationThreshold });
+        for (const t of LOOKS) {
+          const { excess } = makeElementRule(float32, rule).prepare(stepScalars(rule, LR, t), t);
+          const { rho } = published(beta2, t);
+          expect(excess! > 0, `β₂ ${beta2}, t ${t}, ρ ${rho}`).toBe(rho > rectificationThreshold);
+        }
+      }
     }
   });
 });
