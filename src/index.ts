@@ -12,6 +12,7 @@ export type { StepStats } from './engine/step-stats.js';
 export type { BufferRange, DType, Parameter } from './engine/parameter.js';
 export type { GroupState, StateDict } from './engine/state-dict.js';
 
+export { adabelief, type AdabeliefOptions } from './rules/adabelief.js';
 export { adagrad, type AdagradOptions } from './rules/adagrad.js';
 export { adam, type AdamOptions } from './rules/adam.js';
 export { adamax, type AdamaxOptions } from './rules/adamax.js';

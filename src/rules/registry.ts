@@ -1,3 +1,4 @@
+import { adabelief } from './adabelief.js';
 import { adagrad } from './adagrad.js';
 import { adam } from './adam.js';
 import { adamax } from './adamax.js';
@@ -10,7 +11,18 @@ import type { RuleFactory } from './rule.js';
 import { sgd } from './sgd.js';
 
 /** Every rule, by name: the one list that tests, benchmark and demo iterate over. */
-export const rules = { sgd, momentum, adagrad, rmsprop, adam, adamw, adamax, nadam, radam } as const;
+export const rules = {
+  sgd,
+  momentum,
+  adagrad,
+  rmsprop,
+  adam,
+  adamw,
+  adamax,
+  nadam,
+  radam,
+  adabelief,
+} as const;
 
 /** The name of a rule. */
 export type RuleName = keyof typeof rules;
