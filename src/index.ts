@@ -18,6 +18,7 @@ export type { BufferRange, DType, Parameter } from './engine/parameter.js';
 export type { GroupState, StateDict } from './engine/state-dict.js';
 
 export { adadelta, type AdadeltaOptions } from './rules/adadelta.js';
+export { adabelief, type AdabeliefOptions } from './rules/adabelief.js';
 export { adagrad, type AdagradOptions } from './rules/adagrad.js';
 export { adam, type AdamOptions } from './rules/adam.js';
 export { adamax, type AdamaxOptions } from './rules/adamax.js';
@@ -26,6 +27,8 @@ export { adan, type AdanOptions } from './rules/adan.js';
 export { ftrl, type FtrlOptions } from './rules/ftrl.js';
 export { lion, type LionOptions } from './rules/lion.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
+export { nadam, type NadamOptions } from './rules/nadam.js';
+export { radam, type RadamOptions } from './rules/radam.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';
 export { sgd, type SgdOptions } from './rules/sgd.js';
 export { signum, type SignumOptions } from './rules/signum.js';

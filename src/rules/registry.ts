@@ -1,4 +1,5 @@
 import { adadelta } from './adadelta.js';
+import { adabelief } from './adabelief.js';
 import { adagrad } from './adagrad.js';
 import { adam } from './adam.js';
 import { adamax } from './adamax.js';
@@ -7,6 +8,8 @@ import { adan } from './adan.js';
 import { ftrl } from './ftrl.js';
 import { lion } from './lion.js';
 import { momentum } from './momentum.js';
+import { nadam } from './nadam.js';
+import { radam } from './radam.js';
 import { rmsprop } from './rmsprop.js';
 import type { RuleFactory } from './rule.js';
 import { sgd } from './sgd.js';
@@ -28,6 +31,9 @@ export const rules = {
   yogi,
   ftrl,
   signum,
+  nadam,
+  radam,
+  adabelief,
 } as const;
 
 /** The name of a rule. */

@@ -55,6 +55,16 @@ export interface ElementStep<N, Slot extends string, Scalar extends string, Swit
   readonly on: Readonly<Record<Switch, boolean>>;
 }
 
+/**
+ * A decay rate that rises towards β: it is βᵢ = β(1 − ½dⁱ) at the i-th applied step, as NAdam's momentum (Dozat 2016).
+ */
+export interface RisingRate {
+  /** β, in [0, 1). */
+  readonly beta: number;
+  /** d, in [0, 1): how slowly the rate rises; with 0 it is β from the start. */
+  readonly damping: number;
+}
+
 /** What every rule's `h` has beside the scalars that it declares. */
 export type StandardScalar = 'decay' | 't' | 'grad_multiplier' | 'max_grad_value';
 
@@ -88,11 +98,11 @@ export interface RuleDeclaration<
    */
   readonly scalars: (options: O, lr: number) => Record<Scalar, number>;
   /**
-   * The decay rates β whose corrections 1 − βᵗ the equation needs, each under the name of its scalar. t is the
-   * 1-based count of applied steps, which only the GPU knows when steps may be skipped; so a rule never sees t
-   * itself but as `h.t`, a float32, exact up to 2²⁴.
+   * The decay rates β whose corrections 1 − βᵗ the equation needs, each under the name of its scalar; of a rate that
+   * rises, 1 − β₁β₂⋯βₜ. t is the 1-based count of applied steps, which only the GPU knows when steps may be skipped;
+   * so a rule never sees t itself but as `h.t`, a float32, exact up to 2²⁴.
    */
-  readonly corrections?: (options: O) => Record<Correction, number>;
+  readonly corrections?: (options: O) => Record<Correction, number | RisingRate>;
   /**
    * Twin of the WGSL's `prepare()`: what is the same for all elements, from the scalars of a step.
    *

@@ -9,6 +9,9 @@ import { Random } from '../support/random.js';
 /** What each operator is mistaken for; the other direction of each pair is a mutation of its own. */
 const MISTAKES: Record<string, string> = { ' + ': ' - ', ' - ': ' + ', ' * ': ' / ', ' / ': ' * ' };
 
+/** Enough for what begins with some step, as rectification does, to begin and to show at some decay rates. */
+const STEPS = 12;
+
 /** Every WGSL that differs from the rule's in one operator, or in one condition negated. */
 function mutantsOf(wgsl: string): { wgsl: string; title: string }[] {
   const body = wgsl.indexOf('\nfn ');
@@ -42,7 +45,7 @@ async function isCaught(rule: Rule, device: GPUDevice): Promise<boolean> {
       rule,
       layouts: [{ length: 64, dataOffset: 0, gradOffset: 0 }],
       oneBuffer: false,
-      steps: 3,
+      steps: STEPS,
       random: new Random(inject('seed')),
       boundedElements: 64,
     });

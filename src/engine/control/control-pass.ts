@@ -14,7 +14,7 @@ import { paddingOf } from '../arena-buffers.js';
 import { BindGroupCache } from '../bind-group-cache.js';
 import type { Piece } from '../plan.js';
 import { joinPieces } from '../runs.js';
-import { betaWords, powerWords } from './fixed-point.js';
+import { correctionWords } from './fixed-point.js';
 import { type ReductionPlan, planReduction } from './plan-reduction.js';
 import type { ResolvedGradientOptions } from './settings.js';
 
@@ -35,6 +35,8 @@ export interface ControlState {
 
 /** Bytes of the head of the WGSL struct `State`. */
 export const CONTROL_STATE_BYTE_LENGTH = 32;
+/** Bytes of what the WGSL struct `State` has of a correction. */
+export const CORRECTION_BYTE_LENGTH = 32;
 /** Bytes of the WGSL struct `Settings`. */
 export const SETTINGS_BYTE_LENGTH = 48;
 const STRETCH_BYTE_LENGTH = 32;
@@ -136,7 +138,8 @@ export class ControlPass {
     this.#partials = create('partials', 16 * plan.partialCount, STORAGE);
     this.#outputs = create('control', this.#outputStride * rules.length, STORAGE | COPY_SRC);
     this.#stretches = create('stretches', this.#stretchStride * plan.stretches.length, UNIFORM | COPY_DST);
-    const stateByteLength = CONTROL_STATE_BYTE_LENGTH + 16 * rules.length * (this.#correctionCount + 1);
+    const stateByteLength =
+      CONTROL_STATE_BYTE_LENGTH + rules.length * (CORRECTION_BYTE_LENGTH * this.#correctionCount + 16);
     this.stateBuffer = create('control state', stateByteLength, STORAGE | COPY_SRC | COPY_DST);
     const words = new Uint32Array((this.#stretchStride / 4) * plan.stretches.length);
     plan.stretches.forEach(({ stretch }, k) => words.set(stretch, (this.#stretchStride / 4) * k));
@@ -170,10 +173,7 @@ export class ControlPass {
     words.set([state.step, state.skipped, state.consecutiveSkips, state.growthTracker]);
     new Float32Array(words.buffer).set([state.lossScale, NaN, 1], 4);
     const powers = rules.flatMap((rule, g) =>
-      correctionRates(rule).flatMap(([, beta]) => [
-        ...betaWords(beta),
-        ...powerWords(beta, state.step - joinedAt[g]!),
-      ]),
+      correctionRates(rule).flatMap(([, rate]) => correctionWords(rate, state.step - joinedAt[g]!)),
     );
     const joined = joinedAt.flatMap((step) => [step, 0, 0, 0]);
     words.set([...powers, ...joined], CONTROL_STATE_BYTE_LENGTH / 4);
