@@ -13,7 +13,13 @@ const CHOICES: Record<string, (rowCount: number, random: Random) => (k: number) 
   'all of one row': (rowCount) => () => rowCount - 1,
   'rows named once': (rowCount) => (k) => (k * 7919) % rowCount,
   'rows out of range': (rowCount, random) => () =>
-    random.pick([random.integer(rowCount), rowCount, 0xffff_ffff, rowCount + random.integer(1000)]),
+    random.pick([
+      random.integer(rowCount),
+      rowCount,
+      0xffff_ffff,
+      // The same lowest digits as a row of the table.
+      2 ** 18 + random.integer(rowCount),
+    ]),
 };
 
 for (const [what, choose] of Object.entries(CHOICES)) {
