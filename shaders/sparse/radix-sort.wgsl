@@ -5,12 +5,13 @@
 // goes through them one by one, so nothing is atomic, and pairs with equal digits keep their order: the result is the
 // same on every run and device.
 
-/// 64 digits of 6 bits: as many as invocations, and their counters fill the 16 KiB that every device has.
+/// Few invocations with many pairs each: every one has a counter per digit to clear and to add up.
+const WORKGROUP_SIZE: u32 = 32u;
+const PAIRS_PER_INVOCATION: u32 = 32u;
+const PAIRS_PER_BLOCK: u32 = PAIRS_PER_INVOCATION * WORKGROUP_SIZE;
 const DIGIT_BITS: u32 = 6u;
 const DIGIT_COUNT: u32 = 64u;
-const PAIRS_PER_INVOCATION: u32 = 16u;
-const PAIRS_PER_BLOCK: u32 = PAIRS_PER_INVOCATION * DIGIT_COUNT;
-const SCAN_SIZE: u32 = 256u;
+const SCAN_SIZE: u32 = 128u;
 
 @group(0) @binding(0) var<uniform> settings: Settings;
 @group(0) @binding(1) var<storage, read> source: array<vec2<u32>>;
@@ -19,7 +20,7 @@ const SCAN_SIZE: u32 = 256u;
 @group(0) @binding(3) var<storage, read_write> histogram: array<u32>;
 
 /// Per invocation and digit.
-var<workgroup> counters: array<u32, DIGIT_COUNT * DIGIT_COUNT>;
+var<workgroup> counters: array<u32, WORKGROUP_SIZE * DIGIT_COUNT>;
 var<workgroup> sums: array<u32, SCAN_SIZE>;
 
 fn digit_of(pair: vec2<u32>) -> u32 {
@@ -32,7 +33,7 @@ fn count_own(first: u32, end: u32, counters_base: u32) {
   }
 }
 
-@compute @workgroup_size(DIGIT_COUNT)
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn count(
   @builtin(workgroup_id) workgroup_id: vec3u,
   @builtin(num_workgroups) workgroup_count: vec3u,
@@ -45,11 +46,13 @@ fn count(
   let first = block * PAIRS_PER_BLOCK + local_index * PAIRS_PER_INVOCATION;
   count_own(first, min(first + PAIRS_PER_INVOCATION, settings.entry_count), local_index * DIGIT_COUNT);
   workgroupBarrier();
-  var total = 0u;
-  for (var k = local_index; k < DIGIT_COUNT * DIGIT_COUNT; k += DIGIT_COUNT) {
-    total += counters[k];
+  for (var digit = local_index; digit < DIGIT_COUNT; digit += WORKGROUP_SIZE) {
+    var total = 0u;
+    for (var k = digit; k < WORKGROUP_SIZE * DIGIT_COUNT; k += DIGIT_COUNT) {
+      total += counters[k];
+    }
+    histogram[digit * settings.block_count + block] = total;
   }
-  histogram[local_index * settings.block_count + block] = total;
 }
 
 @compute @workgroup_size(SCAN_SIZE)
@@ -64,16 +67,11 @@ fn scan(@builtin(local_invocation_index) local_index: u32) {
   }
   sums[local_index] = own;
   workgroupBarrier();
-  for (var reach = 1u; reach < SCAN_SIZE; reach *= 2u) {
-    var before = 0u;
-    if (local_index >= reach) {
-      before = sums[local_index - reach];
-    }
-    workgroupBarrier();
-    sums[local_index] += before;
-    workgroupBarrier();
+  // A sum each, not a tree: one barrier, and few invocations read few words.
+  var before = 0u;
+  for (var k = 0u; k < local_index; k++) {
+    before += sums[k];
   }
-  var before = sums[local_index] - own;
   for (var k = first; k < end; k++) {
     let here = histogram[k];
     histogram[k] = before;
@@ -81,7 +79,7 @@ fn scan(@builtin(local_invocation_index) local_index: u32) {
   }
 }
 
-@compute @workgroup_size(DIGIT_COUNT)
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn scatter(
   @builtin(workgroup_id) workgroup_id: vec3u,
   @builtin(num_workgroups) workgroup_count: vec3u,
@@ -96,12 +94,14 @@ fn scatter(
   let counters_base = local_index * DIGIT_COUNT;
   count_own(first, end, counters_base);
   workgroupBarrier();
-  // Counts become places: invocation d goes through the counters of digit d, in the order of the pairs.
-  var place = histogram[local_index * settings.block_count + block];
-  for (var k = local_index; k < DIGIT_COUNT * DIGIT_COUNT; k += DIGIT_COUNT) {
-    let here = counters[k];
-    counters[k] = place;
-    place += here;
+  // Counts become places: a digit's counters, in the order of the pairs.
+  for (var digit = local_index; digit < DIGIT_COUNT; digit += WORKGROUP_SIZE) {
+    var place = histogram[digit * settings.block_count + block];
+    for (var k = digit; k < WORKGROUP_SIZE * DIGIT_COUNT; k += DIGIT_COUNT) {
+      let here = counters[k];
+      counters[k] = place;
+      place += here;
+    }
   }
   workgroupBarrier();
   for (var i = first; i < end; i++) {
