@@ -15,6 +15,7 @@ export type { ParameterGroup } from './engine/group.js';
 export type { DynamicLossScale, GradientOptions } from './engine/control/settings.js';
 export type { StepStats } from './engine/step-stats.js';
 export type { BufferRange, DType, Parameter } from './engine/parameter.js';
+export type { SparseGradient } from './engine/sparse/table.js';
 export type { GroupState, StateDict } from './engine/state-dict.js';
 
 export { adadelta, type AdadeltaOptions } from './rules/adadelta.js';
@@ -43,9 +44,11 @@ export type { Convention, OptionsOf } from './conventions/convention.js';
 export { ReferenceOptimizer } from './reference/reference-optimizer.js';
 export type {
   ReferenceConfig,
+  ReferenceGradient,
   ReferenceGradients,
   ReferenceParameter,
 } from './reference/reference-optimizer.js';
+export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 
 export { schedules } from './schedules.js';
 export type * from './schedules.js';

@@ -8,8 +8,10 @@ import { paddingOf } from './arena-buffers.js';
 import { BindGroupCache } from './bind-group-cache.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
+import type { ResolvedParameter } from './parameter.js';
 import { type Plan, type PlannedDispatch, planDispatches } from './plan.js';
 import { rejectOtherStructure } from './rebind.js';
+import type { Tensor } from './runs.js';
 import { StateStore } from './state-store.js';
 
 /** A dispatch ready to be encoded. */
@@ -125,6 +127,7 @@ export class GroupExecutor {
       }
       if (role === 'data') return { ...dispatch.data };
       if (role === 'grad') return { ...dispatch.grad! };
+      if (role === 'rows') return { ...dispatch.rows! };
       const { bufferIndex, offset, size } = dispatch.state;
       return { buffer: this.state.buffer(role.slice('state:'.length), bufferIndex), offset, size };
     };
@@ -169,13 +172,22 @@ export class GroupExecutor {
   }
 }
 
+/** What planning needs of a parameter. */
+function toTensor({ data, grad, sparse, namedRows }: ResolvedParameter): Tensor<GPUBuffer> {
+  return {
+    data,
+    grad,
+    ...(sparse && namedRows && { named: { buffer: namedRows, rowLength: sparse.rowLength } }),
+  };
+}
+
 function segmentStride(device: GPUDevice): number {
   const alignment = device.limits.minUniformBufferOffsetAlignment;
   return Math.ceil(SEGMENT_BYTE_LENGTH / alignment) * alignment;
 }
 
 function planGroup(device: GPUDevice, { rule, parameters }: ResolvedGroup): Plan<GPUBuffer> {
-  return planDispatches(parameters, device.limits, usedSlots(rule).length > 0, paddingOf);
+  return planDispatches(parameters.map(toTensor), device.limits, usedSlots(rule).length > 0, paddingOf);
 }
 
 /** What a group's step is made of, before any buffer is. */
@@ -200,7 +212,8 @@ export async function prepareGroup(
   shape: Partial<KernelShape> = {},
 ): Promise<PreparedGroup> {
   const slots = usedSlots(group.rule);
-  const bindingCount = 2 + slots.length + Number(features.controlled);
+  const hasRows = group.parameters.some(({ namedRows }) => namedRows !== undefined);
+  const bindingCount = 2 + slots.length + Number(features.controlled) + Number(hasRows);
   const limit = device.limits.maxStorageBuffersPerShaderStage;
   if (bindingCount > limit) {
     throw new OptimizerError(
@@ -211,7 +224,12 @@ export async function prepareGroup(
   }
   const plan = planGroup(device, group);
   const shapes = plan.dispatches.map(({ access, segment }) => ({
-    ...chooseShape(device.adapterInfo, access.laneWidth, segment.laneCount),
+    // Rows whose length is no multiple of 4 have narrow lanes, but as many as a body.
+    ...chooseShape(
+      device.adapterInfo,
+      access.rowLanes === undefined ? access.laneWidth : 4,
+      segment.laneCount,
+    ),
     ...shape,
   }));
   const kernels = await Promise.all(

@@ -1,6 +1,7 @@
 import type { Segment } from '../kernel/segment.js';
 import type { AccessVariant } from '../kernel/variant.js';
 import { type PaddingOf, type RunMember, type Tensor, findRuns } from './runs.js';
+import { planNamedRows } from './sparse/plan-rows.js';
 
 /** A range of some buffer; generic over the buffer, so that planning needs no GPU. */
 export interface Piece<B> {
@@ -41,6 +42,8 @@ export interface PlannedDispatch<B> {
   readonly data: PlannedBinding<B>;
   /** Absent if the gradient is reached through the data binding. */
   readonly grad?: PlannedBinding<B>;
+  /** The list of rows, if only these are stepped. */
+  readonly rows?: PlannedBinding<B>;
   /** Index of the state buffer, and the binding in it. */
   readonly state: { readonly bufferIndex: number; readonly offset: number; readonly size: number };
 }
@@ -86,13 +89,21 @@ export function planDispatches<B>(
   const state = new StateAllocator(limits.maxBufferSize, alignment);
   const dispatches: PlannedDispatch<B>[] = [];
   const stateRegions: StateRegion[][] = tensors.map(() => []);
-  for (const { data, grad, members } of findRuns(tensors, paddingOf)) {
+  const allocate = ({ byteOffset, byteLength }: Piece<B>): StateRegion =>
+    hasState
+      ? state.allocate(byteLength, byteOffset % 16)
+      : { bufferIndex: 0, byteOffset: byteOffset % 16, byteLength };
+  for (const { data, grad, named, members } of findRuns(tensors, paddingOf)) {
     const regions: StateRegion[] = [];
-    for (const chunk of cutIntoChunks(data, grad, limits.maxStorageBufferBindingSize, alignment)) {
-      const { byteOffset, byteLength } = chunk.data;
-      const region = hasState
-        ? state.allocate(byteLength, byteOffset % 16)
-        : { bufferIndex: 0, byteOffset: byteOffset % 16, byteLength };
+    if (named) {
+      const region = allocate(data[0]!);
+      dispatches.push(planNamedRows(members[0]!.index, data[0]!, grad[0]!, named, region, alignment));
+      regions.push(region);
+    }
+    for (const chunk of named
+      ? []
+      : cutIntoChunks(data, grad, limits.maxStorageBufferBindingSize, alignment)) {
+      const region = allocate(chunk.data);
       dispatches.push(...planChunk(members[0]!.index, chunk, region, limits, alignment));
       regions.push(region);
     }

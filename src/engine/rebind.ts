@@ -59,6 +59,7 @@ function replaceRanges(parameter: ResolvedParameter, change: BufferChange): Reso
   if (parameter.microGrad) {
     fail(`${what} has a microGrad, which is added to its present gradients; it cannot be rebound.`);
   }
+  if (parameter.sparse) fail(`${what} has sparse gradients; it cannot be rebound.`);
   const { data = rangesOf(parameter.data), grad = rangesOf(parameter.grad) } = change;
   const resolved = resolveParameter({ name, length, data, grad }, 0);
   const isSame = areSame(resolved.data, parameter.data) && areSame(resolved.grad, parameter.grad);

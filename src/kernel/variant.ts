@@ -24,6 +24,8 @@ export interface AccessVariant {
   readonly dataAccess: Access;
   /** Access to the gradient; with `shared` the same as `dataAccess`. */
   readonly gradAccess: Access;
+  /** If only the rows of a list are stepped: lanes per row. The gradient's lanes are in the order of the list. */
+  readonly rowLanes?: number;
 }
 
 /** What a step does beside the rule, as far as its kernel must know. */

@@ -1,5 +1,10 @@
 import { type Bounded, errorBound } from '../../src/reference/error-bound.js';
 import { makeElementRule } from '../../src/reference/element-step.js';
+import {
+  type ElementGradients,
+  type ReferenceSparseGradient,
+  sumRows,
+} from '../../src/reference/sum-rows.js';
 import { stepScalars } from '../../src/kernel/scalars.js';
 import { usedSlots } from '../../src/kernel/variant.js';
 import { evaluateLearningRate } from '../../src/rules/options.js';
@@ -35,13 +40,24 @@ export class BoundedRun {
   }
 
   step(gradients: ArrayLike<number>): void {
+    this.#update({ values: Array.from(this.weights, (_, i) => this.#load(gradients[i]!)) });
+  }
+
+  /** A step of a table whose gradient names some rows. */
+  stepRows(gradient: ReferenceSparseGradient, rowLength: number): void {
+    const loading = { ...errorBound, load: this.#load };
+    this.#update(sumRows(loading, gradient, rowLength, this.weights.length / rowLength));
+  }
+
+  #update({ values, elements }: ElementGradients<Bounded>): void {
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#step);
     this.#step++;
     const { prepare, update } = makeElementRule(errorBound, this.#rule);
     const h = prepare(stepScalars(this.#rule, lr, this.#step), this.#step);
-    this.weights.forEach((w, i) => {
-      this.weights[i] = update(w, this.#load(gradients[i]!), this.#states[i]!, h);
-    });
+    for (let k = 0; k < values.length; k++) {
+      const i = elements ? elements[k]! : k;
+      this.weights[i] = update(this.weights[i]!, values[k]!, this.#states[i]!, h);
+    }
   }
 
   /** The state of element `i`. */
