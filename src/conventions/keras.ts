@@ -107,4 +107,20 @@ export const keras = freezeConvention({
   },
   /** `Lion(learning_rate=0.001, beta_1=0.9, beta_2=0.99, weight_decay=None)`, keras/src/optimizers/lion.py. */
   lion: { lr: 0.001, betas: [0.9, 0.99], weightDecay: 0, weightDecayMode: 'decoupled', cautious: false },
+  /**
+   * `Ftrl(learning_rate=0.001, learning_rate_power=-0.5, initial_accumulator_value=0.1, l1_regularization_strength=0.0,
+   * l2_regularization_strength=0.0, l2_shrinkage_regularization_strength=0.0, beta=0.0, weight_decay=None)`,
+   * keras/src/optimizers/ftrl.py.
+   */
+  ftrl: {
+    lr: 0.001,
+    lrPower: -0.5,
+    initialAccumulator: 0.1,
+    l1: 0,
+    l2: 0,
+    l2Shrinkage: 0,
+    beta: 0,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
 });

@@ -78,4 +78,15 @@ export const optax = freezeConvention({
   adadelta: { rho: 0.9, eps: 1e-6, previousAccumulator: false, weightDecay: 0, weightDecayMode: 'l2' },
   /** `lion(learning_rate, b1=0.9, b2=0.99, weight_decay=0.001)`, optax/_src/alias.py. */
   lion: { betas: [0.9, 0.99], weightDecay: 0.001, weightDecayMode: 'decoupled', cautious: false },
+  /** `yogi(learning_rate, b1=0.9, b2=0.999, eps=0.001)`, optax/_src/alias.py, `scale_by_yogi` of transform.py. */
+  yogi: {
+    betas: [0.9, 0.999],
+    eps: 0.001,
+    epsPlacement: 'outside',
+    initialAccumulator: 1e-6,
+    initialMoment: 1e-6,
+    weightDecay: 0,
+  },
+  /** `signum(learning_rate, beta=0.9)`, optax/_src/alias.py. */
+  signum: { momentum: 0.9, weightDecay: 0 },
 });

@@ -50,4 +50,18 @@ export const tensorflow = freezeConvention({
    * The paper has no learning rate, which is one of 1.
    */
   adadelta: { lr: 0.001, rho: 0.95, eps: 1e-8, previousAccumulator: false, weightDecay: 0 },
+  /**
+   * `FtrlOptimizer(learning_rate, learning_rate_power=-0.5, initial_accumulator_value=0.1,
+   * l1_regularization_strength=0.0, l2_regularization_strength=0.0, l2_shrinkage_regularization_strength=0.0,
+   * beta=None)`, tensorflow/python/training/ftrl.py.
+   */
+  ftrl: {
+    lrPower: -0.5,
+    initialAccumulator: 0.1,
+    l1: 0,
+    l2: 0,
+    l2Shrinkage: 0,
+    beta: 0,
+    weightDecay: 0,
+  },
 });
