@@ -169,7 +169,7 @@ export class Optimizer {
   }
 
   /**
-   * Sets all gradients to zero: in the caller's encoder, or submitted at once without one.
+   * Sets all gradients to zero, of sparse ones the values: in the caller's encoder, or submitted at once without one.
    *
    * @throws OptimizerError `invalid-parameter` if a gradient buffer lacks COPY_DST, or if destroyed.
    */

@@ -189,7 +189,8 @@ export class StepRunner {
    *
    * @throws OptimizerError `invalid-parameter` if that needs other kernels; nothing changes then.
    */
-  rebind(groups: readonly ResolvedGroup[]): void {
+  rebind(given: readonly ResolvedGroup[]): void {
+    const groups = this.#sparse.resolve(given);
     const changes = this.executors.map((executor, g) => executor.prepareRebind(groups[g]!));
     const gradients = groups.flatMap(({ parameters }) => parameters.flatMap(({ grad }) => grad));
     if (this.control) changes.push(this.control.prepareRebind(gradients));

@@ -1,5 +1,5 @@
 import { expect, inject, vi } from 'vitest';
-import { Optimizer, OptimizerError, adam } from '../../src/index.js';
+import { Optimizer, OptimizerError, adam, sgd } from '../../src/index.js';
 import { bitDifference } from '../support/compare.js';
 import { gpuTest } from '../support/device.js';
 import { Random } from '../support/random.js';
@@ -88,4 +88,18 @@ gpuTest('a change that does not fit is refused, and nothing changes', async ({ d
   }
   optimizer.step();
   expect([...(await optimizer.readParam('a'))].map(Math.round)).toEqual([0, 1, 2, 3]);
+});
+
+gpuTest('beside a sparse gradient, which itself stays where it is', async ({ device, track }) => {
+  const table = makeBuffer(device, track, [1, 2, 3, 4]);
+  const indices = makeBuffer(device, track, new Float32Array(Uint32Array.of(1).buffer));
+  const sparse = { indices, values: makeBuffer(device, track, [1, 1]) };
+  const dense = makeParameter(device, track, 'dense', [1, 2], [1, 1]);
+  const params = [dense, { name: 'table', data: table, grad: sparse, rowLength: 2 }];
+  const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+  expect(() => optimizer.rebind({ table: { grad: sparse.values } })).toThrow('cannot be rebound');
+  optimizer.rebind({ dense: { grad: makeBuffer(device, track, [2, 2]) } });
+  optimizer.step();
+  expect([...(await optimizer.readParam('dense'))]).toEqual([-1, 0]);
+  expect([...(await optimizer.readParam('table'))]).toEqual([1, 2, 2, 3]);
 });

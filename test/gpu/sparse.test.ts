@@ -26,7 +26,7 @@ for (const [what, choose] of Object.entries(CHOICES)) {
   for (const rowLength of [1, 2, 3, 4, 5, 64]) {
     gpuTest(`${what}, rows of ${rowLength}`, async ({ device, track }) => {
       const random = new Random(inject('seed'));
-      for (const entryCount of [1, 3, 63, 64, 65, 257]) {
+      for (const entryCount of [1, 3, 63, 64, 65, 255, 256, 257]) {
         const rowCount = 311;
         const chooseRow = choose(rowCount, random);
         const offset = entryCount % 4;

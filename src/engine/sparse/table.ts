@@ -3,7 +3,12 @@ import type { BufferRange, Span } from '../parameter.js';
 
 /**
  * The gradient of some rows of a table, as `torch.sparse` (uncoalesced) and `tf.IndexedSlices` hold it: entry k adds
- * `values[k·rowLength …]` to row `indices[k]`. A row may be named any number of times; its entries are summed in order.
+ * `values[k·rowLength …]` to row `indices[k]`. A row may be named any number of times: its entries are summed in order of
+ * their positions, the same bits on every run, one after the other.
+ *
+ * Lazy, as `torch.optim.SparseAdam`: rows that no entry names keep weights and state, their moments do not decay, and no
+ * weight decay is applied to them. A rule's t, and with it bias corrections and first-step rules, counts the
+ * optimizer's steps, not a row's. A row with entries that sum to zero is stepped.
  */
 export interface SparseGradient {
   /**
@@ -44,9 +49,12 @@ const KEYS = ['indices', 'values', 'count'] satisfies (keyof SparseGradient)[];
 
 /** Whether a parameter's `grad` is meant as a sparse one. */
 export function isSparseGradient(grad: unknown): grad is SparseGradient {
-  if (typeof grad !== 'object' || grad === null) return false;
-  // Own keys: an array of buffers has a method `values`.
-  return Object.hasOwn(grad, 'indices') || Object.hasOwn(grad, 'values');
+  // Own keys: every array has a method `values`.
+  return (
+    typeof grad === 'object' &&
+    grad !== null &&
+    (Object.hasOwn(grad, 'indices') || Object.hasOwn(grad, 'values'))
+  );
 }
 
 /** @throws OptimizerError `invalid-parameter` on a key that a sparse gradient does not have. */
