@@ -9,7 +9,7 @@ export interface AdadeltaOptions extends CommonOptions {
   /** ε ≥ 0, added inside both roots; with 0 the rule never moves. Default 1e-6, as PyTorch; Keras has 1e-7. */
   eps?: number;
   /**
-   * Divide by the average of squared gradients as it was before this step, as TensorFlow.js does:
+   * Divide by the average of squared gradients as it was before this step, as TensorFlow.js does;
    * everybody else follows the paper and takes the new one. Default false.
    */
   previousAccumulator?: boolean;
