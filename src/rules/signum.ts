@@ -28,9 +28,11 @@ export const signum: RuleFactory<SignumOptions> = defineRule({
   options: { ...commonOptions(0.01), momentum: { ...number(0.9, 0, 1), samples: [0.5, 0] } },
   slots: [{ name: 'momentum_buffer', usedBy: (o) => o.momentum > 0 }],
   switches: (o) => ({ MOMENTUM: o.momentum > 0 }),
-  scalars: (o, lr) => ({ lr, one_minus_momentum: 1 - o.momentum }),
-  reference: ({ sub, mul, sign, lerp }, { w, g, s, h, on }) => {
-    if (on.MOMENTUM) s.momentum_buffer = lerp(s.momentum_buffer, g, h.one_minus_momentum);
+  scalars: (o, lr) => ({ lr, momentum: o.momentum, one_minus_momentum: 1 - o.momentum }),
+  reference: ({ add, sub, mul, sign }, { w, g, s, h, on }) => {
+    if (on.MOMENTUM) {
+      s.momentum_buffer = add(mul(h.momentum, s.momentum_buffer), mul(h.one_minus_momentum, g));
+    }
     return sub(w, mul(sign(on.MOMENTUM ? s.momentum_buffer : g), h.lr));
   },
 });

@@ -2,37 +2,67 @@ import { expect, inject } from 'vitest';
 import { type BufferRange, Optimizer, ReferenceOptimizer, type Rule, adam, sgd } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { BoundedRun } from '../support/bounded-run.js';
-import { bitDifference } from '../support/compare.js';
+import { usedSlots } from '../../src/kernel/variant.js';
+import { bitDifference, checkWithinBound } from '../support/compare.js';
 import { gpuTest, isSwiftShader } from '../support/device.js';
-import { checkParity } from '../support/parity.js';
 import { Random } from '../support/random.js';
+import { makeBuffer } from '../support/tensors.js';
 
 const PAST_ONE_DIMENSION = 65_535 * 256 + 1;
 const usage = 0x8c; // STORAGE | COPY_SRC | COPY_DST
 
+/** Weights and gradients come again after so many elements: a prime, so that no wrong index falls on an equal one. */
+const PERIOD = 65_521;
+
+/** `length` values that repeat those of `block`. */
+function repeat(block: Float32Array, length: number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i += block.length)
+    values.set(block.subarray(0, Math.min(block.length, length - i)), i);
+  return values;
+}
+
 for (const [name, factory] of ruleFactories) {
   gpuTest(`${name} over ${PAST_ONE_DIMENSION} elements`, async ({ device, track }) => {
     const random = new Random(inject('seed'));
-    // Fresh random numbers by the block: 16.8 M of them one by one take longer than the test.
-    const block = random.gradients(65_521);
-    const repeat = (length: number) => {
-      const values = new Float32Array(length);
-      for (let i = 0; i < length; i += block.length)
-        values.set(block.subarray(0, Math.min(block.length, length - i)), i);
-      return values;
-    };
-    await checkParity({
-      device,
-      track,
-      rule: factory(),
-      layouts: [{ length: PAST_ONE_DIMENSION, dataOffset: 0, gradOffset: 0 }],
-      oneBuffer: false,
-      steps: 2,
-      random,
-      boundedElements: 1024,
-      makeWeights: repeat,
-      makeGradients: repeat,
+    const [weights, gradients] = [random.weights(PERIOD), random.gradients(PERIOD)];
+    const rule = factory();
+    const make = (block: Float32Array) => makeBuffer(device, track, repeat(block, PAST_ONE_DIMENSION));
+    const params = [{ name: 'w', data: make(weights), grad: make(gradients) }];
+    const optimizer = track(await Optimizer.create(device, { rule, params }));
+    const twin = new ReferenceOptimizer({
+      rule,
+      precision: 'f32',
+      params: [{ name: 'w', data: weights.slice() }],
     });
+    const bounded = new BoundedRun(rule, weights.subarray(0, 1024));
+    for (let step = 0; step < 2; step++) {
+      optimizer.step();
+      twin.step([gradients]);
+      bounded.step(gradients.subarray(0, 1024));
+    }
+    const checkRepeats = (got: Float32Array, first: Float32Array, what: string) => {
+      expect(got.length).toBe(PAST_ONE_DIMENSION);
+      for (let start = 0; start < got.length; start += PERIOD) {
+        const part = got.subarray(start, start + PERIOD);
+        expect(bitDifference(part, first.subarray(0, part.length)), `${what} from ${start}`).toBeUndefined();
+      }
+    };
+    const got = await optimizer.readParam('w');
+    checkWithinBound(got.subarray(0, 1024), bounded.weights, name);
+    checkRepeats(
+      got,
+      isSwiftShader(device) ? new Float32Array(twin.readParam('w')) : got.slice(0, PERIOD),
+      name,
+    );
+    for (const slot of usedSlots(rule)) {
+      const state = await optimizer.readState('w', slot);
+      checkRepeats(
+        state,
+        isSwiftShader(device) ? new Float32Array(twin.readState('w', slot)) : state.slice(0, PERIOD),
+        slot,
+      );
+    }
   });
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
-import { OptimizerError, ReferenceOptimizer, adam, momentum, rmsprop, sgd } from '../../src/index.js';
+import { OptimizerError, ReferenceOptimizer, adam, ftrl, momentum, rmsprop, sgd } from '../../src/index.js';
 import { float32 } from '../../src/reference/arithmetic.js';
 import { errorBound } from '../../src/reference/error-bound.js';
 import { ruleFactories } from '../../src/rules/registry.js';
@@ -171,6 +171,44 @@ describe('the reference optimizer', () => {
     expect(() => new ReferenceOptimizer({ rule: sgd(), params: [{ data: [1] as never }] })).toThrow(
       'Float32Array',
     );
+  });
+});
+
+describe('ftrl', () => {
+  test('raises to any power from 0 to 1 as closely as the roots it is made of', () => {
+    // With g = 1 from n = x − 1, z = 0 and w = 0 the new weight is −η/xᵖ.
+    for (const exponent of [0, 0.1, 0.2, 1 / 3, 0.5, 0.75, 0.9, 1]) {
+      for (const x of [1, 1.5, 7, 1000, 1e6, 2 ** 24]) {
+        const weigh = (precision: 'f32' | 'f64') => {
+          const rule = ftrl({ lr: 1, lrPower: -exponent, initialAccumulator: x - 1 });
+          const reference = new ReferenceOptimizer({
+            rule,
+            precision,
+            params: [{ data: new Float64Array([0]) }],
+          });
+          reference.step([[1]]);
+          return -reference.readParam('param0')[0]!;
+        };
+        const want = x ** -Math.fround(exponent);
+        expect(Math.abs(weigh('f64') / want - 1)).toBeLessThan(7 * 2 ** -53);
+        // In units u of half an ULP: √y, √x and their product err by u each, and what y brought is halved by its root,
+        // so e = e/2 + 3u stays below 6u; the division adds one.
+        expect(Math.abs(weigh('f32') / want - 1)).toBeLessThan(7 * 2 ** -24);
+      }
+    }
+  });
+
+  test('takes what it can compute, and says so', () => {
+    expect(() => ftrl({ lrPower: -1.5 })).toThrow('lrPower is -1.5; give a number in [-1, 0]');
+    expect(() => ftrl({ lrPower: 0.1 })).toThrow('lrPower is 0.1; give a number in [-1, 0]');
+    expect(() => ftrl({ lr: 0 })).toThrow('lr is 0; give a finite number > 0');
+  });
+
+  test('keeps weights at 0 that never saw a gradient', () => {
+    const rule = ftrl({ initialAccumulator: 0 });
+    const reference = new ReferenceOptimizer({ rule, params: [{ data: new Float64Array([0, 0]) }] });
+    reference.step([[0, 1]]);
+    expect(reference.readParam('param0')[0]).toBe(0);
   });
 });
 
