@@ -1,33 +1,46 @@
 import { inject } from 'vitest';
+import { usedSlots } from '../../src/kernel/variant.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { gpuTest } from '../support/device.js';
 import { checkParity } from '../support/parity.js';
 import { Random } from '../support/random.js';
+import { checkTogether } from '../support/together.js';
 
 const LENGTHS = [1, 3, 4, 5, 63, 64, 65, 255, 256, 257, 1023, 4095, 4097, 8191];
 const OFFSETS = [0, 1, 2, 3];
+const PLACES = [false, true].flatMap((oneBuffer) =>
+  OFFSETS.flatMap((dataOffset) => OFFSETS.map((gradOffset) => ({ oneBuffer, dataOffset, gradOffset }))),
+);
 
-for (const [name, factory] of ruleFactories) {
-  for (const oneBuffer of [false, true]) {
-    for (const dataOffset of OFFSETS) {
-      for (const gradOffset of OFFSETS) {
-        const where = oneBuffer ? 'in one buffer' : 'in two buffers';
-        gpuTest(
-          `${name}, every length, data +${dataOffset}, grad +${gradOffset} ${where}`,
-          async ({ device, track }) => {
-            await checkParity({
-              device,
-              track,
-              rule: factory(),
-              layouts: LENGTHS.map((length) => ({ length, dataOffset, gradOffset })),
-              oneBuffer,
-              steps: 3,
-              random: new Random(inject('seed') + 16 * dataOffset + gradOffset),
-              boundedElements: 8,
-            });
-          },
-        );
-      }
-    }
-  }
+type Place = (typeof PLACES)[number];
+
+/** Drawn anew for each seed: the way to an element is the template's, and the rules share it. */
+const DRAWN_PLACES = 6;
+
+const slotCounts = ruleFactories.map(([, factory]) => usedSlots(factory()).length);
+const random = new Random(inject('seed'));
+
+for (const [index, [name, factory]] of ruleFactories.entries()) {
+  const count = slotCounts[index]!;
+  // One rule for each number of bindings goes everywhere.
+  const places =
+    slotCounts.indexOf(count) === index
+      ? PLACES
+      : Array.from({ length: DRAWN_PLACES }, () => random.pick(PLACES));
+  const nameOf = ({ oneBuffer, dataOffset, gradOffset }: Place) =>
+    `data +${dataOffset}, grad +${gradOffset} in ${oneBuffer ? 'one buffer' : 'two buffers'}`;
+  gpuTest(`${name}, every length, ${places.length} places`, ({ device, track }) =>
+    checkTogether(places, nameOf, async ({ oneBuffer, dataOffset, gradOffset }) => {
+      await checkParity({
+        device,
+        track,
+        rule: factory(),
+        layouts: LENGTHS.map((length) => ({ length, dataOffset, gradOffset })),
+        oneBuffer,
+        steps: 3,
+        random: new Random(inject('seed') + 16 * dataOffset + gradOffset),
+        boundedElements: 8,
+      });
+    }),
+  );
 }

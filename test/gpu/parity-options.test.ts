@@ -1,9 +1,11 @@
 import { afterAll, inject } from 'vitest';
+import { ruleFactories } from '../../src/rules/registry.js';
 import type { Deviation } from '../support/compare.js';
 import { gpuTest } from '../support/device.js';
-import { combinedOptionCases, singleOptionCases } from '../support/option-cases.js';
+import { type RuleCase, combinedOptionCases, singleOptionCases } from '../support/option-cases.js';
 import { type TensorLayout, checkParity } from '../support/parity.js';
 import { Random } from '../support/random.js';
+import { checkTogether } from '../support/together.js';
 
 /** One tensor for each way a kernel reaches its elements. */
 const ALL_PATHS: TensorLayout[] = [
@@ -28,36 +30,46 @@ afterAll(() => {
   console.log(`largest deviation of a weight from float64, ${inject('runtime')}:\n  ${rows.join('\n  ')}`);
 });
 
-for (const [index, { title, rule }] of singleOptionCases().entries()) {
-  gpuTest(`50 steps, every path, ${title}`, async ({ device, track }) => {
-    const random = new Random(inject('seed') + index);
-    const deviation = await checkParity({
-      device,
-      track,
-      rule,
-      random,
-      layouts: ALL_PATHS,
-      oneBuffer: index % 2 === 1,
-      steps: 50,
-      boundedElements: 64,
-    });
-    record(rule.name, deviation);
-  });
-}
+const seed = inject('seed');
+const single = singleOptionCases();
+const combined = combinedOptionCases(new Random(seed));
 
-for (const [index, { title, rule }] of combinedOptionCases(new Random(inject('seed'))).entries()) {
-  gpuTest(`20 steps, ${title}`, async ({ device, track }) => {
-    const random = new Random(inject('seed') - index);
-    const deviation = await checkParity({
-      device,
-      track,
-      rule,
-      random,
-      layouts: ALL_PATHS.slice(0, 2),
-      oneBuffer: false,
-      steps: 20,
-      boundedElements: 32,
-    });
-    record(rule.name, deviation);
-  });
+for (const [name] of ruleFactories) {
+  const ofRule = ({ rule }: RuleCase) => rule.name === name;
+  const titleOf = ({ title }: RuleCase) => title;
+  gpuTest(
+    `50 steps, every path, ${name} with each setting of each option: ${single.filter(ofRule).length}`,
+    ({ device, track }) =>
+      checkTogether(single.filter(ofRule), titleOf, async (ruleCase) => {
+        const index = single.indexOf(ruleCase);
+        const deviation = await checkParity({
+          device,
+          track,
+          rule: ruleCase.rule,
+          random: new Random(seed + index),
+          layouts: ALL_PATHS,
+          oneBuffer: index % 2 === 1,
+          steps: 50,
+          boundedElements: 64,
+        });
+        record(name, deviation);
+      }),
+  );
+  gpuTest(
+    `20 steps, ${name} with every pair of settings: ${combined.filter(ofRule).length}`,
+    ({ device, track }) =>
+      checkTogether(combined.filter(ofRule), titleOf, async (ruleCase) => {
+        const deviation = await checkParity({
+          device,
+          track,
+          rule: ruleCase.rule,
+          random: new Random(seed - combined.indexOf(ruleCase)),
+          layouts: ALL_PATHS.slice(0, 2),
+          oneBuffer: false,
+          steps: 20,
+          boundedElements: 32,
+        });
+        record(name, deviation);
+      }),
+  );
 }
