@@ -53,4 +53,17 @@ export const flax = freezeConvention({
     weightDecay: 0,
     weightDecayMode: 'decoupled',
   },
+  /**
+   * `AdaBelief(learning_rate, beta1=0.9, beta2=0.999, eps=1e-16, weight_decay=0.0)`, flax/optim/adabelief.py at
+   * e5a27a58.
+   */
+  adabelief: {
+    betas: [0.9, 0.999],
+    eps: 1e-16,
+    epsPlacement: 'inside',
+    amsgrad: false,
+    rectify: false,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
 });

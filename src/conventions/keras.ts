@@ -93,6 +93,22 @@ export const keras = freezeConvention({
     weightDecayMode: 'decoupled',
   },
   /**
+   * `Nadam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None)`,
+   * keras/src/optimizers/nadam.py.
+   *
+   * Its momentum is μₜ = β₁(1 − ½·0.96ᵗ), which nears β₁ 250 times faster than PyTorch's.
+   */
+  nadam: {
+    lr: 0.001,
+    betas: [0.9, 0.999],
+    eps: 1e-7,
+    epsPlacement: 'outside',
+    momentumDecay: 1,
+    momentumDecayBase: 0.96,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
+  /**
    * `Adadelta(learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=None)`, keras/src/optimizers/adadelta.py.
    *
    * The paper has no learning rate, which is one of 1.

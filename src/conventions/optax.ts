@@ -72,6 +72,47 @@ export const optax = freezeConvention({
     weightDecay: 0,
   },
   /**
+   * `nadam(learning_rate, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0)`, optax/_src/alias.py: its `adam` with
+   * `nesterov=True`, `scale_by_adam` of transform.py.
+   *
+   * The momentum is β₁ from the first step on. `nadamw` decays as `adamw`.
+   */
+  nadam: {
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    momentumDecayBase: 0,
+    weightDecay: 0,
+  },
+  /**
+   * `radam(learning_rate, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, threshold=5.0, nesterov=False)`,
+   * optax/_src/alias.py, `scale_by_radam` of transform.py.
+   *
+   * `eps_root` as for `adam`.
+   */
+  radam: {
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    rectify: true,
+    rectificationThreshold: 5,
+    weightDecay: 0,
+  },
+  /**
+   * `adabelief(learning_rate, b1=0.9, b2=0.999, eps=1e-16, eps_root=1e-16, nesterov=False)`, optax/_src/alias.py,
+   * `scale_by_belief` of transform.py.
+   *
+   * `eps_root` is added to s and `eps` to √ŝ; here ε is one number for both. `eps_root=0` is `epsPlacement` 'outside'.
+   */
+  adabelief: {
+    betas: [0.9, 0.999],
+    eps: 1e-16,
+    epsPlacement: 'inside',
+    amsgrad: false,
+    rectify: false,
+    weightDecay: 0,
+  },
+  /**
    * `adadelta(learning_rate=None, rho=0.9, eps=1e-6, weight_decay=0.0)`, optax/_src/alias.py, `scale_by_adadelta` of
    * transform.py.
    */

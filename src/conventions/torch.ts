@@ -101,4 +101,36 @@ export const torch = freezeConvention({
     weightDecay: 0,
     weightDecayMode: 'l2',
   },
+  /**
+   * `NAdam(params, lr=0.002, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, momentum_decay=0.004,
+   * decoupled_weight_decay=False)`, torch/optim/nadam.py, `_single_tensor_nadam`.
+   *
+   * Keeps the product of the momenta in float32 unless PyTorch's default type is float64.
+   */
+  nadam: {
+    lr: 0.002,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    momentumDecay: 0.004,
+    momentumDecayBase: 0.96,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
+  /**
+   * `RAdam(params, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False)`,
+   * torch/optim/radam.py, `_single_tensor_radam`.
+   *
+   * Adds ε to the uncorrected √v, unlike its Adam.
+   */
+  radam: {
+    lr: 0.001,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'hat',
+    rectify: true,
+    rectificationThreshold: 5,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
 });

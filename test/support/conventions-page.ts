@@ -19,7 +19,7 @@ const rule = rmsprop({ ...conventions.keras.rmsprop, lr: 1e-3 });
 A row of a table is the option object \`conventions.<library>.<rule>\`: the library's defaults, and the switches that give
 its formula. A dash is what the library leaves to its user, or has no say in; then the rule's own default holds. How
 each was checked is said below its table: by *runs* of the library itself in float64 (or, where it says *recomputed*, of
-its formula written down once more), matched to 3.1e-13 after the first and the sixth step, and by *others* of
+its formula written down once more), matched to 5.2e-14 a step after the first and the sixth, and by *others* of
 test/fixtures/golden, mostly numbers that the library's own tests print. Every value that differs between two libraries
 is told apart by one of those runs.
 

@@ -9,9 +9,9 @@ interface OptionsInterface {
   readonly comments: ReadonlyMap<string, string>;
 }
 
-/** Every exported interface of src/rules, by name. */
+/** Every exported interface of src/rules and its folders, by name. */
 async function readInterfaces(): Promise<Map<string, OptionsInterface>> {
-  const files = (await readdir(FOLDER)).filter((file) => file.endsWith('.ts'));
+  const files = (await readdir(FOLDER, { recursive: true })).filter((file) => file.endsWith('.ts'));
   const interfaces = new Map<string, OptionsInterface>();
   for (const file of files) {
     const source = new DocumentedSource(file, await readFile(`${FOLDER}/${file}`, 'utf8'));

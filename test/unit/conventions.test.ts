@@ -21,8 +21,16 @@ const entries = Object.entries(conventions).flatMap(([library, convention]) =>
 const MISTAKES = ['bugCompatible', 'previousAccumulator'];
 /** What an entry may leave open: to its user, or because the library has no weight decay, velocity or dampening. */
 const OPEN = ['lr', 'maximize', ...MISTAKES, 'weightDecayMode', 'lrInVelocity', 'dampenFirstStep'];
-/** The same of one rule alone: TensorFlow's Adagrad has no ε to place. */
-const OPEN_FOR: Partial<Record<RuleName, string[]>> = { momentum: ['momentum'], adagrad: ['epsPlacement'] };
+/**
+ * The same of one rule alone: TensorFlow's Adagrad has no ε to place, optax's NAdam no schedule of its momentum, and no
+ * AdaBelief here is rectified.
+ */
+const OPEN_FOR: Partial<Record<RuleName, string[]>> = {
+  momentum: ['momentum'],
+  adagrad: ['epsPlacement'],
+  nadam: ['momentumDecay'],
+  adabelief: ['rectificationThreshold'],
+};
 
 /** What no run can tell, and why. */
 const UNTOLD: Record<string, string[]> = {
