@@ -18,12 +18,22 @@ export type { GroupState, StateDict } from './engine/state-dict.js';
 
 export { adagrad, type AdagradOptions } from './rules/adagrad.js';
 export { adam, type AdamOptions } from './rules/adam.js';
+export { lamb, type LambOptions } from './rules/lamb.js';
+export { lars, type LarsOptions } from './rules/lars.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
+export { novograd, type NovogradOptions } from './rules/novograd.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';
 export { sgd, type SgdOptions } from './rules/sgd.js';
+export type { VelocityOptions } from './rules/velocity.js';
 export { rules, type RuleName } from './rules/registry.js';
-export type { CommonOptions, Rule, RuleFactory } from './rules/rule.js';
-export type { EpsPlacement, LearningRate, WeightDecayMode } from './rules/options.js';
+export type { CommonOptions, Rule, RuleFactory, UpdateDecayOptions } from './rules/rule.js';
+export type {
+  EpsPlacement,
+  LearningRate,
+  TrustOptions,
+  UpdateDecayMode,
+  WeightDecayMode,
+} from './rules/options.js';
 
 export { ReferenceOptimizer } from './reference/reference-optimizer.js';
 export type {

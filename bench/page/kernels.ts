@@ -1,5 +1,5 @@
 import { rules } from '../../src/index.js';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { elementSlots } from '../../src/kernel/variant.js';
 import type { Rule } from '../../src/rules/rule.js';
 import { parseCase } from '../cases.js';
 import type { KernelPage } from '../kernel-protocol.js';
@@ -38,7 +38,7 @@ const bench: KernelPage = {
     const workload = createWorkload(device, parseCase(String(elementCount)), SEED);
     const values = workload.randomArray(Math.min(elementCount, 1 << 20));
     workload.destroy();
-    arrays = ['grad', 'data', ...usedSlots(rule)].map((name) => {
+    arrays = ['grad', 'data', ...elementSlots(rule)].map((name) => {
       // Second moments are sums of squares; a negative one would turn everything into NaN.
       const filling = name.endsWith('sq') || name === 'sum' ? values.map(Math.abs) : values;
       return createArray(device, `kernel ${name}`, elementCount, filling);

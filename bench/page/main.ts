@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-webgpu';
 import { chooseShape } from '../../src/kernel/shape.js';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { elementSlots } from '../../src/kernel/variant.js';
 import { rules } from '../../src/index.js';
 import type { BenchPage, PeerName } from '../protocol.js';
 import { totalElements } from '../cases.js';
@@ -55,7 +55,7 @@ const bench: BenchPage = {
       await verifyFirstStep(peer, ruleName, contestant, gradient);
     }
     const limitContestant = contestants.get('limit') as LimitContestant | undefined;
-    const slotCount = usedSlots(rule).length;
+    const slotCount = elementSlots(rule).length;
     return {
       peers: [...contestants.keys()],
       arraysRead: 2 + slotCount,

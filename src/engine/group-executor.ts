@@ -3,12 +3,13 @@ import { SEGMENT_BYTE_LENGTH, segmentWords } from '../kernel/segment.js';
 import { declareBindings } from '../kernel/compose.js';
 import { type Kernel, getKernel } from '../kernel/step-kernel.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../kernel/shape.js';
-import { type StepFeatures, usedSlots } from '../kernel/variant.js';
+import { type StepFeatures, elementSlots } from '../kernel/variant.js';
 import { paddingOf } from './arena-buffers.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
 import { type Plan, planDispatches } from './plan.js';
 import { StateStore } from './state-store.js';
+import { type PreparedTensorPass, TensorPass, prepareTensorPass } from './tensor-pass.js';
 
 /** A dispatch ready to be encoded. */
 interface Command {
@@ -21,6 +22,7 @@ interface Command {
 export class GroupExecutor {
   readonly state: StateStore;
   readonly #segments: GPUBuffer;
+  readonly #tensorPass: TensorPass | undefined;
   #commands: readonly Command[] = [];
 
   /** Creates state and segment buffers; run it in error scopes, and `destroy()` on failure. */
@@ -36,7 +38,8 @@ export class GroupExecutor {
       size: stride * plan.dispatches.length,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
-    this.state = new StateStore(device, group.rule, plan, label);
+    if (prepared.tensorPass) this.#tensorPass = new TensorPass(device, prepared.tensorPass, label);
+    this.state = new StateStore(device, group.rule, plan, label, this.#tensorPass);
   }
 
   /** Layout of the scalars' bind group. */
@@ -54,6 +57,7 @@ export class GroupExecutor {
   async bind(scalars: GPUBindGroup): Promise<void> {
     const all = await captureErrors(this.device, () => {
       this.#commands = this.prepared.plan.dispatches.map((_, k) => this.#createCommand(k));
+      this.#tensorPass?.bind((slot, bufferIndex) => this.state.buffer(slot, bufferIndex));
       this.#probe(this.#commands, scalars);
     });
     if (!all.error) {
@@ -77,6 +81,7 @@ export class GroupExecutor {
 
   /** Encodes one step of the group into a pass. */
   encode(pass: GPUComputePassEncoder, scalars: GPUBindGroup, scalarsOffset: Uint32Array): void {
+    this.#tensorPass?.encode(pass, scalars, scalarsOffset);
     let current: Kernel | undefined;
     for (const { kernel, buffers, grid } of this.#commands) {
       if (kernel !== current) {
@@ -91,6 +96,7 @@ export class GroupExecutor {
 
   destroy(): void {
     this.state.destroy();
+    this.#tensorPass?.destroy();
     this.#segments.destroy();
   }
 
@@ -103,6 +109,7 @@ export class GroupExecutor {
       }
       if (role === 'data') return { ...dispatch.data };
       if (role === 'grad') return { ...dispatch.grad! };
+      if (role === 'tensor') return this.#tensorPass!.recordBinding(dispatch.parameterIndex);
       const { bufferIndex, offset, size } = dispatch.state;
       return { buffer: this.state.buffer(role.slice('state:'.length), bufferIndex), offset, size };
     };
@@ -163,6 +170,8 @@ export interface PreparedGroup {
   /** Per dispatch of the plan. */
   readonly kernels: readonly Kernel[];
   readonly shapes: readonly KernelShape[];
+  /** What comes before the step kernels, for rules that measure tensors. */
+  readonly tensorPass: PreparedTensorPass | undefined;
 }
 
 /**
@@ -177,7 +186,7 @@ export async function prepareGroup(
   features: StepFeatures,
   shape: Partial<KernelShape> = {},
 ): Promise<PreparedGroup> {
-  const slots = usedSlots(group.rule);
+  const slots = elementSlots(group.rule);
   const bindingCount = 2 + slots.length + Number(features.controlled);
   const limit = device.limits.maxStorageBuffersPerShaderStage;
   if (bindingCount > limit) {
@@ -187,13 +196,16 @@ export async function prepareGroup(
         `the device allows ${limit}; request the device with requiredLimits.maxStorageBuffersPerShaderStage.`,
     );
   }
-  const plan = planDispatches(group.parameters, device.limits, slots.length > 0, paddingOf);
+  // What is measured of a tensor is not its neighbours'.
+  const joins = group.rule.declaration.tensor === undefined;
+  const plan = planDispatches(group.parameters, device.limits, slots.length > 0, paddingOf, joins);
   const shapes = plan.dispatches.map(({ access, segment }) => ({
     ...chooseShape(device.adapterInfo, access.laneWidth, segment.laneCount),
     ...shape,
   }));
-  const kernels = await Promise.all(
-    plan.dispatches.map(({ access }, k) => getKernel(device, group.rule, access, shapes[k]!, features)),
-  );
-  return { group, plan, kernels, shapes };
+  const [tensorPass, ...kernels] = await Promise.all([
+    prepareTensorPass(device, group.rule, plan, group.parameters.length, features),
+    ...plan.dispatches.map(({ access }, k) => getKernel(device, group.rule, access, shapes[k]!, features)),
+  ]);
+  return { group, plan, kernels, shapes, tensorPass };
 }

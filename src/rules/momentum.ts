@@ -1,18 +1,18 @@
 import wgsl from '../../shaders/rules/momentum.wgsl?raw';
-import { boolean, number } from './options.js';
 import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import {
+  VELOCITY_WGSL,
+  type VelocityOptions,
+  moveWithVelocity,
+  prepareVelocity,
+  velocityComplaint,
+  velocityOptions,
+  velocityScalars,
+  velocitySwitches,
+} from './velocity.js';
 
 /** Options of {@link momentum}. */
-export interface MomentumOptions extends CommonOptions {
-  /** Decay λ of the velocity, in [0, 1). Default 0.9. */
-  momentum?: number;
-  /** Nesterov's look-ahead. Needs `momentum` > 0 and `dampening` 0. Default false. */
-  nesterov?: boolean;
-  /** Dampening τ ≥ 0 of the gradient in the velocity, from the second step on, as PyTorch. Default 0. */
-  dampening?: number;
-  /** Whether the velocity holds ηg (Keras, TensorFlow's Keras) or g (PyTorch, TensorFlow.js). Default true. */
-  lrInVelocity?: boolean;
-}
+export interface MomentumOptions extends CommonOptions, VelocityOptions {}
 
 /**
  * Momentum (Polyak 1964), with Nesterov's form (Sutskever et al. 2013, equations 3 and 4).
@@ -31,35 +31,12 @@ export interface MomentumOptions extends CommonOptions {
  */
 export const momentum: RuleFactory<MomentumOptions> = defineRule({
   name: 'momentum',
-  wgsl,
-  options: {
-    ...commonOptions(0.01),
-    momentum: number(0.9, 0, 1),
-    nesterov: boolean(false),
-    dampening: number(0, 0),
-    lrInVelocity: boolean(true),
-  },
-  complaint: (o) => {
-    if (o.nesterov && o.dampening !== 0) {
-      return `nesterov with dampening ${o.dampening} is not defined; set dampening to 0 or nesterov to false.`;
-    }
-    if (o.nesterov && o.momentum === 0) {
-      return 'nesterov with momentum 0 looks nowhere ahead; give a momentum > 0 or set nesterov to false.';
-    }
-    return undefined;
-  },
+  wgsl: wgsl + VELOCITY_WGSL,
+  options: { ...commonOptions(0.01), ...velocityOptions },
+  complaint: (o) => velocityComplaint(o),
   slots: [{ name: 'momentum_buffer' }],
-  switches: (o) => ({ NESTEROV: o.nesterov, LR_IN_VELOCITY: o.lrInVelocity }),
-  scalars: (o, lr) => ({ lr, momentum: o.momentum, one_minus_dampening: 1 - o.dampening }),
-  prepare: ({ scalar }, h, _, t) => ({ ...h, undamped: t === 1 ? scalar(1) : h.one_minus_dampening }),
-  reference: ({ add, sub, mul }, { w, g, s, h, on }) => {
-    if (on.LR_IN_VELOCITY) {
-      s.momentum_buffer = sub(mul(h.momentum, s.momentum_buffer), mul(h.lr, mul(h.undamped, g)));
-      if (on.NESTEROV) return add(w, sub(mul(h.momentum, s.momentum_buffer), mul(h.lr, g)));
-      return add(w, s.momentum_buffer);
-    }
-    s.momentum_buffer = add(mul(h.momentum, s.momentum_buffer), mul(h.undamped, g));
-    if (on.NESTEROV) return sub(w, mul(h.lr, add(g, mul(h.momentum, s.momentum_buffer))));
-    return sub(w, mul(h.lr, s.momentum_buffer));
-  },
+  switches: (o) => velocitySwitches(o),
+  scalars: (o, lr) => velocityScalars(o, lr),
+  prepare: (f, h, _, t) => prepareVelocity(f, h, t),
+  reference: (f, { w, g, s, h, on }) => moveWithVelocity(f, w, g, s, h, on),
 });

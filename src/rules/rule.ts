@@ -1,10 +1,12 @@
 import { OptimizerError } from '../errors.js';
 import type { Average } from '../averages/average.js';
 import type { Arithmetic } from '../reference/arithmetic.js';
+import type { TensorDeclaration } from './tensor.js';
 import {
   type LearningRate,
   type OptionSpec,
   type OptionSpecs,
+  type UpdateDecayMode,
   type WeightDecayMode,
   boolean,
   choice,
@@ -14,21 +16,24 @@ import {
 } from './options.js';
 
 /** Options that every rule takes. */
-export interface CommonOptions {
+export interface CommonOptions<Mode extends UpdateDecayMode = WeightDecayMode> {
   /** Learning rate η ≥ 0, or a schedule `(step) => η`, step 0-based. The default is the rule's. */
   lr?: LearningRate;
   /** Weight decay d ≥ 0. Default 0. */
   weightDecay?: number;
   /** How weight decay enters: `'l2'` (default), `'decoupled'` or `'raw'`. */
-  weightDecayMode?: WeightDecayMode;
+  weightDecayMode?: Mode;
   /** Ascend instead of descend: the gradient is negated first. Default false. */
   maximize?: boolean;
 }
 
-/** What every rule's options hold once defaults are filled in. */
-type ResolvedCommonOptions = Readonly<Required<CommonOptions>>;
+/** Common options of rules whose equation has weight decay in the update; `weightDecayMode` is `'update'` by default. */
+export type UpdateDecayOptions = CommonOptions<UpdateDecayMode>;
 
-/** One per-element state array of a rule. */
+/** What every rule's options hold once defaults are filled in. */
+type ResolvedCommonOptions = Readonly<Required<CommonOptions<UpdateDecayMode>>>;
+
+/** One state array of a rule. */
 export interface SlotDeclaration<Slot extends string, O> {
   /** PyTorch's name of the state. */
   readonly name: Slot;
@@ -36,16 +41,26 @@ export interface SlotDeclaration<Slot extends string, O> {
   readonly usedBy?: (options: O) => boolean;
   /** Value of every element before the first step. Default 0. */
   readonly initial?: (options: O) => number;
+  /** Whether the tensor has one of it instead of one per element; then `tensor.summarize` updates it. Starts at 0. */
+  readonly perTensor?: boolean;
 }
 
 /** What the reference of an equation sees of one element: the same things that its WGSL twin sees. */
-export interface ElementStep<N, Slot extends string, Scalar extends string, Switch extends string> {
+export interface ElementStep<
+  N,
+  Slot extends string,
+  Scalar extends string,
+  Switch extends string,
+  Value extends string = string,
+> {
   /** The weight, decoupled decay already applied. */
   readonly w: N;
   /** The gradient, sign and L2 decay already applied. */
   readonly g: N;
   /** State of this element, to be updated in place. */
   readonly s: Record<Slot, N>;
+  /** What is known of the whole tensor, if the rule measures it. */
+  readonly tensor: Readonly<Record<Value, N>>;
   /** This step's scalars: what `prepare` returned, or the `h` of the WGSL where there is none. */
   readonly h: Readonly<Record<Scalar, N>>;
   /** The variant's switches: the `override`s of the WGSL. */
@@ -66,6 +81,7 @@ export interface RuleDeclaration<
   Switch extends string = string,
   Correction extends string = string,
   Prepared extends string = Scalar,
+  Value extends string = string,
 > {
   readonly name: string;
   /** Source of `shaders/rules/<name>.wgsl`. */
@@ -100,7 +116,9 @@ export interface RuleDeclaration<
     t: number,
   ) => Record<Prepared, N>;
   /** The equation on the CPU: updates `s` in place and returns the new weight. */
-  readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N, Slot, Prepared, Switch>) => N;
+  readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N, Slot, Prepared, Switch, Value>) => N;
+  /** For equations with norms: what is measured of each tensor before its elements are updated. */
+  readonly tensor?: TensorDeclaration<Slot, Prepared, Switch, Value>;
 }
 
 /** The options of some rule, complete: the common ones, and whatever else the rule has. */
@@ -119,22 +137,33 @@ export interface Rule {
 }
 
 /** Makes a rule from options; the declaration is there for tools that iterate over rules. */
-export interface RuleFactory<O extends CommonOptions> {
+export interface RuleFactory<O extends CommonOptions<UpdateDecayMode>> {
   (options?: O): Rule;
   readonly declaration: RuleDeclaration;
 }
 
-/** The options that every rule has, given the rule's default learning rate. */
-export function commonOptions(lr: number): {
+const DECAY_MODES: readonly WeightDecayMode[] = ['l2', 'decoupled', 'raw'];
+
+interface CommonSpecs<Mode extends UpdateDecayMode> {
   readonly lr: OptionSpec<LearningRate>;
   readonly weightDecay: OptionSpec<number>;
-  readonly weightDecayMode: OptionSpec<WeightDecayMode>;
+  readonly weightDecayMode: OptionSpec<Mode>;
   readonly maximize: OptionSpec<boolean>;
-} {
+}
+
+/**
+ * The options that every rule has.
+ *
+ * @param lr the rule's default learning rate.
+ * @param mode `'update'` if the rule's equation has decay in the update; that is its default then.
+ */
+export function commonOptions(lr: number): CommonSpecs<WeightDecayMode>;
+export function commonOptions(lr: number, mode: 'update'): CommonSpecs<UpdateDecayMode>;
+export function commonOptions(lr: number, mode?: 'update'): CommonSpecs<UpdateDecayMode> {
   return {
     lr: learningRate(lr),
     weightDecay: number(0, 0),
-    weightDecayMode: choice<WeightDecayMode>('l2', ['l2', 'decoupled', 'raw']),
+    weightDecayMode: choice<UpdateDecayMode>(mode ?? 'l2', mode ? [mode, ...DECAY_MODES] : DECAY_MODES),
     maximize: boolean(false),
   };
 }
@@ -147,7 +176,10 @@ export function defineRule<
   Switch extends string,
   Correction extends string = never,
   Prepared extends string = Scalar,
->(declaration: RuleDeclaration<O, Slot, Scalar, Switch, Correction, Prepared>): RuleFactory<Partial<O>> {
+  Value extends string = never,
+>(
+  declaration: RuleDeclaration<O, Slot, Scalar, Switch, Correction, Prepared, Value>,
+): RuleFactory<Partial<O>> {
   // Outside this module a rule's option, slot and scalar names are only known at run time.
   const erased = declaration as unknown as RuleDeclaration;
   const create = (options: Partial<O> = {}): Rule => makeRule(erased, options);

@@ -1,7 +1,8 @@
 import { type Bounded, errorBound } from '../../src/reference/error-bound.js';
 import { makeElementRule } from '../../src/reference/element-step.js';
 import { stepScalars } from '../../src/kernel/scalars.js';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { summarizeTensor } from '../../src/reference/tensor-step.js';
+import { elementSlots, isPerTensor, usedSlots } from '../../src/kernel/variant.js';
 import { evaluateLearningRate } from '../../src/rules/options.js';
 import type { Rule } from '../../src/rules/rule.js';
 
@@ -10,6 +11,7 @@ export class BoundedRun {
   readonly weights: Bounded[];
   readonly #rule: Rule;
   readonly #states: Record<string, Bounded>[];
+  readonly #tensorState: Record<string, Bounded>;
   #step = 0;
 
   readonly #load: (value: number) => Bounded;
@@ -23,29 +25,35 @@ export class BoundedRun {
     this.#rule = rule;
     this.#load = inputUlps === 0 ? errorBound.load : errorBound.scalar;
     this.weights = Array.from(weights, this.#load);
-    const used = usedSlots(rule);
-    this.#states = this.weights.map(() =>
-      Object.fromEntries(
-        used.map((slot) => {
-          const declared = rule.declaration.slots.find(({ name }) => name === slot);
-          return [slot, errorBound.scalar(declared?.initial?.(rule.options) ?? 0)];
-        }),
-      ),
-    );
+    const initial = (slot: string): [string, Bounded] => {
+      const declared = rule.declaration.slots.find(({ name }) => name === slot);
+      return [slot, errorBound.scalar(declared?.initial?.(rule.options) ?? 0)];
+    };
+    const slots = elementSlots(rule);
+    this.#states = this.weights.map(() => Object.fromEntries(slots.map(initial)));
+    const tensorSlots = usedSlots(rule).filter((slot) => isPerTensor(rule, slot));
+    this.#tensorState = Object.fromEntries(tensorSlots.map(initial));
   }
 
   step(gradients: ArrayLike<number>): void {
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#step);
     this.#step++;
-    const { prepare, update } = makeElementRule(errorBound, this.#rule);
-    const h = prepare(stepScalars(this.#rule, lr, this.#step), this.#step);
+    const rule = makeElementRule(errorBound, this.#rule);
+    const h = rule.prepare(stepScalars(this.#rule, lr, this.#step), this.#step);
+    const at = (i: number) => ({
+      w: this.weights[i]!,
+      g: this.#load(gradients[i]!),
+      s: { ...this.#states[i]! },
+    });
+    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, h);
     this.weights.forEach((w, i) => {
-      this.weights[i] = update(w, this.#load(gradients[i]!), this.#states[i]!, h);
+      this.weights[i] = rule.update(w, this.#load(gradients[i]!), this.#states[i]!, h, tensor);
     });
   }
 
-  /** The state of element `i`. */
-  state(i: number, slot: string): Bounded {
-    return this.#states[i]![slot]!;
+  /** A slot of the state: of each element, or the one of the tensor. */
+  state(slot: string): Bounded[] {
+    const ofTensor = this.#tensorState[slot];
+    return ofTensor ? [ofTensor] : this.#states.map((state) => state[slot]!);
   }
 }

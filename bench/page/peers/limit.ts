@@ -1,5 +1,5 @@
 import type { KernelShape } from '../../../src/kernel/shape.js';
-import { usedSlots } from '../../../src/kernel/variant.js';
+import { elementSlots } from '../../../src/kernel/variant.js';
 import { totalElements } from '../../cases.js';
 import { type LimitKernel, createLimitKernel } from '../limit-kernel.js';
 import { readBack } from '../read-back.js';
@@ -34,7 +34,7 @@ export async function limit(context: PeerContext): Promise<LimitContestant> {
   const { device, rule, benchCase, workload } = context;
   const elementCount = totalElements(benchCase);
   const values = workload.randomArray(Math.min(elementCount, 1 << 20));
-  const arrays = ['grad', 'data', ...usedSlots(rule)].map((name) =>
+  const arrays = ['grad', 'data', ...elementSlots(rule)].map((name) =>
     createArray(device, `limit ${name}`, elementCount, values),
   );
   const kernels = await Promise.all(
