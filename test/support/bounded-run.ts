@@ -6,6 +6,18 @@ import { elementSlots, isPerTensor, usedSlots } from '../../src/kernel/variant.j
 import { evaluateLearningRate } from '../../src/rules/options.js';
 import type { Rule } from '../../src/rules/rule.js';
 
+/** Longest tensor that is followed as a whole; a step of one costs objects. */
+const MAX_BOUNDED_TENSOR = 10_000;
+
+/**
+ * The weights of a tensor that a {@link BoundedRun} is to follow: the first few, but where the rule measures whole tensors,
+ * an element's bound needs all others', so all of a short tensor, and none of a long one.
+ */
+export function boundedPart(rule: Rule, weights: Float32Array, wanted: number): Float32Array {
+  if (!rule.declaration.tensor) return weights.slice(0, wanted);
+  return weights.length <= MAX_BOUNDED_TENSOR ? weights.slice() : new Float32Array(0);
+}
+
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
   readonly weights: Bounded[];

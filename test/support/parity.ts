@@ -1,6 +1,6 @@
 import { Optimizer, type Parameter, ReferenceOptimizer, type Rule } from '../../src/index.js';
 import { usedSlots } from '../../src/kernel/variant.js';
-import { BoundedRun } from './bounded-run.js';
+import { BoundedRun, boundedPart } from './bounded-run.js';
 import { type Deviation, bitDifference, checkWithinBound } from './compare.js';
 import { type Destroyable, isSwiftShader } from './device.js';
 import type { Random } from './random.js';
@@ -32,7 +32,6 @@ export interface ParityRun {
 const USAGE = 0x8c; // STORAGE | COPY_SRC | COPY_DST, as numbers because this file also loads where no GPU is.
 const POISON = 0x7fa0_dead; // A signalling NaN: whatever reads or writes what it should not, shows.
 const GAP_ELEMENTS = 8;
-const MAX_BOUNDED_TENSOR = 10_000;
 
 interface PlacedTensor {
   readonly name: string;
@@ -90,7 +89,7 @@ export async function checkParity(run: ParityRun): Promise<Deviation> {
     grad: { buffer: buffers[gradIndex]!, offset: 4 * gradStart, size: 4 * length },
   }));
   const optimizer = track(await Optimizer.create(device, { rule, params }));
-  const bounds = weights.map((w) => new BoundedRun(rule, w.slice(0, boundedLength(run, w.length))));
+  const bounds = weights.map((w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements)));
   const twin = new ReferenceOptimizer({
     rule,
     precision: 'f32',
@@ -135,12 +134,6 @@ export async function checkParity(run: ParityRun): Promise<Deviation> {
   const touched = (await whole).findIndex((bits, i) => bits !== expected[i]);
   if (touched >= 0) throw new Error(`element ${touched} of the data buffer was touched`);
   return largest;
-}
-
-/** Where a rule measures whole tensors, an element's bound needs all others'; of a long tensor none is held to it then. */
-function boundedLength({ rule, boundedElements }: ParityRun, length: number): number {
-  if (!rule.declaration.tensor) return boundedElements;
-  return length <= MAX_BOUNDED_TENSOR ? length : 0;
 }
 
 function expectSameBits(got: Float32Array, want: ArrayLike<number>, what: string): void {
