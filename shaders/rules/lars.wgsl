@@ -20,11 +20,11 @@ fn summarize(norms: Norms) {
   if (!ADAPT || !(norms[0] > 0.0) || !(norms[1] > 0.0)) {
     return;
   }
-  var denominator = norms[1] + h.eps;
+  var denominator = norms[1];
   if (DECAY_UPDATE) {
-    denominator = (norms[1] + h.weight_decay * norms[0]) + h.eps;
+    denominator = denominator + h.weight_decay * norms[0];
   }
-  var ratio = h.trust_coefficient * norms[0] / denominator;
+  var ratio = h.trust_coefficient * norms[0] / (denominator + h.eps);
   if (TRUST_CLIP) {
     ratio = ratio / h.lr;
     // Not `min`, which may turn a NaN into a number.
