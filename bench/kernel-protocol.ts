@@ -24,3 +24,11 @@ export interface KernelPage {
   /** Milliseconds that `steps` dispatches take, each submitted by itself. */
   measure(kernel: number, steps: number): Promise<number>;
 }
+
+/** The page of `dispatches.ts`, as `globalThis.bench`. */
+export interface DispatchPage {
+  /** Makes the experiments and checks that those which should move weights do. */
+  open(): Promise<{ adapter: string; browser: string; experiments: string[] }>;
+  /** Milliseconds until `steps` steps are encoded and submitted, and until the GPU is done with them. */
+  measure(experiment: number, steps: number): Promise<{ encodedMs: number; doneMs: number }>;
+}

@@ -1,5 +1,5 @@
 /** What the Node side and the measured page say to each other: plain data only, it crosses the debugger's wire. */
-import type { KernelShape } from '../src/kernel/shape.js';
+import type { ChosenShape, KernelShape } from '../src/kernel/shape.js';
 import type { BenchCase } from './cases.js';
 
 /** Everything that can be measured, in the order of the table. */
@@ -8,6 +8,8 @@ export const PEER_NAMES = [
   'ours-arena',
   'ours-clip-skip',
   'tfjs',
+  'jax-js',
+  'hand',
   'naive',
   'limit',
   'copy',
@@ -28,28 +30,42 @@ export interface HeatRequest {
 /** Where the page runs. */
 export interface Surroundings {
   readonly adapter: string;
+  /** Name and version of the browser, or of Node and its WebGPU. */
   readonly browser: string;
+  /** Bytes that the adapter can bind as one storage buffer. */
+  readonly adapterLimit: number;
+  /** The peers that can run here. */
+  readonly peers: readonly PeerName[];
 }
 
 /** A prepared heat. */
 export interface Heat {
   /** Those of the requested peers that have the rule and can hold the case. */
   readonly peers: readonly PeerName[];
+  /** Those that the case is too large for: it does not fit one buffer, or into memory. */
+  readonly cannotHold: readonly PeerName[];
   /** Storage buffers that a fused step reads, and writes, once each. */
   readonly arraysRead: number;
   readonly arraysWritten: number;
   /** The shape that the library chose for each tensor. */
-  readonly shape: KernelShape;
-  /** The shape found best for the limit kernel, if that takes part. */
+  readonly shape: ChosenShape;
+  /** The shapes found best for the hand-written and the limit kernel, if they take part. */
+  readonly handShape?: KernelShape;
   readonly limitShape?: KernelShape;
 }
 
 /** WebGPU calls made by one step. */
-export interface StepCounts {
+export interface CallCounts {
   readonly dispatches: number;
   readonly submits: number;
   /** Buffers, textures, bind groups, layouts, modules, pipelines and query sets; not encoders and passes. */
   readonly newObjects: number;
+}
+
+/** What one step asks of the host. */
+export interface StepCounts extends CallCounts {
+  /** Least milliseconds until the call returns, while the GPU is idle; the page's clock has steps of 0.1. */
+  readonly hostMs: number;
 }
 
 /** The page's side, as `globalThis.bench`. */

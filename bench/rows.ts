@@ -1,5 +1,6 @@
 import type { KernelShape } from '../src/kernel/shape.js';
 import { type BenchCase, totalElements } from './cases.js';
+import type { CostCurve } from './fit.js';
 import type { Heat, PeerName, StepCounts } from './protocol.js';
 import { median, pairedRatio } from './statistics.js';
 
@@ -14,8 +15,8 @@ export interface Row extends StepCounts {
   /** What a fused step must read and write, over the median time, whatever the peer moves in fact. */
   readonly gbPerSecond: number;
   /**
-   * Mean CPU time of the browser's GPU process. On a software adapter the kernels run there, and other load on the
-   * machine hardly changes it. Null for the peer that runs elsewhere.
+   * Mean CPU time of the browser's GPU process, in Node of the whole process. On a software adapter the kernels run
+   * there, and other load on the machine hardly changes it. Null for the peer that does without.
    */
   readonly cpuMs: number | null;
   /** Median over rounds of the limit's time over this peer's; null if the limit was not measured. */
@@ -28,10 +29,19 @@ export interface Results {
   readonly browser: string;
   readonly date: string;
   /** Per case, the kernel shapes as workgroupSize×lanesPerInvocation, `c` for consecutive lanes. */
-  readonly shapes: readonly { readonly case: string; readonly ours: string; readonly limit: string | null }[];
+  readonly shapes: readonly {
+    readonly case: string;
+    readonly ours: string;
+    /** Why the library chose that shape. */
+    readonly why: string;
+    readonly hand: string | null;
+    readonly limit: string | null;
+  }[];
   readonly seed: number;
   readonly rounds: number;
   readonly rows: readonly Row[];
+  /** Of a run with `--curve`. */
+  readonly curve?: readonly CostCurve[];
 }
 
 /** Makes the rows of a heat from its measured times. */
@@ -59,10 +69,12 @@ export function makeRows(
       cpuMs: peer === 'cpu' ? null : round(cpuMs.get(peer)!),
       gbPerSecond: round(bytes / medianMs / 1e6),
       fractionOfLimit: limitTimes ? round(pairedRatio(limitTimes, peerTimes)) : null,
-      ...counts.get(peer)!,
+      ...roundHost(counts.get(peer)!),
     };
   });
 }
+
+const roundHost = (counts: StepCounts): StepCounts => ({ ...counts, hostMs: round(counts.hostMs) });
 
 /** A shape in short: `64×256c`, `c` for consecutive lanes. */
 export function describeShape({ workgroupSize, lanesPerInvocation, consecutive }: KernelShape): string {
@@ -70,6 +82,6 @@ export function describeShape({ workgroupSize, lanesPerInvocation, consecutive }
 }
 
 /** Four significant digits: more would only be noise. */
-function round(value: number): number {
+export function round(value: number): number {
   return Number(value.toPrecision(4));
 }

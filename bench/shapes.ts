@@ -7,10 +7,11 @@ import { Command, Option } from 'commander';
 import { SingleBar } from 'cli-progress';
 import type { AdapterChoice } from '../scripts/browsers.js';
 import type { KernelShape } from '../src/kernel/shape.js';
-import { type BrowserSession, openBrowserSession } from './browser-session.js';
-import { parseCase, totalElements } from './cases.js';
+import { parseElements } from './cases.js';
 import { WARMUP_MEASUREMENTS, interleave } from './interleave.js';
 import type { KernelPage } from './kernel-protocol.js';
+import { openBrowserSession } from './session/browser-session.js';
+import type { Session } from './session/session.js';
 import { seededUniform } from './statistics.js';
 
 const WORKGROUP_SIZES = [32, 64, 128, 256];
@@ -53,11 +54,11 @@ try {
 }
 
 async function sweep(
-  page: BrowserSession<KernelPage>,
+  page: Session<KernelPage>,
   size: string,
   { rule, workgroups, lanes, rounds }: ShapesOptions,
 ): Promise<void> {
-  const elementCount = totalElements(parseCase(size));
+  const elementCount = parseElements(size);
   await page.call('prepare', { rule, elementCount });
   const candidates: Candidate[] = [];
   for (const shape of shapes(workgroups.split(',').map(Number), lanes.split(',').map(Number))) {

@@ -13,6 +13,7 @@ const COLUMNS = [
   'of limit',
   'of limit, cpu',
   '× ours',
+  'host ms',
   'dispatches',
   'submits',
   'new objects',
@@ -36,11 +37,23 @@ export function formatTable(results: Results, colour: boolean): string {
     previous = row;
   }
   const { adapter, browser, shapes, seed, rounds } = results;
-  const used = shapes.map((shape) => `${shape.case} ${shape.ours} (limit ${shape.limit ?? 'not run'})`);
+  const used = shapes.map(
+    (shape) =>
+      `\n  ${shape.case}: ours ${shape.ours} (${shape.why}), hand ${shape.hand ?? 'not run'}, limit ${shape.limit ?? 'not run'}`,
+  );
   const heading =
     `${adapter}, ${browser}: ${rounds} rounds, seed ${seed}\n` +
-    `kernel shapes by adapter class and size, workgroup×lanes: ${used.join(', ')}`;
-  return `${heading}\n${table.toString()}`;
+    `kernel shapes, workgroup×lanes:${used.join('')}`;
+  return [heading, table.toString(), ...formatCurve(results)].join('\n');
+}
+
+/** A line per peer and rule, if costs were fitted. */
+function formatCurve({ curve = [] }: Results): string[] {
+  return curve.map(
+    ({ peer, rule, fixedMs, nsPerElement, worstError }) =>
+      `${rule}, ${peer}: ${formatMs(fixedMs)} ms and ${nsPerElement.toPrecision(3)} ns per element, ` +
+      `off by ${(100 * worstError).toFixed(0)} % at most`,
+  );
 }
 
 /** The results as a Markdown table. */
@@ -68,6 +81,7 @@ function formatNumbers(row: Row, rows: readonly Row[]): string[] {
     row.fractionOfLimit === null ? '' : row.fractionOfLimit.toFixed(2),
     row.cpuMs && limit?.cpuMs ? (limit.cpuMs / row.cpuMs).toFixed(2) : '',
     ours ? (row.medianMs / ours.medianMs).toFixed(2) : '',
+    formatMs(row.hostMs),
     ...[row.dispatches, row.submits, row.newObjects].map(String),
   ];
 }

@@ -5,10 +5,10 @@
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 import type { AdapterChoice } from '../scripts/browsers.js';
-import { openBrowserSession } from './browser-session.js';
 import { CpuClock } from './cpu-clock.js';
 import { interleave } from './interleave.js';
 import type { KernelPage, KernelRequest } from './kernel-protocol.js';
+import { openBrowserSession } from './session/browser-session.js';
 import { median, pairedRatio, seededUniform } from './statistics.js';
 import { variants } from './variant-kernels.js';
 

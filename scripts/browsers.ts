@@ -23,6 +23,8 @@ export interface LaunchBrowserOptions {
   adapter?: AdapterChoice;
   /** Further command line flags for the browser. */
   args?: readonly string[];
+  /** Milliseconds that one call into a page may take; default 120,000. */
+  callTimeoutMs?: number;
 }
 
 const LAUNCH_MS = 120_000;
@@ -59,7 +61,7 @@ export async function launchBrowser(kind: BrowserKind, options: LaunchBrowserOpt
     // A page as large as its window: the demo and its screenshots decide that size.
     defaultViewport: null,
     timeout: LAUNCH_MS,
-    protocolTimeout: LAUNCH_MS,
+    protocolTimeout: options.callTimeoutMs ?? LAUNCH_MS,
   };
   const adapter = options.adapter ?? 'software';
   if (kind === 'firefox') return await launchFirefox(common, adapter, options.args ?? []);

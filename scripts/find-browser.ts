@@ -1,7 +1,7 @@
 /** Where browsers live on this machine. Looks only, changes nothing. */
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { Browser, Cache, getVersionComparator } from '@puppeteer/browsers';
 
 /** A browser family whose WebGPU the tests, the demo run and the benchmark can use. */
@@ -69,6 +69,17 @@ export function hasVulkanDriver(): boolean {
 /** The Vulkan driver descriptions of Mesa's CPU rasteriser, llvmpipe. Empty where it is not installed. */
 export function softwareVulkanDrivers(): string[] {
   return vulkanDrivers().filter((file) => /(?:^|[\\/])lvp_icd[^\\/]*\.json$/u.test(file));
+}
+
+/** The Vulkan driver description of the SwiftShader that an installed Chrome or Chromium brings, if there is one. */
+export function swiftShaderDriver(): string | undefined {
+  const browser = findBrowser('chrome');
+  if (browser === undefined) return undefined;
+  // Where /usr/bin has a script instead of a link, the browser itself is in a folder of that name.
+  const name = basename(browser);
+  return [dirname(realpathSync(browser)), join('/usr/lib', name), join('/usr/lib64', name)]
+    .map((folder) => join(folder, 'vk_swiftshader_icd.json'))
+    .find((file) => existsSync(file));
 }
 
 function vulkanDrivers(): string[] {

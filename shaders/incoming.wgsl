@@ -16,13 +16,22 @@ fn larger(a: lane, b: lane) -> lane {
   return select(b, a, b <= a);
 }
 
+/// x, no larger in magnitude than `limit`; keeps a NaN, which `clamp` may drop.
+fn within(x: lane, limit: f32) -> lane {
+  let raised = select(x, lane(-limit), x < lane(-limit));
+  return select(raised, lane(limit), raised > lane(limit));
+}
+
+/// −1, 0 or 1 by the sign of x; keeps a NaN, which `sign` may drop.
+fn sign_of(x: lane) -> lane {
+  return select(select(x, lane(-1.0), x < lane(0.0)), lane(1.0), x > lane(0.0));
+}
+
 /// The gradient as the rule sees it: scaled, clamped, negated to ascend, with L2 decay.
 fn incoming_gradient(w: lane, gradient: lane) -> lane {
   var g = gradient * h.grad_multiplier;
   if (CLAMP_GRADIENT) {
-    // Not `clamp`, which may turn a NaN into a number.
-    g = select(g, lane(-h.max_grad_value), g < lane(-h.max_grad_value));
-    g = select(g, lane(h.max_grad_value), g > lane(h.max_grad_value));
+    g = within(g, h.max_grad_value);
   }
   if (MAXIMIZE) {
     g = -g;

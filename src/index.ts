@@ -8,23 +8,36 @@ export { ParameterArena } from './arena/parameter-arena.js';
 export type { ArenaOptions, ArenaSpec, ArenaTensor } from './arena/spec.js';
 export type { FanOptions, Initializer, InitializerKind } from './arena/initializer.js';
 export { Optimizer } from './engine/optimizer.js';
+export type { BufferChange } from './engine/rebind.js';
 export type { KernelOptions } from './engine/kernel-options.js';
 export type { OptimizerConfig, ParameterGroupConfig } from './engine/config.js';
 export type { ParameterGroup } from './engine/group.js';
 export type { DynamicLossScale, GradientOptions } from './engine/control/settings.js';
 export type { StepStats } from './engine/step-stats.js';
 export type { BufferRange, DType, Parameter } from './engine/parameter.js';
+export type { SparseGradient } from './engine/sparse/table.js';
 export type { GroupState, StateDict } from './engine/state-dict.js';
 
+export { adadelta, type AdadeltaOptions } from './rules/adadelta.js';
+export { adabelief, type AdabeliefOptions } from './rules/adabelief.js';
 export { adagrad, type AdagradOptions } from './rules/adagrad.js';
 export { adam, type AdamOptions } from './rules/adam.js';
+export { adamax, type AdamaxOptions } from './rules/adamax.js';
+export { adamw, type AdamwOptions } from './rules/adamw.js';
+export { adan, type AdanOptions } from './rules/adan.js';
+export { ftrl, type FtrlOptions } from './rules/ftrl.js';
 export { lamb, type LambOptions } from './rules/lamb.js';
 export { lars, type LarsOptions } from './rules/lars.js';
+export { lion, type LionOptions } from './rules/lion.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
+export { nadam, type NadamOptions } from './rules/nadam.js';
 export { novograd, type NovogradOptions } from './rules/novograd.js';
+export { radam, type RadamOptions } from './rules/radam.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';
 export { sgd, type SgdOptions } from './rules/sgd.js';
-export type { VelocityOptions } from './rules/velocity.js';
+export { signum, type SignumOptions } from './rules/signum.js';
+export { yogi, type YogiOptions } from './rules/yogi.js';
+export type { VelocityOptions } from './rules/parts/dampening.js';
 export { rules, type RuleName } from './rules/registry.js';
 export type { CommonOptions, Rule, RuleFactory, UpdateDecayOptions } from './rules/rule.js';
 export type {
@@ -35,12 +48,17 @@ export type {
   WeightDecayMode,
 } from './rules/options.js';
 
+export { conventions, type LibraryName } from './conventions.js';
+export type { Convention, OptionsOf } from './conventions/convention.js';
+
 export { ReferenceOptimizer } from './reference/reference-optimizer.js';
 export type {
   ReferenceConfig,
+  ReferenceGradient,
   ReferenceGradients,
   ReferenceParameter,
 } from './reference/reference-optimizer.js';
+export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 
 export { schedules } from './schedules.js';
 export type * from './schedules.js';

@@ -1,4 +1,4 @@
-import type { StepCounts } from '../protocol.js';
+import type { CallCounts } from '../protocol.js';
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
@@ -19,7 +19,7 @@ const CREATORS = [
 ];
 
 /** Runs `action` with WebGPU's prototypes wrapped, and says how often it called what. Never time such a run. */
-export async function countCalls(action: () => Promise<void>): Promise<StepCounts> {
+export async function countCalls(action: () => Promise<void>): Promise<CallCounts> {
   const counts = { dispatches: 0, submits: 0, newObjects: 0 };
   const restore: (() => void)[] = [];
   const wrap = (prototype: object, method: string, counter: keyof typeof counts): void => {

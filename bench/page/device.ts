@@ -1,16 +1,37 @@
-import type { Surroundings } from '../protocol.js';
+/** A device of the benchmark, and what its adapter offers. */
+export interface BenchDevice {
+  readonly device: GPUDevice;
+  /** The adapter's `maxStorageBufferBindingSize` in bytes; the device's may be less. */
+  readonly adapterLimit: number;
+}
 
-/** The page's device, with the adapter's own storage limits so that `--sizes 1e8` fits where it can. */
-export async function requestBenchDevice(): Promise<GPUDevice> {
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw new Error('This browser has no WebGPU adapter.');
-  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+/**
+/**
+ * A device with the adapter's own storage limits, so that `--sizes 1e8` fits where it can.
+ *
+ * @param gpu as `navigator.gpu`.
+ * @param maxBinding bytes that storage bindings are restricted to.
+ * @param raised further limits to raise to the adapter's.
+ * @throws Error if there is no adapter.
+ */
+export async function requestBenchDevice(
+  gpu: GPU | undefined,
+  maxBinding = Infinity,
+  raised: readonly 'maxStorageBuffersPerShaderStage'[] = [],
+): Promise<BenchDevice> {
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) throw new Error('There is no WebGPU adapter here.');
+  const { maxBufferSize, maxStorageBufferBindingSize: adapterLimit } = adapter.limits;
   const device = await adapter.requestDevice({
     label: 'bench',
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    requiredLimits: {
+      maxBufferSize,
+      maxStorageBufferBindingSize: Math.min(adapterLimit, maxBinding),
+      ...Object.fromEntries(raised.map((limit) => [limit, adapter.limits[limit]])),
+    },
   });
   watchErrors(device, 'the benchmark');
-  return device;
+  return { device, adapterLimit };
 }
 
 const watched = new WeakSet<GPUDevice>();
@@ -19,7 +40,7 @@ const watched = new WeakSet<GPUDevice>();
 export function watchErrors(device: GPUDevice, owner: string): void {
   if (watched.has(device)) return;
   watched.add(device);
-  // Thrown outside any promise that somebody awaits, so that it reaches the run as a page error.
+  // Thrown outside any promise that somebody awaits, so that it reaches the run as a page error, or ends Node.
   device.addEventListener('uncapturederror', ({ error }) => {
     throw new Error(`WebGPU, on the device of ${owner}: ${error.message}`);
   });
@@ -28,10 +49,14 @@ export function watchErrors(device: GPUDevice, owner: string): void {
   });
 }
 
-/** What results are to be labelled with. */
-export function describeSurroundings(device: GPUDevice): Surroundings {
+/** The adapter's name for results. */
+export function describeAdapter(device: GPUDevice): string {
   const { vendor, architecture, device: name, description } = device.adapterInfo;
-  const adapter = [vendor, architecture, name, description].filter(Boolean).join(' ');
+  return [vendor, architecture, name, description].filter(Boolean).join(' ') || 'unnamed';
+}
+
+/** The browser's name and version for results. */
+export function describeBrowser(): string {
   const version = /(?:Chrome|Firefox)\/[\d.]+/.exec(navigator.userAgent)?.[0] ?? navigator.userAgent;
-  return { adapter: adapter || 'unnamed', browser: version.replace('/', ' ') };
+  return version.replace('/', ' ');
 }

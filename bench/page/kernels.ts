@@ -1,12 +1,11 @@
 import { rules } from '../../src/index.js';
 import { elementSlots } from '../../src/kernel/variant.js';
 import type { Rule } from '../../src/rules/rule.js';
-import { parseCase } from '../cases.js';
 import type { KernelPage } from '../kernel-protocol.js';
-import { describeSurroundings, requestBenchDevice } from './device.js';
+import { describeAdapter, describeBrowser, requestBenchDevice } from './device.js';
 import { createLimitKernel } from './limit-kernel.js';
 import { type Dispatchable, createStepKernel } from './step-kernel.js';
-import { createArray, createWorkload } from './workload.js';
+import { createArray, createRandomTile } from './workload.js';
 
 const SEED = 1;
 
@@ -26,8 +25,8 @@ function submit(kernel: Dispatchable): void {
 
 const bench: KernelPage = {
   open: async () => {
-    device = await requestBenchDevice();
-    return describeSurroundings(device);
+    device = (await requestBenchDevice(navigator.gpu)).device;
+    return { adapter: describeAdapter(device), browser: describeBrowser() };
   },
   prepare: async (request) => {
     await device.queue.onSubmittedWorkDone();
@@ -35,9 +34,7 @@ const bench: KernelPage = {
     rule = rules[request.rule as keyof typeof rules]();
     elementCount = request.elementCount;
     kernels = [];
-    const workload = createWorkload(device, parseCase(String(elementCount)), SEED);
-    const values = workload.randomArray(Math.min(elementCount, 1 << 20));
-    workload.destroy();
+    const values = createRandomTile(elementCount, SEED);
     arrays = ['grad', 'data', ...elementSlots(rule)].map((name) => {
       // Second moments are sums of squares; a negative one would turn everything into NaN.
       const filling = name.endsWith('sq') || name === 'sum' ? values.map(Math.abs) : values;
@@ -47,7 +44,7 @@ const bench: KernelPage = {
   add: async ({ source, shape }) => {
     const kernel =
       source === 'limit'
-        ? await createLimitKernel(device, arrays, elementCount, shape)
+        ? await createLimitKernel(device, [arrays], shape)
         : await createStepKernel(
             device,
             rule,

@@ -41,16 +41,19 @@ ${names.map((name, k) => `    ${name}[i] = ${rotated[k]}_value;`).join('\n')}
 }`;
 }
 
-/** A limit kernel of some shape, bound to arrays: gradient, weight, state. */
+/** A limit kernel of some shape, bound to its arrays. */
 export interface LimitKernel {
   encode(pass: GPUComputePassEncoder): void;
 }
 
-/** Compiles the limit kernel in a shape and binds it to `arrays`, each of `elementCount` f32s. */
+/**
+ * Compiles the limit kernel in a shape and binds it, part by part where one binding cannot hold an array.
+ *
+ * @param parts per part gradient, weight and state, equally long, of whole vec4s.
+ */
 export async function createLimitKernel(
   device: GPUDevice,
-  arrays: readonly GPUBuffer[],
-  elementCount: number,
+  parts: readonly (readonly GPUBuffer[])[],
   shape: KernelShape,
 ): Promise<LimitKernel> {
   const label = 'bench limit';
@@ -58,7 +61,7 @@ export async function createLimitKernel(
     label,
     layout: 'auto',
     compute: {
-      module: device.createShaderModule({ label, code: composeLimitKernel(arrays.length - 2) }),
+      module: device.createShaderModule({ label, code: composeLimitKernel(parts[0]!.length - 2) }),
       constants: {
         WORKGROUP_SIZE: shape.workgroupSize,
         LANES_PER_INVOCATION: shape.lanesPerInvocation,
@@ -66,18 +69,21 @@ export async function createLimitKernel(
       },
     },
   });
-  const bindGroup = device.createBindGroup({
-    label,
-    layout: pipeline.getBindGroupLayout(0),
-    entries: arrays.map((buffer, binding) => ({ binding, resource: { buffer } })),
-  });
-  const laneCount = Math.ceil(elementCount / 4);
-  const grid = chooseGrid(laneCount, shape, device.limits.maxComputeWorkgroupsPerDimension);
+  const dispatches = parts.map((arrays) => ({
+    bindGroup: device.createBindGroup({
+      label,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: arrays.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    }),
+    grid: chooseGrid(arrays[0]!.size / 16, shape, device.limits.maxComputeWorkgroupsPerDimension),
+  }));
   return {
     encode: (pass) => {
       pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...grid);
+      for (const { bindGroup, grid } of dispatches) {
+        pass.setBindGroup(0, bindGroup);
+        pass.dispatchWorkgroups(...grid);
+      }
     },
   };
 }

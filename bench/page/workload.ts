@@ -1,4 +1,5 @@
 import { type BenchCase, totalElements } from '../cases.js';
+import { seededUniform } from '../statistics.js';
 
 /** Elements of the random tile that fills all arrays: enough that no cache holds it, quick to make. */
 const TILE_ELEMENTS = 1 << 20;
@@ -6,10 +7,13 @@ const TILE_ELEMENTS = 1 << 20;
 const STORAGE_USAGE = (): number =>
   GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
-/** The tensors of a case on the device: one data and one gradient buffer each. */
+/** The tensors of a case on the device. */
 export interface Workload {
+  /** The buffers of all tensors in order: one each, or `buffersPerTensor`. */
   readonly data: readonly GPUBuffer[];
   readonly grad: readonly GPUBuffer[];
+  /** More than one where a tensor is larger than a binding or a buffer may be. */
+  readonly buffersPerTensor: number;
   /** `elementCount` seeded random values in (−1, 1). */
   randomArray(elementCount: number): Float32Array<ArrayBuffer>;
   destroy(): void;
@@ -34,18 +38,39 @@ export function createArray(
   return buffer;
 }
 
+/**
+ * As `createArray`, in as many buffers as the device's limits ask for. They are of whole tiles, so that values
+ * go on across buffers as in one, and about equal: filled up to the limit, SwiftShader's gigabyte, a buffer was refused
+ * for want of memory.
+ */
+export function createArrays(
+  device: GPUDevice,
+  label: string,
+  elementCount: number,
+  tile?: Float32Array<ArrayBuffer>,
+): GPUBuffer[] {
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+  const mostTiles = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / (4 * TILE_ELEMENTS));
+  const tiles = Math.ceil(elementCount / TILE_ELEMENTS);
+  const partElements = TILE_ELEMENTS * Math.ceil(tiles / Math.ceil(tiles / mostTiles));
+  return Array.from({ length: Math.ceil(elementCount / partElements) }, (_, k) =>
+    createArray(device, `${label} part ${k}`, Math.min(partElements, elementCount - k * partElements), tile),
+  );
+}
+
 /** Seeded weights and gradients for a case. */
 export function createWorkload(device: GPUDevice, benchCase: BenchCase, seed: number): Workload {
-  const tile = randomTile(Math.min(TILE_ELEMENTS, totalElements(benchCase)), seed);
+  const tile = createRandomTile(totalElements(benchCase), seed);
   const { tensorCount, elementsPerTensor } = benchCase;
   const buffers = (role: string) =>
     Array.from({ length: tensorCount }, (_, k) =>
-      createArray(device, `${role} ${k}`, elementsPerTensor, tile),
-    );
+      createArrays(device, `${role} ${k}`, elementsPerTensor, tile),
+    ).flat();
   const [data, grad] = [buffers('data'), buffers('grad')];
   return {
     data,
     grad,
+    buffersPerTensor: data.length / tensorCount,
     randomArray: (elementCount) => {
       const values = new Float32Array(elementCount);
       for (let start = 0; start < elementCount; start += tile.length) {
@@ -59,13 +84,8 @@ export function createWorkload(device: GPUDevice, benchCase: BenchCase, seed: nu
   };
 }
 
-/** Uniform values in (−1, 1) from mulberry32. */
-function randomTile(elementCount: number, seed: number): Float32Array<ArrayBuffer> {
-  let state = seed >>> 0;
-  return Float32Array.from({ length: elementCount }, () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = Math.imul(state ^ (state >>> 15), state | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 31 - 1;
-  });
+/** What arrays of `elementCount` f32s are filled from: uniform values in (−1, 1), no more than are worth making. */
+export function createRandomTile(elementCount: number, seed: number): Float32Array<ArrayBuffer> {
+  const uniform = seededUniform(seed);
+  return Float32Array.from({ length: Math.min(TILE_ELEMENTS, elementCount) }, () => 2 * uniform() - 1);
 }

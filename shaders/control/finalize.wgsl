@@ -7,6 +7,7 @@
 //   clip = min(1, max_grad_norm / (norm + 1e-6))           torch.nn.utils.clip_grad_norm_
 //   βᵗ ← βᵗ·β, kept as a 64-bit fixed-point fraction: integers are exact on every adapter, whatever its compiler
 //   reassociates. After 2²⁴ steps the error is below 2⁻⁴⁰, far under a float32 ULP of 1 − βᵗ.
+//   For a rate that rises, βᵢ = β(1 − ½dⁱ), the product β₁β₂⋯βₜ takes the place of βᵗ (Dozat 2016).
 //   loss_scale ← loss_scale · backoff on a non-finite gradient, · growth after `growth_interval` finite steps
 //                                                          torch.amp.GradScaler
 
@@ -31,8 +32,8 @@ override DYNAMIC: bool = false;
 
 const WORKGROUP_SIZE: u32 = 256u;
 
-/// `powers` holds per group and correction β and βᵗ, each as high and low word; then per group, in .x, the step at
-/// which it joined: a group's t counts from there.
+/// `powers` holds per group and correction two vectors of fractions, each as high and low word: β and the product of the
+/// rates so far; d and dᵗ. Then per group, in .x, the step at which it joined: a group's t counts from there.
 struct State {
   step: u32,
   skipped: u32,
@@ -71,6 +72,34 @@ fn multiply_fractions(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
   low += carry;
   high += u32(low < carry);
   return vec2<u32>(high, low);
+}
+
+/// The rate of a step, β(1 − ½dᵗ), from β and dᵗ.
+fn risen_rate(beta: vec2<u32>, damped: vec2<u32>) -> vec2<u32> {
+  let half = vec2<u32>(damped.x >> 1u, (damped.x << 31u) | (damped.y >> 1u));
+  let missing = multiply_fractions(beta, half);
+  return vec2<u32>(beta.x - missing.x - u32(beta.y < missing.y), beta.y - missing.y);
+}
+
+/// Takes the correction at an index of `powers` to step t, and returns its bits.
+fn advance_correction(index: u32, t: u32) -> u32 {
+  let beta = state.powers[index].xy;
+  let damping = state.powers[index + 1u].xy;
+  var rate = beta;
+  if (any(damping != vec2<u32>(0u))) {
+    var damped = damping;
+    if (t > 1u) {
+      damped = multiply_fractions(state.powers[index + 1u].zw, damping);
+    }
+    state.powers[index + 1u] = vec4<u32>(damping, damped);
+    rate = risen_rate(beta, damped);
+  }
+  var product = rate;
+  if (t > 1u) {
+    product = multiply_fractions(state.powers[index].zw, rate);
+  }
+  state.powers[index] = vec4<u32>(beta, product);
+  return one_minus(product);
 }
 
 /// Bits of the float32 nearest to 1 − p, for a 64-bit fraction p.
@@ -152,17 +181,10 @@ fn decide(sums: vec4<f32>, flags: u32) {
     let base = g * settings.group_stride;
     groups[base] = 0u;
     groups[base + 1u] = multiplier;
-    let t = state.step - state.powers[settings.group_count * settings.correction_count + g].x;
+    let t = state.step - state.powers[2u * settings.group_count * settings.correction_count + g].x;
     groups[base + 2u] = bitcast<u32>(f32(t));
     for (var k = 0u; k < settings.correction_count; k++) {
-      let index = g * settings.correction_count + k;
-      let beta = state.powers[index].xy;
-      var power = beta;
-      if (t > 1u) {
-        power = multiply_fractions(state.powers[index].zw, beta);
-      }
-      state.powers[index] = vec4<u32>(beta, power);
-      groups[base + 3u + k] = one_minus(power);
+      groups[base + 3u + k] = advance_correction(2u * (g * settings.correction_count + k), t);
     }
   }
 }

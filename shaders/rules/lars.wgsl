@@ -2,7 +2,7 @@
 //
 //   ρ ← τ‖w‖ / (‖g‖ + d‖w‖ + ε)     and 1 where ‖w‖ or ‖g‖ is 0
 //   ρ ← min(ρ/η, 1)                 (TRUST_CLIP)
-//   v, w ← momentum's, on ρ(g + dw) in place of g
+//   v, w ← momentum's, on ρ(g + dw) in place of g: parts/velocity.wgsl, parts/dampening.wgsl
 //
 // d‖w‖ and dw are there if DECAY_UPDATE; otherwise decay is in g already, or nowhere. Without ADAPT, ρ = 1.
 // ρ → tensor.trust_ratio, τ → h.trust_coefficient, d → h.weight_decay, ε → h.eps, η → h.lr; ‖w‖, ‖g‖ → norms
@@ -38,5 +38,6 @@ fn update(w: lane, g: lane) -> lane {
   if (DECAY_UPDATE) {
     direction = g + h.weight_decay * w;
   }
-  return move_with_velocity(w, tensor.trust_ratio * direction);
+  let d = tensor.trust_ratio * direction;
+  return advance(w, d, undamped * d);
 }

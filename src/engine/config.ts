@@ -9,6 +9,7 @@ import {
 } from './control/settings.js';
 import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import type { StepStats } from './step-stats.js';
+import { rejectAveragedTable, rejectMeasuredTable } from './sparse/table.js';
 import { type Parameter, type ResolvedParameter, rejectConflicts, resolveParameter } from './parameter.js';
 
 /** Some parameters with hyper-parameters of their own: any option of the rule, beside `params`. */
@@ -158,6 +159,13 @@ function appendGroups(
     rule,
     parameters: params.map((parameter) => resolveParameter(parameter, index++)),
   }));
+  for (const { rule, parameters } of resolved) {
+    for (const { sparse, name } of parameters) {
+      if (!sparse) continue;
+      rejectMeasuredTable(rule, name);
+      rejectAveragedTable(rule.averages, name);
+    }
+  }
   const all = [...groups, ...resolved];
   rejectConflicts(all.flatMap(({ parameters }) => parameters));
   return all;

@@ -5,9 +5,13 @@ import { type Kernel, getKernel } from '../kernel/step-kernel.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../kernel/shape.js';
 import { type StepFeatures, elementSlots } from '../kernel/variant.js';
 import { paddingOf } from './arena-buffers.js';
+import { BindGroupCache } from './bind-group-cache.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
-import { type Plan, planDispatches } from './plan.js';
+import type { ResolvedParameter } from './parameter.js';
+import { type Plan, type PlannedDispatch, planDispatches } from './plan.js';
+import { rejectOtherStructure } from './rebind.js';
+import type { Tensor } from './runs.js';
 import { StateStore } from './state-store.js';
 import { type PreparedTensorPass, TensorPass, prepareTensorPass } from './tensor-pass.js';
 
@@ -23,6 +27,7 @@ export class GroupExecutor {
   readonly state: StateStore;
   readonly #segments: GPUBuffer;
   readonly #tensorPass: TensorPass | undefined;
+  readonly #bindGroups = new BindGroupCache();
   #commands: readonly Command[] = [];
 
   /** Creates state and segment buffers; run it in error scopes, and `destroy()` on failure. */
@@ -56,17 +61,20 @@ export class GroupExecutor {
    */
   async bind(scalars: GPUBindGroup): Promise<void> {
     const all = await captureErrors(this.device, () => {
-      this.#commands = this.prepared.plan.dispatches.map((_, k) => this.#createCommand(k));
-      this.#tensorPass?.bind((slot, bufferIndex) => this.state.buffer(slot, bufferIndex));
+      this.#commands = this.prepared.plan.dispatches.map((dispatch, k) => this.#createCommand(dispatch, k));
+      this.#prepareMeasuring(this.prepared.plan)?.();
       this.#probe(this.#commands, scalars);
     });
     if (!all.error) {
       this.#writeSegments();
       return;
     }
-    for (const [k, parameter] of this.#parameterOfDispatch().entries()) {
-      const one = await captureErrors(this.device, () => this.#probe([this.#createCommand(k)], scalars));
+    for (const [k, dispatch] of this.prepared.plan.dispatches.entries()) {
+      const one = await captureErrors(this.device, () =>
+        this.#probe([this.#createCommand(dispatch, k)], scalars),
+      );
       if (!one.error) continue;
+      const parameter = this.prepared.group.parameters[dispatch.parameterIndex]!.name;
       throw new OptimizerError(
         'invalid-parameter',
         `parameter ${quote(parameter)}: the device rejects its buffers: ${one.error.message.trim()} ` +
@@ -77,6 +85,25 @@ export class GroupExecutor {
       'invalid-parameter',
       `the device rejects the buffers: ${all.error.message.trim()}`,
     );
+  }
+
+  /**
+   * Prepares the same group over other buffers: same kernels, same state. Bind groups that were there before are
+   * taken again.
+   *
+   * @returns what makes the change, and cannot fail.
+   * @throws OptimizerError `invalid-parameter` if the tensors lie so differently that other kernels would be needed.
+   */
+  prepareRebind(group: ResolvedGroup): () => void {
+    const { plan } = this.prepared;
+    const next = planGroup(this.device, group);
+    rejectOtherStructure(group, plan.dispatches, next.dispatches);
+    const commands = next.dispatches.map((dispatch, k) => this.#createCommand(dispatch, k));
+    const measureElsewhere = this.#prepareMeasuring(next);
+    return () => {
+      this.#commands = commands;
+      measureElsewhere?.();
+    };
   }
 
   /** Encodes one step of the group into a pass. */
@@ -100,8 +127,13 @@ export class GroupExecutor {
     this.#segments.destroy();
   }
 
-  #createCommand(k: number): Command {
-    const dispatch = this.prepared.plan.dispatches[k]!;
+  #prepareMeasuring({ chunks }: Plan<GPUBuffer>): (() => void) | undefined {
+    return this.#tensorPass?.prepareBinding(chunks, (slot, bufferIndex) =>
+      this.state.buffer(slot, bufferIndex),
+    );
+  }
+
+  #createCommand(dispatch: PlannedDispatch<GPUBuffer>, k: number): Command {
     const kernel = this.prepared.kernels[k]!;
     const resource = (role: string): GPUBufferBinding => {
       if (role === 'segment') {
@@ -109,18 +141,22 @@ export class GroupExecutor {
       }
       if (role === 'data') return { ...dispatch.data };
       if (role === 'grad') return { ...dispatch.grad! };
+      if (role === 'rows') return { ...dispatch.rows! };
       if (role === 'tensor') return this.#tensorPass!.recordBinding(dispatch.parameterIndex);
       const { bufferIndex, offset, size } = dispatch.state;
       return { buffer: this.state.buffer(role.slice('state:'.length), bufferIndex), offset, size };
     };
-    const buffers = this.device.createBindGroup({
-      label: `${this.label} buffers ${k}`,
-      layout: kernel.buffersLayout,
-      entries: declareBindings(this.prepared.group.rule, dispatch.access).map(({ role }, binding) => ({
-        binding,
-        resource: resource(role),
-      })),
-    });
+    const ranges = [dispatch.data, ...(dispatch.grad ? [dispatch.grad] : [])];
+    const buffers = this.#bindGroups.get(ranges, String(k), () =>
+      this.device.createBindGroup({
+        label: `${this.label} buffers ${k}`,
+        layout: kernel.buffersLayout,
+        entries: declareBindings(this.prepared.group.rule, dispatch.access).map(({ role }, binding) => ({
+          binding,
+          resource: resource(role),
+        })),
+      }),
+    );
     const { maxComputeWorkgroupsPerDimension } = this.device.limits;
     const grid = chooseGrid(
       dispatch.segment.laneCount,
@@ -149,18 +185,27 @@ export class GroupExecutor {
     this.prepared.plan.dispatches.forEach(({ segment }, k) => words.set(segmentWords(segment), stride * k));
     this.device.queue.writeBuffer(this.#segments, 0, words);
   }
+}
 
-  /** For each dispatch, the name of the parameter that it belongs to. */
-  #parameterOfDispatch(): string[] {
-    return this.prepared.plan.dispatches.map(
-      ({ parameterIndex }) => this.prepared.group.parameters[parameterIndex]!.name,
-    );
-  }
+/** What planning needs of a parameter. */
+function toTensor({ data, grad, sparse, namedRows }: ResolvedParameter): Tensor<GPUBuffer> {
+  return {
+    data,
+    grad,
+    ...(sparse && namedRows && { named: { buffer: namedRows, rowLength: sparse.rowLength } }),
+  };
 }
 
 function segmentStride(device: GPUDevice): number {
   const alignment = device.limits.minUniformBufferOffsetAlignment;
   return Math.ceil(SEGMENT_BYTE_LENGTH / alignment) * alignment;
+}
+
+function planGroup(device: GPUDevice, { rule, parameters }: ResolvedGroup): Plan<GPUBuffer> {
+  const hasState = elementSlots(rule).length > 0;
+  // What is measured of a tensor is not its neighbours'.
+  const joins = rule.declaration.tensor === undefined;
+  return planDispatches(parameters.map(toTensor), device.limits, hasState, paddingOf, joins);
 }
 
 /** What a group's step is made of, before any buffer is. */
@@ -187,7 +232,8 @@ export async function prepareGroup(
   shape: Partial<KernelShape> = {},
 ): Promise<PreparedGroup> {
   const slots = elementSlots(group.rule);
-  const bindingCount = 2 + slots.length + Number(features.controlled);
+  const hasRows = group.parameters.some(({ namedRows }) => namedRows !== undefined);
+  const bindingCount = 2 + slots.length + Number(features.controlled) + Number(hasRows);
   const limit = device.limits.maxStorageBuffersPerShaderStage;
   if (bindingCount > limit) {
     throw new OptimizerError(
@@ -196,11 +242,14 @@ export async function prepareGroup(
         `the device allows ${limit}; request the device with requiredLimits.maxStorageBuffersPerShaderStage.`,
     );
   }
-  // What is measured of a tensor is not its neighbours'.
-  const joins = group.rule.declaration.tensor === undefined;
-  const plan = planDispatches(group.parameters, device.limits, slots.length > 0, paddingOf, joins);
+  const plan = planGroup(device, group);
   const shapes = plan.dispatches.map(({ access, segment }) => ({
-    ...chooseShape(device.adapterInfo, access.laneWidth, segment.laneCount),
+    // Rows whose length is no multiple of 4 have narrow lanes, but as many as a body.
+    ...chooseShape(
+      device.adapterInfo,
+      access.rowLanes === undefined ? access.laneWidth : 4,
+      segment.laneCount,
+    ),
     ...shape,
   }));
   const [tensorPass, ...kernels] = await Promise.all([

@@ -12,6 +12,7 @@ import { checkGradScale } from './control/settings.js';
 import { checkDevice, rejectLostDevice } from './device.js';
 import { ParameterGroup } from './group.js';
 import { ParameterTable } from './parameter-table.js';
+import { type BufferChange, replaceBuffers } from './rebind.js';
 import { type StateDict, checkStateDict, describeGroup, restoreSchedules } from './state-dict.js';
 import { type StepInputs, StepRunner } from './step-runner.js';
 import type { StepStats } from './step-stats.js';
@@ -152,7 +153,23 @@ export class Optimizer {
   }
 
   /**
-   * Sets all gradients to zero: in the caller's encoder, or submitted at once without one.
+   * Lets parameters lie in other buffers from the next step on, e.g. where a framework makes a new gradient buffer each
+   * time. Bind groups are kept for as long as their buffers live, so buffers that come again cost no new object. The
+   * state stays. A buffer that the device rejects (foreign, destroyed) shows as a device error at the step.
+   *
+   * @param changes per parameter name, its new `data`, `grad` or both, of the same lengths.
+   * @throws OptimizerError `invalid-parameter` if they do not fit; nothing changes then.
+   */
+  rebind(changes: Readonly<Record<string, BufferChange>>): void {
+    this.#rejectUnusable('rebind');
+    const groups = replaceBuffers(this.#config.groups, changes);
+    if (!groups) return;
+    this.#runner.rebind(groups);
+    this.#adopt({ ...this.#config, groups }, this.#runner);
+  }
+
+  /**
+   * Sets all gradients to zero, of sparse ones the values: in the caller's encoder, or submitted at once without one.
    *
    * @throws OptimizerError `invalid-parameter` if a gradient buffer lacks COPY_DST, or if destroyed.
    */

@@ -1,4 +1,11 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
+import {
+  type SparseGradient,
+  type SparseTable,
+  checkSparseKeys,
+  isSparseGradient,
+  resolveTable,
+} from './sparse/table.js';
 
 /** A stretch of a caller-owned buffer: all of it, or the part that a binding names. Offsets and sizes in bytes. */
 export type BufferRange = GPUBuffer | GPUBufferBinding;
@@ -15,8 +22,13 @@ export interface Parameter {
    * Usage must include STORAGE. Offsets and sizes are multiples of 4 bytes, no other alignment is needed.
    */
   data: BufferRange | readonly BufferRange[];
-  /** The gradients, as `data`; may lie in the same GPUBuffer as `data` but not overlap it. */
-  grad: BufferRange | readonly BufferRange[];
+  /**
+   * The gradients, as `data`; may lie in the same GPUBuffer as `data` but not overlap it. Or those of some rows of a
+   * table, see {@link SparseGradient}: then only these rows are read and written, weights and state alike.
+   */
+  grad: BufferRange | readonly BufferRange[] | SparseGradient;
+  /** Elements per row of the table, ≥ 1; for a sparse `grad`, and only there. */
+  rowLength?: number;
   /**
    * The gradients of one micro-batch, as `data`, for a backward pass that overwrites instead of adding:
    * `optimizer.accumulate()` adds them to `grad`. Must not overlap any `data` or `grad`.
@@ -45,6 +57,10 @@ export interface ResolvedParameter {
   readonly grad: readonly Span[];
   /** As long as the other two, if present. */
   readonly microGrad?: readonly Span[];
+  /** If the gradient is sparse; `grad` is its values then, until it is the sums of rows that `namedRows` lists. */
+  readonly sparse?: SparseTable;
+  /** Per entry of a sparse gradient, the row that the sum in `grad` belongs to. */
+  readonly namedRows?: GPUBuffer;
 }
 
 const BYTES_PER_ELEMENT = 4;
@@ -53,6 +69,7 @@ const PARAMETER_KEYS: readonly string[] = [
   'data',
   'grad',
   'microGrad',
+  'rowLength',
   'length',
   'dtype',
   'gradDtype',
@@ -141,6 +158,12 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
   for (const [key, value] of Object.entries({ dtype, gradDtype })) {
     if (value !== 'f32') fail(`${what}: ${key} is ${quote(value)}; this version knows 'f32' only.`);
   }
+  if (isSparseGradient(parameter.grad)) return resolveSparse(parameter, parameter.grad, name, what);
+  if (parameter.rowLength !== undefined) {
+    fail(
+      `${what}: rowLength is ${quote(parameter.rowLength)}, but grad is not { indices, values }; leave it out.`,
+    );
+  }
   const roles = [
     'data',
     'grad',
@@ -163,6 +186,50 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
   return { name, elementCount, data: data!, grad: grad!, ...(microGrad ? { microGrad } : {}) };
 }
 
+function resolveSparse(
+  parameter: Parameter,
+  grad: SparseGradient,
+  name: string,
+  what: string,
+): ResolvedParameter {
+  checkSparseKeys(grad, what);
+  if (parameter.microGrad !== undefined) {
+    fail(`${what}: microGrad is given with a sparse grad; append the entries of all micro-batches instead.`);
+  }
+  const data = resolveSpans(parameter.data, `${what}: data`);
+  const sparse = resolveTable(
+    {
+      data,
+      indices: resolveSpan(grad.indices, `${what}: grad.indices`),
+      values: resolveSpan(grad.values, `${what}: grad.values`),
+      ...(grad.count !== undefined && { count: resolveSpan(grad.count, `${what}: grad.count`) }),
+      rowLength: parameter.rowLength,
+      length: parameter.length,
+    },
+    what,
+  );
+  const elementCount = sparse.rowCount * sparse.rowLength;
+  return {
+    name,
+    elementCount,
+    data: truncate(data, elementCount * BYTES_PER_ELEMENT),
+    grad: [sparse.values],
+    sparse,
+  };
+}
+
+/** All spans of a parameter, by role. */
+function spansByRole({ data, grad, microGrad = [], sparse }: ResolvedParameter): [string, readonly Span[]][] {
+  const { indices, count } = sparse ?? {};
+  return [
+    ['data', data],
+    ['grad', grad],
+    ['microGrad', microGrad],
+    ['grad.indices', indices ? [indices] : []],
+    ['grad.count', count ? [count] : []],
+  ];
+}
+
 /**
  * Throws if two parameters have one name, or if anything that is written (weights, and gradients that are
  * accumulated into) shares bytes with anything else. Gradients that are only read may share bytes.
@@ -177,9 +244,9 @@ export function rejectConflicts(parameters: readonly ResolvedParameter[]): void 
     const { name } = parameter;
     if (names.has(name)) fail(`two parameters are named ${quote(name)}; give each its own name.`);
     names.add(name);
-    for (const role of ['data', 'grad', 'microGrad'] as const) {
+    for (const [role, list] of spansByRole(parameter)) {
       const isWritten = role === 'data' || (role === 'grad' && parameter.microGrad !== undefined);
-      for (const { buffer, byteOffset, byteLength } of parameter[role] ?? []) {
+      for (const { buffer, byteOffset, byteLength } of list) {
         const spans = spansOfBuffer.get(buffer) ?? [];
         spansOfBuffer.set(buffer, spans);
         const what = `${role} of parameter ${quote(name)}`;

@@ -1,6 +1,7 @@
 import type { Segment } from '../kernel/segment.js';
 import type { AccessVariant } from '../kernel/variant.js';
 import { type PaddingOf, type RunMember, type Tensor, VECTOR, asRun, findRuns } from './runs.js';
+import { planNamedRows } from './sparse/plan-rows.js';
 
 /** A range of some buffer; generic over the buffer, so that planning needs no GPU. */
 export interface Piece<B> {
@@ -41,11 +42,13 @@ export interface PlannedDispatch<B> {
   readonly data: PlannedBinding<B>;
   /** Absent if the gradient is reached through the data binding. */
   readonly grad?: PlannedBinding<B>;
+  /** The list of rows, if only these are stepped. */
+  readonly rows?: PlannedBinding<B>;
   /** Index of the state buffer, and the binding in it. */
   readonly state: { readonly bufferIndex: number; readonly offset: number; readonly size: number };
 }
 
-/** A stretch of a tensor, or of neighbours, that bindings can cover. */
+/** A stretch of a tensor, or of neighbours, that bindings can cover, gradients of all its elements. */
 export interface PlannedChunk<B> {
   /** As {@link PlannedDispatch}'s. */
   readonly parameterIndex: number;
@@ -105,14 +108,23 @@ export function planDispatches<B>(
   const dispatches: PlannedDispatch<B>[] = [];
   const chunks: PlannedChunk<B>[] = [];
   const stateRegions: StateRegion[][] = tensors.map(() => []);
-  for (const { data, grad, members } of joins ? findRuns(tensors, paddingOf) : tensors.map(asRun)) {
+  const allocate = ({ byteOffset, byteLength }: Piece<B>): StateRegion =>
+    hasState
+      ? state.allocate(byteLength, byteOffset % 16)
+      : { bufferIndex: 0, byteOffset: byteOffset % 16, byteLength };
+  const runs = joins ? findRuns(tensors, paddingOf) : tensors.map(asRun);
+  for (const { data, grad, named, members } of runs) {
+    const parameterIndex = members[0]!.index;
     const regions: StateRegion[] = [];
-    for (const chunk of cutIntoChunks(data, grad, limits.maxStorageBufferBindingSize, alignment)) {
-      const { byteOffset, byteLength } = chunk.data;
-      const region = hasState
-        ? state.allocate(byteLength, byteOffset % 16)
-        : { bufferIndex: 0, byteOffset: byteOffset % 16, byteLength };
-      const parameterIndex = members[0]!.index;
+    if (named) {
+      const region = allocate(data[0]!);
+      dispatches.push(planNamedRows(parameterIndex, data[0]!, grad[0]!, named, region, alignment));
+      regions.push(region);
+    }
+    for (const chunk of named
+      ? []
+      : cutIntoChunks(data, grad, limits.maxStorageBufferBindingSize, alignment)) {
+      const region = allocate(chunk.data);
       dispatches.push(...planChunk(parameterIndex, chunk, region, limits, alignment));
       chunks.push({ parameterIndex, ...chunk, state: region });
       regions.push(region);

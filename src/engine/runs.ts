@@ -3,10 +3,19 @@ import type { Piece } from './plan.js';
 /** Bytes of a vec4. */
 export const VECTOR = 16;
 
-/** A tensor: pieces of buffers, in order, for weights and gradients; both hold the same number of bytes. */
+/** A tensor: pieces of buffers, in order, for weights and gradients; both hold the same number of bytes, but for sparse gradients. */
 export interface Tensor<B> {
   readonly data: readonly Piece<B>[];
   readonly grad: readonly Piece<B>[];
+  /** If the gradient is that of some rows: what `grad` holds belongs to the rows that this lists. It joins no other. */
+  readonly named?: NamedRows<B>;
+}
+
+/** The list of the rows that a sparse gradient names. */
+export interface NamedRows<B> {
+  readonly buffer: B;
+  /** Elements per row. */
+  readonly rowLength: number;
 }
 
 /** Tensors that dispatches may cover as one. */
@@ -34,7 +43,7 @@ export type PaddingOf<B> = (buffer: B) => number;
  */
 export function findRuns<B>(tensors: readonly Tensor<B>[], paddingOf: PaddingOf<B>): Run<B>[] {
   const runs = tensors.map(asRun);
-  const isWhole = ({ data, grad }: Tensor<B>) => data.length === 1 && grad.length === 1;
+  const isWhole = ({ data, grad, named }: Tensor<B>) => !named && data.length === 1 && grad.length === 1;
   const joined = groupBy(runs.filter(isWhole), ({ data }) => data[0]!.buffer).flatMap((list) =>
     joinNeighbours(
       list.toSorted((a, b) => a.data[0]!.byteOffset - b.data[0]!.byteOffset),
@@ -47,9 +56,9 @@ export function findRuns<B>(tensors: readonly Tensor<B>[], paddingOf: PaddingOf<
 }
 
 /** A tensor by itself, by its index. */
-export function asRun<B>({ data, grad }: Tensor<B>, index: number): GrowingRun<B> {
+export function asRun<B>({ data, grad, named }: Tensor<B>, index: number): GrowingRun<B> {
   const byteLength = data.reduce((sum, piece) => sum + piece.byteLength, 0);
-  return { data, grad, members: [{ index, start: 0, byteLength }] };
+  return { data, grad, ...(named && { named }), members: [{ index, start: 0, byteLength }] };
 }
 
 /**

@@ -2,7 +2,7 @@ import { OptimizerError } from '../errors.js';
 import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
 import type { Rule } from '../rules/rule.js';
 import { Accumulator } from './accumulator.js';
-import type { ResolvedConfig } from './config.js';
+import type { ResolvedConfig, ResolvedGroup } from './config.js';
 import {
   ControlPass,
   type PreparedControl,
@@ -15,6 +15,7 @@ import { checkKernelLimits } from './kernel-options.js';
 import { captureErrors, isDeviceLost, rejectLostDevice } from './device.js';
 import { GroupExecutor, type PreparedGroup, prepareGroup } from './group-executor.js';
 import { ScalarRing } from './scalar-ring.js';
+import { SparseGradients } from './sparse/sparse-gradients.js';
 
 /** What a step needs to know beside what is on the GPU already. */
 export interface StepInputs {
@@ -39,6 +40,7 @@ export class StepRunner {
   readonly #own: readonly GroupExecutor[];
   // Commands encoded before a group was added still refer to what this made.
   readonly #previous: StepRunner | undefined;
+  readonly #sparse: SparseGradients;
   readonly #ring: ScalarRing;
   readonly #device: GPUDevice;
   readonly #gradients: ResolvedGradientOptions;
@@ -55,6 +57,7 @@ export class StepRunner {
     { groups, gradients, label }: ResolvedConfig,
     preparedGroups: readonly PreparedGroup[],
     preparedControl: PreparedControl | undefined,
+    sparse: SparseGradients,
     previous: StepRunner | undefined,
   ) {
     const { rule } = groups[0]!;
@@ -62,6 +65,7 @@ export class StepRunner {
     this.#gradients = gradients;
     this.#label = label;
     this.#scalarNames = scalarNames(rule);
+    this.#sparse = sparse;
     this.#previous = previous;
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
     if (previous) {
@@ -96,8 +100,26 @@ export class StepRunner {
    * @throws OptimizerError `out-of-memory`, `limit-exceeded`, `invalid-parameter`, `device-lost`, `shader`.
    */
   static async create(device: GPUDevice, config: ResolvedConfig, previous?: StepRunner): Promise<StepRunner> {
+    checkKernelLimits(device, config.kernel);
+    const parameters = config.groups.flatMap((group) => group.parameters);
+    const known = previous ? previous.#sparse : undefined;
+    const sparse = await SparseGradients.create(device, parameters, config.label, known);
+    try {
+      const groups = sparse.resolve(config.groups);
+      return await StepRunner.#create(device, { ...config, groups }, sparse, previous);
+    } catch (failure) {
+      sparse.destroyOwn();
+      throw failure;
+    }
+  }
+
+  static async #create(
+    device: GPUDevice,
+    config: ResolvedConfig,
+    sparse: SparseGradients,
+    previous: StepRunner | undefined,
+  ): Promise<StepRunner> {
     const { groups, gradients, kernel, label } = config;
-    checkKernelLimits(device, kernel);
     const controlled = needsControlPass(gradients);
     const features = { controlled, clamped: gradients.maxGradValue < Infinity };
     const rules = groups.map(({ rule }) => rule);
@@ -110,7 +132,7 @@ export class StepRunner {
     ]);
     const { result: runner, error } = await captureErrors(
       device,
-      () => new StepRunner(device, config, preparedGroups, control, previous),
+      () => new StepRunner(device, config, preparedGroups, control, sparse, previous),
     );
     try {
       if (error) throw allocationError(error, preparedGroups.map(({ plan }) => plan.stateByteLengths).flat());
@@ -150,6 +172,7 @@ export class StepRunner {
     });
     if (grown) this.#scalarGroups = this.#bindScalars();
     const pass = encoder.beginComputePass({ label: `${this.#label} step` });
+    this.#sparse.encode(pass);
     if (this.control) {
       this.#offset[0] = byteOffset + this.#ring.structOffset(groups.length);
       this.control.encode(pass, this.#settingsGroup!, this.#offset);
@@ -159,6 +182,19 @@ export class StepRunner {
       executor.encode(pass, this.#scalarGroups[g]!, this.#offset);
     });
     pass.end();
+  }
+
+  /**
+   * Steps the same groups over other buffers from now on.
+   *
+   * @throws OptimizerError `invalid-parameter` if that needs other kernels; nothing changes then.
+   */
+  rebind(given: readonly ResolvedGroup[]): void {
+    const groups = this.#sparse.resolve(given);
+    const changes = this.executors.map((executor, g) => executor.prepareRebind(groups[g]!));
+    const gradients = groups.flatMap(({ parameters }) => parameters.flatMap(({ grad }) => grad));
+    if (this.control) changes.push(this.control.prepareRebind(gradients));
+    for (const change of changes) change();
   }
 
   get isDeviceLost(): boolean {
@@ -174,6 +210,7 @@ export class StepRunner {
   destroyOwn(): void {
     for (const executor of this.#own) executor.destroy();
     this.#accumulator?.destroy();
+    this.#sparse.destroyOwn();
     this.control?.destroy();
     this.stats?.destroy();
     this.#ring.destroy();

@@ -12,8 +12,9 @@ import { scalarsLayout, shapeConstants } from '../kernel/step-kernel.js';
 import { recordByteLength, recordFields } from '../kernel/tensor-record.js';
 import { type StepFeatures, ruleSwitches } from '../kernel/variant.js';
 import type { Rule } from '../rules/rule.js';
+import { BindGroupCache } from './bind-group-cache.js';
 import type { Span } from './parameter.js';
-import type { Plan } from './plan.js';
+import type { Plan, PlannedChunk } from './plan.js';
 import { type MeasurePlan, type PlannedMeasure, planMeasure } from './plan-measure.js';
 
 /** Bytes of the WGSL `partials` per partial. */
@@ -42,12 +43,7 @@ export async function prepareTensorPass(
 ): Promise<PreparedTensorPass | undefined> {
   const { tensor } = rule.declaration;
   if (!tensor) return undefined;
-  const plan = planMeasure(
-    chunks,
-    tensorCount,
-    device.limits,
-    device.limits.maxComputeWorkgroupsPerDimension,
-  );
+  const plan = planChunks(device, chunks, tensorCount);
   const switches = Object.entries(ruleSwitches(rule)).map(([name, on]) => [name, Number(on)] as const);
   const constants = {
     ...shapeConstants(MEASURE_SHAPE),
@@ -105,6 +101,7 @@ export class TensorPass {
   readonly #recordStride: number;
   readonly #portionStride: number;
   readonly #grid: readonly [number, number];
+  readonly #bindGroups = new BindGroupCache();
   #measureGroups: readonly GPUBindGroup[] = [];
   #summarizeGroup: GPUBindGroup | undefined;
 
@@ -157,21 +154,36 @@ export class TensorPass {
   }
 
   /**
-   * Makes the bind groups; run it in error scopes.
+   * Makes the bind groups over the tensors' chunks, or takes those that were there before; run it in error scopes.
    *
+   * @param chunks those that the pass was planned for, or, in other buffers, such that the step kernels' dispatches have
+   *   the same structure; then that of the measuring is the same, too.
    * @param stateBuffer the buffers of the state slots.
+   * @returns what makes the change, and cannot fail.
    */
-  bind(stateBuffer: (slot: string, bufferIndex: number) => GPUBuffer): void {
+  prepareBinding(
+    chunks: readonly PlannedChunk<GPUBuffer>[],
+    stateBuffer: (slot: string, bufferIndex: number) => GPUBuffer,
+  ): () => void {
     const { plan, measurers, summarizer } = this.prepared;
-    this.#measureGroups = plan.dispatches.map((dispatch, k) =>
-      this.#createGroup(`measure ${k}`, measurers[k]!, this.#measureResources(dispatch, k, stateBuffer)),
+    const { dispatches } = planChunks(this.device, chunks, plan.spans.length);
+    const measureGroups = dispatches.map((dispatch, k) =>
+      this.#bindGroups.get([dispatch.data, dispatch.grad], String(k), () =>
+        this.#createGroup(`measure ${k}`, measurers[k]!, this.#measureResources(dispatch, k, stateBuffer)),
+      ),
     );
     const buffers = [this.#spans, this.#partials, this.#records];
-    this.#summarizeGroup = this.#createGroup(
-      'summarize',
-      summarizer,
-      buffers.map((buffer) => ({ buffer })),
+    const summarizeGroup = this.#bindGroups.get([], 'summarize', () =>
+      this.#createGroup(
+        'summarize',
+        summarizer,
+        buffers.map((buffer) => ({ buffer })),
+      ),
     );
+    return () => {
+      this.#measureGroups = measureGroups;
+      this.#summarizeGroup = summarizeGroup;
+    };
   }
 
   /** Encodes the measuring of all tensors into a pass, before their step kernels. */
@@ -223,6 +235,14 @@ export class TensorPass {
       entries: resources.map((resource, binding) => ({ binding, resource })),
     });
   }
+}
+
+function planChunks(
+  { limits }: GPUDevice,
+  chunks: readonly PlannedChunk<GPUBuffer>[],
+  tensorCount: number,
+): MeasurePlan<GPUBuffer> {
+  return planMeasure(chunks, tensorCount, limits, limits.maxComputeWorkgroupsPerDimension);
 }
 
 function recordStride(device: GPUDevice, rule: Rule): number {

@@ -1,5 +1,6 @@
 import incoming from '../../shaders/incoming.wgsl?raw';
 import lanes from '../../shaders/lanes.wgsl?raw';
+import namedRows from '../../shaders/sparse/named-rows.wgsl?raw';
 import template from '../../shaders/step.wgsl?raw';
 import type { Rule } from '../rules/rule.js';
 import { correctionRates, scalarNames } from './scalars.js';
@@ -16,7 +17,7 @@ import {
 
 /** One entry of bind group 0, by role. */
 export interface BindingDeclaration {
-  readonly role: 'segment' | 'data' | 'grad' | 'tensor' | `state:${string}`;
+  readonly role: 'segment' | 'data' | 'grad' | 'rows' | 'tensor' | `state:${string}`;
   readonly type: GPUBufferBindingType;
   readonly minBindingSize: number;
 }
@@ -37,6 +38,9 @@ export function declareBindings(rule: Rule, access: AccessVariant): BindingDecla
   }
   for (const slot of elementSlots(rule)) {
     bindings.push({ role: `state:${slot}`, type: 'storage', minBindingSize: access.laneWidth * 4 });
+  }
+  if (access.rowLanes !== undefined) {
+    bindings.push({ role: 'rows', type: 'read-only-storage', minBindingSize: 4 });
   }
   if (rule.declaration.tensor) {
     bindings.push({ role: 'tensor', type: 'uniform', minBindingSize: recordByteLength(rule) });
@@ -161,11 +165,16 @@ export function composeKernel(rule: Rule, access: AccessVariant, features = PLAI
       arrays.push(declareArray(binding, type, 'data', elementType(access.dataAccess)));
     else if (role === 'grad')
       arrays.push(declareArray(binding, type, 'grad', elementType(access.gradAccess)));
+    else if (role === 'rows') arrays.push(declareArray(binding, type, 'rows', 'u32'));
     else arrays.push(declareArray(binding, type, `${role.slice('state:'.length)}_array`, stateType));
   });
   const gradArray = access.gradBinding === 'shared' ? 'data' : 'grad';
   // An edge kernel's lanes lie before and after the body; a body's lanes are contiguous.
-  const position = access.laneWidth === 1 ? 'select(i, i + segment.skip, i >= segment.split)' : 'i';
+  const hasRows = access.rowLanes !== undefined;
+  const gradPosition =
+    access.laneWidth === 1 && !hasRows ? 'select(i, i + segment.skip, i >= segment.split)' : 'i';
+  const position = hasRows ? 'table_position(i)' : gradPosition;
+  const guard = hasRows ? '  if (!is_named(i)) {\n    return;\n  }\n' : '';
   return `// webgpu-optim: ${rule.name}
 alias lane = ${access.laneWidth === 4 ? 'vec4<f32>' : 'f32'};
 
@@ -181,12 +190,12 @@ fn load_data(i: u32) -> lane {
 }
 
 fn load_grad(i: u32) -> lane {
-  let position = ${position};
+  let position = ${gradPosition};
   ${loadExpression(gradArray, 'grad_base', access, access.gradAccess)}
 }
 
 fn store_data(i: u32, value: lane) {
-  let position = ${position};
+${guard}  let position = ${position};
 ${storeStatements('data', 'data_base', access, access.dataAccess)}
 }
 
@@ -196,10 +205,11 @@ ${slots.map((slot) => `  ${slot} = ${slot}_array[position];`).join('\n')}
 }
 
 fn store_state(i: u32) {
-  let position = segment.state_base + ${position};
+${guard}  let position = segment.state_base + ${position};
 ${slots.map((slot) => `  ${slot}_array[position] = ${slot};`).join('\n')}
 }
 
+${hasRows ? namedRows : ''}
 ${lanes}
 ${composeEquation(rule)}
 ${composeAverages(rule)}

@@ -1,4 +1,4 @@
-import type { Rule } from '../rules/rule.js';
+import type { RisingRate, Rule } from '../rules/rule.js';
 import { averagesOf } from './variant.js';
 
 /** What is done to gradients before the rule sees them. */
@@ -33,15 +33,30 @@ export function stepScalars(
     max_grad_value: gradient.maxValue,
     ...rule.declaration.scalars(rule.options, lr),
   };
-  for (const [name, beta] of correctionRates(rule)) scalars[name] = 1 - beta ** t;
+  for (const [name, rate] of correctionRates(rule)) scalars[name] = correction(rate, t);
   for (const { declaration, options } of averagesOf(rule))
     Object.assign(scalars, declaration.scalars(options));
   return scalars;
 }
 
-/** The decay rates β of a rule whose corrections 1 − βᵗ its scalars have, by the name of the scalar. */
-export function correctionRates(rule: Rule): [string, number][] {
-  return Object.entries(rule.declaration.corrections?.(rule.options) ?? {});
+/** The decay rates of a rule whose corrections its scalars have, by the name of the scalar. */
+export function correctionRates(rule: Rule): [string, RisingRate][] {
+  const rates = Object.entries(rule.declaration.corrections?.(rule.options) ?? {});
+  return rates.map(([name, rate]) => [name, typeof rate === 'number' ? { beta: rate, damping: 0 } : rate]);
+}
+
+/**
+ * 1 − β₁β₂⋯βₜ in float64. Of a rising rate the product is multiplied out until nothing is left of it or of dⁱ. That
+ * takes some thousand factors at most, whatever β: where d is near 1 the rates stay near β/2.
+ *
+ * @param t 1-based count of applied steps.
+ */
+export function correction({ beta, damping }: RisingRate, t: number): number {
+  if (damping === 0) return 1 - beta ** t;
+  let product = 1;
+  let i = 0;
+  while (i < t && product > 2 ** -54 && damping ** i > 2 ** -54) product *= beta * (1 - damping ** ++i / 2);
+  return 1 - product * beta ** (t - i);
 }
 
 /** Field names of the uniform struct `h`, in order; each is one f32. They are the same for all options of a rule. */

@@ -46,7 +46,11 @@ export async function getKernel(
   shape: KernelShape,
   features: StepFeatures = PLAIN_STEP,
 ): Promise<Kernel> {
-  const constants = { ...shapeConstants(shape), CLAMP_GRADIENT: Number(features.clamped) };
+  const constants = {
+    ...shapeConstants(shape),
+    CLAMP_GRADIENT: Number(features.clamped),
+    ...(access.rowLanes !== undefined && { ROW_LANES: access.rowLanes }),
+  };
   const switches = Object.entries(switchConstants(rule)).map(([name, on]) => [name, Number(on)] as const);
   const { pipeline, layouts } = await getPipeline(device, {
     label: `webgpu-optim ${rule.name} ${access.laneWidth === 4 ? 'body' : 'edge'}`,

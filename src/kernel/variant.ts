@@ -24,6 +24,8 @@ export interface AccessVariant {
   readonly dataAccess: Access;
   /** Access to the gradient; with `shared` the same as `dataAccess`. */
   readonly gradAccess: Access;
+  /** If only the rows of a list are stepped: lanes per row. The gradient's lanes are in the order of the list. */
+  readonly rowLanes?: number;
 }
 
 /** What a step does beside the rule, as far as its kernel must know. */
@@ -62,10 +64,11 @@ export function averagesOf(rule: Rule): readonly Average[] {
 export function ruleSwitches(rule: Rule): Record<string, boolean> {
   const { weightDecay, weightDecayMode, maximize } = rule.options;
   const decays = (...modes: string[]) => weightDecay > 0 && modes.includes(weightDecayMode);
+  const decaysWeight = rule.declaration.decaysWeight?.(rule.options) ?? false;
   return {
     MAXIMIZE: maximize,
     DECAY_GRADIENT: decays('l2'),
-    DECAY_WEIGHT: decays('decoupled', 'raw'),
+    DECAY_WEIGHT: decays('decoupled', 'raw') && !decaysWeight,
     ...rule.declaration.switches(rule.options),
   };
 }

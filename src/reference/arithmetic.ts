@@ -4,7 +4,8 @@ import { type ElementAt, float32Norm, float64Norm } from './tensor-norm.js';
  * The operations that equations are written in, over a number type N. One reference then runs in float64, as
  * the float32 twin of a kernel, or with an error bound beside each value.
  *
- * The names and meanings are WGSL's, `lerp` and `larger` being those of `shaders/step.wgsl`.
+ * The names and meanings are WGSL's; `lerp`, `larger`, `clamp` and `sign` are `lerp`, `larger`, `within` and `sign_of`
+ * of `shaders/step.wgsl`.
  */
 export interface Arithmetic<N> {
   /** Takes a value out of memory. */
@@ -19,8 +20,13 @@ export interface Arithmetic<N> {
   readonly div: (a: N, b: N) => N;
   readonly sqrt: (a: N) => N;
   readonly neg: (a: N) => N;
+  readonly abs: (a: N) => N;
   /** The larger of two; NaN if `b` is NaN. */
   readonly larger: (a: N, b: N) => N;
+  /** `positive` where a > 0, `otherwise` where not, NaN where a is NaN. */
+  readonly where: (a: N, positive: N, otherwise: N) => N;
+  /** −1, 0 or 1 by the sign of a; keeps a NaN, and the sign of a zero. */
+  readonly sign: (a: N) => N;
   /** a, no larger in magnitude than `limit`; keeps a NaN. */
   readonly clamp: (a: N, limit: N) => N;
   /** a + t(b − a), the form that keeps a moment exact when b = a. */
@@ -38,6 +44,11 @@ function clamp(a: number, limit: number): number {
   return a > limit ? limit : a;
 }
 
+function where(a: number, positive: number, otherwise: number): number {
+  if (Number.isNaN(a)) return NaN;
+  return a > 0 ? positive : otherwise;
+}
+
 /** Plain float64. */
 export const float64: Arithmetic<number> = {
   load: identity,
@@ -49,7 +60,10 @@ export const float64: Arithmetic<number> = {
   div: (a, b) => a / b,
   sqrt: Math.sqrt,
   neg: (a) => -a,
+  abs: Math.abs,
   larger: (a, b) => (b <= a ? a : b),
+  where,
+  sign: Math.sign,
   clamp,
   lerp: (a, b, t) => a + t * (b - a),
   ifPositive: (a, yes, no) => (a > 0 ? yes : no),
@@ -84,7 +98,10 @@ export const float32: Arithmetic<number> = {
   div: (a, b) => round(a / b),
   sqrt: (a) => round(Math.sqrt(a)),
   neg: (a) => -a,
+  abs: Math.abs,
   larger: (a, b) => (b <= a ? a : b),
+  where,
+  sign: Math.sign,
   clamp,
   lerp: (a, b, t) => round(a + round(t * round(b - a))),
   ifPositive: (a, yes, no) => (a > 0 ? yes : no),

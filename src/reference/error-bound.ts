@@ -74,7 +74,24 @@ export const errorBound: Arithmetic<Bounded> = {
     return bounded(root, carried, 5);
   },
   neg: (a) => ({ value: -a.value, error: a.error }),
+  abs: (a) => ({ value: Math.abs(a.value), error: a.error }),
   larger: (a, b) => ({ value: b.value <= a.value ? a.value : b.value, error: Math.max(a.error, b.error) }),
+  where: (a, positive, otherwise) => {
+    if (Number.isNaN(a.value)) return a;
+    const [taken, left] = a.value > 0 ? [positive, otherwise] : [otherwise, positive];
+    const isCertain = a.value > 0 ? a.value - a.error > 0 : a.value + a.error <= 0;
+    if (isCertain) return taken;
+    // The GPU may find a on the other side of zero, and then has the other result.
+    return {
+      value: taken.value,
+      error: Math.max(taken.error, Math.abs(left.value - taken.value) + left.error),
+    };
+  },
+  sign: (a) => {
+    const value = Math.sign(a.value);
+    // Where rounding can move a past zero, the GPU may find any of −1, 0 and 1.
+    return { value, error: Math.abs(a.value) <= a.error && a.error > 0 ? 1 + Math.abs(value) : 0 };
+  },
   clamp: (a, limit) => {
     if (Math.abs(a.value) <= limit.value || Number.isNaN(a.value)) return a;
     // A value just past the limit may be just inside on the GPU: both are this close to the limit.

@@ -8,6 +8,7 @@ import {
 } from '../engine/control/settings.js';
 import { ParameterGroup } from '../engine/group.js';
 import type { StepStats } from '../engine/step-stats.js';
+import { countRows, rejectAveragedTable, rejectMeasuredTable } from '../engine/sparse/table.js';
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { stepScalars } from '../kernel/scalars.js';
 import { elementSlots, isPerTensor, usedSlots } from '../kernel/variant.js';
@@ -16,6 +17,7 @@ import { type Rule, withAverages } from '../rules/rule.js';
 import { type Arithmetic, float32, float64 } from './arithmetic.js';
 import { GradientControl } from './gradient-control.js';
 import { type ElementRule, makeElementRule } from './element-step.js';
+import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
 import { summarizeTensor } from './tensor-step.js';
 
 /** Numbers in the CPU's memory. */
@@ -28,7 +30,9 @@ export interface ReferenceParameter {
   /** The weights; updated in place after each step, rounded to the array's type. */
   data: NumericArray;
   /** The gradients that `step()` takes when it is given none. */
-  grad?: ArrayLike<number>;
+  grad?: ReferenceGradient;
+  /** Elements per row of the table, if the gradients are sparse: `{ indices, values }`; only for these. */
+  rowLength?: number;
 }
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
@@ -46,13 +50,17 @@ export interface ReferenceConfig extends GradientOptions, AverageOptions {
   precision?: 'f64' | 'f32';
 }
 
-/** Gradients of one step: an array per parameter, in their order or by name. */
-export type ReferenceGradients = readonly ArrayLike<number>[] | Readonly<Record<string, ArrayLike<number>>>;
+/** The gradient of one parameter: of all elements, or of some rows of a table. */
+export type ReferenceGradient = ArrayLike<number> | ReferenceSparseGradient;
+
+/** Gradients of one step: one per parameter, in their order or by name. */
+export type ReferenceGradients = readonly ReferenceGradient[] | Readonly<Record<string, ReferenceGradient>>;
 
 interface ParameterState {
   readonly name: string;
   readonly data: NumericArray;
-  readonly grad: ArrayLike<number> | undefined;
+  readonly grad: ReferenceGradient | undefined;
+  readonly rowLength: number | undefined;
   readonly weights: NumericArray;
   readonly state: Readonly<Record<string, NumericArray>>;
   /** Names of the state: a number per element, and one per tensor. */
@@ -107,14 +115,21 @@ export class ReferenceOptimizer {
         const names = params.map(({ name }, k) => name ?? `param${parameters.length + k}`);
         const group = new ParameterGroup(rule, names, () => this.#stepCount);
         const elementRule = makeElementRule(this.#arithmetic, rule, gradientOptions.maxGradValue < Infinity);
-        params.forEach(({ data, grad }, k) => {
-          checkArray(data, `parameter ${quote(names[k])}: data`);
+        params.forEach(({ data, grad, rowLength }, k) => {
+          const what = `parameter ${quote(names[k])}`;
+          checkArray(data, `${what}: data`);
+          if (rowLength !== undefined) {
+            countRows(data.length, rowLength, what);
+            rejectMeasuredTable(rule, names[k]!);
+            rejectAveragedTable(rule.averages, names[k]!);
+          }
           const weights = new ArrayType(data);
           const state = initialState(rule, weights);
           parameters.push({
             name: names[k]!,
             data,
             grad,
+            rowLength,
             weights,
             state,
             slots: elementSlots(rule),
@@ -150,23 +165,25 @@ export class ReferenceOptimizer {
   /**
    * Makes one step.
    *
-   * @param grads an array per parameter, in their order or by name, each as long as the parameter; default the
-   *   parameters' `grad`.
+   * @param grads an array per parameter, in their order or by name, each as long as the parameter, or `{ indices,
+   *   values }` where it has a `rowLength`; default the parameters' `grad`.
    * @throws OptimizerError on missing or mismatched gradients; nothing changes then.
    */
   step(grads?: ReferenceGradients): void {
-    const gradients = this.#parameters.map(({ name, grad, weights }, k) => {
-      const given = grads as readonly ArrayLike<number>[] & Record<string, ArrayLike<number>>;
-      const gradient = grads === undefined ? grad : given[Array.isArray(grads) ? k : name];
-      if (gradient && gradient.length === weights.length) return gradient;
-      throw new OptimizerError(
-        'invalid-parameter',
-        `step: the gradient of parameter ${quote(name)} has ${quote(gradient?.length)} elements; give ${weights.length}.`,
+    const gradients = this.#parameters.map((parameter, k) => {
+      const { name, grad } = parameter;
+      const given = grads as readonly ReferenceGradient[] & Record<string, ReferenceGradient>;
+      return this.#elementGradients(
+        parameter,
+        grads === undefined ? grad : given[Array.isArray(grads) ? k : name],
       );
     });
     const lrs = this.groups.map((group) => group.lr);
     this.#stepCount++;
-    const multiplier = this.#control.decide(gradients, this.#gradScale);
+    const multiplier = this.#control.decide(
+      gradients.map(({ values }) => values),
+      this.#gradScale,
+    );
     if (multiplier === undefined) return;
     const t = this.#stepCount - this.#control.skipped;
     const scaling = { multiplier, maxValue: this.#control.options.maxGradValue };
@@ -207,23 +224,43 @@ export class ReferenceOptimizer {
     throw new OptimizerError('invalid-parameter', `parameter ${quote(name)} has no state ${quote(slot)}.`);
   }
 
+  /** What a step is to do to which elements; without `elements`, to all in order. */
+  #elementGradients(
+    { name, rowLength, weights }: ParameterState,
+    gradient: ReferenceGradient | undefined,
+  ): ElementGradients<number> {
+    const what = `step: the gradient of parameter ${quote(name)}`;
+    if (rowLength !== undefined) {
+      const entries = checkEntries(gradient, rowLength, what);
+      return sumRows(this.#arithmetic, entries, rowLength, weights.length / rowLength);
+    }
+    const values = gradient as ArrayLike<number> | undefined;
+    if (values?.length === weights.length) return { values };
+    throw new OptimizerError(
+      'invalid-parameter',
+      `${what} has ${quote(values?.length)} elements; give ${weights.length}.`,
+    );
+  }
+
   #updateParameter(
     { data, weights, state, slots, tensorSlots, rule }: ParameterState,
-    gradient: ArrayLike<number>,
+    { values: gradient, elements }: ElementGradients<number>,
     h: Record<string, number>,
   ): void {
     const { load, store } = this.#arithmetic;
     const element: Record<string, number> = {};
     const arrays = slots.map((slot) => [slot, state[slot]!] as const);
-    const loadElement = (i: number) => {
+    /** Element i, and its gradient, which is the k-th. */
+    const loadElement = (i: number, k = i) => {
       for (const [slot, values] of arrays) element[slot] = load(values[i]!);
-      return { w: load(weights[i]!), g: load(gradient[i]!), s: element };
+      return { w: load(weights[i]!), g: load(gradient[k]!), s: element };
     };
     const whole = Object.fromEntries(tensorSlots.map((slot) => [slot, load(state[slot]![0]!)]));
     const tensor = summarizeTensor(rule, weights.length, loadElement, whole, h);
     for (const slot of tensorSlots) state[slot]![0] = store(whole[slot]!);
-    for (let i = 0; i < weights.length; i++) {
-      const { w, g } = loadElement(i);
+    for (let k = 0; k < gradient.length; k++) {
+      const i = elements ? elements[k]! : k;
+      const { w, g } = loadElement(i, k);
       weights[i] = store(rule.update(w, g, element, h, tensor));
       for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }

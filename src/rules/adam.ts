@@ -1,6 +1,22 @@
 import wgsl from '../../shaders/rules/adam.wgsl?raw';
-import { type EpsPlacement, betas, boolean, choice, number } from './options.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { agreeing, cautionWgsl } from './parts/caution.js';
+import {
+  type DenominatorSwitch,
+  denominator,
+  denominatorSwitches,
+  denominatorWgsl,
+  prepareDenominator,
+  scaleStep,
+} from './parts/denominator.js';
+import { type EpsPlacement, type OptionSpecs, betas, boolean, choice, number } from './options.js';
+import {
+  type CommonOptions,
+  type ResolvedCommonOptions,
+  type RuleDeclaration,
+  type RuleFactory,
+  commonOptions,
+  defineRule,
+} from './rule.js';
 
 /** Options of {@link adam}. */
 export interface AdamOptions extends CommonOptions {
@@ -10,8 +26,88 @@ export interface AdamOptions extends CommonOptions {
   eps?: number;
   /** Use the largest second moment so far (Reddi, Kale & Kumar 2018). Default false. */
   amsgrad?: boolean;
+  /** Divide the moments by 1−βᵗ. Default true; MLX leaves it out unless asked: m̂ = m, v̂ = v. */
+  biasCorrection?: boolean;
   /** `'outside'` (default): √v̂+ε; `'inside'`: √(v̂+ε); `'hat'`: ε added to the uncorrected √v, as TensorFlow and Keras. */
   epsPlacement?: EpsPlacement;
+}
+
+type ResolvedAdamOptions = ResolvedCommonOptions & Readonly<Required<AdamOptions>>;
+
+/**
+ * The declaration of a rule whose equation is Adam's: only name, options and caution differ.
+ *
+ * @param name the rule's name.
+ * @param options its options.
+ * @param isCautious whether components of the step that disagree with the gradient's sign are left out.
+ */
+export function declareAdam<O extends ResolvedAdamOptions>(
+  name: string,
+  options: OptionSpecs<O>,
+  isCautious: (options: O) => boolean,
+): RuleDeclaration<
+  O,
+  'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq',
+  'lr' | 'one_minus_beta1' | 'one_minus_beta2' | 'eps',
+  'AMSGRAD' | 'CAUTIOUS' | DenominatorSwitch,
+  'bias_correction1' | 'bias_correction2',
+  'one_minus_beta1' | 'one_minus_beta2' | 'eps' | 'step_size' | 'v_scale'
+> {
+  return {
+    name,
+    wgsl: `${wgsl}\n${cautionWgsl}\n${denominatorWgsl}`,
+    options,
+    slots: [
+      { name: 'exp_avg' },
+      { name: 'exp_avg_sq' },
+      { name: 'max_exp_avg_sq', usedBy: (o) => o.amsgrad },
+    ],
+    switches: (o) => ({
+      AMSGRAD: o.amsgrad,
+      CAUTIOUS: isCautious(o),
+      ...denominatorSwitches(o),
+    }),
+    scalars: (o, lr) => ({
+      lr,
+      one_minus_beta1: 1 - o.betas[0],
+      one_minus_beta2: 1 - o.betas[1],
+      eps: o.eps,
+    }),
+    // 1 − 0ᵗ = 1: no correction.
+    corrections: (o) => ({
+      bias_correction1: o.biasCorrection ? o.betas[0] : 0,
+      bias_correction2: o.biasCorrection ? o.betas[1] : 0,
+    }),
+    prepare: (f, h, on) => ({
+      ...h,
+      step_size: scaleStep(f, f.div(h.lr, h.bias_correction1), h, on),
+      ...prepareDenominator(f, h, on),
+    }),
+    reference: (f, { w, g, s, h, on }) => {
+      const { sub, mul, div, lerp, larger } = f;
+      s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
+      s.exp_avg_sq = lerp(s.exp_avg_sq, mul(g, g), h.one_minus_beta2);
+      let v = s.exp_avg_sq;
+      if (on.AMSGRAD) {
+        v = larger(s.max_exp_avg_sq, v);
+        s.max_exp_avg_sq = v;
+      }
+      const m = on.CAUTIOUS ? agreeing(f, s.exp_avg, g) : s.exp_avg;
+      return sub(w, mul(h.step_size, div(m, denominator(f, v, h, on))));
+    },
+  };
+}
+
+/** The options that all rules with Adam's equation have, given their common options. */
+export function adamOptions(common: OptionSpecs<ResolvedCommonOptions>): OptionSpecs<ResolvedAdamOptions> {
+  return {
+    ...common,
+    betas: betas([0.9, 0.999]),
+    eps: number(1e-8, 0),
+    amsgrad: boolean(false),
+    biasCorrection: boolean(true),
+    epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
+  };
 }
 
 /**
@@ -22,61 +118,18 @@ export interface AdamOptions extends CommonOptions {
  *     w ← w − ηm̂/√(v̂+ε)                       'inside': optax with eps_root = ε and eps = 0
  *     w ← w − η√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v+ε)    'hat': TensorFlow, Keras
  *
- * t is the 1-based number of the step. Some course notes print the correction as m/(1−β₁), without the power: a
+ * t is the 1-based number of the step; without `biasCorrection`, m̂ = m and v̂ = v. Some course notes print the correction as m/(1−β₁), without the power: a
  * slip that makes the first step right and every later one wrong.
  *
  * With `amsgrad`, the maximum is taken over the uncorrected v, as PyTorch and Keras do. State: `exp_avg` (m),
  * `exp_avg_sq` (v), and `max_exp_avg_sq` if amsgrad. Defaults: `lr` 0.001, `betas` [0.9, 0.999], `eps` 1e-8,
- * `amsgrad` false, `epsPlacement` 'outside'.
+ * `amsgrad` false, `biasCorrection` true, `epsPlacement` 'outside'.
  *
  * @param options see {@link AdamOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adam({ lr: 1e-3, betas: [0.9, 0.99], weightDecay: 0.01, weightDecayMode: 'decoupled' })
  */
-export const adam: RuleFactory<AdamOptions> = defineRule({
-  name: 'adam',
-  wgsl,
-  options: {
-    ...commonOptions(0.001),
-    betas: betas([0.9, 0.999]),
-    eps: number(1e-8, 0),
-    amsgrad: boolean(false),
-    epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
-  },
-  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }, { name: 'max_exp_avg_sq', usedBy: (o) => o.amsgrad }],
-  switches: (o) => ({
-    AMSGRAD: o.amsgrad,
-    EPS_INSIDE: o.epsPlacement === 'inside',
-    EPS_HAT: o.epsPlacement === 'hat',
-  }),
-  scalars: (o, lr) => ({
-    lr,
-    one_minus_beta1: 1 - o.betas[0],
-    one_minus_beta2: 1 - o.betas[1],
-    eps: o.eps,
-  }),
-  corrections: (o) => ({ bias_correction1: o.betas[0], bias_correction2: o.betas[1] }),
-  prepare: ({ scalar, mul, div, sqrt }, h, on) => {
-    const root = sqrt(h.bias_correction2);
-    const rate = div(h.lr, h.bias_correction1);
-    return {
-      ...h,
-      step_size: on.EPS_HAT ? mul(rate, root) : rate,
-      v_scale: div(scalar(1), on.EPS_INSIDE ? h.bias_correction2 : root),
-    };
-  },
-  reference: ({ add, sub, mul, div, sqrt, lerp, larger }, { w, g, s, h, on }) => {
-    s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
-    s.exp_avg_sq = lerp(s.exp_avg_sq, mul(g, g), h.one_minus_beta2);
-    let v = s.exp_avg_sq;
-    if (on.AMSGRAD) {
-      v = larger(s.max_exp_avg_sq, v);
-      s.max_exp_avg_sq = v;
-    }
-    let denominator = add(mul(sqrt(v), h.v_scale), h.eps);
-    if (on.EPS_INSIDE) denominator = sqrt(add(mul(v, h.v_scale), h.eps));
-    if (on.EPS_HAT) denominator = add(sqrt(v), h.eps);
-    return sub(w, mul(h.step_size, div(s.exp_avg, denominator)));
-  },
-});
+export const adam: RuleFactory<AdamOptions> = defineRule(
+  declareAdam('adam', adamOptions(commonOptions(0.001)), () => false),
+);

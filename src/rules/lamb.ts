@@ -61,7 +61,7 @@ export const lamb: RuleFactory<LambOptions> = defineRule({
   name: 'lamb',
   wgsl,
   options: {
-    ...commonOptions(0.001, 'update'),
+    ...commonOptions(0.001, 0, 'update'),
     betas: betas([0.9, 0.999]),
     eps: number(1e-6, 0),
     epsPlacement: choice<'outside' | 'inside'>('outside', ['outside', 'inside']),

@@ -1,16 +1,16 @@
 import wgsl from '../../shaders/rules/lars.wgsl?raw';
 import { type TrustOptions, boolean, number, trustOptions } from './options.js';
-import { type RuleFactory, type UpdateDecayOptions, commonOptions, defineRule } from './rule.js';
 import {
-  VELOCITY_WGSL,
   type VelocityOptions,
-  moveWithVelocity,
+  dampedVelocitySwitches,
+  dampedVelocityWgsl,
   prepareVelocity,
   velocityComplaint,
   velocityOptions,
   velocityScalars,
-  velocitySwitches,
-} from './velocity.js';
+} from './parts/dampening.js';
+import { advance } from './parts/velocity.js';
+import { type RuleFactory, type UpdateDecayOptions, commonOptions, defineRule } from './rule.js';
 
 /** Options of {@link lars}. */
 export interface LarsOptions extends UpdateDecayOptions, VelocityOptions, TrustOptions {
@@ -34,8 +34,8 @@ export interface LarsOptions extends UpdateDecayOptions, VelocityOptions, TrustO
  * belong in a group of their own with `trustCoefficient` or `alwaysAdapt` to suit, or under `momentum`.
  *
  * With `trustClip`, ρ ← min(ρ/η, 1), as LARC's `clip` and timm. State: `momentum_buffer` (v). Defaults: `lr` 0.01,
- * `momentum` 0.9, `nesterov` false, `dampening` 0, `lrInVelocity` true, `trustCoefficient` 0.001, `eps` 1e-8,
- * `trustClip` false, `alwaysAdapt` true.
+ * `momentum` 0.9, `nesterov` false, `dampening` 0, `dampenFirstStep` false, `lrInVelocity` true, `trustCoefficient`
+ * 0.001, `eps` 1e-8, `trustClip` false, `alwaysAdapt` true.
  *
  * @param options see {@link LarsOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
@@ -44,10 +44,10 @@ export interface LarsOptions extends UpdateDecayOptions, VelocityOptions, TrustO
  */
 export const lars: RuleFactory<LarsOptions> = defineRule({
   name: 'lars',
-  wgsl: wgsl + VELOCITY_WGSL,
+  wgsl: `${wgsl}\n${dampedVelocityWgsl}`,
   options: {
-    ...commonOptions(0.01, 'update'),
-    ...velocityOptions,
+    ...commonOptions(0.01, 0, 'update'),
+    ...velocityOptions(),
     trustCoefficient: number(0.001, 0),
     // A larger one to try than 1e-7, which no norm of a test would show.
     eps: { ...number(1e-8, 0), samples: [0.1] },
@@ -57,7 +57,7 @@ export const lars: RuleFactory<LarsOptions> = defineRule({
   complaint: (o) => velocityComplaint(o),
   slots: [{ name: 'momentum_buffer' }],
   switches: (o) => ({
-    ...velocitySwitches(o),
+    ...dampedVelocitySwitches(o),
     ADAPT: o.alwaysAdapt || o.weightDecay > 0,
     TRUST_CLIP: o.trustClip,
     DECAY_UPDATE: o.weightDecay > 0 && o.weightDecayMode === 'update',
@@ -68,7 +68,7 @@ export const lars: RuleFactory<LarsOptions> = defineRule({
     weight_decay: o.weightDecay,
     eps: o.eps,
   }),
-  prepare: (f, h, _, t) => prepareVelocity(f, h, t),
+  prepare: (f, h, on, t) => prepareVelocity(f, h, on, t),
   tensor: {
     quantityCount: 2,
     reads: [],
@@ -86,6 +86,7 @@ export const lars: RuleFactory<LarsOptions> = defineRule({
   },
   reference: (f, { w, g, s, h, on, tensor }) => {
     const direction = on.DECAY_UPDATE ? f.add(g, f.mul(h.weight_decay, w)) : g;
-    return moveWithVelocity(f, w, f.mul(tensor.trust_ratio, direction), s, h, on);
+    const d = f.mul(tensor.trust_ratio, direction);
+    return advance(f, { w, s, h, on }, d, f.mul(h.undamped, d));
   },
 });

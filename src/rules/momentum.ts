@@ -1,15 +1,15 @@
 import wgsl from '../../shaders/rules/momentum.wgsl?raw';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
 import {
-  VELOCITY_WGSL,
   type VelocityOptions,
-  moveWithVelocity,
+  dampedVelocitySwitches,
+  dampedVelocityWgsl,
   prepareVelocity,
   velocityComplaint,
   velocityOptions,
   velocityScalars,
-  velocitySwitches,
-} from './velocity.js';
+} from './parts/dampening.js';
+import { advance } from './parts/velocity.js';
+import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
 
 /** Options of {@link momentum}. */
 export interface MomentumOptions extends CommonOptions, VelocityOptions {}
@@ -21,8 +21,8 @@ export interface MomentumOptions extends CommonOptions, VelocityOptions {}
  *     v ← λv + (1−τ)g;   w ← w − ηv    otherwise    (nesterov: w ← w − η(g + λv))
  *
  * The two agree while η is constant. State: `momentum_buffer` (v). Defaults: `lr` 0.01, `momentum` 0.9,
- * `nesterov` false, `dampening` 0, `lrInVelocity` true. With dampening, the first step is not dampened
- * (v ← g), as in `torch.optim.SGD`.
+ * `nesterov` false, `dampening` 0, `dampenFirstStep` false, `lrInVelocity` true. With dampening, the first step is
+ * not dampened (v ← g), as in `torch.optim.SGD`, unless `dampenFirstStep`.
  *
  * @param options see {@link MomentumOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
@@ -31,12 +31,12 @@ export interface MomentumOptions extends CommonOptions, VelocityOptions {}
  */
 export const momentum: RuleFactory<MomentumOptions> = defineRule({
   name: 'momentum',
-  wgsl: wgsl + VELOCITY_WGSL,
-  options: { ...commonOptions(0.01), ...velocityOptions },
+  wgsl: `${wgsl}\n${dampedVelocityWgsl}`,
+  options: { ...commonOptions(0.01), ...velocityOptions() },
   complaint: (o) => velocityComplaint(o),
   slots: [{ name: 'momentum_buffer' }],
-  switches: (o) => velocitySwitches(o),
+  switches: (o) => dampedVelocitySwitches(o),
   scalars: (o, lr) => velocityScalars(o, lr),
-  prepare: (f, h, _, t) => prepareVelocity(f, h, t),
-  reference: (f, { w, g, s, h, on }) => moveWithVelocity(f, w, g, s, h, on),
+  prepare: (f, h, on, t) => prepareVelocity(f, h, on, t),
+  reference: (f, element) => advance(f, element, element.g, f.mul(element.h.undamped, element.g)),
 });

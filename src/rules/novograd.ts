@@ -37,7 +37,7 @@ export const novograd: RuleFactory<NovogradOptions> = defineRule({
   name: 'novograd',
   wgsl,
   options: {
-    ...commonOptions(0.001, 'update'),
+    ...commonOptions(0.001, 0, 'update'),
     betas: betas([0.95, 0.98]),
     // A larger one to try than 1e-7, which no norm of a test would show.
     eps: { ...number(1e-8, 0), samples: [0.1] },

@@ -42,6 +42,21 @@ export function number(defaultValue: number, min: number, below = Infinity): Opt
   };
 }
 
+/** A number in [min, max]. */
+export function numberBetween(
+  defaultValue: number,
+  min: number,
+  max: number,
+  samples: readonly number[],
+): OptionSpec<number> {
+  return {
+    default: defaultValue,
+    range: `a number in [${min}, ${max}]`,
+    accepts: (value) => isNumber(value) && value >= min && value <= max,
+    samples,
+  };
+}
+
 /** `true` or `false`, and nothing that merely looks like it. */
 export function boolean(defaultValue: boolean): OptionSpec<boolean> {
   return {
@@ -74,18 +89,37 @@ export interface TrustOptions {
 /** The specs of {@link TrustOptions}. */
 export const trustOptions: { readonly alwaysAdapt: OptionSpec<boolean> } = { alwaysAdapt: boolean(true) };
 
-/** The decay rates of the first and second moment, each in [0, 1). */
-export function betas(defaultValue: readonly [number, number]): OptionSpec<readonly [number, number]> {
+function decayRates<T extends readonly number[]>(
+  defaultValue: T,
+  range: string,
+  samples: readonly T[],
+): OptionSpec<T> {
+  const { length } = defaultValue;
   const accepts = number(0, 0, 1).accepts;
   return {
     default: defaultValue,
-    range: 'a pair of numbers in [0, 1)',
-    accepts: (value) => Array.isArray(value) && value.length === 2 && value.every(accepts),
-    samples: [
-      [0.5, 0.9],
-      [0, 0.99],
-    ],
+    range,
+    accepts: (value) => Array.isArray(value) && value.length === length && value.every(accepts),
+    samples,
   };
+}
+
+/** The decay rates of the first and second moment, each in [0, 1). */
+export function betas(defaultValue: readonly [number, number]): OptionSpec<readonly [number, number]> {
+  return decayRates(defaultValue, 'a pair of numbers in [0, 1)', [
+    [0.5, 0.9],
+    [0, 0.99],
+  ]);
+}
+
+/** The decay rates of three averages, each in [0, 1). */
+export function threeBetas(
+  defaultValue: readonly [number, number, number],
+): OptionSpec<readonly [number, number, number]> {
+  return decayRates(defaultValue, 'three numbers in [0, 1)', [
+    [0.5, 0.7, 0.9],
+    [0, 0.9, 0.99],
+  ]);
 }
 
 /** A learning rate: a finite number ≥ 0, or a schedule, whose results are checked at each step. */

@@ -1,5 +1,6 @@
 import wgsl from '../../shaders/rules/rmsprop.wgsl?raw';
 import { type EpsPlacement, boolean, choice, number } from './options.js';
+import { advance, nesterovComplaint, velocitySwitches, velocityWgsl } from './parts/velocity.js';
 import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
 
 /** Options of {@link rmsprop}. */
@@ -14,10 +15,22 @@ export interface RmspropOptions extends CommonOptions {
   centered?: boolean;
   /** Decay λ of a velocity, in [0, 1); 0 (default) means none, and then none is stored. */
   momentum?: number;
+  /** Nesterov's look-ahead, as optax. Needs `momentum` > 0. Default false. */
+  nesterov?: boolean;
   /** Whether the velocity holds ηg/d (Keras, TensorFlow) or g/d (PyTorch). Default true. */
   lrInVelocity?: boolean;
   /** What every element of s is before the first step, ≥ 0. Default 0; TensorFlow 1 used 1. */
   initialAccumulator?: number;
+  /**
+   * Divide the averages by 1−αᵗ, as optax if asked. Default false. With `centered` the variance of the first step is
+   * then 0, but for rounding, and ε alone sets its size.
+   */
+  biasCorrection?: boolean;
+  /**
+   * Subtract ε under the root of the centered form, √(s−m²−ε), as TensorFlow.js does by mistake: NaN where the
+   * variance is below ε. Needs `centered` and `epsPlacement` 'inside', and no `biasCorrection`. Default false.
+   */
+  bugCompatible?: boolean;
 }
 
 /**
@@ -26,22 +39,25 @@ export interface RmspropOptions extends CommonOptions {
  *     s ← αs + (1−α)g²;   w ← w − ηg/√(s+ε)     or, with epsPlacement 'outside', w ← w − ηg/(√s+ε)
  *     centered: m ← αm + (1−α)g, and s − m² in place of s under the root
  *     momentum: v ← λv − ηg/d; w ← w + v         or, without lrInVelocity, v ← λv + g/d; w ← w − ηv
+ *     nesterov: w ← w + λv − ηg/d                or, without lrInVelocity, w ← w − η(g/d + λv)
+ *     biasCorrection: s/(1−αᵗ) and m/(1−αᵗ) in place of s and m in the denominator d
  *
  * ε is added once, in the denominator, as TensorFlow and Keras do. Some course notes print it inside the
  * recursion for s, where it would pile up to ε/(1−α).
  *
  * State: `square_avg` (s), `grad_avg` (m, if centered), `momentum_buffer` (v, if momentum > 0). Defaults: `lr`
- * 0.001, `alpha` 0.9, `eps` 1e-7, `epsPlacement` 'inside', `centered` false, `momentum` 0, `lrInVelocity` true,
- * `initialAccumulator` 0.
+ * 0.001, `alpha` 0.9, `eps` 1e-7, `epsPlacement` 'inside', `centered` false, `momentum` 0, `nesterov` false,
+ * `lrInVelocity` true, `initialAccumulator` 0, `biasCorrection` false, `bugCompatible` false.
  *
  * @param options see {@link RmspropOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
- * @throws OptimizerError on an unknown option or a value out of range.
+ * @throws OptimizerError on an unknown option, a value out of range, `nesterov` without momentum, or
+ *   `bugCompatible` where it changes nothing.
  * @example rmsprop({ lr: 1e-2, alpha: 0.99, eps: 1e-8, epsPlacement: 'outside' }) // PyTorch's defaults
  */
 export const rmsprop: RuleFactory<RmspropOptions> = defineRule({
   name: 'rmsprop',
-  wgsl,
+  wgsl: `${wgsl}\n${velocityWgsl}`,
   options: {
     ...commonOptions(0.001),
     alpha: number(0.9, 0, 1),
@@ -49,8 +65,20 @@ export const rmsprop: RuleFactory<RmspropOptions> = defineRule({
     epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
     centered: boolean(false),
     momentum: number(0, 0, 1),
+    nesterov: boolean(false),
     lrInVelocity: boolean(true),
     initialAccumulator: number(0, 0),
+    biasCorrection: boolean(false),
+    bugCompatible: boolean(false),
+  },
+  complaint: (o) => {
+    if (!o.bugCompatible || (o.centered && o.epsPlacement === 'inside' && !o.biasCorrection)) {
+      return nesterovComplaint(o);
+    }
+    return (
+      "bugCompatible repeats TensorFlow.js's sign of ε in the centered form without bias correction; " +
+      "set centered to true, epsPlacement to 'inside' and biasCorrection to false, or leave it out."
+    );
   },
   slots: [
     { name: 'square_avg', initial: (o) => o.initialAccumulator },
@@ -60,25 +88,30 @@ export const rmsprop: RuleFactory<RmspropOptions> = defineRule({
   switches: (o) => ({
     CENTERED: o.centered,
     MOMENTUM: o.momentum > 0,
-    LR_IN_VELOCITY: o.lrInVelocity,
     EPS_INSIDE: o.epsPlacement === 'inside',
+    EPS_SUBTRACTED: o.bugCompatible,
+    BIAS_CORRECTION: o.biasCorrection,
+    ...velocitySwitches(o),
   }),
   scalars: (o, lr) => ({ lr, one_minus_alpha: 1 - o.alpha, eps: o.eps, momentum: o.momentum }),
-  reference: ({ load, add, sub, mul, div, sqrt, lerp, larger }, { w, g, s, h, on }) => {
+  corrections: (o) => ({ bias_correction: o.alpha }),
+  prepare: ({ scalar, div }, h) => ({ ...h, correction: div(scalar(1), h.bias_correction) }),
+  reference: (f, element) => {
+    const { load, add, sub, mul, div, sqrt, lerp, larger } = f;
+    const { w, g, s, h, on } = element;
+    const corrected = (average: typeof w) => (on.BIAS_CORRECTION ? mul(average, h.correction) : average);
     s.square_avg = lerp(s.square_avg, mul(g, g), h.one_minus_alpha);
-    let variance = s.square_avg;
+    let variance = corrected(s.square_avg);
     if (on.CENTERED) {
       s.grad_avg = lerp(s.grad_avg, g, h.one_minus_alpha);
-      variance = larger(load(0), sub(s.square_avg, mul(s.grad_avg, s.grad_avg)));
+      const mean = corrected(s.grad_avg);
+      variance = larger(load(0), sub(variance, mul(mean, mean)));
     }
-    const denominator = on.EPS_INSIDE ? sqrt(add(variance, h.eps)) : add(sqrt(variance), h.eps);
+    let denominator = add(sqrt(variance), h.eps);
+    if (on.EPS_INSIDE) denominator = sqrt(add(variance, h.eps));
+    if (on.EPS_SUBTRACTED) denominator = sqrt(sub(variance, h.eps));
     const direction = div(g, denominator);
-    if (!on.MOMENTUM) return sub(w, mul(h.lr, direction));
-    if (on.LR_IN_VELOCITY) {
-      s.momentum_buffer = sub(mul(h.momentum, s.momentum_buffer), mul(h.lr, direction));
-      return add(w, s.momentum_buffer);
-    }
-    s.momentum_buffer = add(mul(h.momentum, s.momentum_buffer), direction);
-    return sub(w, mul(h.lr, s.momentum_buffer));
+    if (on.MOMENTUM) return advance(f, element, direction, direction);
+    return sub(w, mul(h.lr, direction));
   },
 });

@@ -19,9 +19,12 @@ import {
 export interface CommonOptions<Mode extends UpdateDecayMode = WeightDecayMode> {
   /** Learning rate η ≥ 0, or a schedule `(step) => η`, step 0-based. The default is the rule's. */
   lr?: LearningRate;
-  /** Weight decay d ≥ 0. Default 0. */
+  /** Weight decay d ≥ 0. Default 0, unless the rule says otherwise. */
   weightDecay?: number;
-  /** How weight decay enters: `'l2'` (default), `'decoupled'` or `'raw'`. */
+  /**
+   * How weight decay enters: `'l2'` (default, unless the rule says otherwise) g ← g + dw; `'decoupled'` w ← w − ηdw, then
+   * the update; `'raw'` w ← w − dw.
+   */
   weightDecayMode?: Mode;
   /** Ascend instead of descend: the gradient is negated first. Default false. */
   maximize?: boolean;
@@ -31,7 +34,9 @@ export interface CommonOptions<Mode extends UpdateDecayMode = WeightDecayMode> {
 export type UpdateDecayOptions = CommonOptions<UpdateDecayMode>;
 
 /** What every rule's options hold once defaults are filled in. */
-type ResolvedCommonOptions = Readonly<Required<CommonOptions<UpdateDecayMode>>>;
+export type ResolvedCommonOptions<Mode extends UpdateDecayMode = WeightDecayMode> = Readonly<
+  Required<CommonOptions<Mode>>
+>;
 
 /** One state array of a rule. */
 export interface SlotDeclaration<Slot extends string, O> {
@@ -67,6 +72,16 @@ export interface ElementStep<
   readonly on: Readonly<Record<Switch, boolean>>;
 }
 
+/**
+ * A decay rate that rises towards β: it is βᵢ = β(1 − ½dⁱ) at the i-th applied step, as NAdam's momentum (Dozat 2016).
+ */
+export interface RisingRate {
+  /** β, in [0, 1). */
+  readonly beta: number;
+  /** d, in [0, 1): how slowly the rate rises; with 0 it is β from the start. */
+  readonly damping: number;
+}
+
 /** What every rule's `h` has beside the scalars that it declares. */
 export type StandardScalar = 'decay' | 't' | 'grad_multiplier' | 'max_grad_value';
 
@@ -75,7 +90,7 @@ export type StandardScalar = 'decay' | 't' | 'grad_multiplier' | 'max_grad_value
  * equation stands twice, in `wgsl` and in `reference`, and nowhere else.
  */
 export interface RuleDeclaration<
-  O extends ResolvedCommonOptions = ResolvedCommonOptions,
+  O extends ResolvedCommonOptions<UpdateDecayMode> = ResolvedCommonOptions<UpdateDecayMode>,
   Slot extends string = string,
   Scalar extends string = string,
   Switch extends string = string,
@@ -90,6 +105,8 @@ export interface RuleDeclaration<
   /** Checks what no single option can check; returns the complaint, or nothing. */
   readonly complaint?: (options: O) => string | undefined;
   readonly slots: readonly SlotDeclaration<Slot, O>[];
+  /** Whether the rule applies decoupled or raw weight decay itself, from `h.decay`; the template then does not. */
+  readonly decaysWeight?: (options: O) => boolean;
   /** The `override` constants of the WGSL for these options. */
   readonly switches: (options: O) => Record<Switch, boolean>;
   /**
@@ -99,11 +116,11 @@ export interface RuleDeclaration<
    */
   readonly scalars: (options: O, lr: number) => Record<Scalar, number>;
   /**
-   * The decay rates β whose corrections 1 − βᵗ the equation needs, each under the name of its scalar. t is the
-   * 1-based count of applied steps, which only the GPU knows when steps may be skipped; so a rule never sees t
-   * itself but as `h.t`, a float32, exact up to 2²⁴.
+   * The decay rates β whose corrections 1 − βᵗ the equation needs, each under the name of its scalar; of a rate that
+   * rises, 1 − β₁β₂⋯βₜ. t is the 1-based count of applied steps, which only the GPU knows when steps may be skipped;
+   * so a rule never sees t itself but as `h.t`, a float32, exact up to 2²⁴.
    */
-  readonly corrections?: (options: O) => Record<Correction, number>;
+  readonly corrections?: (options: O) => Record<Correction, number | RisingRate>;
   /**
    * Twin of the WGSL's `prepare()`: what is the same for all elements, from the scalars of a step.
    *
@@ -122,7 +139,7 @@ export interface RuleDeclaration<
 }
 
 /** The options of some rule, complete: the common ones, and whatever else the rule has. */
-export type RuleOptions = ResolvedCommonOptions & Readonly<Record<string, unknown>>;
+export type RuleOptions = ResolvedCommonOptions<UpdateDecayMode> & Readonly<Record<string, unknown>>;
 
 /** A rule with its options: what `adam({ lr: 1e-3 })` returns and `Optimizer.create` takes. Plain and frozen. */
 export interface Rule {
@@ -155,22 +172,31 @@ interface CommonSpecs<Mode extends UpdateDecayMode> {
  * The options that every rule has.
  *
  * @param lr the rule's default learning rate.
- * @param mode `'update'` if the rule's equation has decay in the update; that is its default then.
+ * @param weightDecay its default.
+ * @param mode the default of `weightDecayMode`; `'update'` if the rule's equation has decay in the update.
  */
-export function commonOptions(lr: number): CommonSpecs<WeightDecayMode>;
-export function commonOptions(lr: number, mode: 'update'): CommonSpecs<UpdateDecayMode>;
-export function commonOptions(lr: number, mode?: 'update'): CommonSpecs<UpdateDecayMode> {
+export function commonOptions(
+  lr: number,
+  weightDecay?: number,
+  mode?: WeightDecayMode,
+): CommonSpecs<WeightDecayMode>;
+export function commonOptions(lr: number, weightDecay: number, mode: 'update'): CommonSpecs<UpdateDecayMode>;
+export function commonOptions(
+  lr: number,
+  weightDecay = 0,
+  mode: UpdateDecayMode = 'l2',
+): CommonSpecs<UpdateDecayMode> {
   return {
     lr: learningRate(lr),
-    weightDecay: number(0, 0),
-    weightDecayMode: choice<UpdateDecayMode>(mode ?? 'l2', mode ? [mode, ...DECAY_MODES] : DECAY_MODES),
+    weightDecay: number(weightDecay, 0),
+    weightDecayMode: choice<UpdateDecayMode>(mode, mode === 'update' ? [mode, ...DECAY_MODES] : DECAY_MODES),
     maximize: boolean(false),
   };
 }
 
 /** Turns a declaration into the factory that users call. */
 export function defineRule<
-  O extends ResolvedCommonOptions,
+  O extends ResolvedCommonOptions<UpdateDecayMode>,
   Slot extends string,
   Scalar extends string,
   Switch extends string,

@@ -27,7 +27,7 @@ async function errorOf(call: () => unknown): Promise<OptimizerError> {
 test.for<[string, () => unknown]>([
   ['unknown option "learningRate"', () => adam({ learningRate: 1 } as never)],
   [
-    'adam knows lr, weightDecay, weightDecayMode, maximize, betas, eps, amsgrad, epsPlacement',
+    'adam knows lr, weightDecay, weightDecayMode, maximize, betas, eps, amsgrad, biasCorrection, epsPlacement',
     () => adam({ x: 1 } as never),
   ],
   ['lr is -0.1', () => sgd({ lr: -0.1 })],

@@ -8,7 +8,9 @@ import {
   momentum,
   sgd,
 } from '../../src/index.js';
+import type { OptionSpec } from '../../src/rules/options.js';
 import { ruleFactories } from '../../src/rules/registry.js';
+import type { RuleFactory } from '../../src/rules/rule.js';
 import { BoundedRun, boundedPart } from '../support/bounded-run.js';
 import { bitDifference, checkWithinBound } from '../support/compare.js';
 import { type Destroyable, gpuTest, isSwiftShader } from '../support/device.js';
@@ -93,6 +95,12 @@ gpuTest('the norm has the same bits whenever it is computed', async ({ device, t
   for (let k = 0; k < 3; k++) expect(await gradNormOf(device, track, gradients)).toBe(first);
 });
 
+/** Decay rates other than a rule's default, if it has any: each group keeps its own corrections. */
+function otherBetas({ declaration }: RuleFactory<object>): { betas?: unknown } {
+  const spec = new Map<string, OptionSpec<unknown>>(Object.entries(declaration.options)).get('betas');
+  return spec ? { betas: spec.samples[0] } : {};
+}
+
 for (const [name, factory] of ruleFactories) {
   gpuTest(
     `${name} clips as clip_grad_norm_ and goes on as with clipped gradients`,
@@ -150,7 +158,7 @@ for (const [name, factory] of ruleFactories) {
       {
         params: tensors.slice(3).map(({ parameter }) => parameter),
         lr: 0.02,
-        ...(name === 'adam' ? { betas: [0.5, 0.99] } : {}),
+        ...otherBetas(factory),
       },
     ];
     const optimizer = track(await Optimizer.create(device, { rule: factory(), groups, skipNonFinite: true }));

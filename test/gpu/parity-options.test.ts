@@ -45,7 +45,7 @@ for (const [index, { title, rule }] of singleOptionCases().entries()) {
   });
 }
 
-for (const [index, { title, rule }] of combinedOptionCases().entries()) {
+for (const [index, { title, rule }] of combinedOptionCases(new Random(inject('seed'))).entries()) {
   gpuTest(`20 steps, ${title}`, async ({ device, track }) => {
     const random = new Random(inject('seed') - index);
     const deviation = await checkParity({

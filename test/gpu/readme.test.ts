@@ -6,7 +6,9 @@ import { gpuTest } from '../support/device.js';
 /** What the example imports. */
 const library: Record<string, unknown> = { Optimizer, ParameterArena, adam };
 const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => Function;
-const [example, arenaExample] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code!);
+const [example, arenaExample, sparseExample] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(
+  ([, code]) => code!,
+);
 
 /** The example as a function of what it imports and of `given`, returning `result`. */
 async function run(code: string, result: string, given: Record<string, unknown> = {}): Promise<unknown> {
@@ -37,4 +39,17 @@ gpuTest("the README's arena is stepped in as many dispatches as it has groups", 
   expect(dispatch).toHaveBeenCalledTimes(2);
   dispatch.mockRestore();
   expect((await arena.read('w1')).every((value) => value !== 0)).toBe(true);
+});
+
+gpuTest("the README's sparse step touches the rows that are named", async ({ device, track }) => {
+  const made = await run(sparseExample!, '[table, indices, values, optimizer]', { device });
+  const [table, indices, values, optimizer] = made as [GPUBuffer, GPUBuffer, GPUBuffer, Optimizer];
+  for (const resource of [table, indices, values, optimizer]) track(resource);
+  device.queue.writeBuffer(indices, 0, new Uint32Array(512).fill(7));
+  device.queue.writeBuffer(values, 0, new Float32Array(512 * 64).fill(1));
+  optimizer.step();
+  const weights = await optimizer.readParam('tokens');
+  weights.forEach((value, i) => {
+    if (value < 0 !== (i >= 7 * 64 && i < 8 * 64)) throw new Error(`element ${i} is ${value}`);
+  });
 });

@@ -1,5 +1,10 @@
 import { type Bounded, errorBound } from '../../src/reference/error-bound.js';
 import { makeElementRule } from '../../src/reference/element-step.js';
+import {
+  type ElementGradients,
+  type ReferenceSparseGradient,
+  sumRows,
+} from '../../src/reference/sum-rows.js';
 import { stepScalars } from '../../src/kernel/scalars.js';
 import { summarizeTensor } from '../../src/reference/tensor-step.js';
 import { elementSlots, isPerTensor, usedSlots } from '../../src/kernel/variant.js';
@@ -48,19 +53,26 @@ export class BoundedRun {
   }
 
   step(gradients: ArrayLike<number>): void {
+    this.#update({ values: Array.from(this.weights, (_, i) => this.#load(gradients[i]!)) });
+  }
+
+  /** A step of a table whose gradient names some rows. */
+  stepRows(gradient: ReferenceSparseGradient, rowLength: number): void {
+    const loading = { ...errorBound, load: this.#load };
+    this.#update(sumRows(loading, gradient, rowLength, this.weights.length / rowLength));
+  }
+
+  #update({ values, elements }: ElementGradients<Bounded>): void {
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#step);
     this.#step++;
     const rule = makeElementRule(errorBound, this.#rule);
     const h = rule.prepare(stepScalars(this.#rule, lr, this.#step), this.#step);
-    const at = (i: number) => ({
-      w: this.weights[i]!,
-      g: this.#load(gradients[i]!),
-      s: { ...this.#states[i]! },
-    });
+    const at = (i: number) => ({ w: this.weights[i]!, g: values[i]!, s: { ...this.#states[i]! } });
     const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, h);
-    this.weights.forEach((w, i) => {
-      this.weights[i] = rule.update(w, this.#load(gradients[i]!), this.#states[i]!, h, tensor);
-    });
+    for (let k = 0; k < values.length; k++) {
+      const i = elements ? elements[k]! : k;
+      this.weights[i] = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, h, tensor);
+    }
   }
 
   /** A slot of the state: of each element, or the one of the tensor. */

@@ -14,6 +14,11 @@ export function stepFraction(power: bigint, beta: bigint): bigint {
   return (power * beta + HALF) >> 64n;
 }
 
+/** `risen_rate`. */
+export function risenRate(beta: bigint, damped: bigint): bigint {
+  return beta - stepFraction(beta, damped >> 1n);
+}
+
 /** `one_minus`, as the float32 that its bits are. */
 export function oneMinusFraction(fraction: bigint): number {
   const rest = (1n << 64n) - fraction;

@@ -2,6 +2,7 @@ import { OptimizerError } from '../../src/errors.js';
 import type { OptionSpec } from '../../src/rules/options.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import type { Rule, RuleFactory } from '../../src/rules/rule.js';
+import type { Random } from './random.js';
 
 /** A rule with some options set, and how to call it in a report. */
 export interface RuleCase {
@@ -41,25 +42,57 @@ export function singleOptionCases(): RuleCase[] {
   ]);
 }
 
+/** Up to this many combinations of a rule's options are all tried; of more, enough for every pair of settings. */
+const ALL_COMBINATIONS = 16;
+
 /**
- * Every combination of what changes a kernel: options with few values (booleans and names), and numbers that are
- * off at their default of 0, off and on.
+ * Combinations of what changes a kernel: options with few values (booleans and names), and numbers that are off at
+ * their default of 0, off and on. Any two settings of a rule meet in some case; which further ones they meet with is
+ * drawn anew for each seed.
  */
-export function combinedOptionCases(): RuleCase[] {
+export function combinedOptionCases(random: Random): RuleCase[] {
   return ruleFactories.flatMap(([name, factory]) => {
     const axes = specsOf(factory).filter(
-      ([, spec]) => typeof spec.default !== 'number' || spec.default === 0,
+      ([option, spec]) =>
+        option !== 'lr' &&
+        !Array.isArray(spec.default) &&
+        (typeof spec.default !== 'number' || spec.default === 0),
     );
     let combinations: Options[] = [{}];
     for (const [option, spec] of axes) {
-      if (option === 'lr' || Array.isArray(spec.default)) continue;
       combinations = combinations.flatMap((options) => [
         options,
         ...spec.samples.map((sample) => ({ ...options, [option]: sample })),
       ]);
     }
-    return combinations
+    const cases = combinations
       .filter((options) => !('weightDecayMode' in options) || 'weightDecay' in options)
-      .flatMap((options) => makeCase(name, factory, options));
+      .flatMap((options) => makeCase(name, factory, options).map((ruleCase) => ({ options, ruleCase })));
+    const kept = cases.length <= ALL_COMBINATIONS ? cases : coverPairs(cases, random);
+    return kept.map(({ ruleCase }) => ruleCase);
   });
+}
+
+/** Every two settings that occur together in some of the cases; an option left out is a setting, too. */
+function pairsOf(options: Options, names: readonly string[]): string[] {
+  const settings = names.map((name) => `${name}=${JSON.stringify(options[name]) ?? ''}`);
+  return settings.flatMap((a, k) => settings.slice(k + 1).map((b) => `${a} ${b}`));
+}
+
+/** Few of the cases, in which every pair of settings occurs that occurs in all of them. */
+function coverPairs<T extends { readonly options: Options }>(cases: readonly T[], random: Random): T[] {
+  const names = [...new Set(cases.flatMap(({ options }) => Object.keys(options)))];
+  const candidates = cases
+    .map((item) => ({ item, pairs: pairsOf(item.options, names), order: random.uniform() }))
+    .toSorted((a, b) => a.order - b.order);
+  const missing = new Set(candidates.flatMap(({ pairs }) => pairs));
+  const kept: T[] = [];
+  const gain = ({ pairs }: { readonly pairs: readonly string[] }) =>
+    pairs.filter((pair) => missing.has(pair)).length;
+  while (missing.size > 0) {
+    const best = candidates.reduce((a, b) => (gain(b) > gain(a) ? b : a));
+    for (const pair of best.pairs) missing.delete(pair);
+    kept.push(best.item);
+  }
+  return kept;
 }

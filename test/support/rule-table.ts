@@ -1,11 +1,13 @@
 import { ruleFactories } from '../../src/rules/registry.js';
+import { commonOptions } from '../../src/rules/rule.js';
 
 const inline = (value: unknown): string => (typeof value === 'string' ? `'${value}'` : JSON.stringify(value));
 
-/** Options that every rule has alike; the README says so above the table. */
-const COMMON = ['weightDecay', 'weightDecayMode', 'maximize'];
+/** What most rules have alike; the README says so above the table. */
+const { lr: _, ...COMMON } = commonOptions(0);
 
-const isOwn = ([option]: [string, unknown]): boolean => !COMMON.includes(option);
+const isOwn = ([option, spec]: [string, { default: unknown }]): boolean =>
+  new Map<string, { default: unknown }>(Object.entries(COMMON)).get(option)?.default !== spec.default;
 
 /** The README's Markdown table of all rules, from the registry: their options with defaults, and the state that they keep. */
 export function ruleTable(): string {

@@ -7,12 +7,14 @@ import { goldenMisses } from '../support/golden.js';
 /** What an option that a case pins can be set to instead. */
 function otherSettings(golden: GoldenCase, option: string): Record<string, unknown>[] {
   const specs = ruleFactories.find(([name]) => name === golden.rule)![1].declaration.options;
-  const { samples, default: initial } = new Map<string, OptionSpec<unknown>>(Object.entries(specs)).get(
-    option,
-  )!;
+  const {
+    samples,
+    default: initial,
+    accepts,
+  } = new Map<string, OptionSpec<unknown>>(Object.entries(specs)).get(option)!;
   // Nesterov's form needs a momentum.
   if (option === 'momentum' && golden.options['nesterov'] === true) return [{ momentum: 0, nesterov: false }];
-  if (typeof initial === 'number') return [{ [option]: 0 }];
+  if (typeof initial === 'number') return (accepts(0) ? [0] : samples).map((value) => ({ [option]: value }));
   return [initial, ...samples]
     .filter((value) => value !== golden.options[option])
     .map((value) => ({ [option]: value }));

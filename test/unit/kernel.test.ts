@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { composeKernel, declareBindings } from '../../src/kernel/compose.js';
 import { scalarNames, scalarsByteLength, stepScalars } from '../../src/kernel/scalars.js';
 import { SEGMENT_BYTE_LENGTH, SEGMENT_WGSL, segmentWords } from '../../src/kernel/segment.js';
@@ -6,6 +6,7 @@ import { chooseGrid, chooseShape, isCpuAdapter } from '../../src/kernel/shape.js
 import { type AccessVariant, elementSlots, switchConstants } from '../../src/kernel/variant.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { combinedOptionCases } from '../support/option-cases.js';
+import { Random } from '../support/random.js';
 
 const BODY: AccessVariant = { laneWidth: 4, gradBinding: 'read', dataAccess: 'vector', gradAccess: 'vector' };
 const ACCESSES: AccessVariant[] = [
@@ -37,7 +38,7 @@ describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
 
   test('declares exactly the scalars that the WGSL reads', () => {
     const read = new Set(matches(declaration.wgsl.replaceAll(/\/\/.*/g, ''), /\bh\.(\w+)/g));
-    read.delete('t');
+    for (const standard of ['t', 'decay']) read.delete(standard);
     expect([...read].toSorted()).toEqual(scalarNames(factory()).slice(4).toSorted());
   });
 
@@ -46,7 +47,9 @@ describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
   });
 
   test('gives the same scalars in the same order for all options and steps', () => {
-    for (const { rule } of combinedOptionCases().filter((c) => c.rule.name === name)) {
+    for (const { rule } of combinedOptionCases(new Random(inject('seed'))).filter(
+      (c) => c.rule.name === name,
+    )) {
       for (const t of [1, 2, 1000]) {
         expect(Object.keys(stepScalars(rule, 0.1, t))).toEqual(scalarNames(factory()));
       }
@@ -56,7 +59,7 @@ describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
 
 describe('a composed kernel', () => {
   test('binds the state that its options use, and no other', () => {
-    for (const { rule, title } of combinedOptionCases()) {
+    for (const { rule, title } of combinedOptionCases(new Random(inject('seed')))) {
       for (const access of ACCESSES) {
         const code = composeKernel(rule, access);
         const bound = matches(code, /var<storage, \w+> (\w+)_array/g);

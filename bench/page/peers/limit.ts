@@ -3,8 +3,9 @@ import { elementSlots } from '../../../src/kernel/variant.js';
 import { totalElements } from '../../cases.js';
 import { type LimitKernel, createLimitKernel } from '../limit-kernel.js';
 import { readBack } from '../read-back.js';
-import { createArray } from '../workload.js';
-import type { Contestant, PeerContext } from './peer.js';
+import { findFastest } from '../tune.js';
+import { createArrays } from '../workload.js';
+import type { Peer } from './peer.js';
 
 /** Shapes that came out near the best on some adapter or size in `bench/shapes.ts`. */
 const CANDIDATES: readonly KernelShape[] = [
@@ -20,58 +21,37 @@ const CANDIDATES: readonly KernelShape[] = [
   { workgroupSize: 256, lanesPerInvocation: 1, consecutive: false },
   { workgroupSize: 64, lanesPerInvocation: 1, consecutive: false },
 ];
-const TUNING_ROUNDS = 3;
-/** Steps per tuning measurement are chosen so that it lasts about this long. */
-const TUNING_MS = 20;
 
-/** The limit contestant, with the shape that it was found fastest in. */
-export interface LimitContestant extends Contestant {
-  readonly shape: KernelShape;
-}
-
-/** The memory-traffic limit: all tensors as one, in the best of the candidate shapes on this adapter, now. */
-export async function limit(context: PeerContext): Promise<LimitContestant> {
-  const { device, rule, benchCase, workload } = context;
+/**
+ * The memory-traffic limit: all tensors as one, in the best of the candidate shapes on this adapter, now. A lone
+ * tensor's weights and gradients are the workload's, so that large cases fit into memory.
+ */
+export const limit: Peer = async ({ device, rule, benchCase, workload }) => {
   const elementCount = totalElements(benchCase);
   const values = workload.randomArray(Math.min(elementCount, 1 << 20));
-  const arrays = ['grad', 'data', ...elementSlots(rule)].map((name) =>
-    createArray(device, `limit ${name}`, elementCount, values),
+  const create = (name: string) => createArrays(device, `limit ${name}`, elementCount, values);
+  const states = elementSlots(rule).map(create);
+  const isLone = benchCase.tensorCount === 1;
+  const [grad, data] = isLone ? [workload.grad, workload.data] : [create('grad'), create('data')];
+  const arrays = [grad, data, ...states];
+  const parts = data.map((_, part) => arrays.map((buffers) => buffers[part]!));
+  const kernels = await Promise.all(CANDIDATES.map((shape) => createLimitKernel(device, parts, shape)));
+  const best = await findFastest(
+    device,
+    kernels.map((kernel) => () => submit(device, kernel)),
   );
-  const kernels = await Promise.all(
-    CANDIDATES.map((shape) => createLimitKernel(device, arrays, elementCount, shape)),
-  );
-  const best = await findFastest(device, kernels);
   return {
     shape: CANDIDATES[best]!,
     step: () => submit(device, kernels[best]!),
     finish: () => device.queue.onSubmittedWorkDone(),
     // Values move round by one array a step, and gain a gradient once a round.
     stepsToChange: arrays.length - 1,
-    weights: () => readBack(device, arrays[1]!, elementCount),
+    weights: () => readBack(device, data, elementCount),
     destroy: () => {
-      for (const buffer of arrays) buffer.destroy();
+      for (const buffer of (isLone ? states : arrays).flat()) buffer.destroy();
     },
   };
-}
-
-async function findFastest(device: GPUDevice, kernels: readonly LimitKernel[]): Promise<number> {
-  const measure = async (kernel: LimitKernel, steps: number): Promise<number> => {
-    const start = performance.now();
-    for (let k = 0; k < steps; k += 1) submit(device, kernel);
-    await device.queue.onSubmittedWorkDone();
-    return (performance.now() - start) / steps;
-  };
-  const minima = kernels.map(() => Infinity);
-  for (let round = 0; round <= TUNING_ROUNDS; round += 1) {
-    for (const [k, kernel] of kernels.entries()) {
-      // The first round only warms up and tells how long a step takes.
-      const steps = round === 0 ? 1 : Math.ceil(TUNING_MS / minima[k]!);
-      const stepMs = await measure(kernel, steps);
-      minima[k] = round <= 1 ? stepMs : Math.min(minima[k]!, stepMs);
-    }
-  }
-  return minima.indexOf(Math.min(...minima));
-}
+};
 
 function submit(device: GPUDevice, kernel: LimitKernel): void {
   const encoder = device.createCommandEncoder({ label: 'bench limit' });

@@ -2,24 +2,28 @@ import { type GradientOptions, Optimizer, ParameterArena } from '../../../src/in
 import { readBack } from '../read-back.js';
 import type { Peer } from './peer.js';
 
-/** This library as a user meets it: one data and one gradient buffer per tensor. */
+/** This library as a user meets it: one data and one gradient buffer per tensor, more for one that they cannot hold. */
 const withOptions =
   (options: GradientOptions): Peer =>
   async ({ device, rule, workload, benchCase }) => {
+    const { buffersPerTensor } = workload;
     const optimizer = await Optimizer.create(device, {
       ...options,
       rule,
-      params: workload.data.map((data, k) => ({
-        name: `w${k}`,
-        data,
-        grad: workload.grad[k]!,
-        length: benchCase.elementsPerTensor,
-      })),
+      params: Array.from({ length: benchCase.tensorCount }, (_, k) => {
+        const own = [k * buffersPerTensor, (k + 1) * buffersPerTensor] as const;
+        return {
+          name: `w${k}`,
+          data: workload.data.slice(...own),
+          grad: workload.grad.slice(...own),
+          length: benchCase.elementsPerTensor,
+        };
+      }),
     });
     return {
       step: () => optimizer.step(),
       finish: () => device.queue.onSubmittedWorkDone(),
-      weights: () => readBack(device, workload.data.at(-1)!, benchCase.elementsPerTensor),
+      weights: () => readBack(device, workload.data.slice(-buffersPerTensor), benchCase.elementsPerTensor),
       destroy: () => optimizer.destroy(),
     };
   };

@@ -1,3 +1,4 @@
+import type { KernelShape } from '../../../src/kernel/shape.js';
 import type { Rule } from '../../../src/rules/rule.js';
 import type { BenchCase } from '../../cases.js';
 import type { Workload } from '../workload.js';
@@ -21,6 +22,8 @@ export interface Contestant {
   weights?(): Promise<Float32Array>;
   /** Steps after which every weight with a gradient must differ. Default 1. */
   readonly stepsToChange?: number;
+  /** The kernel shape that it was found fastest in; absent where none was searched for. */
+  readonly shape?: KernelShape;
   destroy(): void;
 }
 

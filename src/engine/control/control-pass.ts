@@ -10,10 +10,12 @@ import { correctionRates } from '../../kernel/scalars.js';
 import { chooseShape } from '../../kernel/shape.js';
 import { shapeConstants } from '../../kernel/step-kernel.js';
 import type { Rule } from '../../rules/rule.js';
+import { OptimizerError } from '../../errors.js';
 import { paddingOf } from '../arena-buffers.js';
+import { BindGroupCache } from '../bind-group-cache.js';
 import type { Piece } from '../plan.js';
 import { joinPieces } from '../runs.js';
-import { betaWords, powerWords } from './fixed-point.js';
+import { correctionWords } from './fixed-point.js';
 import { type ReductionPlan, planReduction } from './plan-reduction.js';
 import type { ResolvedGradientOptions } from './settings.js';
 
@@ -34,6 +36,8 @@ export interface ControlState {
 
 /** Bytes of the head of the WGSL struct `State`. */
 export const CONTROL_STATE_BYTE_LENGTH = 32;
+/** Bytes of what the WGSL struct `State` has of a correction. */
+export const CORRECTION_BYTE_LENGTH = 32;
 /** Bytes of the WGSL struct `Settings`. */
 export const SETTINGS_BYTE_LENGTH = 48;
 const STRETCH_BYTE_LENGTH = 32;
@@ -50,14 +54,8 @@ export interface PreparedControl {
   readonly finalizer: Pipeline;
 }
 
-/** Plans the reduction of all gradients and compiles its kernels. */
-export async function prepareControl(
-  device: GPUDevice,
-  rules: readonly Rule[],
-  gradients: readonly Piece<GPUBuffer>[],
-  options: ResolvedGradientOptions,
-): Promise<PreparedControl> {
-  const plan = planReduction(
+function planGradients(device: GPUDevice, gradients: readonly Piece<GPUBuffer>[]): ReductionPlan<GPUBuffer> {
+  return planReduction(
     joinPieces(gradients, paddingOf, false),
     device.limits,
     device.limits.maxComputeWorkgroupsPerDimension,
@@ -67,6 +65,16 @@ export async function prepareControl(
       return { ...shape, lanesPerInvocation };
     },
   );
+}
+
+/** Plans the reduction of all gradients and compiles its kernels. */
+export async function prepareControl(
+  device: GPUDevice,
+  rules: readonly Rule[],
+  gradients: readonly Piece<GPUBuffer>[],
+  options: ResolvedGradientOptions,
+): Promise<PreparedControl> {
+  const plan = planGradients(device, gradients);
   const reducers = plan.stretches.map(({ shape }) =>
     getPipeline(device, {
       label: 'webgpu-optim reduce',
@@ -109,7 +117,8 @@ export class ControlPass {
   readonly #stretches: GPUBuffer;
   readonly #outputStride: number;
   readonly #stretchStride: number;
-  #reduceGroups: GPUBindGroup[] = [];
+  readonly #bindGroups = new BindGroupCache();
+  #reduceGroups: readonly GPUBindGroup[] = [];
   #finalizeGroup: GPUBindGroup | undefined;
 
   /** Creates the buffers; run it in error scopes, and `destroy()` on failure. */
@@ -130,7 +139,8 @@ export class ControlPass {
     this.#partials = create('partials', 16 * plan.partialCount, STORAGE);
     this.#outputs = create('control', this.#outputStride * rules.length, STORAGE | COPY_SRC);
     this.#stretches = create('stretches', this.#stretchStride * plan.stretches.length, UNIFORM | COPY_DST);
-    const stateByteLength = CONTROL_STATE_BYTE_LENGTH + 16 * rules.length * (this.#correctionCount + 1);
+    const stateByteLength =
+      CONTROL_STATE_BYTE_LENGTH + rules.length * (CORRECTION_BYTE_LENGTH * this.#correctionCount + 16);
     this.stateBuffer = create('control state', stateByteLength, STORAGE | COPY_SRC | COPY_DST);
     const words = new Uint32Array((this.#stretchStride / 4) * plan.stretches.length);
     plan.stretches.forEach(({ stretch }, k) => words.set(stretch, (this.#stretchStride / 4) * k));
@@ -164,10 +174,7 @@ export class ControlPass {
     words.set([state.step, state.skipped, state.consecutiveSkips, state.growthTracker]);
     new Float32Array(words.buffer).set([state.lossScale, NaN, 1], 4);
     const powers = rules.flatMap((rule, g) =>
-      correctionRates(rule).flatMap(([, beta]) => [
-        ...betaWords(beta),
-        ...powerWords(beta, state.step - joinedAt[g]!),
-      ]),
+      correctionRates(rule).flatMap(([, rate]) => correctionWords(rate, state.step - joinedAt[g]!)),
     );
     const joined = joinedAt.flatMap((step) => [step, 0, 0, 0]);
     words.set([...powers, ...joined], CONTROL_STATE_BYTE_LENGTH / 4);
@@ -193,29 +200,62 @@ export class ControlPass {
 
   /** Makes the bind groups; run it in error scopes. */
   bind(): void {
-    const { plan, reducers, finalizer } = this.prepared;
-    this.#reduceGroups = plan.stretches.map(({ binding }, k) =>
-      this.device.createBindGroup({
-        label: `${this.label} reduce ${k}`,
-        layout: reducers[k]!.layouts[0]!,
-        entries: [
-          {
-            binding: 0,
-            resource: { buffer: this.#stretches, offset: this.#stretchStride * k, size: STRETCH_BYTE_LENGTH },
-          },
-          // A gradient of one to three elements has no room for a vec4 and needs none, but something must be bound.
-          { binding: 1, resource: binding.size < 16 ? { buffer: this.stateBuffer } : { ...binding } },
-          { binding: 2, resource: { ...binding } },
-          { binding: 3, resource: { buffer: this.#partials } },
-        ],
-      }),
-    );
+    const { plan, finalizer } = this.prepared;
+    this.#reduceGroups = this.#bindStretches(plan);
     const buffers = [this.#partials, this.stateBuffer, this.#outputs, this.lossScaleBuffer];
     this.#finalizeGroup = this.device.createBindGroup({
       label: `${this.label} finalize`,
       layout: finalizer.layouts[0]!,
       entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
     });
+  }
+
+  /**
+   * Prepares the same reduction over other gradients.
+   *
+   * @returns what makes the change, and cannot fail.
+   * @throws OptimizerError `invalid-parameter` if they lie so differently that another reduction would be needed.
+   */
+  prepareRebind(gradients: readonly Piece<GPUBuffer>[]): () => void {
+    const next = planGradients(this.device, gradients);
+    const structureOf = ({ stretches }: ReductionPlan<GPUBuffer>) =>
+      JSON.stringify(stretches.map(({ stretch }) => stretch));
+    if (structureOf(next) !== structureOf(this.prepared.plan)) {
+      throw new OptimizerError(
+        'invalid-parameter',
+        'rebind(): the gradients would lie so differently that another reduction is needed; give ranges with the same ' +
+          'offsets modulo 256 bytes, or create a new optimizer from a state dict.',
+      );
+    }
+    const groups = this.#bindStretches(next);
+    return () => {
+      this.#reduceGroups = groups;
+    };
+  }
+
+  #bindStretches({ stretches }: ReductionPlan<GPUBuffer>): GPUBindGroup[] {
+    return stretches.map(({ binding }, k) =>
+      this.#bindGroups.get([binding], String(k), () =>
+        this.device.createBindGroup({
+          label: `${this.label} reduce ${k}`,
+          layout: this.prepared.reducers[k]!.layouts[0]!,
+          entries: [
+            {
+              binding: 0,
+              resource: {
+                buffer: this.#stretches,
+                offset: this.#stretchStride * k,
+                size: STRETCH_BYTE_LENGTH,
+              },
+            },
+            // A gradient of one to three elements has no room for a vec4 and needs none, but something must be bound.
+            { binding: 1, resource: binding.size < 16 ? { buffer: this.stateBuffer } : { ...binding } },
+            { binding: 2, resource: { ...binding } },
+            { binding: 3, resource: { buffer: this.#partials } },
+          ],
+        }),
+      ),
+    );
   }
 
   /** Layout of the settings' bind group. */

@@ -1,30 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { createServer } from 'vite';
-import { type AdapterChoice, launchBrowser } from '../scripts/browsers.js';
+import { type AdapterChoice, launchBrowser } from '../../scripts/browsers.js';
+import type { Session } from './session.js';
 
-/** A page of the benchmark in a headless browser; T is what the page offers as `globalThis.bench`. */
-export interface BrowserSession<T> {
-  /** Calls a method of the page's `bench` and returns its result. Any error in the page rejects. */
-  call<K extends keyof T & string>(
-    method: K,
-    ...args: T[K] extends (...given: infer A) => unknown ? A : never
-  ): Promise<T[K] extends (...given: never[]) => Promise<infer R> ? R : never>;
-  /**
-   * Milliseconds of CPU time that the browser's GPU process has used. On a software adapter the kernels run there,
-   * and unlike the time on the clock this hardly depends on what else the machine is doing.
-   */
-  gpuProcessCpuMs(): Promise<number>;
-  close(): Promise<void>;
-}
+// Right both here and in bench/dist, where this is bundled to: neither is deeper than the other.
+const PAGE_FOLDER = fileURLToPath(new URL('../page', import.meta.url));
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
-const PAGE_FOLDER = fileURLToPath(new URL('page', import.meta.url));
-const REPOSITORY = fileURLToPath(new URL('..', import.meta.url));
+/** Preparing tensors of a gigabyte takes minutes on a software adapter. */
+const CALL_TIMEOUT_MS = 3_600_000;
 
 /** Serves `bench/page` to this machine only and opens one of its pages in a headless Chromium. */
-export async function openBrowserSession<T>(
-  pageFile: string,
-  adapter: AdapterChoice,
-): Promise<BrowserSession<T>> {
+export async function openBrowserSession<T>(pageFile: string, adapter: AdapterChoice): Promise<Session<T>> {
   const server = await createServer({
     configFile: false,
     root: PAGE_FOLDER,
@@ -32,10 +19,10 @@ export async function openBrowserSession<T>(
     logLevel: 'error',
     // A file saved meanwhile must not reload the page in mid-measurement.
     server: { host: '127.0.0.1', hmr: false, watch: null, fs: { allow: [REPOSITORY] } },
-    optimizeDeps: { include: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'] },
+    optimizeDeps: { include: ['@jax-js/jax', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'] },
   });
   await server.listen();
-  const browser = await launchBrowser('chrome', { adapter });
+  const browser = await launchBrowser('chrome', { adapter, callTimeoutMs: CALL_TIMEOUT_MS });
   const close = async (): Promise<void> => {
     await browser.close();
     await server.close();

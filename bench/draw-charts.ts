@@ -1,0 +1,201 @@
+import { BarChart, LineChart, ScatterChart } from 'echarts/charts';
+import { GridComponent, LegendComponent, MarkLineComponent, TitleComponent } from 'echarts/components';
+import { type EChartsCoreOption, init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
+import { curvePoints } from './fit.js';
+import { PEER_NAMES, type PeerName } from './protocol.js';
+import type { Results } from './rows.js';
+
+use([
+  BarChart,
+  LineChart,
+  ScatterChart,
+  GridComponent,
+  LegendComponent,
+  MarkLineComponent,
+  TitleComponent,
+  SVGRenderer,
+]);
+
+const WIDTH = 860;
+const HEIGHT = 440;
+/** As far from white as from GitHub's dark background: a contrast of 4.3 with both. */
+const INK = '#797979';
+/** Hardly visible on either. */
+const GRID_INK = 'rgba(128, 128, 128, 0.25)';
+/** By position in PEER_NAMES, so that a peer keeps its colour in every chart. All have a contrast of 3 or more with both. */
+const COLOURS = [
+  '#2f81d6',
+  '#7a6fd8',
+  '#d1603d',
+  '#b8860b',
+  '#2e9360',
+  '#797979',
+  '#c2559b',
+  '#20909c',
+  '#8f7a5c',
+  '#5b8f3a',
+];
+
+/**
+ * Draws what results hold, as SVG on no background, legible on light and dark pages.
+ *
+ * @param name of the files, without an ending.
+ * @returns SVG text by file name: `NAME.svg` where Adam and its limit were measured, `NAME-curve.svg` of a cost curve.
+ */
+export function drawCharts(results: Results, name: string): Record<string, string> {
+  const [bars, curve] = [barOptions(results), curveOptions(results)];
+  return {
+    ...(bars && { [`${name}.svg`]: render(bars) }),
+    ...(curve && { [`${name}-curve.svg`]: render(curve) }),
+  };
+}
+
+function render(option: EChartsCoreOption): string {
+  const chart = init(undefined, undefined, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT });
+  chart.setOption({ animation: false, backgroundColor: 'transparent', textStyle: { color: INK }, ...option });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return `${svg}\n`;
+}
+
+/** Adam's time over the limit's, per case a group of bars. */
+function barOptions(results: Results): EChartsCoreOption | undefined {
+  const rows = results.rows.filter(
+    ({ rule, peer, fractionOfLimit }) => rule === 'adam' && peer !== 'limit' && fractionOfLimit !== null,
+  );
+  if (rows.length === 0) return undefined;
+  const cases = [...new Set(rows.map((row) => row.case))];
+  const peers = PEER_NAMES.filter((peer) => rows.some((row) => row.peer === peer));
+  const ratios = rows.map(({ fractionOfLimit }) => 1 / fractionOfLimit!);
+  return {
+    ...heading('Adam: time of a step over the memory-traffic limit', results),
+    legend: legendOf(peers),
+    grid: { left: 56, right: 16, top: 108, bottom: 32 },
+    xAxis: { type: 'category', data: cases, ...axisInk },
+    yAxis: {
+      type: 'log',
+      // A bar begins at the limit: what stands above took longer.
+      startValue: 1,
+      min: decadeBelow(Math.min(1, ...ratios)),
+      max: decadeAbove(Math.max(1, ...ratios)),
+      ...axisInk,
+      axisLabel: { color: INK, formatter: (value: number) => `${value} ×` },
+    },
+    series: peers.map((peer, k) => ({
+      name: peer,
+      type: 'bar',
+      barMaxWidth: 40,
+      itemStyle: { color: colourOf(peer) },
+      data: cases.map((text) => {
+        const row = rows.find((other) => other.peer === peer && other.case === text);
+        return row ? 1 / row.fractionOfLimit! : '-';
+      }),
+      ...(k === 0 && {
+        markLine: {
+          symbol: 'none',
+          silent: true,
+          label: { formatter: 'limit', color: INK, position: 'insideEndTop' },
+          lineStyle: { color: INK },
+          data: [{ yAxis: 1 }],
+        },
+      }),
+    })),
+  };
+}
+
+/** Measured times as points and the fitted costs as lines, against the number of elements. */
+function curveOptions(results: Results): EChartsCoreOption | undefined {
+  const { curve = [], rows } = results;
+  if (curve.length === 0) return undefined;
+  const measured = curvePoints(rows);
+  const rules = new Set(curve.map(({ rule }) => rule));
+  const label = (peer: PeerName, rule: string) => (rules.size === 1 ? peer : `${peer} ${rule}`);
+  const sizes = measured.flatMap(({ points }) => points.map(({ elements }) => elements));
+  const [least, most] = [decadeBelow(Math.min(...sizes)), decadeAbove(Math.max(...sizes))];
+  return {
+    ...heading(`${[...rules].join(', ')}: time of a step, measured and fitted`, results),
+    legend: legendOf(curve.map(({ peer, rule }) => label(peer, rule))),
+    grid: { left: 56, right: 24, top: 108, bottom: 48 },
+    xAxis: {
+      type: 'log',
+      name: 'elements',
+      nameLocation: 'middle',
+      nameGap: 28,
+      min: least,
+      max: most,
+      ...axisInk,
+      axisLabel: { color: INK, formatter: (value: number) => value.toExponential().replace('e+', 'e') },
+    },
+    yAxis: {
+      type: 'log',
+      ...axisInk,
+      axisLabel: { color: INK, formatter: (value: number) => `${value} ms` },
+    },
+    series: curve.flatMap(({ peer, rule, fixedMs, nsPerElement }) => {
+      const colour = colourOf(peer);
+      const points = measured.find((group) => group.peer === peer && group.rule === rule)?.points ?? [];
+      return [
+        {
+          name: label(peer, rule),
+          type: 'scatter',
+          symbolSize: 8,
+          itemStyle: { color: colour },
+          data: points.map(({ elements, ms }) => [elements, ms]),
+        },
+        {
+          name: label(peer, rule),
+          type: 'line',
+          symbol: 'none',
+          lineStyle: { color: colour, width: 1.5 },
+          itemStyle: { color: colour },
+          data: logSpaced(least, most).map((elements) => [
+            elements,
+            fixedMs + (nsPerElement * elements) / 1e6,
+          ]),
+        },
+      ];
+    }),
+  };
+}
+
+const axisInk = {
+  axisLine: { lineStyle: { color: INK } },
+  axisLabel: { color: INK },
+  nameTextStyle: { color: INK },
+  splitLine: { lineStyle: { color: GRID_INK } },
+} as const;
+
+function heading(text: string, { adapter, browser, rounds, date }: Results): EChartsCoreOption {
+  return {
+    title: {
+      left: 0,
+      text,
+      subtext: `${adapter}\n${browser}, median of ${rounds} rounds, ${date.slice(0, 10)}`,
+      textStyle: { color: INK, fontSize: 15 },
+      subtextStyle: { color: INK },
+    },
+  };
+}
+
+function legendOf(names: readonly string[]): EChartsCoreOption {
+  return { data: names, top: 68, left: 0, textStyle: { color: INK } };
+}
+
+function colourOf(peer: PeerName): string {
+  return COLOURS[PEER_NAMES.indexOf(peer) % COLOURS.length]!;
+}
+
+/** Points of a line that is bent on logarithmic axes. */
+function logSpaced(least: number, most: number): number[] {
+  const count = 64;
+  return Array.from({ length: count + 1 }, (_, k) => least * (most / least) ** (k / count));
+}
+
+function decadeBelow(value: number): number {
+  return 10 ** Math.floor(Math.log10(value));
+}
+
+function decadeAbove(value: number): number {
+  return 10 ** Math.ceil(Math.log10(value));
+}

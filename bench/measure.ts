@@ -1,0 +1,98 @@
+import { SingleBar } from 'cli-progress';
+import { resolveCase } from './cases.js';
+import { CpuClock } from './cpu-clock.js';
+import { fitCurves } from './fit.js';
+import { WARMUP_MEASUREMENTS, interleave } from './interleave.js';
+import type { BenchOptions } from './options.js';
+import type { BenchPage, PeerName, StepCounts } from './protocol.js';
+import { type Results, type Row, describeShape, makeRows } from './rows.js';
+import type { Session } from './session/session.js';
+import { seededUniform } from './statistics.js';
+
+/**
+ * Measures everything that was asked for, with progress and remarks on stderr.
+ *
+ * @throws Error if none of the peers runs in the session.
+ */
+export async function measureAll(page: Session<BenchPage>, options: BenchOptions): Promise<Results> {
+  const { heats, rounds, seed, minMeasurementMs } = options;
+  const { adapter, browser, adapterLimit, peers: available } = await page.call('open');
+  const [peers, absent] = [true, false].map((wanted) =>
+    options.peers.filter((peer) => available.includes(peer) === wanted),
+  ) as [PeerName[], PeerName[]];
+  if (absent.length > 0) console.error(`Left out, since they need a browser: ${absent.join(', ')}.`);
+  if (peers.length === 0) throw new Error('None of the peers is left to measure.');
+
+  const bar = new SingleBar({
+    format: '{bar} {percentage}% | {heat} | {duration_formatted}',
+    stream: process.stderr,
+    hideCursor: true,
+  });
+  bar.start(heats.length, 0, { heat: '' });
+  const uniform = seededUniform(seed);
+  const rows: Row[] = [];
+  const shapes = new Map<string, Results['shapes'][number]>();
+  for (const [done, { request, rule }] of heats.entries()) {
+    const benchCase = resolveCase(request, adapterLimit);
+    const heading = `${benchCase.text} ${rule}`;
+    // Without a terminal there is no bar, and a silent run of minutes looks dead.
+    if (!process.stderr.isTTY) console.error(`${done + 1}/${heats.length} ${heading}`);
+    bar.update(done, { heat: heading });
+    const heat = await page.call('prepare', { benchCase, rule, peers, seed });
+    if (heat.cannotHold.length > 0) {
+      console.error(`${heading}: too large for ${heat.cannotHold.join(', ')} on this device, left out.`);
+    }
+    const measurements = heat.peers.length * (rounds + WARMUP_MEASUREMENTS);
+    const clock = new CpuClock<PeerName>(() => page.gpuProcessCpuMs());
+    const measure = (peer: PeerName, steps: number) =>
+      clock.observe(peer, steps, () => page.call('measure', peer, steps));
+    const times = await interleave(heat.peers, measure, {
+      rounds,
+      minMeasurementMs,
+      uniform,
+      onProgress: () => bar.increment(1 / measurements),
+    });
+    const counts = new Map<PeerName, StepCounts>();
+    for (const peer of heat.peers) counts.set(peer, await page.call('count', peer));
+    rows.push(...makeRows(benchCase, rule, heat, times, counts, clock.meansMs()));
+    if (heat.peers.length > 0) {
+      shapes.set(benchCase.text, {
+        case: benchCase.text,
+        ours: describeShape(heat.shape),
+        why: heat.shape.reason,
+        // Tuned for each rule anew; the last stands for all.
+        // Of Adam, the only rule it has.
+        hand: heat.handShape ? describeShape(heat.handShape) : (shapes.get(benchCase.text)?.hand ?? null),
+        limit: heat.limitShape ? describeShape(heat.limitShape) : null,
+      });
+    }
+    await page.call('release');
+  }
+  warnOfTheImpossible(rows);
+  bar.update(heats.length, { heat: 'done' });
+  bar.stop();
+  return {
+    adapter,
+    browser,
+    date: new Date().toISOString(),
+    seed,
+    rounds,
+    shapes: [...shapes.values()],
+    rows,
+    ...(options.curve && { curve: fitCurves(rows) }),
+  };
+}
+
+/** These may be faster than the limit: they are it, move fewer bytes, or have a cache of their own. */
+const NO_GPU_STEPS: readonly PeerName[] = ['limit', 'copy', 'cpu'];
+
+/** A fused or unfused step that beats the mere traffic by far has not done its work, or was not waited for. */
+function warnOfTheImpossible(rows: readonly Row[]): void {
+  for (const row of rows.filter(({ peer }) => !NO_GPU_STEPS.includes(peer))) {
+    const limitRow = rows.find((r) => r.peer === 'limit' && r.case === row.case && r.rule === row.rule);
+    if (!limitRow || limitRow.minMs < 1.5 * row.minMs) continue;
+    console.error(
+      `Do not believe ${row.peer} at ${row.case} ${row.rule}: ${row.minMs} ms, limit ${limitRow.minMs}.`,
+    );
+  }
+}

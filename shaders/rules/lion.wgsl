@@ -1,0 +1,19 @@
+// Lion (Chen et al. 2023, Algorithm 2).
+//
+//   u ← sign(β₁m + (1−β₁)g)
+//   u ← u where it has the sign of g, 0 elsewhere       (CAUTIOUS: parts/caution.wgsl)
+//   m ← β₂m + (1−β₂)g
+//   w ← w − ηu
+//
+// m → exp_avg, 1−β₁ → h.one_minus_beta1, 1−β₂ → h.one_minus_beta2, η → h.lr
+
+override CAUTIOUS: bool = false;
+
+fn update(w: lane, g: lane) -> lane {
+  var u = sign_of(lerp(exp_avg, g, h.one_minus_beta1));
+  if (CAUTIOUS) {
+    u = agreeing(u, g);
+  }
+  exp_avg = lerp(exp_avg, g, h.one_minus_beta2);
+  return w - h.lr * u;
+}

@@ -1,0 +1,92 @@
+import { freezeConvention } from './convention.js';
+
+/**
+ * optax 0.2.8. None of these has weight decay; `optax.chain(optax.add_decayed_weights(d), …)` is `weightDecayMode` 'l2'.
+ */
+export const optax = freezeConvention({
+  /** `sgd(learning_rate, momentum=None, nesterov=False)`, optax/_src/alias.py. */
+  sgd: { weightDecay: 0 },
+  /** `sgd(learning_rate, momentum=…, nesterov=False)`, optax/_src/alias.py, and `trace` of optax/transforms. */
+  momentum: { nesterov: false, dampening: 0, lrInVelocity: false, weightDecay: 0 },
+  /**
+   * `adagrad(learning_rate, initial_accumulator_value=0.1, eps=1e-7)`, optax/_src/alias.py, `scale_by_rss` of
+   * transform.py.
+   *
+   * An element whose accumulator is 0 is not moved; here that needs ε > 0.
+   */
+  adagrad: { eps: 1e-7, epsPlacement: 'inside', initialAccumulator: 0.1, lrDecay: 0, weightDecay: 0 },
+  /**
+   * `rmsprop(learning_rate, decay=0.9, eps=1e-8, initial_scale=0.0, eps_in_sqrt=True, centered=False, momentum=None,
+   * nesterov=False, bias_correction=False)`, optax/_src/alias.py, `scale_by_rms` and `scale_by_stddev` of transform.py.
+   */
+  rmsprop: {
+    alpha: 0.9,
+    eps: 1e-8,
+    epsPlacement: 'inside',
+    centered: false,
+    momentum: 0,
+    nesterov: false,
+    lrInVelocity: true,
+    initialAccumulator: 0,
+    biasCorrection: false,
+    weightDecay: 0,
+  },
+  /**
+   * `adam(learning_rate, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, nesterov=False)`, optax/_src/alias.py,
+   * `scale_by_adam` of transform.py.
+   *
+   * `eps_root` alone, with `eps=0`, is `epsPlacement` 'inside'. `optax.amsgrad` takes the maximum over the corrected v̂,
+   * other libraries, and `amsgrad` here, over v: `optax.amsgrad(…, bias_correction_nu=False)` does too, but then leaves
+   * v uncorrected.
+   */
+  adam: {
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    amsgrad: false,
+    biasCorrection: true,
+    weightDecay: 0,
+  },
+  /**
+   * `adamw(learning_rate, b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, weight_decay=0.0001, nesterov=False)`,
+   * optax/_src/alias.py.
+   *
+   * Decays a hundred times less than PyTorch unless told otherwise.
+   */
+  adamw: {
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    amsgrad: false,
+    biasCorrection: true,
+    weightDecay: 1e-4,
+    weightDecayMode: 'decoupled',
+    cautious: false,
+  },
+  /** `adamax(learning_rate, b1=0.9, b2=0.999, eps=1e-8)`, optax/_src/alias.py, `scale_by_adamax` of transform.py. */
+  adamax: {
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'inside',
+    biasCorrection: true,
+    weightDecay: 0,
+  },
+  /**
+   * `adadelta(learning_rate=None, rho=0.9, eps=1e-6, weight_decay=0.0)`, optax/_src/alias.py, `scale_by_adadelta` of
+   * transform.py.
+   */
+  adadelta: { rho: 0.9, eps: 1e-6, previousAccumulator: false, weightDecay: 0, weightDecayMode: 'l2' },
+  /** `lion(learning_rate, b1=0.9, b2=0.99, weight_decay=0.001)`, optax/_src/alias.py. */
+  lion: { betas: [0.9, 0.99], weightDecay: 0.001, weightDecayMode: 'decoupled', cautious: false },
+  /** `yogi(learning_rate, b1=0.9, b2=0.999, eps=0.001)`, optax/_src/alias.py, `scale_by_yogi` of transform.py. */
+  yogi: {
+    betas: [0.9, 0.999],
+    eps: 0.001,
+    epsPlacement: 'outside',
+    initialAccumulator: 1e-6,
+    initialMoment: 1e-6,
+    weightDecay: 0,
+  },
+  /** `signum(learning_rate, beta=0.9)`, optax/_src/alias.py. */
+  signum: { momentum: 0.9, weightDecay: 0 },
+});

@@ -1,0 +1,104 @@
+import { freezeConvention } from './convention.js';
+
+/** PyTorch 2.13.0, `torch.optim`. */
+export const torch = freezeConvention({
+  /** `SGD(params, lr=0.001, momentum=0, dampening=0, weight_decay=0, nesterov=False)`, torch/optim/sgd.py. */
+  sgd: { lr: 0.001, weightDecay: 0, weightDecayMode: 'l2' },
+  /**
+   * `SGD(params, lr=0.001, momentum=…, dampening=0, weight_decay=0, nesterov=False)`, torch/optim/sgd.py,
+   * `_single_tensor_sgd`.
+   *
+   * The first step starts the velocity with the whole gradient, whatever the dampening.
+   */
+  momentum: {
+    lr: 0.001,
+    nesterov: false,
+    dampening: 0,
+    dampenFirstStep: false,
+    lrInVelocity: false,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
+  /**
+   * `Adagrad(params, lr=0.01, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10)`,
+   * torch/optim/adagrad.py, `_single_tensor_adagrad`.
+   */
+  adagrad: {
+    lr: 0.01,
+    eps: 1e-10,
+    epsPlacement: 'outside',
+    initialAccumulator: 0,
+    lrDecay: 0,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
+  /**
+   * `RMSprop(params, lr=0.01, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False)`,
+   * torch/optim/rmsprop.py, `_single_tensor_rmsprop`.
+   *
+   * Where rounding takes the variance of the centered form below zero, PyTorch yields NaN; here it is held at zero.
+   */
+  rmsprop: {
+    lr: 0.01,
+    alpha: 0.99,
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    centered: false,
+    momentum: 0,
+    nesterov: false,
+    lrInVelocity: false,
+    initialAccumulator: 0,
+    biasCorrection: false,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
+  /**
+   * `Adam(params, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False)`, torch/optim/adam.py,
+   * `_single_tensor_adam`.
+   *
+   * Before pull request 22628 of 2019, ε was added to the uncorrected √v (`epsPlacement` 'hat').
+   */
+  adam: {
+    lr: 0.001,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    amsgrad: false,
+    biasCorrection: true,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
+  /**
+   * `AdamW(params, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, amsgrad=False)`, torch/optim/adamw.py.
+   */
+  adamw: {
+    lr: 0.001,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'outside',
+    amsgrad: false,
+    biasCorrection: true,
+    weightDecay: 0.01,
+    weightDecayMode: 'decoupled',
+    cautious: false,
+  },
+  /** `Adamax(params, lr=0.002, betas=(0.9, 0.999), eps=1e-8, weight_decay=0)`, torch/optim/adamax.py. */
+  adamax: {
+    lr: 0.002,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    epsPlacement: 'inside',
+    biasCorrection: true,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
+  /** `Adadelta(params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0)`, torch/optim/adadelta.py. */
+  adadelta: {
+    lr: 1,
+    rho: 0.9,
+    eps: 1e-6,
+    previousAccumulator: false,
+    weightDecay: 0,
+    weightDecayMode: 'l2',
+  },
+});

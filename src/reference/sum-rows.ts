@@ -1,0 +1,56 @@
+import { OptimizerError, quote } from '../errors.js';
+import type { Arithmetic } from './arithmetic.js';
+
+/** The gradient of some rows of a table, on the CPU: entry k adds `values[k·rowLength …]` to row `indices[k]`. */
+export interface ReferenceSparseGradient {
+  /** Row numbers; entries whose row is not in the table are ignored. */
+  indices: ArrayLike<number>;
+  /** `rowLength` numbers per entry. */
+  values: ArrayLike<number>;
+  /** How many of the entries, from the first, count. Default all. */
+  count?: number;
+}
+
+/** Gradients of the elements of a tensor. */
+export interface ElementGradients<N> {
+  readonly values: ArrayLike<N>;
+  /** Per value, the index of its element, each once. Absent if the values are those of all elements, in order. */
+  readonly elements?: readonly number[];
+}
+
+/** The CPU twin of `shaders/sparse/`: sums the entries of each row one by one, in order of their positions. */
+export function sumRows<N>(
+  f: Arithmetic<N>,
+  { indices, values, count = indices.length }: ReferenceSparseGradient,
+  rowLength: number,
+  rowCount: number,
+): Required<ElementGradients<N>> {
+  const sums = new Map<number, N[]>();
+  for (let k = 0; k < Math.min(count, indices.length); k++) {
+    const row = indices[k]!;
+    if (!(row < rowCount)) continue;
+    const entry = Array.from({ length: rowLength }, (_, e) => f.load(values[k * rowLength + e]!));
+    const sum = sums.get(row);
+    sums.set(row, sum ? sum.map((value, e) => f.add(value, entry[e]!)) : entry);
+  }
+  return {
+    values: [...sums.values()].flat(),
+    elements: [...sums.keys()].flatMap((row) =>
+      Array.from({ length: rowLength }, (_, e) => row * rowLength + e),
+    ),
+  };
+}
+
+/** @throws OptimizerError `invalid-parameter` unless the entries of a step are whole. */
+export function checkEntries(gradient: unknown, rowLength: number, what: string): ReferenceSparseGradient {
+  const { indices, values, count } = (gradient ?? {}) as Partial<ReferenceSparseGradient>;
+  const want = rowLength * (indices?.length ?? NaN);
+  if (indices && values?.length === want) {
+    return { indices, values, ...(count !== undefined && { count }) };
+  }
+  throw new OptimizerError(
+    'invalid-parameter',
+    `${what} has ${quote(indices?.length)} indices and ${quote(values?.length)} values; ` +
+      `give { indices, values } with ${rowLength} values per index.`,
+  );
+}

@@ -1,0 +1,51 @@
+import wgsl from '../../shaders/rules/lion.wgsl?raw';
+import { betas, boolean } from './options.js';
+import { agreeing, cautionWgsl } from './parts/caution.js';
+import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+
+/** Options of {@link lion}. */
+export interface LionOptions extends CommonOptions {
+  /** [β₁, β₂], each in [0, 1): β₁ weighs the moment in this step's direction, β₂ is the moment's decay. Default [0.9, 0.99]. */
+  betas?: readonly [number, number];
+  /**
+   * Leave out elements whose direction has not the sign of their gradient (Liang et al. 2024). The authors, and
+   * timm, also divide by the share of elements that are left, an average over the tensor; this does not. Default
+   * false.
+   */
+  cautious?: boolean;
+}
+
+/**
+ * Lion (Chen et al. 2023, Algorithm 2). Every element moves by η or not at all, so η is three to ten times smaller
+ * than Adam's, and weight decay larger by as much.
+ *
+ *     u = sign(β₁m + (1−β₁)g);   m ← β₂m + (1−β₂)g;   w ← w − ηu
+ *     cautious: u = 0 where its sign is not that of g
+ *
+ * Weight decay is decoupled by default, as in the paper and every library. State: `exp_avg` (m). Defaults: `lr`
+ * 1e-4, `betas` [0.9, 0.99], `cautious` false, `weightDecayMode` 'decoupled'.
+ *
+ * @param options see {@link LionOptions}.
+ * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
+ * @throws OptimizerError on an unknown option or a value out of range.
+ * @example lion({ lr: 3e-4, weightDecay: 0.1 })
+ */
+export const lion: RuleFactory<LionOptions> = defineRule({
+  name: 'lion',
+  wgsl: `${wgsl}\n${cautionWgsl}`,
+  options: {
+    ...commonOptions(1e-4, 0, 'decoupled'),
+    betas: betas([0.9, 0.99]),
+    cautious: boolean(false),
+  },
+  slots: [{ name: 'exp_avg' }],
+  switches: (o) => ({ CAUTIOUS: o.cautious }),
+  scalars: (o, lr) => ({ lr, one_minus_beta1: 1 - o.betas[0], one_minus_beta2: 1 - o.betas[1] }),
+  reference: (f, { w, g, s, h, on }) => {
+    const { sub, mul, sign, lerp } = f;
+    let u = sign(lerp(s.exp_avg, g, h.one_minus_beta1));
+    if (on.CAUTIOUS) u = agreeing(f, u, g);
+    s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta2);
+    return sub(w, mul(h.lr, u));
+  },
+});

@@ -1,0 +1,95 @@
+import wgsl from '../../shaders/rules/radam.wgsl?raw';
+import { type EpsPlacement, betas, choice, number } from './options.js';
+import {
+  denominator,
+  denominatorSwitches,
+  denominatorWgsl,
+  prepareDenominator,
+  scaleStep,
+} from './parts/denominator.js';
+import {
+  type RectificationOptions,
+  prepareRectification,
+  rectificationCorrections,
+  rectificationOptions,
+  rectificationScalars,
+  rectificationSwitches,
+  rectificationWgsl,
+} from './parts/rectification.js';
+import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+
+/** Options of {@link radam}. */
+export interface RadamOptions extends CommonOptions, RectificationOptions {
+  /** Decay rates [β₁, β₂] of the first and second moment, each in [0, 1). Default [0.9, 0.999]. */
+  betas?: readonly [number, number];
+  /** ε ≥ 0, added to the denominator. Default 1e-8. */
+  eps?: number;
+  /**
+   * Where ε is added, as for `adam`: `'hat'` (default), to the uncorrected √v, as PyTorch and the authors' code;
+   * `'outside'`, as optax and TensorFlow Addons; `'inside'`.
+   */
+  epsPlacement?: EpsPlacement;
+}
+
+/**
+ * RAdam (Liu et al. 2020, "On the Variance of the Adaptive Learning Rate and Beyond", Algorithm 2).
+ *
+ *     m ← β₁m + (1−β₁)g;   v ← β₂v + (1−β₂)g²;   m̂ = m/(1−β₁ᵗ);   v̂ = v/(1−β₂ᵗ)
+ *     ρ∞ = 2/(1−β₂) − 1;   ρₜ = ρ∞ − 2tβ₂ᵗ/(1−β₂ᵗ);   r = √((ρₜ−4)(ρₜ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρₜ))
+ *     w ← w − ηr·m̂/(√v̂+ε)    where ρₜ > rectificationThreshold
+ *     w ← w − ηm̂             otherwise: in the first five steps at β₂ = 0.999
+ *
+ * PyTorch: the defaults. optax and TensorFlow Addons: `epsPlacement` 'outside'. The authors ask for ρₜ ≥ 5 and PyTorch
+ * for ρₜ > 5; for no β₂ in use is it 5. With a β₂ ≤ 2/3, ρ∞ ≤ 5 and every step is momentum's.
+ *
+ * State: `exp_avg` (m), `exp_avg_sq` (v). Defaults: `lr` 0.001, `betas` [0.9, 0.999], `eps` 1e-8, `epsPlacement`
+ * 'hat', `rectify` true, `rectificationThreshold` 5.
+ *
+ * @param options see {@link RadamOptions}.
+ * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
+ * @throws OptimizerError on an unknown option or a value out of range.
+ * @example radam({ lr: 1e-3, weightDecay: 0.01, weightDecayMode: 'decoupled' })
+ */
+export const radam: RuleFactory<RadamOptions> = defineRule({
+  name: 'radam',
+  wgsl: [wgsl, denominatorWgsl, rectificationWgsl].join('\n'),
+  options: {
+    ...commonOptions(0.001),
+    betas: betas([0.9, 0.999]),
+    eps: number(1e-8, 0),
+    epsPlacement: choice<EpsPlacement>('hat', ['outside', 'inside', 'hat']),
+    ...rectificationOptions(),
+  },
+  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }],
+  switches: (o) => ({ ...denominatorSwitches(o), ...rectificationSwitches(o) }),
+  scalars: (o, lr) => ({
+    lr,
+    one_minus_beta1: 1 - o.betas[0],
+    one_minus_beta2: 1 - o.betas[1],
+    eps: o.eps,
+    ...rectificationScalars(o),
+  }),
+  corrections: (o) => ({
+    bias_correction1: o.betas[0],
+    bias_correction2: o.betas[1],
+    ...rectificationCorrections(o),
+  }),
+  prepare: (f, h, on) => {
+    const { excess, rectification } = prepareRectification(f, h, on);
+    const size = f.div(h.lr, h.bias_correction1);
+    const adaptiveSize = f.mul(scaleStep(f, size, h, on), rectification);
+    return {
+      ...h,
+      ...prepareDenominator(f, h, on),
+      excess,
+      step_size: f.where(excess, adaptiveSize, size),
+    };
+  },
+  reference: (f, { w, g, s, h, on }) => {
+    const { sub, mul, div, lerp, where } = f;
+    s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
+    s.exp_avg_sq = lerp(s.exp_avg_sq, mul(g, g), h.one_minus_beta2);
+    const adaptive = div(s.exp_avg, denominator(f, s.exp_avg_sq, h, on));
+    return sub(w, mul(h.step_size, where(h.excess, adaptive, s.exp_avg)));
+  },
+});
