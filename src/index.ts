@@ -26,17 +26,27 @@ export { adamax, type AdamaxOptions } from './rules/adamax.js';
 export { adamw, type AdamwOptions } from './rules/adamw.js';
 export { adan, type AdanOptions } from './rules/adan.js';
 export { ftrl, type FtrlOptions } from './rules/ftrl.js';
+export { lamb, type LambOptions } from './rules/lamb.js';
+export { lars, type LarsOptions } from './rules/lars.js';
 export { lion, type LionOptions } from './rules/lion.js';
 export { momentum, type MomentumOptions } from './rules/momentum.js';
 export { nadam, type NadamOptions } from './rules/nadam.js';
+export { novograd, type NovogradOptions } from './rules/novograd.js';
 export { radam, type RadamOptions } from './rules/radam.js';
 export { rmsprop, type RmspropOptions } from './rules/rmsprop.js';
 export { sgd, type SgdOptions } from './rules/sgd.js';
 export { signum, type SignumOptions } from './rules/signum.js';
 export { yogi, type YogiOptions } from './rules/yogi.js';
+export type { VelocityOptions } from './rules/parts/dampening.js';
 export { rules, type RuleName } from './rules/registry.js';
-export type { CommonOptions, Rule, RuleFactory } from './rules/rule.js';
-export type { EpsPlacement, LearningRate, WeightDecayMode } from './rules/options.js';
+export type { CommonOptions, Rule, RuleFactory, UpdateDecayOptions } from './rules/rule.js';
+export type {
+  EpsPlacement,
+  LearningRate,
+  TrustOptions,
+  UpdateDecayMode,
+  WeightDecayMode,
+} from './rules/options.js';
 
 export { conventions, type LibraryName } from './conventions.js';
 export type { Convention, OptionsOf } from './conventions/convention.js';

@@ -1,6 +1,6 @@
 import { rules } from '../../src/index.js';
 import { chooseShape } from '../../src/kernel/shape.js';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { elementSlots } from '../../src/kernel/variant.js';
 import { totalElements } from '../cases.js';
 import type { BenchPage, Heat, HeatRequest, PeerName } from '../protocol.js';
 import { countCalls } from './count-calls.js';
@@ -65,7 +65,7 @@ export function createBenchPage({ gpu, browser, peers: available }: Runtime): Be
       }
     } else cannotHold.push(...peers);
     const [handShape, limitShape] = (['hand', 'limit'] as const).map((peer) => contestants.get(peer)?.shape);
-    const slotCount = usedSlots(rule).length;
+    const slotCount = elementSlots(rule).length;
     return {
       peers: peers.filter((peer) => contestants.has(peer)),
       cannotHold,

@@ -1,5 +1,5 @@
 import { rules } from '../../src/index.js';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { elementSlots } from '../../src/kernel/variant.js';
 import type { Rule } from '../../src/rules/rule.js';
 import type { KernelPage } from '../kernel-protocol.js';
 import { describeAdapter, describeBrowser, requestBenchDevice } from './device.js';
@@ -35,7 +35,7 @@ const bench: KernelPage = {
     elementCount = request.elementCount;
     kernels = [];
     const values = createRandomTile(elementCount, SEED);
-    arrays = ['grad', 'data', ...usedSlots(rule)].map((name) => {
+    arrays = ['grad', 'data', ...elementSlots(rule)].map((name) => {
       // Second moments are sums of squares; a negative one would turn everything into NaN.
       const filling = name.endsWith('sq') || name === 'sum' ? values.map(Math.abs) : values;
       return createArray(device, `kernel ${name}`, elementCount, filling);

@@ -3,6 +3,7 @@ import { type Kernel, getKernel } from '../../src/kernel/step-kernel.js';
 import { scalarNames, scalarsByteLength, stepScalars } from '../../src/kernel/scalars.js';
 import { SEGMENT_BYTE_LENGTH, segmentWords } from '../../src/kernel/segment.js';
 import { type KernelShape, chooseGrid } from '../../src/kernel/shape.js';
+import { recordByteLength } from '../../src/kernel/tensor-record.js';
 import { type AccessVariant, switchConstants } from '../../src/kernel/variant.js';
 import type { Rule } from '../../src/rules/rule.js';
 
@@ -49,11 +50,15 @@ export async function createStepKernel(
     scalarsByteLength(rule),
     Float32Array.from(scalarNames(rule), (name) => values[name]!),
   );
+  // Of what a rule has measured, any numbers do: the time is the same.
+  const tensor = createUniform(device, Math.max(recordByteLength(rule), 16), new Float32Array(4).fill(1));
   const buffers = device.createBindGroup({
     label: 'bench kernel',
     layout: kernel.buffersLayout,
     entries: declareBindings(rule, ACCESS).map(({ role }, binding) => {
-      const fixed = { segment, data: data!, grad: grad! }[role as 'segment' | 'data' | 'grad'];
+      const fixed = { segment, tensor, data: data!, grad: grad! }[
+        role as 'segment' | 'tensor' | 'data' | 'grad'
+      ];
       return { binding, resource: { buffer: fixed ?? states.shift()! } };
     }),
   });

@@ -1,4 +1,4 @@
-// Composed with control/tree.wgsl and words.wgsl.
+// Composed with squares.wgsl, control/tree.wgsl and words.wgsl.
 //
 // Second level of the gradient norm, and everything that a step decides from it, in one workgroup: non-finite or
 // not, norm, clip factor, skip or not, step count, bias corrections, loss scale.
@@ -124,32 +124,6 @@ fn one_minus(p: vec2<u32>) -> u32 {
   return ((126u - leading_zeros) << 23u) + (mantissa & 0x7fffffu) + u32(above_half);
 }
 
-/// x · 2ᵉ for x ≥ 0, by its exponent bits: a product of powers of two may be reassociated, and overflow on the way.
-fn scale_by_power(x: f32, e: i32) -> f32 {
-  let bits = bitcast<u32>(x);
-  let exponent = i32(bits >> 23u);
-  let scaled = exponent + e;
-  if (exponent == 0 || scaled <= 0) {
-    return 0.0;
-  }
-  var result = 0x7f800000u;
-  if (scaled < 255) {
-    result = (u32(scaled) << 23u) | (bits & 0x7fffffu);
-  }
-  return bitcast<f32>(result);
-}
-
-/// The norm of all gradients times `unscale`, from the sums of large, medium and small squares.
-fn norm_of(sums: vec4<f32>, unscale: f32) -> f32 {
-  if (sums.x > 0.0) {
-    return scale_by_power(sqrt(sums.x + scale_by_power(sums.y, -168)) * unscale, 84);
-  }
-  if (sums.y > 0.0) {
-    return sqrt(sums.y + scale_by_power(sums.z, -168)) * unscale;
-  }
-  return scale_by_power(sqrt(sums.z) * unscale, -84);
-}
-
 fn adjust_loss_scale(is_finite: bool) {
   if (!is_finite) {
     state.loss_scale *= settings.backoff_factor;
@@ -221,7 +195,7 @@ fn finalize(@builtin(local_invocation_index) local_index: u32) {
   var flags = 0u;
   for (var i = local_index; i < settings.partial_count; i += WORKGROUP_SIZE) {
     let partial = partials[i];
-    sums = sums + vec4<f32>(bitcast<vec3<f32>>(partial.xyz), 0.0);
+    sums = sums + sums_of_partial(partial);
     flags |= partial.w;
   }
   sum_workgroup(local_index, sums, flags);

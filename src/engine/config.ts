@@ -9,7 +9,7 @@ import {
 } from './control/settings.js';
 import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import type { StepStats } from './step-stats.js';
-import { rejectAveragedTable } from './sparse/table.js';
+import { rejectAveragedTable, rejectMeasuredTable } from './sparse/table.js';
 import { type Parameter, type ResolvedParameter, rejectConflicts, resolveParameter } from './parameter.js';
 
 /** Some parameters with hyper-parameters of their own: any option of the rule, beside `params`. */
@@ -160,7 +160,11 @@ function appendGroups(
     parameters: params.map((parameter) => resolveParameter(parameter, index++)),
   }));
   for (const { rule, parameters } of resolved) {
-    for (const { sparse, name } of parameters) if (sparse) rejectAveragedTable(rule.averages, name);
+    for (const { sparse, name } of parameters) {
+      if (!sparse) continue;
+      rejectMeasuredTable(rule, name);
+      rejectAveragedTable(rule.averages, name);
+    }
   }
   const all = [...groups, ...resolved];
   rejectConflicts(all.flatMap(({ parameters }) => parameters));

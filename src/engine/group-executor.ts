@@ -3,7 +3,7 @@ import { SEGMENT_BYTE_LENGTH, segmentWords } from '../kernel/segment.js';
 import { declareBindings } from '../kernel/compose.js';
 import { type Kernel, getKernel } from '../kernel/step-kernel.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../kernel/shape.js';
-import { type StepFeatures, usedSlots } from '../kernel/variant.js';
+import { type StepFeatures, elementSlots } from '../kernel/variant.js';
 import { paddingOf } from './arena-buffers.js';
 import { BindGroupCache } from './bind-group-cache.js';
 import type { ResolvedGroup } from './config.js';
@@ -13,6 +13,7 @@ import { type Plan, type PlannedDispatch, planDispatches } from './plan.js';
 import { rejectOtherStructure } from './rebind.js';
 import type { Tensor } from './runs.js';
 import { StateStore } from './state-store.js';
+import { type PreparedTensorPass, TensorPass, prepareTensorPass } from './tensor-pass.js';
 
 /** A dispatch ready to be encoded. */
 interface Command {
@@ -25,6 +26,7 @@ interface Command {
 export class GroupExecutor {
   readonly state: StateStore;
   readonly #segments: GPUBuffer;
+  readonly #tensorPass: TensorPass | undefined;
   readonly #bindGroups = new BindGroupCache();
   #commands: readonly Command[] = [];
 
@@ -41,7 +43,8 @@ export class GroupExecutor {
       size: stride * plan.dispatches.length,
       usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     });
-    this.state = new StateStore(device, group.rule, plan, label);
+    if (prepared.tensorPass) this.#tensorPass = new TensorPass(device, prepared.tensorPass, label);
+    this.state = new StateStore(device, group.rule, plan, label, this.#tensorPass);
   }
 
   /** Layout of the scalars' bind group. */
@@ -59,6 +62,7 @@ export class GroupExecutor {
   async bind(scalars: GPUBindGroup): Promise<void> {
     const all = await captureErrors(this.device, () => {
       this.#commands = this.prepared.plan.dispatches.map((dispatch, k) => this.#createCommand(dispatch, k));
+      this.#prepareMeasuring(this.prepared.plan)?.();
       this.#probe(this.#commands, scalars);
     });
     if (!all.error) {
@@ -95,13 +99,16 @@ export class GroupExecutor {
     const next = planGroup(this.device, group);
     rejectOtherStructure(group, plan.dispatches, next.dispatches);
     const commands = next.dispatches.map((dispatch, k) => this.#createCommand(dispatch, k));
+    const measureElsewhere = this.#prepareMeasuring(next);
     return () => {
       this.#commands = commands;
+      measureElsewhere?.();
     };
   }
 
   /** Encodes one step of the group into a pass. */
   encode(pass: GPUComputePassEncoder, scalars: GPUBindGroup, scalarsOffset: Uint32Array): void {
+    this.#tensorPass?.encode(pass, scalars, scalarsOffset);
     let current: Kernel | undefined;
     for (const { kernel, buffers, grid } of this.#commands) {
       if (kernel !== current) {
@@ -116,7 +123,14 @@ export class GroupExecutor {
 
   destroy(): void {
     this.state.destroy();
+    this.#tensorPass?.destroy();
     this.#segments.destroy();
+  }
+
+  #prepareMeasuring({ chunks }: Plan<GPUBuffer>): (() => void) | undefined {
+    return this.#tensorPass?.prepareBinding(chunks, (slot, bufferIndex) =>
+      this.state.buffer(slot, bufferIndex),
+    );
   }
 
   #createCommand(dispatch: PlannedDispatch<GPUBuffer>, k: number): Command {
@@ -128,6 +142,7 @@ export class GroupExecutor {
       if (role === 'data') return { ...dispatch.data };
       if (role === 'grad') return { ...dispatch.grad! };
       if (role === 'rows') return { ...dispatch.rows! };
+      if (role === 'tensor') return this.#tensorPass!.recordBinding(dispatch.parameterIndex);
       const { bufferIndex, offset, size } = dispatch.state;
       return { buffer: this.state.buffer(role.slice('state:'.length), bufferIndex), offset, size };
     };
@@ -187,7 +202,10 @@ function segmentStride(device: GPUDevice): number {
 }
 
 function planGroup(device: GPUDevice, { rule, parameters }: ResolvedGroup): Plan<GPUBuffer> {
-  return planDispatches(parameters.map(toTensor), device.limits, usedSlots(rule).length > 0, paddingOf);
+  const hasState = elementSlots(rule).length > 0;
+  // What is measured of a tensor is not its neighbours'.
+  const joins = rule.declaration.tensor === undefined;
+  return planDispatches(parameters.map(toTensor), device.limits, hasState, paddingOf, joins);
 }
 
 /** What a group's step is made of, before any buffer is. */
@@ -197,6 +215,8 @@ export interface PreparedGroup {
   /** Per dispatch of the plan. */
   readonly kernels: readonly Kernel[];
   readonly shapes: readonly KernelShape[];
+  /** What comes before the step kernels, for rules that measure tensors. */
+  readonly tensorPass: PreparedTensorPass | undefined;
 }
 
 /**
@@ -211,7 +231,7 @@ export async function prepareGroup(
   features: StepFeatures,
   shape: Partial<KernelShape> = {},
 ): Promise<PreparedGroup> {
-  const slots = usedSlots(group.rule);
+  const slots = elementSlots(group.rule);
   const hasRows = group.parameters.some(({ namedRows }) => namedRows !== undefined);
   const bindingCount = 2 + slots.length + Number(features.controlled) + Number(hasRows);
   const limit = device.limits.maxStorageBuffersPerShaderStage;
@@ -232,8 +252,9 @@ export async function prepareGroup(
     ),
     ...shape,
   }));
-  const kernels = await Promise.all(
-    plan.dispatches.map(({ access }, k) => getKernel(device, group.rule, access, shapes[k]!, features)),
-  );
-  return { group, plan, kernels, shapes };
+  const [tensorPass, ...kernels] = await Promise.all([
+    prepareTensorPass(device, group.rule, plan, group.parameters.length, features),
+    ...plan.dispatches.map(({ access }, k) => getKernel(device, group.rule, access, shapes[k]!, features)),
+  ]);
+  return { group, plan, kernels, shapes, tensorPass };
 }

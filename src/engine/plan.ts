@@ -1,6 +1,6 @@
 import type { Segment } from '../kernel/segment.js';
 import type { AccessVariant } from '../kernel/variant.js';
-import { type PaddingOf, type RunMember, type Tensor, findRuns } from './runs.js';
+import { type PaddingOf, type RunMember, type Tensor, VECTOR, asRun, findRuns } from './runs.js';
 import { planNamedRows } from './sparse/plan-rows.js';
 
 /** A range of some buffer; generic over the buffer, so that planning needs no GPU. */
@@ -48,10 +48,21 @@ export interface PlannedDispatch<B> {
   readonly state: { readonly bufferIndex: number; readonly offset: number; readonly size: number };
 }
 
+/** A stretch of a tensor, or of neighbours, that bindings can cover, gradients of all its elements. */
+export interface PlannedChunk<B> {
+  /** As {@link PlannedDispatch}'s. */
+  readonly parameterIndex: number;
+  readonly data: Piece<B>;
+  readonly grad: Piece<B>;
+  readonly state: StateRegion;
+}
+
 /** The plan for a list of tensors. */
 export interface Plan<B> {
   /** Dispatches in order; those of a tensor are together. */
   readonly dispatches: readonly PlannedDispatch<B>[];
+  /** What the dispatches cover; the chunks of a tensor are together, in order. */
+  readonly chunks: readonly PlannedChunk<B>[];
   /** Per parameter, the state regions of its elements, in order. */
   readonly stateRegions: readonly (readonly StateRegion[])[];
   /** Byte lengths of the buffers that each state slot needs. */
@@ -69,6 +80,11 @@ interface Chunk<B> {
   readonly grad: Piece<B>;
 }
 
+/** What the offset of a storage binding is a multiple of: as the device demands, and a vec4. */
+export function bindingAlignment({ minStorageBufferOffsetAlignment }: PlanLimits): number {
+  return Math.max(minStorageBufferOffsetAlignment, VECTOR);
+}
+
 const callersOwn = (): number => 0;
 
 /**
@@ -78,38 +94,44 @@ const callersOwn = (): number => 0;
  * @param tensors one per parameter.
  * @param hasState whether the rule keeps state at all.
  * @param paddingOf what may lie between neighbours. Default: nothing.
+ * @param joins whether neighbours may be joined at all. Default true.
  */
 export function planDispatches<B>(
   tensors: readonly Tensor<B>[],
   limits: PlanLimits,
   hasState: boolean,
   paddingOf: PaddingOf<B> = callersOwn,
+  joins = true,
 ): Plan<B> {
-  const alignment = Math.max(limits.minStorageBufferOffsetAlignment, 16);
+  const alignment = bindingAlignment(limits);
   const state = new StateAllocator(limits.maxBufferSize, alignment);
   const dispatches: PlannedDispatch<B>[] = [];
+  const chunks: PlannedChunk<B>[] = [];
   const stateRegions: StateRegion[][] = tensors.map(() => []);
   const allocate = ({ byteOffset, byteLength }: Piece<B>): StateRegion =>
     hasState
       ? state.allocate(byteLength, byteOffset % 16)
       : { bufferIndex: 0, byteOffset: byteOffset % 16, byteLength };
-  for (const { data, grad, named, members } of findRuns(tensors, paddingOf)) {
+  const runs = joins ? findRuns(tensors, paddingOf) : tensors.map(asRun);
+  for (const { data, grad, named, members } of runs) {
+    const parameterIndex = members[0]!.index;
     const regions: StateRegion[] = [];
     if (named) {
       const region = allocate(data[0]!);
-      dispatches.push(planNamedRows(members[0]!.index, data[0]!, grad[0]!, named, region, alignment));
+      dispatches.push(planNamedRows(parameterIndex, data[0]!, grad[0]!, named, region, alignment));
       regions.push(region);
     }
     for (const chunk of named
       ? []
       : cutIntoChunks(data, grad, limits.maxStorageBufferBindingSize, alignment)) {
       const region = allocate(chunk.data);
-      dispatches.push(...planChunk(members[0]!.index, chunk, region, limits, alignment));
+      dispatches.push(...planChunk(parameterIndex, chunk, region, limits, alignment));
+      chunks.push({ parameterIndex, ...chunk, state: region });
       regions.push(region);
     }
     for (const member of members) stateRegions[member.index] = regionsOf(member, regions);
   }
-  return { dispatches, stateRegions, stateByteLengths: state.byteLengths };
+  return { dispatches, chunks, stateRegions, stateByteLengths: state.byteLengths };
 }
 
 /** The parts of a run's regions that are a member's. */

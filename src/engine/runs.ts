@@ -42,10 +42,7 @@ export type PaddingOf<B> = (buffer: B) => number;
  * what their bytes cost, not a dispatch each. What lies between them is covered too, so it may be padding at most.
  */
 export function findRuns<B>(tensors: readonly Tensor<B>[], paddingOf: PaddingOf<B>): Run<B>[] {
-  const runs = tensors.map(({ data, grad, named }, index) => {
-    const byteLength = data.reduce((sum, piece) => sum + piece.byteLength, 0);
-    return { data, grad, ...(named && { named }), members: [{ index, start: 0, byteLength }] };
-  });
+  const runs = tensors.map(asRun);
   const isWhole = ({ data, grad, named }: Tensor<B>) => !named && data.length === 1 && grad.length === 1;
   const joined = groupBy(runs.filter(isWhole), ({ data }) => data[0]!.buffer).flatMap((list) =>
     joinNeighbours(
@@ -56,6 +53,12 @@ export function findRuns<B>(tensors: readonly Tensor<B>[], paddingOf: PaddingOf<
   return [...runs.filter((run) => !isWhole(run)), ...joined.map((run) => fillUp(run, paddingOf))].toSorted(
     (a, b) => a.members[0]!.index - b.members[0]!.index,
   );
+}
+
+/** A tensor by itself, by its index. */
+export function asRun<B>({ data, grad, named }: Tensor<B>, index: number): GrowingRun<B> {
+  const byteLength = data.reduce((sum, piece) => sum + piece.byteLength, 0);
+  return { data, grad, ...(named && { named }), members: [{ index, start: 0, byteLength }] };
 }
 
 /**

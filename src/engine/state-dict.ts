@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
-import { switchConstants, usedSlots } from '../kernel/variant.js';
+import { isPerTensor, switchConstants, usedSlots } from '../kernel/variant.js';
 import { type Rule, overrideRule } from '../rules/rule.js';
 import { type ScheduleState, isStatefulSchedule } from '../schedules/schedule.js';
 import type { ControlState } from './control/control-pass.js';
@@ -24,7 +24,7 @@ export interface StateDict {
   step: number;
   /** Per group, the names of its parameters and its options. */
   groups: GroupState[];
-  /** Per parameter and slot, the state; one value per element. */
+  /** Per parameter and slot, the state: one value per element, or one in all. */
   state: Record<string, Record<string, Float32Array<ArrayBuffer>>>;
   /** What the control pass keeps, if the optimizer clips, skips or has a dynamic loss scale. */
   control?: SavedControl;
@@ -143,11 +143,11 @@ export function checkStateDict(dict: StateDict, target: StateDictTarget): Rule[]
       sameKeys(slotsGiven, slots, what);
       for (const slot of slots) {
         const values: unknown = slotsGiven[slot];
-        const elementCount = target.elementCounts.get(name)!;
+        const valueCount = isPerTensor(group.rule, slot) ? 1 : target.elementCounts.get(name)!;
         if (!(values instanceof Float32Array))
           fail(`${what}: ${slot} is ${quote(values)}; give a Float32Array.`);
-        if (values.length !== elementCount) {
-          fail(`${what}: ${slot} has ${values.length} elements but the parameter has ${elementCount}.`);
+        if (values.length !== valueCount) {
+          fail(`${what}: ${slot} has ${values.length} elements but this optimizer keeps ${valueCount}.`);
         }
       }
     }

@@ -1,7 +1,8 @@
-import { usedSlots } from '../kernel/variant.js';
+import { elementSlots, isPerTensor, usedSlots } from '../kernel/variant.js';
 import type { Rule } from '../rules/rule.js';
 import type { Span } from './parameter.js';
 import type { Plan } from './plan.js';
+import type { TensorPass } from './tensor-pass.js';
 
 /** Elements written at once when a slot starts at something other than 0. */
 const FILL_ELEMENTS = 1 << 20;
@@ -14,12 +15,14 @@ export class StateStore {
   /** Creates and fills the buffers; run it in error scopes, and `destroy()` on failure. */
   constructor(
     device: GPUDevice,
-    rule: Rule,
+    private readonly rule: Rule,
     private readonly plan: Plan<GPUBuffer>,
     label: string,
+    /** Keeps the state that is one number per tensor. */
+    private readonly tensorPass?: TensorPass,
   ) {
     this.slots = usedSlots(rule);
-    for (const slot of this.slots) {
+    for (const slot of elementSlots(rule)) {
       const initial = rule.declaration.slots.find(({ name }) => name === slot)?.initial?.(rule.options) ?? 0;
       const buffers = plan.stateByteLengths.map((byteLength, k) => {
         const buffer = device.createBuffer({
@@ -41,6 +44,7 @@ export class StateStore {
 
   /** Where the state of a parameter lies, by its index in the group. */
   spans(slot: string, parameterIndex: number): Span[] {
+    if (isPerTensor(this.rule, slot)) return [this.tensorPass!.slotSpan(slot, parameterIndex)];
     return this.plan.stateRegions[parameterIndex]!.map(({ bufferIndex, byteOffset, byteLength }) => ({
       buffer: this.buffer(slot, bufferIndex),
       byteOffset,

@@ -1,21 +1,23 @@
+import incoming from '../../shaders/incoming.wgsl?raw';
 import lanes from '../../shaders/lanes.wgsl?raw';
 import namedRows from '../../shaders/sparse/named-rows.wgsl?raw';
 import template from '../../shaders/step.wgsl?raw';
 import type { Rule } from '../rules/rule.js';
 import { correctionRates, scalarNames } from './scalars.js';
 import { SEGMENT_BYTE_LENGTH, SEGMENT_WGSL } from './segment.js';
+import { composeRecord, recordByteLength } from './tensor-record.js';
 import {
   type Access,
   type AccessVariant,
   PLAIN_STEP,
   type StepFeatures,
   averagesOf,
-  usedSlots,
+  elementSlots,
 } from './variant.js';
 
 /** One entry of bind group 0, by role. */
 export interface BindingDeclaration {
-  readonly role: 'segment' | 'data' | 'grad' | 'rows' | `state:${string}`;
+  readonly role: 'segment' | 'data' | 'grad' | 'rows' | 'tensor' | `state:${string}`;
   readonly type: GPUBufferBindingType;
   readonly minBindingSize: number;
 }
@@ -34,22 +36,36 @@ export function declareBindings(rule: Rule, access: AccessVariant): BindingDecla
     const type = access.gradBinding === 'read' ? 'read-only-storage' : 'storage';
     bindings.push({ role: 'grad', type, minBindingSize: elementByteLength(access.gradAccess) });
   }
-  for (const slot of usedSlots(rule)) {
+  for (const slot of elementSlots(rule)) {
     bindings.push({ role: `state:${slot}`, type: 'storage', minBindingSize: access.laneWidth * 4 });
   }
   if (access.rowLanes !== undefined) {
     bindings.push({ role: 'rows', type: 'read-only-storage', minBindingSize: 4 });
   }
+  if (rule.declaration.tensor) {
+    bindings.push({ role: 'tensor', type: 'uniform', minBindingSize: recordByteLength(rule) });
+  }
   return bindings;
 }
 
-function declareArray(binding: number, type: GPUBufferBindingType, name: string, element: string): string {
+/** The declaration of a bound array. */
+export function declareArray(
+  binding: number,
+  type: GPUBufferBindingType,
+  name: string,
+  element: string,
+): string {
   const mode = type === 'read-only-storage' ? 'read' : 'read_write';
   return `@group(0) @binding(${binding}) var<storage, ${mode}> ${name}: array<${element}>;`;
 }
 
 /** Statements that read lane `position` of an array whose base is `base`. */
-function loadExpression(array: string, base: string, access: AccessVariant, mode: Access): string {
+export function loadExpression(
+  array: string,
+  base: string,
+  access: Pick<AccessVariant, 'laneWidth'>,
+  mode: Access,
+): string {
   if (access.laneWidth === 1 || mode === 'vector') return `return ${array}[segment.${base} + position];`;
   const elements = [0, 1, 2, 3].map((k) => `${array}[first + ${k}u]`).join(', ');
   return `let first = segment.${base} + 4u * position;\n  return lane(${elements});`;
@@ -67,25 +83,49 @@ export function controlFields(rule: Rule): [string, 'u32' | 'f32'][] {
   return [['skip', 'u32'], ['grad_multiplier', 'f32'], ['t', 'f32'], ...corrections];
 }
 
+/** What a rule's equation sees beside its arguments: the struct `h` of its scalars, and its state. */
+export function composeScalars(rule: Rule): string {
+  const fields = scalarNames(rule).map((name) => `  ${name}: f32,\n`);
+  const declared = rule.declaration.slots.filter(({ perTensor }) => perTensor !== true);
+  const slots = new Set([...declared.map(({ name }) => name), ...elementSlots(rule)]);
+  return `struct Scalars {
+${fields.join('')}}
+
+@group(1) @binding(0) var<uniform> uniform_h: Scalars;
+var<private> h: Scalars;
+${[...slots].map((slot) => `var<private> ${slot}: lane;\n`).join('')}${composeRecord(rule)}`;
+}
+
 /**
  * `begin()`: uniforms are copied once, because a compiler cannot hoist reads of them past the stores to storage in
  * the loop; what the control pass decided takes the place of the host's values.
+ *
+ * @param uniforms names of the variables that are copied from `uniform_<name>`, beside `h`.
  */
-function composeBegin(rule: Rule, { controlled }: StepFeatures): string {
+export function composeBegin(
+  rule: Rule,
+  { controlled }: StepFeatures,
+  uniforms: readonly string[] = [],
+): string {
   const fields = controlFields(rule);
   const control = `struct Control {
 ${fields.map(([name, type]) => `  ${name}: ${type},`).join('\n')}
 }
 @group(1) @binding(1) var<storage, read> control: Control;
 `;
+  const copies = ['h', ...uniforms].map((name) => `  ${name} = uniform_${name};\n`);
   const overrides = fields.slice(1).map(([name]) => `  h.${name} = control.${name};\n`);
   return `${controlled ? control : ''}
 fn begin() -> bool {
-  h = uniform_h;
-  segment = uniform_segment;
-${controlled ? overrides.join('') : ''}  return ${controlled ? 'control.skip == 0u' : 'true'};
+${copies.join('')}${controlled ? overrides.join('') : ''}  return ${controlled ? 'control.skip == 0u' : 'true'};
 }
 `;
+}
+
+/** The rule's equation, and the operations that it may use. */
+export function composeEquation({ declaration }: Rule): string {
+  return `${incoming}
+${declaration.wgsl}${declaration.prepare ? '' : NOTHING_TO_PREPARE}`;
 }
 
 /** For rules whose scalars need no work before the loop. */
@@ -112,14 +152,15 @@ ${calls.join('')}  return w;
  * shape stay `override` constants, so that kernels that differ only in these share one module.
  */
 export function composeKernel(rule: Rule, access: AccessVariant, features = PLAIN_STEP): string {
-  const { declaration } = rule;
-  const slots = usedSlots(rule);
+  const slots = elementSlots(rule);
   const elementType = (mode: Access) => (mode === 'vector' ? 'vec4<f32>' : 'f32');
   const stateType = access.laneWidth === 4 ? 'vec4<f32>' : 'f32';
   const arrays: string[] = [];
   declareBindings(rule, access).forEach(({ role, type }, binding) => {
     if (role === 'segment')
       arrays.push(`@group(0) @binding(${binding}) var<uniform> uniform_segment: Segment;`);
+    else if (role === 'tensor')
+      arrays.push(`@group(0) @binding(${binding}) var<uniform> uniform_tensor: TensorRecord;`);
     else if (role === 'data')
       arrays.push(declareArray(binding, type, 'data', elementType(access.dataAccess)));
     else if (role === 'grad')
@@ -134,24 +175,15 @@ export function composeKernel(rule: Rule, access: AccessVariant, features = PLAI
     access.laneWidth === 1 && !hasRows ? 'select(i, i + segment.skip, i >= segment.split)' : 'i';
   const position = hasRows ? 'table_position(i)' : gradPosition;
   const guard = hasRows ? '  if (!is_named(i)) {\n    return;\n  }\n' : '';
-  return `// webgpu-optim: ${declaration.name}
+  return `// webgpu-optim: ${rule.name}
 alias lane = ${access.laneWidth === 4 ? 'vec4<f32>' : 'f32'};
 
-struct Scalars {
-${scalarNames(rule)
-  .map((name) => `  ${name}: f32,`)
-  .join('\n')}
-}
-
+${composeScalars(rule)}
 ${SEGMENT_WGSL}
-
-@group(1) @binding(0) var<uniform> uniform_h: Scalars;
-${arrays.join('\n')}
-${composeBegin(rule, features)}
-var<private> h: Scalars;
 var<private> segment: Segment;
-${[...new Set([...declaration.slots.map(({ name }) => name), ...slots])].map((slot) => `var<private> ${slot}: lane;`).join('\n')}
 
+${arrays.join('\n')}
+${composeBegin(rule, features, ['segment', ...(rule.declaration.tensor ? ['tensor'] : [])])}
 fn load_data(i: u32) -> lane {
   let position = ${position};
   ${loadExpression('data', 'data_base', access, access.dataAccess)}
@@ -179,7 +211,7 @@ ${slots.map((slot) => `  ${slot}_array[position] = ${slot};`).join('\n')}
 
 ${hasRows ? namedRows : ''}
 ${lanes}
-${declaration.wgsl}${declaration.prepare ? '' : NOTHING_TO_PREPARE}
+${composeEquation(rule)}
 ${composeAverages(rule)}
 ${template}`;
 }

@@ -15,10 +15,17 @@ export interface Segment {
 
 const FIELDS = ['laneCount', 'dataBase', 'gradBase', 'stateBase', 'split', 'skip'] as const;
 
-const toSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+function toSnakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
 
 /** The WGSL declaration of the struct. */
-export const SEGMENT_WGSL = `struct Segment {\n${FIELDS.map((field) => `  ${toSnakeCase(field)}: u32,\n`).join('')}}`;
+export const SEGMENT_WGSL = declareSegment(FIELDS);
+
+/** A struct of the same name with other fields, all u32, given in camelCase. */
+export function declareSegment(fields: readonly string[]): string {
+  return `struct Segment {\n${fields.map((field) => `  ${toSnakeCase(field)}: u32,\n`).join('')}}`;
+}
 
 /** Byte length of the struct in a uniform buffer. */
 export const SEGMENT_BYTE_LENGTH = Math.ceil((FIELDS.length * 4) / 16) * 16;

@@ -23,6 +23,17 @@ export function shapeConstants(shape: KernelShape): Record<string, number> {
   };
 }
 
+/** Bind group 1: the scalars, and with a control pass its decisions. */
+export function scalarsLayout(rule: Rule, { controlled }: StepFeatures): GPUBufferBindingLayout[] {
+  const scalars: GPUBufferBindingLayout = {
+    type: 'uniform',
+    hasDynamicOffset: true,
+    minBindingSize: scalarsByteLength(rule),
+  };
+  if (!controlled) return [scalars];
+  return [scalars, { type: 'read-only-storage', minBindingSize: 4 * controlFields(rule).length }];
+}
+
 /**
  * The kernel for a rule and variant, compiled once per device.
  *
@@ -41,15 +52,6 @@ export async function getKernel(
     ...(access.rowLanes !== undefined && { ROW_LANES: access.rowLanes }),
   };
   const switches = Object.entries(switchConstants(rule)).map(([name, on]) => [name, Number(on)] as const);
-  const scalars: GPUBufferBindingLayout = {
-    type: 'uniform',
-    hasDynamicOffset: true,
-    minBindingSize: scalarsByteLength(rule),
-  };
-  const control: GPUBufferBindingLayout = {
-    type: 'read-only-storage',
-    minBindingSize: 4 * controlFields(rule).length,
-  };
   const { pipeline, layouts } = await getPipeline(device, {
     label: `webgpu-optim ${rule.name} ${access.laneWidth === 4 ? 'body' : 'edge'}`,
     code: composeKernel(rule, access, features),
@@ -57,7 +59,7 @@ export async function getKernel(
     constants: { ...constants, ...Object.fromEntries(switches) },
     bindGroups: [
       declareBindings(rule, access).map(({ type, minBindingSize }) => ({ type, minBindingSize })),
-      features.controlled ? [scalars, control] : [scalars],
+      scalarsLayout(rule, features),
     ],
   });
   return { pipeline, buffersLayout: layouts[0]!, scalarsLayout: layouts[1]! };

@@ -45,20 +45,38 @@ export function usedSlots(rule: Rule): string[] {
   return [...ofRule.map(({ name }) => name), ...averagesOf(rule).map(({ declaration }) => declaration.slot)];
 }
 
+/** Whether a slot is one number per tensor instead of one per element. */
+export function isPerTensor(rule: Rule, slot: string): boolean {
+  return rule.declaration.slots.some(({ name, perTensor }) => name === slot && perTensor === true);
+}
+
+/** Those of {@link usedSlots} that have a number per element: the ones that step kernels bind. */
+export function elementSlots(rule: Rule): string[] {
+  return usedSlots(rule).filter((slot) => !isPerTensor(rule, slot));
+}
+
 /** The averages that are taken of a rule's weights, in order. */
 export function averagesOf(rule: Rule): readonly Average[] {
   return rule.averages ?? [];
 }
 
-/** Values of all `override` switches: the template's, the rule's own, and its averages'. */
-export function switchConstants(rule: Rule): Record<string, boolean> {
+/** Values of the `override` switches of a rule: the template's and its own. */
+export function ruleSwitches(rule: Rule): Record<string, boolean> {
   const { weightDecay, weightDecayMode, maximize } = rule.options;
+  const decays = (...modes: string[]) => weightDecay > 0 && modes.includes(weightDecayMode);
   const decaysWeight = rule.declaration.decaysWeight?.(rule.options) ?? false;
   return {
     MAXIMIZE: maximize,
-    DECAY_GRADIENT: weightDecay > 0 && weightDecayMode === 'l2',
-    DECAY_WEIGHT: weightDecay > 0 && weightDecayMode !== 'l2' && !decaysWeight,
+    DECAY_GRADIENT: decays('l2'),
+    DECAY_WEIGHT: decays('decoupled', 'raw') && !decaysWeight,
     ...rule.declaration.switches(rule.options),
+  };
+}
+
+/** Values of all `override` switches: those of the rule, and its averages'. */
+export function switchConstants(rule: Rule): Record<string, boolean> {
+  return {
+    ...ruleSwitches(rule),
     ...Object.assign(
       {},
       ...averagesOf(rule).map(({ declaration, options }) => declaration.switches(options)),

@@ -1,3 +1,5 @@
+import { type ElementAt, float32Norm, float64Norm } from './tensor-norm.js';
+
 /**
  * The operations that equations are written in, over a number type N. One reference then runs in float64, as
  * the float32 twin of a kernel, or with an error bound beside each value.
@@ -29,6 +31,10 @@ export interface Arithmetic<N> {
   readonly clamp: (a: N, limit: N) => N;
   /** a + t(b − a), the form that keeps a moment exact when b = a. */
   readonly lerp: (a: N, b: N, t: N) => N;
+  /** `yes` if a > 0, else `no`: also for a NaN. */
+  readonly ifPositive: (a: N, yes: N, no: N) => N;
+  /** Euclidean norm of a tensor's elements. */
+  readonly norm: (length: number, at: ElementAt<N>) => N;
 }
 
 const identity = (value: number): number => value;
@@ -60,6 +66,8 @@ export const float64: Arithmetic<number> = {
   sign: Math.sign,
   clamp,
   lerp: (a, b, t) => a + t * (b - a),
+  ifPositive: (a, yes, no) => (a > 0 ? yes : no),
+  norm: float64Norm,
 };
 
 /** Half a float32 subnormal unit below the smallest normal: anything smaller in magnitude is tiny after rounding. */
@@ -96,4 +104,6 @@ export const float32: Arithmetic<number> = {
   sign: Math.sign,
   clamp,
   lerp: (a, b, t) => round(a + round(t * round(b - a))),
+  ifPositive: (a, yes, no) => (a > 0 ? yes : no),
+  norm: (length, at) => float32Norm(length, at, round),
 };

@@ -6,32 +6,57 @@ import type { Arithmetic } from './arithmetic.js';
 export interface ElementRule<N> {
   /** The scalars that `update` takes, from those of a step in float64; t is its 1-based count. */
   readonly prepare: (scalars: Readonly<Record<string, number>>, t: number) => Record<string, N>;
-  /** Updates one element: returns the new weight and updates the state `s` in place. */
-  readonly update: (w: N, g: N, s: Record<string, N>, h: Record<string, N>) => N;
+  /**
+   * Updates one element: returns the new weight and updates the state `s` in place.
+   *
+   * @param tensor what {@link summarizeTensor} found, for rules that measure tensors.
+   */
+  readonly update: (
+    w: N,
+    g: N,
+    s: Record<string, N>,
+    h: Record<string, N>,
+    tensor: Readonly<Record<string, N>>,
+  ) => N;
+  /** For rules that measure tensors. */
+  readonly tensor?: TensorRule<N>;
+}
+
+/** The part of a rule that looks at a whole tensor, over some arithmetic. */
+export interface TensorRule<N> {
+  readonly f: Arithmetic<N>;
+  readonly quantityCount: number;
+  /** The quantities of one element; may change `s`. */
+  readonly measure: (w: N, g: N, s: Record<string, N>, h: Record<string, N>) => readonly N[];
+  /** What the elements need, from the quantities' norms; updates the tensor's state in place. */
+  readonly summarize: (norms: readonly N[], s: Record<string, N>, h: Record<string, N>) => Record<string, N>;
 }
 
 /** The CPU twin of `step` and `step_lane` in `shaders/step.wgsl`, over any arithmetic. */
 export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false): ElementRule<N> {
   const on = switchConstants(rule);
-  const { prepare, reference } = rule.declaration;
+  const { prepare, reference, tensor: declared } = rule.declaration;
   const averages = averagesOf(rule);
   let count = 0;
-  return {
+  /** The CPU twin of `shaders/incoming.wgsl`. */
+  const incoming = (weight: N, gradient: N, h: Record<string, N>): { w: N; g: N } => {
+    const decay = h['decay']!;
+    let w = weight;
+    let g = f.mul(gradient, h['grad_multiplier']!);
+    if (clamped) g = f.clamp(g, h['max_grad_value']!);
+    if (on['MAXIMIZE']) g = f.neg(g);
+    if (on['DECAY_GRADIENT']) g = f.add(g, f.mul(decay, w));
+    if (on['DECAY_WEIGHT']) w = f.sub(w, f.mul(decay, w));
+    return { w, g };
+  };
+  const elementRule: ElementRule<N> = {
     prepare: (scalars, t) => {
       count = t;
       const h = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, f.scalar(value)]));
       return prepare ? { ...h, ...prepare(f, h, on, t) } : h;
     },
-    update: (weight, gradient, s, h) => {
-      const decay = h['decay']!;
-      let w = weight;
-      let g = gradient;
-      g = f.mul(g, h['grad_multiplier']!);
-      if (clamped) g = f.clamp(g, h['max_grad_value']!);
-      if (on['MAXIMIZE']) g = f.neg(g);
-      if (on['DECAY_GRADIENT']) g = f.add(g, f.mul(decay, w));
-      if (on['DECAY_WEIGHT']) w = f.sub(w, f.mul(decay, w));
-      w = reference(f, { w, g, s, h, on });
+    update: (weight, gradient, s, h, tensor) => {
+      let w = reference(f, { ...incoming(weight, gradient, h), s, h, on, tensor });
       for (const { declaration, options } of averages) {
         const { slot } = declaration;
         const step = { before: weight, after: w, average: s[slot]!, h, t: count };
@@ -42,4 +67,12 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false
       return w;
     },
   };
+  if (!declared) return elementRule;
+  const tensor: TensorRule<N> = {
+    f,
+    quantityCount: declared.quantityCount,
+    measure: (w, g, s, h) => declared.measure(f, { ...incoming(w, g, h), s, h, on }),
+    summarize: (norms, s, h) => declared.summarize(f, { norms, s, h, on, t: count }),
+  };
+  return { ...elementRule, tensor };
 }

@@ -1,4 +1,5 @@
 import type { Arithmetic } from './arithmetic.js';
+import { normDepth } from './tensor-norm.js';
 
 /** A float64 value, and how far from it a conforming WGSL implementation may be. */
 export interface Bounded {
@@ -18,7 +19,7 @@ const MAX_FLOAT32 = 2 ** 128 * (1 - 2 ** -24);
  */
 function bounded(value: number, carried: number, ulps: number): Bounded {
   const magnitude = Math.abs(value) + carried;
-  if (!Number.isFinite(value)) return { value, error: 0 };
+  if (!Number.isFinite(value) || (value === 0 && carried === 0)) return { value, error: 0 };
   // ∞ × 0 while an error travels: nothing is known.
   if (Number.isNaN(carried)) return { value, error: Infinity };
   if (Math.abs(value) > MAX_FLOAT32) return { value: Math.sign(value) * Infinity, error: 0 };
@@ -38,6 +39,10 @@ function bounded(value: number, carried: number, ulps: number): Bounded {
  *   product, below 5 ULP.
  * - Scalars are rounded by the host to the nearest float32: ½ ULP. Loads and stores are exact, but a
  *   subnormal may be flushed wherever it appears.
+ *
+ * - A norm: each square and each addition on the way to the sum is off by 1 ULP, of positive terms, so the sum is off by
+ *   their number, relatively; the root halves that and adds its own 5 ULP and the factor's 1. What the elements carry
+ *   moves the norm by no more than their own norm (triangle inequality).
  *
  * The error of an operand travels through the exact operation (Higham 2002, section 3.3), with no term dropped.
  */
@@ -93,4 +98,20 @@ export const errorBound: Arithmetic<Bounded> = {
     return { value: Math.sign(a.value) * limit.value, error: Math.max(limit.error, a.error) };
   },
   lerp: (a, b, t) => errorBound.add(a, errorBound.mul(t, errorBound.sub(b, a))),
+  ifPositive: (a, yes, no) => {
+    const { value, error } = a.value > 0 ? yes : no;
+    const isOpen = a.value > 0 ? a.value <= a.error : a.value + a.error > 0;
+    return { value, error: isOpen ? Infinity : error };
+  },
+  norm: (length, at) => {
+    let [squares, squaredErrors] = [0, 0];
+    for (let i = 0; i < length; i++) {
+      const { value, error } = at(i);
+      squares += value ** 2;
+      // A subnormal may be flushed; a zero stays one.
+      squaredErrors += (error + (value !== 0 && Math.abs(value) < MIN_NORMAL ? MIN_NORMAL : 0)) ** 2;
+    }
+    if (squares === 0 && squaredErrors === 0) return { value: 0, error: 0 };
+    return bounded(Math.sqrt(squares), Math.sqrt(squaredErrors), (1 + normDepth(length)) / 2 + 6);
+  },
 };

@@ -8,16 +8,17 @@ import {
 } from '../engine/control/settings.js';
 import { ParameterGroup } from '../engine/group.js';
 import type { StepStats } from '../engine/step-stats.js';
-import { countRows, rejectAveragedTable } from '../engine/sparse/table.js';
+import { countRows, rejectAveragedTable, rejectMeasuredTable } from '../engine/sparse/table.js';
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { stepScalars } from '../kernel/scalars.js';
-import { usedSlots } from '../kernel/variant.js';
+import { elementSlots, isPerTensor, usedSlots } from '../kernel/variant.js';
 import type { LearningRate } from '../rules/options.js';
 import { type Rule, withAverages } from '../rules/rule.js';
 import { type Arithmetic, float32, float64 } from './arithmetic.js';
 import { GradientControl } from './gradient-control.js';
 import { type ElementRule, makeElementRule } from './element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
+import { summarizeTensor } from './tensor-step.js';
 
 /** Numbers in the CPU's memory. */
 type NumericArray = Float32Array | Float64Array;
@@ -62,7 +63,9 @@ interface ParameterState {
   readonly rowLength: number | undefined;
   readonly weights: NumericArray;
   readonly state: Readonly<Record<string, NumericArray>>;
+  /** Names of the state: a number per element, and one per tensor. */
   readonly slots: readonly string[];
+  readonly tensorSlots: readonly string[];
   readonly rule: ElementRule<number>;
   readonly group: ParameterGroup;
 }
@@ -117,6 +120,7 @@ export class ReferenceOptimizer {
           checkArray(data, `${what}: data`);
           if (rowLength !== undefined) {
             countRows(data.length, rowLength, what);
+            rejectMeasuredTable(rule, names[k]!);
             rejectAveragedTable(rule.averages, names[k]!);
           }
           const weights = new ArrayType(data);
@@ -128,7 +132,8 @@ export class ReferenceOptimizer {
             rowLength,
             weights,
             state,
-            slots: usedSlots(rule),
+            slots: elementSlots(rule),
+            tensorSlots: usedSlots(rule).filter((slot) => isPerTensor(rule, slot)),
             rule: elementRule,
             group,
           });
@@ -238,17 +243,25 @@ export class ReferenceOptimizer {
   }
 
   #updateParameter(
-    { data, weights, state, slots, rule }: ParameterState,
+    { data, weights, state, slots, tensorSlots, rule }: ParameterState,
     { values: gradient, elements }: ElementGradients<number>,
     h: Record<string, number>,
   ): void {
     const { load, store } = this.#arithmetic;
     const element: Record<string, number> = {};
     const arrays = slots.map((slot) => [slot, state[slot]!] as const);
+    /** Element i, and its gradient, which is the k-th. */
+    const loadElement = (i: number, k = i) => {
+      for (const [slot, values] of arrays) element[slot] = load(values[i]!);
+      return { w: load(weights[i]!), g: load(gradient[k]!), s: element };
+    };
+    const whole = Object.fromEntries(tensorSlots.map((slot) => [slot, load(state[slot]![0]!)]));
+    const tensor = summarizeTensor(rule, weights.length, loadElement, whole, h);
+    for (const slot of tensorSlots) state[slot]![0] = store(whole[slot]!);
     for (let k = 0; k < gradient.length; k++) {
       const i = elements ? elements[k]! : k;
-      for (const [slot, values] of arrays) element[slot] = load(values[i]!);
-      weights[i] = store(rule.update(load(weights[i]!), load(gradient[k]!), element, h));
+      const { w, g } = loadElement(i, k);
+      weights[i] = store(rule.update(w, g, element, h, tensor));
       for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }
     data.set(weights);
@@ -275,7 +288,7 @@ function initialState(rule: Rule, weights: NumericArray): Record<string, Numeric
   return Object.fromEntries(
     used.map((slot) => {
       const value = rule.declaration.slots.find(({ name }) => name === slot)?.initial?.(rule.options) ?? 0;
-      return [slot, new ArrayType(weights.length).fill(value)];
+      return [slot, new ArrayType(isPerTensor(rule, slot) ? 1 : weights.length).fill(value)];
     }),
   );
 }

@@ -1,21 +1,18 @@
 import wgsl from '../../shaders/rules/momentum.wgsl?raw';
-import { boolean, number } from './options.js';
-import { advance, nesterovComplaint, velocitySwitches, velocityWgsl } from './parts/velocity.js';
+import {
+  type VelocityOptions,
+  dampedVelocitySwitches,
+  dampedVelocityWgsl,
+  prepareVelocity,
+  velocityComplaint,
+  velocityOptions,
+  velocityScalars,
+} from './parts/dampening.js';
+import { advance } from './parts/velocity.js';
 import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
 
 /** Options of {@link momentum}. */
-export interface MomentumOptions extends CommonOptions {
-  /** Decay λ of the velocity, in [0, 1). Default 0.9. */
-  momentum?: number;
-  /** Nesterov's look-ahead. Needs `momentum` > 0 and `dampening` 0. Default false. */
-  nesterov?: boolean;
-  /** Dampening τ ≥ 0 of the gradient in the velocity, from the second step on, as PyTorch. Default 0. */
-  dampening?: number;
-  /** Dampen the first step too, as MLX; PyTorch starts the velocity with the whole gradient. Default false. */
-  dampenFirstStep?: boolean;
-  /** Whether the velocity holds ηg (Keras, TensorFlow's Keras) or g (PyTorch, TensorFlow.js). Default true. */
-  lrInVelocity?: boolean;
-}
+export interface MomentumOptions extends CommonOptions, VelocityOptions {}
 
 /**
  * Momentum (Polyak 1964), with Nesterov's form (Sutskever et al. 2013, equations 3 and 4).
@@ -34,27 +31,12 @@ export interface MomentumOptions extends CommonOptions {
  */
 export const momentum: RuleFactory<MomentumOptions> = defineRule({
   name: 'momentum',
-  wgsl: `${wgsl}\n${velocityWgsl}`,
-  options: {
-    ...commonOptions(0.01),
-    momentum: number(0.9, 0, 1),
-    nesterov: boolean(false),
-    dampening: number(0, 0),
-    dampenFirstStep: boolean(false),
-    lrInVelocity: boolean(true),
-  },
-  complaint: (o) => {
-    if (o.nesterov && o.dampening !== 0) {
-      return `nesterov with dampening ${o.dampening} is not defined; set dampening to 0 or nesterov to false.`;
-    }
-    return nesterovComplaint(o);
-  },
+  wgsl: `${wgsl}\n${dampedVelocityWgsl}`,
+  options: { ...commonOptions(0.01), ...velocityOptions() },
+  complaint: (o) => velocityComplaint(o),
   slots: [{ name: 'momentum_buffer' }],
-  switches: (o) => ({ DAMPEN_FIRST_STEP: o.dampenFirstStep, ...velocitySwitches(o) }),
-  scalars: (o, lr) => ({ lr, momentum: o.momentum, one_minus_dampening: 1 - o.dampening }),
-  prepare: ({ scalar }, h, on, t) => ({
-    ...h,
-    undamped: t === 1 && !on.DAMPEN_FIRST_STEP ? scalar(1) : h.one_minus_dampening,
-  }),
+  switches: (o) => dampedVelocitySwitches(o),
+  scalars: (o, lr) => velocityScalars(o, lr),
+  prepare: (f, h, on, t) => prepareVelocity(f, h, on, t),
   reference: (f, element) => advance(f, element, element.g, f.mul(element.h.undamped, element.g)),
 });

@@ -16,6 +16,9 @@ export type EpsPlacement = 'outside' | 'inside' | 'hat';
  */
 export type WeightDecayMode = 'l2' | 'decoupled' | 'raw';
 
+/** With `update`, dw is part of what the rule scales for a whole tensor: lars, lamb and novograd, by their equations. */
+export type UpdateDecayMode = WeightDecayMode | 'update';
+
 /** One option of a rule: its default, its range in words, and how a given value is checked. */
 export interface OptionSpec<T> {
   readonly default: T;
@@ -73,6 +76,18 @@ export function choice<T extends string>(defaultValue: NoInfer<T>, values: reado
     samples: values.filter((value) => value !== defaultValue),
   };
 }
+
+/** Options of rules with a trust ratio. */
+export interface TrustOptions {
+  /**
+   * Whether the trust ratio is for all parameters; if false, it is 1 where `weightDecay` is 0, as in Apex and timm, whose
+   * groups of biases have no decay. Default true.
+   */
+  alwaysAdapt?: boolean;
+}
+
+/** The specs of {@link TrustOptions}. */
+export const trustOptions: { readonly alwaysAdapt: OptionSpec<boolean> } = { alwaysAdapt: boolean(true) };
 
 function decayRates<T extends readonly number[]>(
   defaultValue: T,

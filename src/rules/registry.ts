@@ -6,9 +6,12 @@ import { adamax } from './adamax.js';
 import { adamw } from './adamw.js';
 import { adan } from './adan.js';
 import { ftrl } from './ftrl.js';
+import { lamb } from './lamb.js';
+import { lars } from './lars.js';
 import { lion } from './lion.js';
 import { momentum } from './momentum.js';
 import { nadam } from './nadam.js';
+import { novograd } from './novograd.js';
 import { radam } from './radam.js';
 import { rmsprop } from './rmsprop.js';
 import type { RuleFactory } from './rule.js';
@@ -34,6 +37,9 @@ export const rules = {
   nadam,
   radam,
   adabelief,
+  lars,
+  lamb,
+  novograd,
 } as const;
 
 /** The name of a rule. */

@@ -1,10 +1,12 @@
 import { OptimizerError } from '../errors.js';
 import type { Average } from '../averages/average.js';
 import type { Arithmetic } from '../reference/arithmetic.js';
+import type { TensorDeclaration } from './tensor.js';
 import {
   type LearningRate,
   type OptionSpec,
   type OptionSpecs,
+  type UpdateDecayMode,
   type WeightDecayMode,
   boolean,
   choice,
@@ -14,7 +16,7 @@ import {
 } from './options.js';
 
 /** Options that every rule takes. */
-export interface CommonOptions {
+export interface CommonOptions<Mode extends UpdateDecayMode = WeightDecayMode> {
   /** Learning rate η ≥ 0, or a schedule `(step) => η`, step 0-based. The default is the rule's. */
   lr?: LearningRate;
   /** Weight decay d ≥ 0. Default 0, unless the rule says otherwise. */
@@ -23,15 +25,20 @@ export interface CommonOptions {
    * How weight decay enters: `'l2'` (default, unless the rule says otherwise) g ← g + dw; `'decoupled'` w ← w − ηdw, then
    * the update; `'raw'` w ← w − dw.
    */
-  weightDecayMode?: WeightDecayMode;
+  weightDecayMode?: Mode;
   /** Ascend instead of descend: the gradient is negated first. Default false. */
   maximize?: boolean;
 }
 
-/** What every rule's options hold once defaults are filled in. */
-export type ResolvedCommonOptions = Readonly<Required<CommonOptions>>;
+/** Common options of rules whose equation has weight decay in the update; `weightDecayMode` is `'update'` by default. */
+export type UpdateDecayOptions = CommonOptions<UpdateDecayMode>;
 
-/** One per-element state array of a rule. */
+/** What every rule's options hold once defaults are filled in. */
+export type ResolvedCommonOptions<Mode extends UpdateDecayMode = WeightDecayMode> = Readonly<
+  Required<CommonOptions<Mode>>
+>;
+
+/** One state array of a rule. */
 export interface SlotDeclaration<Slot extends string, O> {
   /** PyTorch's name of the state. */
   readonly name: Slot;
@@ -39,16 +46,26 @@ export interface SlotDeclaration<Slot extends string, O> {
   readonly usedBy?: (options: O) => boolean;
   /** Value of every element before the first step. Default 0. */
   readonly initial?: (options: O) => number;
+  /** Whether the tensor has one of it instead of one per element; then `tensor.summarize` updates it. Starts at 0. */
+  readonly perTensor?: boolean;
 }
 
 /** What the reference of an equation sees of one element: the same things that its WGSL twin sees. */
-export interface ElementStep<N, Slot extends string, Scalar extends string, Switch extends string> {
+export interface ElementStep<
+  N,
+  Slot extends string,
+  Scalar extends string,
+  Switch extends string,
+  Value extends string = string,
+> {
   /** The weight, decoupled decay already applied. */
   readonly w: N;
   /** The gradient, sign and L2 decay already applied. */
   readonly g: N;
   /** State of this element, to be updated in place. */
   readonly s: Record<Slot, N>;
+  /** What is known of the whole tensor, if the rule measures it. */
+  readonly tensor: Readonly<Record<Value, N>>;
   /** This step's scalars: what `prepare` returned, or the `h` of the WGSL where there is none. */
   readonly h: Readonly<Record<Scalar, N>>;
   /** The variant's switches: the `override`s of the WGSL. */
@@ -73,12 +90,13 @@ export type StandardScalar = 'decay' | 't' | 'grad_multiplier' | 'max_grad_value
  * equation stands twice, in `wgsl` and in `reference`, and nowhere else.
  */
 export interface RuleDeclaration<
-  O extends ResolvedCommonOptions = ResolvedCommonOptions,
+  O extends ResolvedCommonOptions<UpdateDecayMode> = ResolvedCommonOptions<UpdateDecayMode>,
   Slot extends string = string,
   Scalar extends string = string,
   Switch extends string = string,
   Correction extends string = string,
   Prepared extends string = Scalar,
+  Value extends string = string,
 > {
   readonly name: string;
   /** Source of `shaders/rules/<name>.wgsl`. */
@@ -115,11 +133,13 @@ export interface RuleDeclaration<
     t: number,
   ) => Record<Prepared, N>;
   /** The equation on the CPU: updates `s` in place and returns the new weight. */
-  readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N, Slot, Prepared, Switch>) => N;
+  readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N, Slot, Prepared, Switch, Value>) => N;
+  /** For equations with norms: what is measured of each tensor before its elements are updated. */
+  readonly tensor?: TensorDeclaration<Slot, Prepared, Switch, Value>;
 }
 
 /** The options of some rule, complete: the common ones, and whatever else the rule has. */
-export type RuleOptions = ResolvedCommonOptions & Readonly<Record<string, unknown>>;
+export type RuleOptions = ResolvedCommonOptions<UpdateDecayMode> & Readonly<Record<string, unknown>>;
 
 /** A rule with its options: what `adam({ lr: 1e-3 })` returns and `Optimizer.create` takes. Plain and frozen. */
 export interface Rule {
@@ -134,39 +154,58 @@ export interface Rule {
 }
 
 /** Makes a rule from options; the declaration is there for tools that iterate over rules. */
-export interface RuleFactory<O extends CommonOptions> {
+export interface RuleFactory<O extends CommonOptions<UpdateDecayMode>> {
   (options?: O): Rule;
   readonly declaration: RuleDeclaration;
 }
 
-/** The options that every rule has, given the rule's defaults of them. */
+const DECAY_MODES: readonly WeightDecayMode[] = ['l2', 'decoupled', 'raw'];
+
+interface CommonSpecs<Mode extends UpdateDecayMode> {
+  readonly lr: OptionSpec<LearningRate>;
+  readonly weightDecay: OptionSpec<number>;
+  readonly weightDecayMode: OptionSpec<Mode>;
+  readonly maximize: OptionSpec<boolean>;
+}
+
+/**
+ * The options that every rule has.
+ *
+ * @param lr the rule's default learning rate.
+ * @param weightDecay its default.
+ * @param mode the default of `weightDecayMode`; `'update'` if the rule's equation has decay in the update.
+ */
+export function commonOptions(
+  lr: number,
+  weightDecay?: number,
+  mode?: WeightDecayMode,
+): CommonSpecs<WeightDecayMode>;
+export function commonOptions(lr: number, weightDecay: number, mode: 'update'): CommonSpecs<UpdateDecayMode>;
 export function commonOptions(
   lr: number,
   weightDecay = 0,
-  weightDecayMode: WeightDecayMode = 'l2',
-): {
-  readonly lr: OptionSpec<LearningRate>;
-  readonly weightDecay: OptionSpec<number>;
-  readonly weightDecayMode: OptionSpec<WeightDecayMode>;
-  readonly maximize: OptionSpec<boolean>;
-} {
+  mode: UpdateDecayMode = 'l2',
+): CommonSpecs<UpdateDecayMode> {
   return {
     lr: learningRate(lr),
     weightDecay: number(weightDecay, 0),
-    weightDecayMode: choice<WeightDecayMode>(weightDecayMode, ['l2', 'decoupled', 'raw']),
+    weightDecayMode: choice<UpdateDecayMode>(mode, mode === 'update' ? [mode, ...DECAY_MODES] : DECAY_MODES),
     maximize: boolean(false),
   };
 }
 
 /** Turns a declaration into the factory that users call. */
 export function defineRule<
-  O extends ResolvedCommonOptions,
+  O extends ResolvedCommonOptions<UpdateDecayMode>,
   Slot extends string,
   Scalar extends string,
   Switch extends string,
   Correction extends string = never,
   Prepared extends string = Scalar,
->(declaration: RuleDeclaration<O, Slot, Scalar, Switch, Correction, Prepared>): RuleFactory<Partial<O>> {
+  Value extends string = never,
+>(
+  declaration: RuleDeclaration<O, Slot, Scalar, Switch, Correction, Prepared, Value>,
+): RuleFactory<Partial<O>> {
   // Outside this module a rule's option, slot and scalar names are only known at run time.
   const erased = declaration as unknown as RuleDeclaration;
   const create = (options: Partial<O> = {}): Rule => makeRule(erased, options);

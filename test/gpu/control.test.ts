@@ -11,7 +11,7 @@ import {
 import type { OptionSpec } from '../../src/rules/options.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import type { RuleFactory } from '../../src/rules/rule.js';
-import { BoundedRun } from '../support/bounded-run.js';
+import { BoundedRun, boundedPart } from '../support/bounded-run.js';
 import { bitDifference, checkWithinBound } from '../support/compare.js';
 import { type Destroyable, gpuTest, isSwiftShader } from '../support/device.js';
 import { Random } from '../support/random.js';
@@ -117,7 +117,7 @@ for (const [name, factory] of ruleFactories) {
         params: tensors.map(({ weights }, k) => ({ name: `w${k}`, data: weights })),
       });
       const bounds = tensors.map(
-        ({ weights }) => new BoundedRun(factory(), weights.slice(0, BOUNDED_ELEMENTS)),
+        ({ weights }) => new BoundedRun(factory(), boundedPart(factory(), weights, BOUNDED_ELEMENTS)),
       );
       for (let step = 0; step < 4; step++) {
         // Every other step stays below the limit.
@@ -173,7 +173,8 @@ for (const [name, factory] of ruleFactories) {
     });
     const bounds = tensors.map(({ weights }, k) => {
       const { params: _, ...overrides } = groups[k < 3 ? 0 : 1]!;
-      return new BoundedRun(factory(overrides), weights.slice(0, BOUNDED_ELEMENTS));
+      const rule = factory(overrides);
+      return new BoundedRun(rule, boundedPart(rule, weights, BOUNDED_ELEMENTS));
     });
     let skipped = 0;
     for (let step = 0; step < 30; step++) {

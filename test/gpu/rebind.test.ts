@@ -1,5 +1,5 @@
 import { expect, inject, vi } from 'vitest';
-import { Optimizer, OptimizerError, adam, sgd } from '../../src/index.js';
+import { Optimizer, OptimizerError, adam, lamb, lars, novograd, sgd } from '../../src/index.js';
 import { bitDifference } from '../support/compare.js';
 import { gpuTest } from '../support/device.js';
 import { Random } from '../support/random.js';
@@ -103,3 +103,83 @@ gpuTest('beside a sparse gradient, which itself stays where it is', async ({ dev
   expect([...(await optimizer.readParam('dense'))]).toEqual([-1, 0]);
   expect([...(await optimizer.readParam('table'))]).toEqual([1, 2, 2, 3]);
 });
+
+for (const factory of [lars, lamb, novograd]) {
+  const rule = factory({ lr: 0.1, weightDecay: 0.1 });
+  gpuTest(`${rule.name} measures what lies in the new buffers`, async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    // Two pieces, out of phase, of which the second has a body and edges; and a tensor beside it.
+    const [lengths, offsets] = [
+      [7, 4103],
+      [4, 12],
+    ] as const;
+    const place = (values: readonly Float32Array[]) =>
+      values.map((piece, k) => {
+        const padded = new Float32Array(offsets[k]! / 4 + piece.length).fill(NaN);
+        padded.set(piece, offsets[k]! / 4);
+        return { buffer: makeBuffer(device, track, padded), offset: offsets[k]!, size: piece.byteLength };
+      });
+    const draw = () => lengths.map((length) => random.gradients(length));
+    const rounds = [draw(), draw(), draw()];
+    const weights = lengths.map((length) => random.weights(length));
+    const make = async () => {
+      const beside = makeParameter(device, track, 'beside', [1, 2, 3], [3, 0, 4]);
+      const split = { name: 'split', data: place(weights), grad: place(rounds[0]!) };
+      const config = { rule, params: [beside, split], maxGradNorm: 10 };
+      return { split, optimizer: track(await Optimizer.create(device, config)) };
+    };
+    const [still, moving] = [await make(), await make()];
+    const pool = rounds.map(place);
+    // In the last round the weights lie elsewhere, too.
+    const elsewhere = place(weights);
+    for (const [step, round] of [0, 1, 2, 1].entries()) {
+      for (const [k, { buffer, offset }] of still.split.grad.entries()) {
+        device.queue.writeBuffer(buffer, offset, rounds[round]![k]!);
+      }
+      still.optimizer.step();
+      if (step === 3) {
+        const whole = await moving.optimizer.readParam('split');
+        device.queue.writeBuffer(elsewhere[0]!.buffer, offsets[0], whole, 0, lengths[0]);
+        device.queue.writeBuffer(elsewhere[1]!.buffer, offsets[1], whole, lengths[0]);
+      }
+      const change = { grad: pool[round]!, ...(step === 3 && { data: elsewhere }) };
+      moving.optimizer.rebind({ split: change });
+      moving.optimizer.step();
+    }
+    const created = vi.spyOn(device, 'createBindGroup');
+    for (const round of [1, 2, 1]) {
+      moving.optimizer.rebind({ split: { data: moving.split.data, grad: pool[round]! } });
+    }
+    moving.optimizer.rebind({ split: { data: elsewhere } });
+    expect(created).not.toHaveBeenCalled();
+    created.mockRestore();
+    const [got, want] = [await moving.optimizer.stateDict(), await still.optimizer.stateDict()];
+    for (const name of ['beside', 'split']) {
+      for (const slot of Object.keys(want.state[name]!)) {
+        expect(bitDifference(got.state[name]![slot]!, want.state[name]![slot]!), slot).toBeUndefined();
+      }
+      expect(
+        bitDifference(await moving.optimizer.readParam(name), await still.optimizer.readParam(name)),
+      ).toBeUndefined();
+    }
+  });
+}
+
+gpuTest(
+  'a measured tensor that would lie differently is refused, and nothing changes',
+  async ({ device, track }) => {
+    const param = makeParameter(device, track, 'w', [3, 4, 0, 0], [1, 1, 1, 1]);
+    const config = { rule: lars({ lr: 1, trustCoefficient: 0.5 }), params: [param] };
+    const optimizer = track(await Optimizer.create(device, config));
+    const twice = makeBuffer(device, track, [9, 9, 9, 9, 9, 9, 9, 9]);
+    const halves = [0, 8].map((offset) => ({ buffer: twice, offset, size: 8 }));
+    for (const grad of [{ buffer: twice, offset: 4, size: 16 }, halves]) {
+      expect(() => optimizer.rebind({ w: { grad } })).toThrow('"w" would lie so differently');
+    }
+    optimizer.step();
+    // ρ = ½ · 5 / 2, and w − ρg.
+    expect([...(await optimizer.readParam('w'))].map((w) => Math.round(100 * w))).toEqual([
+      175, 275, -125, -125,
+    ]);
+  },
+);

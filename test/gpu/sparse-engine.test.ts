@@ -5,6 +5,9 @@ import {
   OptimizerError,
   type Parameter,
   adam,
+  lamb,
+  lars,
+  novograd,
   sgd,
 } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
@@ -274,6 +277,24 @@ gpuTest('create refuses averages of a table, and one that no binding holds', asy
   expect((error as OptimizerError).code).toBe('limit-exceeded');
   expect((error as OptimizerError).message).toContain(`maxStorageBufferBindingSize is ${limit}`);
 });
+
+gpuTest(
+  'create refuses a table where the rule measures tensors, and makes nothing',
+  async ({ device, track }) => {
+    const table = makeTable(device, track, new Float32Array(8), 2, [0], new Float32Array(2));
+    const dense = makeParameter(device, track, 'dense', [1], [1]);
+    const createBuffer = vi.spyOn(device, 'createBuffer');
+    for (const rule of [lars(), lamb(), novograd()]) {
+      const error = await Optimizer.create(device, { rule, params: [dense, table] }).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(OptimizerError);
+      expect((error as OptimizerError).code).toBe('invalid-config');
+      expect((error as OptimizerError).message).toContain(`${rule.name} measures all weights`);
+      expect((error as OptimizerError).message).toContain('parameter "table" has a sparse gradient');
+    }
+    expect(createBuffer).not.toHaveBeenCalled();
+    createBuffer.mockRestore();
+  },
+);
 
 gpuTest(
   'create names the table whose buffers the device rejects, and leaves nothing',

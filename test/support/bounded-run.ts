@@ -6,15 +6,29 @@ import {
   sumRows,
 } from '../../src/reference/sum-rows.js';
 import { stepScalars } from '../../src/kernel/scalars.js';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { summarizeTensor } from '../../src/reference/tensor-step.js';
+import { elementSlots, isPerTensor, usedSlots } from '../../src/kernel/variant.js';
 import { evaluateLearningRate } from '../../src/rules/options.js';
 import type { Rule } from '../../src/rules/rule.js';
+
+/** Longest tensor that is followed as a whole; a step of one costs objects. */
+const MAX_BOUNDED_TENSOR = 10_000;
+
+/**
+ * The weights of a tensor that a {@link BoundedRun} is to follow: the first few, but where the rule measures whole tensors,
+ * an element's bound needs all others', so all of a short tensor, and none of a long one.
+ */
+export function boundedPart(rule: Rule, weights: Float32Array, wanted: number): Float32Array {
+  if (!rule.declaration.tensor) return weights.slice(0, wanted);
+  return weights.length <= MAX_BOUNDED_TENSOR ? weights.slice() : new Float32Array(0);
+}
 
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
   readonly weights: Bounded[];
   readonly #rule: Rule;
   readonly #states: Record<string, Bounded>[];
+  readonly #tensorState: Record<string, Bounded>;
   #step = 0;
 
   readonly #load: (value: number) => Bounded;
@@ -28,15 +42,14 @@ export class BoundedRun {
     this.#rule = rule;
     this.#load = inputUlps === 0 ? errorBound.load : errorBound.scalar;
     this.weights = Array.from(weights, this.#load);
-    const used = usedSlots(rule);
-    this.#states = this.weights.map(() =>
-      Object.fromEntries(
-        used.map((slot) => {
-          const declared = rule.declaration.slots.find(({ name }) => name === slot);
-          return [slot, errorBound.scalar(declared?.initial?.(rule.options) ?? 0)];
-        }),
-      ),
-    );
+    const initial = (slot: string): [string, Bounded] => {
+      const declared = rule.declaration.slots.find(({ name }) => name === slot);
+      return [slot, errorBound.scalar(declared?.initial?.(rule.options) ?? 0)];
+    };
+    const slots = elementSlots(rule);
+    this.#states = this.weights.map(() => Object.fromEntries(slots.map(initial)));
+    const tensorSlots = usedSlots(rule).filter((slot) => isPerTensor(rule, slot));
+    this.#tensorState = Object.fromEntries(tensorSlots.map(initial));
   }
 
   step(gradients: ArrayLike<number>): void {
@@ -52,16 +65,19 @@ export class BoundedRun {
   #update({ values, elements }: ElementGradients<Bounded>): void {
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#step);
     this.#step++;
-    const { prepare, update } = makeElementRule(errorBound, this.#rule);
-    const h = prepare(stepScalars(this.#rule, lr, this.#step), this.#step);
+    const rule = makeElementRule(errorBound, this.#rule);
+    const h = rule.prepare(stepScalars(this.#rule, lr, this.#step), this.#step);
+    const at = (i: number) => ({ w: this.weights[i]!, g: values[i]!, s: { ...this.#states[i]! } });
+    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, h);
     for (let k = 0; k < values.length; k++) {
       const i = elements ? elements[k]! : k;
-      this.weights[i] = update(this.weights[i]!, values[k]!, this.#states[i]!, h);
+      this.weights[i] = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, h, tensor);
     }
   }
 
-  /** The state of element `i`. */
-  state(i: number, slot: string): Bounded {
-    return this.#states[i]![slot]!;
+  /** A slot of the state: of each element, or the one of the tensor. */
+  state(slot: string): Bounded[] {
+    const ofTensor = this.#tensorState[slot];
+    return ofTensor ? [ofTensor] : this.#states.map((state) => state[slot]!);
   }
 }

@@ -3,7 +3,7 @@ import { composeKernel, declareBindings } from '../../src/kernel/compose.js';
 import { scalarNames, scalarsByteLength, stepScalars } from '../../src/kernel/scalars.js';
 import { SEGMENT_BYTE_LENGTH, SEGMENT_WGSL, segmentWords } from '../../src/kernel/segment.js';
 import { chooseGrid, chooseShape, isCpuAdapter } from '../../src/kernel/shape.js';
-import { type AccessVariant, switchConstants, usedSlots } from '../../src/kernel/variant.js';
+import { type AccessVariant, elementSlots, switchConstants } from '../../src/kernel/variant.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { combinedOptionCases } from '../support/option-cases.js';
 import { Random } from '../support/random.js';
@@ -63,7 +63,7 @@ describe('a composed kernel', () => {
       for (const access of ACCESSES) {
         const code = composeKernel(rule, access);
         const bound = matches(code, /var<storage, \w+> (\w+)_array/g);
-        expect(bound, title).toEqual(usedSlots(rule));
+        expect(bound, title).toEqual(elementSlots(rule));
         const bindings = matches(code, /@group\(0\) @binding\((\d+)\)/g).map(Number);
         expect(bindings).toEqual(declareBindings(rule, access).map((_, k) => k));
       }

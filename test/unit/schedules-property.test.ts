@@ -5,7 +5,8 @@ import { type LearningRateSchedule, schedules } from '../../src/schedules.js';
 const EPSILON = 2 ** -52;
 
 const lr = fc.double({ min: 1e-3, max: 1, noNaN: true });
-const low = fc.double({ min: 0, max: 1e-3, noNaN: true });
+// Zero or ordinary: subnormal rates have no digits that a relative bound could be about.
+const low = fc.oneof(fc.constant(0), fc.double({ min: 1e-12, max: 1e-3, noNaN: true }));
 const rate = fc.oneof(fc.constant(0), lr);
 const gamma = fc.double({ min: 0.05, max: 1, noNaN: true });
 const length = fc.integer({ min: 1, max: 60 });
@@ -132,8 +133,7 @@ describe('properties', () => {
         expect(warm(0)).toBeCloseTo(start * top, 15);
         // No shape is steeper than π/2 times the line, nor the exponential than ln(1/start) < 3 at the top.
         const steepest = (3 * top * (1 - start)) / start / W;
-        // Of a subnormal rate, EPSILON is less than its last digit.
-        const rounding = 8 * (EPSILON * top + Number.MIN_VALUE);
+        const rounding = 8 * EPSILON * top;
         for (let t = 0; t < W; t++) {
           expect(warm(t + 1) - warm(t)).toBeGreaterThanOrEqual(-rounding);
           expect(warm(t + 1) - warm(t)).toBeLessThanOrEqual(steepest + rounding);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
-import { OptimizerError, ReferenceOptimizer, adam, sgd } from '../../src/index.js';
+import { OptimizerError, ReferenceOptimizer, adam, novograd, sgd } from '../../src/index.js';
 import { planNamedRows } from '../../src/engine/sparse/plan-rows.js';
 import { planSort } from '../../src/engine/sparse/plan-sort.js';
 import { float64 } from '../../src/reference/arithmetic.js';
@@ -189,6 +189,14 @@ describe('the reference with a sparse gradient', () => {
         new ReferenceOptimizer({
           rule: sgd(),
           ema: { decay: 0.5 },
+          params: [{ data: new Float32Array(4), rowLength: 2 }],
+        }),
+    ],
+    [
+      'novograd measures all weights and gradients of a tensor',
+      () =>
+        new ReferenceOptimizer({
+          rule: novograd(),
           params: [{ data: new Float32Array(4), rowLength: 2 }],
         }),
     ],

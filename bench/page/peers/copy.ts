@@ -1,4 +1,4 @@
-import { usedSlots } from '../../../src/kernel/variant.js';
+import { elementSlots } from '../../../src/kernel/variant.js';
 import { totalElements } from '../../cases.js';
 import { createArray } from '../workload.js';
 import type { Peer } from './peer.js';
@@ -7,7 +7,7 @@ import type { Peer } from './peer.js';
 export const copy: Peer = async ({ device, rule, benchCase, workload }) => {
   if (rule.name !== 'adam') return undefined;
   const elementCount = totalElements(benchCase);
-  const slotCount = usedSlots(rule).length;
+  const slotCount = elementSlots(rule).length;
   const values = workload.randomArray(Math.min(elementCount, 1 << 20));
   const arrays = Array.from({ length: 2 + slotCount }, (_, k) =>
     createArray(device, `copy ${k}`, elementCount, values),

@@ -2,6 +2,7 @@ import finalizeWgsl from '../../../shaders/control/finalize.wgsl?raw';
 import reduceWgsl from '../../../shaders/control/reduce.wgsl?raw';
 import treeWgsl from '../../../shaders/control/tree.wgsl?raw';
 import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
+import squaresWgsl from '../../../shaders/squares.wgsl?raw';
 import wordsWgsl from '../../../shaders/words.wgsl?raw';
 import { controlFields } from '../../kernel/compose.js';
 import { type Pipeline, getPipeline } from '../../kernel/pipeline-cache.js';
@@ -77,7 +78,7 @@ export async function prepareControl(
   const reducers = plan.stretches.map(({ shape }) =>
     getPipeline(device, {
       label: 'webgpu-optim reduce',
-      code: `${lanesWgsl}\n${treeWgsl}\n${reduceWgsl}`,
+      code: `${lanesWgsl}\n${squaresWgsl}\n${treeWgsl}\n${reduceWgsl}`,
       entryPoint: 'reduce',
       constants: shapeConstants(shape),
       bindGroups: [
@@ -92,7 +93,7 @@ export async function prepareControl(
   );
   const finalizer = getPipeline(device, {
     label: 'webgpu-optim finalize',
-    code: `${treeWgsl}\n${wordsWgsl}\n${finalizeWgsl}`,
+    code: `${squaresWgsl}\n${treeWgsl}\n${wordsWgsl}\n${finalizeWgsl}`,
     entryPoint: 'finalize',
     constants: {
       CLIP: Number(options.maxGradNorm < Infinity),

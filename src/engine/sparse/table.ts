@@ -128,6 +128,22 @@ export function rejectAveragedTable(
   );
 }
 
+/** @throws OptimizerError `invalid-config` if the rule measures whole tensors, and the table has a sparse gradient. */
+export function rejectMeasuredTable(
+  {
+    name: ruleName,
+    declaration,
+  }: { readonly name: string; readonly declaration: { readonly tensor?: unknown } },
+  name: string,
+): void {
+  if (declaration.tensor === undefined) return;
+  throw new OptimizerError(
+    'invalid-config',
+    `${ruleName} measures all weights and gradients of a tensor, but parameter ${quote(name)} has a sparse gradient, whose ` +
+      'step touches only the rows it names; use a rule without norms per tensor, or give a dense gradient.',
+  );
+}
+
 function fail(message: string): never {
   throw new OptimizerError('invalid-parameter', message);
 }

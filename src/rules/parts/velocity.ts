@@ -7,18 +7,18 @@ export const velocityWgsl = wgsl;
 /** The switches of that WGSL. */
 export type VelocitySwitch = 'NESTEROV' | 'LR_IN_VELOCITY';
 
-interface VelocityOptions {
+interface VelocityForm {
   readonly nesterov: boolean;
   readonly lrInVelocity: boolean;
 }
 
 /** Values of the switches. */
-export function velocitySwitches(o: VelocityOptions): Record<VelocitySwitch, boolean> {
+export function velocitySwitches(o: VelocityForm): Record<VelocitySwitch, boolean> {
   return { NESTEROV: o.nesterov, LR_IN_VELOCITY: o.lrInVelocity };
 }
 
 /** What is wrong with Nesterov's form without momentum, if that is what the options say. */
-export function nesterovComplaint(o: VelocityOptions & { readonly momentum: number }): string | undefined {
+export function nesterovComplaint(o: VelocityForm & { readonly momentum: number }): string | undefined {
   if (!o.nesterov || o.momentum !== 0) return undefined;
   return 'nesterov with momentum 0 looks nowhere ahead; give a momentum > 0 or set nesterov to false.';
 }

@@ -1,0 +1,46 @@
+// NovoGrad (Ginsburg et al. 2019, Algorithm 1): momentum on gradients that are normalised per tensor.
+//
+//   v ← β₂v + (1−β₂)‖g‖²          one per tensor; v ← ‖g‖² at the first step
+//   u ← g/(√v+ε) + dw              (DECAY_UPDATE; otherwise decay is in g already, or nowhere)
+//   m ← β₁m + u                    (GRAD_AVERAGING: (1−β₁)u)
+//   w ← w − ηm
+//
+// With AMSGRAD, the largest v so far is in its place. m → exp_avg, v → tensor.exp_avg_sq, its maximum →
+// tensor.max_exp_avg_sq, √v+ε → tensor.denominator, β₁ → h.beta1, 1−β₁ → h.one_minus_beta1, 1−β₂ → h.one_minus_beta2,
+// ε → h.eps, d → h.weight_decay, η → h.lr
+
+override AMSGRAD: bool = false;
+override DECAY_UPDATE: bool = false;
+override GRAD_AVERAGING: bool = false;
+
+fn measure(w: lane, g: lane) -> Measured {
+  return Measured(g);
+}
+
+fn summarize(norms: Norms) {
+  let square = norms[0] * norms[0];
+  if (h.t == 1.0) {
+    tensor.exp_avg_sq = square;
+  } else {
+    tensor.exp_avg_sq = tensor.exp_avg_sq + h.one_minus_beta2 * (square - tensor.exp_avg_sq);
+  }
+  var v = tensor.exp_avg_sq;
+  if (AMSGRAD) {
+    // As `larger`, which is for lanes.
+    v = select(v, tensor.max_exp_avg_sq, v <= tensor.max_exp_avg_sq);
+    tensor.max_exp_avg_sq = v;
+  }
+  tensor.denominator = sqrt(v) + h.eps;
+}
+
+fn update(w: lane, g: lane) -> lane {
+  var u = g / tensor.denominator;
+  if (DECAY_UPDATE) {
+    u = u + h.weight_decay * w;
+  }
+  if (GRAD_AVERAGING) {
+    u = h.one_minus_beta1 * u;
+  }
+  exp_avg = h.beta1 * exp_avg + u;
+  return w - h.lr * exp_avg;
+}

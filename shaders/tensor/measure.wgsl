@@ -1,0 +1,67 @@
+// Composed with generated declarations (src/kernel/compose-tensor.ts), lanes.wgsl, squares.wgsl, incoming.wgsl,
+// control/tree.wgsl and one rule.
+//
+// First level of what a rule measures of a whole tensor: norms of quantities that `measure(w, g)` gives per element.
+// One partial per quantity and workgroup of one piece of the tensor; weights and state are only read.
+//
+// The tree is fixed by the piece's element count alone, wherever it lies: equal input gives equal bits.
+
+/// Per workgroup and quantity.
+@group(0) @binding(0) var<storage, read_write> partials: array<vec4<u32>>;
+
+fn measure_lane(i: u32) -> Measured {
+  let before = load_data(i);
+  load_state(i);
+  let g = incoming_gradient(before, load_grad(i));
+  return measure(decayed_weight(before), g);
+}
+
+/// Bits of a quantity; zero past the tensor's end, where a lane that is gathered finds anything.
+fn bits_within(value: lane, i: u32) -> vec4<u32> {
+  let is_within = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(segment.element_count);
+  return select(vec4<u32>(0u), bitcast<vec4<u32>>(value), is_within);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn measure_tensor(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) workgroup_count: vec3u,
+  @builtin(local_invocation_index) local_index: u32,
+) {
+  if (!begin()) {
+    return;
+  }
+  prepare();
+  let workgroup = linear_workgroup(workgroup_id, workgroup_count);
+  let lanes = own_lanes(workgroup, local_index, segment.lane_count);
+  var sums: array<Squares, QUANTITY_COUNT>;
+  var flags = 0u;
+  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
+    let values = measure_lane(i);
+    for (var k = 0u; k < QUANTITY_COUNT; k++) {
+      sums[k] = add_ordinary_squares(sums[k], bits_within(values[k], i));
+    }
+  }
+  for (var k = 0u; k < QUANTITY_COUNT; k++) {
+    flags |= all_flags(sums[k]);
+  }
+  // As in control/reduce.wgsl: a second loop for what hardly ever happens, because CPU adapters run both sides of a branch.
+  var careful_end = lanes.end;
+  if (flags == 0u) {
+    careful_end = lanes.first;
+  } else {
+    sums = array<Squares, QUANTITY_COUNT>();
+  }
+  for (var i = lanes.first; i < careful_end; i += lanes.stride) {
+    let values = measure_lane(i);
+    for (var k = 0u; k < QUANTITY_COUNT; k++) {
+      sums[k] = add_squares(sums[k], bits_within(values[k], i));
+    }
+  }
+  for (var k = 0u; k < QUANTITY_COUNT; k++) {
+    sum_workgroup(local_index, totals(sums[k]), all_flags(sums[k]));
+    if (local_index == 0u && workgroup < segment.workgroup_count) {
+      partials[(segment.partial_base + workgroup) * QUANTITY_COUNT + k] = partial_of_workgroup();
+    }
+  }
+}

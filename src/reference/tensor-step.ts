@@ -1,0 +1,33 @@
+import type { ElementRule } from './element-step.js';
+
+/** One element of a tensor before its update; its state may be changed, to no effect. */
+export interface TensorElement<N> {
+  readonly w: N;
+  readonly g: N;
+  readonly s: Record<string, N>;
+}
+
+/**
+ * The CPU twin of shaders/tensor/*.wgsl: measures a tensor, and updates the state that it has as a whole.
+ *
+ * @param at the tensor's elements; called for each quantity and element.
+ * @param s the tensor's `perTensor` slots, updated in place.
+ * @returns what the update of each element needs; nothing for rules that look at elements alone.
+ */
+export function summarizeTensor<N>(
+  rule: ElementRule<N>,
+  length: number,
+  at: (index: number) => TensorElement<N>,
+  s: Record<string, N>,
+  h: Record<string, N>,
+): Record<string, N> {
+  if (!rule.tensor) return {};
+  const { f, quantityCount, measure, summarize } = rule.tensor;
+  const norms = Array.from({ length: quantityCount }, (_, k) =>
+    f.norm(length, (i) => {
+      const element = at(i);
+      return measure(element.w, element.g, element.s, h)[k]!;
+    }),
+  );
+  return { ...s, ...summarize(norms, s, h) };
+}

@@ -1,0 +1,53 @@
+import type { Arithmetic } from '../reference/arithmetic.js';
+
+/** What `measure` sees of one element: the same that the update will see. */
+export interface MeasuredElement<N, Slot extends string, Scalar extends string, Switch extends string> {
+  /** The weight, decoupled decay already applied. */
+  readonly w: N;
+  /** The gradient, sign and L2 decay already applied. */
+  readonly g: N;
+  /** A copy of the element's state, of which only the slots in `reads` may be looked at. */
+  readonly s: Record<Slot, N>;
+  /** As {@link ElementStep}'s. */
+  readonly h: Readonly<Record<Scalar, N>>;
+  readonly on: Readonly<Record<Switch, boolean>>;
+}
+
+/** What `summarize` sees of one tensor. */
+export interface MeasuredTensor<N, Slot extends string, Scalar extends string, Switch extends string> {
+  /** Euclidean norms of the quantities over the tensor, in order. */
+  readonly norms: readonly N[];
+  /** The tensor's `perTensor` slots, to be updated in place. */
+  readonly s: Record<Slot, N>;
+  /** As {@link ElementStep}'s. */
+  readonly h: Readonly<Record<Scalar, N>>;
+  readonly on: Readonly<Record<Switch, boolean>>;
+  /** 1-based count of applied steps. */
+  readonly t: number;
+}
+
+/**
+ * The part of a rule that looks at whole tensors: its WGSL then has `fn measure(w: lane, g: lane) -> Measured` and
+ * `fn summarize(norms: Norms)` beside `update`, and what is known of a tensor is in `tensor`. A tensor is a parameter,
+ * in however many pieces it lies.
+ */
+export interface TensorDeclaration<
+  Slot extends string = string,
+  Scalar extends string = string,
+  Switch extends string = string,
+  Value extends string = string,
+> {
+  /** How many quantities `measure` gives per element. */
+  readonly quantityCount: number;
+  /** The state slots that `measure` reads. */
+  readonly reads: readonly Slot[];
+  /** What `summarize` leaves for the update: fields of `tensor`. */
+  readonly values: readonly Value[];
+  /** Twin of the WGSL's `measure`; may change its copy of the state, to no effect. */
+  readonly measure: <N>(f: Arithmetic<N>, element: MeasuredElement<N, Slot, Scalar, Switch>) => readonly N[];
+  /** Twin of the WGSL's `summarize`. */
+  readonly summarize: <N>(
+    f: Arithmetic<N>,
+    tensor: MeasuredTensor<N, Slot, Scalar, Switch>,
+  ) => Record<Value, N>;
+}
