@@ -1,28 +1,10 @@
 import { expect, test, vi } from 'vitest';
-import {
-  Optimizer,
-  type OptimizerConfig,
-  OptimizerError,
-  adam,
-  momentum,
-  rmsprop,
-  sgd,
-} from '../../src/index.js';
+import { Optimizer, type OptimizerConfig, adam, momentum, rmsprop, sgd } from '../../src/index.js';
 import { getTestAdapter, gpuTest } from '../support/device.js';
+import { errorOf } from '../support/error-of.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage;
-
-/** Calls, and gives what it throws or rejects with; fails unless that is one of our errors. */
-async function errorOf(call: () => unknown): Promise<OptimizerError> {
-  try {
-    await call();
-  } catch (error) {
-    expect(error).toBeInstanceOf(OptimizerError);
-    return error as OptimizerError;
-  }
-  throw new Error('nothing was thrown');
-}
 
 test.for<[string, () => unknown]>([
   ['unknown option "learningRate"', () => adam({ learningRate: 1 } as never)],

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'vite';
 import { expect, test } from 'vitest';
 import * as source from '../../src/index.js';
+import { goldenCases } from '../fixtures/golden/index.js';
 import { ruleTable } from '../support/rule-table.js';
 
 test('the built package exports what the source does, and works without a GPU', async () => {
@@ -37,4 +38,8 @@ test('the README shows the registry as it is', async () => {
   const normalize = (text: string) => text.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---');
   const table = ruleTable();
   expect(normalize(readme), `paste this table into README.md:\n${table}`).toContain(normalize(table));
+});
+
+test('the README says how many runs of other projects are checked', async () => {
+  expect(await readFile('README.md', 'utf8')).toContain(`${goldenCases.length} runs of other projects`);
 });
