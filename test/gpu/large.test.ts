@@ -5,8 +5,11 @@ import { BoundedRun } from '../support/bounded-run.js';
 import { usedSlots } from '../../src/kernel/variant.js';
 import { bitDifference, checkWithinBound } from '../support/compare.js';
 import { gpuTest, isSwiftShader } from '../support/device.js';
+import { checkParity } from '../support/parity.js';
 import { Random } from '../support/random.js';
 import { makeBuffer } from '../support/tensors.js';
+
+type Track = Parameters<typeof makeBuffer>[1];
 
 const PAST_ONE_DIMENSION = 65_535 * 256 + 1;
 const usage = 0x8c; // STORAGE | COPY_SRC | COPY_DST
@@ -22,48 +25,69 @@ function repeat(block: Float32Array, length: number): Float32Array<ArrayBuffer> 
   return values;
 }
 
+// Against a twin of one period; of the whole tensor where that is measured as a whole.
 for (const [name, factory] of ruleFactories) {
   gpuTest(`${name} over ${PAST_ONE_DIMENSION} elements`, async ({ device, track }) => {
     const random = new Random(inject('seed'));
-    const [weights, gradients] = [random.weights(PERIOD), random.gradients(PERIOD)];
     const rule = factory();
-    const make = (block: Float32Array) => makeBuffer(device, track, repeat(block, PAST_ONE_DIMENSION));
-    const params = [{ name: 'w', data: make(weights), grad: make(gradients) }];
-    const optimizer = track(await Optimizer.create(device, { rule, params }));
-    const twin = new ReferenceOptimizer({
-      rule,
-      precision: 'f32',
-      params: [{ name: 'w', data: weights.slice() }],
-    });
-    const bounded = new BoundedRun(rule, weights.subarray(0, 1024));
-    for (let step = 0; step < 2; step++) {
-      optimizer.step();
-      twin.step([gradients]);
-      bounded.step(gradients.subarray(0, 1024));
-    }
-    const checkRepeats = (got: Float32Array, first: Float32Array, what: string) => {
-      expect(got.length).toBe(PAST_ONE_DIMENSION);
-      for (let start = 0; start < got.length; start += PERIOD) {
-        const part = got.subarray(start, start + PERIOD);
-        expect(bitDifference(part, first.subarray(0, part.length)), `${what} from ${start}`).toBeUndefined();
-      }
-    };
-    const got = await optimizer.readParam('w');
-    checkWithinBound(got.subarray(0, 1024), bounded.weights, name);
-    checkRepeats(
-      got,
-      isSwiftShader(device) ? new Float32Array(twin.readParam('w')) : got.slice(0, PERIOD),
-      name,
-    );
-    for (const slot of usedSlots(rule)) {
-      const state = await optimizer.readState('w', slot);
-      checkRepeats(
-        state,
-        isSwiftShader(device) ? new Float32Array(twin.readState('w', slot)) : state.slice(0, PERIOD),
-        slot,
-      );
-    }
+    if (rule.declaration.tensor === undefined) await checkByPeriod(rule, device, track, random);
+    else await checkWhole(rule, device, track, random);
   });
+}
+
+async function checkWhole(rule: Rule, device: GPUDevice, track: Track, random: Random): Promise<void> {
+  const block = random.gradients(PERIOD);
+  await checkParity({
+    device,
+    track,
+    rule,
+    layouts: [{ length: PAST_ONE_DIMENSION, dataOffset: 0, gradOffset: 0 }],
+    oneBuffer: false,
+    steps: 2,
+    random,
+    boundedElements: 1024,
+    makeWeights: (length) => repeat(block, length),
+    makeGradients: (length) => repeat(block, length),
+  });
+}
+
+async function checkByPeriod(rule: Rule, device: GPUDevice, track: Track, random: Random): Promise<void> {
+  const [weights, gradients] = [random.weights(PERIOD), random.gradients(PERIOD)];
+  const make = (block: Float32Array) => makeBuffer(device, track, repeat(block, PAST_ONE_DIMENSION));
+  const params = [{ name: 'w', data: make(weights), grad: make(gradients) }];
+  const optimizer = track(await Optimizer.create(device, { rule, params }));
+  const twin = new ReferenceOptimizer({
+    rule,
+    precision: 'f32',
+    params: [{ name: 'w', data: weights.slice() }],
+  });
+  const bounded = new BoundedRun(rule, weights.subarray(0, 1024));
+  for (let step = 0; step < 2; step++) {
+    optimizer.step();
+    twin.step([gradients]);
+    bounded.step(gradients.subarray(0, 1024));
+  }
+  const checkRepeats = (got: Float32Array, first: Float32Array, what: string) => {
+    expect(got.length).toBe(PAST_ONE_DIMENSION);
+    for (let start = 0; start < got.length; start += PERIOD) {
+      const part = got.subarray(start, start + PERIOD);
+      expect(bitDifference(part, first.subarray(0, part.length)), `${what} from ${start}`).toBeUndefined();
+    }
+  };
+  const got = await optimizer.readParam('w');
+  checkWithinBound(got.subarray(0, 1024), bounded.weights, 'w');
+  checkRepeats(
+    got,
+    isSwiftShader(device) ? new Float32Array(twin.readParam('w')) : got.slice(0, PERIOD),
+    'w',
+  );
+  for (const slot of usedSlots(rule)) {
+    const state = await optimizer.readState('w', slot);
+    const first = isSwiftShader(device)
+      ? new Float32Array(twin.readState('w', slot))
+      : state.slice(0, PERIOD);
+    checkRepeats(state, first, slot);
+  }
 }
 
 /** Element i gets this: cheap, never the same for two neighbours, and exact in float32. */
