@@ -56,7 +56,7 @@ for (const [name] of ruleFactories) {
       }),
   );
   gpuTest(
-    `20 steps, ${name} with every pair of settings: ${combined.filter(ofRule).length}`,
+    `20 steps, ${name} with settings combined: ${combined.filter(ofRule).length}`,
     ({ device, track }) =>
       checkTogether(combined.filter(ofRule), titleOf, async (ruleCase) => {
         const deviation = await checkParity({

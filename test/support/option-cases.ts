@@ -42,13 +42,16 @@ export function singleOptionCases(): RuleCase[] {
   ]);
 }
 
-/** Up to this many combinations of a rule's options are all tried; of more, enough for every pair of settings. */
+/** Up to this many combinations of a rule's options are all tried; of more, enough of them (see below). */
 const ALL_COMBINATIONS = 16;
+
+/** Options that the template deals with, the same for every rule. */
+const TEMPLATE_OPTIONS = ['weightDecay', 'weightDecayMode', 'maximize'];
 
 /**
  * Combinations of what changes a kernel: options with few values (booleans and names), and numbers that are off at
- * their default of 0, off and on. Any two settings of a rule meet in some case; which further ones they meet with is
- * drawn anew for each seed.
+ * their default of 0, off and on. Any two settings meet in some case, and any three of options that are the rule's own,
+ * so that each of its branches is entered; which further ones they meet with is drawn anew for each seed.
  */
 export function combinedOptionCases(random: Random): RuleCase[] {
   return ruleFactories.flatMap(([name, factory]) => {
@@ -68,30 +71,35 @@ export function combinedOptionCases(random: Random): RuleCase[] {
     const cases = combinations
       .filter((options) => !('weightDecayMode' in options) || 'weightDecay' in options)
       .flatMap((options) => makeCase(name, factory, options).map((ruleCase) => ({ options, ruleCase })));
-    const kept = cases.length <= ALL_COMBINATIONS ? cases : coverPairs(cases, random);
+    const kept = cases.length <= ALL_COMBINATIONS ? cases : coverMeetings(cases, random);
     return kept.map(({ ruleCase }) => ruleCase);
   });
 }
 
-/** Every two settings that occur together in some of the cases; an option left out is a setting, too. */
-function pairsOf(options: Options, names: readonly string[]): string[] {
-  const settings = names.map((name) => `${name}=${JSON.stringify(options[name]) ?? ''}`);
-  return settings.flatMap((a, k) => settings.slice(k + 1).map((b) => `${a} ${b}`));
+/** The settings that occur together in a case, by two and by three; an option left out is a setting, too. */
+function meetingsOf(options: Options, names: readonly string[]): string[] {
+  const settingOf = (name: string) => `${name}=${JSON.stringify(options[name]) ?? ''}`;
+  const pairs = names.flatMap((a, k) => names.slice(k + 1).map((b) => [a, b]));
+  const own = names.filter((name) => !TEMPLATE_OPTIONS.includes(name));
+  const triples = own.flatMap((a, k) =>
+    own.slice(k + 1).flatMap((b, m) => own.slice(k + m + 2).map((c) => [a, b, c])),
+  );
+  return [...pairs, ...triples].map((set) => set.map(settingOf).join(' '));
 }
 
-/** Few of the cases, in which every pair of settings occurs that occurs in all of them. */
-function coverPairs<T extends { readonly options: Options }>(cases: readonly T[], random: Random): T[] {
+/** Few of the cases, in which every meeting of settings occurs that occurs in all of them. */
+function coverMeetings<T extends { readonly options: Options }>(cases: readonly T[], random: Random): T[] {
   const names = [...new Set(cases.flatMap(({ options }) => Object.keys(options)))];
   const candidates = cases
-    .map((item) => ({ item, pairs: pairsOf(item.options, names), order: random.uniform() }))
+    .map((item) => ({ item, meetings: meetingsOf(item.options, names), order: random.uniform() }))
     .toSorted((a, b) => a.order - b.order);
-  const missing = new Set(candidates.flatMap(({ pairs }) => pairs));
+  const missing = new Set(candidates.flatMap(({ meetings }) => meetings));
   const kept: T[] = [];
-  const gain = ({ pairs }: { readonly pairs: readonly string[] }) =>
-    pairs.filter((pair) => missing.has(pair)).length;
+  const gain = ({ meetings }: { readonly meetings: readonly string[] }) =>
+    meetings.filter((meeting) => missing.has(meeting)).length;
   while (missing.size > 0) {
     const best = candidates.reduce((a, b) => (gain(b) > gain(a) ? b : a));
-    for (const pair of best.pairs) missing.delete(pair);
+    for (const meeting of best.meetings) missing.delete(meeting);
     kept.push(best.item);
   }
   return kept;
