@@ -12,15 +12,23 @@ const MISTAKES: Record<string, string> = { ' + ': ' - ', ' - ': ' + ', ' * ': ' 
 /** Enough for what begins with some step, as rectification does, to begin and to show at some decay rates. */
 const STEPS = 12;
 
+/** Functions of which every mutant has been made: rules share some, and one rule's matrix is proof enough. */
+const mutated = new Set<string>();
+
 /** Every WGSL that differs from the rule's in one operator, or in one condition negated. */
 function mutantsOf(wgsl: string): { wgsl: string; title: string }[] {
   const body = wgsl.indexOf('\nfn ');
   const mutants: { wgsl: string; title: string }[] = [];
+  const functions = new Set<string>();
   for (const match of wgsl.slice(body).matchAll(/ [-+*/] |if \(/g)) {
     const at = body + match.index;
     const lineStart = wgsl.lastIndexOf('\n', at) + 1;
     const line = wgsl.slice(lineStart, wgsl.indexOf('\n', at));
     if (line.trim().startsWith('//')) continue;
+    const start = wgsl.lastIndexOf('\nfn ', at);
+    const functionText = wgsl.slice(start, wgsl.indexOf('\n}\n', at));
+    if (mutated.has(functionText)) continue;
+    functions.add(functionText);
     const isCondition = match[0] === 'if (';
     const replacement = isCondition ? 'if (!' : MISTAKES[match[0]]!;
     mutants.push({
@@ -28,6 +36,7 @@ function mutantsOf(wgsl: string): { wgsl: string; title: string }[] {
       title: `${isCondition ? 'negated' : replacement.trim()} at column ${at - lineStart + 1} of ${line.trim()}`,
     });
   }
+  for (const functionText of functions) mutated.add(functionText);
   return mutants;
 }
 

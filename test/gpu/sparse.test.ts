@@ -4,6 +4,7 @@ import { ruleFactories } from '../../src/rules/registry.js';
 import { bitDifference } from '../support/compare.js';
 import { gpuTest } from '../support/device.js';
 import { Random } from '../support/random.js';
+import { checkTogether } from '../support/together.js';
 import { checkSparse, makeWords } from '../support/sparse-run.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 
@@ -24,16 +25,20 @@ const CHOICES: Record<string, (rowCount: number, random: Random) => (k: number) 
 
 for (const [what, choose] of Object.entries(CHOICES)) {
   for (const rowLength of [1, 2, 3, 4, 5, 64]) {
-    gpuTest(`${what}, rows of ${rowLength}`, async ({ device, track }) => {
-      const random = new Random(inject('seed'));
-      for (const entryCount of [1, 3, 63, 64, 65, 255, 256, 257]) {
-        const rowCount = 311;
-        const chooseRow = choose(rowCount, random);
-        const offset = entryCount % 4;
-        const run = { device, track, random, rowCount, rowLength, entryCount, chooseRow, offset };
-        await checkSparse({ ...run, rule: adam({ lr: 0.01 }), steps: 3 });
-      }
-    });
+    gpuTest(`${what}, rows of ${rowLength}`, ({ device, track }) =>
+      checkTogether(
+        [1, 3, 63, 64, 65, 255, 256, 257],
+        (entryCount) => `${entryCount} entries`,
+        async (entryCount) => {
+          const rowCount = 311;
+          const random = new Random(inject('seed') + entryCount);
+          const chooseRow = choose(rowCount, random);
+          const offset = entryCount % 4;
+          const run = { device, track, random, rowCount, rowLength, entryCount, chooseRow, offset };
+          await checkSparse({ ...run, rule: adam({ lr: 0.01 }), steps: 3 });
+        },
+      ),
+    );
   }
 }
 
@@ -41,16 +46,21 @@ for (const [what, choose] of Object.entries(CHOICES)) {
 const sparseRules = ruleFactories.filter(([, { declaration }]) => declaration.tensor === undefined);
 
 for (const [name, factory] of sparseRules) {
-  for (const offset of [0, 1]) {
-    gpuTest(`${name} steps the rows that are named, offset ${offset}`, async ({ device, track }) => {
-      const random = new Random(inject('seed'));
-      for (const options of [{}, { weightDecay: 0.1, maximize: true }]) {
+  const runs = [{}, { weightDecay: 0.1, maximize: true }].flatMap((options) =>
+    [0, 1].map((offset) => ({ options, offset })),
+  );
+  gpuTest(`${name} steps the rows that are named`, ({ device, track }) =>
+    checkTogether(
+      runs,
+      (run) => JSON.stringify(run),
+      async ({ options, offset }) => {
+        const random = new Random(inject('seed') + offset);
         const chooseRow = () => random.integer(40);
         const table = { rowCount: 50, rowLength: 4, entryCount: 30, chooseRow, offset };
         await checkSparse({ device, track, random, ...table, rule: factory(options), steps: 10 });
-      }
-    });
-  }
+      },
+    ),
+  );
 }
 
 for (const [rowCount, entryCount] of [
