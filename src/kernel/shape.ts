@@ -23,6 +23,9 @@ const CPU_WORKGROUP_SIZE = 64;
 const CPU_MAX_LANES_PER_INVOCATION = 256;
 /** Fewer cost more than an idle core does. */
 const CPU_MIN_LANES_PER_INVOCATION = 8;
+/** Where one workgroup of the above would hold the whole tensor, the other cores would idle. */
+const CPU_SMALL_WORKGROUP_SIZE = 32;
+const CPU_SMALL_LANES_PER_INVOCATION = 4;
 /** Below this many workgroups, cores would idle or be left with uneven shares. */
 const CPU_MIN_WORKGROUPS = 16;
 
@@ -63,17 +66,23 @@ export function chooseShape(
   return isCpuAdapter(info) ? chooseCpuShape(laneCount) : GPU_SHAPE;
 }
 
-/** The most lanes per invocation that leave enough workgroups. */
+/** The most lanes per invocation that leave enough workgroups; for a tensor too small for that, two workgroups. */
 function chooseCpuShape(laneCount: number): ChosenShape {
+  let workgroupSize = CPU_WORKGROUP_SIZE;
   let lanesPerInvocation = CPU_MAX_LANES_PER_INVOCATION;
-  const workgroupCount = () => laneCount / (CPU_WORKGROUP_SIZE * lanesPerInvocation);
+  const workgroupCount = () => laneCount / (workgroupSize * lanesPerInvocation);
   while (lanesPerInvocation > CPU_MIN_LANES_PER_INVOCATION && workgroupCount() < CPU_MIN_WORKGROUPS) {
     lanesPerInvocation /= 2;
   }
-  const reason =
+  let reason =
     `CPU adapter: of ${CPU_MIN_LANES_PER_INVOCATION} to ${CPU_MAX_LANES_PER_INVOCATION} lanes per invocation the most ` +
     `that leave ${CPU_MIN_WORKGROUPS} workgroups`;
-  return { workgroupSize: CPU_WORKGROUP_SIZE, lanesPerInvocation, consecutive: true, reason };
+  if (workgroupCount() <= 1) {
+    workgroupSize = CPU_SMALL_WORKGROUP_SIZE;
+    lanesPerInvocation = CPU_SMALL_LANES_PER_INVOCATION;
+    reason = 'CPU adapter: a workgroup is one core’s work, so that a small tensor is given two';
+  }
+  return { workgroupSize, lanesPerInvocation, consecutive: true, reason };
 }
 
 /**
