@@ -9,6 +9,8 @@
 /// Per workgroup and quantity.
 @group(0) @binding(0) var<storage, read_write> partials: array<vec4<u32>>;
 
+const HAS_SECOND: bool = QUANTITY_COUNT > 1u;
+
 fn measure_lane(i: u32) -> Measured {
   let before = load_data(i);
   load_state(i);
@@ -34,34 +36,40 @@ fn measure_tensor(
   prepare();
   let workgroup = linear_workgroup(workgroup_id, workgroup_count);
   let lanes = own_lanes(workgroup, local_index, segment.lane_count);
-  var sums: array<Squares, QUANTITY_COUNT>;
-  var flags = 0u;
+  // One variable for each of at most two quantities: an array that a loop indexes stays in memory, not in registers.
+  var first: Squares;
+  var second: Squares;
   for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
     let values = measure_lane(i);
-    for (var k = 0u; k < QUANTITY_COUNT; k++) {
-      sums[k] = add_ordinary_squares(sums[k], bits_within(values[k], i));
+    first = add_ordinary_squares(first, bits_within(values[0], i));
+    if (HAS_SECOND) {
+      second = add_ordinary_squares(second, bits_within(values[QUANTITY_COUNT - 1u], i));
     }
-  }
-  for (var k = 0u; k < QUANTITY_COUNT; k++) {
-    flags |= all_flags(sums[k]);
   }
   // As in control/reduce.wgsl: a second loop for what hardly ever happens, because CPU adapters run both sides of a branch.
   var careful_end = lanes.end;
-  if (flags == 0u) {
+  if ((all_flags(first) | all_flags(second)) == 0u) {
     careful_end = lanes.first;
   } else {
-    sums = array<Squares, QUANTITY_COUNT>();
+    first = Squares();
+    second = Squares();
   }
   for (var i = lanes.first; i < careful_end; i += lanes.stride) {
     let values = measure_lane(i);
-    for (var k = 0u; k < QUANTITY_COUNT; k++) {
-      sums[k] = add_squares(sums[k], bits_within(values[k], i));
+    first = add_squares(first, bits_within(values[0], i));
+    if (HAS_SECOND) {
+      second = add_squares(second, bits_within(values[QUANTITY_COUNT - 1u], i));
     }
   }
-  for (var k = 0u; k < QUANTITY_COUNT; k++) {
-    sum_workgroup(local_index, totals(sums[k]), all_flags(sums[k]));
-    if (local_index == 0u && workgroup < segment.workgroup_count) {
-      partials[(segment.partial_base + workgroup) * QUANTITY_COUNT + k] = partial_of_workgroup();
-    }
+  store_partial(first, 0u, local_index, workgroup);
+  if (HAS_SECOND) {
+    store_partial(second, 1u, local_index, workgroup);
+  }
+}
+
+fn store_partial(sums: Squares, quantity: u32, local_index: u32, workgroup: u32) {
+  sum_workgroup(local_index, totals(sums), all_flags(sums));
+  if (local_index == 0u && workgroup < segment.workgroup_count) {
+    partials[(segment.partial_base + workgroup) * QUANTITY_COUNT + quantity] = partial_of_workgroup();
   }
 }
