@@ -13,11 +13,9 @@ import { ruleFactories } from '../../src/rules/registry.js';
 import type { RuleFactory } from '../../src/rules/rule.js';
 import { BoundedRun, boundedPart } from '../support/bounded-run.js';
 import { bitDifference, checkWithinBound } from '../support/compare.js';
-import { type Destroyable, gpuTest, isSwiftShader } from '../support/device.js';
+import { gpuTest, isSwiftShader } from '../support/device.js';
 import { Random } from '../support/random.js';
-import { makeBuffer, makeParameter } from '../support/tensors.js';
-
-type Track = <T extends Destroyable>(resource: T) => T;
+import { type Track, makeBuffer, makeParameter } from '../support/tensors.js';
 
 /** Tensors of many lengths, each gradient at another offset of its own buffer. */
 const LENGTHS = [1, 2, 3, 5, 64, 255, 4099, 70_001];

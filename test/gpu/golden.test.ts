@@ -6,10 +6,8 @@ import { BoundedRun } from '../support/bounded-run.js';
 import { checkWithinBound } from '../support/compare.js';
 import { gpuTest } from '../support/device.js';
 import { goldenGradients, goldenRule } from '../support/golden.js';
-import { makeBuffer } from '../support/tensors.js';
+import { type Track, makeBuffer } from '../support/tensors.js';
 import { checkTogether } from '../support/together.js';
-
-type Track = Parameters<typeof makeBuffer>[1];
 
 async function checkGolden(golden: GoldenCase, device: GPUDevice, track: Track): Promise<void> {
   const rule = goldenRule(golden, golden.options);

@@ -7,9 +7,7 @@ import { bitDifference, checkWithinBound } from '../support/compare.js';
 import { gpuTest, isSwiftShader } from '../support/device.js';
 import { checkParity } from '../support/parity.js';
 import { Random } from '../support/random.js';
-import { makeBuffer } from '../support/tensors.js';
-
-type Track = Parameters<typeof makeBuffer>[1];
+import { type Track, makeBuffer } from '../support/tensors.js';
 
 const PAST_ONE_DIMENSION = 65_535 * 256 + 1;
 const usage = 0x8c; // STORAGE | COPY_SRC | COPY_DST

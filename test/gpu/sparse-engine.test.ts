@@ -14,13 +14,11 @@ import { ruleFactories } from '../../src/rules/registry.js';
 import { sparseGoldenCases } from '../fixtures/golden/sparse.js';
 import { BoundedRun } from '../support/bounded-run.js';
 import { bitDifference, checkWithinBound } from '../support/compare.js';
-import { type Destroyable, gpuTest } from '../support/device.js';
+import { gpuTest } from '../support/device.js';
 import { readBuffer } from '../support/parity.js';
 import { Random } from '../support/random.js';
 import { checkSparse, makeWords } from '../support/sparse-run.js';
-import { makeBuffer, makeParameter } from '../support/tensors.js';
-
-type Track = <T extends Destroyable>(resource: T) => T;
+import { type Track, makeBuffer, makeParameter } from '../support/tensors.js';
 
 /** A table, its entries' buffers, and the parameter of them. */
 function makeTable(

@@ -5,10 +5,8 @@ import { Optimizer, ReferenceOptimizer, type Rule } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { bitDifference } from '../support/compare.js';
 import { Random } from '../support/random.js';
-import { makeBuffer } from '../support/tensors.js';
+import { type Track, makeBuffer } from '../support/tensors.js';
 import { checkTogether } from '../support/together.js';
-
-type Track = Parameters<typeof makeBuffer>[1];
 
 const SPECIAL = [0, 1, 1e30, 1e-30, 2 ** -126, 1e-38, 1e-40, 2 ** -149, 3.4028234663852886e38, Infinity, NaN];
 const SIGNED = SPECIAL.flatMap((value) => [value, -value]);

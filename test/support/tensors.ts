@@ -1,7 +1,8 @@
 import type { Parameter } from '../../src/index.js';
 import type { Destroyable } from './device.js';
 
-type Track = <T extends Destroyable>(resource: T) => T;
+/** Has a resource freed after the test, and returns it. */
+export type Track = <T extends Destroyable>(resource: T) => T;
 
 /** A buffer with the given float32 contents, freed after the test. */
 export function makeBuffer(
