@@ -12,7 +12,7 @@ declare module 'vitest' {
     seed: number;
     /** The adapter the browsers were asked for. */
     adapter: AdapterChoice;
-    /** Where the test runs. */
+    /** Where the test runs; of a test that visits the demo's site, where the site is looked at. */
     runtime: BrowserKind | 'node';
   }
 }
@@ -33,25 +33,31 @@ export default defineConfig({
           provide: { seed, adapter, runtime: 'node' },
         },
       },
-      {
-        test: {
-          name: 'demo',
-          environment: 'node',
-          include: ['test/demo/**/*.test.ts'],
-          globalSetup: ['test/support/demo-site.ts'],
-          testTimeout: SLOW_ADAPTER_MS,
-          hookTimeout: SLOW_ADAPTER_MS,
-          // One browser at a time, as in the other projects: they would slow each other.
-          fileParallelism: false,
-          provide: { seed, adapter, runtime: 'node' },
-        },
-      },
+      siteProject('demo', 'chrome', ['test/demo/**/*.test.ts']),
       browserProject('chrome', ['test/gpu/**/*.test.ts', 'test/e2e/**/*.test.ts']),
       // Mutants are told from the rule by bits where results are exact to the bit; by bounds it takes three times as long.
       browserProject('firefox', ['test/gpu/**/!(mutation).test.ts']),
+      siteProject('demo-firefox', 'firefox', ['test/demo/**/*.test.ts']),
     ],
   },
 });
+
+/** Tests in Node that visit the built site with a browser. */
+function siteProject(name: string, kind: BrowserKind, include: string[]): TestProjectConfiguration {
+  return {
+    test: {
+      name,
+      environment: 'node',
+      include,
+      globalSetup: ['test/support/demo-site.ts'],
+      testTimeout: SLOW_ADAPTER_MS,
+      hookTimeout: SLOW_ADAPTER_MS,
+      // One browser at a time, as in the other projects: they would slow each other.
+      fileParallelism: false,
+      provide: { seed, adapter, runtime: kind },
+    },
+  };
+}
 
 function browserProject(kind: BrowserKind, include: string[]): TestProjectConfiguration {
   return {

@@ -9,7 +9,13 @@ import { ensureBrowser } from './browsers.js';
 import { runVitest } from './run-vitest.js';
 
 /** vitest's projects, and the browser that each one needs. */
-const browserOf = { unit: undefined, chrome: 'chrome', demo: 'chrome', firefox: 'firefox' } as const;
+const browserOf = {
+  unit: undefined,
+  chrome: 'chrome',
+  demo: 'chrome',
+  firefox: 'firefox',
+  'demo-firefox': 'firefox',
+} as const;
 type Project = keyof typeof browserOf;
 const PROJECTS = Object.keys(browserOf) as Project[];
 

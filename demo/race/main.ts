@@ -74,9 +74,8 @@ try {
     stage?.setColours(mapColours());
     panel.recolour();
   });
-  addEventListener('pagehide', ({ persisted }) => {
-    if (!persisted) stage?.close();
-  });
+  // Nothing is freed when the page is left, the browser does that: after a reload Firefox shows no frame of a tab
+  // whose device was destroyed while its canvas was on show.
   await begin(state, !wantsLessMotion);
 } catch (error) {
   for (const id of ['claims', 'stage', 'story']) element(id, HTMLElement).hidden = true;

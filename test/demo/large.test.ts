@@ -53,7 +53,7 @@ test('zoom, divider and error map work from the keyboard', async () => {
   await page.keyboard.press('0');
   expect(await visitor.text('#zoom')).toBe('1.0 ×');
   await page.focus('#errors');
-  await page.keyboard.press('Space');
+  await page.keyboard.press(' ');
   expect(await visitor.text('#left-name')).toContain('Error');
   await page.focus('#split');
   await page.keyboard.press('Home');

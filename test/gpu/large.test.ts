@@ -31,7 +31,7 @@ function repeat(block: Float32Array, length: number): Float32Array<ArrayBuffer> 
  */
 const kinds = ruleFactories.map(([, factory]) => {
   const rule = factory();
-  return `${usedSlots(rule).length} ${tensorOf(rule) === undefined}`;
+  return tensorOf(rule) ? 'measured as a whole' : `${usedSlots(rule).length} slots`;
 });
 const largeRules = [...new Set(kinds)].map((kind) => {
   const alike = ruleFactories.filter((_, k) => kinds[k] === kind);

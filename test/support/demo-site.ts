@@ -1,4 +1,4 @@
-/** vitest's global setup of the project `demo`: builds the site and serves it under a sub-path, as a visitor gets it. */
+/** vitest's global setup of the projects that look at the demo: builds the site and serves it under a sub-path, as a visitor gets it. */
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { build, preview } from 'vite';
@@ -13,7 +13,7 @@ declare module 'vitest' {
 const configFile = fileURLToPath(new URL('../../demo/vite.config.ts', import.meta.url));
 
 export default async function serveSite(project: TestProject): Promise<() => Promise<void>> {
-  const outDir = fileURLToPath(new URL('../../test-results/site', import.meta.url));
+  const outDir = fileURLToPath(new URL(`../../test-results/site-${project.name}`, import.meta.url));
   await build({ configFile, logLevel: 'error', build: { outDir } });
   const server = await preview({
     configFile,

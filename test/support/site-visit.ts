@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page, Viewport } from 'puppeteer-core';
 import { inject } from 'vitest';
+import type { Theme } from '../../demo/site/theme.js';
 import { launchBrowser } from '../../scripts/browsers.js';
 
 const SCREENSHOTS = fileURLToPath(new URL('../../test-results/screenshots', import.meta.url));
@@ -10,6 +11,9 @@ const sizes = {
   wide: { width: 1280, height: 800 },
   phone: { width: 390, height: 844, isMobile: true, hasTouch: true },
 } satisfies Record<string, Viewport>;
+
+/** The browser that this project looks at the site with. */
+export const browserKind = inject('runtime') === 'firefox' ? 'firefox' : 'chrome';
 
 /** Opens pages of the site in one browser. */
 export class Visitor {
@@ -41,7 +45,7 @@ export class Visitor {
 
   /** Starts a browser on the adapter of this test run. `withoutWebGpu`: as for a visitor whose browser lacks it. */
   static async arrive(options: { withoutWebGpu?: boolean } = {}): Promise<Visitor> {
-    const browser = await launchBrowser('chrome', { adapter: inject('adapter') });
+    const browser = await launchBrowser(browserKind, { adapter: inject('adapter') });
     const page = await browser.newPage();
     if (options.withoutWebGpu) {
       await page.evaluateOnNewDocument(() => {
@@ -58,10 +62,16 @@ export class Visitor {
     return this.page;
   }
 
+  /** Chooses a theme for the pages that are opened from now on, as the button in their header does. */
+  async choose(theme: Theme): Promise<void> {
+    await this.open('');
+    await this.page.evaluate((chosen) => localStorage.setItem('webgpu-optim:theme', chosen), theme);
+  }
+
   /** Puts a picture of the page as it is now beside the test results. */
   async screenshot(name: string): Promise<void> {
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    await this.page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
+    mkdirSync(`${SCREENSHOTS}/${browserKind}`, { recursive: true });
+    await this.page.screenshot({ path: `${SCREENSHOTS}/${browserKind}/${name}.png` });
   }
 
   /** The text of the first element that a selector finds. */
