@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { type Plugin, createServer } from 'vite';
-import { type AdapterChoice, launchBrowser } from '../../scripts/browsers.js';
+import { type AdapterChoice, type BrowserKind, launchBrowser } from '../../scripts/browsers.js';
 import type { Session } from './session.js';
 
 // Right both here and in bench/dist, where this is bundled to: neither is deeper than the other.
@@ -10,15 +10,18 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 /** Preparing tensors of a gigabyte takes minutes on a software adapter. */
 const CALL_TIMEOUT_MS = 3_600_000;
 
-/**
- * Serves `bench/page` to this machine only and opens one of its pages in a headless Chromium.
- *
- * @param plugins serve what the page needs beside its code.
- */
+export interface BrowserSessionOptions {
+  /** Default `chrome`. Of Firefox, the CPU time of the GPU process is not to be had: it is NaN there. */
+  browser?: BrowserKind;
+  /** They serve what the page needs beside its code. */
+  plugins?: Plugin[];
+}
+
+/** Serves `bench/page` to this machine only and opens one of its pages in a headless browser. */
 export async function openBrowserSession<T>(
   pageFile: string,
   adapter: AdapterChoice,
-  plugins: Plugin[] = [],
+  { browser: kind = 'chrome', plugins = [] }: BrowserSessionOptions = {},
 ): Promise<Session<T>> {
   const server = await createServer({
     configFile: false,
@@ -41,7 +44,7 @@ export async function openBrowserSession<T>(
     },
   });
   await server.listen();
-  const browser = await launchBrowser('chrome', { adapter, callTimeoutMs: CALL_TIMEOUT_MS });
+  const browser = await launchBrowser(kind, { adapter, callTimeoutMs: CALL_TIMEOUT_MS });
   const close = async (): Promise<void> => {
     await browser.close();
     await server.close();
@@ -57,7 +60,7 @@ export async function openBrowserSession<T>(
     page.on('console', (message) => {
       if (message.type() === 'error') fail(new Error(`In the page: ${message.text()}`));
     });
-    const client = await browser.target().createCDPSession();
+    const client = kind === 'chrome' ? await browser.target().createCDPSession() : undefined;
     const url = server.resolvedUrls!.local[0]!;
     await page.goto(new URL(pageFile, url).href);
     await Promise.race([page.waitForFunction('globalThis.bench !== undefined'), failed]);
@@ -75,6 +78,7 @@ export async function openBrowserSession<T>(
           failed,
         ])) as never,
       gpuProcessCpuMs: async () => {
+        if (!client) return Number.NaN;
         const { processInfo } = await client.send('SystemInfo.getProcessInfo');
         return 1000 * (processInfo.find(({ type }) => type === 'GPU')?.cpuTime ?? Number.NaN);
       },
