@@ -11,8 +11,8 @@ import { encode, makeTrainingModels } from '../../scripts/onnx/training-graph.js
 import { weightsToInitializers } from '../../scripts/onnx/weights.js';
 import { OnnxTrainer, type OnnxTrainerConfig } from '../../src/adapters/onnxruntime/index.js';
 import { ReferenceOptimizer, adam, adamw } from '../../src/index.js';
-import { bitDifference } from '../support/compare.js';
-import { isSwiftShader } from '../support/adapter.js';
+import { bitDifference } from '../../proof/compare.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
 import { makeBuffer } from '../support/tensors.js';
