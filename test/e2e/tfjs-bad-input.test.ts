@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { expect, test } from 'vitest';
 import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
 import { adam, novograd, sgd } from '../../src/index.js';
@@ -139,4 +139,62 @@ test('another backend, or another inside of this one, is refused by name and ver
   tf.removeBackend('other');
   expect(other.message).toContain('computes on "other"');
   apply();
+});
+
+test('a second WebGPU backend is refused, and the first one goes on', async () => {
+  const w = variable([1]);
+  const ones = tf.tensor1d([1]);
+  const optimizer = make(sgd({ lr: 1 }));
+  optimizer.applyGradients({ [w.name]: ones });
+  const first = tf.backend();
+  const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
+  const second = new WebGPUBackend(device, device.adapterInfo);
+  const engine = tf.engine() as unknown as { backendInstance: tf.KernelBackend };
+  engine.backendInstance = second;
+  const error = await errorOf(() => optimizer.applyGradients({ [w.name]: ones }));
+  engine.backendInstance = first;
+  device.destroy();
+  expect(error.code).toBe('invalid-config');
+  expect(error.message).toContain('another WebGPU backend than');
+  expect(error.message).toContain('create a new optimizer');
+  expect([...(await valuesOf(w))]).toEqual([0]);
+  optimizer.applyGradients({ [w.name]: ones });
+  expect([...(await valuesOf(w))]).toEqual([-1]);
+});
+
+test('a gradient on another backend is moved to this one, as tfjs itself would', async () => {
+  const w = variable([1, 2]);
+  const optimizer = make(sgd({ lr: 1 }));
+  const values = new WeakMap<object, tf.backend_util.BackendValues>();
+  const elsewhere = new (class extends tf.KernelBackend {
+    override dispose(): void {}
+    override numDataIds = () => 1;
+    override refCount = () => 1;
+    override disposeData = () => true;
+    override readSync = (id: object) => values.get(id)!;
+    override write(data: tf.backend_util.BackendValues) {
+      const id = {};
+      values.set(id, data);
+      return id;
+    }
+  })();
+  tf.registerBackend('elsewhere', () => elsewhere);
+  await tf.setBackend('elsewhere');
+  const g = tf.tensor1d([1, 3]);
+  await tf.setBackend('webgpu');
+  optimizer.applyGradients({ [w.name]: g });
+  tf.removeBackend('elsewhere');
+  expect([...(await valuesOf(w))]).toEqual([0, -1]);
+});
+
+test('where a variable that would join is refused, the others go on from where they are', async () => {
+  const [w, v] = [variable([1]), variable([2])];
+  const [one, ten] = [tf.tensor1d([1]), tf.tensor1d([10])];
+  const optimizer = make(sgd({ lr: 1 }));
+  optimizer.applyGradients({ [w.name]: one });
+  const error = await errorOf(() => optimizer.applyGradients({ [w.name]: ten, [v.name]: v }));
+  expect(error.message).toContain('overlaps');
+  expect([...(await valuesOf(w)), ...(await valuesOf(v))]).toEqual([0, 2]);
+  optimizer.applyGradients({ [w.name]: one });
+  expect([...(await valuesOf(w))]).toEqual([-1]);
 });
