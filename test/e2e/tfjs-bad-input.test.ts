@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
 import { adam, novograd, sgd } from '../../src/index.js';
 import { errorOf } from '../support/error-of.js';
@@ -197,4 +197,25 @@ test('where a variable that would join is refused, the others go on from where t
   expect([...(await valuesOf(w)), ...(await valuesOf(v))]).toEqual([0, 2]);
   optimizer.applyGradients({ [w.name]: one });
   expect([...(await valuesOf(w))]).toEqual([-1]);
+});
+
+test('a buffer of another device is refused as soon as this one has said so', async () => {
+  const w = variable([1, 2]);
+  const ones = tf.tensor1d([1, 1]);
+  const optimizer = make(sgd({ lr: 1 }));
+  const foreign = await (await navigator.gpu.requestAdapter())!.requestDevice({ label: 'foreign' });
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const buffer = foreign.createBuffer({ label: 'foreign gradient', size: 8, usage });
+  const g = tf.tensor({ buffer, zeroCopy: true }, [2], 'float32');
+  const { device } = fixture.session;
+  device.pushErrorScope('validation');
+  optimizer.applyGradients({ [w.name]: g });
+  expect(await device.popErrorScope()).toBeInstanceOf(GPUValidationError);
+  await vi.waitFor(() => expect(optimizer.stats()).rejects.toThrow());
+  const error = await errorOf(() => optimizer.applyGradients({ [w.name]: ones }));
+  expect(error.code).toBe('invalid-parameter');
+  expect(error.message).toContain('foreign gradient');
+  expect(error.message).toContain('Give buffers of this device');
+  expect([...(await valuesOf(w))]).toEqual([1, 2]);
+  foreign.destroy();
 });
