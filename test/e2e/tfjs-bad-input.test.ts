@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
 import { adam, novograd, sgd } from '../../src/index.js';
 import { errorOf } from '../support/error-of.js';
+import { tamper } from '../support/tamper.js';
 import { useTfjs, valuesOf } from '../support/tfjs-session.js';
 
 const fixture = useTfjs();
@@ -118,17 +119,11 @@ test('after dispose() there is no step', async () => {
   expect(error.code).toBe('destroyed');
 });
 
-test('another backend, or another inside of this one, is refused by name and version', async () => {
+test('another backend is refused by name', async () => {
   const w = variable([1]);
   const ones = tf.tensor1d([1]);
   const optimizer = make(sgd());
   const apply = () => optimizer.applyGradients({ [w.name]: ones });
-  const backend = tf.backend() as unknown as Record<string, unknown>;
-  backend['submitQueue'] = undefined;
-  const inside = await errorOf(apply);
-  delete backend['submitQueue'];
-  expect(inside.message).toContain(`has no submitQueue: this is TensorFlow.js ${tf.version_core}`);
-  apply();
   const nothing = new (class extends tf.KernelBackend {
     override dispose(): void {}
   })();
@@ -146,13 +141,10 @@ test('a second WebGPU backend is refused, and the first one goes on', async () =
   const ones = tf.tensor1d([1]);
   const optimizer = make(sgd({ lr: 1 }));
   optimizer.applyGradients({ [w.name]: ones });
-  const first = tf.backend();
   const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
   const second = new WebGPUBackend(device, device.adapterInfo);
-  const engine = tf.engine() as unknown as { backendInstance: tf.KernelBackend };
-  engine.backendInstance = second;
-  const error = await errorOf(() => optimizer.applyGradients({ [w.name]: ones }));
-  engine.backendInstance = first;
+  const undo = tamper(tf.engine(), { backendInstance: second });
+  const error = await errorOf(() => optimizer.applyGradients({ [w.name]: ones })).finally(undo);
   device.destroy();
   expect(error.code).toBe('invalid-config');
   expect(error.message).toContain('another WebGPU backend than');
@@ -200,6 +192,11 @@ test('where a variable that would join is refused, the others go on from where t
 });
 
 test('a buffer of another device is refused as soon as this one has said so', async () => {
+  const old = tf.tensor1d([8, 9]);
+  fixture.session.bufferOf(old);
+  await fixture.session.finish();
+  old.dispose();
+  // In a buffer that was there before, tfjs uploads by a command of its own, which must not be lost with the step's.
   const w = variable([1, 2]);
   const ones = tf.tensor1d([1, 1]);
   const optimizer = make(sgd({ lr: 1 }));

@@ -4,23 +4,11 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { sgd } from '../../src/index.js';
 import { errorOf } from '../support/error-of.js';
+import { tamper } from '../support/tamper.js';
 import { useTfjs, valuesOf } from '../support/tfjs-session.js';
 
 const fixture = useTfjs();
 const { make, variable } = fixture;
-
-/** Sets a property for the rest of the test, or deletes it, and returns what undoes it. */
-function tamper(target: object, key: string, value?: unknown): () => void {
-  const own = Object.getOwnPropertyDescriptor(target, key);
-  const undo = () => {
-    if (own) Object.defineProperty(target, key, own);
-    else Reflect.deleteProperty(target, key);
-  };
-  onTestFinished(undo);
-  if (value === undefined && own) Reflect.deleteProperty(target, key);
-  else Object.defineProperty(target, key, { value, configurable: true, writable: true });
-  return undo;
-}
 
 const backend = () => tf.backend() as WebGPUBackend;
 /** What the backend keeps of a tensor that is on the GPU. */
@@ -46,17 +34,17 @@ const tamperings: Record<string, [(w: tf.Variable, g: tf.Tensor) => () => void, 
       'ensureCommandEncoderReady',
       'endComputePassEncoder',
       'submitQueue',
-    ].map((key) => [`no ${key}`, [() => tamper(backend(), key), `has no ${key}`]]),
+    ].map((key) => [`no ${key}`, [() => tamper(backend(), { [key]: undefined }), `has no ${key}`]]),
   ),
   'no encoder where one was asked for': [
     () => {
       fixture.session.flush();
-      return tamper(backend(), 'ensureCommandEncoderReady', () => undefined);
+      return tamper(backend(), { ensureCommandEncoderReady: () => undefined });
     },
     'has null as its commandEncoder',
   ],
   'no references counted': [
-    () => tamper(backend(), 'refCount', () => undefined),
+    () => tamper(backend(), { refCount: () => undefined }),
     'counts undefined references to variable "w"',
   ],
   'no data of a tensor': [
@@ -64,32 +52,32 @@ const tamperings: Record<string, [(w: tf.Variable, g: tf.Tensor) => () => void, 
       const tensorMap = backend().tensorMap;
       const get = tensorMap.get.bind(tensorMap);
       const undo = [
-        tamper(backend(), 'uploadToGPU', () => undefined),
-        tamper(tensorMap, 'get', (id: object) => (id === g.dataId ? undefined : get(id))),
+        tamper(backend(), { uploadToGPU: () => undefined }),
+        tamper(tensorMap, { get: (id: object) => (id === g.dataId ? undefined : get(id)) }),
       ];
       return () => undo.forEach((one) => one());
     },
     'keeps variable "w" in undefined, not in a GPUBuffer',
   ],
   'a gradient elsewhere': [
-    (_, g) => tamper(dataOf(g), 'resource', { pool: 1 }),
+    (_, g) => tamper(dataOf(g), { resource: { pool: 1 } }),
     'keeps the gradient of variable "w" in { pool }, not in a GPUBuffer',
   ],
   'a variable in a buffer that kernels cannot bind': [
-    (w) => tamper(dataOf(w), 'resource', bufferOf(8, GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST)),
+    (w) => tamper(dataOf(w), { resource: bufferOf(8, GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST) }),
     'keeps variable "w" in a buffer of usage 0xc, without STORAGE',
   ],
   'a gradient in a buffer that kernels cannot bind': [
-    (_, g) => tamper(dataOf(g), 'resource', bufferOf(8, GPUBufferUsage.COPY_DST)),
+    (_, g) => tamper(dataOf(g), { resource: bufferOf(8, GPUBufferUsage.COPY_DST) }),
     'keeps the gradient of variable "w" in a buffer of usage 0x8, without STORAGE',
   ],
   'several tensors in one buffer': [
-    (w) => tamper(dataOf(w), 'resource', bufferOf(4, GPUBufferUsage.STORAGE)),
+    (w) => tamper(dataOf(w), { resource: bufferOf(4, GPUBufferUsage.STORAGE) }),
     'keeps variable "w" in a buffer of 4 bytes, where it has 8',
   ],
-  'values kept elsewhere': [(w) => tamper(dataOf(w), 'values'), 'has no values of variable "w"'],
+  'values kept elsewhere': [(w) => tamper(dataOf(w), { values: undefined }), 'has no values of variable "w"'],
   'no list of variables': [
-    () => tamper(tf.engine(), 'registeredVariables', 7),
+    () => tamper(tf.engine(), { registeredVariables: 7 }),
     'shows 7 as its registered variables',
   ],
 };
@@ -120,7 +108,7 @@ test('a step is refused as the first one is', async () => {
   const optimizer = make(sgd({ lr: 1 }));
   optimizer.applyGradients({ [w.name]: tf.tensor1d([1, 1]) });
   const g = tf.tensor1d([1, 1]);
-  const undo = tamper(dataOf(g), 'resource', bufferOf(8, GPUBufferUsage.COPY_DST));
+  const undo = tamper(dataOf(g), { resource: bufferOf(8, GPUBufferUsage.COPY_DST) });
   const error = await errorOf(() => optimizer.applyGradients({ [w.name]: g })).finally(undo);
   expect(error.message).toContain('without STORAGE');
   expect([...(await valuesOf(w))]).toEqual([0, 1]);

@@ -193,7 +193,11 @@ export class FusedOptimizer extends TfjsOptimizer {
     this.#engine?.rebind(changes);
     // At once: if the fresh ones are refused, the engine has the others where they are now all the same.
     commitChanges();
-    if (fresh.length > 0) this.#adopt(fresh);
+    if (fresh.length > 0) {
+      this.#adopt(fresh);
+      // If the device rejects their buffers, this step has no effect; what tfjs has recorded must have its own.
+      this.#backend.flush();
+    }
     commitFresh();
     const engine = this.#engine;
     if (engine) {
