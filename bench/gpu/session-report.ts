@@ -1,7 +1,7 @@
 import type { Results } from '../rows.js';
 import { formatMs, markdownTable } from '../table.js';
-import type { NumericsRow } from './numerics.js';
-import type { ParityRow } from './parity.js';
+import type { NumericsRow } from '../../proof/numerics.js';
+import type { ParityRow } from '../../proof/measure-parity.js';
 import { mergeRows } from './session-rows.js';
 import type { TorchResults } from './torch.js';
 

@@ -1,5 +1,5 @@
-import type { NumericsRow } from '../../bench/gpu/numerics.js';
-import type { ParityRow } from '../../bench/gpu/parity.js';
+import type { NumericsRow } from '../../proof/numerics.js';
+import type { ParityRow } from '../../proof/measure-parity.js';
 
 /** What is downloaded. */
 export interface ProofReport {

@@ -179,7 +179,8 @@ export class StepRunner {
     const check = async (): Promise<void> => {
       await compile(device, plan);
       const failure = await error;
-      if (failure) throw allocationError(failure, prepared);
+      if (failure instanceof GPUOutOfMemoryError) throw allocationError(failure, prepared);
+      if (failure) throw rejectionError(failure);
     };
     return { runner, checked: check() };
   }
@@ -347,6 +348,14 @@ function prepare(
       groups: added.finish(pipelines.slice(controlCount)),
     }),
   };
+}
+
+/** Of buffers that nobody had the time to try one by one. */
+function rejectionError(error: GPUError): OptimizerError {
+  return new OptimizerError(
+    'invalid-parameter',
+    `the device rejects the buffers: ${error.message.trim()} Give buffers of this device, neither destroyed nor mapped.`,
+  );
 }
 
 function allocationError(error: GPUError, { groups }: PreparedRunner): OptimizerError {

@@ -1,4 +1,4 @@
-import { Array as JaxArray, devicePut, grad, init, numpy, tree } from '@jax-js/jax';
+import { type Array as JaxArray, devicePut, grad, init, numpy, tree } from '@jax-js/jax';
 import { expect, test, vi } from 'vitest';
 import { fusedOptimizer } from '../../src/adapters/jax/index.js';
 import { adam, sgd } from '../../src/index.js';
@@ -139,26 +139,4 @@ jaxTest('gradients that are no numbers are for the engine to decide', async () =
   expect(await optimizer.stats()).toMatchObject({ step: 0, skipped: 1 });
   tree.dispose(stepped);
   optimizer.destroy();
-});
-
-jaxTest('a jax-js that counts otherwise, or lacks what is needed', async () => {
-  const params = numpy.ones([2]);
-  for (const [method, value, message] of [
-    ['dispose', () => undefined, 'a slot with an array counts 2 references'],
-    ['_putSync', undefined, 'not a function'],
-    ['_realizeSource', undefined, 'not a function'],
-  ] as const) {
-    const own = Object.getOwnPropertyDescriptor(JaxArray.prototype, method)!;
-    Object.defineProperty(JaxArray.prototype, method, { ...own, value });
-    try {
-      const error = await errorOf(async () => fusedOptimizer(sgd(), params));
-      expect(error).toMatchObject({ code: 'invalid-config' });
-      for (const part of ['otherwise than 0.1.25', message, 'install @jax-js/jax@0.1.25']) {
-        expect(error.message).toContain(part);
-      }
-    } finally {
-      Object.defineProperty(JaxArray.prototype, method, own);
-    }
-  }
-  params.dispose();
 });

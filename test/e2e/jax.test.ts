@@ -2,9 +2,9 @@ import { type Array as JaxArray, grad, jit, nn, numpy, tree, valueAndGrad } from
 import { expect, inject, vi } from 'vitest';
 import { fusedOptimizer } from '../../src/adapters/jax/index.js';
 import { ReferenceOptimizer, type Rule, adam, adamw, lamb, lion, momentum, sgd } from '../../src/index.js';
-import { bitDifference } from '../support/compare.js';
+import { bitDifference } from '../../proof/compare.js';
 import { arrayOf, jaxTest, readArray } from '../support/jax.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 
 interface Params {
   dense: { kernel: JaxArray; bias: JaxArray }[];

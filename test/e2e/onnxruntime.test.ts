@@ -1,6 +1,6 @@
 import onnxProto from 'onnx-proto';
 import * as ort from 'onnxruntime-web/webgpu';
-import { afterAll, expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import readme from '../../README.md?raw';
 import { CLASS_COUNT, PIXEL_COUNT } from '../../demo/train/digit-format.js';
 import { type DigitSet, fetchDigits, firstDigits } from '../../demo/train/digits.js';
@@ -9,68 +9,24 @@ import { makeMlp } from '../../scripts/onnx/mlp.js';
 import { floatValue } from '../../scripts/onnx/tensor.js';
 import { encode, makeTrainingModels } from '../../scripts/onnx/training-graph.js';
 import { weightsToInitializers } from '../../scripts/onnx/weights.js';
-import { OnnxTrainer, type OnnxTrainerConfig } from '../../src/adapters/onnxruntime/index.js';
+import { OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
 import { ReferenceOptimizer, adam, adamw } from '../../src/index.js';
-import { bitDifference } from '../support/compare.js';
-import { isSwiftShader } from '../support/adapter.js';
+import { bitDifference } from '../../proof/compare.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
+import {
+  BATCH,
+  initialWeights,
+  isOurs,
+  makeTrainer,
+  openOnnx,
+  sessions,
+  smallBatch,
+  smallModels,
+} from '../support/onnx-trainer.js';
 import { makeBuffer } from '../support/tensors.js';
 import { recordCalls } from './record-calls.js';
-
-ort.env.wasm.numThreads = 1;
-
-const WEBGPU = 'webgpu';
-
-/** A small network, its models, and a batch for it. */
-const BATCH = 8;
-const small = makeMlp([20, 16, 4], createRandom(3));
-const smallModels = makeTrainingModels(small, { batch: BATCH });
-
-const sessions: ort.InferenceSession[] = [];
-afterAll(async () => {
-  for (const session of sessions) await session.release();
-});
-
-/** A session that is released after all tests: on a device, or on the CPU. */
-async function open(model: Uint8Array<ArrayBuffer>, device?: GPUDevice): Promise<ort.InferenceSession> {
-  const provider = device ? { name: WEBGPU, device } : 'wasm';
-  const session = await ort.InferenceSession.create(model, { executionProviders: [provider] });
-  sessions.push(session);
-  return session;
-}
-
-async function initialWeights(model = smallModels.initial): Promise<Record<string, ort.Tensor>> {
-  return await (await open(model)).run({});
-}
-
-async function makeTrainer(
-  device: GPUDevice,
-  config: Partial<OnnxTrainerConfig> = {},
-  model: Uint8Array | ort.InferenceSession = smallModels.training,
-): Promise<OnnxTrainer> {
-  const parameters = await initialWeights();
-  const trainer = await OnnxTrainer.create(ort, model, { rule: adam(), parameters, device, ...config });
-  onTestFinished(() => trainer.destroy());
-  return trainer;
-}
-
-function tensor(dims: readonly number[], value: (i: number) => number): ort.Tensor {
-  const data = Float32Array.from({ length: dims.reduce((product, n) => product * n, 1) }, (_, i) => value(i));
-  return new ort.Tensor('float32', data, dims);
-}
-
-function smallBatch(seed: number, rows = BATCH): Record<string, ort.Tensor> {
-  const random = createRandom(seed);
-  return {
-    x: tensor([rows, 20], () => 2 * random() - 1),
-    labels: tensor([rows, 4], (i) => (i % 4 === (i >> 2) % 3 ? 1 : 0)),
-  };
-}
-
-/** Whether this library made a GPU object, by itself or its descriptor. */
-const isOurs = (about: unknown): boolean =>
-  String((about as GPUObjectDescriptorBase).label).startsWith('webgpu-optim');
 
 async function read(tensors: Readonly<Record<string, ort.Tensor>>): Promise<Record<string, Float32Array>> {
   const entries = Object.entries(tensors).map(
@@ -118,7 +74,7 @@ gpuTest('a network learns the digits, evaluated on the buffers that are trained'
   const models = makeTrainingModels(network, { batch });
   const parameters = await initialWeights(models.initial);
   const trainer = await makeTrainer(device, { rule: adam({ lr: 3e-3 }), parameters }, models.training);
-  const forward = await open(models.forward, device);
+  const forward = await openOnnx(models.forward, device);
   const untrained = await accuracy(forward, firstDigits(heldOut, 200), trainer.parameters);
 
   const order = shuffledIndices(train.count, createRandom(2));
@@ -139,7 +95,7 @@ gpuTest('a network learns the digits, evaluated on the buffers that are trained'
   expect((await trainer.optimizer.stats()).step).toBe(stepCount);
 
   // What one ships: the inference model with the new weights inside, here on the CPU.
-  const shipped = await open(encode(weightsToInitializers(network, await trainer.readWeights())));
+  const shipped = await openOnnx(encode(weightsToInitializers(network, await trainer.readWeights())));
   expect(await accuracy(shipped, firstDigits(heldOut, 500))).toBeGreaterThan(0.88);
 });
 
@@ -230,7 +186,7 @@ gpuTest(
       ...input!.filter(({ name }) => !data.some((other) => other.name === name)),
     ];
     output!.push(floatValue('scores', ['rows', 4]));
-    const session = await open(encode(model), device);
+    const session = await openOnnx(encode(model), device);
     const trainer = await makeTrainer(device, {}, session);
     for (const rows of [BATCH, 5]) {
       const { loss, scores } = await trainer.step(smallBatch(1, rows));
@@ -275,37 +231,4 @@ gpuTest("the README's example trains", async () => {
   expect((await trainer.optimizer.stats()).step).toBe(3);
   expect(trainer.device).toBe(await ort.env.webgpu.device);
   await trainer.destroy();
-});
-
-gpuTest('what cannot be trained is refused, and nothing changes', async ({ device }) => {
-  const onCpu = await makeTrainer(device, {}, await open(smallModels.training));
-  expect((await errorOf(() => onCpu.step(smallBatch(1)))).message).toMatch(/does not compute on WebGPU/);
-
-  const session = await open(smallModels.training, device);
-  const other = Object.create(session, { run: { value: async () => ({}) } }) as ort.InferenceSession;
-  const unheeded = await makeTrainer(device, {}, other);
-  expect((await errorOf(() => unheeded.step(smallBatch(1)))).message).toMatch(
-    /ONNX Runtime "1\.\d+\.\d+" has not put the output "w1_grad" where it was asked to/,
-  );
-  expect((await unheeded.optimizer.stats()).step).toBe(0);
-
-  const trainer = await makeTrainer(device);
-  const before = await trainer.readWeights();
-  const running = trainer.step(smallBatch(1));
-  expect((await errorOf(() => trainer.step(smallBatch(1)))).message).toMatch(/still running/);
-  await running;
-  expect((await errorOf(() => trainer.step(smallBatch(1, 5)))).message).toContain('float32 [5, 20]');
-  const weights = await trainer.readWeights();
-  expect((await trainer.optimizer.stats()).step).toBe(1);
-  expect(bitDifference(weights['w1']!, before['w1']!)).toBeDefined();
-
-  const destroyed = recordCalls(GPUBuffer.prototype, 'destroy');
-  const created = recordCalls(GPUDevice.prototype, 'createBuffer');
-  const parameters = await initialWeights();
-  const error = await errorOf(() => makeTrainer(device, { parameters, maxGradNorm: -1 }));
-  for (const recorder of [destroyed, created]) recorder.restore();
-  expect(error.message).toContain('maxGradNorm is -1');
-  const ours = created.calls.filter(({ args: [about] }) => isOurs(about));
-  expect(ours.length).toBeGreaterThan(0);
-  expect(destroyed.calls.filter(({ target }) => isOurs(target)).length).toBe(ours.length);
 });

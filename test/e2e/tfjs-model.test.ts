@@ -3,9 +3,9 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, inject, test } from 'vitest';
 import { FusedOptimizer, type FusedOptimizerOptions } from '../../src/adapters/tfjs/index.js';
 import { type Rule, adam, adamw, lamb, momentum, schedules, sgd } from '../../src/index.js';
-import { bitDifference } from '../support/compare.js';
+import { bitDifference } from '../../proof/compare.js';
 import { errorOf } from '../support/error-of.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 import { useTfjs, valuesOf } from '../support/tfjs-session.js';
 
 const { make, variable } = useTfjs();

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, inject, test, vi } from 'vitest';
 import { Optimizer, adam, rmsprop, sgd } from '../../src/index.js';
-import { bitDifference } from '../support/compare.js';
-import { Random } from '../support/random.js';
+import { bitDifference } from '../../proof/compare.js';
+import { Random } from '../../proof/random.js';
 import { makeParameter } from '../support/tensors.js';
 import { useTfjs, valuesOf } from '../support/tfjs-session.js';
 import { recordCalls } from './record-calls.js';

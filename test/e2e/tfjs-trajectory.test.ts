@@ -2,10 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, inject, test } from 'vitest';
 import { ReferenceOptimizer, type Rule, conventions, rules } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { bitDifference, checkWithinBound } from '../support/compare.js';
-import { BoundedRun } from '../support/bounded-run.js';
-import { isSwiftShader } from '../support/adapter.js';
-import { Random } from '../support/random.js';
+import { bitDifference, checkWithinBound } from '../../proof/compare.js';
+import { BoundedRun } from '../../proof/bounded-run.js';
+import { isSwiftShader } from '../../proof/adapter.js';
+import { Random } from '../../proof/random.js';
 import { useTfjs, valuesOf } from '../support/tfjs-session.js';
 
 const fixture = useTfjs();

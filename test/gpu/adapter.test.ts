@@ -1,5 +1,5 @@
 import { expect, inject } from 'vitest';
-import { isSwiftShader } from '../support/adapter.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { getTestAdapter, getTestDevice, gpuTest, withErrorScopes } from '../support/device.js';
 
 const SHADER = /* wgsl */ `

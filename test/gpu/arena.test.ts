@@ -1,9 +1,9 @@
 import { describe, expect, inject, vi } from 'vitest';
 import { Optimizer, ParameterArena, adam, momentum } from '../../src/index.js';
-import { bitDifference } from '../support/compare.js';
+import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 import { makeParameter } from '../support/tensors.js';
 
 /** Lengths on both sides of every boundary: lanes, alignment, workgroups. */

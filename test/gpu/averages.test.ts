@@ -4,10 +4,10 @@ import { type AverageOptions, Optimizer, OptimizerError, adam, sgd } from '../..
 import { elementSlots } from '../../src/kernel/variant.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { withAverages } from '../../src/rules/rule.js';
-import { bitDifference } from '../support/compare.js';
+import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
-import { checkParity } from '../support/parity.js';
-import { Random } from '../support/random.js';
+import { checkParity } from '../../proof/parity.js';
+import { Random } from '../../proof/random.js';
 import { makeParameter } from '../support/tensors.js';
 
 const COMBINATIONS: AverageOptions[] = [

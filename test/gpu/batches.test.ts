@@ -3,11 +3,12 @@ import { Optimizer, type OptimizerConfig, adam, sgd } from '../../src/index.js';
 import { usedSlots } from '../../src/kernel/variant.js';
 import { tensorOf } from '../../src/rules/rule.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { bitDifference } from '../support/compare.js';
+import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
-import { checkParity } from '../support/parity.js';
-import { Random } from '../support/random.js';
-import { type Track, makeBuffer, makeParameter, tensorsPerDispatch } from '../support/tensors.js';
+import { checkParity } from '../../proof/parity.js';
+import { Random } from '../../proof/random.js';
+import type { Track } from '../../proof/track.js';
+import { makeBuffer, makeParameter, tensorsPerDispatch } from '../support/tensors.js';
 
 /** No batch divides their number; both kinds of kernels are among them, and one too large to be batched. */
 const LENGTHS = [1, 3, 5, 63, 64, 65, 257, 512, 1024, 4, 2048, 8, 100, 12_000];

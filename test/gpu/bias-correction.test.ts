@@ -14,7 +14,7 @@ import { correctionRates } from '../../src/kernel/scalars.js';
 import type { RisingRate } from '../../src/rules/rule.js';
 import { gpuTest } from '../support/device.js';
 import { oneMinusFraction, risenRate, stepFraction, toBigInt } from '../support/fixed-point.js';
-import { readBuffer } from '../support/parity.js';
+import { readBuffer } from '../../proof/read-buffer.js';
 import { makeBuffer } from '../support/tensors.js';
 
 const BETAS = [0, 0.5, 0.9, 0.999, 0.999999, 1 - 2 ** -30] as const;

@@ -1,8 +1,8 @@
 import { expect, inject } from 'vitest';
 import { Optimizer, ReferenceOptimizer, sgd } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { BoundedRun, boundedPart } from '../support/bounded-run.js';
-import { bitDifference, checkWithinBound } from '../support/compare.js';
+import { BoundedRun, boundedPart } from '../../proof/bounded-run.js';
+import { bitDifference, checkWithinBound } from '../../proof/compare.js';
 import {
   BOUNDED_ELEMENTS,
   LENGTHS,
@@ -10,10 +10,10 @@ import {
   exactNorm,
   makeTensors,
 } from '../support/control-tensors.js';
-import { isSwiftShader } from '../support/adapter.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
-import { Random } from '../support/random.js';
-import type { Track } from '../support/tensors.js';
+import { Random } from '../../proof/random.js';
+import type { Track } from '../../proof/track.js';
 
 async function gradNormOf(
   device: GPUDevice,

@@ -3,12 +3,12 @@ import { Optimizer, ReferenceOptimizer, adam, sgd } from '../../src/index.js';
 import type { OptionSpec } from '../../src/rules/options.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import type { RuleFactory } from '../../src/rules/rule.js';
-import { BoundedRun, boundedPart } from '../support/bounded-run.js';
-import { bitDifference, checkWithinBound } from '../support/compare.js';
+import { BoundedRun, boundedPart } from '../../proof/bounded-run.js';
+import { bitDifference, checkWithinBound } from '../../proof/compare.js';
 import { BOUNDED_ELEMENTS, LENGTHS, makeTensors } from '../support/control-tensors.js';
-import { isSwiftShader } from '../support/adapter.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 import { makeParameter } from '../support/tensors.js';
 
 /** Decay rates other than a rule's default, if it has any: each group keeps its own corrections. */

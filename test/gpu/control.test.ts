@@ -8,9 +8,9 @@ import {
   momentum,
   sgd,
 } from '../../src/index.js';
-import { bitDifference } from '../support/compare.js';
+import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 import { makeBuffer, makeParameter, tensorsPerDispatch } from '../support/tensors.js';
 
 gpuTest('a dynamic loss scale follows torch.amp.GradScaler', async ({ device, track }) => {

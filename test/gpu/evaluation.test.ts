@@ -7,11 +7,11 @@ import {
   scheduleFreeAdamw,
   scheduleFreeSgd,
 } from '../../src/index.js';
-import { BoundedRun } from '../support/bounded-run.js';
-import { bitDifference, checkWithinBound } from '../support/compare.js';
-import { isSwiftShader } from '../support/adapter.js';
+import { BoundedRun } from '../../proof/bounded-run.js';
+import { bitDifference, checkWithinBound } from '../../proof/compare.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 import { errorBound } from '../../src/reference/error-bound.js';
 

@@ -2,11 +2,12 @@ import { Optimizer } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import type { GoldenCase } from '../fixtures/golden/types.js';
 import { goldenCases } from '../fixtures/golden/index.js';
-import { BoundedRun } from '../support/bounded-run.js';
-import { checkWithinBound } from '../support/compare.js';
+import { BoundedRun } from '../../proof/bounded-run.js';
+import { checkWithinBound } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
 import { goldenGradients, goldenRule } from '../support/golden.js';
-import { type Track, makeBuffer } from '../support/tensors.js';
+import type { Track } from '../../proof/track.js';
+import { makeBuffer } from '../support/tensors.js';
 import { checkTogether } from '../support/together.js';
 
 async function checkGolden(golden: GoldenCase, device: GPUDevice, track: Track): Promise<void> {

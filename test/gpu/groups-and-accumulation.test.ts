@@ -1,8 +1,8 @@
 import { expect, inject, vi } from 'vitest';
 import { Optimizer, OptimizerError, adam, sgd } from '../../src/index.js';
-import { bitDifference } from '../support/compare.js';
+import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 gpuTest(

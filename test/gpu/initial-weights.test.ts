@@ -2,8 +2,8 @@ import { describe, expect, inject } from 'vitest';
 import { type Initializer, ParameterArena } from '../../src/index.js';
 import { streamOf } from '../../src/arena/fill-tensors.js';
 import { normalCdf } from '../../src/arena/normal-cdf.js';
-import { bitDifference } from '../support/compare.js';
-import { isSwiftShader } from '../support/adapter.js';
+import { bitDifference } from '../../proof/compare.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
 import { wordOf } from '../support/philox.js';
 

@@ -2,14 +2,15 @@ import { tensorOf } from '../../src/rules/rule.js';
 import { expect, inject } from 'vitest';
 import { type BufferRange, Optimizer, ReferenceOptimizer, type Rule, adam, sgd } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { BoundedRun } from '../support/bounded-run.js';
+import { BoundedRun } from '../../proof/bounded-run.js';
 import { usedSlots } from '../../src/kernel/variant.js';
-import { bitDifference, checkWithinBound } from '../support/compare.js';
-import { isSwiftShader } from '../support/adapter.js';
+import { bitDifference, checkWithinBound } from '../../proof/compare.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
-import { checkParity } from '../support/parity.js';
-import { Random } from '../support/random.js';
-import { type Track, makeBuffer } from '../support/tensors.js';
+import { checkParity } from '../../proof/parity.js';
+import { Random } from '../../proof/random.js';
+import type { Track } from '../../proof/track.js';
+import { makeBuffer } from '../support/tensors.js';
 
 const PAST_ONE_DIMENSION = 65_535 * 256 + 1;
 const usage = 0x8c; // STORAGE | COPY_SRC | COPY_DST

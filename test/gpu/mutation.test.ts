@@ -1,11 +1,11 @@
 import { expect, inject, test } from 'vitest';
 import type { Rule } from '../../src/index.js';
-import { combinedOptionCases, singleOptionCases } from '../support/option-cases.js';
-import type { Destroyable } from '../support/adapter.js';
+import { combinedOptionCases, singleOptionCases } from '../../proof/option-cases.js';
+import type { Destroyable } from '../../proof/track.js';
 import { getTestDevice } from '../support/device.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { checkParity } from '../support/parity.js';
-import { Random } from '../support/random.js';
+import { checkParity } from '../../proof/parity.js';
+import { Random } from '../../proof/random.js';
 
 /** What each operator is mistaken for; the other direction of each pair is a mutation of its own. */
 const MISTAKES: Record<string, string> = { ' + ': ' - ', ' - ': ' + ', ' * ': ' / ', ' / ': ' * ' };

@@ -10,9 +10,9 @@ import {
   sgd,
 } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { bitDifference } from '../support/compare.js';
+import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 // Multiples of powers of two: exact on any adapter.

@@ -2,8 +2,8 @@ import { inject } from 'vitest';
 import { usedSlots } from '../../src/kernel/variant.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { gpuTest } from '../support/device.js';
-import { checkParity } from '../support/parity.js';
-import { Random } from '../support/random.js';
+import { checkParity } from '../../proof/parity.js';
+import { Random } from '../../proof/random.js';
 import { checkTogether } from '../support/together.js';
 
 const LENGTHS = [1, 3, 4, 5, 63, 64, 65, 255, 256, 257, 1023, 4095, 4097, 8191];

@@ -1,9 +1,9 @@
 import { afterAll, inject } from 'vitest';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { type Deviation, largerDeviation } from '../support/compare.js';
+import { type Deviation, largerDeviation } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
-import type { RuleCase } from '../support/option-cases.js';
-import { type SuiteCase, paritySuite } from '../support/parity-suite.js';
+import type { RuleCase } from '../../proof/option-cases.js';
+import { type SuiteCase, paritySuite } from '../../proof/parity-suite.js';
 import { checkTogether } from '../support/together.js';
 
 const largestOfRule = new Map<string, Deviation>();

@@ -12,13 +12,14 @@ import {
 } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { sparseGoldenCases } from '../fixtures/golden/sparse.js';
-import { BoundedRun } from '../support/bounded-run.js';
-import { bitDifference, checkWithinBound } from '../support/compare.js';
+import { BoundedRun } from '../../proof/bounded-run.js';
+import { bitDifference, checkWithinBound } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
-import { readBuffer } from '../support/parity.js';
-import { Random } from '../support/random.js';
+import { readBuffer } from '../../proof/read-buffer.js';
+import { Random } from '../../proof/random.js';
 import { checkSparse, makeWords } from '../support/sparse-run.js';
-import { type Track, makeBuffer, makeParameter } from '../support/tensors.js';
+import type { Track } from '../../proof/track.js';
+import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 /** A table, its entries' buffers, and the parameter of them. */
 function makeTable(

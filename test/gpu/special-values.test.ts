@@ -1,12 +1,13 @@
 import { inject } from 'vitest';
-import { singleOptionCases } from '../support/option-cases.js';
-import { isSwiftShader } from '../support/adapter.js';
+import { singleOptionCases } from '../../proof/option-cases.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
 import { Optimizer, ReferenceOptimizer, type Rule } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { bitDifference } from '../support/compare.js';
-import { Random } from '../support/random.js';
-import { type Track, makeBuffer } from '../support/tensors.js';
+import { bitDifference } from '../../proof/compare.js';
+import { Random } from '../../proof/random.js';
+import type { Track } from '../../proof/track.js';
+import { makeBuffer } from '../support/tensors.js';
 import { checkTogether } from '../support/together.js';
 
 const SPECIAL = [0, 1, 1e30, 1e-30, 2 ** -126, 1e-38, 1e-40, 2 ** -149, 3.4028234663852886e38, Infinity, NaN];

@@ -1,9 +1,9 @@
 import { expect, inject, vi } from 'vitest';
 import { Optimizer, adam, novograd } from '../../src/index.js';
-import { bitDifference } from '../support/compare.js';
+import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 const CONFIG = { rule: adam({ lr: 0.1 }), maxGradNorm: 1, skipNonFinite: true };

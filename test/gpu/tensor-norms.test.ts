@@ -9,10 +9,10 @@ import {
   novograd,
 } from '../../src/index.js';
 import { LANES_PER_PARTIAL } from '../../src/kernel/compose-tensor.js';
-import { bitDifference } from '../support/compare.js';
-import { isSwiftShader } from '../support/adapter.js';
+import { bitDifference } from '../../proof/compare.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 const ELEMENTS_PER_PARTIAL = 4 * LANES_PER_PARTIAL;

@@ -1,5 +1,6 @@
-import type { Random } from './random.js';
-import { type Track, makeBuffer } from './tensors.js';
+import type { Random } from '../../proof/random.js';
+import type { Track } from '../../proof/track.js';
+import { makeBuffer } from './tensors.js';
 
 /** Lengths of tensors whose gradients are looked at before a step. */
 export const LENGTHS = [1, 2, 3, 5, 64, 255, 4099, 70_001];

@@ -1,6 +1,6 @@
 /** GPU devices for tests, and the promise that no test passes while its device reported an error. */
 import { test } from 'vitest';
-import type { Destroyable } from './adapter.js';
+import type { Destroyable } from '../../proof/track.js';
 
 export interface TestDeviceOptions {
   /** `default`: what WebGPU guarantees everywhere; `adapter`: all that this adapter can. */

@@ -7,16 +7,17 @@ import {
 } from '../../src/index.js';
 import { usedSlots } from '../../src/kernel/variant.js';
 import type { ReferenceSparseGradient } from '../../src/reference/sum-rows.js';
-import { BoundedRun } from './bounded-run.js';
-import { bitDifference, checkWithinBound } from './compare.js';
-import { type Destroyable, isSwiftShader } from './adapter.js';
-import type { Random } from './random.js';
+import { BoundedRun } from '../../proof/bounded-run.js';
+import { bitDifference, checkWithinBound } from '../../proof/compare.js';
+import type { Track } from '../../proof/track.js';
+import { isSwiftShader } from '../../proof/adapter.js';
+import type { Random } from '../../proof/random.js';
 import { makeBuffer } from './tensors.js';
 
 /** A table with a sparse gradient, on the GPU and as reference. */
 export interface SparseCase {
   readonly device: GPUDevice;
-  readonly track: <T extends Destroyable>(resource: T) => T;
+  readonly track: Track;
   readonly rule: Rule;
   readonly random: Random;
   readonly rowCount: number;
@@ -35,7 +36,7 @@ export interface SparseCase {
 /** A buffer of words. */
 export function makeWords(
   device: GPUDevice,
-  track: SparseCase['track'],
+  track: Track,
   words: ArrayLike<number>,
   usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
 ): GPUBuffer {

@@ -1,8 +1,5 @@
 import type { Parameter } from '../../src/index.js';
-import type { Destroyable } from './adapter.js';
-
-/** Has a resource freed after the test, and returns it. */
-export type Track = <T extends Destroyable>(resource: T) => T;
+import type { Track } from '../../proof/track.js';
 
 /** A buffer with the given float32 contents, freed after the test. */
 export function makeBuffer(

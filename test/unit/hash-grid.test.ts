@@ -3,7 +3,7 @@ import { type GridShape, firstSparseLevel, layOutLevels } from '../../demo/large
 import { bytesOf, planModel, reasonAgainst } from '../../demo/large/model/plan.js';
 import { planFor, ruleFor, sizes, tableExponents } from '../../demo/large/settings.js';
 import { type ModelWeights, drawnPixels, twin } from '../support/photo-twin.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 
 const shape: GridShape = { levelCount: 16, coarsest: 16, finest: 512, tableSize: 2 ** 14 };
 

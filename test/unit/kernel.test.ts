@@ -6,8 +6,8 @@ import { SEGMENT_BYTE_LENGTH, SEGMENT_WGSL, segmentWords } from '../../src/kerne
 import { chooseGrid, chooseShape, isCpuAdapter } from '../../src/kernel/shape.js';
 import { type AccessVariant, elementSlots, switchConstants } from '../../src/kernel/variant.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { combinedOptionCases } from '../support/option-cases.js';
-import { Random } from '../support/random.js';
+import { combinedOptionCases } from '../../proof/option-cases.js';
+import { Random } from '../../proof/random.js';
 
 const BODY: AccessVariant = { laneWidth: 4, gradBinding: 'read', dataAccess: 'vector', gradAccess: 'vector' };
 const ACCESSES: AccessVariant[] = [

@@ -7,7 +7,7 @@ import { appendSoftmaxCrossEntropy } from '../../scripts/onnx/softmax-cross-entr
 import { type Shape, type Weight, elementCount, floatValue } from '../../scripts/onnx/tensor.js';
 import { encode } from '../../scripts/onnx/training-graph.js';
 import { type Weights, withCpuModel } from '../support/onnx-run.js';
-import { Random } from '../support/random.js';
+import { Random } from '../../proof/random.js';
 
 const seed = inject('seed');
 

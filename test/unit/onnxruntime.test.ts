@@ -90,9 +90,17 @@ test.for<[string, () => unknown]>([
   ],
   ['the config is undefined', () => OnnxTrainer.create(ort, '', undefined as never)],
   ['the model is 5; give', () => OnnxTrainer.create(ort, 5 as never, { rule: sgd(), parameters: {} })],
+  ...[{}, { inputMetadata: [] }, { outputMetadata: [] }].map((described): [string, () => unknown] => [
+    'does not describe inputs and outputs of a session; give the module onnxruntime-web/webgpu, version 1.30',
+    () => OnnxTrainer.create(ort, { run() {}, ...described } as never, { rule: sgd(), parameters: {} }),
+  ]),
   [
-    'describes no inputs',
-    () => OnnxTrainer.create(ort, { run() {} } as never, { rule: sgd(), parameters: {} }),
+    '"w": its tensor is at "none"; give one on the CPU or in a GPU buffer',
+    () => {
+      const gone = tensor('float32', [2, 3]);
+      gone.dispose();
+      return findParameters(graph(), { w: gone });
+    },
   ],
 ])('refused: %s', async ([message, call]) => {
   expect((await errorOf(call)).message).toContain(message);

@@ -4,10 +4,10 @@ import { OptimizerError, ReferenceOptimizer, adam, ftrl, momentum, rmsprop, sgd 
 import { float32 } from '../../src/reference/arithmetic.js';
 import { errorBound } from '../../src/reference/error-bound.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { BoundedRun } from '../support/bounded-run.js';
-import { checkWithinBound } from '../support/compare.js';
-import { combinedOptionCases } from '../support/option-cases.js';
-import { Random } from '../support/random.js';
+import { BoundedRun } from '../../proof/bounded-run.js';
+import { checkWithinBound } from '../../proof/compare.js';
+import { combinedOptionCases } from '../../proof/option-cases.js';
+import { Random } from '../../proof/random.js';
 
 const { add, sub, mul, div, sqrt, load, larger } = float32;
 

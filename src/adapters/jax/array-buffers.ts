@@ -68,6 +68,7 @@ export class ArrayBuffers {
 /** jax-js gives its backend to nobody but its own arrays, so one of these is asked what it was given. */
 function findRecords(device: GPUDevice): ReadonlyMap<number, SlotRecord> {
   const probe = numpy.zeros([1], { device: 'webgpu' });
+  ensure(probe.refCount === 1, `a new array counts ${probe.refCount} references`);
   const slot = probe._realizeSource();
   let backend: unknown;
   probe._putSync = (given) => {

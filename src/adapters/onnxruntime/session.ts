@@ -34,7 +34,9 @@ export async function openSession(
   const isOwn = !isSession(model);
   const session = isOwn ? await createSession(ort, model, device, options) : model;
   try {
-    if (!Array.isArray(session.inputMetadata)) throw versionError(ort, 'describes no inputs of a session');
+    if (!Array.isArray(session.inputMetadata) || !Array.isArray(session.outputMetadata)) {
+      throw versionError(ort, 'does not describe inputs and outputs of a session');
+    }
     // Outside of a session of its own choice, the runtime tells the device here.
     const found: unknown = device ?? (await ort.env.webgpu?.device);
     if (found instanceof GPUDevice) return { session, device: found, isOwn };
@@ -62,8 +64,20 @@ export function versionError(ort: OnnxRuntime, lack: string): OptimizerError {
 /** What a run has thrown, or where a session is not on the device, an error that says so. */
 export function runError(error: unknown): unknown {
   const message = error instanceof Error ? error.message : String(error);
-  // The ways in which a session on the CPU refuses a tensor on the GPU; the last hides the second.
-  if (!/without using WebGPU|Invalid session handle|Buffer is not registered/.test(message)) return error;
+  // Dawn's words. What other implementations say goes as it is.
+  if (/is associated with \[Device/.test(message)) {
+    return new OptimizerError(
+      'invalid-config',
+      `the session refuses tensors on another GPUDevice than its own (${message}); ` +
+        'give the device that the session was made with, or give the model in its place.',
+      { cause: error },
+    );
+  }
+  // The ways in which a session on the CPU refuses a tensor on the GPU; the third hides the second, and the last comes where no
+  // session computes on WebGPU yet.
+  const refusals =
+    /without using WebGPU|Invalid session handle|Buffer is not registered|webgpu\w+ is not a function/;
+  if (!refusals.test(message)) return error;
   return new OptimizerError(
     'invalid-config',
     `the session refuses tensors in GPU buffers (${message}), so it does not compute on WebGPU; ` +

@@ -1,7 +1,8 @@
-import { type Tensor, type Variable, backend, getBackend, version_core } from '@tensorflow/tfjs-core';
+import { type Tensor, type Variable, backend, engine, getBackend, version_core } from '@tensorflow/tfjs-core';
+import { isDeviceLost } from '../../engine/device.js';
 import { OptimizerError, quote } from '../../errors.js';
 
-/** The version whose backend this file was written for. */
+/** The version that this file was written for. */
 const SUPPORTED = '4.22';
 
 /** What the backend knows of a tensor. */
@@ -15,7 +16,7 @@ interface TensorData {
 /** What of tfjs's `WebGPUBackend` is used here; some of it is private there. */
 interface Internals {
   readonly device: GPUDevice;
-  readonly tensorMap: { get(dataId: object): TensorData };
+  readonly tensorMap: { get(dataId: object): TensorData | undefined };
   readonly commandEncoder: GPUCommandEncoder | null;
   refCount(dataId: object): number;
   uploadToGPU(dataId: object): void;
@@ -47,18 +48,28 @@ export class TfjsBackend {
   static current(): TfjsBackend {
     rejectOtherBackend();
     const internals: unknown = backend();
-    const found = `this is TensorFlow.js ${version_core}, and the adapter supports ${SUPPORTED}`;
-    rejectUnknownInside(internals, found);
+    rejectUnknownInside(internals);
     return new TfjsBackend(internals);
   }
 
-  /** @throws OptimizerError `invalid-config` if tfjs has another backend by now. */
+  /**
+   * Throws unless tfjs still computes on this backend, and the backend can.
+   *
+   * @throws OptimizerError `invalid-config` if tfjs has another backend by now, `device-lost`.
+   */
   assertCurrent(): void {
     rejectOtherBackend();
-    if ((backend() as unknown) === this.internals) return;
+    if ((backend() as unknown) !== this.internals) {
+      throw new OptimizerError(
+        'invalid-config',
+        "TensorFlow.js has another WebGPU backend than at this optimizer's first step; create a new optimizer.",
+      );
+    }
+    if (!isDeviceLost(this.device)) return;
     throw new OptimizerError(
-      'invalid-config',
-      "TensorFlow.js has another WebGPU backend than at this optimizer's first step; create a new optimizer.",
+      'device-lost',
+      `the GPUDevice of TensorFlow.js ${version_core} is lost, with all its tensors; reload the page, or give tfjs a ` +
+        'WebGPUBackend on a new device, and make the variables anew and a new optimizer.',
     );
   }
 
@@ -71,33 +82,52 @@ export class TfjsBackend {
    * The buffer in which tfjs keeps a tensor; uploaded first where it is only in the CPU's memory. tfjs's buffers begin
    * at the tensor and may be longer. Valid until the tensor is disposed.
    *
-   * @throws OptimizerError `invalid-parameter` if it is a texture.
+   * @throws OptimizerError `invalid-parameter` if it is a texture, `invalid-config` if it is what this adapter does not know.
    */
   bufferOf(tensor: Tensor, what: string): GPUBuffer {
     this.internals.uploadToGPU(tensor.dataId);
-    const { resource } = this.internals.tensorMap.get(tensor.dataId);
-    if (resource instanceof GPUBuffer) return resource;
-    throw new OptimizerError(
-      'invalid-parameter',
-      `${what} lies in ${quote(resource)}, not in a GPUBuffer; copy it with tf.add(x, 0).`,
-    );
+    const resource = this.internals.tensorMap.get(tensor.dataId)?.resource;
+    if (resource instanceof GPUTexture) {
+      throw new OptimizerError(
+        'invalid-parameter',
+        `${what} lies in ${quote(resource)}, not in a GPUBuffer; copy it with tf.add(x, 0).`,
+      );
+    }
+    if (!(resource instanceof GPUBuffer)) {
+      throw unknownInside(`keeps ${what} in ${quote(resource)}, not in a GPUBuffer`);
+    }
+    if ((resource.usage & GPUBufferUsage.STORAGE) === 0) {
+      throw unknownInside(
+        `keeps ${what} in a buffer of usage 0x${resource.usage.toString(16)}, without STORAGE`,
+      );
+    }
+    if (resource.size < 4 * tensor.size) {
+      throw unknownInside(
+        `keeps ${what} in a buffer of ${resource.size} bytes, where it has ${4 * tensor.size}`,
+      );
+    }
+    return resource;
   }
 
   /**
    * The buffer of a variable, for its weights to be changed in place: nothing else sees them change. Tensors are
    * immutable in tfjs, so where others share the variable's data (its initial value, a clone, a reshape), it gets a copy.
    *
-   * @throws OptimizerError `invalid-parameter` as {@link bufferOf}.
+   * @throws OptimizerError as {@link bufferOf}.
    */
   ownBufferOf(variable: Variable, what: string): GPUBuffer {
-    if (this.internals.refCount(variable.dataId) > 1) {
+    const refCount: unknown = this.internals.refCount(variable.dataId);
+    if (typeof refCount !== 'number' || !(refCount >= 1)) {
+      throw unknownInside(`counts ${quote(refCount)} references to ${what}`);
+    }
+    if (refCount > 1) {
       this.internals.uploadToGPU(variable.dataId);
       const { tensorRef } = variable.dataToGPU();
       variable.assign(tensorRef);
       tensorRef.dispose();
     }
     const buffer = this.bufferOf(variable, what);
-    this.#stopCaching(this.internals.tensorMap.get(variable.dataId));
+    this.#stopCaching(this.internals.tensorMap.get(variable.dataId)!, what);
     return buffer;
   }
 
@@ -122,8 +152,9 @@ export class TfjsBackend {
    * tfjs remembers the values it has read from the GPU, for it takes them to be for ever. A read that is under way would
    * put them back after the step, so it is not enough to clear them.
    */
-  #stopCaching(data: TensorData): void {
+  #stopCaching(data: TensorData, what: string): void {
     if (this.#uncached.has(data)) return;
+    if (!('values' in data)) throw unknownInside(`has no values of ${what}`);
     this.#uncached.add(data);
     Object.defineProperty(data, 'values', { get: () => null, set() {} });
   }
@@ -138,7 +169,18 @@ function rejectOtherBackend(): void {
   );
 }
 
-function rejectUnknownInside(internals: unknown, found: string): asserts internals is Internals {
+/**
+ * All variables by their names.
+ *
+ * @throws OptimizerError `invalid-config` if tfjs does not say.
+ */
+export function registeredVariables(): Readonly<Record<string, Variable>> {
+  const variables: unknown = engine().registeredVariables;
+  if (typeof variables === 'object' && variables !== null) return variables as Record<string, Variable>;
+  throw unknownInside(`shows ${quote(variables)} as its registered variables`);
+}
+
+function rejectUnknownInside(internals: unknown): asserts internals is Internals {
   const given = internals as Partial<Internals>;
   const missing = [
     ...(given.device instanceof GPUDevice ? [] : ['device']),
@@ -146,9 +188,17 @@ function rejectUnknownInside(internals: unknown, found: string): asserts interna
     ...('commandEncoder' in given ? [] : ['commandEncoder']),
     ...METHODS.filter((name) => typeof given[name] !== 'function'),
   ];
-  if (missing.length === 0) return;
-  throw new OptimizerError(
+  if (missing.length > 0) throw unknownInside(`has no ${missing.join(', ')}`);
+  given.ensureCommandEncoderReady!();
+  if (given.commandEncoder instanceof GPUCommandEncoder) return;
+  throw unknownInside(`has ${quote(given.commandEncoder)} as its commandEncoder`);
+}
+
+/** An error that says what is not as this file knows it, which versions meet, and which to install. */
+function unknownInside(what: string): OptimizerError {
+  return new OptimizerError(
     'invalid-config',
-    `TensorFlow.js's WebGPU backend has no ${missing.join(', ')}: ${found}; install that version.`,
+    `TensorFlow.js's WebGPU backend ${what}: this is TensorFlow.js ${version_core}, and the adapter supports ${SUPPORTED}; ` +
+      `install @tensorflow/tfjs-core and @tensorflow/tfjs-backend-webgpu ${SUPPORTED}.`,
   );
 }

@@ -189,10 +189,16 @@ export class FusedOptimizer extends TfjsOptimizer {
     const updates = checkUpdates(variableGradients);
     this.#variables.rejectDisposed();
     const skipped = this.#variables.skippedIn(updates);
-    const { fresh, changes, commit } = this.#variables.locate(updates);
+    const { fresh, changes, commitChanges, commitFresh } = this.#variables.locate(updates);
     this.#engine?.rebind(changes);
-    if (fresh.length > 0) this.#adopt(fresh);
-    commit();
+    // At once: if the fresh ones are refused, the engine has the others where they are now all the same.
+    commitChanges();
+    if (fresh.length > 0) {
+      this.#adopt(fresh);
+      // If the device rejects their buffers, this step has no effect; what tfjs has recorded must have its own.
+      this.#backend.flush();
+    }
+    commitFresh();
     const engine = this.#engine;
     if (engine) {
       this.#backend.submit((encoder) => engine.encode(encoder, skipped));

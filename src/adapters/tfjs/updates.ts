@@ -1,5 +1,6 @@
-import { type Tensor, type Variable, engine } from '@tensorflow/tfjs-core';
+import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import { OptimizerError, quote } from '../../errors.js';
+import { registeredVariables } from './backend.js';
 import type { NamedTensor } from './saved-state.js';
 
 /** A variable with its gradient in this step. */
@@ -18,11 +19,11 @@ export function checkUpdates(given: Record<string, Tensor> | readonly NamedTenso
     ? given.map(({ name, tensor }: NamedTensor) => [name, tensor] as const)
     : Object.entries(given);
   const updates = new Map<string, Update>();
-  const { registeredVariables } = engine();
+  const variables = registeredVariables();
   for (const [name, gradient] of list) {
     if (gradient === null || gradient === undefined) continue;
     const what = `variable ${quote(name)}`;
-    const variable = registeredVariables[name];
+    const variable = variables[name];
     if (!variable)
       fail(`there is no ${what}; give gradients by the names of variables that are not disposed.`);
     if (updates.has(name)) fail(`${what} has two gradients; give one, their sum.`);

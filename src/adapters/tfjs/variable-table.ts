@@ -19,7 +19,9 @@ export interface Placement {
   /** What has moved since the last step. */
   readonly changes: Readonly<Record<string, BufferChange>>;
   /** Takes over the changes, once the engine has. */
-  readonly commit: () => void;
+  readonly commitChanges: () => void;
+  /** Takes over the fresh ones, once the engine has. */
+  readonly commitFresh: () => void;
 }
 
 /** The variables that the engine knows, in the order in which it met them. */
@@ -63,12 +65,13 @@ export class VariableTable {
     const fresh: Parameter[] = [];
     const changes: Record<string, BufferChange> = {};
     const moved: (() => void)[] = [];
+    const added: (() => void)[] = [];
     for (const [name, update] of updates) {
       if (this.#entries.has(name)) continue;
       const { variable } = update;
       const [data, grad] = [this.#dataOf(name, variable), this.#gradOf(name, update)];
       fresh.push({ name, data: rangeOf(data, variable), grad: rangeOf(grad, variable) });
-      moved.push(() => this.#entries.set(name, { variable, data, grad }));
+      added.push(() => this.#entries.set(name, { variable, data, grad }));
     }
     for (const [name, entry] of this.#entries) {
       const { variable } = entry;
@@ -82,8 +85,11 @@ export class VariableTable {
     return {
       fresh,
       changes,
-      commit: () => {
+      commitChanges: () => {
         for (const move of moved) move();
+      },
+      commitFresh: () => {
+        for (const add of added) add();
       },
     };
   }

@@ -1,15 +1,11 @@
-import { type Bounded, errorBound } from '../../src/reference/error-bound.js';
-import { makeElementRule } from '../../src/reference/element-step.js';
-import {
-  type ElementGradients,
-  type ReferenceSparseGradient,
-  sumRows,
-} from '../../src/reference/sum-rows.js';
-import { stepScalars } from '../../src/kernel/scalars.js';
-import { summarizeTensor } from '../../src/reference/tensor-step.js';
-import { elementSlots, isPerTensor, usedSlots } from '../../src/kernel/variant.js';
-import { evaluateLearningRate } from '../../src/rules/options.js';
-import { type Rule, tensorOf } from '../../src/rules/rule.js';
+import { type Bounded, errorBound } from '../src/reference/error-bound.js';
+import { makeElementRule } from '../src/reference/element-step.js';
+import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
+import { stepScalars } from '../src/kernel/scalars.js';
+import { summarizeTensor } from '../src/reference/tensor-step.js';
+import { elementSlots, isPerTensor, usedSlots } from '../src/kernel/variant.js';
+import { evaluateLearningRate } from '../src/rules/options.js';
+import { type Rule, tensorOf } from '../src/rules/rule.js';
 
 /** Longest tensor that is followed as a whole; a step of one costs objects. */
 const MAX_BOUNDED_TENSOR = 10_000;

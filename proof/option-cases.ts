@@ -1,7 +1,7 @@
-import { OptimizerError } from '../../src/errors.js';
-import type { OptionSpec } from '../../src/rules/options.js';
-import { ruleFactories } from '../../src/rules/registry.js';
-import type { Rule, RuleFactory } from '../../src/rules/rule.js';
+import { OptimizerError } from '../src/errors.js';
+import type { OptionSpec } from '../src/rules/options.js';
+import { ruleFactories } from '../src/rules/registry.js';
+import type { Rule, RuleFactory } from '../src/rules/rule.js';
 import type { Random } from './random.js';
 
 /** A rule with some options set, and how to call it in a report. */

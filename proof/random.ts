@@ -1,4 +1,4 @@
-/** Seeded random numbers for tests: mulberry32, so that a printed seed repeats a run in every browser. */
+/** Seeded random numbers: mulberry32, so that a printed seed repeats a run in every browser and in Node. */
 export class Random {
   #state: number;
 

@@ -1,7 +1,7 @@
 /** What an adapter's float32 arithmetic does where WGSL leaves it open (§15.7 "Floating Point Evaluation"). */
-import { bitDifference, ulpAt } from '../../test/support/compare.js';
-import { readBack } from '../page/read-back.js';
-import { seededUniform } from '../statistics.js';
+import { bitDifference, ulpAt } from './compare.js';
+import { Random } from './random.js';
+import { readBuffer } from './read-buffer.js';
 
 /** One question about the arithmetic, and what was found. */
 export interface NumericsRow {
@@ -64,10 +64,14 @@ export function judge(results: Float32Array, { answers, inputs }: Pick<Probe, 'a
 const withoutSignOfZero = (values: Float32Array): Float32Array => values.map((value) => value + 0);
 
 function makeProbes(seed: number): Probe[] {
-  const uniform = seededUniform(seed);
+  const random = new Random(seed);
   /** Both signs, magnitudes from 2^-low to 2^high. */
   const spread = (low: number, high: number): number =>
-    fround((uniform() < 0.5 ? -1 : 1) * (1 + uniform()) * 2 ** Math.floor(low + (high - low) * uniform()));
+    fround(
+      (random.uniform() < 0.5 ? -1 : 1) *
+        (1 + random.uniform()) *
+        2 ** Math.floor(low + (high - low) * random.uniform()),
+    );
   const sample = (make: () => [number, number, number]) => Array.from({ length: SAMPLES }, make);
   const pairs = sample(() => [spread(-20, 20), spread(-20, 20), 0]);
   // The addend cancels the rounded product, so what is left is what rounding lost, or nothing.
@@ -181,7 +185,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   pass.dispatchWorkgroups(Math.ceil(inputs.length / 64));
   pass.end();
   device.queue.submit([encoder.finish()]);
-  const results = await readBack(device, target, inputs.length);
+  const results = new Float32Array((await readBuffer(device, target)).buffer);
   source.destroy();
   target.destroy();
   return results;

@@ -1,7 +1,7 @@
-import { type SuiteCase, paritySuite } from '../../test/support/parity-suite.js';
-import { ruleFactories } from '../../src/rules/registry.js';
-import type { Destroyable } from '../../test/support/adapter.js';
-import { largerDeviation } from '../../test/support/compare.js';
+import { type SuiteCase, paritySuite } from './parity-suite.js';
+import { ruleFactories } from '../src/rules/registry.js';
+import type { Destroyable } from './track.js';
+import { largerDeviation } from './compare.js';
 
 /** How the cases of a rule came out on an adapter, float32. */
 export interface ParityRow {
@@ -31,7 +31,7 @@ export interface ParityOptions {
 
 const QUICK_STEPS = 3;
 
-/** Runs the parity suite of the tests on a device, rule by rule. A case that fails is counted, and the rest goes on. */
+/** Runs the parity suite on a device, rule by rule. A case that fails is counted, and the rest goes on. */
 export async function measureParity(
   device: GPUDevice,
   { seed, rules, quick, onProgress }: ParityOptions,

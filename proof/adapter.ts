@@ -1,10 +1,3 @@
-/** What tests need to know of an adapter. Without vitest, so that a plain Node program can use it, too. */
-
-/** Anything that WebGPU frees on request. */
-export interface Destroyable {
-  destroy(): void;
-}
-
 /**
  * Whether the device runs on SwiftShader. It was measured to round `sqrt`, `/` and `*` correctly and never to contract,
  * so results on it can be compared bit for bit. Only Chromium says so; Firefox names no adapter at all.

@@ -1,9 +1,11 @@
-import { Optimizer, type Parameter, ReferenceOptimizer, type Rule } from '../../src/index.js';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { Optimizer, type Parameter, ReferenceOptimizer, type Rule } from '../src/index.js';
+import { usedSlots } from '../src/kernel/variant.js';
 import { BoundedRun, boundedPart } from './bounded-run.js';
 import { type Deviation, bitDifference, checkWithinBound, largerDeviation } from './compare.js';
-import { type Destroyable, isSwiftShader } from './adapter.js';
+import type { Track } from './track.js';
+import { isSwiftShader } from './adapter.js';
 import type { Random } from './random.js';
+import { readBuffer } from './read-buffer.js';
 
 /** Where a tensor lies: offsets in elements from a vec4-aligned place. */
 export interface TensorLayout {
@@ -12,9 +14,11 @@ export interface TensorLayout {
   readonly gradOffset: number;
 }
 
+/** A rule, where its tensors lie, what they hold, and how long it runs. */
 export interface ParityRun {
   readonly device: GPUDevice;
-  readonly track: <T extends Destroyable>(resource: T) => T;
+  /** Gets all that is to be destroyed afterwards. */
+  readonly track: Track;
   readonly rule: Rule;
   readonly layouts: readonly TensorLayout[];
   /** Whether data and gradients share one GPUBuffer. */
@@ -164,17 +168,4 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     if (touched >= 0) throw new Error(`element ${touched} of a data buffer was touched`);
   }
   return { ...largest, sameBits };
-}
-
-/** All words of a buffer. */
-export async function readBuffer(device: GPUDevice, buffer: GPUBuffer): Promise<Uint32Array> {
-  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-  const staging = device.createBuffer({ label: 'test readback', size: buffer.size, usage });
-  const encoder = device.createCommandEncoder({ label: 'test readback' });
-  encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ);
-  const words = new Uint32Array(staging.getMappedRange()).slice();
-  staging.destroy();
-  return words;
 }

@@ -1,7 +1,7 @@
 import { type RuleCase, combinedOptionCases, singleOptionCases } from './option-cases.js';
 import { type ParityResult, type TensorLayout, checkParity } from './parity.js';
 import { Random } from './random.js';
-import type { Track } from './tensors.js';
+import type { Track } from './track.js';
 
 /** One tensor for each way a kernel reaches its elements. */
 const ALL_PATHS: readonly TensorLayout[] = [
@@ -25,7 +25,7 @@ export interface ParitySuite {
   readonly combined: readonly SuiteCase[];
 }
 
-/** The suite that vitest runs in browsers and `bench/gpu` in Node. The seed decides values and combinations. */
+/** The suite that all who prove run. The seed decides values and combinations. */
 export function paritySuite(seed: number): ParitySuite {
   return {
     single: singleOptionCases().map((ruleCase, index) => ({
