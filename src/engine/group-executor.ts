@@ -1,4 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
+import { alignUp } from '../kernel/alignment.js';
 import { SEGMENT_BYTE_LENGTH, segmentWords } from '../kernel/segment.js';
 import { type Compilable, compilableList, compile } from '../kernel/compilable.js';
 import { type BindingDeclaration, countStorageBindings, declareBindings } from '../kernel/compose-access.js';
@@ -7,15 +8,16 @@ import { type KernelShape, chooseGrid, chooseShape } from '../kernel/shape.js';
 import { type StepFeatures, elementSlots } from '../kernel/variant.js';
 import { tensorOf } from '../rules/rule.js';
 import { paddingOf } from './arena-buffers.js';
-import { type Batch, batchCapacity, joinBatch, planBatches } from './batches.js';
+import { type Batch, batchCapacity, joinBatch, planBatches } from './plan/batches.js';
 import { BindGroupCache } from './bind-group-cache.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
 import type { ResolvedParameter } from './parameter.js';
 import { PartialSegments } from './partial-segments.js';
-import { type Plan, planDispatches } from './plan.js';
+import { planDispatches } from './plan/plan.js';
+import type { Plan } from './plan/planned.js';
 import { rejectOtherStructure, rejectUnshareable } from './rebind.js';
-import type { Tensor } from './runs.js';
+import type { Tensor } from './plan/runs.js';
 import { StateStore } from './state-store.js';
 import { type PreparedTensorPass, TensorPass, prepareTensorPass } from './tensor-pass.js';
 
@@ -276,7 +278,7 @@ function toTensor({ data, grad, sparse, namedRows }: ResolvedParameter): Tensor<
 function segmentStride({ limits }: GPUDevice, batches: readonly Batch<GPUBuffer>[]): number {
   const alignment = limits.minUniformBufferOffsetAlignment;
   const most = batches.reduce((largest, { parts }) => Math.max(largest, parts.length), 1);
-  return Math.ceil((SEGMENT_BYTE_LENGTH * most) / alignment) * alignment;
+  return alignUp(SEGMENT_BYTE_LENGTH * most, alignment);
 }
 
 /** All that a batch's bind group holds of the caller's. */

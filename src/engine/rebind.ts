@@ -7,8 +7,8 @@ import {
   rejectConflicts,
   resolveParameter,
 } from './parameter.js';
-import { canShare } from './batches.js';
-import type { PlannedDispatch } from './plan.js';
+import { canShare } from './plan/batches.js';
+import type { PlannedDispatch } from './plan/planned.js';
 
 /** Other buffers for a parameter, of the same length; what is not given stays. */
 export interface BufferChange {

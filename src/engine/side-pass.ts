@@ -1,3 +1,4 @@
+import { alignUp } from '../kernel/alignment.js';
 import { compile, compileSync } from '../kernel/compilable.js';
 import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
 import { PLAIN_STEP } from '../kernel/variant.js';
@@ -29,7 +30,7 @@ export class SidePass {
     this.#executor = new GroupExecutor(device, prepared, label);
     const byteLength = scalarsByteLength(rule);
     const alignment = device.limits.minUniformBufferOffsetAlignment;
-    this.#stride = Math.ceil(byteLength / alignment) * alignment;
+    this.#stride = alignUp(byteLength, alignment);
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     this.#scalars = device.createBuffer({ label, size: this.#stride * factors.length, usage });
     this.setFactors(factors);

@@ -1,12 +1,13 @@
+import { VECTOR } from '../../kernel/alignment.js';
 import {
   LANES_PER_PARTIAL,
   MEASURE_SHAPE,
   type MeasureAccess,
   type Portion,
-} from '../kernel/compose-tensor.js';
-import { chooseGrid } from '../kernel/shape.js';
-import { type PlanLimits, type PlannedBinding, type PlannedChunk, bindingAlignment } from './plan.js';
-import { VECTOR } from './runs.js';
+} from '../../kernel/compose-tensor.js';
+import { chooseGrid } from '../../kernel/shape.js';
+import { bindRange, bindingAlignment } from './binding.js';
+import type { PlanLimits, PlannedBinding, PlannedChunk } from './planned.js';
 
 /** One measuring dispatch: a chunk of a tensor. */
 export interface PlannedMeasure<B> {
@@ -48,10 +49,6 @@ export function planMeasure<B>(
       data: isVector(data.byteOffset) ? 'vector' : 'gather',
       grad: isVector(grad.byteOffset) ? 'vector' : 'gather',
     };
-    const bind = ({ byteOffset, byteLength }: { byteOffset: number; byteLength: number }) => {
-      const offset = byteOffset - (byteOffset % alignment);
-      return { offset, size: byteOffset + byteLength - offset };
-    };
     const base = (byteOffset: number, mode: MeasureAccess['data']) =>
       (byteOffset % alignment) / (mode === 'vector' ? VECTOR : 4);
     const elementCount = data.byteLength / 4;
@@ -73,9 +70,9 @@ export function planMeasure<B>(
     return {
       access,
       portion,
-      data: { buffer: data.buffer, ...bind(data) },
-      grad: { buffer: grad.buffer, ...bind(grad) },
-      state: { bufferIndex: state.bufferIndex, ...bind(state) },
+      data: { buffer: data.buffer, ...bindRange(data, alignment) },
+      grad: { buffer: grad.buffer, ...bindRange(grad, alignment) },
+      state: { bufferIndex: state.bufferIndex, ...bindRange(state, alignment) },
       grid: chooseGrid(laneCount, MEASURE_SHAPE, maxPerDimension),
     };
   });

@@ -1,6 +1,6 @@
-import { countStorageBindings } from '../kernel/compose-access.js';
-import { type Rule, tensorOf } from '../rules/rule.js';
-import type { PlanLimits, PlannedBinding, PlannedDispatch } from './plan.js';
+import { countStorageBindings } from '../../kernel/compose-access.js';
+import { type Rule, tensorOf } from '../../rules/rule.js';
+import type { PlanLimits, PlannedBinding, PlannedDispatch } from './planned.js';
 
 /** What one dispatch of a step kernel covers: a planned dispatch, or several small ones of one kind. */
 export interface Batch<B> {
