@@ -5,7 +5,8 @@ import { PLAIN_STEP } from '../kernel/variant.js';
 import { OptimizerError } from '../errors.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
-import { GroupExecutor, type PreparedGroup, prepareGroup } from './group-executor.js';
+import { GroupExecutor } from './group-executor.js';
+import { type PreparedGroup, prepareGroup } from './prepare-group.js';
 
 /**
  * An operation between two lists of buffers, in the form of a rule without state: so it shares the steps' lanes, edges

@@ -80,6 +80,11 @@ export function joinBatch<B>(dispatches: readonly PlannedDispatch<B>[]): Batch<B
   return { parts, access: parts.length === 1 ? access : { ...access, together: parts.length }, state };
 }
 
+/** Lanes of the largest part: what the dispatch must cover. */
+export function mostLanes<B>({ parts }: Batch<B>): number {
+  return Math.max(...parts.map(({ segment }) => segment.laneCount));
+}
+
 /** Whether one dispatch can bind both: WebGPU lets no buffer be read and written, and no writable ranges overlap. */
 export function canShare<B>(a: PlannedDispatch<B>, b: PlannedDispatch<B>): boolean {
   const others = boundRanges(b);
