@@ -61,7 +61,7 @@ export type {
   ReferenceGradient,
   ReferenceGradients,
   ReferenceParameter,
-} from './reference/reference-optimizer.js';
+} from './reference/reference-config.js';
 export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 
 export { schedules } from './schedules.js';
