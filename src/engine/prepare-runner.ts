@@ -1,7 +1,7 @@
 import { OptimizerError } from '../errors.js';
 import { type Compilable, compilableList } from '../kernel/compilable.js';
 import type { ResolvedConfig } from './config.js';
-import { type PreparedControl, prepareControl } from './control/control-pass.js';
+import { type PreparedControl, prepareControl } from './control/prepare-control.js';
 import { needsControlPass } from './control/settings.js';
 import { type PreparedGroup, prepareGroup } from './prepare-group.js';
 

@@ -1,6 +1,7 @@
 import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
 import type { Rule } from '../rules/rule.js';
-import { type ControlPass, SETTINGS_BYTE_LENGTH } from './control/control-pass.js';
+import type { ControlPass } from './control/control-pass.js';
+import { SETTINGS_BYTE_LENGTH } from './control/prepare-control.js';
 import type { ResolvedGradientOptions } from './control/settings.js';
 import { ScalarRing } from './scalar-ring.js';
 
