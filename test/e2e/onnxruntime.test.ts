@@ -3,113 +3,38 @@ import * as ort from 'onnxruntime-web/webgpu';
 import { afterAll, expect, onTestFinished } from 'vitest';
 import readme from '../../README.md?raw';
 import { CLASS_COUNT, PIXEL_COUNT } from '../../demo/train/digit-format.js';
-import { type DigitSet, fetchDigits, firstDigits } from '../../demo/train/digits.js';
+import { fetchDigits, firstDigits } from '../../demo/train/digits.js';
 import { createRandom, shuffledIndices } from '../../demo/train/random.js';
 import { makeMlp } from '../../scripts/onnx/mlp.js';
 import { floatValue } from '../../scripts/onnx/tensor.js';
 import { encode, makeTrainingModels } from '../../scripts/onnx/training-graph.js';
 import { weightsToInitializers } from '../../scripts/onnx/weights.js';
-import { OnnxTrainer, type OnnxTrainerConfig } from '../../src/adapters/onnxruntime/index.js';
+import { OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
 import { ReferenceOptimizer, adam, adamw } from '../../src/index.js';
 import { bitDifference } from '../support/compare.js';
 import { isSwiftShader } from '../support/adapter.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
 import { makeBuffer } from '../support/tensors.js';
+import { accuracy, digitFeeds } from './onnx-digits.js';
+import {
+  BATCH,
+  initialWeights,
+  makeTrainer,
+  open,
+  read,
+  releaseLater,
+  releaseSessions,
+  smallBatch,
+  smallModels,
+} from './onnx-trainer.js';
 import { recordCalls } from './record-calls.js';
 
-ort.env.wasm.numThreads = 1;
-
-const WEBGPU = 'webgpu';
-
-/** A small network, its models, and a batch for it. */
-const BATCH = 8;
-const small = makeMlp([20, 16, 4], createRandom(3));
-const smallModels = makeTrainingModels(small, { batch: BATCH });
-
-const sessions: ort.InferenceSession[] = [];
-afterAll(async () => {
-  for (const session of sessions) await session.release();
-});
-
-/** A session that is released after all tests: on a device, or on the CPU. */
-async function open(model: Uint8Array<ArrayBuffer>, device?: GPUDevice): Promise<ort.InferenceSession> {
-  const provider = device ? { name: WEBGPU, device } : 'wasm';
-  const session = await ort.InferenceSession.create(model, { executionProviders: [provider] });
-  sessions.push(session);
-  return session;
-}
-
-async function initialWeights(model = smallModels.initial): Promise<Record<string, ort.Tensor>> {
-  return await (await open(model)).run({});
-}
-
-async function makeTrainer(
-  device: GPUDevice,
-  config: Partial<OnnxTrainerConfig> = {},
-  model: Uint8Array | ort.InferenceSession = smallModels.training,
-): Promise<OnnxTrainer> {
-  const parameters = await initialWeights();
-  const trainer = await OnnxTrainer.create(ort, model, { rule: adam(), parameters, device, ...config });
-  onTestFinished(() => trainer.destroy());
-  return trainer;
-}
-
-function tensor(dims: readonly number[], value: (i: number) => number): ort.Tensor {
-  const data = Float32Array.from({ length: dims.reduce((product, n) => product * n, 1) }, (_, i) => value(i));
-  return new ort.Tensor('float32', data, dims);
-}
-
-function smallBatch(seed: number, rows = BATCH): Record<string, ort.Tensor> {
-  const random = createRandom(seed);
-  return {
-    x: tensor([rows, 20], () => 2 * random() - 1),
-    labels: tensor([rows, 4], (i) => (i % 4 === (i >> 2) % 3 ? 1 : 0)),
-  };
-}
+afterAll(releaseSessions);
 
 /** Whether this library made a GPU object, by itself or its descriptor. */
 const isOurs = (about: unknown): boolean =>
   String((about as GPUObjectDescriptorBase).label).startsWith('webgpu-optim');
-
-async function read(tensors: Readonly<Record<string, ort.Tensor>>): Promise<Record<string, Float32Array>> {
-  const entries = Object.entries(tensors).map(
-    async ([name, one]) => [name, (await one.getData()) as Float32Array] as const,
-  );
-  return Object.fromEntries(await Promise.all(entries));
-}
-
-function digitFeeds({ pixels, labels }: DigitSet, rows: Int32Array): Record<string, ort.Tensor> {
-  const x = new Float32Array(rows.length * PIXEL_COUNT);
-  const y = new Float32Array(rows.length * CLASS_COUNT);
-  rows.forEach((row, k) => {
-    for (let i = 0; i < PIXEL_COUNT; i++) x[k * PIXEL_COUNT + i] = pixels[row * PIXEL_COUNT + i]! / 255;
-    y[k * CLASS_COUNT + labels[row]!] = 1;
-  });
-  return {
-    x: new ort.Tensor('float32', x, [rows.length, PIXEL_COUNT]),
-    labels: new ort.Tensor('float32', y, [rows.length, CLASS_COUNT]),
-  };
-}
-
-/** The share of digits whose likeliest class is theirs. */
-async function accuracy(
-  session: ort.InferenceSession,
-  digits: DigitSet,
-  weights: Readonly<Record<string, ort.Tensor>> = {},
-): Promise<number> {
-  const { x } = digitFeeds(
-    digits,
-    Int32Array.from({ length: digits.count }, (_, i) => i),
-  );
-  const { scores } = await session.run({ x: x!, ...weights });
-  const values = (await scores!.getData()) as Float32Array;
-  const isRight = (label: number, row: number): boolean => {
-    const own = values.subarray(row * CLASS_COUNT, (row + 1) * CLASS_COUNT);
-    return own.indexOf(Math.max(...own)) === label;
-  };
-  return [...digits.labels].filter(isRight).length / digits.count;
-}
 
 gpuTest('a network learns the digits, evaluated on the buffers that are trained', async ({ device }) => {
   const { train, heldOut } = await fetchDigits();
@@ -270,7 +195,7 @@ gpuTest("the README's example trains", async () => {
   const batches = [1, 2, 3].map((seed) => smallBatch(seed));
   const made: unknown = await example(ort, adam, OnnxTrainer, batches, smallBatch(4)['x']);
   const [trainer, forward, scores] = made as [OnnxTrainer, ort.InferenceSession, ort.Tensor];
-  sessions.push(forward);
+  releaseLater(forward);
   expect(scores.dims).toEqual([BATCH, 4]);
   expect((await trainer.optimizer.stats()).step).toBe(3);
   expect(trainer.device).toBe(await ort.env.webgpu.device);
