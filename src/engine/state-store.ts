@@ -1,6 +1,6 @@
 import { elementSlots, isPerTensor, usedSlots } from '../kernel/variant.js';
 import type { Rule } from '../rules/rule.js';
-import type { Span } from './parameter.js';
+import type { Span } from './span.js';
 import type { Plan } from './plan/planned.js';
 import type { TensorPass } from './tensor-pass.js';
 

@@ -15,7 +15,7 @@ import { recordByteLength, recordFields } from '../kernel/tensor-record.js';
 import { type StepFeatures, ruleSwitches } from '../kernel/variant.js';
 import { type Rule, tensorOf } from '../rules/rule.js';
 import { BindGroupCache } from './bind-group-cache.js';
-import type { Span } from './parameter.js';
+import type { Span } from './span.js';
 import { type MeasurePlan, type PlannedMeasure, planMeasure } from './plan/measure.js';
 import type { Plan, PlannedChunk } from './plan/planned.js';
 

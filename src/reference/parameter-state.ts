@@ -2,7 +2,7 @@ import { countRows, rejectAveragedTable, rejectMeasuredTable } from '../engine/s
 import { OptimizerError, quote } from '../errors.js';
 import { elementSlots, isPerTensor, usedSlots } from '../kernel/variant.js';
 import type { Rule } from '../rules/rule.js';
-import type { Arithmetic } from './arithmetic.js';
+import type { Arithmetic } from '../rules/arithmetic.js';
 import type { ElementRule } from './element-step.js';
 import type { NumericArray, ReferenceGradient, ReferenceParameter } from './reference-config.js';
 import { type ElementGradients, checkEntries, sumRows } from './sum-rows.js';

@@ -1,7 +1,7 @@
 import { alignUp } from '../../kernel/alignment.js';
 import type { Pipeline } from '../../kernel/pipeline-cache.js';
 import { chooseGrid } from '../../kernel/shape.js';
-import type { Span } from '../parameter.js';
+import type { Span } from '../span.js';
 import { planSort } from './plan-sort.js';
 import { type RowSumPipelines, SETTINGS_BYTE_LENGTH } from './row-sum-pipelines.js';
 import type { SparseTable } from './table.js';

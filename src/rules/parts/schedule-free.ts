@@ -1,5 +1,5 @@
 import wgsl from '../../../shaders/rules/parts/schedule-free.wgsl?raw';
-import type { Arithmetic } from '../../reference/arithmetic.js';
+import type { Arithmetic } from '../arithmetic.js';
 import { type OptionSpec, integer } from '../options.js';
 
 /** WGSL to compose behind a rule that calls `prepare_schedule_free` and `advance_average`. */
