@@ -90,7 +90,8 @@ export class Optimizer {
    * and its bias corrections and averages count from here; schedules follow the optimizer's step.
    *
    * @returns the group, once it takes part in the steps.
-   * @throws OptimizerError as {@link Optimizer.create}; the optimizer is as it was then.
+   * @throws OptimizerError as {@link Optimizer.create}, and `invalid-config` after {@link eval}; the optimizer is as it
+   *   was then.
    */
   async addGroup(group: ParameterGroupConfig): Promise<ParameterGroup> {
     this.#guard.check('addGroup');
@@ -101,10 +102,11 @@ export class Optimizer {
    * As {@link Optimizer.addGroup}, at once, under the conditions of {@link Optimizer.createSync}. Steps that were encoded
    * before must have been submitted.
    *
-   * @throws OptimizerError as {@link Optimizer.createSync}, and `invalid-config` while `addGroup` is under way.
+   * @throws OptimizerError as {@link Optimizer.createSync}, and `invalid-config` after {@link eval} or while `addGroup` is
+   *   under way.
    */
   addGroupSync(group: ParameterGroupConfig): ParameterGroup {
-    this.#guard.check('addGroupSync');
+    this.#guard.checkTraining('addGroupSync');
     return this.#roster.addSync(group);
   }
 

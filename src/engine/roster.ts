@@ -87,7 +87,7 @@ export class Roster {
     const config = extendConfig(this.#config, group);
     const runner = await StepRunner.create(this.device, config, this.#runner);
     try {
-      this.guard.check('addGroup');
+      this.guard.checkTraining('addGroup');
     } catch (error) {
       runner.destroyOwn();
       throw error;
