@@ -29,7 +29,9 @@ export interface MeasurePlan<B> {
 }
 
 /**
- * Plans the measuring of tensors: a dispatch per chunk.
+ * Plans the measuring of tensors: a dispatch per chunk. The tree of a tensor's sum has one shape on every adapter and follows
+ * from the element count alone, not from offsets, so that the float32 twin has the same bits; only where a tensor is cut
+ * elsewhere than at multiples of 8192 elements, what one partial covers, the order of addition is another.
  *
  * @param chunks of all tensors, those of a tensor together and in order.
  */
