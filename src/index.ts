@@ -14,7 +14,8 @@ export type { OptimizerConfig, ParameterGroupConfig } from './engine/config.js';
 export type { ParameterGroup } from './engine/group.js';
 export type { DynamicLossScale, GradientOptions } from './engine/control/settings.js';
 export type { StepStats } from './engine/step-stats.js';
-export type { BufferRange, DType, Parameter } from './engine/parameter.js';
+export type { DType, Parameter } from './engine/parameter.js';
+export type { BufferRange } from './engine/span.js';
 export type { SparseGradient } from './engine/sparse/table.js';
 export type { GroupState, StateDict } from './engine/state-dict.js';
 
@@ -61,7 +62,7 @@ export type {
   ReferenceGradient,
   ReferenceGradients,
   ReferenceParameter,
-} from './reference/reference-optimizer.js';
+} from './reference/reference-config.js';
 export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 
 export { schedules } from './schedules.js';

@@ -1,6 +1,7 @@
 import initializeWgsl from '../../shaders/initialize.wgsl?raw';
 import philoxWgsl from '../../shaders/philox.wgsl?raw';
 import wordsWgsl from '../../shaders/words.wgsl?raw';
+import { alignUp } from '../kernel/alignment.js';
 import { getPipeline } from '../kernel/pipeline-cache.js';
 import type { Fill } from './initializer.js';
 
@@ -42,7 +43,7 @@ export async function fillTensors(
     ],
   });
   const alignment = device.limits.minUniformBufferOffsetAlignment;
-  const stride = Math.ceil(FILL_BYTE_LENGTH / alignment) * alignment;
+  const stride = alignUp(FILL_BYTE_LENGTH, alignment);
   const uniforms = device.createBuffer({
     label: `${label} fills`,
     size: stride * tasks.length,

@@ -1,4 +1,4 @@
-import { VECTOR } from '../engine/runs.js';
+import { VECTOR, alignUp } from '../kernel/alignment.js';
 
 /** A tensor to be placed: its name, the group that it is stepped with, and its size. */
 export interface TensorSize {
@@ -34,7 +34,7 @@ export function layOut(tensors: readonly TensorSize[], capacity: number, alignme
   for (const group of groups) {
     for (const { name, byteLength } of tensors.filter((tensor) => tensor.group === group)) {
       const last = byteLengths.length - 1;
-      const byteOffset = last < 0 ? 0 : Math.ceil(byteLengths[last]! / alignment) * alignment;
+      const byteOffset = last < 0 ? 0 : alignUp(byteLengths[last]!, alignment);
       if (last >= 0 && byteOffset + byteLength <= capacity) {
         byteLengths[last] = byteOffset + byteLength;
         places.set(name, { bufferIndex: last, byteOffset });
@@ -45,5 +45,5 @@ export function layOut(tensors: readonly TensorSize[], capacity: number, alignme
     }
   }
   // Whole vec4s, so that no tensor has an edge that would take a dispatch of its own.
-  return { places, byteLengths: byteLengths.map((byteLength) => Math.ceil(byteLength / VECTOR) * VECTOR) };
+  return { places, byteLengths: byteLengths.map((byteLength) => alignUp(byteLength, VECTOR)) };
 }

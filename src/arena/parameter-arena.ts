@@ -1,4 +1,5 @@
 import { registerArenaBuffer, type ArenaBuffer, rejectDestroyedArena } from '../engine/arena-buffers.js';
+import { encodeOrSubmit } from '../engine/commands.js';
 import { captureErrors, checkDevice, rejectLostDevice } from '../engine/device.js';
 import type { Parameter } from '../engine/parameter.js';
 import { readSpans } from '../engine/readback.js';
@@ -185,13 +186,16 @@ export class ParameterArena {
     await this.#fill([{ ...tensor, fill }], seed, true);
   }
 
-  /** Sets all gradients to zero: in the caller's encoder, or submitted at once without one. */
+  /**
+   * Sets all gradients to zero: in the caller's encoder, or submitted at once without one.
+   *
+   * @throws OptimizerError `invalid-config` if that is no command encoder, or `destroyed`.
+   */
   zeroGrad(encoder?: GPUCommandEncoder): void {
     this.#rejectUnusable('zeroGrad');
-    const label = `${this.#about.arena} zeroGrad`;
-    const commands = encoder ?? this.#device.createCommandEncoder({ label });
-    for (const buffer of this.#grad) commands.clearBuffer(buffer);
-    if (!encoder) this.#device.queue.submit([commands.finish()]);
+    encodeOrSubmit(this.#device, encoder, this.#about.arena, 'zeroGrad', (commands) => {
+      for (const buffer of this.#grad) commands.clearBuffer(buffer);
+    });
   }
 
   /** Frees all buffers. Optimizers over them can step no more. May be called twice. */

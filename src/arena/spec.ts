@@ -1,6 +1,6 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
-import { VECTOR } from '../engine/runs.js';
+import { VECTOR } from '../kernel/alignment.js';
 import { type Place, layOut } from './layout.js';
 
 /** One tensor of an arena. */

@@ -1,4 +1,4 @@
-import type { Arithmetic } from '../reference/arithmetic.js';
+import type { Arithmetic } from '../rules/arithmetic.js';
 import { OptimizerError, quote } from '../errors.js';
 import { type OptionSpecs, resolveOptions } from '../rules/options.js';
 

@@ -1,7 +1,7 @@
 import { OptimizerError, quote } from '../errors.js';
 import { paddingOf } from './arena-buffers.js';
-import type { Span } from './parameter.js';
-import { joinPieces } from './runs.js';
+import type { Span } from './span.js';
+import { joinPieces } from './plan/runs.js';
 
 /** Zeroes gradients with as few commands as their places allow: neighbouring ranges are cleared as one. */
 export class GradientClearer {

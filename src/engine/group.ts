@@ -1,4 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
+import { isPerTensor, usedSlots } from '../kernel/variant.js';
 import { type LearningRate, evaluateLearningRate } from '../rules/options.js';
 import { type Rule, overrideRule } from '../rules/rule.js';
 
@@ -56,5 +57,18 @@ export class ParameterGroup {
   /** @internal Takes over hyper-parameters that a state dict brought. */
   replaceRule(rule: Rule): void {
     this.#rule = rule;
+  }
+}
+
+/** @throws OptimizerError `invalid-parameter` if a rule's state for a whole tensor would change of a parameter left out. */
+export function rejectUnskippable(groups: readonly ParameterGroup[], skipped: ReadonlySet<string>): void {
+  for (const { rule, params } of groups) {
+    const name = params.find((param) => skipped.has(param));
+    const slot = usedSlots(rule).find((used) => isPerTensor(rule, used));
+    if (name === undefined || slot === undefined) continue;
+    throw new OptimizerError(
+      'invalid-parameter',
+      `encode(): ${quote(name)} cannot be skipped, for ${rule.name} keeps ${slot} of whole tensors; give it a gradient.`,
+    );
   }
 }

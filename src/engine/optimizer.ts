@@ -1,22 +1,26 @@
-import { OptimizerError, quote } from '../errors.js';
-import { isPerTensor, usedSlots } from '../kernel/variant.js';
+import { OptimizerError } from '../errors.js';
 import type { LearningRate } from '../rules/options.js';
+import { rejectDestroyedArena } from './arena-buffers.js';
+import { checkEncoder, encodeOrSubmit } from './commands.js';
 import {
   type OptimizerConfig,
   type ParameterGroupConfig,
   type ResolvedConfig,
-  extendConfig,
   resolveConfig,
 } from './config.js';
-import { type ArenaBuffer, arenasAmong, rejectDestroyedArena } from './arena-buffers.js';
 import { checkGradScale } from './control/settings.js';
-import { checkDevice, checkDeviceSync, rejectLostDevice } from './device.js';
-import { ParameterGroup } from './group.js';
-import { ParameterTable } from './parameter-table.js';
-import { type BufferChange, replaceBuffers } from './rebind.js';
-import { type StateDict, checkStateDict, describeGroup, restoreSchedules } from './state-dict.js';
-import { type StepInputs, StepRunner } from './step-runner.js';
-import type { StepStats } from './step-stats.js';
+import { checkDevice, checkDeviceSync } from './device.js';
+import { exchangeWeights } from './exchange-weights.js';
+import { type ParameterGroup, rejectUnskippable } from './group.js';
+import type { BufferChange } from './rebind.js';
+import { restoreState, saveState } from './resume.js';
+import { Roster, arenasOf } from './roster.js';
+import type { StateDict } from './state-dict.js';
+import { StepLog } from './step-log.js';
+import { StepRunner } from './step-runner.js';
+import type { StepInputs } from './step-scalars.js';
+import { type StepStats, reportStep } from './step-stats.js';
+import { UsageGuard } from './usage-guard.js';
 
 /**
  * Updates parameters in place on the GPU, in one fused pass per step. It adopts the device and the
@@ -31,32 +35,16 @@ import type { StepStats } from './step-stats.js';
  */
 export class Optimizer {
   readonly #device: GPUDevice;
-  #groups: readonly ParameterGroup[] = [];
-  #config: ResolvedConfig;
-  #runner: StepRunner;
-  #table!: ParameterTable;
-  #arenas: readonly ArenaBuffer[] = [];
-  // Groups are added one after the other, however they are asked for.
-  #adding: Promise<unknown> = Promise.resolve();
-  #addingCount = 0;
-  // Resolves when the steps applied before a group joined are known.
-  #joining: Promise<unknown> = Promise.resolve();
-  // What the device had against an optimizer that was made without waiting for it.
-  #failure: OptimizerError | undefined;
+  readonly #guard: UsageGuard;
+  readonly #log = new StepLog();
+  readonly #roster: Roster;
   #gradScale: number;
-  #lastLr = NaN;
-  // Steps asked for: the applied ones, and those that the GPU skipped.
-  #stepCount = 0;
-  #destroyed = false;
-  // Whether the weights to evaluate with are in the place of those that train.
-  #evaluating = false;
 
   private constructor(device: GPUDevice, config: ResolvedConfig, runner: StepRunner) {
     this.#device = device;
-    this.#config = config;
-    this.#runner = runner;
+    this.#guard = new UsageGuard(device);
+    this.#roster = new Roster(device, config, runner, this.#guard, this.#log);
     this.#gradScale = config.gradients.gradScale;
-    this.#adopt(config, runner);
   }
 
   /**
@@ -88,13 +76,13 @@ export class Optimizer {
     rejectDestroyedArena(arenasOf(resolved), 'createSync');
     const { runner, checked } = StepRunner.createSync(device, resolved);
     const optimizer = new Optimizer(device, resolved, runner);
-    optimizer.#failLater(checked);
+    optimizer.#guard.failWith(checked);
     return optimizer;
   }
 
   /** The parameter groups; one if the config gave `params`. */
   get groups(): readonly ParameterGroup[] {
-    return this.#groups;
+    return this.#roster.groups;
   }
 
   /**
@@ -102,32 +90,24 @@ export class Optimizer {
    * and its bias corrections and averages count from here; schedules follow the optimizer's step.
    *
    * @returns the group, once it takes part in the steps.
-   * @throws OptimizerError as {@link Optimizer.create}; the optimizer is as it was then.
+   * @throws OptimizerError as {@link Optimizer.create}, and `invalid-config` after {@link eval}; the optimizer is as it
+   *   was then.
    */
   async addGroup(group: ParameterGroupConfig): Promise<ParameterGroup> {
-    this.#rejectUnusable('addGroup');
-    this.#addingCount++;
-    const added = this.#adding.then(() => this.#addGroup(group)).finally(() => this.#addingCount--);
-    this.#adding = added.catch(() => undefined);
-    return added;
+    this.#guard.check('addGroup');
+    return this.#roster.add(group);
   }
 
   /**
    * As {@link Optimizer.addGroup}, at once, under the conditions of {@link Optimizer.createSync}. Steps that were encoded
    * before must have been submitted.
    *
-   * @throws OptimizerError as {@link Optimizer.createSync}, and `invalid-config` while `addGroup` is under way.
+   * @throws OptimizerError as {@link Optimizer.createSync}, and `invalid-config` after {@link eval} or while `addGroup` is
+   *   under way.
    */
   addGroupSync(group: ParameterGroupConfig): ParameterGroup {
-    this.#rejectUnusable('addGroupSync');
-    if (this.#addingCount > 0) {
-      throw new OptimizerError('invalid-config', 'addGroupSync(): addGroup() is under way; await it first.');
-    }
-    const config = extendConfig(this.#config, group);
-    const { runner, checked } = StepRunner.createSync(this.#device, config, this.#runner);
-    this.#failLater(checked);
-    this.#adoptGrown(config, runner);
-    return this.#groups.at(-1)!;
+    this.#guard.checkTraining('addGroupSync');
+    return this.#roster.addSync(group);
   }
 
   /** The rule's name, e.g. `'adam'`. */
@@ -164,7 +144,7 @@ export class Optimizer {
    * changes on the GPU. Usage STORAGE, UNIFORM and COPY_SRC. It belongs to the optimizer.
    */
   get lossScaleBuffer(): GPUBuffer {
-    return this.#runner.lossScaleBuffer;
+    return this.#roster.runner.lossScaleBuffer;
   }
 
   /**
@@ -174,10 +154,9 @@ export class Optimizer {
    *   not made then.
    */
   step(): void {
-    this.#rejectUnusable('step');
-    this.#rejectEvaluating('step');
-    const inputs = this.#inputs();
-    const encoder = this.#device.createCommandEncoder({ label: `${this.#config.label} step` });
+    this.#guard.checkTraining('step');
+    const inputs = this.#log.next(this.groups, this.#gradScale);
+    const encoder = this.#device.createCommandEncoder({ label: `${this.#roster.config.label} step` });
     this.#encode(encoder, inputs);
     this.#device.queue.submit([encoder.finish()]);
     this.reportStep();
@@ -186,8 +165,9 @@ export class Optimizer {
   /** @internal Calls `onStep` with the stats behind what is submitted now; for who submits what it encodes. */
   reportStep(): void {
     // A callback that would have to wait for an earlier one is left out, not queued without end.
-    const { onStep } = this.#config;
-    if (onStep && this.#runner.stats?.isBusy !== true) void this.#report(onStep);
+    const { config, runner } = this.#roster;
+    if (config.onStep && runner.stats?.isBusy !== true)
+      void reportStep(config.onStep, () => this.stats(), this.#guard);
   }
 
   /**
@@ -201,11 +181,10 @@ export class Optimizer {
    *   would change (novograd).
    */
   encode(encoder: GPUCommandEncoder, skipped?: ReadonlySet<string>): void {
-    this.#rejectUnusable('encode');
-    this.#rejectEvaluating('encode');
+    this.#guard.checkTraining('encode');
     checkEncoder(encoder, 'encode');
-    if (skipped) this.#checkSkipped(skipped);
-    this.#encode(encoder, this.#inputs(), encoder, skipped);
+    if (skipped) rejectUnskippable(this.groups, skipped);
+    this.#encode(encoder, this.#log.next(this.groups, this.#gradScale), encoder, skipped);
   }
 
   /**
@@ -217,12 +196,8 @@ export class Optimizer {
    * @throws OptimizerError `invalid-parameter` if they do not fit; nothing changes then.
    */
   rebind(changes: Readonly<Record<string, BufferChange>>): void {
-    this.#rejectUnusable('rebind');
-    this.#rejectEvaluating('rebind');
-    const groups = replaceBuffers(this.#config.groups, changes);
-    if (!groups) return;
-    this.#runner.rebind(groups);
-    this.#adopt({ ...this.#config, groups }, this.#runner);
+    this.#guard.checkTraining('rebind');
+    this.#roster.rebind(changes);
   }
 
   /**
@@ -231,8 +206,8 @@ export class Optimizer {
    * @throws OptimizerError `invalid-parameter` if a gradient buffer lacks COPY_DST, or if destroyed.
    */
   zeroGrad(encoder?: GPUCommandEncoder): void {
-    this.#rejectUnusable('zeroGrad');
-    this.#submit(encoder, 'zeroGrad', (commands) => this.#table.clearGradients(commands));
+    this.#guard.check('zeroGrad');
+    this.#submit(encoder, 'zeroGrad', (commands) => this.#roster.table.clearGradients(commands));
   }
 
   /**
@@ -242,8 +217,8 @@ export class Optimizer {
    * @throws OptimizerError `invalid-config` if no parameter has a `microGrad`, or if destroyed.
    */
   accumulate(encoder?: GPUCommandEncoder): void {
-    this.#rejectUnusable('accumulate');
-    const { accumulator } = this.#runner;
+    this.#guard.check('accumulate');
+    const { accumulator } = this.#roster.runner;
     if (!accumulator) {
       throw new OptimizerError(
         'invalid-config',
@@ -258,14 +233,9 @@ export class Optimizer {
    * nothing; without clipping, skipping or a dynamic loss scale the host knows the answer itself.
    */
   async stats(): Promise<StepStats> {
-    this.#rejectUnusable('stats');
-    const lr = this.#lastLr;
-    if (!this.#runner.stats) {
-      const { lossScale } = this.#config.gradients;
-      return { step: this.#stepCount, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr };
-    }
-    const { step, skipped, gradNorm, clipFactor, lossScale } = await this.#runner.stats.read();
-    return { step, skipped, gradNorm, clipFactor, lossScale, lr };
+    this.#guard.check('stats');
+    const { config, runner } = this.#roster;
+    return this.#log.stats(runner.stats, config.gradients.lossScale);
   }
 
   /**
@@ -274,8 +244,8 @@ export class Optimizer {
    * @throws OptimizerError if the name is unknown, the buffer lacks COPY_SRC, or the optimizer is destroyed.
    */
   async readParam(name: string): Promise<Float32Array<ArrayBuffer>> {
-    this.#rejectUnusable('readParam');
-    return this.#table.readParam(name);
+    this.#guard.check('readParam');
+    return this.#roster.table.readParam(name);
   }
 
   /**
@@ -286,9 +256,9 @@ export class Optimizer {
    *   destroyed.
    */
   async readState(name: string, slot: string): Promise<Float32Array<ArrayBuffer>> {
-    this.#rejectUnusable('readState');
+    this.#guard.check('readState');
     if (slot === 'step') return Float32Array.of((await this.stats()).step);
-    return this.#table.readState(name, slot);
+    return this.#roster.table.readState(name, slot);
   }
 
   /**
@@ -307,8 +277,8 @@ export class Optimizer {
    * @throws OptimizerError if the config has no `ema`, or a weight's buffer lacks COPY_SRC or COPY_DST.
    */
   swapEma(): void {
-    this.#rejectUnusable('swapEma');
-    this.#table.exchangeWithState('ema');
+    this.#guard.check('swapEma');
+    this.#roster.table.exchangeWithState('ema');
   }
 
   /**
@@ -319,7 +289,7 @@ export class Optimizer {
    * @throws OptimizerError `invalid-config` if the rule evaluates with the weights that train, or if destroyed.
    */
   eval(encoder?: GPUCommandEncoder): void {
-    this.#exchange(true, 'eval', encoder);
+    exchangeWeights(this.#device, this.#roster, this.#guard, true, 'eval', encoder);
   }
 
   /**
@@ -328,22 +298,13 @@ export class Optimizer {
    * @throws OptimizerError as {@link eval}.
    */
   train(encoder?: GPUCommandEncoder): void {
-    this.#exchange(false, 'train', encoder);
+    exchangeWeights(this.#device, this.#roster, this.#guard, false, 'train', encoder);
   }
 
   /** Everything that a resumed run needs beside the parameters, as plain data; see {@link StateDict}. */
   async stateDict(): Promise<StateDict> {
-    this.#rejectUnusable('stateDict');
-    this.#rejectEvaluating('stateDict');
-    await this.#joining;
-    const { rule } = this;
-    const groups = this.groups.map(describeGroup);
-    const stepCount = this.#stepCount;
-    const control = this.#runner.stats?.read();
-    const state = await this.#table.readAllState();
-    if (!control) return { rule, step: stepCount, groups, state };
-    const { step, skipped, consecutiveSkips, growthTracker, lossScale } = await control;
-    return { rule, step, groups, state, control: { skipped, consecutiveSkips, growthTracker, lossScale } };
+    this.#guard.checkTraining('stateDict');
+    return saveState(this.#roster, this.#log);
   }
 
   /**
@@ -359,106 +320,13 @@ export class Optimizer {
 
   /** As {@link loadStateDict}; none of it takes waiting. */
   loadStateDictSync(dict: StateDict): void {
-    this.#rejectUnusable('loadStateDict');
-    this.#rejectEvaluating('loadStateDict');
-    const rules = checkStateDict(dict, {
-      ruleName: this.rule,
-      groups: this.groups,
-      elementCounts: this.#table.elementCounts,
-    });
-    restoreSchedules(dict, this.groups);
-    rules.forEach((rule, g) => {
-      this.groups[g]!.replaceRule(rule);
-      this.groups[g]!.joinedAt = dict.groups[g]!.joinedAt ?? 0;
-    });
-    this.#runner.setRules(rules);
-    const fresh = {
-      skipped: 0,
-      consecutiveSkips: 0,
-      growthTracker: 0,
-      lossScale: this.#config.gradients.lossScale,
-    };
-    const control = dict.control ?? fresh;
-    this.#stepCount = dict.step + control.skipped;
-    this.#runner.control?.restore(
-      { step: dict.step, ...control },
-      rules,
-      this.groups.map(({ joinedAt }) => joinedAt),
-    );
-    this.#table.writeAllState(dict.state);
+    this.#guard.checkTraining('loadStateDict');
+    restoreState(dict, this.#roster, this.#log);
   }
 
   /** Frees the optimizer state. The parameters and the device stay the caller's. May be called twice. */
   destroy(): void {
-    if (this.#destroyed) return;
-    this.#destroyed = true;
-    this.#runner.destroy();
-  }
-
-  async #addGroup(group: ParameterGroupConfig): Promise<ParameterGroup> {
-    this.#rejectUnusable('addGroup');
-    this.#rejectEvaluating('addGroup');
-    const config = extendConfig(this.#config, group);
-    const runner = await StepRunner.create(this.#device, config, this.#runner);
-    try {
-      this.#rejectUnusable('addGroup');
-    } catch (error) {
-      runner.destroyOwn();
-      throw error;
-    }
-    this.#adoptGrown(config, runner);
-    const added = this.#groups.at(-1)!;
-    await this.#joining;
-    return added;
-  }
-
-  /** Takes over a runner, and makes what follows from its config; groups that were there stay the same objects. */
-  #adopt(config: ResolvedConfig, runner: StepRunner, joinedAt = 0): void {
-    this.#config = config;
-    this.#runner = runner;
-    const groups = config.groups.map(({ rule, parameters }, g) => {
-      const names = parameters.map(({ name }) => name);
-      return this.#groups[g] ?? new ParameterGroup(rule, names, () => this.#stepCount, joinedAt);
-    });
-    this.#groups = Object.freeze(groups);
-    const states = runner.executors.map(({ state }) => state);
-    this.#table = new ParameterTable(this.#device, config.groups, states);
-    this.#arenas = arenasOf(config);
-  }
-
-  /** Takes over a runner with one more group, and gives it what the present one's control pass has decided so far. */
-  #adoptGrown(config: ResolvedConfig, runner: StepRunner): void {
-    const before = this.#runner.control;
-    let applied: Promise<{ step: number }> | undefined;
-    if (before && runner.control) {
-      const { control } = runner;
-      this.#submit(undefined, 'join', (commands) => control.inherit(before, commands));
-      // Its ring is unused, so this reads right behind the copy.
-      applied = runner.stats!.read();
-    }
-    this.#adopt(config, runner, this.#stepCount);
-    if (!applied) return;
-    const group = this.#groups.at(-1)!;
-    const joined = applied.then(({ step }) => (group.joinedAt = step));
-    this.#joining = Promise.all([this.#joining, joined]);
-    // Destroyed or lost meanwhile: whoever waits for it will know.
-    this.#joining.catch(() => undefined);
-  }
-
-  #failLater(checked: Promise<void>): void {
-    checked.catch((failure: OptimizerError) => (this.#failure ??= failure));
-  }
-
-  #checkSkipped(skipped: ReadonlySet<string>): void {
-    for (const { rule, params } of this.groups) {
-      const name = params.find((param) => skipped.has(param));
-      const slot = usedSlots(rule).find((used) => isPerTensor(rule, used));
-      if (name === undefined || slot === undefined) continue;
-      throw new OptimizerError(
-        'invalid-parameter',
-        `encode(): ${quote(name)} cannot be skipped, for ${rule.name} keeps ${slot} of whole tensors; give it a gradient.`,
-      );
-    }
+    if (this.#guard.destroy()) this.#roster.runner.destroy();
   }
 
   /** Encodes into the caller's encoder, or into one of its own that is submitted. */
@@ -467,24 +335,7 @@ export class Optimizer {
     what: string,
     encode: (commands: GPUCommandEncoder) => void,
   ): void {
-    if (encoder !== undefined) {
-      checkEncoder(encoder, what);
-      encode(encoder);
-      return;
-    }
-    const own = this.#device.createCommandEncoder({ label: `${this.#config.label} ${what}` });
-    encode(own);
-    this.#device.queue.submit([own.finish()]);
-  }
-
-  /** The inputs of a step; schedules are asked here, before anything is made. */
-  #inputs(): StepInputs {
-    const groups = this.groups.map(({ rule, lr, joinedAt }) => ({
-      rule,
-      lr,
-      t: this.#stepCount + 1 - joinedAt,
-    }));
-    return { groups, gradScale: this.#gradScale };
+    encodeOrSubmit(this.#device, encoder, this.#roster.config.label, what, encode);
   }
 
   #encode(
@@ -493,66 +344,7 @@ export class Optimizer {
     pendingIn?: GPUCommandEncoder,
     skipped?: ReadonlySet<string>,
   ): void {
-    this.#runner.encode(encoder, inputs, pendingIn, skipped);
-    this.#stepCount++;
-    this.#lastLr = inputs.groups[0]!.lr;
+    this.#roster.runner.encode(encoder, inputs, pendingIn, skipped);
+    this.#log.add(inputs);
   }
-
-  async #report(onStep: (stats: StepStats) => void): Promise<void> {
-    let stats: StepStats;
-    try {
-      stats = await this.stats();
-    } catch (error) {
-      // Destroyed or lost while the read was under way: whoever did that knows.
-      if (this.#destroyed || this.#runner.isDeviceLost) return;
-      throw error;
-    }
-    onStep(stats);
-  }
-
-  #exchange(isEvaluating: boolean, what: string, encoder: GPUCommandEncoder | undefined): void {
-    this.#rejectUnusable(what);
-    const { evaluations } = this.#runner;
-    if (evaluations.length === 0) {
-      throw new OptimizerError(
-        'invalid-config',
-        `${what}(): ${this.rule} evaluates with the weights that it trains; leave the call out.`,
-      );
-    }
-    if (this.#evaluating === isEvaluating) return;
-    this.#submit(encoder, what, (commands) => {
-      for (const evaluation of evaluations) evaluation.encode(commands, isEvaluating);
-    });
-    this.#evaluating = isEvaluating;
-  }
-
-  #rejectEvaluating(what: string): void {
-    if (!this.#evaluating) return;
-    throw new OptimizerError(
-      'invalid-config',
-      `${what}() was called after eval(), while the weights are those to evaluate with; call train() first.`,
-    );
-  }
-
-  #rejectUnusable(what: string): void {
-    if (this.#destroyed) {
-      throw new OptimizerError('destroyed', `${what}() was called after destroy(); create a new optimizer.`);
-    }
-    rejectDestroyedArena(this.#arenas, what);
-    rejectLostDevice(this.#device);
-    if (this.#failure) throw this.#failure;
-  }
-}
-
-function arenasOf({ groups }: ResolvedConfig): ArenaBuffer[] {
-  const parameters = groups.flatMap((group) => group.parameters);
-  return arenasAmong(parameters.flatMap(({ data, grad }) => [...data, ...grad].map(({ buffer }) => buffer)));
-}
-
-function checkEncoder(encoder: unknown, what: string): void {
-  if (encoder instanceof GPUCommandEncoder) return;
-  throw new OptimizerError(
-    'invalid-config',
-    `${what}(): encoder is ${quote(encoder)}; give device.createCommandEncoder().`,
-  );
 }

@@ -1,8 +1,9 @@
 import { OptimizerError, quote } from '../errors.js';
 import type { ResolvedGroup } from './config.js';
 import { GradientClearer } from './gradient-clearer.js';
-import type { ResolvedParameter, Span } from './parameter.js';
+import type { ResolvedParameter } from './parameter.js';
 import { readSpans } from './readback.js';
+import type { Span } from './span.js';
 import type { StateDict } from './state-dict.js';
 import type { StateStore } from './state-store.js';
 import { swapSpans } from './swap.js';

@@ -1,4 +1,5 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
+import { type BufferRange, type Span, resolveSpan, resolveSpans, totalByteLength, truncate } from './span.js';
 import {
   type SparseGradient,
   type SparseTable,
@@ -6,9 +7,6 @@ import {
   isSparseGradient,
   resolveTable,
 } from './sparse/table.js';
-
-/** A stretch of a caller-owned buffer: all of it, or the part that a binding names. Offsets and sizes in bytes. */
-export type BufferRange = GPUBuffer | GPUBufferBinding;
 
 /** Element type of a parameter or gradient. */
 export type DType = 'f32';
@@ -42,13 +40,6 @@ export interface Parameter {
   gradDtype?: DType;
 }
 
-/** A checked range of a buffer. */
-export interface Span {
-  readonly buffer: GPUBuffer;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-}
-
 /** A checked parameter: `data` and `grad` spans hold exactly `elementCount` elements each. */
 export interface ResolvedParameter {
   readonly name: string;
@@ -78,66 +69,6 @@ const PARAMETER_KEYS: readonly string[] = [
 function fail(message: string): never {
   throw new OptimizerError('invalid-parameter', message);
 }
-
-function isBuffer(value: unknown): value is GPUBuffer {
-  return typeof GPUBuffer === 'function' && value instanceof GPUBuffer;
-}
-
-function resolveSpan(range: unknown, what: string): Span {
-  const isBinding = typeof range === 'object' && range !== null && 'buffer' in range;
-  const buffer = isBinding ? range.buffer : range;
-  if (!isBuffer(buffer)) {
-    fail(`${what} is ${quote(range)}; give a GPUBuffer or { buffer, offset, size }.`);
-  }
-  const { offset = 0, size } = (isBinding ? range : {}) as { offset?: unknown; size?: unknown };
-  const byteOffset = checkBytes(offset, `${what}: offset`, 0);
-  if (byteOffset > buffer.size) {
-    fail(`${what}: offset ${byteOffset} is beyond the buffer's ${buffer.size} bytes; give a smaller offset.`);
-  }
-  const byteLength = checkBytes(size ?? buffer.size - byteOffset, `${what}: size`, 4);
-  if (byteOffset + byteLength > buffer.size) {
-    fail(
-      `${what}: offset ${byteOffset} + size ${byteLength} is beyond the buffer's ${buffer.size} bytes; ` +
-        'give a smaller range.',
-    );
-  }
-  if ((buffer.usage & GPUBufferUsage.STORAGE) === 0) {
-    fail(
-      `${what}: buffer ${quote(buffer.label)} has usage 0x${buffer.usage.toString(16)}, without STORAGE; ` +
-        'create it with GPUBufferUsage.STORAGE.',
-    );
-  }
-  return { buffer, byteOffset, byteLength };
-}
-
-function checkBytes(value: unknown, what: string, min: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value % 4 !== 0 || value < min) {
-    fail(`${what} is ${quote(value)} bytes; give a multiple of 4 that is ≥ ${min}.`);
-  }
-  return value;
-}
-
-function resolveSpans(ranges: unknown, what: string): Span[] {
-  if (!Array.isArray(ranges)) return [resolveSpan(ranges, what)];
-  if (ranges.length === 0) fail(`${what} is an empty array; give at least one buffer.`);
-  return ranges.map((range, k) => resolveSpan(range, `${what}[${k}]`));
-}
-
-/** The first `byteLength` bytes of a list of spans. */
-function truncate(spans: readonly Span[], byteLength: number): Span[] {
-  const kept: Span[] = [];
-  let left = byteLength;
-  for (const span of spans) {
-    if (left === 0) break;
-    const length = Math.min(left, span.byteLength);
-    kept.push({ ...span, byteLength: length });
-    left -= length;
-  }
-  return kept;
-}
-
-const totalByteLength = (spans: readonly Span[]): number =>
-  spans.reduce((sum, span) => sum + span.byteLength, 0);
 
 /**
  * Checks one parameter.

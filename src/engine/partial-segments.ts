@@ -1,5 +1,5 @@
 import { SEGMENT_BYTE_LENGTH, segmentWords } from '../kernel/segment.js';
-import type { Batch } from './batches.js';
+import type { Batch } from './plan/batches.js';
 
 /** Covers no element. */
 const EMPTY = { laneCount: 0, dataBase: 0, gradBase: 0, stateBase: 0, split: 0, skip: 0 };

@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
-import type { Span } from './parameter.js';
+import type { Span } from './span.js';
 
 /**
  * Reads spans of buffers, one behind the other, as they are at this point of the queue: the copies are

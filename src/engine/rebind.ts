@@ -1,14 +1,9 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import type { ResolvedGroup } from './config.js';
-import {
-  type BufferRange,
-  type ResolvedParameter,
-  type Span,
-  rejectConflicts,
-  resolveParameter,
-} from './parameter.js';
-import { canShare } from './batches.js';
-import type { PlannedDispatch } from './plan.js';
+import { type ResolvedParameter, rejectConflicts, resolveParameter } from './parameter.js';
+import { canShare } from './plan/batches.js';
+import type { PlannedDispatch } from './plan/planned.js';
+import type { BufferRange, Span } from './span.js';
 
 /** Other buffers for a parameter, of the same length; what is not given stays. */
 export interface BufferChange {

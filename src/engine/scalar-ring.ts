@@ -1,3 +1,5 @@
+import { alignUp } from '../kernel/alignment.js';
+
 /** Steps that `encode` may have pending, over all encoders that are not submitted yet. */
 const INITIAL_CAPACITY = 1024;
 
@@ -31,7 +33,7 @@ export class ScalarRing {
   ) {
     const alignment = device.limits.minUniformBufferOffsetAlignment;
     this.#device = device;
-    this.#stride = Math.ceil(byteLength / alignment) * alignment;
+    this.#stride = alignUp(byteLength, alignment);
     this.#staging = new ArrayBuffer(this.#stride * structCount);
     this.#views = Array.from(
       { length: structCount },

@@ -1,10 +1,12 @@
+import { alignUp } from '../kernel/alignment.js';
 import { compile, compileSync } from '../kernel/compilable.js';
 import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
 import { PLAIN_STEP } from '../kernel/variant.js';
 import { OptimizerError } from '../errors.js';
 import type { ResolvedGroup } from './config.js';
 import { captureErrors } from './device.js';
-import { GroupExecutor, type PreparedGroup, prepareGroup } from './group-executor.js';
+import { GroupExecutor } from './group-executor.js';
+import { type PreparedGroup, prepareGroup } from './prepare-group.js';
 
 /**
  * An operation between two lists of buffers, in the form of a rule without state: so it shares the steps' lanes, edges
@@ -29,7 +31,7 @@ export class SidePass {
     this.#executor = new GroupExecutor(device, prepared, label);
     const byteLength = scalarsByteLength(rule);
     const alignment = device.limits.minUniformBufferOffsetAlignment;
-    this.#stride = Math.ceil(byteLength / alignment) * alignment;
+    this.#stride = alignUp(byteLength, alignment);
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
     this.#scalars = device.createBuffer({ label, size: this.#stride * factors.length, usage });
     this.setFactors(factors);

@@ -2,7 +2,7 @@ import { OptimizerError, quote } from '../errors.js';
 import { isPerTensor, switchConstants, usedSlots } from '../kernel/variant.js';
 import { type Rule, overrideRule } from '../rules/rule.js';
 import { type ScheduleState, isStatefulSchedule } from '../schedules/schedule.js';
-import type { ControlState } from './control/control-pass.js';
+import type { ControlState } from './control/control-state.js';
 import type { ParameterGroup } from './group.js';
 
 /** Options of a group as plain data; a schedule is saved as the learning rate it gives at the saved step. */

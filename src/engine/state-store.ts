@@ -1,7 +1,7 @@
 import { elementSlots, isPerTensor, usedSlots } from '../kernel/variant.js';
 import type { Rule } from '../rules/rule.js';
-import type { Span } from './parameter.js';
-import type { Plan } from './plan.js';
+import type { Span } from './span.js';
+import type { Plan } from './plan/planned.js';
 import type { TensorPass } from './tensor-pass.js';
 
 /** Elements written at once when a slot starts at something other than 0. */

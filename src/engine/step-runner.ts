@@ -1,36 +1,18 @@
 import { OptimizerError, quote } from '../errors.js';
-import { type Compilable, compilableList, compile, compileSync } from '../kernel/compilable.js';
-import { scalarNames, scalarsByteLength, stepScalars } from '../kernel/scalars.js';
-import type { Rule } from '../rules/rule.js';
+import { compile, compileSync } from '../kernel/compilable.js';
 import { createAccumulator } from './accumulator.js';
 import type { ResolvedConfig, ResolvedGroup } from './config.js';
-import {
-  ControlPass,
-  type PreparedControl,
-  SETTINGS_BYTE_LENGTH,
-  prepareControl,
-} from './control/control-pass.js';
-import { type ResolvedGradientOptions, needsControlPass } from './control/settings.js';
+import { ControlPass } from './control/control-pass.js';
 import { StatsRing } from './control/stats-ring.js';
-import { checkKernelLimits } from './kernel-options.js';
-import { captureErrors, captureErrorsSync, isDeviceLost, rejectLostDevice } from './device.js';
+import { captureErrors, captureErrorsSync, rejectLostDevice } from './device.js';
 import { Evaluation } from './evaluation.js';
-import { GroupExecutor, type PreparedGroup, prepareGroup } from './group-executor.js';
-import { ScalarRing } from './scalar-ring.js';
+import { Evaluations } from './evaluations.js';
+import { GroupExecutor } from './group-executor.js';
+import { checkKernelLimits } from './kernel-options.js';
+import { type PreparedRunner, allocationError, prepareRunner, rejectionError } from './prepare-runner.js';
 import type { SidePass } from './side-pass.js';
 import { SparseGradients } from './sparse/sparse-gradients.js';
-
-/** What a step needs to know beside what is on the GPU already. */
-export interface StepInputs {
-  /** Per group, the rule with its present options, and the learning rate in force. */
-  readonly groups: readonly {
-    readonly rule: Rule;
-    readonly lr: number;
-    /** 1-based number of the group's step; where steps may be skipped, the GPU's own count takes its place. */
-    readonly t: number;
-  }[];
-  readonly gradScale: number;
-}
+import { type StepInputs, StepScalars } from './step-scalars.js';
 
 /** Everything on the GPU that a step needs: made as a whole or not at all, and freed as a whole. */
 export class StepRunner {
@@ -40,22 +22,15 @@ export class StepRunner {
   readonly stats: StatsRing | undefined;
   /** One float32: the loss scale. */
   readonly lossScaleBuffer: GPUBuffer;
+  readonly evaluations: Evaluations;
   readonly #own: readonly GroupExecutor[];
   // Commands encoded before a group was added still refer to what this made.
   readonly #previous: StepRunner | undefined;
   readonly #sparse: SparseGradients;
-  readonly #ring: ScalarRing;
+  readonly #scalars: StepScalars;
   readonly #device: GPUDevice;
-  readonly #gradients: ResolvedGradientOptions;
   readonly #label: string;
-  readonly #scalarNames: readonly string[];
-  readonly #offset = new Uint32Array(1);
-  #scalarGroups: readonly GPUBindGroup[];
-  #settingsGroup: GPUBindGroup | undefined;
   #accumulator: SidePass | undefined;
-  /** Per group, where its rule has one; of these, those that this runner made. */
-  #evaluations: readonly (Evaluation | undefined)[];
-  readonly #ownEvaluations: Evaluation[] = [];
 
   /** Creates all buffers; run it in error scopes. */
   private constructor(
@@ -67,23 +42,11 @@ export class StepRunner {
   ) {
     const { rule } = groups[0]!;
     this.#device = device;
-    this.#gradients = gradients;
     this.#label = label;
-    this.#scalarNames = scalarNames(rule);
     this.#sparse = sparse;
     this.#previous = previous;
-    this.#evaluations = previous ? previous.#evaluations : [];
-    const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    if (previous) {
-      this.lossScaleBuffer = previous.lossScaleBuffer;
-    } else {
-      const usage = STORAGE | UNIFORM | COPY_SRC | COPY_DST;
-      this.lossScaleBuffer = device.createBuffer({ label: `${label} loss scale`, size: 16, usage });
-      device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(gradients.lossScale));
-    }
-    const structCount = groups.length + Number(preparedControl !== undefined);
-    const structByteLength = Math.max(scalarsByteLength(rule), SETTINGS_BYTE_LENGTH);
-    this.#ring = new ScalarRing(device, structCount, structByteLength, label);
+    this.evaluations = new Evaluations(previous?.evaluations);
+    this.lossScaleBuffer = previous?.lossScaleBuffer ?? createLossScale(device, gradients.lossScale, label);
     if (preparedControl) {
       this.control = new ControlPass(device, preparedControl, this.lossScaleBuffer, label);
       this.stats = new StatsRing(device, this.control.stateBuffer, label);
@@ -95,7 +58,8 @@ export class StepRunner {
       return new GroupExecutor(device, prepared, groupLabel);
     });
     this.executors = [...known, ...this.#own];
-    this.#scalarGroups = this.#bindScalars();
+    const layouts = this.executors.map(({ scalarsLayout }) => scalarsLayout);
+    this.#scalars = new StepScalars(device, rule, layouts, this.control, gradients, label);
   }
 
   /**
@@ -125,18 +89,14 @@ export class StepRunner {
     sparse: SparseGradients,
     previous: StepRunner | undefined,
   ): Promise<StepRunner> {
-    const prepared = await compile(device, prepare(device, config, previous?.executors.length));
+    const prepared = await compile(device, prepareRunner(device, config, previous?.executors.length));
     const { result: runner, error } = await captureErrors(
       device,
       () => new StepRunner(device, config, prepared, sparse, previous),
     );
     try {
       if (error) throw allocationError(error, prepared);
-      await runner.#bind();
-      const { groups, label } = config;
-      const parameters = groups.flatMap((group) => group.parameters);
-      runner.#accumulator = await createAccumulator(device, parameters, label);
-      await runner.#createEvaluations(groups);
+      await runner.#bind(config);
       rejectLostDevice(device);
       return runner;
     } catch (failure) {
@@ -164,16 +124,11 @@ export class StepRunner {
       const message = `parameter ${quote(name)} has ${what}; use the asynchronous create() and addGroup().`;
       throw new OptimizerError('invalid-config', message);
     }
-    const plan = prepare(device, config, previous?.executors.length);
+    const plan = prepareRunner(device, config, previous?.executors.length);
     const prepared = compileSync(device, plan);
     const { result: runner, error } = captureErrorsSync(device, () => {
       const made = new StepRunner(device, config, prepared, SparseGradients.none(), previous);
-      for (const executor of made.#own) {
-        executor.bindSync();
-        const group = config.groups[made.executors.indexOf(executor)]!;
-        made.#addEvaluation(Evaluation.createSync(device, group, executor.state, config.label));
-      }
-      made.control?.bind();
+      made.#bindSync(config);
       return made;
     });
     const check = async (): Promise<void> => {
@@ -190,11 +145,6 @@ export class StepRunner {
     return this.#accumulator;
   }
 
-  /** What exchanges weights that train for those to evaluate with; empty if they are the same. */
-  get evaluations(): readonly Evaluation[] {
-    return this.#evaluations.filter((evaluation) => evaluation !== undefined);
-  }
-
   /**
    * Encodes a step as one compute pass.
    *
@@ -203,40 +153,19 @@ export class StepRunner {
    */
   encode(
     encoder: GPUCommandEncoder,
-    { groups, gradScale }: StepInputs,
+    inputs: StepInputs,
     pendingIn?: GPUCommandEncoder,
     skipped?: ReadonlySet<string>,
   ): void {
-    const gradient = {
-      multiplier: gradScale / this.#gradients.lossScale,
-      maxValue: this.#gradients.maxGradValue,
-    };
-    const { byteOffset, grown } = this.#ring.take(pendingIn, (view, k) => {
-      const group = groups[k];
-      if (!group) {
-        this.control!.writeSettings(view, gradScale);
-        return;
-      }
-      const scalars = stepScalars(group.rule, group.lr, group.t, gradient);
-      this.#scalarNames.forEach((name, field) => (view[field] = scalars[name]!));
-    });
-    if (grown) this.#scalarGroups = this.#bindScalars();
+    const scalars = this.#scalars;
+    scalars.write(inputs, pendingIn);
     const pass = encoder.beginComputePass({ label: `${this.#label} step` });
     this.#sparse.encode(pass);
-    if (this.control) {
-      this.#offset[0] = byteOffset + this.#ring.structOffset(groups.length);
-      this.control.encode(pass, this.#settingsGroup!, this.#offset);
-    }
+    this.control?.encode(pass, scalars.settings!, scalars.offsetOf(inputs.groups.length));
     this.executors.forEach((executor, g) => {
-      this.#offset[0] = byteOffset + this.#ring.structOffset(g);
-      executor.encode(pass, this.#scalarGroups[g]!, this.#offset, skipped);
+      executor.encode(pass, scalars.groups[g]!, scalars.offsetOf(g), skipped);
     });
     pass.end();
-  }
-
-  /** Takes over the groups' options, where they changed what evaluates. */
-  setRules(rules: readonly Rule[]): void {
-    this.#evaluations.forEach((evaluation, g) => evaluation?.setRule(rules[g]!));
   }
 
   /**
@@ -249,14 +178,8 @@ export class StepRunner {
     const changes = this.executors.map((executor, g) => executor.prepareRebind(groups[g]!));
     const gradients = groups.flatMap(({ parameters }) => parameters.flatMap(({ grad }) => grad));
     if (this.control) changes.push(this.control.prepareRebind(gradients));
-    this.#evaluations.forEach((evaluation, g) => {
-      if (evaluation) changes.push(evaluation.prepareRebind(groups[g]!));
-    });
+    changes.push(...this.evaluations.prepareRebind(groups));
     for (const change of changes) change();
-  }
-
-  get isDeviceLost(): boolean {
-    return isDeviceLost(this.#device);
   }
 
   destroy(): void {
@@ -268,101 +191,45 @@ export class StepRunner {
   destroyOwn(): void {
     for (const executor of this.#own) executor.destroy();
     this.#accumulator?.destroy();
-    for (const evaluation of this.#ownEvaluations) evaluation.destroy();
+    this.evaluations.destroyOwn();
     this.#sparse.destroyOwn();
     this.control?.destroy();
     this.stats?.destroy();
-    this.#ring.destroy();
+    this.#scalars.destroy();
     if (!this.#previous) this.lossScaleBuffer.destroy();
   }
 
-  async #createEvaluations(groups: readonly ResolvedGroup[]): Promise<void> {
+  /** Binds and tries the caller's buffers, and makes what stands beside the steps. */
+  async #bind({ groups, label }: ResolvedConfig): Promise<void> {
     for (const executor of this.#own) {
-      const group = groups[this.executors.indexOf(executor)]!;
-      this.#addEvaluation(await Evaluation.create(this.#device, group, executor.state, this.#label));
-    }
-  }
-
-  #addEvaluation(evaluation: Evaluation | undefined): void {
-    if (evaluation) this.#ownEvaluations.push(evaluation);
-    this.#evaluations = [...this.#evaluations, evaluation];
-  }
-
-  async #bind(): Promise<void> {
-    for (const executor of this.#own) {
-      await executor.bind(this.#scalarGroups[this.executors.indexOf(executor)]!);
+      await executor.bind(this.#scalars.groups[this.executors.indexOf(executor)]!);
     }
     const { error } = await captureErrors(this.#device, () => this.control?.bind());
     if (error)
       throw new OptimizerError('invalid-parameter', `the device rejects the gradients: ${error.message}`);
-  }
-
-  /** The bind groups that refer to the ring's buffer; made anew when that grows. */
-  #bindScalars(): readonly GPUBindGroup[] {
-    const scalars = { buffer: this.#ring.buffer, size: Math.ceil(this.#scalarNames.length / 4) * 16 };
-    if (this.control) {
-      this.#settingsGroup = this.#device.createBindGroup({
-        label: `${this.#label} settings`,
-        layout: this.control.settingsLayout,
-        entries: [{ binding: 0, resource: { buffer: this.#ring.buffer, size: SETTINGS_BYTE_LENGTH } }],
-      });
+    const parameters = groups.flatMap((group) => group.parameters);
+    this.#accumulator = await createAccumulator(this.#device, parameters, label);
+    for (const executor of this.#own) {
+      const group = groups[this.executors.indexOf(executor)]!;
+      this.evaluations.add(await Evaluation.create(this.#device, group, executor.state, label));
     }
-    return this.executors.map((executor, g) =>
-      this.#device.createBindGroup({
-        label: `${this.#label} scalars ${g}`,
-        layout: executor.scalarsLayout,
-        entries: [
-          { binding: 0, resource: scalars },
-          ...(this.control ? [{ binding: 1, resource: this.control.outputBinding(g) }] : []),
-        ],
-      }),
-    );
+  }
+
+  /** As {@link StepRunner.#bind}, at once and without trying the buffers; run it in error scopes. */
+  #bindSync({ groups, label }: ResolvedConfig): void {
+    for (const executor of this.#own) {
+      executor.bindSync();
+      const group = groups[this.executors.indexOf(executor)]!;
+      this.evaluations.add(Evaluation.createSync(this.#device, group, executor.state, label));
+    }
+    this.control?.bind();
   }
 }
 
-/** What a runner is made of, before any buffer is. */
-interface PreparedRunner {
-  readonly control: PreparedControl | undefined;
-  /** Those groups that are not known yet. */
-  readonly groups: readonly PreparedGroup[];
-}
-
-function prepare(
-  device: GPUDevice,
-  { groups, gradients, kernel }: ResolvedConfig,
-  knownCount = 0,
-): Compilable<PreparedRunner> {
-  const controlled = needsControlPass(gradients);
-  const features = { controlled, clamped: gradients.maxGradValue < Infinity };
-  const rules = groups.map(({ rule }) => rule);
-  const spans = groups.flatMap(({ parameters }) => parameters.flatMap(({ grad }) => grad));
-  const control = compilableList(controlled ? [prepareControl(device, rules, spans, gradients)] : []);
-  const added = compilableList(
-    groups.slice(knownCount).map((group) => prepareGroup(device, group, features, kernel)),
-  );
-  const controlCount = control.sources.length;
-  return {
-    sources: [...control.sources, ...added.sources],
-    finish: (pipelines) => ({
-      control: control.finish(pipelines.slice(0, controlCount))[0],
-      groups: added.finish(pipelines.slice(controlCount)),
-    }),
-  };
-}
-
-/** Of buffers that nobody had the time to try one by one. */
-function rejectionError(error: GPUError): OptimizerError {
-  return new OptimizerError(
-    'invalid-parameter',
-    `the device rejects the buffers: ${error.message.trim()} Give buffers of this device, neither destroyed nor mapped.`,
-  );
-}
-
-function allocationError(error: GPUError, { groups }: PreparedRunner): OptimizerError {
-  const byteLength = groups.flatMap(({ plan }) => plan.stateByteLengths).reduce((sum, n) => sum + n, 0);
-  return new OptimizerError(
-    'out-of-memory',
-    `the device could not allocate the optimizer state, ${byteLength} bytes per state slot: ` +
-      `${error.message.trim()} Use fewer or smaller parameters, or a rule with less state.`,
-  );
+function createLossScale(device: GPUDevice, lossScale: number, label: string): GPUBuffer {
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
+  const usage = STORAGE | UNIFORM | COPY_SRC | COPY_DST;
+  const buffer = device.createBuffer({ label: `${label} loss scale`, size: 16, usage });
+  device.queue.writeBuffer(buffer, 0, Float32Array.of(lossScale));
+  return buffer;
 }

@@ -1,3 +1,5 @@
+import type { UsageGuard } from './usage-guard.js';
+
 /** What became of a step. */
 export interface StepStats {
   /** Steps applied so far. */
@@ -15,4 +17,21 @@ export interface StepStats {
   readonly lossScale: number;
   /** The learning rate of the last step asked for; of the first group. */
   readonly lr: number;
+}
+
+/** Reads the stats for a callback; what ends the optimizer meanwhile is no error. */
+export async function reportStep(
+  onStep: (stats: StepStats) => void,
+  read: () => Promise<StepStats>,
+  guard: UsageGuard,
+): Promise<void> {
+  let stats: StepStats;
+  try {
+    stats = await read();
+  } catch (error) {
+    // Destroyed or lost while the read was under way: whoever did that knows.
+    if (guard.isOver) return;
+    throw error;
+  }
+  onStep(stats);
 }

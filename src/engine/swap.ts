@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
-import type { Span } from './parameter.js';
+import type { Span } from './span.js';
 
 /** Bytes exchanged at a time: bounds the memory that an exchange needs. */
 const MAX_CHUNK_BYTE_LENGTH = 1 << 24;

@@ -1,3 +1,4 @@
+import { alignUp } from '../kernel/alignment.js';
 import {
   MEASURE_SHAPE,
   PORTION_BYTE_LENGTH,
@@ -14,16 +15,13 @@ import { recordByteLength, recordFields } from '../kernel/tensor-record.js';
 import { type StepFeatures, ruleSwitches } from '../kernel/variant.js';
 import { type Rule, tensorOf } from '../rules/rule.js';
 import { BindGroupCache } from './bind-group-cache.js';
-import type { Span } from './parameter.js';
-import type { Plan, PlannedChunk } from './plan.js';
-import { type MeasurePlan, type PlannedMeasure, planMeasure } from './plan-measure.js';
+import type { Span } from './span.js';
+import { type MeasurePlan, type PlannedMeasure, planMeasure } from './plan/measure.js';
+import type { Plan, PlannedChunk } from './plan/planned.js';
 
 /** Bytes of the WGSL `partials` per partial. */
 const PARTIAL_BYTE_LENGTH = 16;
 const SPAN_BYTE_LENGTH = 8;
-
-const alignUp = (byteLength: number, alignment: number): number =>
-  Math.ceil(byteLength / alignment) * alignment;
 
 /** The plan and pipelines of a rule that measures tensors; made before any buffer is. */
 export interface PreparedTensorPass {

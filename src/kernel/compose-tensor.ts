@@ -4,6 +4,7 @@ import squares from '../../shaders/squares.wgsl?raw';
 import measure from '../../shaders/tensor/measure.wgsl?raw';
 import summarize from '../../shaders/tensor/summarize.wgsl?raw';
 import type { Rule } from '../rules/rule.js';
+import { uniformByteLength } from './alignment.js';
 import { declareArray, loadExpression } from './compose-access.js';
 import { composeBegin, composeEquation, composeScalars } from './compose.js';
 import { declareSegment } from './segment.js';
@@ -36,7 +37,7 @@ export const PORTION_FIELDS = [
 export type Portion = Readonly<Record<(typeof PORTION_FIELDS)[number], number>>;
 
 /** Byte length of a portion in a uniform buffer. */
-export const PORTION_BYTE_LENGTH = Math.ceil((PORTION_FIELDS.length * 4) / 16) * 16;
+export const PORTION_BYTE_LENGTH = uniformByteLength(PORTION_FIELDS.length);
 
 /** How a measuring dispatch reaches its elements, four a lane. */
 export interface MeasureAccess {

@@ -1,4 +1,5 @@
 import type { RisingRate, Rule } from '../rules/rule.js';
+import { uniformByteLength } from './alignment.js';
 import { averagesOf } from './variant.js';
 
 /** What is done to gradients before the rule sees them. */
@@ -66,5 +67,5 @@ export function scalarNames(rule: Rule): string[] {
 
 /** Byte length of the uniform struct `h`: f32 fields, rounded up to the 16 bytes uniform structs occupy. */
 export function scalarsByteLength(rule: Rule): number {
-  return Math.ceil((scalarNames(rule).length * 4) / 16) * 16;
+  return uniformByteLength(scalarNames(rule).length);
 }

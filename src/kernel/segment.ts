@@ -1,3 +1,5 @@
+import { uniformByteLength } from './alignment.js';
+
 /**
  * What one dispatch covers of one tensor, in the order of the WGSL struct `Segment`; every field is a u32. Bases are indices
  * into the bound arrays: of vec4s where access is `vector`, of f32s where it is `gather`.
@@ -33,7 +35,7 @@ export function declareSegments(names: readonly string[]): string {
 }
 
 /** Byte length of the struct in a uniform buffer, and from one to the next in a struct of several. */
-export const SEGMENT_BYTE_LENGTH = Math.ceil((FIELDS.length * 4) / 16) * 16;
+export const SEGMENT_BYTE_LENGTH = uniformByteLength(FIELDS.length);
 
 /** The struct's words, for upload. */
 export function segmentWords(segment: Segment): number[] {

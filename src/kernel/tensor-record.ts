@@ -1,4 +1,5 @@
 import type { Rule } from '../rules/rule.js';
+import { uniformByteLength } from './alignment.js';
 
 /**
  * What is known of a tensor as a whole, as the WGSL struct `TensorRecord`: the rule's state slots that are one number
@@ -11,7 +12,7 @@ export function recordFields({ declaration }: Rule): string[] {
 
 /** Byte length of the struct in a uniform buffer. */
 export function recordByteLength(rule: Rule): number {
-  return Math.ceil((recordFields(rule).length * 4) / 16) * 16;
+  return uniformByteLength(recordFields(rule).length);
 }
 
 /** Declares the struct and the variable `tensor`; nothing for rules that look at elements alone. */

@@ -1,6 +1,6 @@
 import { averagesOf, switchConstants } from '../kernel/variant.js';
 import { type Rule, tensorOf } from '../rules/rule.js';
-import type { Arithmetic } from './arithmetic.js';
+import type { Arithmetic } from '../rules/arithmetic.js';
 
 /** A rule over some arithmetic. */
 export interface ElementRule<N> {

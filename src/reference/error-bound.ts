@@ -1,4 +1,4 @@
-import type { Arithmetic } from './arithmetic.js';
+import type { Arithmetic } from '../rules/arithmetic.js';
 import { normDepth } from './tensor-norm.js';
 
 /** A float64 value, and how far from it a conforming WGSL implementation may be. */

@@ -1,73 +1,26 @@
-import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../averages/registry.js';
-import { resolveGroups } from '../engine/config.js';
-import {
-  GRADIENT_OPTION_NAMES,
-  type GradientOptions,
-  checkGradScale,
-  resolveGradientOptions,
-} from '../engine/control/settings.js';
 import { ParameterGroup } from '../engine/group.js';
+import { checkGradScale } from '../engine/control/settings.js';
 import type { StepStats } from '../engine/step-stats.js';
-import { countRows, rejectAveragedTable, rejectMeasuredTable } from '../engine/sparse/table.js';
-import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
+import { OptimizerError, quote } from '../errors.js';
 import { stepScalars } from '../kernel/scalars.js';
-import { elementSlots, isPerTensor, usedSlots } from '../kernel/variant.js';
 import type { LearningRate } from '../rules/options.js';
-import { type Rule, withAverages } from '../rules/rule.js';
-import { type Arithmetic, float32, float64 } from './arithmetic.js';
-import { GradientControl } from './gradient-control.js';
+import { float32, float64 } from './arithmetic.js';
 import { type ElementRule, makeElementRule } from './element-step.js';
-import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
-import { summarizeTensor } from './tensor-step.js';
+import { GradientControl } from './gradient-control.js';
+import { ParameterState } from './parameter-state.js';
+import {
+  type NumericArray,
+  type ReferenceConfig,
+  type ReferenceGradient,
+  type ReferenceGradients,
+  resolveReferenceConfig,
+} from './reference-config.js';
 
-/** Numbers in the CPU's memory. */
-type NumericArray = Float32Array | Float64Array;
-
-/** One tensor on the CPU. */
-export interface ReferenceParameter {
-  /** Unique name. Default `param0`, `param1`, … by position over all groups. */
-  name?: string;
-  /** The weights; updated in place after each step, rounded to the array's type. */
-  data: NumericArray;
-  /** The gradients that `step()` takes when it is given none. */
-  grad?: ReferenceGradient;
-  /** Elements per row of the table, if the gradients are sparse: `{ indices, values }`; only for these. */
-  rowLength?: number;
-}
-
-/** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
-export interface ReferenceConfig extends GradientOptions, AverageOptions {
-  /** The rule, e.g. `adam({ lr: 1e-3 })`. */
-  rule: Rule;
-  /** The parameters. Give these or `groups`. */
-  params?: readonly ReferenceParameter[];
-  /** Groups of parameters, each with options that replace the rule's. Give these or `params`. */
-  groups?: readonly { params: readonly ReferenceParameter[]; [option: string]: unknown }[];
-  /**
-   * `'f64'` (default) computes in float64. `'f32'` is the twin of the kernels: float32 rounded after every
-   * operation, subnormals flushed to zero, equal bit for bit to an adapter that rounds correctly and flushes.
-   */
-  precision?: 'f64' | 'f32';
-}
-
-/** The gradient of one parameter: of all elements, or of some rows of a table. */
-export type ReferenceGradient = ArrayLike<number> | ReferenceSparseGradient;
-
-/** Gradients of one step: one per parameter, in their order or by name. */
-export type ReferenceGradients = readonly ReferenceGradient[] | Readonly<Record<string, ReferenceGradient>>;
-
-interface ParameterState {
-  readonly name: string;
-  readonly data: NumericArray;
-  readonly grad: ReferenceGradient | undefined;
-  readonly rowLength: number | undefined;
-  readonly weights: NumericArray;
-  readonly state: Readonly<Record<string, NumericArray>>;
-  /** Names of the state: a number per element, and one per tensor. */
-  readonly slots: readonly string[];
-  readonly tensorSlots: readonly string[];
-  readonly rule: ElementRule<number>;
+/** A group with its rule in the reference's arithmetic. */
+interface ReferenceGroup {
   readonly group: ParameterGroup;
+  readonly rule: ElementRule<number>;
+  readonly parameters: readonly ParameterState[];
 }
 
 /**
@@ -81,8 +34,7 @@ interface ParameterState {
 export class ReferenceOptimizer {
   /** The parameter groups; one if the config gave `params`. */
   readonly groups: readonly ParameterGroup[];
-  readonly #arithmetic: Arithmetic<number>;
-  readonly #parameters: readonly ParameterState[];
+  readonly #groups: readonly ReferenceGroup[];
   readonly #control: GradientControl;
   #gradScale: number;
   // Steps asked for: the applied ones and the skipped ones.
@@ -91,66 +43,20 @@ export class ReferenceOptimizer {
 
   /** @throws OptimizerError on bad input. */
   constructor(config: ReferenceConfig) {
-    const known = [
-      'rule',
-      'params',
-      'groups',
-      'precision',
-      ...GRADIENT_OPTION_NAMES,
-      ...AVERAGE_OPTION_NAMES,
-    ];
-    rejectUnknownKeys(config, known, 'config', 'invalid-config');
-    const gradientOptions = resolveGradientOptions(config);
-    this.#control = new GradientControl(gradientOptions);
-    this.#gradScale = gradientOptions.gradScale;
-    const { precision = 'f64' } = config;
-    if (precision !== 'f64' && precision !== 'f32') {
-      throw new OptimizerError('invalid-config', `precision is ${quote(precision)}; give 'f64' or 'f32'.`);
-    }
-    this.#arithmetic = precision === 'f64' ? float64 : float32;
+    const { precision, gradients, groups } = resolveReferenceConfig(config);
+    this.#control = new GradientControl(gradients);
+    this.#gradScale = gradients.gradScale;
+    const arithmetic = precision === 'f64' ? float64 : float32;
     const ArrayType = precision === 'f64' ? Float64Array : Float32Array;
-    const parameters: ParameterState[] = [];
-    const averages = resolveAverages(config);
-    this.groups = resolveGroups({ ...config, rule: withAverages(config.rule, averages) }).map(
-      ({ rule, params }) => {
-        const names = params.map(({ name }, k) => name ?? `param${parameters.length + k}`);
-        const group = new ParameterGroup(rule, names, () => this.#stepCount);
-        const elementRule = makeElementRule(this.#arithmetic, rule, gradientOptions.maxGradValue < Infinity);
-        params.forEach(({ data, grad, rowLength }, k) => {
-          const what = `parameter ${quote(names[k])}`;
-          checkArray(data, `${what}: data`);
-          if (rowLength !== undefined) {
-            countRows(data.length, rowLength, what);
-            rejectMeasuredTable(rule, names[k]!);
-            rejectAveragedTable(rule, names[k]!);
-          }
-          const weights = new ArrayType(data);
-          const state = initialState(rule, weights);
-          parameters.push({
-            name: names[k]!,
-            data,
-            grad,
-            rowLength,
-            weights,
-            state,
-            slots: elementSlots(rule),
-            tensorSlots: usedSlots(rule).filter((slot) => isPerTensor(rule, slot)),
-            rule: elementRule,
-            group,
-          });
-        });
-        return group;
-      },
-    );
-    const names = parameters.map(({ name }) => name);
-    const twice = names.find((name, k) => names.indexOf(name) !== k);
-    if (twice !== undefined) {
-      throw new OptimizerError(
-        'invalid-parameter',
-        `two parameters are named ${quote(twice)}; name each its own.`,
-      );
-    }
-    this.#parameters = parameters;
+    this.#groups = groups.map(({ rule, params }) => {
+      const names = params.map(({ name }) => name);
+      return {
+        group: new ParameterGroup(rule, names, () => this.#stepCount),
+        rule: makeElementRule(arithmetic, rule, gradients.maxGradValue < Infinity),
+        parameters: params.map((parameter) => new ParameterState(arithmetic, rule, parameter, ArrayType)),
+      };
+    });
+    this.groups = this.#groups.map(({ group }) => group);
   }
 
   /** The learning rate of the next step; with several groups, that of the first. */
@@ -174,13 +80,10 @@ export class ReferenceOptimizer {
     if (this.#evaluating) {
       throw new OptimizerError('invalid-config', 'step() was called after eval(); call train() first.');
     }
+    const given = grads as readonly ReferenceGradient[] & Record<string, ReferenceGradient>;
     const gradients = this.#parameters.map((parameter, k) => {
       const { name, grad } = parameter;
-      const given = grads as readonly ReferenceGradient[] & Record<string, ReferenceGradient>;
-      return this.#elementGradients(
-        parameter,
-        grads === undefined ? grad : given[Array.isArray(grads) ? k : name],
-      );
+      return parameter.elementGradients(grads === undefined ? grad : given[Array.isArray(grads) ? k : name]);
     });
     const lrs = this.groups.map((group) => group.lr);
     this.#stepCount++;
@@ -191,12 +94,10 @@ export class ReferenceOptimizer {
     if (multiplier === undefined) return;
     const t = this.#stepCount - this.#control.skipped;
     const scaling = { multiplier, maxValue: this.#control.options.maxGradValue };
-    const scalars = new Map(
-      this.groups.map((group, g) => [group, stepScalars(group.rule, lrs[g]!, t, scaling)]),
-    );
-    this.#parameters.forEach((parameter, k) => {
-      const h = parameter.rule.prepare(scalars.get(parameter.group)!, t);
-      this.#updateParameter(parameter, gradients[k]!, h);
+    let next = 0;
+    this.#groups.forEach(({ group, rule, parameters }, g) => {
+      const h = rule.prepare(stepScalars(group.rule, lrs[g]!, t, scaling), t);
+      for (const parameter of parameters) parameter.update(rule, gradients[next++]!, h);
     });
   }
 
@@ -242,22 +143,8 @@ export class ReferenceOptimizer {
     throw new OptimizerError('invalid-parameter', `parameter ${quote(name)} has no state ${quote(slot)}.`);
   }
 
-  /** What a step is to do to which elements; without `elements`, to all in order. */
-  #elementGradients(
-    { name, rowLength, weights }: ParameterState,
-    gradient: ReferenceGradient | undefined,
-  ): ElementGradients<number> {
-    const what = `step: the gradient of parameter ${quote(name)}`;
-    if (rowLength !== undefined) {
-      const entries = checkEntries(gradient, rowLength, what);
-      return sumRows(this.#arithmetic, entries, rowLength, weights.length / rowLength);
-    }
-    const values = gradient as ArrayLike<number> | undefined;
-    if (values?.length === weights.length) return { values };
-    throw new OptimizerError(
-      'invalid-parameter',
-      `${what} has ${quote(values?.length)} elements; give ${weights.length}.`,
-    );
+  get #parameters(): ParameterState[] {
+    return this.#groups.flatMap(({ parameters }) => parameters);
   }
 
   #exchange(isEvaluating: boolean, what: string): void {
@@ -270,39 +157,11 @@ export class ReferenceOptimizer {
     }
     if (this.#evaluating === isEvaluating) return;
     this.#evaluating = isEvaluating;
-    const { load, store, scalar, add, mul } = this.#arithmetic;
-    for (const { group, data, weights, state } of this.#parameters) {
+    for (const { group, parameters } of this.#groups) {
       const { slot, share } = group.rule.declaration.evaluation!;
-      const factor = scalar((isEvaluating ? 1 : -1) * share(group.options));
-      const offsets = state[slot]!;
-      weights.forEach((w, i) => (weights[i] = store(add(load(w), mul(factor, load(offsets[i]!))))));
-      data.set(weights);
+      const factor = (isEvaluating ? 1 : -1) * share(group.options);
+      for (const parameter of parameters) parameter.addState(slot, factor);
     }
-  }
-
-  #updateParameter(
-    { data, weights, state, slots, tensorSlots, rule }: ParameterState,
-    { values: gradient, elements }: ElementGradients<number>,
-    h: Record<string, number>,
-  ): void {
-    const { load, store } = this.#arithmetic;
-    const element: Record<string, number> = {};
-    const arrays = slots.map((slot) => [slot, state[slot]!] as const);
-    /** Element i, and its gradient, which is the k-th. */
-    const loadElement = (i: number, k = i) => {
-      for (const [slot, values] of arrays) element[slot] = load(values[i]!);
-      return { w: load(weights[i]!), g: load(gradient[k]!), s: element };
-    };
-    const whole = Object.fromEntries(tensorSlots.map((slot) => [slot, load(state[slot]![0]!)]));
-    const tensor = summarizeTensor(rule, weights.length, loadElement, whole, h);
-    for (const slot of tensorSlots) state[slot]![0] = store(whole[slot]!);
-    for (let k = 0; k < gradient.length; k++) {
-      const i = elements ? elements[k]! : k;
-      const { w, g } = loadElement(i, k);
-      weights[i] = store(rule.update(w, g, element, h, tensor));
-      for (const [slot, values] of arrays) values[i] = store(element[slot]!);
-    }
-    data.set(weights);
   }
 
   #find(name: string): ParameterState {
@@ -310,23 +169,4 @@ export class ReferenceOptimizer {
     if (parameter) return parameter;
     throw new OptimizerError('invalid-parameter', `there is no parameter ${quote(name)}.`);
   }
-}
-
-function checkArray(data: unknown, what: string): void {
-  if (data instanceof Float32Array || data instanceof Float64Array) return;
-  throw new OptimizerError(
-    'invalid-parameter',
-    `${what} is ${quote(data)}; give a Float32Array or Float64Array.`,
-  );
-}
-
-function initialState(rule: Rule, weights: NumericArray): Record<string, NumericArray> {
-  const ArrayType = weights instanceof Float64Array ? Float64Array : Float32Array;
-  const used = usedSlots(rule);
-  return Object.fromEntries(
-    used.map((slot) => {
-      const value = rule.declaration.slots.find(({ name }) => name === slot)?.initial?.(rule.options) ?? 0;
-      return [slot, new ArrayType(isPerTensor(rule, slot) ? 1 : weights.length).fill(value)];
-    }),
-  );
 }

@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
-import type { Arithmetic } from './arithmetic.js';
+import type { Arithmetic } from '../rules/arithmetic.js';
 
 /** The gradient of some rows of a table, on the CPU: entry k adds `values[k·rowLength …]` to row `indices[k]`. */
 export interface ReferenceSparseGradient {

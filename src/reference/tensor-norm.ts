@@ -1,7 +1,5 @@
 import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/compose-tensor.js';
-
-/** The element at an index. */
-export type ElementAt<N> = (index: number) => N;
+import type { ElementAt } from '../rules/arithmetic.js';
 
 /** As in shaders/squares.wgsl. */
 const LARGE = 2 ** 44;

@@ -21,6 +21,9 @@ export interface AdamaxOptions extends CommonOptions {
  *     u ← max(β₂u, |g|+ε);   w ← w − ηm̂/u          epsPlacement 'inside' (default): PyTorch, optax
  *     u ← max(β₂u, |g|);     w ← w − ηm̂/(u+ε)      'outside': Keras, TensorFlow.js
  *
+ * No AMSGrad: u is a maximum already, though one that decays, and neither the paper nor PyTorch, Keras, optax, MLX or
+ * TensorFlow.js takes another.
+ *
  * The paper has no ε. State: `exp_avg` (m), `exp_inf` (u). Defaults: `lr` 0.002, `betas` [0.9, 0.999], `eps` 1e-8,
  * `biasCorrection` true, `epsPlacement` 'inside'.
  *

@@ -28,6 +28,8 @@ export interface AdanOptions extends CommonOptions {
  * g′ is the gradient of the step before that was applied, t the 1-based number of the step. optax has 1 − β₂ where
  * β₂ stands before Δ and v, which the paper does not.
  *
+ * No AMSGrad: neither the paper nor the authors' code, timm, Burn or optax has it.
+ *
  * State, named as in the authors' code: `exp_avg` (m), `exp_avg_sq` (n), `exp_avg_diff` (v), `neg_pre_grad` (−g′). With
  * `ema`, `swa` and `lookahead` all at once it needs nine storage buffers, one more than WebGPU guarantees.
  * Defaults: `lr` 0.001, `betas` [0.98, 0.92, 0.99], `eps` 1e-8, `proximal` true, `weightDecayMode` 'decoupled'.

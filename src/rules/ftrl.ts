@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/ftrl.wgsl?raw';
-import type { Arithmetic } from '../reference/arithmetic.js';
+import type { Arithmetic } from './arithmetic.js';
 import { type LearningRate, type OptionSpec, learningRate, number, numberBetween } from './options.js';
 import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
 

@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/lamb.wgsl?raw';
-import type { Arithmetic } from '../reference/arithmetic.js';
+import type { Arithmetic } from './arithmetic.js';
 import { type TrustOptions, betas, boolean, choice, number, trustOptions } from './options.js';
 import { type RuleFactory, type UpdateDecayOptions, commonOptions, defineRule } from './rule.js';
 

@@ -1,6 +1,6 @@
 import { OptimizerError } from '../errors.js';
 import type { Average } from '../averages/average.js';
-import type { Arithmetic } from '../reference/arithmetic.js';
+import type { Arithmetic } from './arithmetic.js';
 import type { TensorDeclaration } from './tensor.js';
 import {
   type LearningRate,

@@ -1,4 +1,4 @@
-import type { Arithmetic } from '../reference/arithmetic.js';
+import type { Arithmetic } from './arithmetic.js';
 import type { RuleOptions } from './rule.js';
 
 /** What `measure` sees of one element: the same that the update will see. */

@@ -3,7 +3,7 @@ import * as ort from 'onnxruntime-web/webgpu';
 import { expect, onTestFinished } from 'vitest';
 import readme from '../../README.md?raw';
 import { CLASS_COUNT, PIXEL_COUNT } from '../../demo/train/digit-format.js';
-import { type DigitSet, fetchDigits, firstDigits } from '../../demo/train/digits.js';
+import { fetchDigits, firstDigits } from '../../demo/train/digits.js';
 import { createRandom, shuffledIndices } from '../../demo/train/random.js';
 import { makeMlp } from '../../scripts/onnx/mlp.js';
 import { floatValue } from '../../scripts/onnx/tensor.js';
@@ -21,51 +21,14 @@ import {
   isOurs,
   makeTrainer,
   openOnnx,
+  read,
   sessions,
   smallBatch,
   smallModels,
 } from '../support/onnx-trainer.js';
 import { makeBuffer } from '../support/tensors.js';
+import { accuracy, digitFeeds } from './onnx-digits.js';
 import { recordCalls } from './record-calls.js';
-
-async function read(tensors: Readonly<Record<string, ort.Tensor>>): Promise<Record<string, Float32Array>> {
-  const entries = Object.entries(tensors).map(
-    async ([name, one]) => [name, (await one.getData()) as Float32Array] as const,
-  );
-  return Object.fromEntries(await Promise.all(entries));
-}
-
-function digitFeeds({ pixels, labels }: DigitSet, rows: Int32Array): Record<string, ort.Tensor> {
-  const x = new Float32Array(rows.length * PIXEL_COUNT);
-  const y = new Float32Array(rows.length * CLASS_COUNT);
-  rows.forEach((row, k) => {
-    for (let i = 0; i < PIXEL_COUNT; i++) x[k * PIXEL_COUNT + i] = pixels[row * PIXEL_COUNT + i]! / 255;
-    y[k * CLASS_COUNT + labels[row]!] = 1;
-  });
-  return {
-    x: new ort.Tensor('float32', x, [rows.length, PIXEL_COUNT]),
-    labels: new ort.Tensor('float32', y, [rows.length, CLASS_COUNT]),
-  };
-}
-
-/** The share of digits whose likeliest class is theirs. */
-async function accuracy(
-  session: ort.InferenceSession,
-  digits: DigitSet,
-  weights: Readonly<Record<string, ort.Tensor>> = {},
-): Promise<number> {
-  const { x } = digitFeeds(
-    digits,
-    Int32Array.from({ length: digits.count }, (_, i) => i),
-  );
-  const { scores } = await session.run({ x: x!, ...weights });
-  const values = (await scores!.getData()) as Float32Array;
-  const isRight = (label: number, row: number): boolean => {
-    const own = values.subarray(row * CLASS_COUNT, (row + 1) * CLASS_COUNT);
-    return own.indexOf(Math.max(...own)) === label;
-  };
-  return [...digits.labels].filter(isRight).length / digits.count;
-}
 
 gpuTest('a network learns the digits, evaluated on the buffers that are trained', async ({ device }) => {
   const { train, heldOut } = await fetchDigits();

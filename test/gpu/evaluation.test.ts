@@ -121,6 +121,22 @@ gpuTest('groups, resumed options and other buffers are evaluated as they are', a
   expect((await resumed.readParam('a'))[0]).toBe(2.5);
 });
 
+gpuTest('no group joins while the others are evaluated', async ({ device, track }) => {
+  const group = (name: string) => ({ params: [makeParameter(device, track, name, [4], [1])] });
+  const rule = scheduleFreeSgd({ lr: 1, momentum: 0.5 });
+  const optimizer = track(await Optimizer.create(device, { rule, groups: [group('a')] }));
+  const adding = optimizer.addGroup(group('b'));
+  // Its kernels are being compiled then.
+  await Promise.resolve();
+  optimizer.eval();
+  await expect(adding).rejects.toThrow('call train() first');
+  expect(() => optimizer.addGroupSync(group('c'))).toThrow('call train() first');
+  await expect(optimizer.addGroup(group('d'))).rejects.toThrow('call train() first');
+  expect(optimizer.groups.length).toBe(1);
+  optimizer.train();
+  expect(optimizer.addGroupSync(group('e')).params).toEqual(['e']);
+});
+
 gpuTest('eval of a rule without an average, and a table, are refused', async ({ device, track }) => {
   const optimizer = track(
     await Optimizer.create(device, { rule: adam(), params: [makeParameter(device, track, 'w', [1], [1])] }),

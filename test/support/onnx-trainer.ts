@@ -65,3 +65,13 @@ export function smallBatch(seed: number, rows = BATCH): Record<string, ort.Tenso
 /** Whether this library made a GPU object, by itself or its descriptor. */
 export const isOurs = (about: unknown): boolean =>
   String((about as GPUObjectDescriptorBase).label).startsWith('webgpu-optim');
+
+/** What tensors hold, wherever they lie. */
+export async function read(
+  tensors: Readonly<Record<string, ort.Tensor>>,
+): Promise<Record<string, Float32Array>> {
+  const entries = Object.entries(tensors).map(
+    async ([name, one]) => [name, (await one.getData()) as Float32Array] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}

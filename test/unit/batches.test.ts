@@ -1,9 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
-import { type Batch, batchCapacity, canShare, joinBatch, planBatches } from '../../src/engine/batches.js';
+import {
+  type Batch,
+  batchCapacity,
+  canShare,
+  joinBatch,
+  planBatches,
+} from '../../src/engine/plan/batches.js';
 import { BindGroupCache } from '../../src/engine/bind-group-cache.js';
-import { type PlanLimits, type PlannedDispatch, planDispatches } from '../../src/engine/plan.js';
-import type { Tensor } from '../../src/engine/runs.js';
+import { planDispatches } from '../../src/engine/plan/plan.js';
+import type { PlanLimits, PlannedDispatch } from '../../src/engine/plan/planned.js';
+import type { Tensor } from '../../src/engine/plan/runs.js';
 import { type Rule, adam, lars, sgd } from '../../src/index.js';
 
 const LIMITS: PlanLimits = {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
-import { type Piece, type Plan, type PlanLimits, planDispatches } from '../../src/engine/plan.js';
+import { planDispatches } from '../../src/engine/plan/plan.js';
+import type { Piece, Plan, PlanLimits } from '../../src/engine/plan/planned.js';
 
 const WORD = 4;
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
-import { type Piece, type PlanLimits, planDispatches } from '../../src/engine/plan.js';
-import { type Tensor, findRuns, joinPieces } from '../../src/engine/runs.js';
+import { planDispatches } from '../../src/engine/plan/plan.js';
+import type { Piece, PlanLimits } from '../../src/engine/plan/planned.js';
+import { type Tensor, findRuns, joinPieces } from '../../src/engine/plan/runs.js';
 
 const WORD = 4;
 const PADDING = 256;

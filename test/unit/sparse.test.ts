@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
 import { OptimizerError, ReferenceOptimizer, adam, novograd, sgd } from '../../src/index.js';
-import { planNamedRows } from '../../src/engine/sparse/plan-rows.js';
+import { planNamedRows } from '../../src/engine/plan/named-rows.js';
 import { planSort } from '../../src/engine/sparse/plan-sort.js';
 import { float64 } from '../../src/reference/arithmetic.js';
 import { sumRows } from '../../src/reference/sum-rows.js';

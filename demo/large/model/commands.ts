@@ -6,6 +6,7 @@ import gridWgsl from '../shaders/grid.wgsl?raw';
 import layerBackwardWgsl from '../shaders/layer-backward.wgsl?raw';
 import layerForwardWgsl from '../shaders/layer-forward.wgsl?raw';
 import layerWeightsWgsl from '../shaders/layer-weights.wgsl?raw';
+import layerWgsl from '../shaders/layer.wgsl?raw';
 import lossWgsl from '../shaders/loss.wgsl?raw';
 import paintWgsl from '../shaders/paint.wgsl?raw';
 import pixelsWgsl from '../shaders/pixels.wgsl?raw';
@@ -52,7 +53,7 @@ export async function prepareCommands(
   };
   const forwardLayer = async (layer: LayerShape, k: number): Promise<Command> => {
     const constants = { ...layerConstants(layer), IS_RECTIFIED: Number(layer.isRectified) };
-    const kernel = await compile(device, 'layer_forward', [layerForwardWgsl], constants);
+    const kernel = await compile(device, 'layer_forward', [layerWgsl, layerForwardWgsl], constants);
     const { weights, bias } = views.layers[k]!;
     const resources = { 0: activations[k]!, 1: weights, 2: bias, 3: activations[k + 1]! };
     return command(device, kernel, resources, gridFor((pixelCount / 4) * (layer.outputs / 4)));
@@ -80,10 +81,13 @@ export async function prepareCommands(
       views.layers[k]!,
     ];
     const [partial, sum, input] = await Promise.all([
-      compile(device, 'partial_sums', [layerWeightsWgsl], { ...constants, ROWS: ROWS_PER_PART }),
-      compile(device, 'sum', [layerWeightsWgsl], { ...constants, PARTS: parts }),
+      compile(device, 'partial_sums', [layerWgsl, layerWeightsWgsl], { ...constants, ROWS: ROWS_PER_PART }),
+      compile(device, 'sum', [layerWgsl, layerWeightsWgsl], { ...constants, PARTS: parts }),
       // The features come from no rectifier, what the other layers get does.
-      compile(device, 'layer_backward', [layerBackwardWgsl], { ...constants, IS_RECTIFIED: Number(k > 0) }),
+      compile(device, 'layer_backward', [layerWgsl, layerBackwardWgsl], {
+        ...constants,
+        IS_RECTIFIED: Number(k > 0),
+      }),
     ]);
     return [
       command(

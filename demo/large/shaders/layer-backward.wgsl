@@ -1,8 +1,6 @@
-// What a layer's output gradient is for its input: dx = dy Wᵀ, and 0 where the rectifier before it gave 0. Shapes as in
-// layer-forward.wgsl.
+// What a layer's output gradient is for its input: dx = dy Wᵀ, and 0 where the rectifier before it gave 0; behind
+// layer.wgsl.
 
-override INPUTS: u32 = 64u;
-override OUTPUTS: u32 = 64u;
 /// Whether x is what a rectifier gave.
 override IS_RECTIFIED: bool = true;
 
@@ -15,8 +13,9 @@ override IS_RECTIFIED: bool = true;
 fn layer_backward(@builtin(global_invocation_id) id: vec3u) {
   let columns = INPUTS / 4u;
   let depth = OUTPUTS / 4u;
-  let column = id.x % columns;
-  let row = (id.x / columns) * 4u;
+  let block = block_of(id.x, columns);
+  let column = block.column;
+  let row = block.row;
   if (row * columns >= arrayLength(&dx)) {
     return;
   }

@@ -1,8 +1,5 @@
-// One layer over a batch: y = max(x W + b, 0), or without the max. Matrices lie row after row: x has a row per pixel,
-// W one per input. An invocation computes 4 rows × 4 columns, so that what it loads serves four times.
+// What a layer gives, y; behind layer.wgsl.
 
-override INPUTS: u32 = 32u;
-override OUTPUTS: u32 = 64u;
 override IS_RECTIFIED: bool = true;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
@@ -14,8 +11,9 @@ override IS_RECTIFIED: bool = true;
 fn layer_forward(@builtin(global_invocation_id) id: vec3u) {
   let columns = OUTPUTS / 4u;
   let depth = INPUTS / 4u;
-  let column = id.x % columns;
-  let row = (id.x / columns) * 4u;
+  let block = block_of(id.x, columns);
+  let column = block.column;
+  let row = block.row;
   if (row * columns >= arrayLength(&y)) {
     return;
   }

@@ -1,9 +1,7 @@
 // The gradients of a layer's weights and bias: dW = xᵀ dy, db = the sum of dy's rows. First `partial_sums` of few rows each,
-// then `sum` of these: always in the same order, so that a seed gives the same bits every time. Shapes as in
-// layer-forward.wgsl.
+// then `sum` of these: always in the same order, so that a seed gives the same bits every time; behind
+// layer.wgsl.
 
-override INPUTS: u32 = 64u;
-override OUTPUTS: u32 = 64u;
 /// Rows of a partial sum.
 override ROWS: u32 = 256u;
 

@@ -3,17 +3,13 @@ import {
   type Scalar,
   type Tensor,
   type Variable,
-  clone,
   dispose,
-  keep,
-  mul,
   scalar,
   serialization,
   tensor,
   variableGrads,
 } from '@tensorflow/tfjs-core';
-import { Optimizer } from '../../engine/optimizer.js';
-import type { ParameterGroupConfig } from '../../engine/config.js';
+import type { Optimizer } from '../../engine/optimizer.js';
 import { checkGradScale } from '../../engine/control/settings.js';
 import type { Parameter } from '../../engine/parameter.js';
 import type { StepStats } from '../../engine/step-stats.js';
@@ -21,23 +17,16 @@ import { OptimizerError } from '../../errors.js';
 import { type LearningRate, evaluateLearningRate } from '../../rules/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
 import { TfjsBackend } from './backend.js';
+import { inGroups, makeEngine } from './make-engine.js';
 import {
   type FusedOptimizerOptions,
   type ResolvedOptions,
   fromConfig,
-  groupOf,
   resolveOptions,
   toConfig,
 } from './options.js';
-import {
-  type NamedTensor,
-  type SavedState,
-  fromStateDict,
-  fromTensors,
-  renameVariables,
-  restore,
-  toTensors,
-} from './saved-state.js';
+import { type NamedTensor, type SavedState, fromStateDict, fromTensors, toTensors } from './saved-state.js';
+import { scaledGradients } from './scaled-gradients.js';
 import { checkUpdates } from './updates.js';
 import { VariableTable } from './variable-table.js';
 
@@ -151,20 +140,7 @@ export class FusedOptimizer extends TfjsOptimizer {
   override computeGradients(f: () => Scalar, varList?: Variable[]): { value: Scalar; grads: NamedTensorMap } {
     const { gradients } = this.#options.settings;
     if (gradients.lossScale === 1 && !gradients.dynamic) return variableGrads(f, varList);
-    const scale = this.#lossScale();
-    let loss: Scalar | undefined;
-    try {
-      const { value: scaled, grads } = variableGrads(() => {
-        loss = keep(f());
-        return mul(loss, scale);
-      }, varList);
-      scaled.dispose();
-      // Unlike what was kept, a clone is freed by the caller's tidy().
-      return { value: clone(loss!), grads };
-    } finally {
-      loss?.dispose();
-      scale.dispose();
-    }
+    return scaledGradients(f, varList, this.#lossScale());
   }
 
   /**
@@ -262,49 +238,17 @@ export class FusedOptimizer extends TfjsOptimizer {
 
   /** Makes the engine, or adds to it. */
   #adopt(fresh: readonly Parameter[]): void {
+    const rule = this.#rule;
+    const lr = this.#isLrSet ? rule.options.lr : undefined;
     if (this.#engine) {
-      for (const group of this.#inGroups(fresh, [])) this.#engine.addGroupSync(group);
+      for (const group of inGroups(this.#options, lr, fresh)) this.#engine.addGroupSync(group);
       return;
     }
-    const { config } = this.#options;
-    const saved =
-      this.#pending &&
-      renameVariables(
-        this.#pending,
-        fresh.map(({ name }) => name!),
-      );
-    const groups = this.#inGroups(fresh, saved?.joined ?? []);
-    const engine = Optimizer.createSync(this.#backend!.device, { ...config, rule: this.#rule, groups });
-    try {
-      engine.gradScale = this.#gradScale;
-      if (saved) restore(engine, saved);
-    } catch (error) {
-      engine.destroy();
-      throw error;
-    }
+    const { device } = this.#backend!;
+    const engine = makeEngine(device, rule, this.#options, lr, fresh, this.#pending);
+    engine.gradScale = this.#gradScale;
     this.#engine = engine;
     this.#pending = undefined;
-  }
-
-  /**
-   * Parameters that share options, and the step at which they joined.
-   *
-   * @param joined per parameter, that step; 0 where there is none.
-   */
-  #inGroups(parameters: readonly Parameter[], joined: readonly number[]): ParameterGroupConfig[] {
-    const groups = new Map<string, { params: Parameter[]; [option: string]: unknown }>();
-    parameters.forEach((parameter, k) => {
-      const g = groupOf(this.#options, parameter.name!);
-      const key = `${g} ${joined[k] ?? 0}`;
-      const group = groups.get(key) ?? {
-        ...this.#options.groups[g]?.overrides,
-        ...(this.#isLrSet && { lr: this.#rule.options.lr }),
-        params: [],
-      };
-      groups.set(key, group);
-      group.params.push(parameter);
-    });
-    return [...groups.values()];
   }
 
   /** What the loss is multiplied with; the caller disposes it. */

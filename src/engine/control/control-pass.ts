@@ -1,116 +1,14 @@
-import finalizeWgsl from '../../../shaders/control/finalize.wgsl?raw';
-import reduceWgsl from '../../../shaders/control/reduce.wgsl?raw';
-import treeWgsl from '../../../shaders/control/tree.wgsl?raw';
-import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
-import squaresWgsl from '../../../shaders/squares.wgsl?raw';
-import wordsWgsl from '../../../shaders/words.wgsl?raw';
-import { controlFields } from '../../kernel/compose.js';
-import type { Compilable } from '../../kernel/compilable.js';
-import type { Pipeline, PipelineSource } from '../../kernel/pipeline-cache.js';
-import { correctionRates } from '../../kernel/scalars.js';
-import { chooseShape } from '../../kernel/shape.js';
-import { shapeConstants } from '../../kernel/step-kernel.js';
-import type { Rule } from '../../rules/rule.js';
 import { OptimizerError } from '../../errors.js';
-import { paddingOf } from '../arena-buffers.js';
+import { alignUp } from '../../kernel/alignment.js';
+import { controlFields } from '../../kernel/compose.js';
 import { BindGroupCache } from '../bind-group-cache.js';
-import type { Piece } from '../plan.js';
-import { joinPieces } from '../runs.js';
-import { correctionWords } from './fixed-point.js';
-import { type ReductionPlan, planReduction } from './plan-reduction.js';
-import type { ResolvedGradientOptions } from './settings.js';
+import type { Piece } from '../plan/planned.js';
+import { type KeptState, copyState, correctionCount, stateByteLength, stateWords } from './control-state.js';
+import type { ReductionPlan } from './plan-reduction.js';
+import { type PreparedControl, STRETCH_BYTE_LENGTH, planGradients } from './prepare-control.js';
 
-/** What the control pass keeps from step to step; the head of the WGSL struct `State`. */
-export interface ControlState {
-  /** Steps applied. */
-  readonly step: number;
-  /** Steps skipped. */
-  readonly skipped: number;
-  readonly consecutiveSkips: number;
-  /** Steps with finite gradients since the loss scale last changed. */
-  readonly growthTracker: number;
-  readonly lossScale: number;
-  /** Global norm of the unscaled gradients of the last step, before clipping. */
-  readonly gradNorm: number;
-  readonly clipFactor: number;
-}
-
-/** Bytes of the head of the WGSL struct `State`. */
-export const CONTROL_STATE_BYTE_LENGTH = 32;
-/** Bytes of what the WGSL struct `State` has of a correction. */
-export const CORRECTION_BYTE_LENGTH = 32;
-/** Bytes of the WGSL struct `Settings`. */
-export const SETTINGS_BYTE_LENGTH = 48;
-/** Bytes of what the WGSL struct `State` has of a group's joining. */
-const JOINED_BYTE_LENGTH = 16;
-const STRETCH_BYTE_LENGTH = 32;
-/** Gradients are only read: on GPUs, more lanes per invocation leave fewer partials to finalize. */
-const MIN_LANES_PER_INVOCATION = 16;
+/** For `maxConsecutiveSkips` Infinity. */
 const NEVER = 0xffff_ffff;
-
-/** The plan and pipelines of a control pass; made before any buffer is. */
-export interface PreparedControl {
-  readonly rules: readonly Rule[];
-  readonly options: ResolvedGradientOptions;
-  readonly plan: ReductionPlan<GPUBuffer>;
-  readonly reducers: readonly Pipeline[];
-  readonly finalizer: Pipeline;
-}
-
-function planGradients(device: GPUDevice, gradients: readonly Piece<GPUBuffer>[]): ReductionPlan<GPUBuffer> {
-  return planReduction(
-    joinPieces(gradients, paddingOf, false),
-    device.limits,
-    device.limits.maxComputeWorkgroupsPerDimension,
-    (laneCount) => {
-      const shape = chooseShape(device.adapterInfo, 4, laneCount);
-      const lanesPerInvocation = Math.max(shape.lanesPerInvocation, MIN_LANES_PER_INVOCATION);
-      return { ...shape, lanesPerInvocation };
-    },
-  );
-}
-
-/** Plans the reduction of all gradients, and its kernels. */
-export function prepareControl(
-  device: GPUDevice,
-  rules: readonly Rule[],
-  gradients: readonly Piece<GPUBuffer>[],
-  options: ResolvedGradientOptions,
-): Compilable<PreparedControl> {
-  const plan = planGradients(device, gradients);
-  const reducers = plan.stretches.map(({ shape }): PipelineSource => ({
-    label: 'webgpu-optim reduce',
-    code: `${lanesWgsl}\n${squaresWgsl}\n${treeWgsl}\n${reduceWgsl}`,
-    entryPoint: 'reduce',
-    constants: shapeConstants(shape),
-    bindGroups: [
-      [
-        { type: 'uniform', minBindingSize: STRETCH_BYTE_LENGTH },
-        { type: 'read-only-storage', minBindingSize: 16 },
-        { type: 'read-only-storage', minBindingSize: 4 },
-        { type: 'storage', minBindingSize: 16 },
-      ],
-    ],
-  }));
-  const finalizer: PipelineSource = {
-    label: 'webgpu-optim finalize',
-    code: `${squaresWgsl}\n${treeWgsl}\n${wordsWgsl}\n${finalizeWgsl}`,
-    entryPoint: 'finalize',
-    constants: {
-      CLIP: Number(options.maxGradNorm < Infinity),
-      SKIP: Number(options.skipNonFinite),
-      DYNAMIC: Number(options.dynamic !== undefined),
-    },
-    bindGroups: [
-      [{ type: 'read-only-storage' }, { type: 'storage' }, { type: 'storage' }, { type: 'storage' }],
-      [{ type: 'uniform', hasDynamicOffset: true, minBindingSize: SETTINGS_BYTE_LENGTH }],
-    ],
-  };
-  return {
-    sources: [finalizer, ...reducers],
-    finish: ([finalize, ...reduce]) => ({ rules, options, plan, reducers: reduce, finalizer: finalize! }),
-  };
-}
 
 /** The part of a step that looks at all gradients and decides: norm, clip, skip, count, corrections, loss scale. */
 export class ControlPass {
@@ -137,25 +35,17 @@ export class ControlPass {
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
     const create = (what: string, size: number, usage: number) =>
       device.createBuffer({ label: `${label} ${what}`, size, usage });
-    const align = (byteLength: number, alignment: number) => Math.ceil(byteLength / alignment) * alignment;
-    this.#outputStride = align(4 * controlFields(rules[0]!).length, limits.minStorageBufferOffsetAlignment);
-    this.#stretchStride = align(STRETCH_BYTE_LENGTH, limits.minUniformBufferOffsetAlignment);
+    this.#outputStride = alignUp(4 * controlFields(rules[0]!).length, limits.minStorageBufferOffsetAlignment);
+    this.#stretchStride = alignUp(STRETCH_BYTE_LENGTH, limits.minUniformBufferOffsetAlignment);
     this.#partials = create('partials', 16 * plan.partialCount, STORAGE);
     this.#outputs = create('control', this.#outputStride * rules.length, STORAGE | COPY_SRC);
     this.#stretches = create('stretches', this.#stretchStride * plan.stretches.length, UNIFORM | COPY_DST);
-    const stateByteLength =
-      CONTROL_STATE_BYTE_LENGTH +
-      rules.length * (CORRECTION_BYTE_LENGTH * this.#correctionCount + JOINED_BYTE_LENGTH);
-    this.stateBuffer = create('control state', stateByteLength, STORAGE | COPY_SRC | COPY_DST);
+    this.stateBuffer = create('control state', stateByteLength(rules), STORAGE | COPY_SRC | COPY_DST);
     const words = new Uint32Array((this.#stretchStride / 4) * plan.stretches.length);
     plan.stretches.forEach(({ stretch }, k) => words.set(stretch, (this.#stretchStride / 4) * k));
     device.queue.writeBuffer(this.#stretches, 0, words);
     const { lossScale } = prepared.options;
     this.#writeState({ step: 0, skipped: 0, consecutiveSkips: 0, growthTracker: 0, lossScale });
-  }
-
-  get #correctionCount(): number {
-    return correctionRates(this.prepared.rules[0]!).length;
   }
 
   /** What a group's step kernels bind to learn the decisions. */
@@ -165,11 +55,7 @@ export class ControlPass {
   }
 
   /** Sets what is kept from step to step; the rules give the decay rates, `joinedAt` the steps applied before each group. */
-  restore(
-    state: Omit<ControlState, 'gradNorm' | 'clipFactor'>,
-    rules = this.prepared.rules,
-    joinedAt = rules.map(() => 0),
-  ): void {
+  restore(state: KeptState, rules = this.prepared.rules, joinedAt = rules.map(() => 0)): void {
     this.#writeState(state, rules, joinedAt);
     this.device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(state.lossScale));
   }
@@ -180,31 +66,11 @@ export class ControlPass {
    * @param previous a pass over the first of these groups, with the same options; the others join now.
    */
   inherit(previous: ControlPass, encoder: GPUCommandEncoder): void {
-    const [known, all] = [previous.prepared.rules.length, this.prepared.rules.length];
-    const powersEnd = (groupCount: number) =>
-      CONTROL_STATE_BYTE_LENGTH + groupCount * CORRECTION_BYTE_LENGTH * this.#correctionCount;
-    const copy = (source: number, target: number, byteLength: number) =>
-      encoder.copyBufferToBuffer(previous.stateBuffer, source, this.stateBuffer, target, byteLength);
-    copy(0, 0, powersEnd(known));
-    copy(powersEnd(known), powersEnd(all), JOINED_BYTE_LENGTH * known);
-    // The count of applied steps is the first word.
-    for (let g = known; g < all; g++) copy(0, powersEnd(all) + JOINED_BYTE_LENGTH * g, 4);
+    copyState(encoder, previous.stateBuffer, previous.prepared.rules, this.stateBuffer, this.prepared.rules);
   }
 
-  #writeState(
-    state: Omit<ControlState, 'gradNorm' | 'clipFactor'>,
-    rules = this.prepared.rules,
-    joinedAt = rules.map(() => 0),
-  ): void {
-    const words = new Uint32Array(this.stateBuffer.size / 4);
-    words.set([state.step, state.skipped, state.consecutiveSkips, state.growthTracker]);
-    new Float32Array(words.buffer).set([state.lossScale, NaN, 1], 4);
-    const powers = rules.flatMap((rule, g) =>
-      correctionRates(rule).flatMap(([, rate]) => correctionWords(rate, state.step - joinedAt[g]!)),
-    );
-    const joined = joinedAt.flatMap((step) => [step, 0, 0, 0]);
-    words.set([...powers, ...joined], CONTROL_STATE_BYTE_LENGTH / 4);
-    this.device.queue.writeBuffer(this.stateBuffer, 0, words);
+  #writeState(state: KeptState, rules = this.prepared.rules, joinedAt = rules.map(() => 0)): void {
+    this.device.queue.writeBuffer(this.stateBuffer, 0, stateWords(state, rules, joinedAt));
   }
 
   /** Fills a step's `Settings`. */
@@ -216,7 +82,7 @@ export class ControlPass {
       plan.partialCount,
       rules.length,
       this.#outputStride / 4,
-      this.#correctionCount,
+      correctionCount(rules),
       Math.min(maxConsecutiveSkips, NEVER),
       dynamic?.growthInterval ?? 0,
     ]);
@@ -305,19 +171,4 @@ export class ControlPass {
   destroy(): void {
     for (const buffer of [this.stateBuffer, this.#partials, this.#outputs, this.#stretches]) buffer.destroy();
   }
-}
-
-/** Reads the head of the state from its bytes. */
-export function parseControlState(bytes: ArrayBuffer): ControlState {
-  const [step, skipped, consecutiveSkips, growthTracker] = new Uint32Array(bytes, 0, 4);
-  const [lossScale, gradNorm, clipFactor] = new Float32Array(bytes, 16, 3);
-  return {
-    step: step!,
-    skipped: skipped!,
-    consecutiveSkips: consecutiveSkips!,
-    growthTracker: growthTracker!,
-    lossScale: lossScale!,
-    gradNorm: gradNorm!,
-    clipFactor: clipFactor!,
-  };
 }

@@ -1,5 +1,7 @@
+import { VECTOR, alignDown, alignUp } from '../../kernel/alignment.js';
 import { type KernelShape, chooseGrid } from '../../kernel/shape.js';
-import type { Piece, PlanLimits, PlannedBinding } from '../plan.js';
+import { bindingAlignment } from '../plan/binding.js';
+import type { Piece, PlanLimits, PlannedBinding } from '../plan/planned.js';
 
 /** One dispatch of the gradient reduction: a stretch of a buffer, in the words of the WGSL struct `Stretch`. */
 export interface PlannedStretch<B> {
@@ -16,7 +18,6 @@ export interface ReductionPlan<B> {
 }
 
 const WORD = 4;
-const VECTOR = 16;
 
 /** Cuts gradients at the binding limit, and each stretch into whole vec4s and up to three words at either end. */
 export function planReduction<B>(
@@ -25,17 +26,16 @@ export function planReduction<B>(
   maxPerDimension: number,
   chooseShape: (laneCount: number) => KernelShape,
 ): ReductionPlan<B> {
-  const alignment = Math.max(limits.minStorageBufferOffsetAlignment, VECTOR);
-  const alignDown = (value: number) => value - (value % alignment);
-  const maxByteLength = alignDown(limits.maxStorageBufferBindingSize) - alignment;
+  const alignment = bindingAlignment(limits);
+  const maxByteLength = alignDown(limits.maxStorageBufferBindingSize, alignment) - alignment;
   const stretches: PlannedStretch<B>[] = [];
   let partialCount = 0;
   for (const { buffer, byteOffset, byteLength } of pieces) {
     for (let done = 0; done < byteLength; done += maxByteLength) {
       const start = byteOffset + done;
       const end = Math.min(start + maxByteLength, byteOffset + byteLength);
-      const offset = alignDown(start);
-      const firstVector = Math.min(Math.ceil(start / VECTOR) * VECTOR, end);
+      const offset = alignDown(start, alignment);
+      const firstVector = Math.min(alignUp(start, VECTOR), end);
       const vectorCount = Math.floor((end - firstVector) / VECTOR);
       const tail = firstVector + vectorCount * VECTOR;
       const shape = chooseShape(vectorCount);

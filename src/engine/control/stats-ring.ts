@@ -1,5 +1,5 @@
 import { OptimizerError } from '../../errors.js';
-import { CONTROL_STATE_BYTE_LENGTH, type ControlState, parseControlState } from './control-pass.js';
+import { CONTROL_STATE_BYTE_LENGTH, type ControlState, parseControlState } from './control-state.js';
 
 /** Reads that may be under way at once; one more waits for the first of them. */
 const CAPACITY = 4;

@@ -7,7 +7,7 @@ import sumRowsWgsl from '../../../shaders/sparse/sum-rows.wgsl?raw';
 import { type Pipeline, getPipeline } from '../../kernel/pipeline-cache.js';
 import { type KernelShape, chooseShape } from '../../kernel/shape.js';
 import { shapeConstants } from '../../kernel/step-kernel.js';
-import { laneWidthOf } from './plan-rows.js';
+import { laneWidthOf } from '../plan/named-rows.js';
 import type { SparseTable } from './table.js';
 
 /** Bytes of the WGSL struct `Settings`. */

@@ -1,6 +1,7 @@
+import { alignUp } from '../../kernel/alignment.js';
 import type { Pipeline } from '../../kernel/pipeline-cache.js';
 import { chooseGrid } from '../../kernel/shape.js';
-import type { Span } from '../parameter.js';
+import type { Span } from '../span.js';
 import { planSort } from './plan-sort.js';
 import { type RowSumPipelines, SETTINGS_BYTE_LENGTH } from './row-sum-pipelines.js';
 import type { SparseTable } from './table.js';
@@ -39,8 +40,7 @@ export class RowSums {
     this.rows = create('named rows', 4 * entryCount);
     this.#pairs = [create('pairs 0', 8 * entryCount), create('pairs 1', 8 * entryCount)];
     this.#histogram = create('histogram', 4 * counterCount);
-    const alignment = device.limits.minUniformBufferOffsetAlignment;
-    this.#settingsStride = Math.ceil(SETTINGS_BYTE_LENGTH / alignment) * alignment;
+    this.#settingsStride = alignUp(SETTINGS_BYTE_LENGTH, device.limits.minUniformBufferOffsetAlignment);
     this.#settings = create('row settings', this.#settingsStride * shifts.length, UNIFORM | COPY_DST);
     const words = new Uint32Array((this.#settingsStride / 4) * shifts.length);
     const { indices, count, values } = this.#bindings();

@@ -1,6 +1,6 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
 import { type Rule, tensorOf } from '../../rules/rule.js';
-import type { BufferRange, Span } from '../parameter.js';
+import type { BufferRange, Span } from '../span.js';
 
 /**
  * The gradient of some rows of a table, as `torch.sparse` (uncoalesced) and `tf.IndexedSlices` hold it: entry k adds

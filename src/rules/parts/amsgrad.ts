@@ -1,5 +1,5 @@
 import wgsl from '../../../shaders/rules/parts/amsgrad.wgsl?raw';
-import type { Arithmetic } from '../../reference/arithmetic.js';
+import type { Arithmetic } from '../arithmetic.js';
 
 /** WGSL to compose behind a rule that calls `largest` and has a slot `max_exp_avg_sq`, used by `amsgrad`. */
 export const amsgradWgsl = wgsl;

@@ -1,5 +1,5 @@
 import wgsl from '../../../shaders/rules/parts/caution.wgsl?raw';
-import type { Arithmetic } from '../../reference/arithmetic.js';
+import type { Arithmetic } from '../arithmetic.js';
 import { type OptionSpec, boolean } from '../options.js';
 
 /** WGSL to compose behind a rule that calls `cautious`, and has `measure` for its mean. */

@@ -1,5 +1,5 @@
 import wgsl from '../../../shaders/rules/parts/dampening.wgsl?raw';
-import type { Arithmetic } from '../../reference/arithmetic.js';
+import type { Arithmetic } from '../arithmetic.js';
 import { type OptionSpec, boolean, number } from '../options.js';
 import { type VelocitySwitch, nesterovComplaint, velocitySwitches, velocityWgsl } from './velocity.js';
 

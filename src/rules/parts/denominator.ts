@@ -1,5 +1,5 @@
 import wgsl from '../../../shaders/rules/parts/denominator.wgsl?raw';
-import type { Arithmetic } from '../../reference/arithmetic.js';
+import type { Arithmetic } from '../arithmetic.js';
 import type { EpsPlacement } from '../options.js';
 
 /** WGSL to compose behind a rule that calls `prepare_denominator`, `scale_step` and `denominator`. */

@@ -1,5 +1,5 @@
 import wgsl from '../../../shaders/rules/parts/rectification.wgsl?raw';
-import type { Arithmetic } from '../../reference/arithmetic.js';
+import type { Arithmetic } from '../arithmetic.js';
 import { type OptionSpec, boolean, number } from '../options.js';
 
 /** WGSL to compose behind a rule that calls `prepare_rectification` and reads `is_adaptive` and `rectification`. */

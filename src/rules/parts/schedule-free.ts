@@ -1,5 +1,5 @@
 import wgsl from '../../../shaders/rules/parts/schedule-free.wgsl?raw';
-import type { Arithmetic } from '../../reference/arithmetic.js';
+import type { Arithmetic } from '../arithmetic.js';
 import { type OptionSpec, integer } from '../options.js';
 
 /** WGSL to compose behind a rule that calls `prepare_schedule_free` and `advance_average`. */
@@ -36,9 +36,18 @@ export function averagingRate(defaultValue: number): OptionSpec<number> {
   };
 }
 
-/** The factor f in x = y + fo: what the weights to evaluate with are. */
-export function evaluationShare(beta: number): number {
-  return 1 - 1 / beta;
+/**
+ * What such rules declare alike: the weights to evaluate with, x = y + f·`z_offset` for a factor f, and who applies the decay.
+ *
+ * @param beta the option that the average divides by.
+ */
+export function scheduleFreeForm<O extends { readonly weightDecayMode: string }>(
+  beta: (o: O) => number,
+): { evaluation: { slot: 'z_offset'; share: (o: O) => number }; decaysWeight: (o: O) => boolean } {
+  return {
+    evaluation: { slot: 'z_offset', share: (o) => 1 - 1 / beta(o) },
+    decaysWeight: (o) => decaysAlone(o),
+  };
 }
 
 /** Values of the switches of the WGSL. */
@@ -50,7 +59,7 @@ export function scheduleFreeSwitches(o: {
 }
 
 /** Whether weight decay moves y alone: then the part applies it, for o to know. */
-export function decaysAlone({ weightDecayMode }: { readonly weightDecayMode: string }): boolean {
+function decaysAlone({ weightDecayMode }: { readonly weightDecayMode: string }): boolean {
   return weightDecayMode === 'decoupled' || weightDecayMode === 'raw';
 }
 

@@ -1,5 +1,5 @@
 import wgsl from '../../../shaders/rules/parts/velocity.wgsl?raw';
-import type { Arithmetic } from '../../reference/arithmetic.js';
+import type { Arithmetic } from '../arithmetic.js';
 
 /** WGSL to compose behind a rule that calls `advance`. */
 export const velocityWgsl = wgsl;

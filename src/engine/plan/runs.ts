@@ -1,7 +1,5 @@
-import type { Piece } from './plan.js';
-
-/** Bytes of a vec4. */
-export const VECTOR = 16;
+import { VECTOR, alignUp } from '../../kernel/alignment.js';
+import type { Piece } from './planned.js';
 
 /** A tensor: pieces of buffers, in order, for weights and gradients; both hold the same number of bytes, but for sparse gradients. */
 export interface Tensor<B> {
@@ -115,7 +113,7 @@ function joinNeighbours<T>(items: readonly T[], join: (last: T, next: T) => T | 
 function fillUp<B>(run: Run<B>, paddingOf: PaddingOf<B>): Run<B> {
   const [data, grad] = [run.data[0]!, run.grad[0]!];
   if (Math.min(paddingOf(data.buffer), paddingOf(grad.buffer)) < VECTOR) return run;
-  const byteLength = Math.ceil(data.byteLength / VECTOR) * VECTOR;
+  const byteLength = alignUp(data.byteLength, VECTOR);
   return { ...run, data: [{ ...data, byteLength }], grad: [{ ...grad, byteLength }] };
 }
 

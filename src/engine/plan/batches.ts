@@ -1,6 +1,6 @@
-import { countStorageBindings } from '../kernel/compose-access.js';
-import { type Rule, tensorOf } from '../rules/rule.js';
-import type { PlanLimits, PlannedBinding, PlannedDispatch } from './plan.js';
+import { countStorageBindings } from '../../kernel/compose-access.js';
+import { type Rule, tensorOf } from '../../rules/rule.js';
+import type { PlanLimits, PlannedBinding, PlannedDispatch } from './planned.js';
 
 /** What one dispatch of a step kernel covers: a planned dispatch, or several small ones of one kind. */
 export interface Batch<B> {
@@ -78,6 +78,11 @@ export function joinBatch<B>(dispatches: readonly PlannedDispatch<B>[]): Batch<B
     return { ...dispatch, segment: { ...dispatch.segment, stateBase: dispatch.segment.stateBase + ahead } };
   });
   return { parts, access: parts.length === 1 ? access : { ...access, together: parts.length }, state };
+}
+
+/** Lanes of the largest part: what the dispatch must cover. */
+export function mostLanes<B>({ parts }: Batch<B>): number {
+  return Math.max(...parts.map(({ segment }) => segment.laneCount));
 }
 
 /** Whether one dispatch can bind both: WebGPU lets no buffer be read and written, and no writable ranges overlap. */

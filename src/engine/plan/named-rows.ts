@@ -1,5 +1,6 @@
-import type { Piece, PlannedDispatch, StateRegion } from '../plan.js';
-import type { NamedRows } from '../runs.js';
+import { bindRange } from './binding.js';
+import type { Piece, PlannedDispatch, StateRegion } from './planned.js';
+import type { NamedRows } from './runs.js';
 
 /**
  * The dispatch that steps the rows of a list, a lane of the list each: four elements a lane where the rows' length and
@@ -21,11 +22,7 @@ export function planNamedRows<B>(
   const access = laneWidth === 4 ? 'vector' : 'gather';
   const entryCount = grad.byteLength / (4 * rowLength);
   const rowLanes = rowLength / laneWidth;
-  const bind = ({ byteOffset, byteLength }: Omit<Piece<B>, 'buffer'>) => {
-    const offset = byteOffset - (byteOffset % alignment);
-    return { offset, size: byteOffset + byteLength - offset };
-  };
-  const [dataRange, stateRange] = [bind(data), bind(region)];
+  const [dataRange, stateRange] = [bindRange(data, alignment), bindRange(region, alignment)];
   return {
     parameterIndex,
     access: { laneWidth, gradBinding: 'read', dataAccess: access, gradAccess: access, rowLanes },

@@ -1,12 +1,13 @@
+import { VECTOR } from '../../kernel/alignment.js';
 import {
   LANES_PER_PARTIAL,
   MEASURE_SHAPE,
   type MeasureAccess,
   type Portion,
-} from '../kernel/compose-tensor.js';
-import { chooseGrid } from '../kernel/shape.js';
-import { type PlanLimits, type PlannedBinding, type PlannedChunk, bindingAlignment } from './plan.js';
-import { VECTOR } from './runs.js';
+} from '../../kernel/compose-tensor.js';
+import { chooseGrid } from '../../kernel/shape.js';
+import { bindRange, bindingAlignment } from './binding.js';
+import type { PlanLimits, PlannedBinding, PlannedChunk } from './planned.js';
 
 /** One measuring dispatch: a chunk of a tensor. */
 export interface PlannedMeasure<B> {
@@ -28,7 +29,9 @@ export interface MeasurePlan<B> {
 }
 
 /**
- * Plans the measuring of tensors: a dispatch per chunk.
+ * Plans the measuring of tensors: a dispatch per chunk. The tree of a tensor's sum has one shape on every adapter and follows
+ * from the element count alone, not from offsets, so that the float32 twin has the same bits; only where a tensor is cut
+ * elsewhere than at multiples of 8192 elements, what one partial covers, the order of addition is another.
  *
  * @param chunks of all tensors, those of a tensor together and in order.
  */
@@ -47,10 +50,6 @@ export function planMeasure<B>(
     const access: MeasureAccess = {
       data: isVector(data.byteOffset) ? 'vector' : 'gather',
       grad: isVector(grad.byteOffset) ? 'vector' : 'gather',
-    };
-    const bind = ({ byteOffset, byteLength }: { byteOffset: number; byteLength: number }) => {
-      const offset = byteOffset - (byteOffset % alignment);
-      return { offset, size: byteOffset + byteLength - offset };
     };
     const base = (byteOffset: number, mode: MeasureAccess['data']) =>
       (byteOffset % alignment) / (mode === 'vector' ? VECTOR : 4);
@@ -73,9 +72,9 @@ export function planMeasure<B>(
     return {
       access,
       portion,
-      data: { buffer: data.buffer, ...bind(data) },
-      grad: { buffer: grad.buffer, ...bind(grad) },
-      state: { bufferIndex: state.bufferIndex, ...bind(state) },
+      data: { buffer: data.buffer, ...bindRange(data, alignment) },
+      grad: { buffer: grad.buffer, ...bindRange(grad, alignment) },
+      state: { bufferIndex: state.bufferIndex, ...bindRange(state, alignment) },
       grid: chooseGrid(laneCount, MEASURE_SHAPE, maxPerDimension),
     };
   });
