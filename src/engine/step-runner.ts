@@ -166,21 +166,24 @@ export class StepRunner {
     }
     const plan = prepare(device, config, previous?.executors.length);
     const prepared = compileSync(device, plan);
-    const { result: runner, error } = captureErrorsSync(device, () => {
-      const made = new StepRunner(device, config, prepared, SparseGradients.none(), previous);
-      for (const executor of made.#own) {
+    const { result: runner, error: allocating } = captureErrorsSync(
+      device,
+      () => new StepRunner(device, config, prepared, SparseGradients.none(), previous),
+    );
+    const { error: binding } = captureErrorsSync(device, () => {
+      for (const executor of runner.#own) {
         executor.bindSync();
-        const group = config.groups[made.executors.indexOf(executor)]!;
-        made.#addEvaluation(Evaluation.createSync(device, group, executor.state, config.label));
+        const group = config.groups[runner.executors.indexOf(executor)]!;
+        runner.#addEvaluation(Evaluation.createSync(device, group, executor.state, config.label));
       }
-      made.control?.bind();
-      return made;
+      runner.control?.bind();
     });
     const check = async (): Promise<void> => {
       await compile(device, plan);
-      const failure = await error;
-      if (failure instanceof GPUOutOfMemoryError) throw allocationError(failure, prepared);
-      if (failure) throw rejectionError(failure);
+      // The first one first: what could not be allocated cannot be bound, either.
+      const [shortage, rejection] = await Promise.all([allocating, binding]);
+      if (shortage) throw allocationError(shortage, prepared);
+      if (rejection) throw rejectionError(rejection);
     };
     return { runner, checked: check() };
   }
