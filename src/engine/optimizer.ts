@@ -64,8 +64,8 @@ export class Optimizer {
 
   /**
    * As {@link Optimizer.create}, for callers that cannot wait, as a framework's step: kernels that are not compiled yet
-   * are compiled while the caller waits. What the device turns out to reject (out of memory) is thrown by the next call
-   * after it is known; steps until then have no effect.
+   * are compiled while the caller waits. What the device turns out to reject (out of memory, buffers of another device) is
+   * thrown by the next call after it is known; steps until then have no effect.
    *
    * @throws OptimizerError as {@link Optimizer.create} does for what needs no waiting, and `invalid-config` for sparse
    *   gradients and `microGrad`.

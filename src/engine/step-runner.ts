@@ -126,16 +126,17 @@ export class StepRunner {
     }
     const plan = prepareRunner(device, config, previous?.executors.length);
     const prepared = compileSync(device, plan);
-    const { result: runner, error } = captureErrorsSync(device, () => {
-      const made = new StepRunner(device, config, prepared, SparseGradients.none(), previous);
-      made.#bindSync(config);
-      return made;
-    });
+    const { result: runner, error: allocating } = captureErrorsSync(
+      device,
+      () => new StepRunner(device, config, prepared, SparseGradients.none(), previous),
+    );
+    const { error: binding } = captureErrorsSync(device, () => runner.#bindSync(config));
     const check = async (): Promise<void> => {
       await compile(device, plan);
-      const failure = await error;
-      if (failure instanceof GPUOutOfMemoryError) throw allocationError(failure, prepared);
-      if (failure) throw rejectionError(failure);
+      // The first one first: what could not be allocated cannot be bound, either.
+      const [shortage, rejection] = await Promise.all([allocating, binding]);
+      if (shortage) throw allocationError(shortage, prepared);
+      if (rejection) throw rejectionError(rejection);
     };
     return { runner, checked: check() };
   }
