@@ -99,7 +99,9 @@ export class GroupExecutor {
   ): void {
     this.#tensorPass?.encode(pass, scalars, scalarsOffset);
     let current: Kernel | undefined;
-    for (const [k, command] of this.#commands.entries()) {
+    // By index: the pairs of `entries()` would be an allocation per dispatch and step.
+    for (let k = 0; k < this.#commands.length; k++) {
+      const command = this.#commands[k]!;
       const { kernel, grid } = command;
       const buffers = skipped ? this.#buffersWithout(command, k, skipped) : command.buffers;
       if (!buffers) continue;

@@ -192,7 +192,9 @@ export class TensorPass {
   encode(pass: GPUComputePassEncoder, scalars: GPUBindGroup, scalarsOffset: Uint32Array): void {
     const { plan, measurers, summarizer } = this.prepared;
     let current: Pipeline | undefined;
-    for (const [k, { grid }] of plan.dispatches.entries()) {
+    // By index, as GroupExecutor does.
+    for (let k = 0; k < plan.dispatches.length; k++) {
+      const { grid } = plan.dispatches[k]!;
       const measurer = measurers[k]!;
       if (measurer !== current) {
         pass.setPipeline(measurer.pipeline);
