@@ -48,7 +48,8 @@ export class PageRun extends PausableRun {
     if (this.isStopped) {
       return undefined;
     }
-    const session = await GpuSession.open();
+    // A paused run that fails says so at once.
+    const session = await GpuSession.open(() => this.continue());
     let task: Task | undefined;
     let trainer: Trainer | undefined;
     try {
@@ -85,10 +86,13 @@ export class PageRun extends PausableRun {
           return value;
         }
         this.listener.reported(value);
-        await this.paused;
+        await this.ready();
+        session.assertHealthy();
       }
       await run.return(undefined as never);
       return undefined;
+    } catch (error) {
+      throw await session.causeOf(error);
     } finally {
       trainer?.destroy();
       task?.destroy();
