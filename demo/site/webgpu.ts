@@ -38,12 +38,10 @@ export class GpuLostError extends Error {
 
 /** The end of a command may be known this much earlier than the loss that ended it: Firefox looks every 100 ms. */
 const LOSS_IS_KNOWN_MS = 250;
-/** Where a read was aborted, something must be the cause; Chrome has been seen to finish what was submitted before it tells. */
-const ABORTED_MS = 5000;
 
 /** Settles when a device that has been lost by now has said so. */
-export function lossIsKnown(ms = LOSS_IS_KNOWN_MS): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+export function lossIsKnown(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, LOSS_IS_KNOWN_MS));
 }
 
 /** A device with all that the adapter can bind, and what goes wrong on it. */
@@ -70,10 +68,16 @@ export class DemoDevice {
     return this.#failure;
   }
 
+  /** Whether it is of no use any more. */
+  get isLost(): boolean {
+    return this.#isClosed || this.#failure instanceof GpuLostError;
+  }
+
   /** What an error on this device comes from: its failure if it has one, be it known a moment later; else itself. */
   async causeOf(symptom: unknown): Promise<unknown> {
     if (this.#failure === undefined && !this.#isClosed) {
-      await Promise.race([this.device.lost, lossIsKnown(isAborted(symptom) ? ABORTED_MS : undefined)]);
+      await Promise.race([this.device.lost, lossIsKnown()]);
+      if (isAborted(symptom)) this.#fail(new GpuLostError(symptom.message));
     }
     return this.#failure ?? (isShortage(symptom) ? outOfMemory(symptom.message) : symptom);
   }
@@ -97,8 +101,8 @@ export class DemoDevice {
   }
 
   #fail(error: Error): void {
-    if (this.#isClosed) return;
-    this.#failure ??= error;
+    if (this.isLost) return;
+    if (this.#failure === undefined || error instanceof GpuLostError) this.#failure = error;
     this.onFailure(error);
   }
 }
@@ -135,7 +139,11 @@ function describeError(error: GPUError): Error {
     : new Error(`The GPU reported an error: ${error.message}`);
 }
 
-function isAborted(error: unknown): boolean {
+/**
+ * Whether a read was aborted on a device that nobody here has closed, which its loss alone does: Chrome finishes what was
+ * submitted before it tells of the loss.
+ */
+function isAborted(error: unknown): error is DOMException {
   return error instanceof DOMException && ['AbortError', 'OperationError'].includes(error.name);
 }
 

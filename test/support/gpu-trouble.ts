@@ -8,7 +8,7 @@ export interface GpuTrouble {
   submits: number;
   /** Devices opened so far. */
   devices: number;
-  /** Buffers that are not destroyed, nor their device. */
+  /** Buffers with a label that are not destroyed, nor their device; TensorFlow.js keeps many, and labels none. */
   liveBuffers(): number;
   /** Has all devices be lost, as far as the page can tell by other than the reason. */
   loseDevices(): void;
@@ -76,7 +76,7 @@ export function installGpuTrouble(): void {
   device.createBuffer = function create(this: GPUDevice, descriptor) {
     if (descriptor.size > trouble.largestBuffer) return withhold(this, descriptor);
     const made = createBuffer.call(this, descriptor);
-    buffers.set(made, this);
+    if (made.label !== '') buffers.set(made, this);
     return made;
   };
   device.pushErrorScope = function push(this: GPUDevice, filter) {

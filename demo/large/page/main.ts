@@ -55,9 +55,9 @@ try {
 
 /** The device, requested anew after a loss. */
 async function open(): Promise<DemoDevice> {
-  if (gpu !== undefined) return gpu;
+  if (gpu && !gpu.isLost) return gpu;
+  gpu?.close();
   const opened = await openDevice('large', fail);
-  void opened.device.lost.then(() => (gpu = undefined));
   setText('adapter', opened.adapterName);
   return (gpu = opened);
 }

@@ -61,6 +61,8 @@ export class PageRun extends PausableRun {
         seed,
         batchSize: opened.batchSize,
         reportEvery: REPORT_EVERY,
+        // It compiles, and tells a visitor with a slow GPU how long the others take.
+        firstReport: 1,
       });
       const [{ elementCount, model }] = trainer.learners as [(typeof trainer.learners)[0]];
       this.listener.prepared({
