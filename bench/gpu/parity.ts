@@ -38,7 +38,7 @@ const ENDING_CODES: ReadonlySet<OptimizerErrorCode> = new Set(['out-of-memory', 
 /**
  * Runs the parity suite of the tests on a device, rule by rule. A case that fails is counted, and the rest goes on.
  *
- * @throws OptimizerError `out-of-memory` or `device-lost`, which say nothing about the rule.
+ * @throws OptimizerError `out-of-memory` or `device-lost`, or AbortError of a read: they say nothing about the rule.
  */
 export async function measureParity(
   device: GPUDevice,
@@ -54,6 +54,13 @@ export async function measureParity(
     rows.push(await measureRule(device, name, ofRule, quick ? QUICK_STEPS : undefined, beforeCase));
   }
   return rows;
+}
+
+/** A read is aborted where its device is lost, which may become known only later. */
+function isTroubleOfDevice(error: unknown): boolean {
+  return error instanceof OptimizerError
+    ? ENDING_CODES.has(error.code)
+    : error instanceof DOMException && error.name === 'AbortError';
 }
 
 async function measureRule(
@@ -81,7 +88,7 @@ async function measureRule(
       largest = largerDeviation(largest, result);
       if (result.sameBits) sameBits += 1;
     } catch (error) {
-      if (error instanceof OptimizerError && ENDING_CODES.has(error.code)) throw error;
+      if (isTroubleOfDevice(error)) throw error;
       failures.push(`${title}: ${(error as Error).message}`);
     } finally {
       for (const resource of resources) resource.destroy();

@@ -143,7 +143,7 @@ function describeError(error: GPUError): Error {
  * Whether a read was aborted on a device that nobody here has closed, which its loss alone does: Chrome finishes what was
  * submitted before it tells of the loss.
  */
-function isAborted(error: unknown): error is DOMException {
+export function isAborted(error: unknown): error is DOMException {
   return error instanceof DOMException && ['AbortError', 'OperationError'].includes(error.name);
 }
 

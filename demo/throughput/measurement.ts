@@ -4,7 +4,7 @@ import type { BenchPage, Heat, StepCounts } from '../../bench/protocol.js';
 import { type Results, type Row, describeShape, makeRows } from '../../bench/rows.js';
 import { seededUniform } from '../../bench/statistics.js';
 import { whenVisible } from '../site/visibility.js';
-import { lossIsKnown } from '../site/webgpu.js';
+import { GpuLostError, isAborted, lossIsKnown } from '../site/webgpu.js';
 import type { DemoPeer } from './peers.js';
 
 /** Sizes that are tried in turn when the largest that fits is asked for. */
@@ -97,7 +97,7 @@ export async function measureSizes(
       }
     } catch (error) {
       await lossIsKnown();
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) throw isAborted(error) ? new GpuLostError(error.message) : error;
       if (signal.reason !== STOPPED) throw signal.reason;
       end = 'stopped';
       break;

@@ -180,9 +180,9 @@ describe.each(subjects)('$path', (subject) => {
 
     await visitor.page.evaluate(() => (gpuTrouble.largestBuffer = Infinity));
     await press(start);
-    await until(subject.isRunning);
     const devices = await visitor.page.evaluate(() => gpuTrouble.devices);
-    await visitor.page.evaluate(() => gpuTrouble.loseDevices());
+    // In one call into the page: the run must not end between the two.
+    await until(`(${subject.isRunning}) && (gpuTrouble.loseDevices(), true)`);
     expect(await problem()).toMatch(/^The GPU went away.*Start again/u);
 
     await press(start);
