@@ -2,6 +2,7 @@ import { type SuiteCase, paritySuite } from './parity-suite.js';
 import { ruleFactories } from '../src/rules/registry.js';
 import type { Destroyable } from './track.js';
 import { largerDeviation } from './compare.js';
+import { OptimizerError, type OptimizerErrorCode } from '../src/index.js';
 
 /** How the cases of a rule came out on an adapter, float32. */
 export interface ParityRow {
@@ -27,14 +28,21 @@ export interface ParityOptions {
   /** Only each option by itself, for a few steps. */
   readonly quick: boolean;
   readonly onProgress?: (rule: string) => void;
+  /** Called before each case, which waits for it; ends the suite by throwing. */
+  readonly beforeCase?: () => Promise<void>;
 }
 
 const QUICK_STEPS = 3;
+const ENDING_CODES: ReadonlySet<OptimizerErrorCode> = new Set(['out-of-memory', 'device-lost'] as const);
 
-/** Runs the parity suite on a device, rule by rule. A case that fails is counted, and the rest goes on. */
+/**
+ * Runs the parity suite on a device, rule by rule. A case that fails is counted, and the rest goes on.
+ *
+ * @throws OptimizerError `out-of-memory` or `device-lost`, or AbortError of a read: they say nothing about the rule.
+ */
 export async function measureParity(
   device: GPUDevice,
-  { seed, rules, quick, onProgress }: ParityOptions,
+  { seed, rules, quick, onProgress, beforeCase }: ParityOptions,
 ): Promise<ParityRow[]> {
   const { single, combined } = paritySuite(seed);
   const all = quick ? single : [...single, ...combined];
@@ -43,9 +51,16 @@ export async function measureParity(
     if (rules && !rules.includes(name)) continue;
     onProgress?.(name);
     const ofRule = all.filter(({ rule }) => rule.name === name);
-    rows.push(await measureRule(device, name, ofRule, quick ? QUICK_STEPS : undefined));
+    rows.push(await measureRule(device, name, ofRule, quick ? QUICK_STEPS : undefined, beforeCase));
   }
   return rows;
+}
+
+/** A read is aborted where its device is lost, which may become known only later. */
+function isTroubleOfDevice(error: unknown): boolean {
+  return error instanceof OptimizerError
+    ? ENDING_CODES.has(error.code)
+    : error instanceof DOMException && error.name === 'AbortError';
 }
 
 async function measureRule(
@@ -53,11 +68,13 @@ async function measureRule(
   rule: string,
   cases: readonly SuiteCase[],
   steps: number | undefined,
+  beforeCase: ParityOptions['beforeCase'],
 ): Promise<ParityRow> {
   let largest = { ulp: 0, ofBound: 0 };
   let sameBits = 0;
   const failures: string[] = [];
   for (const { title, check } of cases) {
+    await beforeCase?.();
     const resources: Destroyable[] = [];
     try {
       const result = await check(
@@ -71,6 +88,7 @@ async function measureRule(
       largest = largerDeviation(largest, result);
       if (result.sameBits) sameBits += 1;
     } catch (error) {
+      if (isTroubleOfDevice(error)) throw error;
       failures.push(`${title}: ${(error as Error).message}`);
     } finally {
       for (const resource of resources) resource.destroy();

@@ -4,7 +4,7 @@ import { elementSlots } from '../../src/kernel/variant.js';
 import { totalElements } from '../cases.js';
 import type { BenchPage, Heat, HeatRequest, PeerName } from '../protocol.js';
 import { countCalls } from './count-calls.js';
-import { describeAdapter, requestBenchDevice } from './device.js';
+import { type BenchDevice, describeAdapter, requestBenchDevice } from './device.js';
 import { measureOnGpu } from './gpu-clock.js';
 import { unlessOutOfMemory } from './out-of-memory.js';
 import type { Contestant, Peer, PeerContext } from './peers/peer.js';
@@ -26,12 +26,20 @@ export interface Runtime {
 
 /** What is driven by `npm run bench`: the same in a browser and in Node. */
 export function createBenchPage({ gpu, browser, peers: available }: Runtime): BenchPage {
-  /** By binding limit. Kept, because destroying one would look like losing it. */
-  const devices = new Map<number | undefined, GPUDevice>();
+  /** By binding limit. Kept until lost, because destroying one would look like losing it. */
+  const devices = new Map<number | undefined, BenchDevice>();
   let device: GPUDevice;
   let workload: Workload | undefined;
   const contestants = new Map<PeerName, Contestant>();
 
+  const deviceFor = async (maxBinding: number | undefined): Promise<BenchDevice> => {
+    const found = devices.get(maxBinding);
+    if (found) return found;
+    const opened = await requestBenchDevice(gpu, maxBinding);
+    devices.set(maxBinding, opened);
+    void opened.device.lost.then(() => devices.delete(maxBinding));
+    return opened;
+  };
   const find = (peer: PeerName): Contestant => {
     const contestant = contestants.get(peer);
     if (contestant) return contestant;
@@ -39,7 +47,8 @@ export function createBenchPage({ gpu, browser, peers: available }: Runtime): Be
   };
   const release = async (): Promise<void> => {
     for (const contestant of contestants.values()) {
-      await contestant.finish();
+      // A lost device has nothing to finish; whoever measures hears of it all the same.
+      await contestant.finish().catch(() => undefined);
       contestant.destroy();
     }
     contestants.clear();
@@ -49,8 +58,7 @@ export function createBenchPage({ gpu, browser, peers: available }: Runtime): Be
   const prepare = async (request: HeatRequest): Promise<Heat> => {
     const { benchCase, rule: ruleName, peers, seed } = request;
     const { maxBinding } = benchCase;
-    device = devices.get(maxBinding) ?? (await requestBenchDevice(gpu, maxBinding)).device;
-    devices.set(maxBinding, device);
+    ({ device } = await deviceFor(maxBinding));
     const rule = rules[ruleName as keyof typeof rules]();
     const cannotHold: PeerName[] = [];
     workload = await unlessOutOfMemory(device, async () => createWorkload(device, benchCase, seed));
@@ -97,8 +105,7 @@ export function createBenchPage({ gpu, browser, peers: available }: Runtime): Be
 
   return {
     open: async () => {
-      const opened = await requestBenchDevice(gpu);
-      devices.set(undefined, opened.device);
+      const opened = await deviceFor(undefined);
       return {
         adapter: describeAdapter(opened.device),
         browser,

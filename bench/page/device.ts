@@ -34,6 +34,17 @@ export async function requestBenchDevice(
   return { device, adapterLimit };
 }
 
+/** What a device of the benchmark reports while it is measured. */
+export class BenchDeviceError extends Error {
+  override readonly name = 'BenchDeviceError';
+  constructor(
+    message: string,
+    readonly isLoss: boolean,
+  ) {
+    super(message);
+  }
+}
+
 const watched = new WeakSet<GPUDevice>();
 
 /** Ends the run when a device reports an error or is lost: commands that it drops take no time. */
@@ -42,10 +53,10 @@ export function watchErrors(device: GPUDevice, owner: string): void {
   watched.add(device);
   // Thrown outside any promise that somebody awaits, so that it reaches the run as a page error, or ends Node.
   device.addEventListener('uncapturederror', ({ error }) => {
-    throw new Error(`WebGPU, on the device of ${owner}: ${error.message}`);
+    throw new BenchDeviceError(`WebGPU, on the device of ${owner}: ${error.message}`, false);
   });
   void device.lost.then(({ reason, message }) => {
-    throw new Error(`The device of ${owner} was lost (${reason}): ${message}`);
+    throw new BenchDeviceError(`The device of ${owner} was lost (${reason}): ${message}`, true);
   });
 }
 

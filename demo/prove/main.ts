@@ -7,7 +7,8 @@ import { download } from '../site/download.js';
 import { element, setText } from '../site/elements.js';
 import { hideProblem, showProblem } from '../site/problem.js';
 import { fillTable } from '../site/table.js';
-import { describeAdapter, openDevice, requestAdapter } from '../site/webgpu.js';
+import { whenVisible } from '../site/visibility.js';
+import { type DemoDevice, describeAdapter, openDevice, requestAdapter } from '../site/webgpu.js';
 import { PARITY_HEADINGS, type ProofReport, parityCells, toCsv, totalsOf } from './report.js';
 import './style.css';
 
@@ -62,46 +63,56 @@ async function prove(): Promise<void> {
   const names = ruleSelect.value === ALL ? Object.keys(rules) : [ruleSelect.value];
   const [quick, seed] = [extentSelect.value === 'quick', Number(seedInput.value)];
   setRunning(true);
+  setText('status', 'Arithmetic …');
+  progress.value = 0;
   hideProblem();
   isStopped = false;
-  let failure: Error | undefined;
+  let gpu: DemoDevice | undefined;
   try {
-    const { device, adapterName } = await openDevice('proof', (error) => (failure ??= error));
-    try {
-      const arithmetic = await probeNumerics(device, seed);
-      const parity: ParityRow[] = [];
-      for (const [done, name] of names.entries()) {
-        if (isStopped) break;
-        setText('status', `${name} …`);
-        parity.push(...(await measureParity(device, { seed, rules: [name], quick })));
-        if (failure) throw failure;
-        progress.value = (done + 1) / names.length;
-        report = {
-          adapter: adapterName,
-          browser: describeBrowser(),
-          date: new Date().toISOString(),
-          seed,
-          dtype: 'f32',
-          quick,
-          parity,
-          arithmetic,
-        };
-        show(parity, arithmetic);
-      }
-      setText('status', conclusion(parity));
-    } finally {
-      device.destroy();
+    gpu = await openDevice('proof', () => undefined);
+    const { device, adapterName } = gpu;
+    const beforeCase = async (): Promise<void> => {
+      await whenVisible();
+      if (gpu?.failure) throw gpu.failure;
+    };
+    await beforeCase();
+    const arithmetic = await probeNumerics(device, seed);
+    const parity: ParityRow[] = [];
+    for (const [done, name] of names.entries()) {
+      if (isStopped) break;
+      setText('status', `${name} …`);
+      const rows = await measureParity(device, { seed, rules: [name], quick, beforeCase });
+      // A lost device fails at everything, which is no fault of the rule.
+      const trouble = rows.some(({ failed }) => failed > 0) ? await gpu.causeOf(undefined) : gpu.failure;
+      if (trouble !== undefined) throw trouble;
+      parity.push(...rows);
+      progress.value = (done + 1) / names.length;
+      report = {
+        adapter: adapterName,
+        browser: describeBrowser(),
+        date: new Date().toISOString(),
+        seed,
+        dtype: 'f32',
+        quick,
+        parity,
+        arithmetic,
+      };
+      show(parity, arithmetic);
     }
+    setText('status', conclusion(parity));
   } catch (error) {
+    const cause = (await gpu?.causeOf(error)) ?? error;
     setText('status', 'The proof could not be finished.');
-    showProblem(error);
+    showProblem(cause);
   } finally {
+    gpu?.close();
     setRunning(false);
   }
 }
 
 function conclusion(parity: readonly ParityRow[]): string {
   const { failed, passed } = totalsOf(parity);
+  if (parity.length === 0) return 'Stopped before the first rule was done.';
   const end = isStopped ? 'Stopped' : 'Done';
   return failed === 0
     ? `${end}: all ${passed} runs passed.`

@@ -2,6 +2,7 @@ import type { RuleName } from '../../src/index.js';
 import { element, setText } from '../site/elements.js';
 import { hideProblem, showProblem } from '../site/problem.js';
 import { onThemeChange } from '../site/theme.js';
+import { WebGpuUnavailableError } from '../site/webgpu.js';
 import type { Race } from './gpu/race.js';
 import { type RaceState, readAddress, storyState, writeAddress } from './page/address.js';
 import { mapColours } from './page/colours.js';
@@ -21,13 +22,19 @@ const wantsLessMotion = matchMedia('(prefers-reduced-motion: reduce)').matches;
 let state = readAddressOrBegin();
 let snapshots: Snapshot[] = [];
 let stage: RaceStage | undefined;
+let opening: Promise<RaceStage> | undefined;
+/** Per racer, whether it is drawn. */
+let isVisible: readonly boolean[] = [];
 
 const marks = new Marks();
-const panel = new StoryPanel((story) => void begin(storyState(story), true));
+const panel = new StoryPanel((story) => beginAnew(storyState(story), true));
 const transport = new Transport({
   toggle,
-  step: () => void stage?.driver.stepOnce().then(showRunning),
-  restart: () => void begin(state, true),
+  step: () => {
+    if (stage?.race) void stage.driver.stepOnce().then(showRunning);
+    else beginAnew(state, false);
+  },
+  restart: () => beginAnew(state, true),
   setSpeed: (speed) => {
     state = { ...state, speed };
     if (stage) stage.driver.speed = speed;
@@ -50,15 +57,25 @@ const racers = new RacerList({
   remove: (index) => beginFreely({ racers: state.setup.racers.filter((_, k) => k !== index) }),
   changeRule: (index, rule: RuleName) => changeRacer(index, suggestRacer(rule, state.setup.surface), true),
   changeOptions: (index, spec) => changeRacer(index, spec, false),
-  setVisible: (isVisible) => {
+  setVisible: (chosen) => {
+    isVisible = chosen;
     if (!stage) return;
     stage.driver.isVisible = isVisible;
     stage.driver.redraw();
   },
 });
 
-try {
-  stage = await RaceStage.open(element('map', HTMLCanvasElement), mapColours(), !wantsLessMotion, {
+new ResizeObserver(() => stage?.driver.redraw()).observe(element('map', HTMLElement));
+onThemeChange(() => {
+  stage?.setColours(mapColours());
+  panel.recolour();
+});
+await begin(state, !wantsLessMotion);
+
+/** The stage; another one after a failure. */
+async function openStage(): Promise<RaceStage> {
+  if (stage) return stage;
+  opening ??= RaceStage.open(element('map', HTMLCanvasElement), mapColours(), !wantsLessMotion, {
     reached: takeSnapshot,
     ended: conclude,
     read: showStandings,
@@ -66,20 +83,12 @@ try {
       setText('step-count', `Step ${step.toLocaleString('en')}`);
       marks.show(setup.surface, step);
     },
-    failed,
-  });
+    failed: (error) => void failed(error),
+  }).finally(() => (opening = undefined));
+  stage = await opening;
+  stage.driver.isVisible = isVisible;
   setText('adapter', stage.adapterName);
-  new ResizeObserver(() => stage?.driver.redraw()).observe(element('map', HTMLElement));
-  onThemeChange(() => {
-    stage?.setColours(mapColours());
-    panel.recolour();
-  });
-  // Nothing is freed when the page is left, the browser does that: after a reload Firefox shows no frame of a tab
-  // whose device was destroyed while its canvas was on show.
-  await begin(state, !wantsLessMotion);
-} catch (error) {
-  for (const id of ['claims', 'stage', 'story']) element(id, HTMLElement).hidden = true;
-  failed(error);
+  return stage;
 }
 
 /** A wrong address is said, and the page begins as without one. */
@@ -105,27 +114,34 @@ async function begin(next: RaceState, runs: boolean): Promise<void> {
   element('caption', HTMLElement).hidden = story === undefined;
   setText('summary', setup.surface.summary);
   setText('status', 'Preparing …');
-  if (!stage) return;
+  let opened: RaceStage | undefined;
   try {
     const stops = story ? story.checkpoints.filter((step) => step > 0) : stop > 0 ? [stop] : [];
-    const race = await stage.load(setup, stops);
+    opened = await openStage();
+    const race = await opened.load(setup, stops);
     if (!race) return;
     if (story) await takeSnapshot(race);
-    if (stage.race !== race) return;
+    if (stage?.race !== race) return;
     transport.setEnabled(true);
-    stage.driver.speed = speed;
-    if (runs) stage.driver.play();
+    opened.driver.speed = speed;
+    if (runs) opened.driver.play();
     showRunning();
   } catch (error) {
-    failed(error);
+    // A stage that gave way to another may fail as it likes.
+    if (stage === opened) await failed(error);
   }
+}
+
+/** As {@link begin}, after whatever went wrong before. */
+function beginAnew(next: RaceState, runs: boolean): void {
+  hideProblem();
+  void begin(next, runs);
 }
 
 /** A race with other settings; it is no story any more. */
 function beginFreely(changes: Partial<RaceSetup>, stop = state.stop): void {
   const { story: _, ...rest } = state;
-  hideProblem();
-  void begin({ ...rest, setup: { ...state.setup, ...changes }, stop }, stage?.driver.isRunning ?? false);
+  beginAnew({ ...rest, setup: { ...state.setup, ...changes }, stop }, stage?.driver.isRunning ?? false);
 }
 
 function changeRacer(index: number, spec: RacerSpec, isOtherRule: boolean): void {
@@ -146,15 +162,17 @@ function changeRacer(index: number, spec: RacerSpec, isOtherRule: boolean): void
   state = { ...state, setup: { ...state.setup, racers: changed } };
   writeState();
   if (isOtherRule) racers.show(changed);
-  stage?.change(index, spec).catch(failed);
+  stage?.change(index, spec).catch((cause: unknown) => failed(cause));
 }
 
 function toggle(): void {
-  if (!stage) return;
-  const { driver, race } = stage;
-  if (driver.isRunning) driver.pause();
-  else if (race && state.stop > 0 && race.step >= state.stop) void begin(state, true);
-  else driver.play();
+  const race = stage?.race;
+  if (!stage || !race || (state.stop > 0 && race.step >= state.stop)) {
+    beginAnew(state, true);
+    return;
+  }
+  if (stage.driver.isRunning) stage.driver.pause();
+  else stage.driver.play();
   showRunning();
 }
 
@@ -195,11 +213,22 @@ async function showStandings(race: Race): Promise<void> {
   racers.showStandings(positions.map((each) => standingOf(race.setup.surface, each, step)));
 }
 
-function failed(error: unknown): void {
-  stage?.driver.release();
-  transport.setEnabled(false);
+/** Ends the race and says why; the next one gets a stage of its own, for this one's device may be lost. */
+async function failed(error: unknown): Promise<void> {
+  const broken = stage;
+  broken?.driver.release();
+  const cause = (await broken?.causeOf(error)) ?? error;
+  // Who waited longer for the cause finds it told.
+  if (broken !== stage) return;
+  broken?.close();
+  stage = undefined;
+  if (cause instanceof WebGpuUnavailableError) {
+    for (const id of ['claims', 'stage', 'story']) element(id, HTMLElement).hidden = true;
+  }
+  transport.setEnabled(true);
+  transport.showRunning(false);
   setText('status', 'The race is off.');
-  showProblem(error);
+  showProblem(cause);
 }
 
 function writeState(): void {

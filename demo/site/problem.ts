@@ -1,16 +1,13 @@
 import { element } from './elements.js';
-import { WebGpuUnavailableError } from './webgpu.js';
-import { helpFor } from './webgpu-help.js';
+import { GpuLostError, WebGpuUnavailableError } from './webgpu.js';
+import { type Help, helpAfterLoss, helpFor } from './webgpu-help.js';
 
 /**
  * Shows what went wrong, in the page's `<section id="problem">`. Without WebGPU: what to do about it, and the page's
  * recorded picture, which the html has as `<figure id="recorded" hidden>`.
  */
 export function showProblem(error: unknown): void {
-  const isUnavailable = error instanceof WebGpuUnavailableError;
-  const { title, steps } = isUnavailable
-    ? helpFor(error.missing, navigator.userAgent)
-    : { title: 'Something went wrong', steps: [error instanceof Error ? error.message : String(error)] };
+  const { title, steps } = describe(error);
   const heading = document.createElement('h2');
   heading.textContent = title;
   const list = document.createElement('ol');
@@ -25,10 +22,18 @@ export function showProblem(error: unknown): void {
   problem.replaceChildren(heading, list);
   problem.hidden = false;
   const recorded = document.getElementById('recorded');
-  if (isUnavailable && recorded) recorded.hidden = false;
+  if (error instanceof WebGpuUnavailableError && recorded) recorded.hidden = false;
 }
 
 /** Takes the problem back. */
 export function hideProblem(): void {
   element('problem', HTMLElement).hidden = true;
+  const recorded = document.getElementById('recorded');
+  if (recorded) recorded.hidden = true;
+}
+
+function describe(error: unknown): Help {
+  if (error instanceof WebGpuUnavailableError) return helpFor(error.missing, navigator.userAgent);
+  if (error instanceof GpuLostError) return helpAfterLoss(error.message);
+  return { title: 'Something went wrong', steps: [error instanceof Error ? error.message : String(error)] };
 }

@@ -1,6 +1,6 @@
 import type { WebGpuUnavailableError } from './webgpu.js';
 
-/** What to do about missing WebGPU, in the order in which to try it. */
+/** What to do about WebGPU that is missing or went away, in the order in which to try it. */
 export interface Help {
   readonly title: string;
   readonly steps: readonly string[];
@@ -22,6 +22,19 @@ export function helpFor(missing: WebGpuUnavailableError['missing'], userAgent: s
   return missing === 'api'
     ? { title: 'This browser does not offer WebGPU', steps: missingApiSteps[family](userAgent) }
     : { title: 'This browser found no GPU for WebGPU', steps: missingAdapterSteps[family](userAgent) };
+}
+
+/** The steps after a loss; `message` is what the browser says of it. */
+export function helpAfterLoss(message: string): Help {
+  return {
+    title: 'The GPU went away',
+    steps: [
+      `The browser says: ${message}`,
+      'Start again, or reload the page: it then asks for the GPU anew.',
+      'If it happens again, choose something smaller, and close what else uses the GPU.',
+      'If there is no GPU any more, restart the browser and open this page again.',
+    ],
+  };
 }
 
 const anotherBrowser = 'Or open this page in a current Chrome, Edge, Firefox or Safari on another machine.';

@@ -1,14 +1,14 @@
 /** The Throughput page. `?rule=adam&size=1e6&rounds=3&peers=naive,cpu` chooses as the form does, and `&start` starts. */
 import { createBenchPage } from '../../bench/page/bench-page.js';
-import { describeBrowser } from '../../bench/page/device.js';
+import { BenchDeviceError, describeBrowser } from '../../bench/page/device.js';
 import type { Row } from '../../bench/rows.js';
 import { rules } from '../../src/index.js';
 import { element, setText } from '../site/elements.js';
 import { hideProblem, showProblem } from '../site/problem.js';
-import { describeAdapter, requestAdapter } from '../site/webgpu.js';
+import { GpuLostError, describeAdapter, requestAdapter } from '../site/webgpu.js';
 import { Bars } from './bars.js';
 import { formatFraction, formatMs, formatRate } from './format.js';
-import { type EndReason, LADDER, type MeasurementRequest, measureSizes } from './measurement.js';
+import { type EndReason, LADDER, type MeasurementRequest, STOPPED, measureSizes } from './measurement.js';
 import { type DemoPeer, optionalPeers, peerTitles, peers } from './peers.js';
 import { ResultPanel } from './result.js';
 import { SizeChart } from './size-chart.js';
@@ -33,14 +33,14 @@ const progress = element('progress', HTMLProgressElement);
 let running: AbortController | undefined;
 
 fillForm(new URLSearchParams(location.search));
-// The benchmark throws what the device reports where nobody catches it: its times would mean nothing.
-addEventListener('error', ({ error }) => showProblem(error));
-addEventListener('unhandledrejection', ({ reason }) => showProblem(reason));
+// The benchmark throws what the device reports where nobody catches it.
+addEventListener('error', (event) => endWith(event.error, event));
+addEventListener('unhandledrejection', (event) => endWith(event.reason, event));
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   void measure();
 });
-stopButton.addEventListener('click', () => running?.abort());
+stopButton.addEventListener('click', () => running?.abort(STOPPED));
 try {
   const { info } = await requestAdapter();
   const isSoftware = info.isFallbackAdapter || /swiftshader|llvmpipe|software/iu.test(describeAdapter(info));
@@ -136,8 +136,19 @@ async function measure(): Promise<void> {
     setText('status', 'The measurement failed.');
     showProblem(error);
   } finally {
+    running = undefined;
     setRunning(false);
   }
+}
+
+/** Ends the measurement with an error of its device: its times would mean nothing. Between two of them it is of no interest. */
+function endWith(error: unknown, event: Event): void {
+  if (!(error instanceof BenchDeviceError)) {
+    showProblem(error);
+    return;
+  }
+  event.preventDefault();
+  running?.abort(error.isLoss ? new GpuLostError(error.message) : error);
 }
 
 function showOurs(found: readonly Row[]): void {

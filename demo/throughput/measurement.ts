@@ -3,6 +3,8 @@ import { WARMUP_MEASUREMENTS, interleave } from '../../bench/interleave.js';
 import type { BenchPage, Heat, StepCounts } from '../../bench/protocol.js';
 import { type Results, type Row, describeShape, makeRows } from '../../bench/rows.js';
 import { seededUniform } from '../../bench/statistics.js';
+import { whenVisible } from '../site/visibility.js';
+import { GpuLostError, isAborted, lossIsKnown } from '../site/webgpu.js';
 import type { DemoPeer } from './peers.js';
 
 /** Sizes that are tried in turn when the largest that fits is asked for. */
@@ -10,6 +12,9 @@ export const LADDER: readonly number[] = [1e4, 1e5, 1e6, 3e6, 1e7, 3e7, 1e8, 3e8
 
 /** A size that took longer than this to measure is the last: the next takes several times as long. */
 const LONG_MS = 15_000;
+
+/** The reason to abort a measurement with that keeps what is measured so far. */
+export const STOPPED = new Error('The measurement was stopped.');
 
 /** What to measure. */
 export interface MeasurementRequest {
@@ -51,7 +56,8 @@ export interface Measurement {
 /**
  * Measures sizes in turn until one does not fit or the steps get slow, with the benchmark's own code.
  *
- * @param signal ends the measurement with the sizes done so far.
+ * @param signal ends the measurement: with the sizes done so far if its reason is {@link STOPPED}, else with its reason.
+ * @throws Error if not even the first size fits, and the signal's reason.
  */
 export async function measureSizes(
   page: BenchPage,
@@ -71,6 +77,7 @@ export async function measureSizes(
       const start = performance.now();
       const heat = await page.prepare({ benchCase, rule, peers: request.peers, seed });
       if (heat.cannotHold.includes('ours')) {
+        if (rows.length === 0) throw new Error(doesNotFit(elements));
         end = 'too large for the memory';
         break;
       }
@@ -89,7 +96,9 @@ export async function measureSizes(
         break;
       }
     } catch (error) {
-      if (!signal.aborted) throw error;
+      await lossIsKnown();
+      if (!signal.aborted) throw isAborted(error) ? new GpuLostError(error.message) : error;
+      if (signal.reason !== STOPPED) throw signal.reason;
       end = 'stopped';
       break;
     } finally {
@@ -108,10 +117,14 @@ async function measureHeat(
   signal: AbortSignal,
 ): Promise<Row[]> {
   const measure = async (peer: DemoPeer, steps: number): Promise<number> => {
-    signal.throwIfAborted();
-    const ms = await page.measure(peer, steps);
-    listener.measured(peer, benchCase.elementsPerTensor, ms / steps);
-    return ms;
+    for (;;) {
+      await whenVisible();
+      signal.throwIfAborted();
+      const ms = await seenThroughout(() => page.measure(peer, steps));
+      if (ms === undefined) continue;
+      listener.measured(peer, benchCase.elementsPerTensor, ms / steps);
+      return ms;
+    }
   };
   const measured = heat.peers as readonly DemoPeer[];
   listener.prepared(measured, rounds + WARMUP_MEASUREMENTS);
@@ -122,8 +135,27 @@ async function measureHeat(
   });
   const counts = new Map<DemoPeer, StepCounts>();
   for (const peer of measured) counts.set(peer, await page.count(peer));
+  // On a lost device all of this takes no time, and succeeds.
+  await lossIsKnown();
+  signal.throwIfAborted();
   return makeRows(benchCase, rule, heat, times, counts);
 }
+
+/** The result, unless the page was hidden meanwhile: a browser slows such a page down, or freezes it. */
+async function seenThroughout<T>(measure: () => Promise<T>): Promise<T | undefined> {
+  let wasHidden = false;
+  const hide = (): unknown => (wasHidden = true);
+  document.addEventListener('visibilitychange', hide);
+  try {
+    const result = await measure();
+    return wasHidden ? undefined : result;
+  } finally {
+    document.removeEventListener('visibilitychange', hide);
+  }
+}
+
+const doesNotFit = (elements: number): string =>
+  `${elements.toLocaleString('en')} elements do not fit into the GPU's memory. Choose fewer, or close what else uses the GPU.`;
 
 function caseOf(elements: number): BenchCase {
   return {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 // Only tfjs-core is used, so the gradients of its operations have to be registered by hand.
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
-import { describeAdapter, openDevice, requestAdapter } from '../site/webgpu.js';
+import { type DemoDevice, describeAdapter, openDevice, requestAdapter } from '../site/webgpu.js';
 
 /** tfjs registers its kernels under this name; a backend under another name would have none. */
 const BACKEND_NAME = 'webgpu';
@@ -17,28 +17,37 @@ export class GpuSession {
   private closed = false;
 
   private constructor(
-    readonly device: GPUDevice,
-    /** What the adapter calls itself, for example `nvidia ampere` or `google swiftshader`. */
-    readonly adapterName: string,
+    private readonly gpu: DemoDevice,
     private readonly backend: WebGPUBackend,
-    private readonly failures: readonly Error[],
   ) {}
+
+  get device(): GPUDevice {
+    return this.gpu.device;
+  }
+
+  /** What the adapter calls itself, for example `nvidia ampere` or `google swiftshader`. */
+  get adapterName(): string {
+    return this.gpu.adapterName;
+  }
 
   /** The name of the adapter that a session would get, without opening one. */
   static async probe(): Promise<string> {
     return describeAdapter((await requestAdapter()).info);
   }
 
-  /** Requests a device and makes it the one that tfjs computes on. */
-  static async open(): Promise<GpuSession> {
-    const failures: Error[] = [];
-    const { device, adapter, adapterName } = await openDevice('demo device', (error) => failures.push(error));
-    const backend = new WebGPUBackend(device, adapter.info);
+  /**
+   * Requests a device and makes it the one that tfjs computes on.
+   *
+   * @param onFailure is called when the device reports an error or is lost; {@link assertHealthy} then throws it.
+   */
+  static async open(onFailure: () => void = () => undefined): Promise<GpuSession> {
+    const gpu = await openDevice('demo device', onFailure);
+    const backend = new WebGPUBackend(gpu.device, gpu.adapter.info);
     // tfjs registered a factory that would request a second device; ours takes its place.
     tf.removeBackend(BACKEND_NAME);
     tf.registerBackend(BACKEND_NAME, () => backend);
     await tf.setBackend(BACKEND_NAME);
-    return new GpuSession(device, adapterName, backend, failures);
+    return new GpuSession(gpu, backend);
   }
 
   /** Submits what tfjs has recorded so far, so that what we submit next runs after it. */
@@ -69,10 +78,14 @@ export class GpuSession {
     await this.device.queue.onSubmittedWorkDone();
   }
 
-  /** Throws the first error that the device reported outside any error scope, if there was one. */
+  /** Throws the first error that the device reported outside any error scope, or its loss, if there was one. */
   assertHealthy(): void {
-    const [first] = this.failures;
-    if (first !== undefined) throw first;
+    if (this.gpu.failure !== undefined) throw this.gpu.failure;
+  }
+
+  /** What an error in this session comes from: the device's failure, if it has one. */
+  async causeOf(error: unknown): Promise<unknown> {
+    return await this.gpu.causeOf(error);
   }
 
   /** Frees every buffer of tfjs and the device with everything that was made on it. */
@@ -87,6 +100,6 @@ export class GpuSession {
     tf.registerBackend(BACKEND_NAME, () => {
       throw new Error('No GpuSession is open.');
     });
-    this.device.destroy();
+    this.gpu.close();
   }
 }

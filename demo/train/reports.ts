@@ -6,6 +6,8 @@ export interface TrainingOptions {
   readonly seed: number;
   /** Steps between two progress reports. */
   readonly reportEvery: number;
+  /** Steps until the first one; default `reportEvery`. */
+  readonly firstReport?: number | undefined;
   /** Lower the learning rate along a line that reaches zero at the end (the default), or keep it. */
   readonly decay?: 'linear' | 'none' | undefined;
   /** Stop after this many steps even if the epochs are not done. */

@@ -78,14 +78,14 @@ export class Trainer {
   }
 
   /**
-   * Trains, and yields reports, one per learner, every `reportEvery` steps and after each epoch. Whoever iterates
+   * Trains, and yields reports, one per learner, every `reportEvery` steps (the first after `firstReport`) and after each epoch. Whoever iterates
    * decides: not asking for the next report is a pause (its time is not counted), leaving is a stop.
    *
    * Parameters are never copied. The only read-back is that of a report: the losses of all steps
    * since the last one, in one piece.
    */
   async *run(): AsyncGenerator<readonly TrainingReport[], readonly TrainingSummary[], undefined> {
-    const { batchSize, seed, reportEvery } = this.options;
+    const { batchSize, seed, reportEvery, firstReport = reportEvery } = this.options;
     const { totalSteps, stepsPerEpoch } = this;
     const clock = new StepClock();
     /** Those of a step side by side, step after step. */
@@ -102,7 +102,8 @@ export class Trainer {
           tf.dispose([batch.inputs, batch.targets]);
           step++;
           stepsInInterval++;
-          if (stepsInInterval === reportEvery || step === epochEnd) {
+          const length = step === stepsInInterval ? firstReport : reportEvery;
+          if (stepsInInterval === length || step === epochEnd) {
             const values = await readScalars(losses);
             tf.dispose(losses);
             losses = [];

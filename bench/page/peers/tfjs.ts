@@ -11,6 +11,14 @@ const OPTIMIZERS: Record<string, (() => tf.Optimizer) | undefined> = {
   adam: () => tf.train.adam(0.001),
 };
 
+/** Has TensorFlow.js ask for another device when it is next needed: of itself it would stay with the one that is lost. */
+function replaceBackend(): void {
+  const factory = tf.findBackendFactory('webgpu');
+  if (!factory) return;
+  tf.removeBackend('webgpu');
+  tf.registerBackend('webgpu', factory);
+}
+
 /** TensorFlow.js's own optimizers on its WebGPU backend, on a device of its own, as its users meet them. */
 export const tfjs: Peer = async ({ rule, benchCase, workload }) => {
   const create = OPTIMIZERS[rule.name];
@@ -18,6 +26,7 @@ export const tfjs: Peer = async ({ rule, benchCase, workload }) => {
   await tf.setBackend('webgpu');
   const backend = tf.backend() as WebGPUBackend;
   watchErrors(backend.device, 'TensorFlow.js');
+  void backend.device.lost.then(replaceBackend);
   const { tensorCount, elementsPerTensor } = benchCase;
   const values = workload.randomArray(elementsPerTensor);
   const names = Array.from({ length: tensorCount }, (_, k) => `w${k}`);

@@ -1,4 +1,5 @@
 import { Optimizer, ParameterArena, type Parameter, type Rule } from '../../../src/index.js';
+import { allocate } from '../../site/webgpu.js';
 import { type ModelBuffers, createBuffers, denseViews, gridWords } from './buffers.js';
 import { type ModelCommands, prepareCommands } from './commands.js';
 import { dispatch } from './kernels.js';
@@ -67,7 +68,7 @@ export class PhotoFit {
     };
     try {
       const arena = own(await createArena(device, plan, seed));
-      const { buffers, batchReader, pictureErrorReader, pictureReader, timer } = await inScopes(
+      const { buffers, batchReader, pictureErrorReader, pictureReader, timer } = await allocate(
         device,
         () => ({
           buffers: createBuffers(device, plan, owned as GPUBuffer[]),
@@ -228,22 +229,4 @@ function parameters(arena: ParameterArena, plan: ModelPlan, buffers: ModelBuffer
   if (plan.sparseEntries === 0) return [...arena.params];
   const { sparseTable: data, indices, values } = buffers;
   return [...arena.params, { name: 'sparseTable', data, rowLength: FEATURES, grad: { indices, values } }];
-}
-
-/** Runs `make` with errors caught: without, a buffer that could not be had would only show as a later failure. */
-async function inScopes<T>(device: GPUDevice, make: () => T): Promise<T> {
-  const scopes = ['validation', 'out-of-memory'] as const;
-  for (const scope of scopes) device.pushErrorScope(scope);
-  let made: T;
-  let popped: Promise<(GPUError | null)[]>;
-  try {
-    made = make();
-  } finally {
-    popped = Promise.all(scopes.map(() => device.popErrorScope()));
-  }
-  const error = (await popped).find((found) => found !== null);
-  if (error) {
-    throw new Error(`The GPU could not hold the model: ${error.message} Choose a smaller table or batch.`);
-  }
-  return made;
 }

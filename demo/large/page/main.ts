@@ -3,6 +3,7 @@ import { element, setText } from '../../site/elements.js';
 import { fileUrl } from '../../site/file-url.js';
 import { LineChart } from '../../site/line-chart.js';
 import { hideProblem, showProblem } from '../../site/problem.js';
+import { whenVisible } from '../../site/visibility.js';
 import { type DemoDevice, openDevice } from '../../site/webgpu.js';
 import { type ModelPlan, bytesOf, megabytes, millions } from '../model/plan.js';
 import type { StepParts } from '../model/step-timer.js';
@@ -26,35 +27,37 @@ const chart = new LineChart(element('chart', HTMLElement), {
 const history = { steps: [] as number[], psnrs: [] as number[] };
 let gpu: DemoDevice | undefined;
 let run: PageRun | undefined;
+/** Counts starts and failures: a run whose number is another is not wanted any more. */
+let attempt = 0;
 /** Settles when the last run has freed the GPU: two of the largest may be more than it holds. */
 let lastRunEnded: Promise<void> = Promise.resolve();
 
 photograph.src = fileUrl(PHOTO_FILE);
 setState('preparing', 'Looking for a GPU …');
 try {
-  const { device } = await open();
+  const opened = await open();
+  // Nothing is measured, and nothing allocated, for a page that nobody has looked at yet.
+  await whenVisible();
   setState('preparing', 'Measuring how fast this GPU is …');
   const query = new URLSearchParams(location.search);
   // Whoever asks for a size needs no measurement.
   const isAsked = ['width', 'table', 'network', 'batch'].every((key) => query.has(key));
-  controls.begin(isAsked ? sizes.small : await suitableSize(device), device.limits, query);
+  const size = isAsked ? sizes.small : await suitableSize(opened.device);
+  // A lost device has measured nothing.
+  if (opened.failure) throw opened.failure;
+  controls.begin(size, opened.device.limits, query);
   setState('idle', 'Ready.');
 } catch (error) {
   setState('unavailable', 'Fitting is not possible here.');
   element('chart-panel', HTMLElement).hidden = true;
-  showProblem(error);
+  showProblem((await gpu?.causeOf(error)) ?? error);
 }
-
-// A page that is left for good frees its memory now; one that is kept stands still, as it has no frames.
-addEventListener('pagehide', ({ persisted }) => {
-  if (!persisted) gpu?.device.destroy();
-});
 
 /** The device, requested anew after a loss. */
 async function open(): Promise<DemoDevice> {
-  if (gpu !== undefined) return gpu;
+  if (gpu && !gpu.isLost) return gpu;
+  gpu?.close();
   const opened = await openDevice('large', fail);
-  void opened.device.lost.then(() => (gpu = undefined));
   setText('adapter', opened.adapterName);
   return (gpu = opened);
 }
@@ -68,7 +71,7 @@ function start(settings: Settings): void {
   }
   setState('preparing', 'Allocating and compiling …');
   window.history.replaceState(undefined, '', `?${controls.query.toString()}`);
-  lastRunEnded = fitAfter(lastRunEnded, settings);
+  lastRunEnded = fitAfter(lastRunEnded, settings, ++attempt);
 }
 
 function pause(): void {
@@ -77,6 +80,7 @@ function pause(): void {
 }
 
 function reset(): void {
+  attempt++;
   run?.stop();
   run = undefined;
   showNothing();
@@ -88,28 +92,36 @@ function rate(lr: number): void {
 }
 
 /** Never rejects: what goes wrong is shown. */
-async function fitAfter(ended: Promise<void>, settings: Settings): Promise<void> {
+async function fitAfter(ended: Promise<void>, settings: Settings, number: number): Promise<void> {
   await ended;
-  let current: PageRun | undefined;
+  const isWanted = (): boolean => number === attempt;
+  let device: DemoDevice | undefined;
   try {
-    const [device, photo] = await Promise.all([open(), fetchPhoto(settings.width)]);
-    const isCurrent = (): boolean => run === current;
-    current = await PageRun.create(device, canvas, photo, settings, listenWhile(isCurrent), () =>
+    const [opened, photo] = await Promise.all([open(), fetchPhoto(settings.width)]);
+    device = opened;
+    const created = await PageRun.create(device, canvas, photo, settings, listenWhile(isWanted), () =>
       view.frame(photo),
     );
-    showNothing();
-    run = current;
-    showModel(current.fit.plan, settings);
-    photograph.hidden = true;
-    setState('running', 'Fitting …');
-    await current.run();
+    if (isWanted()) show(created, settings);
+    else created.stop();
+    await created.run();
   } catch (error) {
-    if (run === current) fail(error);
+    const cause = (await device?.causeOf(error)) ?? error;
+    if (isWanted()) fail(cause);
   }
+}
+
+function show(created: PageRun, settings: Settings): void {
+  showNothing();
+  run = created;
+  showModel(created.fit.plan, settings);
+  photograph.hidden = true;
+  setState('running', 'Fitting …');
 }
 
 /** Ends the run and says why; also for what the device reports on its own. */
 function fail(error: unknown): void {
+  attempt++;
   run?.stop();
   run = undefined;
   setState('idle', 'The run failed.');

@@ -77,7 +77,7 @@ export class PageRun extends PausableRun {
         let trainedMs = 0;
         const gap = Math.max(LEAST_PAINT_GAP_MS, this.paintMs * (1 / PAINT_SHARE - 1));
         while (!this.isStopped && trainedMs < gap) {
-          await this.paused;
+          await this.ready();
           if (this.isStopped) break;
           trainedMs += await this.train();
         }

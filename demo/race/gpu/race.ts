@@ -1,4 +1,5 @@
 import { MAX_RACERS, type RaceSetup, startPositions } from '../setup.js';
+import { allocate } from '../../site/webgpu.js';
 import { Clock, MAX_STEPS_PER_SUBMISSION } from './clock.js';
 import { Differentiator } from './differentiator.js';
 import { PositionReader } from './position-reader.js';
@@ -36,20 +37,16 @@ export class Race {
     }
     const differentiator = await Differentiator.create(device, setup.surface);
     const start = startPositions(setup);
-    device.pushErrorScope('out-of-memory');
-    const made = setup.racers.map((spec) => Racer.create(device, spec, start));
-    const memory = device.popErrorScope();
-    const outcomes = await Promise.allSettled(made);
+    const outcomes = await Promise.allSettled(setup.racers.map((spec) => Racer.create(device, spec, start)));
     const racers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    const shortage = await memory;
-    if (failed || shortage) {
+    try {
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (failed) throw failed.reason;
+      return await allocate(device, () => new Race(device, setup, differentiator, racers));
+    } catch (error) {
       for (const racer of racers) racer.destroy();
-      throw (
-        failed?.reason ?? new Error(`The GPU is out of memory: ${shortage?.message}. Use fewer particles.`)
-      );
+      throw error;
     }
-    return new Race(device, setup, differentiator, racers);
   }
 
   /** Steps made so far. */

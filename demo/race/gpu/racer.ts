@@ -1,4 +1,5 @@
 import { Optimizer } from '../../../src/index.js';
+import { allocate } from '../../site/webgpu.js';
 import { type RacerSpec, learningRateOf, ruleOf } from '../racer-spec.js';
 
 /** The one parameter of a racer's optimizer: all of its particles. */
@@ -32,11 +33,12 @@ export class Racer {
   /**
    * Puts particles at the start.
    *
-   * @throws OptimizerError if the spec is not allowed.
+   * @throws OptimizerError if the spec is not allowed, Error if the GPU is out of memory; nothing is left then.
    */
   static async create(device: GPUDevice, spec: RacerSpec, start: Float32Array<ArrayBuffer>): Promise<Racer> {
-    const racer = new Racer(device, spec, start);
+    let racer!: Racer;
     try {
+      await allocate(device, () => (racer = new Racer(device, spec, start)));
       racer.#optimizer = await racer.#createOptimizer(spec);
     } catch (error) {
       racer.#freeBuffers();

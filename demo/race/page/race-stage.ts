@@ -21,7 +21,7 @@ export class RaceStage {
   /**
    * Opens a device and draws on the canvas from then on.
    *
-   * @throws WebGpuUnavailableError
+   * @throws WebGpuUnavailableError, or what else keeps it from drawing; the GPU is free then.
    */
   static async open(
     canvas: HTMLCanvasElement,
@@ -30,9 +30,15 @@ export class RaceStage {
     listener: DriverListener,
   ): Promise<RaceStage> {
     const demoDevice = await openDevice('race device', (error) => listener.failed(error));
-    const { device } = demoDevice;
-    const renderer = await Renderer.create(device, canvas, colours);
-    return new RaceStage(demoDevice, renderer, new Driver(renderer, leavesTrails, listener));
+    try {
+      const renderer = await Renderer.create(demoDevice.device, canvas, colours);
+      if (demoDevice.failure) throw demoDevice.failure;
+      return new RaceStage(demoDevice, renderer, new Driver(renderer, leavesTrails, listener));
+    } catch (error) {
+      const cause = await demoDevice.causeOf(error);
+      demoDevice.close();
+      throw cause;
+    }
   }
 
   get adapterName(): string {
@@ -72,12 +78,19 @@ export class RaceStage {
     this.driver.redraw();
   }
 
+  /** What an error on this stage comes from: the device's failure, if it has one. */
+  async causeOf(error: unknown): Promise<unknown> {
+    return await this.demoDevice.causeOf(error);
+  }
+
   /** Frees the GPU. */
   close(): void {
+    this.#asked++;
     this.driver.destroy();
     this.renderer.destroy();
     this.#race?.destroy();
-    this.demoDevice.device.destroy();
+    this.#race = undefined;
+    this.demoDevice.close();
   }
 
   async #load(setup: RaceSetup, stops: readonly number[]): Promise<Race> {

@@ -25,8 +25,8 @@ export interface ControlActions {
   reset(): void;
 }
 
-/** `unavailable`: without WebGPU nothing can be started. */
-export type RunState = 'idle' | 'preparing' | 'running' | 'paused' | 'finished' | 'unavailable';
+/** `loading`: nothing can be started yet; `unavailable`: nor ever, for want of WebGPU. */
+export type RunState = 'loading' | 'idle' | 'preparing' | 'running' | 'paused' | 'finished' | 'unavailable';
 
 const PEER_PREFIX = 'tfjs:';
 /** In the address, beside `start`; each is the id of its field. */
@@ -85,7 +85,7 @@ export class Controls {
     this.startButton.disabled = state !== 'idle' && state !== 'paused';
     this.startButton.textContent = state === 'paused' ? 'Continue' : 'Start';
     this.pauseButton.disabled = state !== 'running';
-    this.resetButton.disabled = state === 'idle' || state === 'unavailable';
+    this.resetButton.disabled = ['loading', 'idle', 'unavailable'].includes(state);
     // A button that is disabled loses the focus, and the keyboard its place.
     if (focused instanceof HTMLButtonElement && focused.disabled) {
       [this.pauseButton, this.startButton, this.resetButton].find((button) => !button.disabled)?.focus();

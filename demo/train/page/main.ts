@@ -2,7 +2,7 @@
  * The Train page. `?task=moby-dick&left=adam&leftLr=0.003&right=tfjs:adam&steps=500&seed=1&size=small&temperature=0.8` chooses
  * as the form does, and `&start` starts.
  */
-import { element, setText } from '../../site/elements.js';
+import { setText } from '../../site/elements.js';
 import { hideProblem, showProblem } from '../../site/problem.js';
 import { GpuSession } from '../gpu-session.js';
 import { Controls, type RunState, type Settings } from './controls.js';
@@ -18,12 +18,7 @@ let run: PageRun | undefined;
 /** Settles when the last run has freed the GPU; tfjs can have only one at a time. */
 let lastRunEnded: Promise<void> = Promise.resolve();
 
-document.addEventListener('visibilitychange', () => {
-  if (document.hidden && !element('pause', HTMLButtonElement).disabled) pause();
-});
-// A page that comes back from the cache must not find a run on a GPU that went away.
-addEventListener('pagehide', reset);
-
+setState('loading', 'Looking for a GPU …');
 try {
   setText('adapter', await GpuSession.probe());
   if (await choose(controls.task)) controls.startIfAsked();
@@ -37,7 +32,7 @@ async function choose(name: TaskName): Promise<boolean> {
   for (const part of document.querySelectorAll<HTMLElement>('[data-task]')) {
     part.hidden = part.dataset['task'] !== name;
   }
-  setState('preparing', `Loading ${task.title} …`);
+  setState('loading', `Loading ${task.title} …`);
   try {
     await task.load();
     reset();
@@ -54,6 +49,7 @@ function start(settings: Settings): void {
     setState('running', 'Training …');
     return;
   }
+  hideProblem();
   setState('preparing', 'Compiling shaders and measuring the optimizers …');
   progress.start(currentTask(), settings.choices);
   const next = new PageRun(
@@ -93,7 +89,8 @@ async function trainAfter(ended: Promise<void>, current: PageRun, settings: Sett
     }
   } catch (error) {
     if (run === current) {
-      setState('finished', 'The run failed.');
+      run = undefined;
+      setState('idle', 'The run failed.');
       showProblem(error);
     }
   }

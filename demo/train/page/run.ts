@@ -48,7 +48,8 @@ export class PageRun extends PausableRun {
     if (this.isStopped) {
       return undefined;
     }
-    const session = await GpuSession.open();
+    // A paused run that fails says so at once.
+    const session = await GpuSession.open(() => this.continue());
     let task: Task | undefined;
     let trainer: Trainer | undefined;
     try {
@@ -60,6 +61,8 @@ export class PageRun extends PausableRun {
         seed,
         batchSize: opened.batchSize,
         reportEvery: REPORT_EVERY,
+        // It compiles, and tells a visitor with a slow GPU how long the others take.
+        firstReport: 1,
       });
       const [{ elementCount, model }] = trainer.learners as [(typeof trainer.learners)[0]];
       this.listener.prepared({
@@ -85,10 +88,13 @@ export class PageRun extends PausableRun {
           return value;
         }
         this.listener.reported(value);
-        await this.paused;
+        await this.ready();
+        session.assertHealthy();
       }
       await run.return(undefined as never);
       return undefined;
+    } catch (error) {
+      throw await session.causeOf(error);
     } finally {
       trainer?.destroy();
       task?.destroy();

@@ -1,0 +1,71 @@
+import axe from 'axe-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { home, pages } from '../../demo/pages.js';
+import { Visitor } from '../support/site-visit.js';
+
+/** The rules of WCAG 2.0 and 2.1 at levels A and AA that a program can check. */
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
+
+/** How a page is brought to where it shows all it has, and a selector that it then matches. */
+const scenes: Record<string, { readonly search: string; readonly until: string }> = {
+  [home.path]: { search: '', until: '.cards' },
+  race: { search: '?story=adam-first-steps&particles=16&speed=64', until: '#verdict:not([hidden])' },
+  train: { search: '?task=moby-dick', until: '#start:not(:disabled)' },
+  large: {
+    search: '?width=128&table=12&network=light&batch=1024',
+    until: '#start:not(:disabled)',
+  },
+  throughput: { search: '?size=1e4&rounds=3&peers=naive&start', until: '#result:not([hidden])' },
+  prove: { search: '?rule=sgd&seed=1&start', until: '#result:not([hidden])' },
+};
+
+let visitor: Visitor;
+beforeAll(async () => {
+  visitor = await Visitor.arrive();
+});
+afterAll(() => visitor.leave());
+
+/** What WCAG has against the page as it is now: the rule, and the elements that break it. */
+async function violations(): Promise<string[]> {
+  await visitor.page.evaluate(axe.source);
+  return await visitor.page.evaluate(async (values) => {
+    const run = (globalThis as unknown as { axe: typeof axe }).axe.run(document, {
+      runOnly: { type: 'tag', values },
+      resultTypes: ['violations'],
+    });
+    return (await run).violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
+    );
+  }, TAGS);
+}
+
+/** The same in both themes, wide and on a phone. */
+async function violationsInAllLooks(): Promise<Record<string, string[]>> {
+  const found: Record<string, string[]> = {};
+  for (const width of [1280, 390]) {
+    await visitor.page.setViewport({ width, height: 800 });
+    for (const theme of ['light', 'dark']) {
+      await visitor.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
+      found[`${width} ${theme}`] = await violations();
+    }
+  }
+  return found;
+}
+
+const nothing = { '1280 light': [], '1280 dark': [], '390 light': [], '390 dark': [] };
+
+test.each([home, ...pages])('$name breaks no rule of WCAG 2, A and AA', async ({ path }) => {
+  const { search, until } = scenes[path]!;
+  const page = await visitor.open(path && `${path}/`, 'wide', search);
+  await page.waitForSelector(until);
+  expect(await violationsInAllLooks()).toEqual(nothing);
+});
+
+test('nor does a page that says what to do without a GPU', async () => {
+  await visitor.page.evaluateOnNewDocument(() => {
+    if ('gpu' in navigator) GPU.prototype.requestAdapter = () => Promise.resolve(null);
+  });
+  const page = await visitor.open('prove/');
+  await page.waitForSelector('#problem:not([hidden])');
+  expect(await violationsInAllLooks()).toEqual(nothing);
+});
