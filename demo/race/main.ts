@@ -106,7 +106,6 @@ async function begin(next: RaceState, runs: boolean): Promise<void> {
   state = next;
   snapshots = [];
   const { setup, story, stop, speed } = state;
-  writeState();
   transport.show(state);
   panel.begin(story);
   racers.show(setup.racers, story?.racerNames);
@@ -120,6 +119,7 @@ async function begin(next: RaceState, runs: boolean): Promise<void> {
     opened = await openStage();
     const race = await opened.load(setup, stops);
     if (!race) return;
+    writeState();
     if (story) await takeSnapshot(race);
     if (stage?.race !== race) return;
     transport.setEnabled(true);

@@ -21,6 +21,8 @@ export function showProblem(error: unknown): void {
   const problem = element('problem', HTMLElement);
   problem.replaceChildren(heading, list);
   problem.hidden = false;
+  // On a phone the button that led to it is far below.
+  problem.scrollIntoView({ block: 'nearest' });
   const recorded = document.getElementById('recorded');
   if (error instanceof WebGpuUnavailableError && recorded) recorded.hidden = false;
 }
