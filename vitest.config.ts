@@ -34,9 +34,13 @@ export default defineConfig({
         },
       },
       siteProject('demo', 'chrome', ['test/demo/**/*.test.ts']),
-      browserProject('chrome', ['test/gpu/**/*.test.ts', 'test/e2e/**/*.test.ts']),
+      browserProject('chrome', ['test/gpu/**/*.test.ts', 'test/e2e/**/!(training|transformer).test.ts']),
       // Mutants are told from the rule by bits where results are exact to the bit; by bounds it takes three times as long.
-      browserProject('firefox', ['test/gpu/**/!(mutation).test.ts']),
+      // Networks of TensorFlow.js learn four times as fast on llvmpipe as on SwiftShader.
+      browserProject('firefox', [
+        'test/gpu/**/!(mutation).test.ts',
+        'test/e2e/{training,transformer}.test.ts',
+      ]),
       // What axe-core reads is the same there; what the other one breaks is broken by means that only Chrome has.
       siteProject('demo-firefox', 'firefox', ['test/demo/**/!(accessibility|trouble).test.ts']),
     ],

@@ -122,7 +122,8 @@ async function measureHeat(
       signal.throwIfAborted();
       const ms = await seenThroughout(() => page.measure(peer, steps));
       if (ms === undefined) continue;
-      listener.measured(peer, benchCase.elementsPerTensor, ms / steps);
+      // A few steps may take no time on a browser's coarse clock.
+      if (ms > 0) listener.measured(peer, benchCase.elementsPerTensor, ms / steps);
       return ms;
     }
   };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Results } from '../../bench/rows.js';
-import { Visitor } from '../support/site-visit.js';
+import { Visitor, browserKind } from '../support/site-visit.js';
 
 const QUERY = '?rule=adam&size=1e4&rounds=3&seed=7';
 let visitor: Visitor;
@@ -59,30 +59,33 @@ test('all peers are measured, and the card says what the table says', async () =
   expect(visitor.complaints).toEqual([]);
 });
 
-test('a rule that only we have is measured against the limit', async () => {
-  await measured('?rule=lion&size=1e4&rounds=3&peers=tfjs,cpu');
-  expect(await visitor.page.$$eval('.bars [data-peer]', (bars) => bars.length)).toBe(2);
-  expect(visitor.complaints).toEqual([]);
-});
+// Of ten times as many measurements most is waiting for Firefox's ticks.
+if (browserKind === 'chrome') {
+  test('a rule that only we have is measured against the limit', async () => {
+    await measured('?rule=lion&size=1e4&rounds=3&peers=tfjs,cpu');
+    expect(await visitor.page.$$eval('.bars [data-peer]', (bars) => bars.length)).toBe(2);
+    expect(visitor.complaints).toEqual([]);
+  });
 
-test('a measurement of all sizes can be stopped, and goes on with another', async () => {
-  const page = await visitor.open('throughput/', 'wide', '?rule=sgd&rounds=3&peers=&start');
-  await page.waitForFunction(() => document.querySelector('#chart-panel:not([hidden])'), {
-    timeout: 100_000,
+  test('a measurement of all sizes can be stopped, and goes on with another', async () => {
+    const page = await visitor.open('throughput/', 'wide', '?rule=sgd&rounds=3&peers=&start');
+    await page.waitForFunction(() => document.querySelector('#chart-panel:not([hidden])'), {
+      timeout: 100_000,
+    });
+    await page.click('#stop');
+    await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Stopped.', {
+      timeout: 100_000,
+    });
+    const sizes = await page.$$eval('#table tbody tr td:first-child', (cells) =>
+      cells.map((cell) => cell.textContent),
+    );
+    expect(sizes.slice(0, 4)).toEqual(['1e4', '1e4', '1e5', '1e5']);
+    await page.select('#size', '10000');
+    await page.click('#start');
+    await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Done.', {
+      timeout: 100_000,
+    });
+    expect(await page.$$eval('#table tbody tr', (found) => found.length)).toBe(2);
+    expect(visitor.complaints).toEqual([]);
   });
-  await page.click('#stop');
-  await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Stopped.', {
-    timeout: 100_000,
-  });
-  const sizes = await page.$$eval('#table tbody tr td:first-child', (cells) =>
-    cells.map((cell) => cell.textContent),
-  );
-  expect(sizes.slice(0, 4)).toEqual(['1e4', '1e4', '1e5', '1e5']);
-  await page.select('#size', '10000');
-  await page.click('#start');
-  await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Done.', {
-    timeout: 100_000,
-  });
-  expect(await page.$$eval('#table tbody tr', (found) => found.length)).toBe(2);
-  expect(visitor.complaints).toEqual([]);
-});
+}
