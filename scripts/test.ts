@@ -63,7 +63,10 @@ async function testAll(): Promise<number> {
 
   // Firefox answers a read-back at its next tick, 100 ms apart, and Chrome compiles on one core: others can use the rest.
   // With filters, one of several runs might find nothing, which is a failure.
-  const beside = [ready.filter(isFirefox), ready.filter((project) => project === 'demo')];
+  const beside = [
+    ready.filter(isFirefox),
+    ready.filter((project) => project === 'demo' || project === 'unit'),
+  ];
   const first = ready.filter((project) => !beside.flat().includes(project));
   const together = rest.length === 0 ? [first, ...beside] : [ready];
   const runs = await Promise.all(
