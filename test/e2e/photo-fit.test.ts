@@ -5,6 +5,7 @@ import { PhotoFit } from '../../demo/large/model/photo-fit.js';
 import { type Photo, fetchPhoto } from '../../demo/large/photo.js';
 import { ruleFor } from '../../demo/large/settings.js';
 import { adam } from '../../src/index.js';
+import { readBuffer } from '../../proof/read-buffer.js';
 import { gpuTest } from '../support/device.js';
 import { type ModelWeights, type TwinResult, drawnPixels, roundings, twin } from '../support/photo-twin.js';
 
@@ -25,18 +26,6 @@ const photo = Uint32Array.from({ length: WIDTH * HEIGHT }, (_, i) => {
   return red | (green << 8) | ((x > y ? 200 : 40) << 16) | (255 << 24);
 });
 
-async function readWords(device: GPUDevice, buffer: GPUBuffer): Promise<ArrayBuffer> {
-  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-  const staging = device.createBuffer({ label: 'test read-back', size: buffer.size, usage });
-  const encoder = device.createCommandEncoder({ label: 'test read-back' });
-  encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ);
-  const bytes = staging.getMappedRange().slice(0);
-  staging.destroy();
-  return bytes;
-}
-
 /** Cuts the two tables into levels. */
 function intoLevels(
   { levels, firstSparse, firstEntries }: ModelPlan,
@@ -55,7 +44,7 @@ async function readWeights(device: GPUDevice, { arena, plan, buffers }: PhotoFit
     bias: Float64Array.from(await arena.read(`bias${k}`)),
   }));
   const dense = plan.denseEntries > 0 ? await arena.read('table') : [];
-  const sparse = new Float32Array(await readWords(device, buffers.sparseTable));
+  const sparse = new Float32Array((await readBuffer(device, buffers.sparseTable)).buffer);
   return { tables: intoLevels(plan, dense, sparse), layers: await Promise.all(layers) };
 }
 
@@ -65,8 +54,8 @@ async function readGradients(device: GPUDevice, { arena, plan, buffers }: PhotoF
     bias: Float64Array.from(await arena.readGrad(`bias${k}`)),
   }));
   const dense = plan.denseEntries > 0 ? await arena.readGrad('table') : [];
-  const rows = new Uint32Array(await readWords(device, buffers.indices)).subarray(0, plan.gradientEntries);
-  const values = new Float32Array(await readWords(device, buffers.values));
+  const rows = (await readBuffer(device, buffers.indices)).subarray(0, plan.gradientEntries);
+  const values = new Float32Array((await readBuffer(device, buffers.values)).buffer);
   const sparse = new Float64Array(2 * plan.sparseEntries);
   rows.forEach((row, k) => {
     sparse[2 * row]! += values[2 * k]!;
