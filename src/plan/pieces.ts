@@ -1,0 +1,55 @@
+/** Elements that lie behind one another in some buffer; generic over the buffer, so that planning needs no GPU. */
+export interface Piece<B> {
+  readonly buffer: B;
+  /** Byte of the first element. */
+  readonly byteOffset: number;
+  readonly elementCount: number;
+}
+
+/** Where elements' state lies: the same place in the buffers (slabs) of every slot. */
+export interface StatePiece {
+  readonly slab: number;
+  /** First element, counted from the beginning of the slab. */
+  readonly element: number;
+  readonly elementCount: number;
+}
+
+/** The device limits that decide how tensors are cut. Byte lengths but for the last two. */
+export interface PlanLimits {
+  readonly maxStorageBufferBindingSize: number;
+  readonly minStorageBufferOffsetAlignment: number;
+  readonly maxBufferSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+}
+
+/** A binding of a buffer; its offset is aligned as the device demands. */
+export interface Binding<B> {
+  readonly buffer: B;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** How four neighbouring elements are accessed: as an aligned vec4, or one by one, the last lane masked. */
+export type Access = 'vector' | 'gather';
+
+/** A tensor as planning sees it. */
+export interface PlanTensor<B> {
+  /** Its number among all that the optimizer ever had; it stays. */
+  readonly index: number;
+  /** The row of scalars that it is stepped with. */
+  readonly row: number;
+  readonly data: readonly Piece<B>[];
+  /** As many elements as `data`; of a sparse gradient, a row per entry of the list `rows`. */
+  readonly grad: readonly Piece<B>[];
+  /** If only the rows of a list are stepped. */
+  readonly rows?: NamedRows<B>;
+}
+
+/** The list of the rows that a sparse gradient names: a u32 per entry, NO_ROW where it names none. */
+export interface NamedRows<B> {
+  readonly buffer: B;
+  readonly entryCount: number;
+  /** Elements per row. */
+  readonly rowLength: number;
+}
