@@ -1,4 +1,5 @@
 import { OptimizerError } from '../errors.js';
+import { COMPUTE_STAGE } from './flags.js';
 
 /** A compute pipeline, described. */
 export interface PipelineSource {
@@ -87,7 +88,7 @@ function describe(
   const layouts = source.bindGroups.map((buffers, group) =>
     device.createBindGroupLayout({
       label: `${label} group ${group}`,
-      entries: buffers.map((buffer, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer })),
+      entries: buffers.map((buffer, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer })),
     }),
   );
   const module = device.createShaderModule({ label, code });
@@ -126,4 +127,20 @@ async function describeFailure(
     ...lines,
     ...source,
   ].join('\n');
+}
+
+/** Something that is planned and touches no GPU object yet: the pipelines that it needs, and how it is made. */
+export interface Planned<T> {
+  readonly sources: readonly PipelineSource[];
+  /** Makes it, of pipelines that are compiled already or are compiled while the caller waits; run it in error scopes. */
+  make(): T;
+}
+
+/**
+ * Compiles in parallel, while others work.
+ *
+ * @throws OptimizerError `shader` if the implementation rejects one.
+ */
+export async function compileAll(device: GPUDevice, sources: readonly PipelineSource[]): Promise<void> {
+  await Promise.all(sources.map((source) => getPipeline(device, source)));
 }
