@@ -3,7 +3,10 @@ const OPTION_TAGS = ['[object Object]', '[object Module]'];
 
 /** Whether a value may hold options: no array, no Map, no function, nothing built in; of any realm. */
 export function isOptionObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && OPTION_TAGS.includes(tagOf(value));
+  if (typeof value !== 'object' || value === null) return false;
+  // By far the most, and known without a string.
+  if (Object.getPrototypeOf(value) === Object.prototype && !(Symbol.toStringTag in value)) return true;
+  return OPTION_TAGS.includes(tagOf(value));
 }
 
 /** What kind of built-in object a value is, of whatever realm: `[object Float32Array]`. */

@@ -65,7 +65,7 @@ export class Reader {
     let staging: GPUBuffer | undefined;
     let position = 0;
     for (const range of ranges) {
-      for (let done = 0; done < range.byteLength; ) {
+      for (let done = 0; done < range.byteLength;) {
         if (!staging || position === staging.size) {
           staging = this.#takeStaging(left, label);
           stagings.push(staging);
@@ -144,7 +144,7 @@ class Sink {
   constructor(private readonly results: readonly ArrayBuffer[]) {}
 
   write(bytes: ArrayBuffer): void {
-    for (let done = 0; done < bytes.byteLength; ) {
+    for (let done = 0; done < bytes.byteLength;) {
       const result = this.results[this.#index]!;
       const size = Math.min(bytes.byteLength - done, result.byteLength - this.#position);
       new Uint8Array(result, this.#position, size).set(new Uint8Array(bytes, done, size));

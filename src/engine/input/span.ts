@@ -61,7 +61,11 @@ export function resolvePiece(range: unknown, name: SpanName): Piece<GPUBuffer> {
 }
 
 function checkBytes(value: unknown, name: SpanName, what: string, min: number): number {
-  if (!Number.isSafeInteger(value) || (value as number) % BYTES_PER_ELEMENT !== 0 || (value as number) < min) {
+  if (
+    !Number.isSafeInteger(value) ||
+    (value as number) % BYTES_PER_ELEMENT !== 0 ||
+    (value as number) < min
+  ) {
     fail(name, `: ${what} is ${quote(value)} bytes; give a multiple of 4 that is ≥ ${min}.`);
   }
   return value as number;
