@@ -1,6 +1,6 @@
 import type { Access } from '../plan/pieces.js';
 
-/** How four elements of a lane are reached in WGSL. */
+/** How the lanes of a tensor are reached in WGSL. */
 export interface LaneAccess {
   /** The bound array. */
   readonly array: string;
@@ -10,8 +10,9 @@ export interface LaneAccess {
 }
 
 /**
- * How the elements of a role (weights, gradients, a state slot) lie in memory. In its WGSL, `lane` is the number of a lane,
- * `element` that of its first element, and `valid` how many of its four elements there are.
+ * How the elements of a role (weights, gradients, a state slot) lie in memory. Its WGSL is about one lane of four elements,
+ * `at: Place`: `at.lane` is the lane's number, `at.element` that of its first element, and `at.valid` how many of the four
+ * there are.
  */
 export interface Codec {
   readonly name: string;
@@ -22,11 +23,19 @@ export interface Codec {
   /** Byte length of one of those. */
   unitByteLength(access: Access): number;
   /** Statements that return the lane as `vec4<f32>`. */
-  load(at: LaneAccess): string;
+  load(lanes: LaneAccess): string;
   /** Statements that store `value`, a `vec4<f32>`. */
-  store(at: LaneAccess): string;
+  store(lanes: LaneAccess): string;
   /** Bytes of some values. */
   encode(values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
   /** The values of some bytes. */
   decode(bytes: ArrayBuffer): Float32Array<ArrayBuffer>;
 }
+
+/** The WGSL struct that says which lane is meant. */
+export const PLACE_WGSL = `struct Place {
+  lane: u32,
+  element: u32,
+  valid: u32,
+}
+`;

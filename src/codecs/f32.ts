@@ -8,9 +8,9 @@ export const f32: Codec = {
   unitByteLength: (access) => (access === 'vector' ? 16 : 4),
   load: ({ array, base, access }) =>
     access === 'vector'
-      ? `  return ${array}[${base} + lane];`
-      : `  let first = ${base} + element;
-  let last = first + valid - 1u;
+      ? `  return ${array}[${base} + at.lane];`
+      : `  let first = ${base} + at.element;
+  let last = first + at.valid - 1u;
   return vec4<f32>(
     ${array}[first],
     ${array}[min(first + 1u, last)],
@@ -19,16 +19,16 @@ export const f32: Codec = {
   );`,
   store: ({ array, base, access }) =>
     access === 'vector'
-      ? `  ${array}[${base} + lane] = value;`
-      : `  let first = ${base} + element;
+      ? `  ${array}[${base} + at.lane] = value;`
+      : `  let first = ${base} + at.element;
   ${array}[first] = value.x;
-  if (valid > 1u) {
+  if (at.valid > 1u) {
     ${array}[first + 1u] = value.y;
   }
-  if (valid > 2u) {
+  if (at.valid > 2u) {
     ${array}[first + 2u] = value.z;
   }
-  if (valid > 3u) {
+  if (at.valid > 3u) {
     ${array}[first + 3u] = value.w;
   }`,
   encode: (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),

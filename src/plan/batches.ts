@@ -50,34 +50,41 @@ function capacityOf<B>({ access, laneCount }: Stretch<B>, slotCount: number, lim
  *
  * @param slotCount state slots that kernels bind.
  * @param isAlone whether every stretch stays by itself.
+ * @returns per dispatch, the stretches that it covers, by their places in the list.
  */
 export function planBatches<B>(
   stretches: readonly Stretch<B>[],
   slotCount: number,
   limits: PlanLimits,
   isAlone: boolean,
-): Batch<B>[] {
-  const batches: Stretch<B>[][] = [];
-  const openOfKind = new Map<string, Stretch<B>[][]>();
-  for (const stretch of stretches) {
+): number[][] {
+  const batches: number[][] = [];
+  const openOfKind = new Map<string, number[][]>();
+  stretches.forEach((stretch, k) => {
     const capacity = isAlone ? 1 : capacityOf(stretch, slotCount, limits);
     if (capacity === 1) {
-      batches.push([stretch]);
-      continue;
+      batches.push([k]);
+      return;
     }
     const kind = kindOf(stretch);
     let open = openOfKind.get(kind);
     if (!open) openOfKind.set(kind, (open = []));
-    let batch = open.find((parts) => hasPlace(parts, stretch, limits));
+    let batch = open.find((parts) =>
+      hasPlace(
+        parts.map((part) => stretches[part]!),
+        stretch,
+        limits,
+      ),
+    );
     if (!batch) {
       batches.push((batch = []));
       open.push(batch);
       if (open.length > MOST_OPEN) open.shift();
     }
-    batch.push(stretch);
+    batch.push(k);
     if (batch.length === capacity) open.splice(open.indexOf(batch), 1);
-  }
-  return batches.map(joinBatch);
+  });
+  return batches;
 }
 
 function kindOf<B>({ access: { data, grad, state, gradBinding }, row, state: range }: Stretch<B>): string {

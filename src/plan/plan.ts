@@ -1,4 +1,4 @@
-import { type Batch, planBatches } from './batches.js';
+import { type Batch, joinBatch, planBatches } from './batches.js';
 import { type Chunk, cutTogether } from './cut.js';
 import { type Run, asRun, joinRuns } from './join.js';
 import type { PlanTensor, StatePiece } from './pieces.js';
@@ -62,10 +62,20 @@ export function stretchesOf<B>({ run, chunks }: CutRun<B>, facts: StretchFacts<B
   return chunks.flatMap((chunk) => planStretches(index, row, chunk, facts));
 }
 
-/** How tensors are stepped. */
+/** A run with its stretches, and where these are. */
+export interface PlannedRun<B> {
+  readonly members: readonly number[];
+  readonly stretches: readonly Stretch<B>[];
+  /** Per stretch, its batch and which part of it. */
+  readonly places: readonly { readonly batch: number; readonly part: number }[];
+}
+
+/** How tensors are stepped. Tensors that come to lie elsewhere change it in place; see {@link planMove}. */
 export interface StepPlan<B> {
-  readonly runs: readonly CutRun<B>[];
-  readonly batches: readonly Batch<B>[];
+  readonly tensors: Map<number, PlanTensor<B>>;
+  readonly runs: PlannedRun<B>[];
+  readonly batches: Batch<B>[];
+  readonly runOfTensor: ReadonlyMap<number, number>;
 }
 
 /**
@@ -80,7 +90,27 @@ export function planStep<B>(
   facts: StretchFacts<B>,
   joins: boolean,
 ): StepPlan<B> {
-  const runs = planRuns(tensors, facts, joins);
-  const stretches = runs.flatMap((run) => stretchesOf(run, facts));
-  return { runs, batches: planBatches(stretches, slotCount, facts.limits, !joins) };
+  const cut = planRuns(tensors, facts, joins);
+  const stretchesOfRun = cut.map((run) => stretchesOf(run, facts));
+  const stretches = stretchesOfRun.flat();
+  const composition = planBatches(stretches, slotCount, facts.limits, !joins);
+  const places: { batch: number; part: number }[] = [];
+  composition.forEach((parts, batch) => parts.forEach((k, part) => (places[k] = { batch, part })));
+  let first = 0;
+  const runOfTensor = new Map<number, number>();
+  const runs = cut.map(({ run: { members } }, k) => {
+    const own = stretchesOfRun[k]!;
+    for (const { index } of members) runOfTensor.set(index, k);
+    return {
+      members: members.map(({ index }) => index),
+      stretches: own,
+      places: places.slice(first, (first += own.length)),
+    };
+  });
+  return {
+    tensors: new Map(tensors.map((tensor) => [tensor.index, tensor])),
+    runs,
+    batches: composition.map((parts) => joinBatch(parts.map((k) => stretches[k]!))),
+    runOfTensor,
+  };
 }
