@@ -1,4 +1,4 @@
-import tree from '../../shaders/control/tree.wgsl?raw';
+import tree from '../../shaders/tree.wgsl?raw';
 import lanes from '../../shaders/lanes.wgsl?raw';
 import squares from '../../shaders/squares.wgsl?raw';
 import measure from '../../shaders/tensor/measure.wgsl?raw';

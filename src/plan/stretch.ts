@@ -94,7 +94,7 @@ function isWholeVectors<B>({ data, grad, state }: Chunk<B>, facts: StretchFacts<
 }
 
 /** Whether whole vec4s may be read: what lies behind the end is there, whosever it is. */
-function canRead<B>(piece: Piece<B>, { byteLengthOf }: BufferFacts<B>): boolean {
+export function canRead<B>(piece: Piece<B>, { byteLengthOf }: BufferFacts<B>): boolean {
   return piece.byteOffset % VECTOR === 0 && alignUp(endOf(piece), VECTOR) <= byteLengthOf(piece.buffer);
 }
 
@@ -176,7 +176,7 @@ const accessIf = (isVector: boolean): Access => (isVector ? 'vector' : 'gather')
 export const unitOf = (access: Access): number => (access === 'vector' ? VECTOR : ELEMENT_BYTE_LENGTH);
 
 /** Up to the end of the last vec4. */
-function extend<B>(binding: Binding<B>, access: Access): Binding<B> {
+export function extend<B>(binding: Binding<B>, access: Access): Binding<B> {
   return access === 'vector' ? { ...binding, size: alignUp(binding.size, VECTOR) } : binding;
 }
 
