@@ -1,4 +1,4 @@
-// Composed with squares.wgsl, control/tree.wgsl and words.wgsl.
+// Composed with squares.wgsl, tree.wgsl and words.wgsl.
 //
 // Second level of the gradient norm, and everything that a step decides from it, in one workgroup: non-finite or
 // not, norm, clip factor, skip or not, step count, bias corrections, loss scale.

@@ -1,4 +1,4 @@
-// Composed with lanes.wgsl, squares.wgsl and control/tree.wgsl.
+// Composed with lanes.wgsl, squares.wgsl and tree.wgsl.
 //
 // First level of the gradient norm: one partial per workgroup of one stretch of a gradient.
 //

@@ -1,6 +1,5 @@
-import type { Rule } from '../rules/rule.js';
 import { alignUp } from './alignment.js';
-import { correctionRates, scalarNames } from './scalars.js';
+import type { RuleLayout } from './rule-layout.js';
 import { type WordStruct, type WordType, wordStruct } from './structs.js';
 
 /** Uniform offsets are multiples of this on every device. */
@@ -8,7 +7,7 @@ const PAGE_ALIGNMENT = 256;
 
 /**
  * The numbers of a step for tensors that have made the same number of steps: the WGSL struct `Scalars`, of which kernels
- * see one as `h`. Beside the rule's scalars it has `active`, which is 0 where the step is not to be made, and the count
+ * see one as `h`. Beside the rule's scalars it has `is_active`, which is 0 where the step is not to be made, and the count
  * of the tensors' own steps, as a float32 `t` and exactly as `t_count`.
  */
 export interface RowLayout {
@@ -21,18 +20,16 @@ export interface RowLayout {
 }
 
 /** Layout of the rows of a rule; the same for all its options. */
-export function rowLayout(rule: Rule): RowLayout {
-  const names = scalarNames(rule);
-  const corrections = correctionRates(rule).map(([name]) => name);
-  const fields: Record<string, WordType> = { active: 'u32', t_count: 'u32' };
-  for (const name of names) fields[name] = 'f32';
+export function rowLayout({ scalars, corrections }: Pick<RuleLayout, 'scalars' | 'corrections'>): RowLayout {
+  const fields: Record<string, WordType> = { is_active: 'u32', t_count: 'u32' };
+  for (const name of scalars) fields[name] = 'f32';
   const byteLength = 2 ** Math.ceil(Math.log2(4 * Object.keys(fields).length));
   const rowsPerPage = Math.max(1, PAGE_ALIGNMENT / byteLength);
   return {
     struct: wordStruct('Scalars', fields, byteLength),
     rowsPerPage,
     pageByteLength: alignUp(rowsPerPage * byteLength, PAGE_ALIGNMENT),
-    corrections,
+    corrections: corrections.map(({ name }) => name),
   };
 }
 

@@ -1,6 +1,6 @@
 import { correctionRates } from '../../kernel/scalars.js';
 import type { Rule } from '../../rules/rule.js';
-import { correctionWords } from './fixed-point.js';
+import { correctionWords } from '../../stages/control/fixed-point.js';
 
 /** What the control pass keeps from step to step; the head of the WGSL struct `State`. */
 export interface ControlState {

@@ -1,6 +1,6 @@
 import finalizeWgsl from '../../../shaders/control/finalize.wgsl?raw';
 import reduceWgsl from '../../../shaders/control/reduce.wgsl?raw';
-import treeWgsl from '../../../shaders/control/tree.wgsl?raw';
+import treeWgsl from '../../../shaders/tree.wgsl?raw';
 import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
 import squaresWgsl from '../../../shaders/squares.wgsl?raw';
 import wordsWgsl from '../../../shaders/words.wgsl?raw';
