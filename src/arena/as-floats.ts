@@ -12,7 +12,7 @@ export function asFloats(values: unknown, count: number): Float32Array<ArrayBuff
   if (Array.isArray(values)) {
     const numbers = Array.from<unknown>(values);
     const isFit = numbers.length === count && numbers.every((value) => typeof value === 'number');
-    return isFit ? Float32Array.from(numbers as number[]) : undefined;
+    return isFit ? Float32Array.from(numbers) : undefined;
   }
   const tag = tagOf(values);
   if (!ArrayBuffer.isView(values) || tag === '[object DataView]' || BIG_TAGS.includes(tag)) return undefined;
