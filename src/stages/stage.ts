@@ -20,6 +20,12 @@ export interface StepContext {
 export interface Stage {
   encode(pass: GPUComputePassEncoder, step: StepContext): void;
   /**
+   * Encodes all that binds the caller's buffers, with nothing to do: the device checks them when it is submitted.
+   *
+   * @param tensor only what this one has a part in.
+   */
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext, tensor?: number): void;
+  /**
    * Prepares the same stage over other buffers.
    *
    * @param changed the tensors that lie elsewhere, by index.
