@@ -106,8 +106,8 @@ export function resolveSettings(config: Readonly<Record<string, unknown>>): Reso
     );
   }
   return {
-    rule: withAverages(rule, resolveAverages(config as AverageOptions)),
-    gradients: resolveGradientOptions(config as GradientOptions),
+    rule: withAverages(rule, resolveAverages(config)),
+    gradients: resolveGradientOptions(config),
     onStep: onStep as ResolvedSettings['onStep'],
     kernel: resolveKernelOptions(config['kernel']),
     label,
