@@ -73,9 +73,15 @@ export class ControlStage implements Stage {
   ) {
     const { control, reduction, workspace, tensors, bindGroups } = parts;
     this.#reducers = sources.reduce.map((source) => getPipelineSync(device, source));
-    const [decide, advance] = [sources.decide, sources.advance].map((source) => getPipelineSync(device, source));
+    const [decide, advance] = [sources.decide, sources.advance].map((source) =>
+      getPipelineSync(device, source),
+    );
     const { portions, stride } = this.#createPortions();
-    const portionOf = (k: number, size: number): GPUBufferBinding => ({ buffer: portions, offset: stride * k, size });
+    const portionOf = (k: number, size: number): GPUBufferBinding => ({
+      buffer: portions,
+      offset: stride * k,
+      size,
+    });
     this.#bindings = new ReductionBindings(reduction, device.limits, (bindings, k) =>
       bindGroups.get(
         this.#reducers[k]!.layouts[0]!,

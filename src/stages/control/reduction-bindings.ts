@@ -77,7 +77,8 @@ export class ReductionBindings {
       let own = this.#places[run]!;
       if (tensor) {
         const next = tensor.grad?.[k];
-        if (!next || next.elementCount !== elementCount || tensor.grad!.length !== pieceCount) throw otherReduction();
+        if (!next || next.elementCount !== elementCount || tensor.grad!.length !== pieceCount)
+          throw otherReduction();
         own = { buffer: next.buffer, shift: next.byteOffset - 4 * start - piece.byteOffset };
       }
       if (own.shift % this.#alignment !== 0) throw otherReduction();
