@@ -1,4 +1,3 @@
-import { OptimizerError } from '../../errors.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import { BufferUsage } from '../../gpu/flags.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
@@ -142,6 +141,22 @@ export class ControlStage implements Stage {
     const slotGroup = this.#slotGroupOf(step.slots);
     this.#encodeCommand(pass, this.#decide, slotGroup, step);
     for (const command of this.#advance) this.#encodeCommand(pass, command, slotGroup, step);
+  }
+
+  /**
+   * Encodes all of the reduction with nothing to do, which has the device check the gradients.
+   *
+   * @param tensor only what this one has a part in.
+   */
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext, tensor?: number): void {
+    const { dispatches } = this.parts.reduction;
+    const wanted = tensor === undefined ? dispatches.keys() : this.#bindings.dispatchesOf(tensor);
+    for (const k of wanted) {
+      pass.setPipeline(this.#reducers[k]!.pipeline);
+      pass.setBindGroup(0, this.#bindings.bindGroups[k]!);
+      pass.setBindGroup(1, step.pages, step.pageOffset(dispatches[k]!.parts[0]!.row), 0, 1);
+      pass.dispatchWorkgroups(0);
+    }
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
