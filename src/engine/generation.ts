@@ -1,5 +1,4 @@
 import type { Planned } from '../gpu/pipelines.js';
-import type { SlotLayout } from '../kernel/row.js';
 import type { RuleLayout } from '../kernel/rule-layout.js';
 import type { Piece, PlanTensor } from '../plan/pieces.js';
 import { type ReductionPlan, planReduction, withGathered } from '../plan/reduction.js';
@@ -47,8 +46,6 @@ export class Generation {
     sparse: Stage | undefined,
     control: Stage | undefined,
     readonly ofPart: ReadonlyMap<GroupPart, PartStages>,
-    /** The slots that its stages were made for. */
-    readonly slot: SlotLayout,
     private readonly gather: (tensors: readonly PlanTensor<GPUBuffer>[]) => readonly PlanTensor<GPUBuffer>[],
   ) {
     this.#sparse = sparse ? [sparse] : [];
@@ -63,8 +60,8 @@ export class Generation {
   }
 
   /** Encodes all that binds the caller's buffers, with nothing to do. */
-  encodeProbe(pass: GPUComputePassEncoder, step: StepContext, tensor?: number): void {
-    for (const stage of this.#stages) stage.encodeProbe(pass, step, tensor);
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    for (const stage of this.#stages) stage.encodeProbe(pass, step);
   }
 
   /** The same over other buffers; see {@link Stage.prepareRebind}. */
@@ -96,7 +93,6 @@ export class Generation {
 export function planGeneration(
   resources: Resources,
   control: Control | ControlFacts | undefined,
-  slot: SlotLayout,
   views: readonly PartView[],
   previous?: Generation,
 ): Planned<Generation> {
@@ -106,12 +102,12 @@ export function planGeneration(
     if (!control || !reduction) return [];
     const { device, bindGroups } = resources;
     // Planning reads no more of it than its facts.
-    const parts = { control: control as Control, tensors, reduction, workspace, slot, bindGroups };
+    const parts = { control: control as Control, tensors, reduction, workspace, bindGroups };
     return [planControlStage(device, parts)];
   };
   const planned = [
     ...planControl(NO_BUFFER),
-    ...views.flatMap((view) => planPart(resources, slot, view, gathered(view.tensors, reduction, NO_BUFFER))),
+    ...views.flatMap((view) => planPart(resources, view, gathered(view.tensors, reduction, NO_BUFFER))),
   ];
   return {
     sources: planned.flatMap(({ sources }) => sources),
@@ -122,17 +118,13 @@ export function planGeneration(
       for (const view of views) {
         const own = gathered(view.tensors, reduction, workspace);
         const known = previous?.ofPart.get(view.part!);
-        // Only what measures tensors looks at whole slots.
-        const isSlotSame = !view.layout.tensor || previous?.slot === slot;
-        const isKept = known !== undefined && isSlotSame && areSame(known.tensors, own);
-        const made = () => planPart(resources, slot, view, own).map((plan) => plan.make());
+        const isKept = known !== undefined && areSame(known.tensors, own);
+        const made = () => planPart(resources, view, own).map((plan) => plan.make());
         ofPart.set(view.part!, isKept ? known : { tensors: own, stages: made() });
       }
       const summed = views.flatMap(({ part }) => part!.summedRows());
       const sparse = summed.length > 0 ? new SparseStage(summed) : undefined;
-      return new Generation(sparse, controlStage, ofPart, slot, (list) =>
-        gathered(list, reduction, workspace),
-      );
+      return new Generation(sparse, controlStage, ofPart, (list) => gathered(list, reduction, workspace));
     },
   };
 }
@@ -148,7 +140,6 @@ function gathered(
 /** The stages of one group: measuring, if its rule does, and update. */
 function planPart(
   resources: Resources,
-  slot: SlotLayout,
   { layout, label, part }: PartView,
   tensors: readonly PlanTensor<GPUBuffer>[],
 ): Planned<Stage>[] {
@@ -156,7 +147,7 @@ function planPart(
   const slab = (name: string, index: number) => part!.slabs.slab(name, index);
   const input = { ...resources, layout, label, tensors, slab };
   const update = planUpdate({ ...input, record: records && ((tensor) => records.binding(tensor)) });
-  return layout.tensor ? [planMeasureStage({ ...input, slot, records }), update] : [update];
+  return layout.tensor ? [planMeasureStage({ ...input, records }), update] : [update];
 }
 
 /** Whether stages that were made for some tensors fit others: the same rows and places. */

@@ -7,7 +7,9 @@ import { type StatePlan, placeState } from '../plan/plan.js';
 import { TensorRecords } from '../stages/measure/tensor-records.js';
 import { type RowSums, planRowSums } from '../stages/sparse/row-sums.js';
 import { StateSlabs } from '../stages/update/state-slabs.js';
-import type { ParameterGroup } from './group.js';
+import type { ParameterGroup } from './parameter-group.js';
+import { planAccumulation } from '../stages/side/accumulation.js';
+import type { SidePass } from '../stages/side/side-pass.js';
 import type { ResolvedParameter } from './input/parameter.js';
 import { NO_BUFFER, type Resources } from './resources.js';
 
@@ -38,6 +40,8 @@ export class GroupPart {
     readonly records: TensorRecords | undefined,
     /** By the tensor's index. */
     readonly sums: ReadonlyMap<number, RowSums>,
+    /** Adds the gradients of micro-batches, if there are any. */
+    readonly accumulation: SidePass | undefined,
     readonly label: string,
   ) {
     this.tensors = parameters.map((parameter, k) => ({ index: firstIndex + k, part: this, parameter, row }));
@@ -87,7 +91,14 @@ export class GroupPart {
     }
   }
 
+  /** Encodes what binds the callers' buffers beside the steps, with nothing to do. */
+  encodeProbe(pass: GPUComputePassEncoder): void {
+    this.accumulation?.encodeProbe(pass);
+    for (const sums of this.sums.values()) sums.encodeProbe(pass);
+  }
+
   destroy(): void {
+    this.accumulation?.destroy();
     this.#slabs.destroy();
     this.records?.destroy();
     for (const sums of this.sums.values()) sums.destroy();
@@ -123,7 +134,7 @@ export interface PlannedPart extends Planned<GroupPart> {
  * @throws OptimizerError `limit-exceeded` if a table is larger than a binding.
  */
 export function planPart(
-  { device, facts }: Resources,
+  { device, facts, nameOf }: Resources,
   group: ParameterGroup,
   parameters: readonly ResolvedParameter[],
   firstIndex: number,
@@ -139,6 +150,11 @@ export function planPart(
     tables.set(index, planRowSums(device, sparse, name, label));
     return { index, row, data, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
   });
+  const added = parameters.flatMap(({ grad, microGrad }, k): PlanTensor<GPUBuffer>[] =>
+    microGrad ? [{ index: firstIndex + k, row: 0, data: grad, grad: microGrad }] : [],
+  );
+  const side = { device, facts, nameOf, label: `${label} accumulate` };
+  const accumulations = added.length > 0 ? [planAccumulation(side, added)] : [];
   const hasState = layout.elementSlots.length > 0;
   const state = hasState
     ? placeState(tensors, facts, layout.tensor === undefined)
@@ -150,13 +166,26 @@ export function planPart(
     tensors: placed,
     layout,
     label,
-    sources: [...tables.values()].flatMap(({ sources }) => sources),
+    sources: [...tables.values(), ...accumulations].flatMap(({ sources }) => sources),
     make: () => {
       const sums = new Map([...tables].map(([index, plan]) => [index, plan.make()]));
       const records = layout.tensor
         ? new TensorRecords(device, layout, firstIndex, parameters.length, label)
         : undefined;
-      return new GroupPart(device, group, layout, parameters, firstIndex, row, state, records, sums, label);
+      const [accumulation] = accumulations.map((plan) => plan.make());
+      return new GroupPart(
+        device,
+        group,
+        layout,
+        parameters,
+        firstIndex,
+        row,
+        state,
+        records,
+        sums,
+        accumulation,
+        label,
+      );
     },
   };
 }

@@ -2,16 +2,17 @@ import { BindGroups } from '../gpu/bind-groups.js';
 import { BufferUsage, COMPUTE_STAGE } from '../gpu/flags.js';
 import type { Planned } from '../gpu/pipelines.js';
 import { pageLayout } from '../kernel/compose-rule.js';
-import { rowLayout, slotLayout } from '../kernel/row.js';
+import { rowLayout } from '../kernel/row.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import { Control } from '../stages/control/control.js';
 import { RowRing } from '../stages/row-ring.js';
 import type { Stage } from '../stages/stage.js';
-import { type Generation, type PartView, planGeneration } from './generation.js';
+import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
 import { type GroupPart, type PlannedPart, type RunTensor, planPart } from './group-part.js';
-import type { ParameterGroup } from './group.js';
+import type { ParameterGroup } from './parameter-group.js';
 import type { ResolvedConfig, ResolvedSettings } from './input/config.js';
-import { needsControlPass } from './input/gradient-options.js';
+import type { ResolvedParameter } from './input/parameter.js';
+import { needsControlPass as needsControl } from './input/gradient-options.js';
 import { type Resources, factsOf } from './resources.js';
 import { Retirement } from './retirement.js';
 import { Rows } from './rows.js';
@@ -32,6 +33,8 @@ export class Run {
   readonly #parts: GroupPart[] = [];
   readonly #retirement = new Retirement();
   #generation!: Generation;
+  #version = 0;
+  #groupCount: number;
 
   /** Creates all that the parts need beside what is theirs; run it in error scopes. */
   constructor(
@@ -46,12 +49,36 @@ export class Run {
     const { device, row, pagesLayout, label } = resources;
     const { gradients } = settings;
     this.rows = rows;
+    this.#groupCount = parts.length;
     this.lossScaleBuffer = createLossScale(device, gradients.lossScale, label);
-    const isControlled = needsControlPass(gradients);
+    const isControlled = needsControl(gradients);
     if (isControlled) this.control = new Control(device, gradients, row, this.lossScaleBuffer, label);
     this.ring = new RowRing(device, row, isControlled, rows.list.length, pagesLayout, watch, label);
+    this.control?.reserve(tensors.length);
     for (const planned of parts) this.#take(planned.make());
     this.#generation = this.plan(this.#parts).make();
+  }
+
+  /** Another number after every change of what the generation is made of. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** What kernels need to know of what decides on the GPU. */
+  get controlFacts(): ControlFacts | undefined {
+    return this.control;
+  }
+
+  /** Bytes of all state. */
+  get stateByteLength(): number {
+    return this.#parts.reduce((sum, { slabs }) => sum + slabs.byteLength, 0);
+  }
+
+  /** Numbers for a group that is to join: of its first tensor, its row, and itself. */
+  reserve(tensorCount: number): { firstIndex: number; row: number; groupIndex: number } {
+    const firstIndex = this.tensors.length;
+    this.tensors.length += tensorCount;
+    return { firstIndex, row: this.rows.reserve(), groupIndex: this.#groupCount++ };
   }
 
   /** The groups, in order. */
@@ -65,8 +92,15 @@ export class Run {
 
   /** Plans the generation of some parts. */
   plan(parts: readonly GroupPart[]): Planned<Generation> {
-    const views = parts.map(viewOf);
-    return planGeneration(this.resources, this.control, this.ring.slot, views, this.#generation);
+    this.ring.reserve(this.rows.list.length);
+    const plan = planGeneration(this.resources, this.control, parts.map(viewOf), this.#generation);
+    return {
+      sources: plan.sources,
+      make: () => {
+        this.control?.reserve(this.tensors.length);
+        return plan.make();
+      },
+    };
   }
 
   /**
@@ -82,7 +116,7 @@ export class Run {
     skipped: ReadonlySet<RunTensor> | undefined,
   ): void {
     if (skipped && this.rows.separate(skipped).size > 0) this.renew();
-    if (pendingIn) this.#retirement.isPending = true;
+    if (pendingIn) this.expectSubmission();
     const active = this.rows.activeWithout(skipped);
     this.ring.take(pendingIn, active, (slot, wordOfRow) =>
       writeSlot(slot, wordOfRow, this.ring.slot, this, active, inputs),
@@ -95,25 +129,44 @@ export class Run {
     });
   }
 
-  /** Lets a part that was made join; it steps from the next {@link renew} on. */
-  join(part: GroupPart): void {
+  /** Lets a part join, with the generation that was made for it and all others. */
+  adopt(part: GroupPart, generation: Generation): void {
     this.#take(part);
-    this.renew();
+    this.#replace(generation);
   }
 
   /** Makes the next generation, of rows and parts as they are now. */
   renew(): void {
-    const before = this.#generation;
-    this.#generation = this.watch(() => {
-      this.ring.reserve(this.rows.list.length);
-      return this.plan(this.#parts).make();
-    });
-    this.retire(before.without(this.#generation));
+    this.#replace(this.watch(() => this.plan(this.#parts).make()));
   }
 
-  /** Steps tensors where they lie now; their parameters were replaced. @throws as {@link Stage.prepareRebind}. */
-  prepareRebind(changed: readonly RunTensor[]): () => void {
-    return this.#generation.prepareRebind(changed.map((tensor) => tensor.part.planTensor(tensor)));
+  /**
+   * Steps tensors where they lie now.
+   *
+   * @param changes the tensors and where they are to lie.
+   * @throws OptimizerError as `Stage.prepareRebind`; nothing has changed then.
+   */
+  rebind(changes: readonly { readonly entry: RunTensor; readonly parameter: ResolvedParameter }[]): void {
+    const before = changes.map(({ entry }) => entry.parameter);
+    for (const { entry, parameter } of changes) entry.parameter = parameter;
+    try {
+      this.#generation.prepareRebind(changes.map(({ entry }) => entry.part.planTensor(entry)))();
+    } catch (error) {
+      changes.forEach(({ entry }, k) => (entry.parameter = before[k]!));
+      throw error;
+    }
+    this.#version++;
+  }
+
+  /** Encodes all that binds the callers' buffers, with nothing to do. */
+  encodeProbe(pass: GPUComputePassEncoder): void {
+    this.#generation.encodeProbe(pass, this.ring.context);
+    for (const part of this.#parts) part.encodeProbe(pass);
+  }
+
+  /** Commands in a caller's encoder are told of: what they refer to must not be freed. */
+  expectSubmission(): void {
+    this.#retirement.isPending = true;
   }
 
   /** Frees stages that are not used any more, when nothing that is encoded can still refer to them. */
@@ -135,7 +188,13 @@ export class Run {
     this.rows.fill(first!.row, part, part.tensors);
     for (const tensor of part.tensors) this.tensors[tensor.index] = tensor;
     this.#parts.push(part);
-    this.control?.reserve(this.tensors.length);
+  }
+
+  #replace(generation: Generation): void {
+    const before = this.#generation;
+    this.#generation = generation;
+    this.#version++;
+    this.retire(before.without(generation));
   }
 }
 
@@ -164,13 +223,11 @@ export function planRun(
     tensors.length += parameters.length;
     return planPart(resources, groups[g]!, parameters, firstIndex, rows.reserve(), labelOf(config, g));
   });
-  const isControlled = needsControlPass(config.gradients);
-  const slot = slotLayout(resources.row, rows.list.length, isControlled);
+  const isControlled = needsControl(config.gradients);
   // Without a part there is nothing to be made of it yet, but the kernels are known.
   const kernels = planGeneration(
     resources,
     isControlled ? { options: config.gradients, row: resources.row, label: config.label } : undefined,
-    slot,
     parts,
   );
   return {

@@ -43,8 +43,8 @@ export class SidePass {
   }
 
   /** As `Stage.encodeProbe`. */
-  encodeProbe(pass: GPUComputePassEncoder, tensor?: number): void {
-    this.stage.encodeProbe(pass, this.#contexts[0]!, tensor);
+  encodeProbe(pass: GPUComputePassEncoder): void {
+    this.stage.encodeProbe(pass, this.#contexts[0]!);
   }
 
   destroy(): void {
