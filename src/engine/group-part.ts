@@ -1,14 +1,17 @@
-import type { RuleLayout } from '../kernel/rule-layout.js';
+import { type RuleLayout, layoutOf } from '../kernel/rule-layout.js';
 import { f32 } from '../codecs/f32.js';
 import type { ByteRange } from '../gpu/readback.js';
-import type { PlanTensor } from '../plan/pieces.js';
+import type { Planned } from '../gpu/pipelines.js';
+import type { PlanTensor, StatePiece } from '../plan/pieces.js';
 import { type StatePlan, placeState } from '../plan/plan.js';
-import type { StretchFacts } from '../plan/stretch.js';
-import type { TensorRecords } from '../stages/measure/tensor-records.js';
-import type { RowSums } from '../stages/sparse/row-sums.js';
+import { TensorRecords } from '../stages/measure/tensor-records.js';
+import { type RowSums, planRowSums } from '../stages/sparse/row-sums.js';
 import { StateSlabs } from '../stages/update/state-slabs.js';
-import type { ParameterGroup } from './group.js';
+import type { ParameterGroup } from './parameter-group.js';
+import { planAccumulation } from '../stages/side/accumulation.js';
+import type { SidePass } from '../stages/side/side-pass.js';
 import type { ResolvedParameter } from './input/parameter.js';
+import { NO_BUFFER, type Resources } from './resources.js';
 
 /** A parameter of a run. */
 export interface RunTensor {
@@ -37,7 +40,9 @@ export class GroupPart {
     readonly records: TensorRecords | undefined,
     /** By the tensor's index. */
     readonly sums: ReadonlyMap<number, RowSums>,
-    label: string,
+    /** Adds the gradients of micro-batches, if there are any. */
+    readonly accumulation: SidePass | undefined,
+    readonly label: string,
   ) {
     this.tensors = parameters.map((parameter, k) => ({ index: firstIndex + k, part: this, parameter, row }));
     this.#slabs = new StateSlabs(device, layout, state, label);
@@ -56,7 +61,17 @@ export class GroupPart {
     const { data, grad } = parameter;
     const sums = this.sums.get(index);
     const state = this.layout.elementSlots.length > 0 ? { state: this.#slabs.placeOf(index) } : {};
-    return sums ? { index, row, data, ...state, ...sumsAsGradient(parameter, sums) } : { index, row, data, grad, ...state };
+    return sums
+      ? { index, row, data, ...state, ...sumsAsGradient(parameter, sums) }
+      : { index, row, data, grad, ...state };
+  }
+
+  /** Its tensors with a sparse gradient, and the sums of these. */
+  summedRows(): { tensor: RunTensor; sums: RowSums }[] {
+    return this.tensors.flatMap((tensor) => {
+      const sums = this.sums.get(tensor.index);
+      return sums ? [{ tensor, sums }] : [];
+    });
   }
 
   /** The bytes of a slot of a tensor, in order. */
@@ -76,7 +91,14 @@ export class GroupPart {
     }
   }
 
+  /** Encodes what binds the callers' buffers beside the steps, with nothing to do. */
+  encodeProbe(pass: GPUComputePassEncoder): void {
+    this.accumulation?.encodeProbe(pass);
+    for (const sums of this.sums.values()) sums.encodeProbe(pass);
+  }
+
   destroy(): void {
+    this.accumulation?.destroy();
     this.#slabs.destroy();
     this.records?.destroy();
     for (const sums of this.sums.values()) sums.destroy();
@@ -95,12 +117,75 @@ export function sumsAsGradient(
   };
 }
 
-/** A place for the state of a group's tensors. */
-export function planGroupState(
-  tensors: readonly PlanTensor<GPUBuffer>[],
-  layout: RuleLayout,
-  facts: StretchFacts<GPUBuffer>,
-): StatePlan {
-  if (layout.elementSlots.length === 0) return { stateOfTensor: new Map(), slabElementCounts: [] };
-  return placeState(tensors, facts, layout.tensor === undefined);
+/** A group before anything of it is made. */
+export interface PlannedPart extends Planned<GroupPart> {
+  /** Its tensors, with nothing in the place of sums that are not there yet. */
+  readonly tensors: readonly PlanTensor<GPUBuffer>[];
+  readonly layout: RuleLayout;
+  readonly label: string;
+}
+
+/**
+ * Plans a group.
+ *
+ * @param group as users see it.
+ * @param firstIndex number of its first tensor; the others follow.
+ * @param row that its tensors begin in.
+ * @throws OptimizerError `limit-exceeded` if a table is larger than a binding.
+ */
+export function planPart(
+  { device, facts, nameOf }: Resources,
+  group: ParameterGroup,
+  parameters: readonly ResolvedParameter[],
+  firstIndex: number,
+  row: number,
+  label: string,
+): PlannedPart {
+  const layout = layoutOf(group.rule);
+  const tables = new Map<number, Planned<RowSums>>();
+  const tensors = parameters.map((parameter, k): PlanTensor<GPUBuffer> => {
+    const { data, grad, sparse, name } = parameter;
+    const index = firstIndex + k;
+    if (!sparse) return { index, row, data, grad };
+    tables.set(index, planRowSums(device, sparse, name, label));
+    return { index, row, data, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
+  });
+  const added = parameters.flatMap(({ grad, microGrad }, k): PlanTensor<GPUBuffer>[] =>
+    microGrad ? [{ index: firstIndex + k, row: 0, data: grad, grad: microGrad }] : [],
+  );
+  const side = { device, facts, nameOf, label: `${label} accumulate` };
+  const accumulations = added.length > 0 ? [planAccumulation(side, added)] : [];
+  const hasState = layout.elementSlots.length > 0;
+  const state = hasState
+    ? placeState(tensors, facts, layout.tensor === undefined)
+    : { stateOfTensor: new Map<number, readonly StatePiece[]>(), slabElementCounts: [] };
+  const placed = tensors.map((tensor) =>
+    hasState ? { ...tensor, state: state.stateOfTensor.get(tensor.index)! } : tensor,
+  );
+  return {
+    tensors: placed,
+    layout,
+    label,
+    sources: [...tables.values(), ...accumulations].flatMap(({ sources }) => sources),
+    make: () => {
+      const sums = new Map([...tables].map(([index, plan]) => [index, plan.make()]));
+      const records = layout.tensor
+        ? new TensorRecords(device, layout, firstIndex, parameters.length, label)
+        : undefined;
+      const [accumulation] = accumulations.map((plan) => plan.make());
+      return new GroupPart(
+        device,
+        group,
+        layout,
+        parameters,
+        firstIndex,
+        row,
+        state,
+        records,
+        sums,
+        accumulation,
+        label,
+      );
+    },
+  };
 }

@@ -1,15 +1,33 @@
 import { type KernelShape, chooseGrid } from '../kernel/shape.js';
 import { bindPiece, bindingAlignment, cutTogether, skipElements } from './cut.js';
 import { joinRuns } from './join.js';
-import { type Access, type Binding, ELEMENT_BYTE_LENGTH, LANE, type Piece, type PlanTensor } from './pieces.js';
+import {
+  type Access,
+  type Binding,
+  ELEMENT_BYTE_LENGTH,
+  LANE,
+  type Piece,
+  type PlanTensor,
+} from './pieces.js';
 import { type StretchFacts, canRead, extend, unitOf } from './stretch.js';
 
 /** Gradients that lie behind one another in one buffer and are reduced as one. */
 export interface GradientRun<B> {
   readonly piece: Piece<B>;
   readonly row: number;
-  /** Which pieces of which tensors' gradients it is made of, and the element of the run at which each begins. */
-  readonly members: readonly { readonly index: number; readonly piece: number; readonly start: number }[];
+  readonly members: readonly GradientMember[];
+}
+
+/** A piece of a tensor's gradient within a run. */
+export interface GradientMember {
+  /** Index of the tensor. */
+  readonly index: number;
+  /** Which piece of its gradient, and of how many. */
+  readonly piece: number;
+  readonly pieceCount: number;
+  /** The element of the run at which it begins. */
+  readonly start: number;
+  readonly elementCount: number;
 }
 
 /** What one dispatch of the reduction reads of one run. */
@@ -120,25 +138,21 @@ export function withGathered<B>(
   });
 }
 
-function findRuns<B>(
-  tensors: readonly PlanTensor<B>[],
-  { paddingOf }: ReductionFacts<B>,
-): GradientRun<B>[] {
+function findRuns<B>(tensors: readonly PlanTensor<B>[], { paddingOf }: ReductionFacts<B>): GradientRun<B>[] {
   const pieces = tensors.flatMap(({ index, row, grad = [] }) =>
-    grad.map((piece, k) => ({ index, row, piece, k })),
+    grad.map((data, piece) => ({ index, row, data, piece, pieceCount: grad.length })),
   );
   const runs = joinRuns(
-    pieces.map(({ row, piece }, index) => ({ index, row, data: [piece] })),
+    pieces.map(({ row, data }, index) => ({ index, row, data: [data] })),
     paddingOf,
   );
   return runs.map(({ row, data, members }) => ({
     row,
     piece: data[0]!,
-    members: members.map(({ index, start }) => ({
-      index: pieces[index]!.index,
-      piece: pieces[index]!.k,
-      start,
-    })),
+    members: members.map((member) => {
+      const { index, piece, pieceCount } = pieces[member.index]!;
+      return { index, piece, pieceCount, start: member.start, elementCount: member.elementCount };
+    }),
   }));
 }
 

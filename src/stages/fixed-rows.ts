@@ -49,6 +49,7 @@ export class FixedRows {
       pageOffset: () => offset,
       slots: this.buffer,
       slotOffset: () => offset,
+      slotByteLength: this.#row.pageByteLength,
       isActive: () => true,
     };
   }

@@ -7,14 +7,8 @@
 //   reassociates. After 2²⁴ steps the error is below 2⁻⁴⁰, far under a float32 ULP of 1 − βᵗ.
 //   For a rate that rises, βᵢ = β(1 − ½dⁱ), the product β₁β₂⋯βₜ takes the place of βᵗ (Dozat 2016).
 
-const WORKGROUP_SIZE: u32 = 64u;
-/// In `rows`: no row; the tensor is gone.
-const NO_ROW: u32 = 0xffffffffu;
-/// In `rows`, beside the number of the row: this tensor speaks for it.
-const SPEAKS: u32 = 0x80000000u;
-
 @group(0) @binding(0) var<storage, read> head: Head;
-/// Per tensor, the row that it is stepped with.
+/// Per tensor, the row that it is stepped with, and SPEAKS if it speaks for it; NO_ROW for one that is gone.
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
 /// Per tensor RECORD_WORDS words: its count; then per correction four, from the fourth on: the product of the rates so
 /// far, and dᵗ, each as high and low word of a fraction.

@@ -58,7 +58,10 @@ export function advanceSource(row: RowLayout): PipelineSource {
     label: 'webgpu-optim advance',
     code: `// webgpu-optim: counts and corrections
 ${composeSlot(row)}
+const WORKGROUP_SIZE: u32 = ${TENSORS_PER_WORKGROUP}u;
 const RECORD_WORDS: u32 = ${words}u;
+const NO_ROW: u32 = ${NO_ROW}u;
+const SPEAKS: u32 = ${SPEAKS}u;
 ${HEAD_WGSL}
 ${wordsWgsl}
 ${advanceWgsl}`,

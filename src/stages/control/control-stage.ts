@@ -1,4 +1,3 @@
-import { OptimizerError } from '../../errors.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import { BufferUsage } from '../../gpu/flags.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
@@ -73,9 +72,15 @@ export class ControlStage implements Stage {
   ) {
     const { control, reduction, workspace, tensors, bindGroups } = parts;
     this.#reducers = sources.reduce.map((source) => getPipelineSync(device, source));
-    const [decide, advance] = [sources.decide, sources.advance].map((source) => getPipelineSync(device, source));
+    const [decide, advance] = [sources.decide, sources.advance].map((source) =>
+      getPipelineSync(device, source),
+    );
     const { portions, stride } = this.#createPortions();
-    const portionOf = (k: number, size: number): GPUBufferBinding => ({ buffer: portions, offset: stride * k, size });
+    const portionOf = (k: number, size: number): GPUBufferBinding => ({
+      buffer: portions,
+      offset: stride * k,
+      size,
+    });
     this.#bindings = new ReductionBindings(reduction, device.limits, (bindings, k) =>
       bindGroups.get(
         this.#reducers[k]!.layouts[0]!,
@@ -136,6 +141,22 @@ export class ControlStage implements Stage {
     const slotGroup = this.#slotGroupOf(step.slots);
     this.#encodeCommand(pass, this.#decide, slotGroup, step);
     for (const command of this.#advance) this.#encodeCommand(pass, command, slotGroup, step);
+  }
+
+  /**
+   * Encodes all of the reduction with nothing to do, which has the device check the gradients.
+   *
+   * @param tensor only what this one has a part in.
+   */
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext, tensor?: number): void {
+    const { dispatches } = this.parts.reduction;
+    const wanted = tensor === undefined ? dispatches.keys() : this.#bindings.dispatchesOf(tensor);
+    for (const k of wanted) {
+      pass.setPipeline(this.#reducers[k]!.pipeline);
+      pass.setBindGroup(0, this.#bindings.bindGroups[k]!);
+      pass.setBindGroup(1, step.pages, step.pageOffset(dispatches[k]!.parts[0]!.row), 0, 1);
+      pass.dispatchWorkgroups(0);
+    }
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {

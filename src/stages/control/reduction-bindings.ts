@@ -39,6 +39,11 @@ export class ReductionBindings {
     return this.#groups;
   }
 
+  /** The dispatches that a tensor has a part in. */
+  dispatchesOf(tensor: number): Set<number> {
+    return this.#dispatchesOfRuns(this.#runsOfTensor.get(tensor) ?? []);
+  }
+
   /** As {@link Stage.prepareRebind}. */
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
     const moved = new Map<number, Place>();
@@ -49,10 +54,8 @@ export class ReductionBindings {
         if (before.buffer !== after.buffer || before.shift !== after.shift) moved.set(run, after);
       }
     }
-    const dispatches = new Set<number>();
-    for (const run of moved.keys()) {
-      for (const k of this.#dispatchesOfRun.get(run) ?? []) dispatches.add(k);
-    }
+    const dispatches = this.#dispatchesOfRuns(moved.keys());
+    for (const k of dispatches) this.#rejectOverrun(k, moved);
     const groups = Array.from(dispatches, (k) => [k, this.#bindDispatch(k, moved)] as const);
     return () => {
       for (const [run, place] of moved) this.#places[run] = place;
@@ -60,12 +63,28 @@ export class ReductionBindings {
     };
   }
 
+  #dispatchesOfRuns(runs: Iterable<number>): Set<number> {
+    const dispatches = new Set<number>();
+    for (const run of runs) for (const k of this.#dispatchesOfRun.get(run) ?? []) dispatches.add(k);
+    return dispatches;
+  }
+
   #bindDispatch(k: number, moved: ReadonlyMap<number, Place>): GPUBindGroup {
-    const bindings = this.plan.dispatches[k]!.parts.map(({ run, binding }) => {
+    return this.bind(this.#bindingsOf(k, moved), k);
+  }
+
+  #bindingsOf(k: number, moved: ReadonlyMap<number, Place>): Binding<GPUBuffer>[] {
+    return this.plan.dispatches[k]!.parts.map(({ run, binding }) => {
       const { buffer, shift } = moved.get(run) ?? this.#places[run]!;
       return { buffer, offset: binding.offset + shift, size: binding.size };
     });
-    return this.bind(bindings, k);
+  }
+
+  /** A last lane in part is read whole where the buffer has room for that; another one may have none. */
+  #rejectOverrun(k: number, moved: ReadonlyMap<number, Place>): void {
+    for (const { buffer, offset, size } of this.#bindingsOf(k, moved)) {
+      if (offset + size > buffer.size) throw otherReduction();
+    }
   }
 
   /** Where a run lies behind a change: its members must still lie behind one another, and on the same grid. */
@@ -77,7 +96,8 @@ export class ReductionBindings {
       let own = this.#places[run]!;
       if (tensor) {
         const next = tensor.grad?.[k];
-        if (!next || next.elementCount !== elementCount || tensor.grad!.length !== pieceCount) throw otherReduction();
+        if (!next || next.elementCount !== elementCount || tensor.grad!.length !== pieceCount)
+          throw otherReduction();
         own = { buffer: next.buffer, shift: next.byteOffset - 4 * start - piece.byteOffset };
       }
       if (own.shift % this.#alignment !== 0) throw otherReduction();

@@ -78,7 +78,7 @@ export class StepRecords {
     const indices = [...records.keys()].toSorted((a, b) => a - b);
     for (const chunk of this.#chunks) {
       const own = indices.filter((index) => index >= chunk.first && index < chunk.first + chunk.capacity);
-      for (let from = 0; from < own.length; ) {
+      for (let from = 0; from < own.length;) {
         let to = from + 1;
         while (to < own.length && own[to] === own[to - 1]! + 1) to++;
         const words = own.slice(from, to).flatMap((index) => wordsOf(records.get(index)!));
@@ -100,7 +100,8 @@ function rememberWords(): (record: StepRecord) => readonly number[] {
   return ({ count, rates }) => {
     const key = JSON.stringify([count, rates.map(({ beta, damping }) => [beta, damping])]);
     let words = known.get(key);
-    if (!words) known.set(key, (words = [count, 0, 0, 0, ...rates.flatMap((rate) => keptWords(rate, count))]));
+    if (!words)
+      known.set(key, (words = [count, 0, 0, 0, ...rates.flatMap((rate) => keptWords(rate, count))]));
     return words;
   };
 }

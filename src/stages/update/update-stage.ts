@@ -128,20 +128,13 @@ export class UpdateStage implements Stage {
     }
   }
 
-  /**
-   * Encodes all of it with nothing to do, which has the device check the buffers.
-   *
-   * @param tensor only what this one has a part in.
-   */
-  encodeProbe(pass: GPUComputePassEncoder, step: StepContext, tensor?: number): void {
-    this.#commands.forEach(({ pipeline, bindGroup, row }, k) => {
-      const { parts } = this.#plan.batches[k]!;
-      if (tensor !== undefined && !parts.some(({ index }) => index === tensor)) return;
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    for (const { pipeline, bindGroup, row } of this.#commands) {
       pass.setPipeline(pipeline);
       pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
       pass.setBindGroup(0, bindGroup);
       pass.dispatchWorkgroups(0);
-    });
+    }
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
