@@ -1,5 +1,5 @@
-import { OptimizerError, quote } from '../errors.js';
-import { copyGiven, isOptionObject } from '../given.js';
+import { OptimizerError, isRecord, quote } from '../errors.js';
+import { copyGiven } from '../given.js';
 import { type OptionSpec, type OptionSpecs, choice, number, resolveOptions } from '../rules/options.js';
 import { normalCdf } from './normal-cdf.js';
 
@@ -83,7 +83,7 @@ const XAVIER_SPECS = fanSpecs(1, 'uniform');
  */
 export function resolveInitializer(initializer: Initializer, shape: readonly number[], what: string): Fill {
   const given: unknown = typeof initializer === 'string' ? { kind: initializer } : initializer;
-  if (!isOptionObject(given) || !('kind' in given)) {
+  if (!isRecord(given) || !('kind' in given)) {
     fail(what, `init is ${quote(initializer)}; give a name, or { kind, …options }`);
   }
   const { kind, ...options } = copyGiven(given, ['kind']);

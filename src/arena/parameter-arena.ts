@@ -1,6 +1,6 @@
 import type { Parameter } from '../engine/input/parameter.js';
-import { OptimizerError, quote } from '../errors.js';
-import { copyGiven, isOptionObject } from '../given.js';
+import { OptimizerError, isRecord, quote } from '../errors.js';
+import { copyGiven } from '../given.js';
 import { type ArenaBuffer, registerArenaBuffer, rejectDestroyedArena } from '../gpu/arena-buffers.js';
 import { encodeOrSubmit } from '../gpu/commands.js';
 import { captureErrors, checkDevice, noticeLostDevice, rejectLostDevice } from '../gpu/device.js';
@@ -110,12 +110,12 @@ export class ParameterArena {
     const complain = (complaint: string) => {
       throw new OptimizerError('invalid-config', complaint);
     };
-    if (!isOptionObject(options))
+    if (!isRecord(options))
       complain(`the groups' options are ${quote(options)}; give { group: { …options } }.`);
     for (const [name, given] of Object.entries(options)) {
       if (!names.includes(name))
         complain(`the arena has no group ${quote(name)}; it has ${names.map(quote).join(', ')}.`);
-      if (given !== undefined && !isOptionObject(given)) {
+      if (given !== undefined && !isRecord(given)) {
         complain(`the options of group ${quote(name)} are ${quote(given)}; give an object of them.`);
       }
     }

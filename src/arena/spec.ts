@@ -1,5 +1,5 @@
-import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
-import { copyGiven, isOptionObject } from '../given.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
+import { copyGiven } from '../given.js';
 import { BufferUsage } from '../gpu/flags.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
 import { VECTOR } from '../kernel/alignment.js';
@@ -77,7 +77,7 @@ export function resolveArena(
   options: ArenaOptions | undefined,
   limits: ArenaLimits,
 ): ResolvedArena {
-  if (!isOptionObject(spec)) {
+  if (!isRecord(spec)) {
     fail(`the spec is ${quote(spec)}; give { name: { shape }, … }.`);
   }
   if (Object.keys(spec).length === 0) fail('the spec is { }; give at least one tensor.');
@@ -96,7 +96,7 @@ export function resolveArena(
 }
 
 function resolveArenaOptions(options: unknown = {}): Required<ArenaOptions> {
-  if (!isOptionObject(options)) {
+  if (!isRecord(options)) {
     fail(`the options are ${quote(options)}; give { seed, usage, label } or nothing.`);
   }
   const given = copyGiven(options, OPTION_KEYS);
@@ -119,7 +119,7 @@ export function checkSeed(seed: unknown): void {
 function checkTensor(name: string, tensor: ArenaTensor, largest: number): Omit<ResolvedTensor, 'place'> {
   const what = `tensor ${quote(name)}`;
   if (name === '') fail('a tensor is named ""; give a name.');
-  if (!isOptionObject(tensor)) fail(`${what} is ${quote(tensor)}; give { shape }.`);
+  if (!isRecord(tensor)) fail(`${what} is ${quote(tensor)}; give { shape }.`);
   const given = copyGiven(tensor, TENSOR_KEYS);
   rejectUnknownKeys(given, TENSOR_KEYS, what, 'invalid-config');
   const { group = 'default', init = 'zeros' } = given;

@@ -1,8 +1,8 @@
-import { quote } from '../../errors.js';
+import { isRecord, quote } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule } from '../../rules/rule.js';
-import { fail, isRecord, sameKeys } from './check.js';
+import { fail, sameKeys } from './check.js';
 import type { StateDictTarget, StateValues } from './checked-state.js';
 
 const BYTES_PER_VALUE = 4;
