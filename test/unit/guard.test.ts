@@ -29,7 +29,14 @@ describe('devices', () => {
   test('are known by what is used of them, not by their class', async () => {
     const { device } = fakeDevice();
     expect(() => checkDevice(device)).not.toThrow();
-    for (const other of [undefined, null, 5, {}, { ...device, queue: undefined }, () => 1]) {
+    for (const other of [
+      undefined,
+      null,
+      5,
+      {},
+      Object.create(device, { queue: { value: undefined } }),
+      () => 1,
+    ]) {
       const error = await errorOf(() => checkDevice(other));
       expect([error.code, error.message]).toEqual([
         'invalid-config',
