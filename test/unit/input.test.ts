@@ -56,6 +56,14 @@ describe('a config is copied', () => {
       rule: sgd({ lr: 0.5 }),
       groups: [Object.assign(Object.create({ lr: 0.25 }) as object, { params: [parameter('a')] })],
     });
+    class Group {
+      params = [parameter('a')];
+      get lr() {
+        return 0.125;
+      }
+    }
+    const added = resolveAddedGroup(resolveConfig(new Config()), new Group(), 1);
+    expect(added.rule.options.lr).toBe(0.125);
     expect(resolveConfig(new Config()).gradients.maxGradNorm).toBe(3);
     const resolved = resolveConfig(inheriting);
     expect(resolved.gradients).toMatchObject({ lossScale: 4, skipNonFinite: true });
