@@ -2,7 +2,7 @@ import initializeWgsl from '../../shaders/initialize.wgsl?raw';
 import philoxWgsl from '../../shaders/philox.wgsl?raw';
 import wordsWgsl from '../../shaders/words.wgsl?raw';
 import { alignUp } from '../kernel/alignment.js';
-import { getPipeline } from '../kernel/pipeline-cache.js';
+import { getPipeline } from '../gpu/pipelines.js';
 import type { Fill } from './initializer.js';
 
 /** A tensor to be filled. */

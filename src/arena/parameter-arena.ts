@@ -1,8 +1,8 @@
-import { registerArenaBuffer, type ArenaBuffer, rejectDestroyedArena } from '../engine/arena-buffers.js';
-import { encodeOrSubmit } from '../engine/commands.js';
-import { captureErrors, checkDevice, rejectLostDevice } from '../engine/device.js';
-import type { Parameter } from '../engine/parameter.js';
-import { readSpans } from '../engine/readback.js';
+import { registerArenaBuffer, type ArenaBuffer, rejectDestroyedArena } from '../gpu/arena-buffers.js';
+import { encodeOrSubmit } from '../gpu/commands.js';
+import { captureErrors, checkDevice, rejectLostDevice } from '../gpu/device.js';
+import type { Parameter } from '../engine/input/parameter.js';
+import { readSpans } from '../gpu/readback.js';
 import { OptimizerError, quote } from '../errors.js';
 import { type FillTask, fillTensors } from './fill-tensors.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';

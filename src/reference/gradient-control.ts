@@ -1,4 +1,4 @@
-import type { ResolvedGradientOptions } from '../engine/control/settings.js';
+import type { ResolvedGradientOptions } from '../engine/input/gradient-options.js';
 
 /** What the control pass decides, on the CPU and in float64: the reference of `shaders/control/finalize.wgsl`. */
 export class GradientControl {

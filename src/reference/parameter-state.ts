@@ -1,4 +1,4 @@
-import { countRows, rejectAveragedTable, rejectMeasuredTable } from '../engine/sparse/table.js';
+import { countRows, rejectAveragedTable, rejectMeasuredTable } from '../engine/input/sparse-table.js';
 import { OptimizerError, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';

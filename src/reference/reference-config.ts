@@ -1,11 +1,11 @@
 import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../averages/registry.js';
-import { resolveGroups } from '../engine/config.js';
+import { resolveGroups } from '../engine/input/config.js';
 import {
   GRADIENT_OPTION_NAMES,
   type GradientOptions,
   type ResolvedGradientOptions,
   resolveGradientOptions,
-} from '../engine/control/settings.js';
+} from '../engine/input/gradient-options.js';
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { type Rule, withAverages } from '../rules/rule.js';
 import type { ReferenceSparseGradient } from './sum-rows.js';

@@ -1,6 +1,6 @@
-import { ParameterGroup } from '../engine/group.js';
-import { checkGradScale } from '../engine/control/settings.js';
-import type { StepStats } from '../engine/step-stats.js';
+import { ParameterGroup } from '../engine/parameter-group.js';
+import { checkGradScale } from '../engine/input/gradient-options.js';
+import type { StepStats } from '../engine/stats.js';
 import { OptimizerError, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { LearningRate } from '../rules/options.js';

@@ -1,6 +1,6 @@
 import { quote } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
-import { isPerTensor, usedSlots } from '../../kernel/variant.js';
+import { layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule } from '../../rules/rule.js';
 import { fail, isRecord, sameKeys } from './check.js';
 import type { StateDictTarget, StateValues } from './checked-state.js';
@@ -35,12 +35,16 @@ function checkSlots(
 ): ReadonlyMap<string, Float32Array<ArrayBuffer>> {
   const what = `state of parameter ${quote(name)}`;
   if (!isRecord(given)) fail(`${what} is ${quote(given)}; give { [slot]: Float32Array }.`);
-  const slots = usedSlots(rule);
+  const { slots } = layoutOf(rule);
   const ofSlot = copyGiven(given);
-  sameKeys(ofSlot, slots, what);
+  sameKeys(
+    ofSlot,
+    slots.map((slot) => slot.name),
+    what,
+  );
   return new Map(
-    slots.map((slot) => {
-      const valueCount = isPerTensor(rule, slot) ? 1 : elementCount;
+    slots.map(({ name: slot, perTensor }) => {
+      const valueCount = perTensor ? 1 : elementCount;
       return [slot, asFloats(ofSlot[slot], valueCount, `${what}: ${slot}`)];
     }),
   );

@@ -2,7 +2,6 @@ import type { BindGroups } from '../../gpu/bind-groups.js';
 import { BufferUsage } from '../../gpu/flags.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { alignUp } from '../../kernel/alignment.js';
-import type { SlotLayout } from '../../kernel/row.js';
 import { chooseGrid } from '../../kernel/shape.js';
 import { wordView } from '../../kernel/structs.js';
 import type { PlanTensor } from '../../plan/pieces.js';
@@ -28,7 +27,6 @@ export interface ControlStageParts {
   readonly reduction: ReductionPlan<GPUBuffer>;
   /** Of {@link Control.workspace}. */
   readonly workspace: GPUBuffer;
-  readonly slot: SlotLayout;
   readonly bindGroups: BindGroups;
 }
 
@@ -138,7 +136,7 @@ export class ControlStage implements Stage {
       pass.setBindGroup(0, groups[k]!);
       pass.dispatchWorkgroups(grid[0], grid[1]);
     }
-    const slotGroup = this.#slotGroupOf(step.slots);
+    const slotGroup = this.#slotGroupOf(step);
     this.#encodeCommand(pass, this.#decide, slotGroup, step);
     for (const command of this.#advance) this.#encodeCommand(pass, command, slotGroup, step);
   }
@@ -179,12 +177,12 @@ export class ControlStage implements Stage {
     pass.dispatchWorkgroups(grid[0], grid[1]);
   }
 
-  /** The ring's buffer at group 1; made again only when the ring has grown. */
-  #slotGroupOf(slots: GPUBuffer): GPUBindGroup {
+  /** The slot at group 1; made again only when the ring has grown. */
+  #slotGroupOf({ slots, slotByteLength }: StepContext): GPUBindGroup {
     if (slots !== this.#slots || !this.#slotGroup) {
-      const { bindGroups, slot, control } = this.parts;
+      const { bindGroups, control } = this.parts;
       const layout = this.#decide.pipeline.layouts[1]!;
-      const binding = { buffer: slots, offset: 0, size: slot.byteLength };
+      const binding = { buffer: slots, offset: 0, size: slotByteLength };
       this.#slotGroup = bindGroups.get(layout, [binding], `${control.label} slot`);
       this.#slots = slots;
     }
