@@ -1,5 +1,5 @@
 import { Optimizer, type Parameter, ReferenceOptimizer, type Rule } from '../src/index.js';
-import { usedSlots } from '../src/kernel/variant.js';
+import { layoutOf } from '../src/kernel/rule-layout.js';
 import { BoundedRun, boundedPart } from './bounded-run.js';
 import { type Deviation, bitDifference, checkWithinBound, largerDeviation } from './compare.js';
 import type { Track } from './track.js';
@@ -133,7 +133,7 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     optimizer.step();
   }
   const exact = isSwiftShader(device);
-  const slots = usedSlots(rule);
+  const slots = layoutOf(rule).slots.map(({ name }) => name);
   // Read all at once: a browser that polls for mapped buffers makes each wait cost the same.
   const results = tensors.map(async ({ name }) => ({
     weights: await optimizer.readParam(name),

@@ -9,6 +9,7 @@ import { declareArray, loadExpression } from './compose-access.js';
 import { composeBegin, composeEquation, composeScalars } from './compose.js';
 import { declareSegment } from './segment.js';
 import type { KernelShape } from './shape.js';
+import { layoutOf } from './rule-layout.js';
 import { recordFields } from './tensor-record.js';
 import type { Access, StepFeatures } from './variant.js';
 
@@ -47,11 +48,8 @@ export interface MeasureAccess {
 }
 
 /** The state slots that a rule's `measure` reads, of those that its options use. */
-export function measuredSlots({ declaration, options }: Rule): string[] {
-  const { reads } = declaration.tensor!;
-  return declaration.slots
-    .filter(({ name, usedBy }) => reads.includes(name) && (usedBy?.(options) ?? true))
-    .map(({ name }) => name);
+export function measuredSlots(rule: Rule): readonly string[] {
+  return layoutOf(rule).measuredSlots;
 }
 
 /**

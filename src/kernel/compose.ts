@@ -3,10 +3,11 @@ import lanes from '../../shaders/lanes.wgsl?raw';
 import namedRows from '../../shaders/sparse/named-rows.wgsl?raw';
 import template from '../../shaders/step.wgsl?raw';
 import { type Rule, tensorOf } from '../rules/rule.js';
+import { layoutOf } from './rule-layout.js';
 import { correctionRates, scalarNames } from './scalars.js';
 import { composeAccess, composeBindings } from './compose-access.js';
 import { composeRecord } from './tensor-record.js';
-import { type AccessVariant, PLAIN_STEP, type StepFeatures, averagesOf, elementSlots } from './variant.js';
+import { type AccessVariant, PLAIN_STEP, type StepFeatures } from './variant.js';
 
 /** Names and types of the words that the control pass hands to a group's kernels, in order. */
 export function controlFields(rule: Rule): [string, 'u32' | 'f32'][] {
@@ -17,14 +18,14 @@ export function controlFields(rule: Rule): [string, 'u32' | 'f32'][] {
 /** What a rule's equation sees beside its arguments: the struct `h` of its scalars, and its state. */
 export function composeScalars(rule: Rule): string {
   const fields = scalarNames(rule).map((name) => `  ${name}: f32,\n`);
-  const declared = rule.declaration.slots.filter(({ perTensor }) => perTensor !== true);
-  const slots = new Set([...declared.map(({ name }) => name), ...elementSlots(rule)]);
   return `struct Scalars {
 ${fields.join('')}}
 
 @group(1) @binding(0) var<uniform> uniform_h: Scalars;
 var<private> h: Scalars;
-${[...slots].map((slot) => `var<private> ${slot}: lane;\n`).join('')}${composeRecord(rule)}`;
+${layoutOf(rule)
+  .laneVariables.map((slot) => `var<private> ${slot}: lane;\n`)
+  .join('')}${composeRecord(rule)}`;
 }
 
 /**
@@ -64,7 +65,7 @@ const NOTHING_TO_PREPARE = '\nfn prepare() {}\n';
 
 /** The averages' equations, and the calls of them. */
 function composeAverages(rule: Rule): string {
-  const declarations = averagesOf(rule).map(({ declaration }) => declaration);
+  const declarations = layoutOf(rule).averages.map(({ declaration }) => declaration);
   const prepares = declarations.map(({ name }) => `  prepare_${name}();\n`);
   const calls = declarations.map(({ name }) => `  w = average_${name}(before, w);\n`);
   return `${declarations.map(({ wgsl }) => wgsl).join('\n')}

@@ -1,13 +1,13 @@
 import type { Rule } from '../rules/rule.js';
 import { uniformByteLength } from './alignment.js';
+import { layoutOf } from './rule-layout.js';
 
 /**
  * What is known of a tensor as a whole, as the WGSL struct `TensorRecord`: the rule's state slots that are one number
  * per tensor, then what `summarize` leaves for the elements. Each field is one f32; they are the same for all options.
  */
-export function recordFields({ declaration }: Rule): string[] {
-  const slots = declaration.slots.filter(({ perTensor }) => perTensor === true).map(({ name }) => name);
-  return [...slots, ...(declaration.tensor?.values ?? [])];
+export function recordFields(rule: Rule): readonly string[] {
+  return layoutOf(rule).recordFields;
 }
 
 /** Byte length of the struct in a uniform buffer. */

@@ -1,5 +1,5 @@
-import type { Average } from '../averages/average.js';
 import type { Rule } from '../rules/rule.js';
+import { layoutOf } from './rule-layout.js';
 
 /**
  * How the gradient reaches the kernel. WebGPU's usage scope is the whole GPUBuffer, so a gradient in the
@@ -41,47 +41,27 @@ export interface StepFeatures {
 /** A step of nothing but the rule. */
 export const PLAIN_STEP: StepFeatures = { controlled: false, clamped: false };
 
-/** Names of the state slots that a rule's options need, in declaration order, then those of its averages. */
-export function usedSlots(rule: Rule): string[] {
-  const ofRule = rule.declaration.slots.filter((slot) => slot.usedBy?.(rule.options) ?? true);
-  return [...ofRule.map(({ name }) => name), ...averagesOf(rule).map(({ declaration }) => declaration.slot)];
+/** Names of the state slots in use. */
+export function usedSlots(rule: Rule): readonly string[] {
+  return layoutOf(rule).slots.map(({ name }) => name);
 }
 
 /** Whether a slot is one number per tensor instead of one per element. */
 export function isPerTensor(rule: Rule, slot: string): boolean {
-  return rule.declaration.slots.some(({ name, perTensor }) => name === slot && perTensor === true);
+  return layoutOf(rule).tensorSlots.includes(slot);
 }
 
 /** Those of {@link usedSlots} that have a number per element: the ones that step kernels bind. */
-export function elementSlots(rule: Rule): string[] {
-  return usedSlots(rule).filter((slot) => !isPerTensor(rule, slot));
-}
-
-/** The averages that are taken of a rule's weights, in order. */
-export function averagesOf(rule: Rule): readonly Average[] {
-  return rule.averages ?? [];
+export function elementSlots(rule: Rule): readonly string[] {
+  return layoutOf(rule).elementSlots;
 }
 
 /** Values of the `override` switches of a rule: the template's and its own. */
-export function ruleSwitches(rule: Rule): Record<string, boolean> {
-  const { weightDecay, weightDecayMode, maximize } = rule.options;
-  const decays = (...modes: string[]) => weightDecay > 0 && modes.includes(weightDecayMode);
-  const decaysWeight = rule.declaration.decaysWeight?.(rule.options) ?? false;
-  return {
-    MAXIMIZE: maximize,
-    DECAY_GRADIENT: decays('l2'),
-    DECAY_WEIGHT: decays('decoupled', 'raw') && !decaysWeight,
-    ...rule.declaration.switches(rule.options),
-  };
+export function ruleSwitches(rule: Rule): Readonly<Record<string, boolean>> {
+  return layoutOf(rule).equationSwitches;
 }
 
 /** Values of all `override` switches: those of the rule, and its averages'. */
-export function switchConstants(rule: Rule): Record<string, boolean> {
-  return {
-    ...ruleSwitches(rule),
-    ...Object.assign(
-      {},
-      ...averagesOf(rule).map(({ declaration, options }) => declaration.switches(options)),
-    ),
-  };
+export function switchConstants(rule: Rule): Readonly<Record<string, boolean>> {
+  return layoutOf(rule).switches;
 }

@@ -1,5 +1,5 @@
-import { averagesOf, switchConstants } from '../kernel/variant.js';
-import { type Rule, tensorOf } from '../rules/rule.js';
+import { layoutOf } from '../kernel/rule-layout.js';
+import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 
 /** A rule over some arithmetic. */
@@ -34,10 +34,8 @@ export interface TensorRule<N> {
 
 /** The CPU twin of `step` and `stepped` in `shaders/step.wgsl`, over any arithmetic. */
 export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false): ElementRule<N> {
-  const on = switchConstants(rule);
+  const { switches: on, tensor: declared, averages } = layoutOf(rule);
   const { prepare, reference } = rule.declaration;
-  const declared = tensorOf(rule);
-  const averages = averagesOf(rule);
   let count = 0;
   /** The CPU twin of `shaders/incoming.wgsl`. */
   const incoming = (weight: N, gradient: N, h: Record<string, N>): { w: N; g: N } => {

@@ -1,6 +1,6 @@
 import { countRows, rejectAveragedTable, rejectMeasuredTable } from '../engine/sparse/table.js';
 import { OptimizerError, quote } from '../errors.js';
-import { elementSlots, isPerTensor, usedSlots } from '../kernel/variant.js';
+import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import type { ElementRule } from './element-step.js';
@@ -42,8 +42,9 @@ export class ParameterState {
     this.state = initialState(rule, this.weights);
     this.#data = data;
     this.#rowLength = rowLength;
-    this.#slots = elementSlots(rule);
-    this.#tensorSlots = usedSlots(rule).filter((slot) => isPerTensor(rule, slot));
+    const { elementSlots, tensorSlots } = layoutOf(rule);
+    this.#slots = elementSlots;
+    this.#tensorSlots = tensorSlots;
   }
 
   /**
@@ -114,11 +115,10 @@ function checkArray(data: unknown, what: string): void {
 
 function initialState(rule: Rule, weights: NumericArray): Record<string, NumericArray> {
   const ArrayType = weights instanceof Float64Array ? Float64Array : Float32Array;
-  const used = usedSlots(rule);
   return Object.fromEntries(
-    used.map((slot) => {
-      const value = rule.declaration.slots.find(({ name }) => name === slot)?.initial?.(rule.options) ?? 0;
-      return [slot, new ArrayType(isPerTensor(rule, slot) ? 1 : weights.length).fill(value)];
-    }),
+    layoutOf(rule).slots.map(({ name, perTensor, initial }) => [
+      name,
+      new ArrayType(perTensor ? 1 : weights.length).fill(initial),
+    ]),
   );
 }

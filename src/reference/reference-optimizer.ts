@@ -2,7 +2,7 @@ import { ParameterGroup } from '../engine/group.js';
 import { checkGradScale } from '../engine/control/settings.js';
 import type { StepStats } from '../engine/step-stats.js';
 import { OptimizerError, quote } from '../errors.js';
-import { stepScalars } from '../kernel/scalars.js';
+import { layoutOf } from '../kernel/rule-layout.js';
 import type { LearningRate } from '../rules/options.js';
 import { float32, float64 } from './arithmetic.js';
 import { type ElementRule, makeElementRule } from './element-step.js';
@@ -96,7 +96,7 @@ export class ReferenceOptimizer {
     const scaling = { multiplier, maxValue: this.#control.options.maxGradValue };
     let next = 0;
     this.#groups.forEach(({ group, rule, parameters }, g) => {
-      const h = rule.prepare(stepScalars(group.rule, lrs[g]!, t, scaling), t);
+      const h = rule.prepare(layoutOf(group.rule).values(lrs[g]!, t, scaling), t);
       for (const parameter of parameters) parameter.update(rule, gradients[next++]!, h);
     });
   }

@@ -6,7 +6,7 @@ import { correctionWords } from '../../src/engine/control/fixed-point.js';
 import { compile } from '../../src/kernel/compilable.js';
 import { resolveGradientOptions } from '../../src/engine/control/settings.js';
 import { type Rule, adam, nadam } from '../../src/index.js';
-import { correctionRates } from '../../src/kernel/scalars.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
 import type { RisingRate } from '../../src/rules/rule.js';
 import { gpuTest } from '../support/device.js';
 import { oneMinusFraction, risenRate, stepFraction, toBigInt } from '../support/fixed-point.js';
@@ -75,7 +75,7 @@ for (const [title, rules] of RULES) {
         expect(state[0]).toBe(start + STEPS);
         let index = 0;
         rules.forEach((rule, g) => {
-          correctionRates(rule).forEach(([name, rate], k) => {
+          layoutOf(rule).corrections.forEach(({ name, rate }, k) => {
             const what = `${name} with β ${rate.beta}, d ${rate.damping}, from ${start}`;
             const words = state.subarray((CONTROL_STATE_BYTE_LENGTH + CORRECTION_BYTE_LENGTH * index++) / 4);
             const want = advance(rate, start);
