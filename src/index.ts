@@ -44,7 +44,8 @@ export type { CautionOptions } from './rules/parts/caution.js';
 export type { ScheduleFreeOptions } from './rules/parts/schedule-free.js';
 export type { VelocityOptions } from './rules/parts/dampening.js';
 export { rules, type RuleName } from './rules/registry.js';
-export type { CommonOptions, Rule, RuleFactory, UpdateDecayOptions } from './rules/rule.js';
+export type { CommonOptions, UpdateDecayOptions } from './rules/common-options.js';
+export type { Rule, RuleFactory } from './rules/rule.js';
 export type {
   EpsPlacement,
   LearningRate,

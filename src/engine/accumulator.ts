@@ -1,5 +1,6 @@
 import wgsl from '../../shaders/accumulate.wgsl?raw';
-import { commonOptions, defineRule } from '../rules/rule.js';
+import { commonOptions } from '../rules/common-options.js';
+import { defineRule } from '../rules/define-rule.js';
 import type { ResolvedParameter } from './parameter.js';
 import { SidePass } from './side-pass.js';
 
@@ -8,8 +9,6 @@ const accumulate = defineRule({
   name: 'accumulate',
   wgsl,
   options: commonOptions(0),
-  slots: [],
-  switches: () => ({}),
   scalars: () => ({}),
   reference: ({ add }, { w, g }) => add(w, g),
 });

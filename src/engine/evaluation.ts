@@ -1,5 +1,7 @@
 import wgsl from '../../shaders/interpolate.wgsl?raw';
-import { type Rule, commonOptions, defineRule } from '../rules/rule.js';
+import { commonOptions } from '../rules/common-options.js';
+import { defineRule } from '../rules/define-rule.js';
+import type { Rule } from '../rules/rule.js';
 import type { ResolvedGroup } from './config.js';
 import { SidePass } from './side-pass.js';
 import type { StateStore } from './state-store.js';
@@ -9,8 +11,6 @@ const interpolate = defineRule({
   name: 'interpolate',
   wgsl,
   options: commonOptions(0),
-  slots: [],
-  switches: () => ({}),
   scalars: (_, lr) => ({ factor: lr }),
   reference: ({ add, mul }, { w, g, h }) => add(w, mul(h.factor, g)),
 });

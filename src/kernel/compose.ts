@@ -57,11 +57,8 @@ ${copies.join('')}${controlled ? overrides.join('') : ''}  return ${controlled ?
 /** The rule's equation, and the operations that it may use. */
 export function composeEquation({ declaration }: Rule): string {
   return `${incoming}
-${declaration.wgsl}${declaration.prepare ? '' : NOTHING_TO_PREPARE}`;
+${declaration.wgsl}`;
 }
-
-/** For rules whose scalars need no work before the loop. */
-const NOTHING_TO_PREPARE = '\nfn prepare() {}\n';
 
 /** The averages' equations, and the calls of them. */
 function composeAverages(rule: Rule): string {

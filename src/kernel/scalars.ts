@@ -1,4 +1,5 @@
-import type { RisingRate, Rule } from '../rules/rule.js';
+import type { RisingRate } from '../rules/declaration.js';
+import type { Rule } from '../rules/rule.js';
 import { uniformByteLength } from './alignment.js';
 import { type GradientScaling, layoutOf } from './rule-layout.js';
 
