@@ -3,12 +3,17 @@ import { type ParityResult, type TensorLayout, checkParity } from './parity.js';
 import { Random } from './random.js';
 import type { Track } from './track.js';
 
-/** One tensor for each way a kernel reaches its elements. */
+/**
+ * One tensor for each way a kernel reaches its elements: in whole lanes of four or with some left over, at any place of data
+ * and gradient among the four of a lane.
+ */
 const ALL_PATHS: readonly TensorLayout[] = [
-  { length: 256, dataOffset: 0, gradOffset: 0 }, // body alone
-  { length: 257, dataOffset: 1, gradOffset: 3 }, // edges alone
-  { length: 4099, dataOffset: 3, gradOffset: 3 }, // body and edges
-  { length: 4101, dataOffset: 0, gradOffset: 2 }, // body that gathers its gradients, and edges
+  { length: 256, dataOffset: 0, gradOffset: 0 }, // whole lanes, in place
+  { length: 257, dataOffset: 1, gradOffset: 3 }, // neither is, by different distances
+  { length: 4099, dataOffset: 3, gradOffset: 3 }, // by the same distance
+  { length: 4101, dataOffset: 0, gradOffset: 2 }, // the gradients are not
+  { length: 62, dataOffset: 2, gradOffset: 0 }, // the weights are not
+  { length: 3, dataOffset: 0, gradOffset: 0 }, // not one whole lane
 ];
 
 /** A rule with some options, to be run against its reference on one device. */

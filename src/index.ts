@@ -44,7 +44,8 @@ export type { CautionOptions } from './rules/parts/caution.js';
 export type { ScheduleFreeOptions } from './rules/parts/schedule-free.js';
 export type { VelocityOptions } from './rules/parts/dampening.js';
 export { rules, type RuleName } from './rules/registry.js';
-export type { CommonOptions, Rule, RuleFactory, UpdateDecayOptions } from './rules/rule.js';
+export type { CommonOptions, UpdateDecayOptions } from './rules/common-options.js';
+export type { Rule, RuleFactory } from './rules/rule.js';
 export type {
   EpsPlacement,
   LearningRate,
@@ -63,6 +64,8 @@ export type {
   ReferenceGradients,
   ReferenceParameter,
 } from './reference/reference-config.js';
+export type { ReferenceStateDict } from './reference/saved-run.js';
+export type { ReferenceStepOptions } from './reference/step-arguments.js';
 export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 
 export { schedules } from './schedules.js';

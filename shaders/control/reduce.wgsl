@@ -2,7 +2,8 @@
 //
 // First level of the gradient norm: one partial per workgroup of one stretch of a gradient.
 //
-// The tree is fixed by the element count alone: equal input gives equal bits.
+// The tree is fixed by the stretches, by how each lies to 16 bytes, and by the shape of the kernel: the same gradients in
+// the same places give the same bits on every run.
 
 struct Stretch {
   /// Whole vec4s from `vector_base`; before and after them up to three single words each.

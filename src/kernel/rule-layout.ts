@@ -1,11 +1,6 @@
 import type { Average } from '../averages/average.js';
-import {
-  type RisingRate,
-  type Rule,
-  type RuleDeclaration,
-  type RuleOptions,
-  tensorOf,
-} from '../rules/rule.js';
+import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
+import { type Rule, type RuleOptions, tensorOf } from '../rules/rule.js';
 import type { TensorDeclaration } from '../rules/tensor.js';
 
 /** A state slot that a rule's options, or its averages, need. */
@@ -92,10 +87,9 @@ function deriveLayout(rule: Rule): RuleLayout {
   const declared = declaration.slots.filter(({ perTensor }) => perTensor !== true).map(({ name }) => name);
   const ofTensors = declaration.slots.filter(({ perTensor }) => perTensor === true).map(({ name }) => name);
   const { tensor, evaluation } = declaration;
-  const corrections = Object.entries(declaration.corrections?.(options) ?? {}).map(([name, rate]) => ({
-    name,
-    rate: typeof rate === 'number' ? { beta: rate, damping: 0 } : rate,
-  }));
+  const corrections = Object.entries(declaration.scalars(options, 0)).flatMap(([name, rate]) =>
+    typeof rate === 'number' ? [] : [{ name, rate }],
+  );
   const equationSwitches = { ...templateSwitches(rule), ...declaration.switches(options) };
   const averageSwitches = averages.map((average) => average.declaration.switches(average.options));
   const averageScalars: Record<string, number> = {};
@@ -107,9 +101,10 @@ function deriveLayout(rule: Rule): RuleLayout {
       t,
       grad_multiplier: scaling.multiplier,
       max_grad_value: scaling.maxValue,
-      ...declaration.scalars(options, lr),
     };
-    for (const { name, rate } of corrections) scalars[name] = correction(rate, t);
+    for (const [name, value] of Object.entries(declaration.scalars(options, lr))) {
+      scalars[name] = typeof value === 'number' ? value : correction(value, t);
+    }
     return Object.assign(scalars, averageScalars);
   };
   return {
@@ -151,7 +146,7 @@ function deriveSlots(
 function templateSwitches({ declaration, options }: Rule): Record<string, boolean> {
   const { weightDecay, weightDecayMode, maximize } = options;
   const decays = (...modes: string[]) => weightDecay > 0 && modes.includes(weightDecayMode);
-  const decaysWeight = declaration.decaysWeight?.(options) ?? false;
+  const decaysWeight = declaration.decaysWeight(options);
   return {
     MAXIMIZE: maximize,
     DECAY_GRADIENT: decays('l2'),
