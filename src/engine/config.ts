@@ -1,6 +1,6 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../averages/registry.js';
-import { type Rule, overrideRule, withAverages } from '../rules/rule.js';
+import { type Rule, checkRule, overrideRule, withAverages } from '../rules/rule.js';
 import {
   GRADIENT_OPTION_NAMES,
   type GradientOptions,
@@ -68,14 +68,6 @@ export interface ResolvedSettings {
   readonly onStep: ((stats: StepStats) => void) | undefined;
   readonly kernel: KernelOptions;
   readonly label: string;
-}
-
-/** Throws unless `rule` was made by one of this library's rule functions. */
-export function checkRule(rule: unknown): asserts rule is Rule {
-  if (typeof rule === 'object' && rule !== null && 'declaration' in rule && 'options' in rule) return;
-  const remedy =
-    typeof rule === 'function' ? 'call it, e.g. adam({ lr: 1e-3 })' : 'give e.g. adam({ lr: 1e-3 })';
-  throw new OptimizerError('invalid-config', `rule is ${quote(rule)}; ${remedy}.`);
 }
 
 /**
