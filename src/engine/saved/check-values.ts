@@ -1,8 +1,8 @@
-import { quote } from '../../errors.js';
+import { isRecord, quote } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule } from '../../rules/rule.js';
-import { fail, isRecord, sameKeys } from './check.js';
+import { fail, sameKeys } from './check.js';
 import type { StateDictTarget, StateValues } from './checked-state.js';
 
 const BYTES_PER_VALUE = 4;
@@ -43,9 +43,9 @@ function checkSlots(
     what,
   );
   return new Map(
-    slots.map(({ name: slot, perTensor }) => {
-      const valueCount = perTensor ? 1 : elementCount;
-      return [slot, asFloats(ofSlot[slot], valueCount, `${what}: ${slot}`)];
+    slots.map((slot) => {
+      const valueCount = slot.perTensor ? 1 : elementCount;
+      return [slot.name, asFloats(ofSlot[slot.name], valueCount, `${what}: ${slot.name}`)];
     }),
   );
 }
