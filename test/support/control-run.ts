@@ -17,9 +17,6 @@ import { parseCount } from '../../src/stages/control/step-records.js';
 import { RowRing } from '../../src/stages/row-ring.js';
 import { copyStorage } from './read-storage.js';
 
-/** Names of the words of a row that tests look at. */
-type RowField = 'is_active' | 't_count' | 't' | 'grad_multiplier';
-
 /** A control stage by itself: a ring of rows in front of it, and nothing behind it. */
 export function makeControlRun(
   device: GPUDevice,
@@ -93,7 +90,7 @@ export function makeControlRun(
     return Array.from({ length: rowCount }, (_, k) => {
       const page = ring.slot.rows + row.pageByteLength * Math.floor(k / row.rowsPerPage);
       const base = (page + row.struct.byteLength * (k % row.rowsPerPage)) / 4;
-      const number = (name: RowField | string) => floats[base + row.struct.wordOf(name)]!;
+      const number = (name: string) => floats[base + row.struct.wordOf(name)]!;
       return {
         isActive: words[base + row.struct.wordOf('is_active')] !== 0,
         count: words[base + row.struct.wordOf('t_count')]!,

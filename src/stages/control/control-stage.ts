@@ -135,7 +135,7 @@ export class ControlStage implements Stage {
         row = parts[0]!.row;
         pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
       }
-      pass.setBindGroup(0, groups[k]!);
+      pass.setBindGroup(0, groups[k]);
       pass.dispatchWorkgroups(grid[0], grid[1]);
     }
     const slotGroup = this.#slotGroupOf(step.slots);
@@ -153,7 +153,7 @@ export class ControlStage implements Stage {
     const wanted = tensor === undefined ? dispatches.keys() : this.#bindings.dispatchesOf(tensor);
     for (const k of wanted) {
       pass.setPipeline(this.#reducers[k]!.pipeline);
-      pass.setBindGroup(0, this.#bindings.bindGroups[k]!);
+      pass.setBindGroup(0, this.#bindings.bindGroups[k]);
       pass.setBindGroup(1, step.pages, step.pageOffset(dispatches[k]!.parts[0]!.row), 0, 1);
       pass.dispatchWorkgroups(0);
     }

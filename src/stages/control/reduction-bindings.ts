@@ -96,7 +96,7 @@ export class ReductionBindings {
       let own = this.#places[run]!;
       if (tensor) {
         const next = tensor.grad?.[k];
-        if (!next || next.elementCount !== elementCount || tensor.grad!.length !== pieceCount)
+        if (!next || next.elementCount !== elementCount || tensor.grad.length !== pieceCount)
           throw otherReduction();
         own = { buffer: next.buffer, shift: next.byteOffset - 4 * start - piece.byteOffset };
       }
