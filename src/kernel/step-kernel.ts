@@ -78,7 +78,8 @@ export function stepBindings({
   for (let tensor = 0; tensor < together; tensor++) {
     bindings.push({ role: 'data', name: `data_${tensor}`, tensor, type: 'storage', ...arrayOf(f32, data) });
     if (gradBinding === 'none' || gradBinding === 'shared') continue;
-    const type = gradBinding === 'read' ? 'read-only-storage' : 'storage';
+    if (gradBinding === 'gathered' && tensor > 0) continue;
+    const type = gradBinding === 'read_write' ? 'storage' : 'read-only-storage';
     bindings.push({ role: 'grad', name: `grad_${tensor}`, tensor, type, ...arrayOf(f32, grad) });
   }
   for (const slot of layout.elementSlots) {
@@ -179,7 +180,7 @@ ${elementSlots.map((slot) => `  store_${slot}(at, ${slot});\n`).join('')}}
  */
 function composeTensor(k: number, { data, grad, gradBinding }: StretchAccess): string {
   const ofData = { array: `data_${k}`, base: 'segment.data_base', access: data };
-  const gradArray = gradBinding === 'shared' ? `data_${k}` : `grad_${k}`;
+  const gradArray = { shared: `data_${k}`, gathered: 'grad_0' }[gradBinding as string] ?? `grad_${k}`;
   const ofGrad = { array: gradArray, base: 'segment.grad_base', access: grad };
   return `fn load_data_${k}(at: Place) -> lane {
 ${f32.load(ofData)}

@@ -7,6 +7,8 @@ export interface Batch<B> {
   readonly row: number;
   readonly access: StretchAccess;
   readonly parts: readonly Stretch<B>[];
+  /** Of gathered gradients, what holds those of all parts. */
+  readonly grad?: Binding<B>;
   /** A range that holds the state of all parts; what lies between is that of others and is not touched. */
   readonly state?: StateRange;
   /** Lanes of the largest part: what the dispatch must cover. */
@@ -26,8 +28,8 @@ export function countStorageBindings(
   slotCount: number,
 ): { readonly perTensor: number; readonly shared: number } {
   return {
-    perTensor: gradBinding === 'shared' || gradBinding === 'none' ? 1 : 2,
-    shared: slotCount + Number(rowLength !== undefined),
+    perTensor: gradBinding === 'read' || gradBinding === 'read_write' ? 2 : 1,
+    shared: slotCount + Number(rowLength !== undefined) + Number(gradBinding === 'gathered'),
   };
 }
 
@@ -94,6 +96,10 @@ function kindOf<B>({ access: { data, grad, state, gradBinding }, row, state: ran
 function hasPlace<B>(parts: readonly Stretch<B>[], stretch: Stretch<B>, limits: PlanLimits): boolean {
   const range = spanState([parts[0]!, stretch]);
   if (range && ELEMENT_BYTE_LENGTH * range.elementCount > limits.maxStorageBufferBindingSize) return false;
+  if (stretch.access.gradBinding === 'gathered') {
+    const { size } = spanGradients([...parts, stretch]);
+    if (size > limits.maxStorageBufferBindingSize) return false;
+  }
   return parts.every((part) => canShare(part, stretch));
 }
 
@@ -101,8 +107,9 @@ function hasPlace<B>(parts: readonly Stretch<B>[], stretch: Stretch<B>, limits: 
 export function joinBatch<B>(parts: readonly Stretch<B>[]): Batch<B> {
   const { row, access } = parts[0]!;
   const state = spanState(parts);
+  const grad = access.gradBinding === 'gathered' ? spanGradients(parts) : undefined;
   const laneCount = parts.reduce((most, part) => Math.max(most, part.laneCount), 0);
-  return { row, access, parts, ...(state && { state }), laneCount };
+  return { row, access, parts, ...(state && { state }), ...(grad && { grad }), laneCount };
 }
 
 /** The range from the first state to the end of the last; they may lie in any order. */
@@ -115,6 +122,14 @@ function spanState<B>(parts: readonly Stretch<B>[]): StateRange | undefined {
     end = Math.max(end, state!.element + state!.elementCount);
   }
   return { slab: first.slab, element, elementCount: end - element };
+}
+
+/** The binding from the first gradient to the end of the last, all in one buffer. */
+function spanGradients<B>(parts: readonly Stretch<B>[]): Binding<B> {
+  const { buffer } = parts[0]!.grad!;
+  const offset = Math.min(...parts.map(({ grad }) => grad!.offset));
+  const end = Math.max(...parts.map(({ grad }) => grad!.offset + grad!.size));
+  return { buffer, offset, size: end - offset };
 }
 
 /** Whether one dispatch can bind both: WebGPU lets no buffer be read and written, and no writable ranges overlap. */
@@ -142,7 +157,7 @@ function mayMeet<B>(a: Stretch<B>, b: Stretch<B>): boolean {
 
 function boundRanges<B>({ data, grad, access }: Stretch<B>) {
   const written = { ...data, isWritten: true };
-  return grad ? [written, { ...grad, isWritten: access.gradBinding !== 'read' }] : [written];
+  return grad ? [written, { ...grad, isWritten: access.gradBinding === 'read_write' }] : [written];
 }
 
 function overlap<B>(a: Binding<B>, b: Binding<B>): boolean {

@@ -173,8 +173,9 @@ function separate<B>(chunk: Chunk<B>, limits: PlanLimits, alignment: number): Ch
  * - `read`: its own buffer.
  * - `read_write`: its own binding, in the weight's buffer.
  * - `shared`: the weight's binding.
+ * - `gathered`: one binding for all tensors of a dispatch.
  */
-export type GradBinding = 'none' | 'read' | 'read_write' | 'shared';
+export type GradBinding = 'none' | 'read' | 'read_write' | 'shared' | 'gathered';
 
 /** How a chunk's gradient is reached. */
 export function gradBindingOf<B>(chunk: Chunk<B>, limits: PlanLimits): GradBinding {

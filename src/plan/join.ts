@@ -112,7 +112,8 @@ function append<B>(
   next: GrowingRun<B>,
   paddingOf: BufferFacts<B>['paddingOf'],
 ): GrowingRun<B> | undefined {
-  if (run.row !== next.row || (run.grad === undefined) !== (next.grad === undefined)) return undefined;
+  if (run.row !== next.row || run.isGathered !== next.isGathered) return undefined;
+  if ((run.grad === undefined) !== (next.grad === undefined)) return undefined;
   const [data, nextData] = [run.data[0]!, next.data[0]!];
   const distance = nextData.byteOffset - data.byteOffset;
   const gap = nextData.byteOffset - endOf(data);
@@ -136,6 +137,7 @@ function append<B>(
     members: run.members,
     data: [{ ...data, elementCount }],
     ...(grad && { grad: [{ ...grad, elementCount }] }),
+    ...(run.isGathered && { isGathered: true }),
     ...(state && { state: [state] }),
   };
 }

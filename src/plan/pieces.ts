@@ -52,6 +52,8 @@ export interface PlanTensor<B> {
   readonly data: readonly Piece<B>[];
   /** As many elements as `data`; of a sparse gradient, a row per entry of the list `rows`. None where there is no gradient. */
   readonly grad?: readonly Piece<B>[];
+  /** Whether `grad` is a copy in a buffer of ours where others lie, too, so that a dispatch reaches all by one binding. */
+  readonly isGathered?: boolean;
   /** If only the rows of a list are stepped. */
   readonly rows?: NamedRows<B>;
   /** Where its state lies, in order; absent before it has a place. */

@@ -56,10 +56,10 @@ export function placeState<B>(
 
 /** The stretches of a run. */
 export function stretchesOf<B>({ run, chunks }: CutRun<B>, facts: StretchFacts<B>): Stretch<B>[] {
-  const { row, rows, members } = run;
+  const { row, rows, members, isGathered = false } = run;
   const { index } = members[0]!;
   if (rows) return [planNamedRows(index, row, chunks[0]!, rows, facts)];
-  return chunks.flatMap((chunk) => planStretches(index, row, chunk, facts));
+  return chunks.flatMap((chunk) => planStretches(index, row, chunk, isGathered, facts));
 }
 
 /** A run with its stretches, and where these are. */

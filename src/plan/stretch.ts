@@ -75,14 +75,17 @@ export function planStretches<B>(
   index: number,
   row: number,
   chunk: Chunk<B>,
+  isGathered: boolean,
   facts: StretchFacts<B>,
 ): Stretch<B>[] {
   const { elementCount } = chunk.data;
   const rest = elementCount % LANE;
   const isCut = rest > 0 && elementCount > ONE_STRETCH && !isWholeVectors(chunk, facts);
-  if (!isCut) return [planStretch(index, row, chunk, facts)];
+  if (!isCut) return [planStretch(index, row, chunk, isGathered, facts)];
   const body = elementCount - rest;
-  return [firstOf(chunk, body), restOf(chunk, body)].map((part) => planStretch(index, row, part, facts));
+  return [firstOf(chunk, body), restOf(chunk, body)].map((part) =>
+    planStretch(index, row, part, isGathered, facts),
+  );
 }
 
 function isWholeVectors<B>({ data, grad, state }: Chunk<B>, facts: StretchFacts<B>): boolean {
@@ -101,10 +104,16 @@ function canWrite<B>(piece: Piece<B>, facts: BufferFacts<B>): boolean {
   return isEndFree && canRead(piece, facts);
 }
 
-function planStretch<B>(index: number, row: number, chunk: Chunk<B>, facts: StretchFacts<B>): Stretch<B> {
+function planStretch<B>(
+  index: number,
+  row: number,
+  chunk: Chunk<B>,
+  isGathered: boolean,
+  facts: StretchFacts<B>,
+): Stretch<B> {
   const { data, grad, state } = chunk;
   const alignment = bindingAlignment(facts.limits);
-  const gradBinding = gradBindingOf(chunk, facts.limits);
+  const gradBinding = isGathered ? 'gathered' : gradBindingOf(chunk, facts.limits);
   const isShared = gradBinding === 'shared';
   let dataAccess = accessIf(canWrite(data, facts));
   let gradAccess = grad ? accessIf(canRead(grad, facts)) : 'vector';
@@ -163,6 +172,7 @@ export function planNamedRows<B>(
 
 const accessIf = (isVector: boolean): Access => (isVector ? 'vector' : 'gather');
 
+/** Bytes of what an array that is bound for an access has elements of. */
 export const unitOf = (access: Access): number => (access === 'vector' ? VECTOR : ELEMENT_BYTE_LENGTH);
 
 /** Up to the end of the last vec4. */

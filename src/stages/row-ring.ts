@@ -75,6 +75,9 @@ export class RowRing {
         return this.#offset;
       },
       slotOffset: () => this.#slotOffset,
+      get slotByteLength() {
+        return ring.#slot.byteLength;
+      },
       isActive: (k) => this.#isActive[k] === 1,
     };
   }

@@ -12,6 +12,8 @@ export interface StepContext {
   readonly slots: GPUBuffer;
   /** Byte of the slot, which is a legal dynamic offset too; in an array that the next call overwrites. */
   slotOffset(): Uint32Array;
+  /** Bytes of a slot. */
+  readonly slotByteLength: number;
   /** Whether tensors of a row take part in this step. */
   isActive(row: number): boolean;
 }
@@ -19,6 +21,8 @@ export interface StepContext {
 /** One part of a step. A step is a list of these, encoded in order into one compute pass. */
 export interface Stage {
   encode(pass: GPUComputePassEncoder, step: StepContext): void;
+  /** Encodes all that binds the caller's buffers, with nothing to do: the device checks them when it is submitted. */
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void;
   /**
    * Prepares the same stage over other buffers.
    *

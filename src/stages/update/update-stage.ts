@@ -13,7 +13,7 @@ import type { PlanTensor } from '../../plan/pieces.js';
 import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';
-import type { StretchFacts } from '../../plan/stretch.js';
+import { type StretchFacts, unitOf } from '../../plan/stretch.js';
 import type { Stage, StepContext } from '../stage.js';
 
 /** What an elementwise stage steps, and how. */
@@ -128,20 +128,13 @@ export class UpdateStage implements Stage {
     }
   }
 
-  /**
-   * Encodes all of it with nothing to do, which has the device check the buffers.
-   *
-   * @param tensor only what this one has a part in.
-   */
-  encodeProbe(pass: GPUComputePassEncoder, step: StepContext, tensor?: number): void {
-    this.#commands.forEach(({ pipeline, bindGroup, row }, k) => {
-      const { parts } = this.#plan.batches[k]!;
-      if (tensor !== undefined && !parts.some(({ index }) => index === tensor)) return;
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    for (const { pipeline, bindGroup, row } of this.#commands) {
       pass.setPipeline(pipeline);
       pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
       pass.setBindGroup(0, bindGroup);
       pass.dispatchWorkgroups(0);
-    });
+    }
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
@@ -162,14 +155,15 @@ export class UpdateStage implements Stage {
     const { batches } = this.#plan;
     const { device, row: layout } = this.input;
     const view = wordView(new ArrayBuffer(this.#segmentStride * batches.length));
-    batches.forEach(({ parts, state }, k) => {
+    batches.forEach(({ parts, state, grad }, k) => {
       parts.forEach((part, p) => {
         const ahead = part.stateStart + (part.state ? part.state.element - state!.element : 0);
+        const gradAhead = grad ? part.grad!.offset - grad.offset : 0;
         Segment.write(view, (this.#segmentStride * k + Segment.byteLength * p) / 4, {
           lane_count: part.laneCount,
           element_count: part.elementCount,
           data_base: part.dataBase,
-          grad_base: part.gradBase,
+          grad_base: part.gradBase + gradAhead / unitOf(part.access.grad),
           state_base: part.access.state === 'vector' ? ahead / 4 : ahead,
           row: part.row % layout.rowsPerPage,
         });
@@ -198,7 +192,7 @@ export class UpdateStage implements Stage {
       case 'data':
         return part.data;
       case 'grad':
-        return part.grad!;
+        return batch.grad ?? part.grad!;
       case 'rows':
         return part.rows!;
       case 'record':
