@@ -1,6 +1,6 @@
 import { readBuffer } from '../../proof/read-buffer.js';
 import type { Track } from '../../proof/track.js';
-import { type GradientOptions, resolveGradientOptions } from '../../src/engine/control/settings.js';
+import { type GradientOptions, resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
 import { BindGroups } from '../../src/gpu/bind-groups.js';
 import { pageLayout } from '../../src/kernel/compose-rule.js';
 import { rowLayout } from '../../src/kernel/row.js';
@@ -50,7 +50,7 @@ export function makeControlRun(
     control.reserve(Math.max(...of.map(({ index }) => index)) + 1);
     const reduction = planReduction(of, reductionFacts(device, facts));
     const workspace = control.workspace(reduction.workspaceByteLength);
-    const parts = { control, tensors: of, reduction, workspace, slot: ring.slot, bindGroups };
+    const parts = { control, tensors: of, reduction, workspace, bindGroups };
     return { reduction, workspace, stage: track(planControlStage(device, parts).make()) };
   };
   const first = makeStage(tensors);
