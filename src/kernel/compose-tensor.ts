@@ -8,20 +8,12 @@ import { uniformByteLength } from './alignment.js';
 import { declareArray, loadExpression } from './compose-access.js';
 import { composeBegin, composeEquation, composeScalars } from './compose.js';
 import { declareSegment } from './segment.js';
-import type { KernelShape } from './shape.js';
+
 import { layoutOf } from './rule-layout.js';
 import { recordFields } from './tensor-record.js';
 import type { Access, StepFeatures } from './variant.js';
 
-/**
- * How a tensor's lanes are shared out when it is measured, on every adapter: the tree of the sum, and so its bits,
- * follow from it. 8192 elements a workgroup keep GPUs busy from a million elements on, and leave CPU adapters few
- * workgroups.
- */
-export const MEASURE_SHAPE: KernelShape = { workgroupSize: 64, lanesPerInvocation: 32, consecutive: false };
-
-/** Lanes of one workgroup, and so of one partial sum. */
-export const LANES_PER_PARTIAL = MEASURE_SHAPE.workgroupSize * MEASURE_SHAPE.lanesPerInvocation;
+export { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../plan/measure.js';
 
 /** Fields of what one measuring dispatch covers, in order; bases are as in `Segment`. */
 export const PORTION_FIELDS = [
