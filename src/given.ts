@@ -1,13 +1,4 @@
-/** Tags of objects that may hold options: plain ones, instances of classes, modules. */
-const OPTION_TAGS = ['[object Object]', '[object Module]'];
-
-/** Whether a value may hold options: no array, no Map, no function, nothing built in; of any realm. */
-export function isOptionObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) return false;
-  // By far the most, and known without a string.
-  if (Object.getPrototypeOf(value) === Object.prototype && !(Symbol.toStringTag in value)) return true;
-  return OPTION_TAGS.includes(tagOf(value));
-}
+import { propertyNames } from './errors.js';
 
 /** What kind of built-in object a value is, of whatever realm: `[object Float32Array]`. */
 export function tagOf(value: unknown): string {
@@ -24,14 +15,11 @@ export function copyGiven(
   known: readonly string[] = [],
 ): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
-  const take = (key: string) => {
-    const value = given[key];
+  for (const name of new Set([...propertyNames(given), ...known])) {
+    const value = given[name];
     // Defined, not assigned: `__proto__` is a name as any other.
     if (value !== undefined)
-      Object.defineProperty(copy, key, { value, enumerable: true, configurable: true, writable: true });
-  };
-  // eslint-disable-next-line guard-for-in -- inherited ones are meant.
-  for (const key in given) take(key);
-  for (const key of known) if (!Object.hasOwn(copy, key)) take(key);
+      Object.defineProperty(copy, name, { value, enumerable: true, configurable: true, writable: true });
+  }
   return copy;
 }

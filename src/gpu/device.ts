@@ -20,13 +20,16 @@ function watch(device: GPUDevice): DeviceStatus {
   if (known) return known;
   const status: DeviceStatus = { listeners: new Set() };
   statusOfDevice.set(device, status);
-  // `lost` never rejects.
-  void device.lost.then((info) => {
-    status.lost = info;
-    for (const listener of status.listeners) listener(lostError(info));
-    status.listeners.clear();
-  });
+  void noteLoss(device.lost, status);
   return status;
+}
+
+/** @param lost never rejects. */
+async function noteLoss(lost: Promise<GPUDeviceLostInfo>, status: DeviceStatus): Promise<void> {
+  const info = await lost;
+  status.lost = info;
+  for (const listener of status.listeners) listener(lostError(info));
+  status.listeners.clear();
 }
 
 /**
@@ -77,7 +80,7 @@ export function rejectLostDevice(device: GPUDevice): void {
   if (lost) throw lostError(lost);
 }
 
-/** Turns over milliseconds in which a device that failed may say that it is lost. */
+/** Milliseconds in which a device that failed may say that it is lost, and in which one that is lost may still answer. */
 const LOSS_GRACE_MS = 200;
 
 /**
@@ -90,28 +93,23 @@ export function settleOrLose<T>(device: GPUDevice, pending: Promise<T>): Promise
   const status = watch(device);
   return new Promise<T>((resolve, reject) => {
     status.listeners.add(reject);
-    const stop = () => status.listeners.delete(reject);
     // A value that is there counts, even if the loss was noticed first.
     if (status.lost) setTimeout(reject, LOSS_GRACE_MS, lostError(status.lost));
-    pending.then(
-      (value) => {
-        stop();
-        resolve(value);
-      },
-      (error: unknown) => {
-        if (error instanceof OptimizerError || status.lost) {
-          stop();
-          reject(error instanceof OptimizerError ? error : lostError(status.lost!));
-          return;
-        }
-        // Mapping is given up before the device says that it is lost.
-        setTimeout(() => {
-          stop();
-          reject(lostError({ reason: 'unknown', message: messageOf(error) }));
-        }, LOSS_GRACE_MS);
-      },
-    );
+    void explain(pending, status)
+      .finally(() => status.listeners.delete(reject))
+      .then(resolve, reject);
   });
+}
+
+async function explain<T>(pending: Promise<T>, status: DeviceStatus): Promise<T> {
+  try {
+    return await pending;
+  } catch (error) {
+    if (error instanceof OptimizerError) throw error;
+    // Mapping is given up before the device says that it is lost.
+    if (!status.lost) await new Promise((resolve) => setTimeout(resolve, LOSS_GRACE_MS));
+    throw lostError(status.lost ?? { reason: 'unknown', message: messageOf(error) });
+  }
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : quote(error));

@@ -100,9 +100,7 @@ export class Reader {
     error: Promise<GPUError | undefined>,
     what: string,
   ): Promise<void> {
-    const rejection = error.then((cause) => {
-      if (cause) throw readError(cause, byteLength, what);
-    });
+    const rejection = rejectErrors(error, byteLength, what);
     // Awaited last, unless mapping fails.
     rejection.catch(() => undefined);
     let left = byteLength;
@@ -169,6 +167,16 @@ function rejectUnreadable(ranges: readonly ByteRange[], what: string): void {
         'create it with GPUBufferUsage.COPY_SRC to read it.',
     );
   }
+}
+
+/** @throws OptimizerError if the device had something against the copies. */
+async function rejectErrors(
+  error: Promise<GPUError | undefined>,
+  byteLength: number,
+  what: string,
+): Promise<void> {
+  const cause = await error;
+  if (cause) throw readError(cause, byteLength, what);
 }
 
 function readError(cause: GPUError, byteLength: number, what: string): OptimizerError {

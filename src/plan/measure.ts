@@ -1,4 +1,5 @@
-import { type KernelShape, chooseGrid } from '../kernel/shape.js';
+import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/measure-shape.js';
+import { chooseGrid } from '../kernel/shape.js';
 import { type Chunk, bindPiece, bindingAlignment } from './cut.js';
 import { type Access, type Binding, LANE, type PlanTensor } from './pieces.js';
 import { planRuns } from './plan.js';
@@ -11,16 +12,6 @@ import {
   stateRange,
   unitOf,
 } from './stretch.js';
-
-/**
- * How a tensor's lanes are shared out when it is measured, on every adapter: the tree of the sum, and so its bits,
- * follow from it. 8192 elements a workgroup keep GPUs busy from a million elements on, and leave CPU adapters few
- * workgroups.
- */
-export const MEASURE_SHAPE: KernelShape = { workgroupSize: 64, lanesPerInvocation: 32, consecutive: false };
-
-/** Lanes of one workgroup, and so of one partial sum. */
-export const LANES_PER_PARTIAL = MEASURE_SHAPE.workgroupSize * MEASURE_SHAPE.lanesPerInvocation;
 
 /** How a measuring dispatch reaches its elements, four a lane. */
 export interface MeasureAccess {

@@ -1,6 +1,7 @@
 import { OptimizerError, quote } from '../errors.js';
 import { ROW_BLOCK } from '../plan/row-sums.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
+import { isNumberList } from './numbers.js';
 
 /** The gradient of some rows of a table, on the CPU: entry k adds `values[k·rowLength …]` to row `indices[k]`. */
 export interface ReferenceSparseGradient {
@@ -64,13 +65,28 @@ function sumInBlocks<N>(f: Arithmetic<N>, terms: readonly N[]): N {
 /** @throws OptimizerError `invalid-parameter` unless the entries of a step are whole. */
 export function checkEntries(gradient: unknown, rowLength: number, what: string): ReferenceSparseGradient {
   const { indices, values, count } = (gradient ?? {}) as Partial<ReferenceSparseGradient>;
-  const want = rowLength * (indices?.length ?? NaN);
-  if (indices && values?.length === want) {
-    return { indices, values, ...(count !== undefined && { count }) };
+  if (!isNumberList(indices) || !isNumberList(values)) {
+    fail(`${what} is ${quote(gradient)}; give { indices, values }, two lists of numbers.`);
   }
-  throw new OptimizerError(
-    'invalid-parameter',
-    `${what} has ${quote(indices?.length)} indices and ${quote(values?.length)} values; ` +
-      `give { indices, values } with ${rowLength} values per index.`,
-  );
+  if (values.length !== rowLength * indices.length) {
+    fail(
+      `${what} has ${indices.length} indices and ${values.length} values; ` +
+        `give { indices, values } with ${rowLength} values per index.`,
+    );
+  }
+  for (let k = 0; k < indices.length; k++) {
+    const row = indices[k]!;
+    if (!Number.isInteger(row) || row < 0) {
+      fail(`${what}: indices[${k}] is ${quote(row)}; give row numbers, integers ≥ 0.`);
+    }
+  }
+  if (count === undefined) return { indices, values };
+  if (!Number.isInteger(count) || count < 0) {
+    fail(`${what}: count is ${quote(count)}; give the number of entries that count, an integer ≥ 0.`);
+  }
+  return { indices, values, count };
+}
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-parameter', message);
 }

@@ -1,4 +1,4 @@
-import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../plan/measure.js';
+import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/measure-shape.js';
 import type { ElementAt } from '../rules/arithmetic.js';
 
 /** As in shaders/squares.wgsl. */
@@ -22,7 +22,7 @@ export function float64Norm(length: number, at: ElementAt<number>): number {
 }
 
 /**
- * Euclidean norm in float32 as shaders/stages/measure/*.wgsl computes it, addition by addition, for a tensor in one piece.
+ * Euclidean norm in float32 as shaders/tensor/*.wgsl computes it, addition by addition, for a tensor in one piece.
  *
  * @param round rounds a float64 result to float32.
  */

@@ -7,7 +7,7 @@ import { compile } from '../../src/kernel/compilable.js';
 import { resolveGradientOptions } from '../../src/engine/control/settings.js';
 import { type Rule, adam, nadam } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
-import type { RisingRate } from '../../src/rules/rule.js';
+import type { RisingRate } from '../../src/rules/declaration.js';
 import { gpuTest } from '../support/device.js';
 import { oneMinusFraction, risenRate, stepFraction, toBigInt } from '../support/fixed-point.js';
 import { readBuffer } from '../../proof/read-buffer.js';

@@ -1,8 +1,8 @@
 import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../../averages/registry.js';
-import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
-import { copyGiven, isOptionObject } from '../../given.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import { copyGiven } from '../../given.js';
 import { type Rule, withAverages } from '../../rules/rule.js';
-import type { StepStats } from '../step-stats.js';
+import type { StepStats } from '../stats.js';
 import {
   GRADIENT_OPTION_NAMES,
   type GradientOptions,
@@ -79,7 +79,7 @@ const CONFIG_KEYS = ['rule', 'params', 'groups', ...SETTING_KEYS];
  * @throws OptimizerError on anything wrong in it.
  */
 export function resolveConfig(config: unknown): ResolvedConfig {
-  if (!isOptionObject(config)) {
+  if (!isRecord(config)) {
     throw new OptimizerError('invalid-config', `the config is ${quote(config)}; give { rule, params }.`);
   }
   const given = copyGiven(config, CONFIG_KEYS);

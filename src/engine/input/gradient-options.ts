@@ -1,6 +1,6 @@
-import { OptimizerError, quote } from '../../errors.js';
+import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { fitsFloat32 } from '../../float32.js';
-import { copyGiven, isOptionObject } from '../../given.js';
+import { copyGiven } from '../../given.js';
 import { type OptionSpec, boolean, resolveOptions } from '../../rules/options.js';
 
 /** A loss scale that adapts itself, as `torch.amp.GradScaler`. */
@@ -137,7 +137,7 @@ export function resolveGradientOptions(config: GradientOptions): ResolvedGradien
   for (const name of Object.keys(SPECS)) given[name] = (config as Record<string, unknown>)[name];
   const resolved = resolveOptions('config', SPECS, given);
   const { lossScale = 1 } = config;
-  if (lossScale === 'dynamic' || isOptionObject(lossScale)) {
+  if (lossScale === 'dynamic' || isRecord(lossScale)) {
     const settings = lossScale === 'dynamic' ? {} : copyGiven(lossScale, Object.keys(DYNAMIC_SPECS));
     const dynamic = resolveOptions('lossScale', DYNAMIC_SPECS, settings);
     rejectQuotient(resolved.gradScale, dynamic.init);

@@ -1,5 +1,5 @@
-import { OptimizerError, quote } from '../../errors.js';
-import { copyGiven, isOptionObject } from '../../given.js';
+import { OptimizerError, isRecord, quote } from '../../errors.js';
+import { copyGiven } from '../../given.js';
 import { type Rule, makeRule, overrideRule } from '../../rules/rule.js';
 
 /** A group as given: its rule has the group's options; its parameters are unchecked. */
@@ -15,7 +15,7 @@ export interface GivenGroup<P> {
  *   not fit.
  */
 export function resolveRule(rule: unknown): Rule {
-  if (!isOptionObject(rule) || !('declaration' in rule) || !('options' in rule)) {
+  if (!isRecord(rule) || !('declaration' in rule) || !('options' in rule)) {
     throw new OptimizerError('invalid-config', `rule is ${describeWrongRule(rule)}.`);
   }
   const { name, options, declaration } = rule as unknown as Rule;
@@ -61,7 +61,7 @@ export function resolveGroups<P>(
  * @throws OptimizerError `invalid-config` or `invalid-option`.
  */
 export function resolveGroup<P>(rule: Rule, group: unknown, what: string): GivenGroup<P> {
-  if (!isOptionObject(group)) {
+  if (!isRecord(group)) {
     throw new OptimizerError('invalid-config', `${what} is ${quote(group)}; give { params, …options }.`);
   }
   const { params, ...overrides } = copyGiven(group, ['params', ...Object.keys(rule.declaration.options)]);

@@ -1,5 +1,5 @@
-import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
-import { copyGiven, isOptionObject } from '../../given.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import { copyGiven } from '../../given.js';
 
 /**
  * The shape of the step kernels, where the choice by adapter class is not wanted. Results are the same bits whatever
@@ -23,7 +23,7 @@ const KEYS = ['workgroupSize', 'lanesPerInvocation', 'consecutive'] satisfies (k
  * @throws OptimizerError `invalid-option` on an unknown name or a value out of range, quoting it.
  */
 export function resolveKernelOptions(kernel: unknown = {}): Readonly<KernelOptions> {
-  if (!isOptionObject(kernel)) {
+  if (!isRecord(kernel)) {
     fail(`is ${quote(kernel)}; give { workgroupSize, lanesPerInvocation, consecutive }, or some of them`);
   }
   const given = copyGiven(kernel, KEYS);

@@ -1,5 +1,5 @@
-import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
-import { copyGiven, isOptionObject, tagOf } from '../../given.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import { copyGiven, tagOf } from '../../given.js';
 
 /** What `step` and `encode` may be told of one step. */
 export interface StepOptions {
@@ -91,7 +91,7 @@ export function resolveSkip<T>(
   call: string,
 ): ReadonlySet<T> | undefined {
   if (options === undefined) return undefined;
-  if (!isOptionObject(options)) {
+  if (!isRecord(options)) {
     const isList = Array.isArray(options) || tagOf(options) === '[object Set]';
     const remedy = isList ? 'names to be skipped are given as { skip: names }' : 'give { skip: names }';
     throw new OptimizerError('invalid-config', `${call}: the options are ${quote(options)}; ${remedy}.`);

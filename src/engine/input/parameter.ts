@@ -1,5 +1,5 @@
-import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
-import { copyGiven, isOptionObject } from '../../given.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import { copyGiven } from '../../given.js';
 import type { Piece } from '../../plan/pieces.js';
 import { type BufferRange, countElements, resolvePieces, truncate } from './span.js';
 import { type SparseGradient, type SparseTable, isSparseGradient, resolveTable } from './sparse-table.js';
@@ -68,7 +68,7 @@ const PARAMETER_KEYS: readonly string[] = [
  * @throws OptimizerError `invalid-parameter`, naming the parameter and quoting what is wrong.
  */
 export function resolveParameter(parameter: Parameter, index: number): ResolvedParameter {
-  if (!isOptionObject(parameter)) {
+  if (!isRecord(parameter)) {
     fail(`parameter ${index} is ${quote(parameter)}; give { name, data, grad }.`);
   }
   const given = copyGiven(parameter, PARAMETER_KEYS) as Partial<Record<keyof Parameter, unknown>>;

@@ -1,5 +1,4 @@
-import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
-import { isOptionObject } from '../../given.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import type { Piece } from '../../plan/pieces.js';
 import type { NameTable } from './names.js';
 import type { ResolvedParameter } from './parameter.js';
@@ -32,7 +31,7 @@ export function resolveChanges<T extends { readonly parameter: ResolvedParameter
   changes: unknown,
   table: NameTable<T>,
 ): Replacement<T>[] {
-  if (!isOptionObject(changes)) {
+  if (!isRecord(changes)) {
     fail(`rebind(): ${quote(changes)} is no record of changes; give { name: { data, grad } }.`);
   }
   const replacements: Replacement<T>[] = [];
@@ -50,7 +49,7 @@ export function resolveChanges<T extends { readonly parameter: ResolvedParameter
 function replacePieces(parameter: ResolvedParameter, change: unknown): ResolvedParameter {
   const { name, elementCount, hasLength } = parameter;
   const what = () => `rebind(): parameter ${quote(name)}`;
-  if (!isOptionObject(change)) fail(`${what()}: ${quote(change)} is no change; give { data, grad }.`);
+  if (!isRecord(change)) fail(`${what()}: ${quote(change)} is no change; give { data, grad }.`);
   for (const key in change) {
     if (key !== 'data' && key !== 'grad')
       rejectUnknownKeys({ [key]: change[key] }, CHANGE_KEYS, what(), 'invalid-parameter');

@@ -1,5 +1,5 @@
 import { quote } from '../../errors.js';
-import { switchConstants } from '../../kernel/variant.js';
+import { layoutOf } from '../../kernel/rule-layout.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { fail } from './check.js';
@@ -31,7 +31,7 @@ export function checkOptions(
 }
 
 function areSameKernels(before: Rule, after: Rule): boolean {
-  const [now, then] = [switchConstants(before), switchConstants(after)];
+  const [now, then] = [layoutOf(before).switches, layoutOf(after).switches];
   return Object.keys(then).every((name) => now[name] === then[name]);
 }
 

@@ -1,9 +1,9 @@
-import { quote } from '../../errors.js';
+import { isRecord, quote } from '../../errors.js';
 import { fitsFloat32 } from '../../float32.js';
 import { copyGiven } from '../../given.js';
 import type { ScheduleState } from '../../schedules/schedule.js';
 import type { ParameterGroup } from '../parameter-group.js';
-import { checkCount, fail, isRecord, sameKeys } from './check.js';
+import { checkCount, fail, sameKeys } from './check.js';
 import { checkOptions } from './check-options.js';
 import { checkValues } from './check-values.js';
 import type { CheckedGroup, CheckedState, StateDictTarget } from './checked-state.js';

@@ -1,8 +1,8 @@
-import { quote } from '../../errors.js';
+import { isRecord, quote } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
-import { isPerTensor, usedSlots } from '../../kernel/variant.js';
+import { layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule } from '../../rules/rule.js';
-import { fail, isRecord, sameKeys } from './check.js';
+import { fail, sameKeys } from './check.js';
 import type { StateDictTarget, StateValues } from './checked-state.js';
 
 const BYTES_PER_VALUE = 4;
@@ -35,13 +35,17 @@ function checkSlots(
 ): ReadonlyMap<string, Float32Array<ArrayBuffer>> {
   const what = `state of parameter ${quote(name)}`;
   if (!isRecord(given)) fail(`${what} is ${quote(given)}; give { [slot]: Float32Array }.`);
-  const slots = usedSlots(rule);
+  const { slots } = layoutOf(rule);
   const ofSlot = copyGiven(given);
-  sameKeys(ofSlot, slots, what);
+  sameKeys(
+    ofSlot,
+    slots.map((slot) => slot.name),
+    what,
+  );
   return new Map(
     slots.map((slot) => {
-      const valueCount = isPerTensor(rule, slot) ? 1 : elementCount;
-      return [slot, asFloats(ofSlot[slot], valueCount, `${what}: ${slot}`)];
+      const valueCount = slot.perTensor ? 1 : elementCount;
+      return [slot.name, asFloats(ofSlot[slot.name], valueCount, `${what}: ${slot.name}`)];
     }),
   );
 }

@@ -8,11 +8,6 @@ export function fail(message: string): never {
   throw new OptimizerError('invalid-state-dict', message);
 }
 
-/** What has properties, and is no list of anything. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
-}
-
 /**
  * @param most the largest that it may be, if that is less than what a u32 holds.
  * @throws OptimizerError `invalid-state-dict` unless an integer ≥ 0 that a u32 holds.

@@ -15,9 +15,10 @@ import {
 } from '../../kernel/compose-rule.js';
 import type { RowLayout } from '../../kernel/row.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
+import { MEASURE_SHAPE } from '../../kernel/measure-shape.js';
 import { shapeConstants } from '../../kernel/shape.js';
 import { wordStruct } from '../../kernel/structs.js';
-import { MEASURE_SHAPE, type MeasureAccess } from '../../plan/measure.js';
+import type { MeasureAccess } from '../../plan/measure.js';
 import type { Access } from '../../plan/pieces.js';
 
 /** What one measuring dispatch covers; bases in units of the bound arrays, `row` is the index within the page. */

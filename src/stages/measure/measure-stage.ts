@@ -225,8 +225,8 @@ export class MeasureStage implements Stage {
         record: records!.wordOf(index),
       });
     });
-    device.queue.writeBuffer(this.#portions, 0, portions.u32.buffer as ArrayBuffer);
-    device.queue.writeBuffer(this.#spans, 0, spans.u32.buffer as ArrayBuffer);
+    device.queue.writeBuffer(this.#portions, 0, portions.u32.buffer);
+    device.queue.writeBuffer(this.#spans, 0, spans.u32.buffer);
     return commandsOf;
   }
 }
