@@ -24,6 +24,9 @@ export class BoundedRun {
   readonly #rule: Rule;
   readonly #states: Record<string, Bounded>[];
   readonly #tensorState: Record<string, Bounded>;
+  /** Steps asked for, which schedules follow. */
+  #asked = 0;
+  /** Steps made. */
   #step = 0;
 
   readonly #load: (value: number) => Bounded;
@@ -49,6 +52,11 @@ export class BoundedRun {
     this.#update({ values: Array.from(this.weights, (_, i) => this.#load(gradients[i]!)) });
   }
 
+  /** A step that leaves the tensor out: its own count stays. */
+  skip(): void {
+    this.#asked++;
+  }
+
   /** A step of a table whose gradient names some rows. */
   stepRows(gradient: ReferenceSparseGradient, rowLength: number): void {
     const loading = { ...errorBound, load: this.#load };
@@ -56,15 +64,15 @@ export class BoundedRun {
   }
 
   #update({ values, elements }: ElementGradients<Bounded>): void {
-    const lr = evaluateLearningRate(this.#rule.options.lr, this.#step);
-    this.#step++;
+    const lr = evaluateLearningRate(this.#rule.options.lr, this.#asked++);
+    const t = ++this.#step;
     const rule = makeElementRule(errorBound, this.#rule);
-    const h = rule.prepare(layoutOf(this.#rule).values(lr, this.#step), this.#step);
+    const step = { h: rule.prepare(layoutOf(this.#rule).values(lr, t), t), t };
     const at = (i: number) => ({ w: this.weights[i]!, g: values[i]!, s: { ...this.#states[i]! } });
-    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, h);
+    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, step);
     for (let k = 0; k < values.length; k++) {
       const i = elements ? elements[k]! : k;
-      this.weights[i] = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, h, tensor);
+      this.weights[i] = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, step, tensor);
     }
   }
 

@@ -22,16 +22,30 @@ export interface StepStats {
 /**
  * Calls back once the stats are known. Nobody waits for this, so what the callback throws is reported as an event
  * listener's error is, and what ends the optimizer meanwhile is no error.
+ *
+ * @param done is told before the callback that its turn has come.
  */
 export function reportStep(
   onStep: (stats: StepStats) => void,
   stats: Promise<StepStats>,
   guard: UsageGuard,
+  done: () => void,
 ): void {
-  stats.then(onStep).catch((error: unknown) => {
-    // Destroyed, lost or rejected while the read was under way: the next call tells.
-    if (!guard.isOver) reportListenerError(error);
-  });
+  stats
+    .then(
+      (known) => {
+        done();
+        onStep(known);
+      },
+      (error: unknown) => {
+        done();
+        throw error;
+      },
+    )
+    .catch((error: unknown) => {
+      // Destroyed, lost or rejected while the read was under way: the next call tells.
+      if (!guard.isOver) reportListenerError(error);
+    });
 }
 
 /** As the host reports what an event listener throws; Node has no such function, and would end at an unhandled rejection. */

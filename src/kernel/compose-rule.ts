@@ -54,11 +54,8 @@ alias Norms = array<f32, ${tensor.quantityCount}>;
 /** The rule's equation, and the operations that it may use. */
 export function composeEquation({ rule: { declaration } }: RuleLayout): string {
   return `${incoming}
-${declaration.wgsl}${declaration.prepare ? '' : NOTHING_TO_PREPARE}`;
+${declaration.wgsl}`;
 }
-
-/** For rules whose scalars need no work before the loop. */
-const NOTHING_TO_PREPARE = '\nfn prepare() {}\n';
 
 /** The averages' equations, and the calls of them. */
 export function composeAverages({ averages }: RuleLayout): string {

@@ -1,4 +1,4 @@
-import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/compose-tensor.js';
+import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/measure-shape.js';
 import type { ElementAt } from '../rules/arithmetic.js';
 
 /** As in shaders/squares.wgsl. */

@@ -30,7 +30,8 @@ for (const [index, [name, factory]] of ruleFactories.entries()) {
       const parity = checkParity({
         device,
         track,
-        rule,
+        rule: factory(),
+        averages: options,
         layouts: [
           { length: 257, dataOffset: 1, gradOffset: 0 },
           { length: 4100, dataOffset: 0, gradOffset: 0 },

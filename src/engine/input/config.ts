@@ -2,7 +2,7 @@ import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../.
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
 import { type Rule, withAverages } from '../../rules/rule.js';
-import type { StepStats } from '../step-stats.js';
+import type { StepStats } from '../stats.js';
 import {
   GRADIENT_OPTION_NAMES,
   type GradientOptions,

@@ -2,7 +2,6 @@ import type { BindGroups } from '../../gpu/bind-groups.js';
 import { BufferUsage } from '../../gpu/flags.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { alignUp } from '../../kernel/alignment.js';
-import type { SlotLayout } from '../../kernel/row.js';
 import { chooseGrid } from '../../kernel/shape.js';
 import { wordView } from '../../kernel/structs.js';
 import type { PlanTensor } from '../../plan/pieces.js';
@@ -28,7 +27,6 @@ export interface ControlStageParts {
   readonly reduction: ReductionPlan<GPUBuffer>;
   /** Of {@link Control.workspace}. */
   readonly workspace: GPUBuffer;
-  readonly slot: SlotLayout;
   readonly bindGroups: BindGroups;
 }
 
@@ -135,28 +133,21 @@ export class ControlStage implements Stage {
         row = parts[0]!.row;
         pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
       }
-      pass.setBindGroup(0, groups[k]!);
+      pass.setBindGroup(0, groups[k]);
       pass.dispatchWorkgroups(grid[0], grid[1]);
     }
-    const slotGroup = this.#slotGroupOf(step.slots);
+    const slotGroup = this.#slotGroupOf(step);
     this.#encodeCommand(pass, this.#decide, slotGroup, step);
     for (const command of this.#advance) this.#encodeCommand(pass, command, slotGroup, step);
   }
 
-  /**
-   * Encodes all of the reduction with nothing to do, which has the device check the gradients.
-   *
-   * @param tensor only what this one has a part in.
-   */
-  encodeProbe(pass: GPUComputePassEncoder, step: StepContext, tensor?: number): void {
-    const { dispatches } = this.parts.reduction;
-    const wanted = tensor === undefined ? dispatches.keys() : this.#bindings.dispatchesOf(tensor);
-    for (const k of wanted) {
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    this.parts.reduction.dispatches.forEach(({ parts }, k) => {
       pass.setPipeline(this.#reducers[k]!.pipeline);
-      pass.setBindGroup(0, this.#bindings.bindGroups[k]!);
-      pass.setBindGroup(1, step.pages, step.pageOffset(dispatches[k]!.parts[0]!.row), 0, 1);
+      pass.setBindGroup(0, this.#bindings.bindGroups[k]);
+      pass.setBindGroup(1, step.pages, step.pageOffset(parts[0]!.row), 0, 1);
       pass.dispatchWorkgroups(0);
-    }
+    });
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
@@ -180,11 +171,11 @@ export class ControlStage implements Stage {
   }
 
   /** The ring's buffer at group 1; made again only when the ring has grown. */
-  #slotGroupOf(slots: GPUBuffer): GPUBindGroup {
+  #slotGroupOf({ slots, slotByteLength }: StepContext): GPUBindGroup {
     if (slots !== this.#slots || !this.#slotGroup) {
-      const { bindGroups, slot, control } = this.parts;
+      const { bindGroups, control } = this.parts;
       const layout = this.#decide.pipeline.layouts[1]!;
-      const binding = { buffer: slots, offset: 0, size: slot.byteLength };
+      const binding = { buffer: slots, offset: 0, size: slotByteLength };
       this.#slotGroup = bindGroups.get(layout, [binding], `${control.label} slot`);
       this.#slots = slots;
     }

@@ -1,4 +1,4 @@
-import type { ResolvedGradientOptions } from '../../engine/control/settings.js';
+import type { ResolvedGradientOptions } from '../../engine/input/gradient-options.js';
 import { BufferUsage } from '../../gpu/flags.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { HEAD_BYTE_LENGTH, type KeptHead, headBytes } from './head.js';

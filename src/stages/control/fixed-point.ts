@@ -41,7 +41,7 @@ function power(fraction: bigint, t: number): bigint {
 }
 
 /**
- * What the GPU keeps of a correction, as words of `Correction` in shaders/control/finalize.wgsl: the rate β, the
+ * What the GPU keeps of a correction, as words of `powers` in shaders/control/finalize.wgsl: the rate β, the
  * product of the rates of t steps, the damping d, and dᵗ.
  *
  * @param t steps applied so far; for 0 the GPU does not read product and dᵗ.

@@ -1,5 +1,5 @@
 import { BufferUsage } from '../../gpu/flags.js';
-import type { RisingRate } from '../../rules/rule.js';
+import type { RisingRate } from '../../rules/declaration.js';
 import { correctionWords } from './fixed-point.js';
 
 /** What the GPU keeps of a tensor's own steps, as it is set: the products follow from count and rates. */

@@ -1,7 +1,8 @@
 import wgsl from '../../../shaders/stages/accumulate.wgsl?raw';
 import type { Planned } from '../../gpu/pipelines.js';
 import type { PlanTensor } from '../../plan/pieces.js';
-import { commonOptions, defineRule } from '../../rules/rule.js';
+import { commonOptions } from '../../rules/common-options.js';
+import { defineRule } from '../../rules/define-rule.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 
 /** Addition in the form of a rule. */
@@ -9,8 +10,6 @@ const accumulate = defineRule({
   name: 'accumulate',
   wgsl,
   options: commonOptions(0),
-  slots: [],
-  switches: () => ({}),
   scalars: () => ({}),
   reference: ({ add }, { w, g }) => add(w, g),
 });

@@ -6,7 +6,8 @@ import { type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { PlanTensor } from '../../plan/pieces.js';
-import { commonOptions, defineRule } from '../../rules/rule.js';
+import { commonOptions } from '../../rules/common-options.js';
+import { defineRule } from '../../rules/define-rule.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 
 const slots = [{ name: 'kept' }] as const;
@@ -17,7 +18,6 @@ const exchange = defineRule({
   wgsl: exchangeWgsl,
   options: commonOptions(0),
   slots,
-  switches: () => ({}),
   scalars: () => ({}),
   reference: (_, { w, s }) => {
     const evaluated = s.kept;
@@ -32,7 +32,6 @@ const interpolate = defineRule({
   wgsl: interpolateWgsl,
   options: commonOptions(0),
   slots,
-  switches: () => ({}),
   scalars: () => ({ factor: 0 }),
   reference: ({ add, mul }, { w, s, h }) => add(w, mul(h.factor, s.kept)),
 });
