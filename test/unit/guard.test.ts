@@ -132,6 +132,7 @@ describe('onStep', () => {
   const flush = () => new Promise((resolve) => setTimeout(resolve));
 
   test('that throws is reported as a listener’s error, once', async () => {
+    const done = vi.fn<() => void>();
     const report = vi.fn<(error: unknown) => void>();
     vi.stubGlobal('reportError', report);
     reportStep(
@@ -140,6 +141,7 @@ describe('onStep', () => {
       },
       Promise.resolve(stats),
       new UsageGuard(fakeDevice().device),
+      done,
     );
     await flush();
     vi.stubGlobal('reportError', undefined);
@@ -151,21 +153,24 @@ describe('onStep', () => {
       },
       Promise.resolve(stats),
       new UsageGuard(fakeDevice().device),
+      done,
     );
     await flush();
     expect(log).toHaveBeenCalledTimes(1);
+    expect(done).toHaveBeenCalledTimes(2);
     log.mockRestore();
     vi.unstubAllGlobals();
   });
 
   test('is not called, nor is anything reported, where the optimizer ended', async () => {
     const log = vi.spyOn(console, 'error').mockReturnValue();
-    const onStep = vi.fn<(given: StepStats) => void>();
+    const [onStep, done] = [vi.fn<(given: StepStats) => void>(), vi.fn<() => void>()];
     const guard = new UsageGuard(fakeDevice().device);
     guard.failWith(Promise.reject(new OptimizerError('shader', 'broken')));
-    reportStep(onStep, Promise.reject(new OptimizerError('shader', 'broken')), guard);
+    reportStep(onStep, Promise.reject(new OptimizerError('shader', 'broken')), guard, done);
     await flush();
     expect(onStep).not.toHaveBeenCalled();
+    expect(done).toHaveBeenCalledTimes(1);
     expect(log).not.toHaveBeenCalled();
     log.mockRestore();
   });
