@@ -1,6 +1,6 @@
 import type { FractionWords } from '../../src/stages/control/fixed-point.js';
 
-/** The twins, over BigInt, of what shaders/control/finalize.wgsl does with 64-bit fractions in words. */
+/** The twins, over BigInt, of what shaders/stages/control/advance.wgsl does with 64-bit fractions in words. */
 
 const HALF = 1n << 63n;
 

@@ -148,6 +148,8 @@ export class ControlStage implements Stage {
       pass.setBindGroup(1, step.pages, step.pageOffset(parts[0]!.row), 0, 1);
       pass.dispatchWorkgroups(0);
     });
+    // So that the first step makes nothing.
+    this.#slotGroupOf(step);
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {

@@ -41,7 +41,7 @@ function power(fraction: bigint, t: number): bigint {
 }
 
 /**
- * What the GPU keeps of a correction, as words of `powers` in shaders/control/finalize.wgsl: the rate β, the
+ * What the GPU keeps of a correction, as words of `powers` in shaders/stages/control/advance.wgsl: the rate β, the
  * product of the rates of t steps, the damping d, and dᵗ.
  *
  * @param t steps applied so far; for 0 the GPU does not read product and dᵗ.
@@ -65,7 +65,7 @@ function risingProductWords(beta: number, damping: number, t: number): FractionW
   return toWords(multiply(product, power(b, t - i)));
 }
 
-/** Rounded to 64 bits, half up, as `multiply_fractions` in shaders/control/finalize.wgsl. */
+/** Rounded to 64 bits, half up, as `multiply_fractions` in shaders/stages/control/advance.wgsl. */
 function multiply(a: bigint, b: bigint): bigint {
   return (a * b + (ONE >> 1n)) >> 64n;
 }

@@ -148,6 +148,8 @@ export class MeasureStage implements Stage {
       pass.setBindGroup(1, step.pages, step.pageOffset(chunk.row), 0, 1);
       pass.dispatchWorkgroups(0);
     }
+    // So that the first step makes nothing.
+    this.#rowsGroupOf(step);
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
