@@ -1,5 +1,6 @@
 import { OptimizerError, quote } from '../errors.js';
-import { isPerTensor, switchConstants, usedSlots } from '../kernel/variant.js';
+import { kernelDifference } from '../kernel/rule-layout.js';
+import { isPerTensor, usedSlots } from '../kernel/variant.js';
 import { type Rule, overrideRule } from '../rules/rule.js';
 import { type ScheduleState, isStatefulSchedule } from '../schedules/schedule.js';
 import type { ControlState } from './control/control-state.js';
@@ -99,15 +100,11 @@ function restoreRule(group: ParameterGroup, saved: unknown, index: number): Rule
   // A live schedule goes on: it follows the restored step.
   if (group.isScheduled) delete options['lr'];
   const rule = overrideRule(group.rule, options);
-  const now = { ...switchConstants(group.rule) };
-  for (const [name, value] of Object.entries(switchConstants(rule))) {
-    if (now[name] === value) continue;
-    fail(
-      `${what}: its options give ${name} = ${value} but this optimizer was created with ${now[name]}; ` +
-        'create it with the saved options.',
-    );
-  }
-  return rule;
+  const difference = kernelDifference(rule, group.rule);
+  if (difference === undefined) return rule;
+  fail(
+    `${what}: its options have ${difference}, for which other kernels are needed; create it with the saved options.`,
+  );
 }
 
 /**
