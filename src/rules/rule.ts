@@ -1,5 +1,5 @@
 import type { Average } from '../averages/average.js';
-import { OptimizerError, isRecord, propertyNames, quote } from '../errors.js';
+import { OptimizerError, isRecord, propertyNames, quote, readProperty } from '../errors.js';
 import type { ResolvedCommonOptions } from './common-options.js';
 import type { RuleDeclaration } from './declaration.js';
 import { resolveOptions } from './options.js';
@@ -65,7 +65,7 @@ export function makeRule(declaration: RuleDeclaration, given: object): Rule {
 export function overrideRule(rule: Rule, overrides: object): Rule {
   const options: Record<string, unknown> = { ...rule.options };
   for (const name of propertyNames(overrides)) {
-    const value = (overrides as Record<string, unknown>)[name];
+    const value = readProperty(overrides, name, `${rule.name}: ${name}`, 'invalid-option');
     // An unknown name is refused, even without a value.
     if (value !== undefined || !(name in options)) options[name] = value;
   }
