@@ -1,4 +1,9 @@
-import { type RuleCase, combinedOptionCases, singleOptionCases } from './option-cases.js';
+import {
+  type NamedFactories,
+  type RuleCase,
+  combinedOptionCases,
+  singleOptionCases,
+} from './option-cases.js';
 import { type ParityResult, type TensorLayout, checkParity } from './parity.js';
 import { Random } from './random.js';
 import type { Track } from './track.js';
@@ -30,10 +35,14 @@ export interface ParitySuite {
   readonly combined: readonly SuiteCase[];
 }
 
-/** The suite that all who prove run. The seed decides values and combinations. */
-export function paritySuite(seed: number): ParitySuite {
+/**
+ * The suite that all who prove run. The seed decides values and combinations.
+ *
+ * @param factories the rules; default all of the library's. Give your own, made with `defineRule`, to prove it.
+ */
+export function paritySuite(seed: number, factories?: NamedFactories): ParitySuite {
   return {
-    single: singleOptionCases().map((ruleCase, index) => ({
+    single: singleOptionCases(factories).map((ruleCase, index) => ({
       ...ruleCase,
       check: (device, track, steps = 50) =>
         checkParity({
@@ -47,7 +56,7 @@ export function paritySuite(seed: number): ParitySuite {
           boundedElements: 64,
         }),
     })),
-    combined: combinedOptionCases(new Random(seed)).map((ruleCase, index) => ({
+    combined: combinedOptionCases(new Random(seed), factories).map((ruleCase, index) => ({
       ...ruleCase,
       check: (device, track, steps = 20) =>
         checkParity({

@@ -68,7 +68,8 @@ function quoteNested(value: unknown, depth: number): string {
     if (typeof value !== 'object' || value === null) return String(value);
     const name: unknown = value.constructor?.name ?? 'Object';
     if (typeof name === 'string' && name !== 'Object' && name !== '') return `a ${name}`;
-    return `{ ${Object.keys(value).slice(0, LONGEST_LIST).join(', ')} }`;
+    const keys = Object.keys(value);
+    return `{ ${keys.slice(0, LONGEST_LIST).join(', ')}${keys.length > LONGEST_LIST ? ', …' : ''} }`;
   } catch {
     // A revoked Proxy, a getter that throws.
     return `${typeof value === 'object' ? 'an object' : `a ${typeof value}`} that cannot be read`;

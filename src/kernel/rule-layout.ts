@@ -1,6 +1,8 @@
 import type { Average } from '../averages/average.js';
+import { OptimizerError, quote } from '../errors.js';
 import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
 import { type Rule, type RuleOptions, tensorOf } from '../rules/rule.js';
+import { scalarComplaint } from '../rules/scalar-complaint.js';
 import type { TensorDeclaration } from '../rules/tensor.js';
 
 /** A state slot that a rule's options, or its averages, need. */
@@ -63,6 +65,7 @@ export interface RuleLayout {
    *
    * @param lr the learning rate in force.
    * @param t 1-based count of applied steps.
+   * @throws OptimizerError `invalid-option` if one of the rule's own is NaN, or too large for a float32.
    */
   readonly values: (lr: number, t: number, scaling?: GradientScaling) => Record<string, number>;
 }
@@ -87,22 +90,30 @@ function deriveLayout(rule: Rule): RuleLayout {
   const declared = declaration.slots.filter(({ perTensor }) => perTensor !== true).map(({ name }) => name);
   const ofTensors = declaration.slots.filter(({ perTensor }) => perTensor === true).map(({ name }) => name);
   const { tensor, evaluation } = declaration;
-  const corrections = Object.entries(declaration.scalars(options, 0)).flatMap(([name, rate]) =>
+  // Names and rates are the same for each learning rate; 1 is one that may be divided by.
+  const corrections = Object.entries(declaration.scalars(options, 1)).flatMap(([name, rate]) =>
     typeof rate === 'number' ? [] : [{ name, rate }],
   );
+  rejectClashes(rule);
   const equationSwitches = { ...templateSwitches(rule), ...declaration.switches(options) };
   const averageSwitches = averages.map((average) => average.declaration.switches(average.options));
   const averageScalars: Record<string, number> = {};
   for (const average of averages) Object.assign(averageScalars, average.declaration.scalars(average.options));
   const values = (lr: number, t: number, scaling = UNSCALED): Record<string, number> => {
     const { weightDecay, weightDecayMode } = options;
+    const decay = weightDecayMode === 'decoupled' ? lr * weightDecay : weightDecay;
+    const ofRule = declaration.scalars(options, lr);
+    const complaint = scalarComplaint({ decay, ...ofRule });
+    if (complaint !== undefined) {
+      throw new OptimizerError('invalid-option', `${rule.name}: with lr ${lr}, ${complaint}`);
+    }
     const scalars: Record<string, number> = {
-      decay: weightDecayMode === 'decoupled' ? lr * weightDecay : weightDecay,
+      decay,
       t,
       grad_multiplier: scaling.multiplier,
       max_grad_value: scaling.maxValue,
     };
-    for (const [name, value] of Object.entries(declaration.scalars(options, lr))) {
+    for (const [name, value] of Object.entries(ofRule)) {
       scalars[name] = typeof value === 'number' ? value : correction(value, t);
     }
     return Object.assign(scalars, averageScalars);
@@ -113,7 +124,7 @@ function deriveLayout(rule: Rule): RuleLayout {
     elementSlots,
     tensorSlots: slots.filter(({ perTensor }) => perTensor).map(({ name }) => name),
     laneVariables: [...new Set([...declared, ...elementSlots])],
-    scalars: Object.keys(values(0, 1)),
+    scalars: Object.keys(values(1, 1)),
     corrections,
     switches: Object.assign({}, equationSwitches, ...averageSwitches) as Switches,
     equationSwitches,
@@ -140,6 +151,25 @@ function deriveSlots(
     initial: 0,
   }));
   return [...ofRule, ...ofAverages];
+}
+
+/** @throws OptimizerError `invalid-config` if an average has the name of something of the rule's. */
+function rejectClashes({ name, declaration, options, averages = [] }: Rule): void {
+  const ofRule = new Set([
+    ...declaration.slots.map((slot) => slot.name),
+    ...Object.keys(declaration.switches(options)),
+    ...Object.keys(declaration.scalars(options, 1)),
+  ]);
+  for (const average of averages) {
+    const { slot, switches, scalars } = average.declaration;
+    const names = [slot, ...Object.keys(switches(average.options)), ...Object.keys(scalars(average.options))];
+    const clash = names.find((one) => ofRule.has(one));
+    if (clash === undefined) continue;
+    throw new OptimizerError(
+      'invalid-config',
+      `${quote(clash)} is a name of both ${name} and ${average.declaration.name}; name it otherwise in the rule.`,
+    );
+  }
 }
 
 /** The switches of `shaders/incoming.wgsl`, which every rule has. */

@@ -1,5 +1,5 @@
-import type { SavedControl } from '../engine/state-dict.js';
-import type { ResolvedGradientOptions } from '../engine/control/settings.js';
+import type { SavedControl } from '../engine/saved/state-dict.js';
+import type { ResolvedGradientOptions } from '../engine/input/gradient-options.js';
 
 /** Below this a loss would be 0 in float16, so that backing off ends here: the constant of `finalize.wgsl`. */
 const LOSS_SCALE_FLOOR = 2 ** -24;

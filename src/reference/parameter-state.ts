@@ -1,4 +1,4 @@
-import { countRows, rejectAveragedTable, rejectMeasuredTable } from '../engine/sparse/table.js';
+import { countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
 import { OptimizerError, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
@@ -36,8 +36,7 @@ export class ParameterState {
     if (ArrayType === Float32Array) rejectOverflow(data, `${what}: data`);
     if (rowLength !== undefined) {
       countRows(data.length, rowLength, what);
-      rejectMeasuredTable(rule, name);
-      rejectAveragedTable(rule, name);
+      rejectWholeTable(rule, name);
     }
     this.name = name;
     this.grad = grad;

@@ -1,11 +1,11 @@
 import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../averages/registry.js';
-import { checkRule, resolveGroups } from '../engine/config.js';
+import { resolveGroups, resolveRule } from '../engine/input/groups.js';
 import {
   GRADIENT_OPTION_NAMES,
   type GradientOptions,
   type ResolvedGradientOptions,
   resolveGradientOptions,
-} from '../engine/control/settings.js';
+} from '../engine/input/gradient-options.js';
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { type Rule, withAverages } from '../rules/rule.js';
 import { type NumericArray, isNumericArray } from './numbers.js';
@@ -67,18 +67,14 @@ export function resolveReferenceConfig(given: ReferenceConfig): ResolvedReferenc
   const config = copyOf(given);
   const known = ['rule', 'params', 'groups', 'precision', ...GRADIENT_OPTION_NAMES, ...AVERAGE_OPTION_NAMES];
   rejectUnknownKeys(config, known, 'config', 'invalid-config');
-  const { precision = 'f64', rule, groups } = config;
+  const { precision = 'f64', rule, params, groups } = config;
   if (precision !== 'f64' && precision !== 'f32') {
     throw new OptimizerError('invalid-config', `precision is ${quote(precision)}; give 'f64' or 'f32'.`);
   }
-  checkRule(rule);
   const gradients = resolveGradientOptions(config);
   let index = 0;
-  const resolved = resolveGroups({
-    ...config,
-    rule: withAverages(rule, resolveAverages(config)),
-    ...(Array.isArray(groups) && { groups: Array.from(groups, copyOf) }),
-  }).map((group) => ({
+  const averaged = withAverages(resolveRule(rule), resolveAverages(config));
+  const resolved = resolveGroups<ReferenceParameter>(averaged, { params, groups }).map((group) => ({
     rule: group.rule,
     // `Array.from` makes holes visible.
     params: Array.from(group.params, (parameter) => resolveParameter(parameter, index++)),

@@ -1,6 +1,6 @@
-import { needsControlPass, checkGradScale } from '../engine/control/settings.js';
-import { ParameterGroup } from '../engine/group.js';
-import type { StepStats } from '../engine/step-stats.js';
+import { needsControlPass, checkGradScale } from '../engine/input/gradient-options.js';
+import { ParameterGroup } from '../engine/parameter-group.js';
+import type { StepStats } from '../engine/stats.js';
 import { OptimizerError, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { LearningRate } from '../rules/options.js';
@@ -11,7 +11,7 @@ import type { NumericArray } from './numbers.js';
 import { ParameterState } from './parameter-state.js';
 import { type ReferenceConfig, type ReferenceGradients, resolveReferenceConfig } from './reference-config.js';
 import type { ElementGradients } from './sum-rows.js';
-import type { StateDict } from '../engine/state-dict.js';
+import type { StateDict } from '../engine/saved/state-dict.js';
 import { type ReferenceStateDict, checkRun, describeRun, restoreSchedules } from './saved-run.js';
 import { type ServedWeights, chooseServed, exchangeWeights } from './served-weights.js';
 import { type ReferenceStepOptions, gradientsByParameter, resolveSkip } from './step-arguments.js';
@@ -54,7 +54,7 @@ export class ReferenceOptimizer {
     this.#groups = groups.map(({ rule, params }) => {
       const names = params.map(({ name }) => name);
       return {
-        group: new ParameterGroup(rule, names, () => this.#stepCount),
+        group: new ParameterGroup(rule, names, { currentStep: () => this.#stepCount, check: () => {} }),
         rule: makeElementRule(arithmetic, rule, gradients.maxGradValue < Infinity),
         parameters: params.map((parameter) => new ParameterState(arithmetic, rule, parameter, ArrayType)),
       };

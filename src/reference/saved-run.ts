@@ -1,5 +1,5 @@
-import type { ParameterGroup } from '../engine/group.js';
-import type { GroupState, SavedControl, StateDict } from '../engine/state-dict.js';
+import type { ParameterGroup } from '../engine/parameter-group.js';
+import type { GroupState, SavedControl, StateDict } from '../engine/saved/state-dict.js';
 import { OptimizerError, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import { type Rule, overrideRule } from '../rules/rule.js';

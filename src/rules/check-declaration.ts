@@ -78,7 +78,7 @@ export function checkSource(source: unknown): void {
   const name = isRecord(source) ? source['name'] : undefined;
   const what = `rule ${quote(name)}`;
   checkPart(source, what);
-  const { scalars, reference, options } = source as unknown as LooseSource;
+  const { scalars, reference, options } = source as LooseSource;
   if (typeof name !== 'string' || !/^[\w-]+$/.test(name)) {
     fail(what, `its name is ${quote(name)}; give letters, digits, _ and -`);
   }
@@ -115,7 +115,7 @@ export function checkDeclaration(declaration: RuleDeclaration, sources: readonly
   for (const name of scalars) checkName(name, 'scalar', what);
   rejectTwice(scalars, `${what}: scalars`);
   const complaint = scalarComplaint(declaration.scalars(defaults, lr));
-  if (complaint !== undefined) fail(what, `with its default options, ${complaint}`);
+  if (complaint !== undefined) fail(what, `with its default options, ${complaint.slice(0, -1)}`);
 }
 
 function checkWgsl({ wgsl, tensor }: RuleDeclaration, what: string): void {

@@ -22,8 +22,9 @@ export interface NovogradOptions extends UpdateDecayOptions {
  *     v ← β₂v + (1−β₂)‖g‖²   one number per tensor; v ← ‖g‖² at the first step
  *     m ← β₁m + (g/(√v+ε) + dw);   w ← w − ηm
  *
- * With `gradAveraging`, m takes (1−β₁) of what is in parentheses, as an option of NVIDIA's and Apex's; TensorFlow Addons'
- * leaves the first step as it is. Weight decay d is as above (`weightDecayMode` `'update'`, the default), or added to g before its norm (`'l2'`). A tensor is
+ * With `gradAveraging`, m takes (1−β₁) of what is in parentheses, as an option of NVIDIA's and Apex's;
+ * TensorFlow Addons' leaves the first step out: there m takes all of it.
+ * Weight decay d is as above (`weightDecayMode` `'update'`, the default), or added to g before its norm (`'l2'`). A tensor is
  * a parameter; the norm is of all its elements, however many buffers it lies in.
  *
  * v is the square of a norm, in float32: norms beyond 1e19 make it infinite, and then nothing moves; `lossScale` and

@@ -154,12 +154,31 @@ export function learningRate(defaultValue: number): OptionSpec<LearningRate> {
 export type OptionSpecs<O> = { readonly [K in keyof O]: OptionSpec<O[K]> };
 
 /**
+ * As {@link checkOptions}, for options whose numbers become float32.
+ *
+ * @throws OptimizerError `invalid-option` as there, and on a number that float32 cannot hold.
+ */
+export function resolveOptions<O extends object>(
+  rule: string,
+  specs: OptionSpecs<O>,
+  given: object,
+): Readonly<O> {
+  const options = checkOptions(rule, specs, given);
+  for (const [key, value] of Object.entries(options)) {
+    const complaint = float32Complaint(value);
+    if (complaint === undefined) continue;
+    throw new OptimizerError('invalid-option', `${rule}: ${key} is ${quote(value)}; ${complaint}.`);
+  }
+  return options;
+}
+
+/**
  * Fills in defaults, checks every given value and copies it: nobody shares what is returned. `undefined` means not given;
  * inherited properties count as the object's own. A spec whose default is NaN has none: that option must be given.
  *
- * @throws OptimizerError `invalid-option` on an unknown name, a value out of range or one that float32 cannot hold.
+ * @throws OptimizerError `invalid-option` on an unknown name or a value out of range, quoting it.
  */
-export function resolveOptions<O extends object>(
+export function checkOptions<O extends object>(
   rule: string,
   specs: OptionSpecs<O>,
   given: object,
@@ -171,9 +190,10 @@ export function resolveOptions<O extends object>(
     );
   }
   const known = Object.keys(specs) as (keyof O & string)[];
+  const values: Readonly<Record<string, unknown>> = given;
   rejectUnknownKeys(given, known, rule, 'invalid-option');
   const resolved: Partial<O> = {};
-  for (const key of known) resolved[key] = resolveOption(`${rule}: ${key}`, specs[key], given[key]);
+  for (const key of known) resolved[key] = resolveOption(`${rule}: ${key}`, specs[key], values[key]);
   return Object.freeze(resolved as O);
 }
 
@@ -184,10 +204,6 @@ function resolveOption<T>(what: string, spec: OptionSpec<T>, given: unknown): T 
   const value = frozenCopy(given === undefined ? spec.default : given);
   if (!spec.accepts(value)) {
     throw new OptimizerError('invalid-option', `${what} is ${quote(given)}; give ${spec.range}.`);
-  }
-  const complaint = float32Complaint(value);
-  if (complaint !== undefined) {
-    throw new OptimizerError('invalid-option', `${what} is ${quote(given)}; ${complaint}.`);
   }
   return value as T;
 }

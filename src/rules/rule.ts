@@ -3,6 +3,7 @@ import { OptimizerError, isRecord, propertyNames, quote } from '../errors.js';
 import type { ResolvedCommonOptions } from './common-options.js';
 import type { RuleDeclaration } from './declaration.js';
 import { resolveOptions } from './options.js';
+import { scalarComplaint } from './scalar-complaint.js';
 import type { TensorDeclaration } from './tensor.js';
 
 /** A rule's options, complete; of some rule, whose names are not known, the common ones and whatever else it has. */
@@ -46,7 +47,10 @@ export function tensorOf({ declaration, options }: Rule): TensorDeclaration | un
  */
 export function makeRule(declaration: RuleDeclaration, given: object): Rule {
   const options = resolveOptions<RuleOptions>(declaration.name, declaration.options, given);
-  const complaint = declaration.complaint(options);
+  const { lr } = options;
+  const complaint =
+    declaration.complaint(options) ??
+    scalarComplaint(declaration.scalars(options, typeof lr === 'number' ? lr : 1));
   if (complaint !== undefined)
     throw new OptimizerError('invalid-option', `${declaration.name}: ${complaint}`);
   return Object.freeze({ name: declaration.name, options, declaration });

@@ -6,10 +6,10 @@ export function scalarComplaint(scalars: Readonly<Record<string, unknown>>): str
     if (isRecord(value)) {
       const { beta, damping } = value;
       if (isFraction(beta) && isFraction(damping)) continue;
-      return `the scalar ${name} is the correction of ${quote(beta)} with damping ${quote(damping)}; give rates in [0, 1)`;
+      return `the scalar ${name} is the correction of ${quote(beta)} with damping ${quote(damping)}; give rates in [0, 1).`;
     }
     if (typeof value !== 'number' || !Number.isFinite(Math.fround(value))) {
-      return `the scalar ${name} is ${quote(value)}; give a number below 3.4e38, where float32 ends`;
+      return `the scalar ${name} is ${quote(value)}; give a number below 3.4e38, where float32 ends.`;
     }
   }
   return undefined;

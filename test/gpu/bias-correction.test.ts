@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { ControlPass } from '../../src/engine/control/control-pass.js';
 import { CONTROL_STATE_BYTE_LENGTH, CORRECTION_BYTE_LENGTH } from '../../src/engine/control/control-state.js';
 import { SETTINGS_BYTE_LENGTH, prepareControl } from '../../src/engine/control/prepare-control.js';
-import { correctionWords } from '../../src/engine/control/fixed-point.js';
+import { correctionWords } from '../../src/stages/control/fixed-point.js';
 import { compile } from '../../src/kernel/compilable.js';
 import { resolveGradientOptions } from '../../src/engine/control/settings.js';
 import { type Rule, adam, nadam } from '../../src/index.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { betaWords, correctionWords, powerWords } from '../../src/engine/control/fixed-point.js';
+import { betaWords, correctionWords, powerWords } from '../../src/stages/control/fixed-point.js';
 import { correction } from '../../src/kernel/rule-layout.js';
 import { oneMinusFraction, risenRate, stepFraction, toBigInt } from '../support/fixed-point.js';
 

@@ -1,7 +1,7 @@
 import { tree } from '@jax-js/jax';
-import type { OptimizerConfig } from '../../engine/config.js';
+import type { OptimizerConfig } from '../../engine/input/config.js';
 import { Optimizer } from '../../engine/optimizer.js';
-import type { Parameter } from '../../engine/parameter.js';
+import type { Parameter } from '../../engine/input/parameter.js';
 import { OptimizerError, quote } from '../../errors.js';
 import type { Rule } from '../../rules/rule.js';
 import { ArrayBuffers, byteLengthOf, longestOf, wholeOf } from './array-buffers.js';

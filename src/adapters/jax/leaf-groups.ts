@@ -1,5 +1,5 @@
-import type { ParameterGroupConfig } from '../../engine/config.js';
-import type { Parameter } from '../../engine/parameter.js';
+import type { ParameterGroupConfig } from '../../engine/input/config.js';
+import type { Parameter } from '../../engine/input/parameter.js';
 import { OptimizerError, quote } from '../../errors.js';
 
 /** Some leaves with hyper-parameters of their own: any option of the rule, beside `params`. */

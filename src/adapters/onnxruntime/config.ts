@@ -1,6 +1,6 @@
 import type * as Ort from 'onnxruntime-web';
-import type { OptimizerConfig, ParameterGroupConfig } from '../../engine/config.js';
-import type { Parameter } from '../../engine/parameter.js';
+import type { OptimizerConfig, ParameterGroupConfig } from '../../engine/input/config.js';
+import type { Parameter } from '../../engine/input/parameter.js';
 import { OptimizerError, quote } from '../../errors.js';
 import type { InitialWeights } from './parameters.js';
 

@@ -1,6 +1,6 @@
 import type * as Ort from 'onnxruntime-web';
-import { captureErrors } from '../../engine/device.js';
-import { readSpans } from '../../engine/readback.js';
+import { captureErrors } from '../../gpu/device.js';
+import { readSpans } from '../../gpu/readback.js';
 import { OptimizerError } from '../../errors.js';
 import { type InitialWeights, countElements } from './parameters.js';
 import type { OnnxRuntime } from './session.js';

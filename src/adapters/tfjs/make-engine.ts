@@ -1,6 +1,6 @@
-import type { ParameterGroupConfig } from '../../engine/config.js';
+import type { ParameterGroupConfig } from '../../engine/input/config.js';
 import { Optimizer } from '../../engine/optimizer.js';
-import type { Parameter } from '../../engine/parameter.js';
+import type { Parameter } from '../../engine/input/parameter.js';
 import type { LearningRate } from '../../rules/options.js';
 import type { Rule } from '../../rules/rule.js';
 import { type ResolvedOptions, groupOf } from './options.js';

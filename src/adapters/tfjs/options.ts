@@ -4,7 +4,7 @@ import {
   SETTING_KEYS,
   type ResolvedSettings,
   resolveSettings,
-} from '../../engine/config.js';
+} from '../../engine/input/config.js';
 import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
 import { evaluateLearningRate } from '../../rules/options.js';
 import { type RuleName, rules } from '../../rules/registry.js';

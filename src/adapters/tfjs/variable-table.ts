@@ -1,6 +1,6 @@
 import type { Variable } from '@tensorflow/tfjs-core';
-import type { Parameter } from '../../engine/parameter.js';
-import type { BufferChange } from '../../engine/rebind.js';
+import type { Parameter } from '../../engine/input/parameter.js';
+import type { BufferChange } from '../../engine/input/rebind-input.js';
 import { OptimizerError, quote } from '../../errors.js';
 import type { TfjsBackend } from './backend.js';
 import type { Update } from './updates.js';
