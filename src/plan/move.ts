@@ -81,7 +81,8 @@ function hasSameStructure<B>(a: Stretch<B>, b: Stretch<B>): boolean {
   );
 }
 
-function otherKernels(name: string): OptimizerError {
+/** The tensor would need other kernels where it is to lie. */
+export function otherKernels(name: string): OptimizerError {
   return new OptimizerError(
     'invalid-parameter',
     `rebind(): parameter ${quote(name)} would lie so differently that other kernels are needed; give ranges with the ` +

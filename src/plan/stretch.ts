@@ -170,7 +170,7 @@ export function planNamedRows<B>(
   };
 }
 
-const accessIf = (isVector: boolean): Access => (isVector ? 'vector' : 'gather');
+export const accessIf = (isVector: boolean): Access => (isVector ? 'vector' : 'gather');
 
 /** Bytes of what an array that is bound for an access has elements of. */
 export const unitOf = (access: Access): number => (access === 'vector' ? VECTOR : ELEMENT_BYTE_LENGTH);
@@ -181,7 +181,7 @@ export function extend<B>(binding: Binding<B>, access: Access): Binding<B> {
 }
 
 /** What is bound of state: from a multiple of the alignment on, and whole lanes where the last one is its own. */
-function stateRange(
+export function stateRange(
   state: Chunk<unknown>['state'],
   alignment: number,
 ): { state?: StateRange; stateStart: number } {

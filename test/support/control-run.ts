@@ -1,6 +1,6 @@
 import { readBuffer } from '../../proof/read-buffer.js';
 import type { Track } from '../../proof/track.js';
-import { type GradientOptions, resolveGradientOptions } from '../../src/engine/control/settings.js';
+import { type GradientOptions, resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
 import { BindGroups } from '../../src/gpu/bind-groups.js';
 import { pageLayout } from '../../src/kernel/compose-rule.js';
 import { rowLayout } from '../../src/kernel/row.js';
@@ -16,9 +16,6 @@ import { rateOffset, rateWords, writeSettings } from '../../src/stages/control/s
 import { parseCount } from '../../src/stages/control/step-records.js';
 import { RowRing } from '../../src/stages/row-ring.js';
 import { copyStorage } from './read-storage.js';
-
-/** Names of the words of a row that tests look at. */
-type RowField = 'is_active' | 't_count' | 't' | 'grad_multiplier';
 
 /** A control stage by itself: a ring of rows in front of it, and nothing behind it. */
 export function makeControlRun(
@@ -53,7 +50,7 @@ export function makeControlRun(
     control.reserve(Math.max(...of.map(({ index }) => index)) + 1);
     const reduction = planReduction(of, reductionFacts(device, facts));
     const workspace = control.workspace(reduction.workspaceByteLength);
-    const parts = { control, tensors: of, reduction, workspace, slot: ring.slot, bindGroups };
+    const parts = { control, tensors: of, reduction, workspace, bindGroups };
     return { reduction, workspace, stage: track(planControlStage(device, parts).make()) };
   };
   const first = makeStage(tensors);
@@ -93,7 +90,7 @@ export function makeControlRun(
     return Array.from({ length: rowCount }, (_, k) => {
       const page = ring.slot.rows + row.pageByteLength * Math.floor(k / row.rowsPerPage);
       const base = (page + row.struct.byteLength * (k % row.rowsPerPage)) / 4;
-      const number = (name: RowField | string) => floats[base + row.struct.wordOf(name)]!;
+      const number = (name: string) => floats[base + row.struct.wordOf(name)]!;
       return {
         isActive: words[base + row.struct.wordOf('is_active')] !== 0,
         count: words[base + row.struct.wordOf('t_count')]!,

@@ -6,8 +6,9 @@ import { type BufferRange, resolvePiece, resolvePieces } from './span.js';
 
 /**
  * The gradient of some rows of a table, as `torch.sparse` (uncoalesced) and `tf.IndexedSlices` hold it: entry k adds
- * `values[k·rowLength …]` to row `indices[k]`. A row may be named any number of times: its entries are summed in order of
- * their positions, the same bits on every run, one after the other.
+ * `values[k·rowLength …]` to row `indices[k]`. A row may be named any number of times, and its sum has the same bits on
+ * every run: entries are added in order of their positions, one after the other up to 32; of more, each 32 are, then the
+ * sums of each 32 of these, and so on.
  *
  * Lazy, as `torch.optim.SparseAdam`: rows that no entry names keep weights and state, their moments do not decay, and no
  * weight decay is applied to them. A rule's t, and with it bias corrections and first-step rules, counts the

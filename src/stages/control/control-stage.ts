@@ -133,7 +133,7 @@ export class ControlStage implements Stage {
         row = parts[0]!.row;
         pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
       }
-      pass.setBindGroup(0, groups[k]!);
+      pass.setBindGroup(0, groups[k]);
       pass.dispatchWorkgroups(grid[0], grid[1]);
     }
     const slotGroup = this.#slotGroupOf(step);
@@ -141,20 +141,13 @@ export class ControlStage implements Stage {
     for (const command of this.#advance) this.#encodeCommand(pass, command, slotGroup, step);
   }
 
-  /**
-   * Encodes all of the reduction with nothing to do, which has the device check the gradients.
-   *
-   * @param tensor only what this one has a part in.
-   */
-  encodeProbe(pass: GPUComputePassEncoder, step: StepContext, tensor?: number): void {
-    const { dispatches } = this.parts.reduction;
-    const wanted = tensor === undefined ? dispatches.keys() : this.#bindings.dispatchesOf(tensor);
-    for (const k of wanted) {
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    this.parts.reduction.dispatches.forEach(({ parts }, k) => {
       pass.setPipeline(this.#reducers[k]!.pipeline);
-      pass.setBindGroup(0, this.#bindings.bindGroups[k]!);
-      pass.setBindGroup(1, step.pages, step.pageOffset(dispatches[k]!.parts[0]!.row), 0, 1);
+      pass.setBindGroup(0, this.#bindings.bindGroups[k]);
+      pass.setBindGroup(1, step.pages, step.pageOffset(parts[0]!.row), 0, 1);
       pass.dispatchWorkgroups(0);
-    }
+    });
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
@@ -177,7 +170,7 @@ export class ControlStage implements Stage {
     pass.dispatchWorkgroups(grid[0], grid[1]);
   }
 
-  /** The slot at group 1; made again only when the ring has grown. */
+  /** The ring's buffer at group 1; made again only when the ring has grown. */
   #slotGroupOf({ slots, slotByteLength }: StepContext): GPUBindGroup {
     if (slots !== this.#slots || !this.#slotGroup) {
       const { bindGroups, control } = this.parts;

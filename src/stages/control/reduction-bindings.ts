@@ -39,11 +39,6 @@ export class ReductionBindings {
     return this.#groups;
   }
 
-  /** The dispatches that a tensor has a part in. */
-  dispatchesOf(tensor: number): Set<number> {
-    return this.#dispatchesOfRuns(this.#runsOfTensor.get(tensor) ?? []);
-  }
-
   /** As {@link Stage.prepareRebind}. */
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
     const moved = new Map<number, Place>();
@@ -54,19 +49,16 @@ export class ReductionBindings {
         if (before.buffer !== after.buffer || before.shift !== after.shift) moved.set(run, after);
       }
     }
-    const dispatches = this.#dispatchesOfRuns(moved.keys());
+    const dispatches = new Set<number>();
+    for (const run of moved.keys()) {
+      for (const k of this.#dispatchesOfRun.get(run) ?? []) dispatches.add(k);
+    }
     for (const k of dispatches) this.#rejectOverrun(k, moved);
     const groups = Array.from(dispatches, (k) => [k, this.#bindDispatch(k, moved)] as const);
     return () => {
       for (const [run, place] of moved) this.#places[run] = place;
       for (const [k, group] of groups) this.#groups[k] = group;
     };
-  }
-
-  #dispatchesOfRuns(runs: Iterable<number>): Set<number> {
-    const dispatches = new Set<number>();
-    for (const run of runs) for (const k of this.#dispatchesOfRun.get(run) ?? []) dispatches.add(k);
-    return dispatches;
   }
 
   #bindDispatch(k: number, moved: ReadonlyMap<number, Place>): GPUBindGroup {
@@ -96,7 +88,7 @@ export class ReductionBindings {
       let own = this.#places[run]!;
       if (tensor) {
         const next = tensor.grad?.[k];
-        if (!next || next.elementCount !== elementCount || tensor.grad!.length !== pieceCount)
+        if (!next || next.elementCount !== elementCount || tensor.grad.length !== pieceCount)
           throw otherReduction();
         own = { buffer: next.buffer, shift: next.byteOffset - 4 * start - piece.byteOffset };
       }
