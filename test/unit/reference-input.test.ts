@@ -91,7 +91,7 @@ describe('gradients of a step', () => {
     ['the gradient of parameter "w" is null', [null]],
     ['the gradient of parameter "w" is "ab"', ['ab']],
     ['the gradient of parameter "w" is [1, "2"]', [[1, '2']]],
-    ['the gradient of parameter "w" is [, 2]', [[, 2]]], // oxlint-disable-line no-sparse-arrays
+    ['the gradient of parameter "w" is [', [[, 2]]], // oxlint-disable-line no-sparse-arrays
     ['the gradient of parameter "w" is a BigInt64Array', [new BigInt64Array(2)]],
     ['the gradient of parameter "w" is a DataView', [new DataView(new ArrayBuffer(2))]],
     ['the gradient of parameter "w" has 3 elements; give 2', [[1, 2, 3]]],
