@@ -43,7 +43,7 @@ function drawCalls(random: Random, count: number, isControlled: boolean): ((run:
     () => (run) => run.optimizer.step(),
     () => (run) => run.optimizer.step(),
     () => (run) => run.optimizer.stateDict(),
-    () => (run) => run.optimizer.stats().then(({ lr: _, ...stats }) => stats),
+    () => (run) => run.optimizer.stats(),
     () => {
       const name = random.pick(['w0', 'w1']);
       return (run) => run.optimizer.readParam(name);
