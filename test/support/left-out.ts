@@ -15,7 +15,7 @@ import { makeBuffer, makeParameter } from './tensors.js';
 export interface OwnTensor {
   readonly parameter: Parameter & { readonly name: string };
   readonly weights: Float32Array<ArrayBuffer>;
-  upload(gradient: Float32Array<ArrayBuffer>): void;
+  readonly upload: (gradient: Float32Array<ArrayBuffer>) => void;
 }
 
 /** How tensors lie beside each other, and with that what they share. */
