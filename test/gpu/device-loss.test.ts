@@ -183,9 +183,9 @@ describe('destroy()', () => {
     const [group] = optimizer.groups;
     optimizer.destroy();
     for (const [name, call] of Object.entries({
-      lr: () => void (optimizer.lr = 1),
-      gradScale: () => void (optimizer.gradScale = 2),
-      'lr of a group': () => void (group!.lr = 1),
+      lr: (): void => void (optimizer.lr = 1),
+      gradScale: (): void => void (optimizer.gradScale = 2),
+      'lr of a group': (): void => void (group!.lr = 1),
       step: () => optimizer.step(),
       encode: () => optimizer.encode(device.createCommandEncoder()),
       zeroGrad: () => optimizer.zeroGrad(),

@@ -12,7 +12,6 @@ import {
 } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
-import type { Track } from '../../proof/track.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
 import { watchBuffers } from '../support/live-buffers.js';
