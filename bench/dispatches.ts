@@ -9,7 +9,8 @@ import { openBrowserSession } from './session/browser-session.js';
 import { CpuClock } from './cpu-clock.js';
 import { interleave } from './interleave.js';
 import type { DispatchPage } from './kernel-protocol.js';
-import { median, seededUniform } from './statistics.js';
+import { createRandom } from '../lab/random.js';
+import { median } from './statistics.js';
 
 const SEED = 1;
 
@@ -34,7 +35,7 @@ try {
   const times = await interleave(experiments, measure, {
     rounds: Number(options.rounds),
     minMeasurementMs: 100,
-    uniform: seededUniform(SEED),
+    uniform: createRandom(SEED),
   });
   const cpuMs = clock.meansMs();
   const table = new Table({

@@ -1,4 +1,4 @@
-import { shuffled } from './statistics.js';
+import { shuffled } from '../lab/random.js';
 
 /** How contestants are measured. */
 export interface InterleaveOptions {

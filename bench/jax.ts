@@ -8,7 +8,8 @@ import { openBrowserSession } from './session/browser-session.js';
 import { resultName, saveFiles, toJson } from './session/save-results.js';
 import { interleave } from './interleave.js';
 import type { JaxCase, JaxContestant, JaxPage } from './jax-protocol.js';
-import { median, pairedRatio, seededUniform } from './statistics.js';
+import { createRandom } from '../lab/random.js';
+import { median, pairedRatio } from './statistics.js';
 
 const SEED = 1;
 const CONTESTANTS: readonly JaxContestant[] = ['ours', 'optax'];
@@ -36,7 +37,7 @@ try {
     const times = await interleave(indices, (index, steps) => session.call('measure', index, steps), {
       rounds: Number(options.rounds),
       minMeasurementMs: 200,
-      uniform: seededUniform(SEED),
+      uniform: createRandom(SEED),
     });
     const ours = times.get(indices[0]!)!;
     for (const [k, contestant] of CONTESTANTS.entries()) {

@@ -8,7 +8,7 @@ import { MAX_STEPS_PER_SUBMIT } from './page/gpu-clock.js';
 import type { BenchPage, PeerName, StepCounts } from './protocol.js';
 import { type Results, type Row, describeShape, makeRows } from './rows.js';
 import type { Session } from './session/session.js';
-import { seededUniform } from './statistics.js';
+import { createRandom } from '../lab/random.js';
 
 /** The GPU's clock starts with the work and stops with it, so fewer steps tell as much as on the wall's. */
 const GPU_CLOCK_SHARE = 0.25;
@@ -33,7 +33,7 @@ export async function measureAll(page: Session<BenchPage>, options: BenchOptions
     hideCursor: true,
   });
   bar.start(heats.length, 0, { heat: '' });
-  const uniform = seededUniform(seed);
+  const uniform = createRandom(seed);
   const rows: Row[] = [];
   const shapes = new Map<string, Results['shapes'][number]>();
   for (const [done, { request, rule }] of heats.entries()) {

@@ -7,7 +7,8 @@ import type { AdapterChoice } from '../scripts/browsers.js';
 import { interleave } from './interleave.js';
 import { type OnnxPage, PARTS, type Part } from './onnxruntime-protocol.js';
 import { openBrowserSession } from './session/browser-session.js';
-import { median, pairedRatio, seededUniform } from './statistics.js';
+import { createRandom } from '../lab/random.js';
+import { median, pairedRatio } from './statistics.js';
 
 const SEED = 1;
 
@@ -27,7 +28,7 @@ try {
   const times = await interleave(PARTS, measure, {
     rounds: Number(options.rounds),
     minMeasurementMs: 200,
-    uniform: seededUniform(SEED),
+    uniform: createRandom(SEED),
   });
   console.log(`${adapter}, ${browser}, ONNX Runtime ${ort}: ${options.mlp}, batch ${options.batch}, adam`);
   for (const [part, own] of times) {

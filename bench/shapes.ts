@@ -12,7 +12,7 @@ import { WARMUP_MEASUREMENTS, interleave } from './interleave.js';
 import type { KernelPage } from './kernel-protocol.js';
 import { openBrowserSession } from './session/browser-session.js';
 import type { Session } from './session/session.js';
-import { seededUniform } from './statistics.js';
+import { createRandom } from '../lab/random.js';
 
 const WORKGROUP_SIZES = [32, 64, 128, 256];
 const LANES_PER_INVOCATION = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -72,7 +72,7 @@ async function sweep(
   const times = await interleave(candidates, measure, {
     rounds: Number(rounds),
     minMeasurementMs: 20,
-    uniform: seededUniform(SEED),
+    uniform: createRandom(SEED),
     onProgress: () => bar.increment(),
   });
   bar.stop();

@@ -7,7 +7,8 @@ import type { AdapterChoice } from '../scripts/browsers.js';
 import { openBrowserSession } from './session/browser-session.js';
 import { interleave } from './interleave.js';
 import type { SparsePage, TableRequest } from './sparse-protocol.js';
-import { median, pairedRatio, seededUniform } from './statistics.js';
+import { createRandom } from '../lab/random.js';
+import { median, pairedRatio } from './statistics.js';
 
 const SEED = 1;
 
@@ -41,7 +42,7 @@ try {
   const times = await interleave([...names.keys()], (table, steps) => session.call('measure', table, steps), {
     rounds: Number(options.rounds),
     minMeasurementMs: 200,
-    uniform: seededUniform(SEED),
+    uniform: createRandom(SEED),
   });
   console.log(`${adapter}, ${browser}: ${options.rule}, ${rowCount} rows of ${options.rowLength}`);
   const baseline = times.get(0)!;

@@ -10,7 +10,8 @@ import type { AdapterChoice, BrowserKind } from '../scripts/browsers.js';
 import { CpuClock } from './cpu-clock.js';
 import { interleave } from './interleave.js';
 import { openBrowserSession } from './session/browser-session.js';
-import { median, pairedRatio, seededUniform, shuffled } from './statistics.js';
+import { createRandom, shuffled } from '../lab/random.js';
+import { median, pairedRatio } from './statistics.js';
 import type { TfjsContestant, TfjsPage, TfjsRule, TrainingRequest, TrainingRun } from './tfjs-protocol.js';
 
 const SEED = 1;
@@ -46,7 +47,7 @@ const session = await openBrowserSession<TfjsPage>('tfjs.html', options.adapter,
 });
 // Firefox tells that work is done at its next tick, 100 ms apart.
 const minMeasurementMs = options.browser === 'firefox' ? 2000 : 200;
-const uniform = seededUniform(SEED);
+const uniform = createRandom(SEED);
 const rules = RULES.filter((rule) => listOf(options.rules).includes(rule));
 const round = (value: number) => Number(value.toPrecision(4));
 try {

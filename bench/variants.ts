@@ -9,7 +9,8 @@ import { CpuClock } from './cpu-clock.js';
 import { interleave } from './interleave.js';
 import type { KernelPage, KernelRequest } from './kernel-protocol.js';
 import { openBrowserSession } from './session/browser-session.js';
-import { median, pairedRatio, seededUniform } from './statistics.js';
+import { createRandom } from '../lab/random.js';
+import { median, pairedRatio } from './statistics.js';
 import { variants } from './variant-kernels.js';
 
 interface VariantsOptions {
@@ -53,7 +54,7 @@ try {
     contestants,
     (contestant, steps) =>
       clock.observe(contestant, steps, () => session.call('measure', contestant.kernel, steps)),
-    { rounds: Number(options.rounds), minMeasurementMs: 30, uniform: seededUniform(SEED) },
+    { rounds: Number(options.rounds), minMeasurementMs: 30, uniform: createRandom(SEED) },
   );
   const cpuMs = clock.meansMs();
   const limit = contestants[0]!;

@@ -11,7 +11,7 @@ import {
 import { fusedOptimizer } from '../../src/adapters/jax/index.js';
 import { adam } from '../../src/index.js';
 import type { JaxCase, JaxContestant, JaxPage } from '../jax-protocol.js';
-import { seededUniform } from '../statistics.js';
+import { createRandom } from '../../lab/random.js';
 import { countCalls } from './count-calls.js';
 import { describeAdapter, describeBrowser, watchErrors } from './device.js';
 import { type JaxState, jaxOptimizers } from './peers/jax-optax.js';
@@ -31,7 +31,7 @@ interface Runner {
 type Gradients = (weights: JaxArray[]) => JaxArray[];
 
 const runners: Runner[] = [];
-const uniform = seededUniform(SEED);
+const uniform = createRandom(SEED);
 
 const random = (shape: number[], scale = 1): JaxArray => {
   const count = shape.reduce((product, n) => product * n, 1);

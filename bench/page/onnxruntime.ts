@@ -1,10 +1,10 @@
 import * as ort from 'onnxruntime-web/webgpu';
-import { makeMlp } from '../../scripts/onnx/mlp.js';
-import { makeTrainingModels } from '../../scripts/onnx/training-graph.js';
+import { makeMlp } from '../../onnx/mlp.js';
+import { makeTrainingModels } from '../../onnx/training-graph.js';
 import { OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
 import { adam } from '../../src/index.js';
 import type { OnnxPage, Part } from '../onnxruntime-protocol.js';
-import { seededUniform } from '../statistics.js';
+import { createRandom } from '../../lab/random.js';
 import { describeAdapter, describeBrowser, requestBenchDevice } from './device.js';
 
 ort.env.wasm.numThreads = 1;
@@ -42,7 +42,7 @@ const repetitions: Record<Part, () => unknown> = {
 const bench: OnnxPage = {
   open: async (widths, batch) => {
     ({ device } = await requestBenchDevice(navigator.gpu));
-    const uniform = seededUniform(1);
+    const uniform = createRandom(1);
     const models = makeTrainingModels(makeMlp(widths, uniform), { batch });
     const initial = await ort.InferenceSession.create(models.initial, { executionProviders: ['wasm'] });
     const parameters = await initial.run({});

@@ -1,6 +1,6 @@
 import { Optimizer, rules } from '../../src/index.js';
 import type { SparsePage } from '../sparse-protocol.js';
-import { seededUniform } from '../statistics.js';
+import { createRandom } from '../../lab/random.js';
 import { describeAdapter, describeBrowser, requestBenchDevice } from './device.js';
 import { createWorkload } from './workload.js';
 
@@ -24,7 +24,7 @@ const bench: SparsePage = {
       const params = [{ ...parameter, grad }];
       return optimizers.push(await Optimizer.create(device, { rule: rules[rule as 'adam'](), params })) - 1;
     }
-    const uniform = seededUniform(SEED);
+    const uniform = createRandom(SEED);
     const rows = Uint32Array.from({ length: entryCount }, () => Math.floor(uniform() * rowCount));
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
     const indices = device.createBuffer({ label: 'bench indices', size: rows.byteLength, usage });

@@ -1,5 +1,5 @@
 import { type BenchCase, totalElements } from '../cases.js';
-import { seededUniform } from '../statistics.js';
+import { createRandom } from '../../lab/random.js';
 
 /** Elements of the random tile that fills all arrays: enough that no cache holds it, quick to make. */
 const TILE_ELEMENTS = 1 << 20;
@@ -110,6 +110,6 @@ export function createWorkload(device: GPUDevice, benchCase: BenchCase, seed: nu
 
 /** What arrays of `elementCount` f32s are filled from: uniform values in (−1, 1), no more than are worth making. */
 export function createRandomTile(elementCount: number, seed: number): Float32Array<ArrayBuffer> {
-  const uniform = seededUniform(seed);
+  const uniform = createRandom(seed);
   return Float32Array.from({ length: Math.min(TILE_ELEMENTS, elementCount) }, () => 2 * uniform() - 1);
 }

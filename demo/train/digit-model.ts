@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { CLASS_COUNT, PIXEL_COUNT } from './digit-format.js';
-import { createRandom, sampleNormals } from './random.js';
+import { createRandom, sampleNormals } from '../../lab/random.js';
 import { meanCrossEntropy, type Model, type VariableFactory } from './task.js';
 
 /** Width of the hidden layer. */

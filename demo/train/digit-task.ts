@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { CLASS_COUNT, PIXEL_COUNT } from './digit-format.js';
 import { createDigitModel } from './digit-model.js';
 import type { DigitSet, DigitSplit } from './digits.js';
-import { createRandom, shuffledIndices } from './random.js';
+import { createRandom, shuffledIndices } from '../../lab/random.js';
 import type { Batch, Model, Task, VariableFactory } from './task.js';
 
 /** To tell digits: they live on the GPU, so that a batch costs no upload but its row numbers. */

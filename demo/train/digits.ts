@@ -1,6 +1,6 @@
 import { fileUrl } from '../site/file-url.js';
 import { DIGITS_FILE, PIXEL_COUNT, RECORD_BYTES } from './digit-format.js';
-import { createRandom, shuffledIndices } from './random.js';
+import { createRandom, shuffledIndices } from '../../lab/random.js';
 
 /** Digits as the trainer takes them: 8-bit grey levels, row after row, and one label each. */
 export interface DigitSet {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { createRandom } from '../random.js';
+import { createRandom } from '../../../lab/random.js';
 import type { Model } from '../task.js';
 
 /** What to write. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { createRandom } from '../random.js';
+import { createRandom } from '../../../lab/random.js';
 import type { Batch, Model, Task, VariableFactory } from '../task.js';
 import type { Corpus } from './corpus.js';
 import { createTransformer, type TransformerConfig } from './transformer.js';

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { createRandom, sampleNormals } from '../random.js';
+import { createRandom, sampleNormals } from '../../../lab/random.js';
 import { meanCrossEntropy, type Model, type VariableFactory } from '../task.js';
 
 /** The size of a transformer. */

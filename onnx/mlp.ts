@@ -1,5 +1,5 @@
 import type { onnx } from 'onnx-proto';
-import { type RandomSource, sampleNormals } from '../../demo/train/random.js';
+import { type RandomSource, sampleNormals } from '../lab/random.js';
 import { type Weight, floatTensor, floatValue } from './tensor.js';
 
 /** The opset of 2021, which every version of ONNX Runtime with WebGPU has. */

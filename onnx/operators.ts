@@ -125,7 +125,7 @@ export function operatorOf({ opType, name, domain }: onnx.INodeProto): Operator 
   const known = Object.keys(operators).filter((other) => operators[other]!.backward);
   throw new Error(
     `Node "${name}" is a ${opType}, which training does not know; it knows ${known.join(', ')}. ` +
-      'Add it to scripts/onnx/operators.ts.',
+      'Another one takes a few lines in onnx/operators.ts of webgpu-optim.',
   );
 }
 
