@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type TestProjectConfiguration, defineConfig } from 'vitest/config';
-import { digitsPlugin } from './demo/digits-plugin.js';
-import { mobyDickPlugin } from './demo/moby-dick-plugin.js';
+import { digitsPlugin } from './lab/tasks/digits-plugin.js';
+import { mobyDickPlugin } from './lab/tasks/moby-dick-plugin.js';
 import { photoPlugin } from './demo/photo-plugin.js';
 import type { AdapterChoice, BrowserKind } from './scripts/browsers.js';
 import { puppeteerProvider } from './test/support/puppeteer-provider.js';

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { parseCase, resolveCase } from '../../bench/cases.js';
+import { parseCase, resolveCase } from '../../lab/measuring/cases.js';
 import { CpuClock } from '../../bench/cpu-clock.js';
-import { interleave } from '../../bench/interleave.js';
-import type { Heat, PeerName } from '../../bench/protocol.js';
-import { describeShape, makeRows } from '../../bench/rows.js';
+import { interleave } from '../../lab/measuring/interleave.js';
+import type { Heat, PeerName } from '../../lab/measuring/protocol.js';
+import { describeShape, makeRows } from '../../lab/measuring/rows.js';
 import { createRandom, shuffled } from '../../lab/random.js';
-import { median, pairedRatio } from '../../bench/statistics.js';
+import { median, pairedRatio } from '../../lab/measuring/statistics.js';
 
 test('the median of an even count is between the middle two', () => {
   expect(median([5, 1, 3])).toBe(3);
