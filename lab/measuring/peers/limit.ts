@@ -7,7 +7,7 @@ import { findFastest } from '../page/tune.js';
 import { createArrays } from '../page/workload.js';
 import type { Peer } from './peer.js';
 
-/** Shapes that came out near the best on some adapter or size in `bench/shapes.ts`. */
+/** Shapes that came out near the best on some adapter or size in the benchmark's suite `shapes`. */
 const CANDIDATES: readonly KernelShape[] = [
   { workgroupSize: 32, lanesPerInvocation: 8, consecutive: true },
   { workgroupSize: 32, lanesPerInvocation: 256, consecutive: true },
