@@ -34,7 +34,7 @@ function stepsOf(rule: Rule, index: number): number {
   return isCheap && isTurn(index, 3) ? MANY_STEPS : FEW_STEPS;
 }
 
-for (const [name] of ruleFactories) {
+for (const [name, factory] of ruleFactories) {
   const ofRule = ({ rule }: RuleCase) => rule.name === name;
   const test = (title: string, cases: readonly SuiteCase[], stepsFor: (index: number) => number) =>
     gpuTest(`${title}: ${cases.length}`, ({ device, track }) =>
@@ -47,9 +47,11 @@ for (const [name] of ruleFactories) {
         },
       ),
     );
-  const ofEach = single.filter(ofRule);
+  // With norms, each case compiles three kernels for each of four layouts: half of them, by the seed.
+  const measures = tensorOf(factory()) !== undefined;
+  const ofEach = drawn(single.filter(ofRule), measures ? 2 : 1);
   test(`every path, ${name} with each setting of each option`, ofEach, (k) => stepsOf(ofEach[k]!.rule, k));
   // Elsewhere bits are no proof, and each kernel takes its time to compile.
   if (inject('runtime') !== 'chrome') continue;
-  test(`${name} with settings combined`, drawn(combined.filter(ofRule), 2), () => FEW_STEPS);
+  test(`${name} with settings combined`, drawn(combined.filter(ofRule), measures ? 3 : 2), () => FEW_STEPS);
 }
