@@ -1,7 +1,7 @@
 import { elementSlots } from '../../../src/kernel/variant.js';
-import { totalElements } from '../../cases.js';
-import { createArray } from '../workload.js';
-import type { Peer } from './peer.js';
+import { totalElements } from '../../../lab/measuring/cases.js';
+import { createArray } from '../../../lab/measuring/page/workload.js';
+import type { Peer } from '../../../lab/measuring/peers/peer.js';
 
 /** `copyBufferToBuffer` of as many bytes as the fused step moves: half of them read, half written. */
 export const copy: Peer = async ({ device, rule, benchCase, workload }) => {
