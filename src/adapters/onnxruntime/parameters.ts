@@ -113,7 +113,7 @@ function fits({ shape }: TensorValue, dims: readonly number[]): boolean {
 
 function checkInitial(initial: InitialWeights, dims: readonly number[], what: string): void {
   const wanted = `float32 [${dims.join(', ')}]`;
-  if (initial instanceof Float32Array) {
+  if (isFloat32Array(initial)) {
     if (initial.length === countElements(dims)) return;
     fail(`${what}: ${initial.length} numbers are given; the graph takes ${wanted}.`);
   }
@@ -135,6 +135,10 @@ function find(values: readonly Value[], name: string, missing: string, remedy = 
   if (value?.isTensor) return value;
   return fail(`${missing}; it has ${values.map((other) => quote(other.name)).join(', ')}${remedy}.`);
 }
+
+/** Whether a value is a Float32Array, be it of another realm. */
+export const isFloat32Array = (value: unknown): value is Float32Array =>
+  ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Float32Array]';
 
 const describe = (value: Value): string => (value.isTensor ? `[${value.shape.join(', ')}]` : 'no tensor');
 

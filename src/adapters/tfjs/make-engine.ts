@@ -1,15 +1,49 @@
-import type { ParameterGroupConfig } from '../../engine/input/config.js';
 import { Optimizer } from '../../engine/optimizer.js';
-import type { Parameter } from '../../engine/input/parameter.js';
+import type { ParameterGroupConfig } from '../../engine/input/config.js';
 import type { LearningRate } from '../../rules/options.js';
 import type { Rule } from '../../rules/rule.js';
-import { type ResolvedOptions, groupOf } from './options.js';
+import { parameterAt } from '../shared/bound-buffers.js';
+import type { NamedGroups } from '../shared/named-groups.js';
+import type { ResolvedOptions } from './options.js';
 import { type SavedState, renameVariables, restore } from './saved-state.js';
+import type { FreshVariable } from './variable-table.js';
+
+/** A group of the engine, and which of the options' groups it belongs to. */
+export interface RankedGroup {
+  readonly rank: number;
+  readonly group: ParameterGroupConfig;
+  readonly variables: readonly FreshVariable[];
+}
+
+/**
+ * Variables as groups of the engine.
+ *
+ * @param lr in place of that of the rule and the groups, if it was set since.
+ * @param steps per variable, the steps it has made; all the same where it is left out.
+ */
+export function inGroups(
+  groups: NamedGroups,
+  lr: LearningRate | undefined,
+  variables: readonly FreshVariable[],
+  steps: ReadonlyMap<string, number> = new Map(),
+): RankedGroup[] {
+  return groups.assign(variables).flatMap(({ rank, overrides, params }) => {
+    // A group of the engine has one count of steps.
+    const counts = new Set(params.map(({ name }) => steps.get(name)));
+    return [...counts].map((count) => {
+      const members = params.filter(({ name }) => steps.get(name) === count);
+      const parameters = members.map(({ parameter, placement }) => parameterAt(parameter, placement));
+      const group = { ...overrides, ...(lr !== undefined && { lr }), params: parameters };
+      return { rank, group, variables: members };
+    });
+  });
+}
 
 /**
  * The engine for the variables of a first step, with the state that was saved of them, if any.
  *
- * @param lr in place of that of the rule and the groups, if it was set since.
+ * @param lr as for {@link inGroups}.
+ * @returns it, and the ranks of its groups.
  * @throws OptimizerError as `Optimizer.createSync`, and `invalid-state-dict` if the state does not fit; nothing of it is
  *   left then.
  */
@@ -18,12 +52,17 @@ export function makeEngine(
   rule: Rule,
   options: ResolvedOptions,
   lr: LearningRate | undefined,
-  variables: readonly Parameter[],
+  variables: readonly FreshVariable[],
   pending: SavedState | undefined,
-): Optimizer {
-  const names = variables.map(({ name }) => name!);
-  const saved = pending && renameVariables(pending, names);
-  const groups = inGroups(options, lr, variables, saved?.joined);
+): { engine: Optimizer; ranks: number[] } {
+  const saved =
+    pending &&
+    renameVariables(
+      pending,
+      variables.map(({ name }) => name),
+    );
+  const ranked = inGroups(options.groups, lr, variables, saved?.steps);
+  const groups = ranked.map(({ group }) => group);
   const engine = Optimizer.createSync(device, { ...options.config, rule, groups });
   try {
     if (saved) restore(engine, saved);
@@ -31,32 +70,14 @@ export function makeEngine(
     engine.destroy();
     throw error;
   }
-  return engine;
+  return { engine, ranks: ranked.map(({ rank }) => rank) };
 }
 
 /**
- * Variables that share options, and the step at which they joined.
+ * Encodes a step that leaves some parameters as they are.
  *
- * @param lr as for {@link makeEngine}.
- * @param joined per variable, that step; 0 where there is none.
+ * @throws OptimizerError as `Optimizer.encode`.
  */
-export function inGroups(
-  options: ResolvedOptions,
-  lr: LearningRate | undefined,
-  variables: readonly Parameter[],
-  joined: readonly number[] = [],
-): ParameterGroupConfig[] {
-  const groups = new Map<string, { params: Parameter[]; [option: string]: unknown }>();
-  variables.forEach((variable, k) => {
-    const g = groupOf(options, variable.name!);
-    const key = `${g} ${joined[k] ?? 0}`;
-    const group = groups.get(key) ?? {
-      ...options.groups[g]?.overrides,
-      ...(lr !== undefined && { lr }),
-      params: [],
-    };
-    groups.set(key, group);
-    group.params.push(variable);
-  });
-  return [...groups.values()];
+export function encodeStep(engine: Optimizer, encoder: GPUCommandEncoder, skipped: readonly string[]): void {
+  engine.encode(encoder, skipped.length > 0 ? new Set(skipped) : undefined);
 }
