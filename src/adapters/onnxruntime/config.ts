@@ -1,5 +1,5 @@
 import type * as Ort from 'onnxruntime-web';
-import type { OptimizerConfig } from '../../engine/input/config.js';
+import type { OptimizerConfig } from '../../engine/config.js';
 import { type NamedGroup, NamedGroups } from '../shared/named-groups.js';
 import { checkOptions, copyOptions } from '../shared/options.js';
 import type { InitialWeights } from './parameters.js';

@@ -1,6 +1,6 @@
 import type * as Ort from 'onnxruntime-web';
-import { captureErrors } from '../../gpu/device.js';
-import { readSpans } from '../../gpu/readback.js';
+import { captureErrors } from '../../engine/device.js';
+import { readSpans } from '../../engine/readback.js';
 import { OptimizerError } from '../../errors.js';
 import { OwnBuffers } from '../shared/own-buffers.js';
 import { type InitialWeights, countElements, isFloat32Array } from './parameters.js';

@@ -1,4 +1,4 @@
-import { checkRule } from '../../engine/input/config.js';
+import { checkRule } from '../../engine/config.js';
 import { OptimizerError, quote } from '../../errors.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
 import { copyOptions } from './options.js';

@@ -1,4 +1,4 @@
-import { SETTING_KEYS } from '../../engine/input/config.js';
+import { SETTING_KEYS } from '../../engine/config.js';
 import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
 
 /**

@@ -8,8 +8,8 @@ import {
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
-import { checkGradScale } from '../../engine/input/gradient-options.js';
-import type { StepStats } from '../../engine/stats.js';
+import { checkGradScale } from '../../engine/control/settings.js';
+import type { StepStats } from '../../engine/step-stats.js';
 import { OptimizerError } from '../../errors.js';
 import { type LearningRate, evaluateLearningRate } from '../../rules/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';

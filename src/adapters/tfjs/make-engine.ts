@@ -1,5 +1,5 @@
 import { Optimizer } from '../../engine/optimizer.js';
-import type { ParameterGroupConfig } from '../../engine/input/config.js';
+import type { ParameterGroupConfig } from '../../engine/config.js';
 import type { LearningRate } from '../../rules/options.js';
 import type { Rule } from '../../rules/rule.js';
 import { parameterAt } from '../shared/bound-buffers.js';

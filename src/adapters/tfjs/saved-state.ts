@@ -1,6 +1,6 @@
 import { type Tensor, scalar, tensor } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
-import { type SavedControl, type StateDict, describeGroup } from '../../engine/saved/state-dict.js';
+import { type SavedControl, type StateDict, describeGroup } from '../../engine/state-dict.js';
 import { OptimizerError, quote } from '../../errors.js';
 
 /** A tensor with a name, as tfjs's optimizers hand them out. */
