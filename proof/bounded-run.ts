@@ -1,11 +1,10 @@
+import { layoutOf } from '../src/kernel/rule-layout.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
 import { makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
-import { stepScalars } from '../src/kernel/scalars.js';
 import { summarizeTensor } from '../src/reference/tensor-step.js';
-import { elementSlots, isPerTensor, usedSlots } from '../src/kernel/variant.js';
 import { evaluateLearningRate } from '../src/rules/options.js';
-import { type Rule, tensorOf } from '../src/rules/rule.js';
+import type { Rule } from '../src/rules/rule.js';
 
 /** Longest tensor that is followed as a whole; a step of one costs objects. */
 const MAX_BOUNDED_TENSOR = 10_000;
@@ -15,7 +14,7 @@ const MAX_BOUNDED_TENSOR = 10_000;
  * an element's bound needs all others', so all of a short tensor, and none of a long one.
  */
 export function boundedPart(rule: Rule, weights: Float32Array, wanted: number): Float32Array {
-  if (!tensorOf(rule)) return weights.slice(0, wanted);
+  if (!layoutOf(rule).tensor) return weights.slice(0, wanted);
   return weights.length <= MAX_BOUNDED_TENSOR ? weights.slice() : new Float32Array(0);
 }
 
@@ -25,6 +24,9 @@ export class BoundedRun {
   readonly #rule: Rule;
   readonly #states: Record<string, Bounded>[];
   readonly #tensorState: Record<string, Bounded>;
+  /** Steps asked for, which schedules follow. */
+  #asked = 0;
+  /** Steps made. */
   #step = 0;
 
   readonly #load: (value: number) => Bounded;
@@ -38,18 +40,21 @@ export class BoundedRun {
     this.#rule = rule;
     this.#load = inputUlps === 0 ? errorBound.load : errorBound.scalar;
     this.weights = Array.from(weights, this.#load);
-    const initial = (slot: string): [string, Bounded] => {
-      const declared = rule.declaration.slots.find(({ name }) => name === slot);
-      return [slot, errorBound.scalar(declared?.initial?.(rule.options) ?? 0)];
-    };
-    const slots = elementSlots(rule);
-    this.#states = this.weights.map(() => Object.fromEntries(slots.map(initial)));
-    const tensorSlots = usedSlots(rule).filter((slot) => isPerTensor(rule, slot));
-    this.#tensorState = Object.fromEntries(tensorSlots.map(initial));
+    const initial = (perTensor: boolean): [string, Bounded][] =>
+      layoutOf(rule)
+        .slots.filter((slot) => slot.perTensor === perTensor)
+        .map((slot) => [slot.name, errorBound.scalar(slot.initial)]);
+    this.#states = this.weights.map(() => Object.fromEntries(initial(false)));
+    this.#tensorState = Object.fromEntries(initial(true));
   }
 
   step(gradients: ArrayLike<number>): void {
     this.#update({ values: Array.from(this.weights, (_, i) => this.#load(gradients[i]!)) });
+  }
+
+  /** A step that leaves the tensor out: its own count stays. */
+  skip(): void {
+    this.#asked++;
   }
 
   /** A step of a table whose gradient names some rows. */
@@ -59,15 +64,15 @@ export class BoundedRun {
   }
 
   #update({ values, elements }: ElementGradients<Bounded>): void {
-    const lr = evaluateLearningRate(this.#rule.options.lr, this.#step);
-    this.#step++;
+    const lr = evaluateLearningRate(this.#rule.options.lr, this.#asked++);
+    const t = ++this.#step;
     const rule = makeElementRule(errorBound, this.#rule);
-    const h = rule.prepare(stepScalars(this.#rule, lr, this.#step), this.#step);
+    const step = { h: rule.prepare(layoutOf(this.#rule).values(lr, t), t), t };
     const at = (i: number) => ({ w: this.weights[i]!, g: values[i]!, s: { ...this.#states[i]! } });
-    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, h);
+    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, step);
     for (let k = 0; k < values.length; k++) {
       const i = elements ? elements[k]! : k;
-      this.weights[i] = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, h, tensor);
+      this.weights[i] = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, step, tensor);
     }
   }
 

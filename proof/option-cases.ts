@@ -11,6 +11,8 @@ export interface RuleCase {
 }
 
 type Options = Record<string, unknown>;
+/** Rules' functions with their names. */
+export type NamedFactories = readonly (readonly [string, RuleFactory])[];
 
 function describeOptions(options: Options): string {
   const text = Object.entries(options).map(([name, value]) => {
@@ -20,7 +22,7 @@ function describeOptions(options: Options): string {
 }
 
 /** The case, or none if the rule itself forbids the combination. */
-function makeCase(name: string, factory: RuleFactory<object>, options: Options): RuleCase[] {
+function makeCase(name: string, factory: RuleFactory, options: Options): RuleCase[] {
   try {
     return [{ title: `${name}: ${describeOptions(options)}`, rule: factory(options) }];
   } catch (error) {
@@ -29,12 +31,12 @@ function makeCase(name: string, factory: RuleFactory<object>, options: Options):
   }
 }
 
-const specsOf = (factory: RuleFactory<object>): [string, OptionSpec<unknown>][] =>
+const specsOf = (factory: RuleFactory): [string, OptionSpec<unknown>][] =>
   Object.entries(factory.declaration.options);
 
-/** Every rule at its defaults, and with each sample of each single option. */
-export function singleOptionCases(): RuleCase[] {
-  return ruleFactories.flatMap(([name, factory]) => [
+/** Every rule, or those given, at its defaults, and with each sample of each single option. */
+export function singleOptionCases(factories: NamedFactories = ruleFactories): RuleCase[] {
+  return factories.flatMap(([name, factory]) => [
     ...makeCase(name, factory, {}),
     ...specsOf(factory).flatMap(([option, spec]) =>
       spec.samples.flatMap((sample) => makeCase(name, factory, { [option]: sample })),
@@ -53,8 +55,8 @@ const TEMPLATE_OPTIONS = ['weightDecay', 'weightDecayMode', 'maximize'];
  * their default of 0, off and on. Any two settings meet in some case, and any three of options that are the rule's own,
  * so that each of its branches is entered; which further ones they meet with is drawn anew for each seed.
  */
-export function combinedOptionCases(random: Random): RuleCase[] {
-  return ruleFactories.flatMap(([name, factory]) => {
+export function combinedOptionCases(random: Random, factories: NamedFactories = ruleFactories): RuleCase[] {
+  return factories.flatMap(([name, factory]) => {
     const axes = specsOf(factory).filter(
       ([option, spec]) =>
         option !== 'lr' &&

@@ -1,14 +1,24 @@
-import { type RuleCase, combinedOptionCases, singleOptionCases } from './option-cases.js';
+import {
+  type NamedFactories,
+  type RuleCase,
+  combinedOptionCases,
+  singleOptionCases,
+} from './option-cases.js';
 import { type ParityResult, type TensorLayout, checkParity } from './parity.js';
 import { Random } from './random.js';
 import type { Track } from './track.js';
 
-/** One tensor for each way a kernel reaches its elements. */
+/**
+ * One tensor for each way a kernel reaches its elements: in whole lanes of four or with some left over, at any place of data
+ * and gradient among the four of a lane.
+ */
 const ALL_PATHS: readonly TensorLayout[] = [
-  { length: 256, dataOffset: 0, gradOffset: 0 }, // body alone
-  { length: 257, dataOffset: 1, gradOffset: 3 }, // edges alone
-  { length: 4099, dataOffset: 3, gradOffset: 3 }, // body and edges
-  { length: 4101, dataOffset: 0, gradOffset: 2 }, // body that gathers its gradients, and edges
+  { length: 256, dataOffset: 0, gradOffset: 0 }, // whole lanes, in place
+  { length: 257, dataOffset: 1, gradOffset: 3 }, // neither is, by different distances
+  { length: 4099, dataOffset: 3, gradOffset: 3 }, // by the same distance
+  { length: 4101, dataOffset: 0, gradOffset: 2 }, // the gradients are not
+  { length: 62, dataOffset: 2, gradOffset: 0 }, // the weights are not
+  { length: 3, dataOffset: 0, gradOffset: 0 }, // not one whole lane
 ];
 
 /** A rule with some options, to be run against its reference on one device. */
@@ -25,10 +35,14 @@ export interface ParitySuite {
   readonly combined: readonly SuiteCase[];
 }
 
-/** The suite that all who prove run. The seed decides values and combinations. */
-export function paritySuite(seed: number): ParitySuite {
+/**
+ * The suite that all who prove run. The seed decides values and combinations.
+ *
+ * @param factories the rules; default all of the library's. Give your own, made with `defineRule`, to prove it.
+ */
+export function paritySuite(seed: number, factories?: NamedFactories): ParitySuite {
   return {
-    single: singleOptionCases().map((ruleCase, index) => ({
+    single: singleOptionCases(factories).map((ruleCase, index) => ({
       ...ruleCase,
       check: (device, track, steps = 50) =>
         checkParity({
@@ -42,7 +56,7 @@ export function paritySuite(seed: number): ParitySuite {
           boundedElements: 64,
         }),
     })),
-    combined: combinedOptionCases(new Random(seed)).map((ruleCase, index) => ({
+    combined: combinedOptionCases(new Random(seed), factories).map((ruleCase, index) => ({
       ...ruleCase,
       check: (device, track, steps = 20) =>
         checkParity({

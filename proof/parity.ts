@@ -1,5 +1,13 @@
-import { Optimizer, type Parameter, ReferenceOptimizer, type Rule } from '../src/index.js';
-import { usedSlots } from '../src/kernel/variant.js';
+import {
+  type AverageOptions,
+  Optimizer,
+  type Parameter,
+  ReferenceOptimizer,
+  type Rule,
+} from '../src/index.js';
+import { resolveAverages } from '../src/averages/registry.js';
+import { withAverages } from '../src/rules/rule.js';
+import { layoutOf } from '../src/kernel/rule-layout.js';
 import { BoundedRun, boundedPart } from './bounded-run.js';
 import { type Deviation, bitDifference, checkWithinBound, largerDeviation } from './compare.js';
 import type { Track } from './track.js';
@@ -20,6 +28,8 @@ export interface ParityRun {
   /** Gets all that is to be destroyed afterwards. */
   readonly track: Track;
   readonly rule: Rule;
+  /** Averages of the weights that are taken with it. */
+  readonly averages?: AverageOptions;
   readonly layouts: readonly TensorLayout[];
   /** Whether data and gradients share one GPUBuffer. */
   readonly oneBuffer: boolean;
@@ -90,7 +100,8 @@ function place({
  * @throws Error naming the first element that is not as it should be.
  */
 export async function checkParity(run: ParityRun): Promise<ParityResult> {
-  const { device, track, rule, steps, random } = run;
+  const { device, track, steps, random, averages = {} } = run;
+  const rule = withAverages(run.rule, resolveAverages(averages));
   const makeGradients = run.makeGradients ?? ((length) => random.gradients(length));
   const makeWeights = run.makeWeights ?? ((length) => random.weights(length));
   const { tensors, elements } = place(run);
@@ -115,10 +126,11 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     data: bind(data, length),
     grad: bind(grad, length),
   }));
-  const optimizer = track(await Optimizer.create(device, { rule, params }));
+  const optimizer = track(await Optimizer.create(device, { rule: run.rule, params, ...averages }));
   const bounds = weights.map((w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements)));
   const twin = new ReferenceOptimizer({
-    rule,
+    rule: run.rule,
+    ...averages,
     precision: 'f32',
     params: tensors.map(({ name }, k) => ({ name, data: weights[k]! })),
   });
@@ -133,7 +145,7 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     optimizer.step();
   }
   const exact = isSwiftShader(device);
-  const slots = usedSlots(rule);
+  const slots = layoutOf(rule).slots.map(({ name }) => name);
   // Read all at once: a browser that polls for mapped buffers makes each wait cost the same.
   const results = tensors.map(async ({ name }) => ({
     weights: await optimizer.readParam(name),

@@ -1,12 +1,12 @@
 // The one elementwise entry point; what becomes of a lane between load and store: decay → update → average.
 //
-// Composed with generated declarations (src/kernel/compose.ts, compose-access.ts), lanes.wgsl, incoming.wgsl and one
+// Composed with generated declarations (src/kernel/step-kernel.ts, compose-rule.ts), lanes.wgsl, incoming.wgsl and one
 // rule (shaders/rules/*.wgsl):
-//   alias lane                  vec4<f32> for the aligned body of a tensor, f32 for its edges
-//   h                           the rule's per-step scalars, and the standard ones: decay, t, grad_multiplier, …
-//   begin() -> bool             fetches them; false if this step is to be skipped
+//   alias lane                  vec4<f32>, the four elements that are stepped at a time
+//   h                           one row of scalars: the rule's, and the standard ones: decay, t, grad_multiplier, …
+//   begin(row) -> bool          fetches it; false if its step is not to be made
 //   step_tensors(workgroup, k)  load → stepped() → store, over an invocation's share of each tensor of the dispatch
-//   tensor                      what the rule has found out of the whole tensor (tensor/*.wgsl), if it does
+//   tensor                      what the rule has found out of the whole tensor (stages/measure), if it does
 //   prepare()                   the rule: what is the same for all its elements, once per invocation
 //   average(before, w) -> lane  averages of the weights, which may move them; prepare_averages() as above
 //   update(w, g) -> lane        the rule: the new weight; state is in private variables named as the slots
@@ -23,9 +23,11 @@ fn step(
   @builtin(num_workgroups) workgroup_count: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
-  if (!begin()) {
+  // All tensors of a dispatch share a row.
+  if (!begin(segments.tensor_0.row)) {
     return;
   }
+  fetch_tensor();
   prepare();
   prepare_averages();
   step_tensors(linear_workgroup(workgroup_id, workgroup_count), local_index);

@@ -2,6 +2,7 @@
  * What kind of thing went wrong; stable, for programs. The message is for people.
  *
  * - `invalid-option`: a rule option is unknown, of the wrong type or out of range.
+ * - `invalid-rule`: what was given to `defineRule` or `definePart` makes no rule.
  * - `invalid-config`: a field of the config is unknown, missing or contradictory.
  * - `invalid-parameter`: a parameter's buffers cannot be used as given.
  * - `invalid-state-dict`: a state dict does not fit this optimizer.
@@ -13,6 +14,7 @@
  */
 export type OptimizerErrorCode =
   | 'invalid-option'
+  | 'invalid-rule'
   | 'invalid-config'
   | 'invalid-parameter'
   | 'invalid-state-dict'
@@ -37,33 +39,72 @@ export class OptimizerError extends Error {
   }
 }
 
+/** Longest text, and longest list, that a message quotes in full. */
+const LONGEST_TEXT = 200;
+const LONGEST_LIST = 8;
+
 /** Renders any value for an error message: short, unambiguous, never throwing. */
 export function quote(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
-  if (Object.is(value, -0)) return '-0';
-  if (Array.isArray(value))
-    return `[${value.slice(0, 8).map(quote).join(', ')}${value.length > 8 ? ', …' : ''}]`;
-  if (typeof value === 'object' && value !== null) {
-    const name = value.constructor?.name ?? 'Object';
-    return name === 'Object' ? `{ ${Object.keys(value).slice(0, 8).join(', ')} }` : `a ${name}`;
-  }
-  return String(value);
+  return quoteNested(value, 2);
 }
 
-/** Throws unless every key of `given` is one of `known`; the error lists the known ones. */
+/** @param depth how many lists in lists are shown; a list may contain itself. */
+function quoteNested(value: unknown, depth: number): string {
+  try {
+    if (typeof value === 'string') {
+      return JSON.stringify(value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT)}…` : value);
+    }
+    if (typeof value === 'bigint') return `${value}n`;
+    if (typeof value === 'function') {
+      const { name }: { name: unknown } = value;
+      return `function ${typeof name === 'string' && name !== '' ? name : '(anonymous)'}`;
+    }
+    if (Object.is(value, -0)) return '-0';
+    if (Array.isArray(value)) {
+      if (depth === 0) return '[…]';
+      const shown = Array.from(value.slice(0, LONGEST_LIST), (entry) => quoteNested(entry, depth - 1));
+      return `[${shown.join(', ')}${value.length > LONGEST_LIST ? ', …' : ''}]`;
+    }
+    if (typeof value !== 'object' || value === null) return String(value);
+    const name: unknown = value.constructor?.name ?? 'Object';
+    if (typeof name === 'string' && name !== 'Object' && name !== '') return `a ${name}`;
+    const keys = Object.keys(value);
+    return `{ ${keys.slice(0, LONGEST_LIST).join(', ')}${keys.length > LONGEST_LIST ? ', …' : ''} }`;
+  } catch {
+    // A revoked Proxy, a getter that throws.
+    return `${typeof value === 'object' ? 'an object' : `a ${typeof value}`} that cannot be read`;
+  }
+}
+
+/** The names of an object's enumerable properties, its own and those it inherits. */
+export function propertyNames(given: object): string[] {
+  const names: string[] = [];
+  for (const name in given) names.push(name);
+  return names;
+}
+
+/** Throws unless every key of `given`, own or inherited, is one of `known`; the error lists the known ones. */
 export function rejectUnknownKeys(
   given: object,
   known: readonly string[],
   what: string,
   code: OptimizerErrorCode,
 ): void {
-  for (const key of Object.keys(given)) {
+  for (const key of propertyNames(given)) {
     if (known.includes(key)) continue;
     throw new OptimizerError(
       code,
       `${what}: unknown option ${quote(key)}; ${what} knows ${known.join(', ')}.`,
     );
+  }
+}
+
+/** Whether a value is an object of named fields: no list, map, buffer or the like, whose contents would be overlooked. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return Object.prototype.toString.call(value) === '[object Object]';
+  } catch {
+    return false;
   }
 }

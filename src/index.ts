@@ -8,16 +8,16 @@ export { ParameterArena } from './arena/parameter-arena.js';
 export type { ArenaOptions, ArenaSpec, ArenaTensor } from './arena/spec.js';
 export type { FanOptions, Initializer, InitializerKind } from './arena/initializer.js';
 export { Optimizer } from './engine/optimizer.js';
-export type { BufferChange } from './engine/rebind.js';
-export type { KernelOptions } from './engine/kernel-options.js';
-export type { OptimizerConfig, ParameterGroupConfig } from './engine/config.js';
-export type { ParameterGroup } from './engine/group.js';
-export type { DynamicLossScale, GradientOptions } from './engine/control/settings.js';
-export type { StepStats } from './engine/step-stats.js';
-export type { DType, Parameter } from './engine/parameter.js';
-export type { BufferRange } from './engine/span.js';
-export type { SparseGradient } from './engine/sparse/table.js';
-export type { GroupState, StateDict } from './engine/state-dict.js';
+export type { BufferChange } from './engine/input/rebind-input.js';
+export type { KernelOptions } from './engine/input/kernel-options.js';
+export type { OptimizerConfig, ParameterGroupConfig } from './engine/input/config.js';
+export type { ParameterGroup } from './engine/parameter-group.js';
+export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
+export type { StepStats } from './engine/stats.js';
+export type { DType, Parameter } from './engine/input/parameter.js';
+export type { BufferRange } from './engine/input/span.js';
+export type { SparseGradient } from './engine/input/sparse-table.js';
+export type { GroupState, StateDict } from './engine/saved/state-dict.js';
 
 export { adadelta, type AdadeltaOptions } from './rules/adadelta.js';
 export { adabelief, type AdabeliefOptions } from './rules/adabelief.js';
@@ -43,8 +43,13 @@ export { yogi, type YogiOptions } from './rules/yogi.js';
 export type { CautionOptions } from './rules/parts/caution.js';
 export type { ScheduleFreeOptions } from './rules/parts/schedule-free.js';
 export type { VelocityOptions } from './rules/parts/dampening.js';
+export { defineRule, type RuleSource } from './rules/define-rule.js';
+export { definePart, type Part } from './rules/part.js';
+export { option } from './rules/option.js';
+export { correctionOf } from './rules/declaration.js';
 export { rules, type RuleName } from './rules/registry.js';
-export type { CommonOptions, Rule, RuleFactory, UpdateDecayOptions } from './rules/rule.js';
+export type { CommonOptions, UpdateDecayOptions } from './rules/common-options.js';
+export type { Rule, RuleFactory } from './rules/rule.js';
 export type {
   EpsPlacement,
   LearningRate,
@@ -63,6 +68,8 @@ export type {
   ReferenceGradients,
   ReferenceParameter,
 } from './reference/reference-config.js';
+export type { ReferenceStateDict } from './reference/saved-run.js';
+export type { ReferenceStepOptions } from './reference/step-arguments.js';
 export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 
 export { schedules } from './schedules.js';

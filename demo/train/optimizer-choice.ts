@@ -41,7 +41,7 @@ export function updaterFactory(
   return engineUpdater(ruleFactory(choice.rule)({ ...formula, lr }));
 }
 
-function ruleFactory(name: string): RuleFactory<object> {
+function ruleFactory(name: string): RuleFactory {
   if (!Object.hasOwn(rules, name)) {
     throw new Error(`There is no rule "${name}". The rules are: ${ruleNames.join(', ')}.`);
   }

@@ -7,17 +7,8 @@
 //
 // m → exp_avg, 1−β₁ → h.one_minus_beta1, 1−β₂ → h.one_minus_beta2, η → h.lr
 
-override CAUTIOUS: bool = false;
-
 fn update(w: lane, g: lane) -> lane {
-  var u = sign_of(lerp(exp_avg, g, h.one_minus_beta1));
-  if (CAUTIOUS) {
-    u = cautious(u, g);
-  }
+  let u = cautious(sign_of(lerp(exp_avg, g, h.one_minus_beta1)), g);
   exp_avg = lerp(exp_avg, g, h.one_minus_beta2);
   return w - h.lr * u;
-}
-
-fn measure(w: lane, g: lane) -> Measured {
-  return measure_caution(lerp(exp_avg, g, h.one_minus_beta1), g);
 }

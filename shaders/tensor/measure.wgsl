@@ -1,5 +1,5 @@
 // Composed with generated declarations (src/kernel/compose-tensor.ts), lanes.wgsl, squares.wgsl, incoming.wgsl,
-// control/tree.wgsl and one rule.
+// tree.wgsl and one rule.
 //
 // First level of what a rule measures of a whole tensor: norms of quantities that `measure(w, g)` gives per element.
 // One partial per quantity and workgroup of one piece of the tensor; weights and state are only read.

@@ -1,4 +1,4 @@
-// Composed with generated declarations (src/kernel/compose-tensor.ts), lanes.wgsl, squares.wgsl, control/tree.wgsl and
+// Composed with generated declarations (src/kernel/compose-tensor.ts), lanes.wgsl, squares.wgsl, tree.wgsl and
 // one rule.
 //
 // Second level: one workgroup per tensor adds its partials in a fixed order, and `summarize(norms)` makes of the norms

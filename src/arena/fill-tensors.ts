@@ -2,7 +2,8 @@ import initializeWgsl from '../../shaders/initialize.wgsl?raw';
 import philoxWgsl from '../../shaders/philox.wgsl?raw';
 import wordsWgsl from '../../shaders/words.wgsl?raw';
 import { alignUp } from '../kernel/alignment.js';
-import { getPipeline } from '../kernel/pipeline-cache.js';
+import { BufferUsage } from '../gpu/flags.js';
+import { type PipelineSource, type Planned, getPipelineSync } from '../gpu/pipelines.js';
 import type { Fill } from './initializer.js';
 
 /** A tensor to be filled. */
@@ -18,36 +19,41 @@ const FILL_BYTE_LENGTH = 48;
 const ELEMENTS_PER_WORKGROUP = 256;
 const MAX_WORKGROUPS = 1024;
 
+const SOURCE: PipelineSource = {
+  label: 'webgpu-optim initialize',
+  code: `${wordsWgsl}\n${philoxWgsl}\n${initializeWgsl}`,
+  entryPoint: 'initialize',
+  constants: {},
+  bindGroups: [
+    [
+      { type: 'uniform', minBindingSize: FILL_BYTE_LENGTH },
+      { type: 'storage', minBindingSize: 4 },
+    ],
+  ],
+};
+
 /**
- * Fills tensors on the GPU.
+ * The filling of tensors on the GPU.
  *
  * @param seed an integer in [0, 2⁵³).
  */
-export async function fillTensors(
+export function planFill(
   device: GPUDevice,
   tasks: readonly FillTask[],
   seed: number,
   label: string,
-): Promise<void> {
-  if (tasks.length === 0) return;
-  const { pipeline, layouts } = await getPipeline(device, {
-    label: 'webgpu-optim initialize',
-    code: `${wordsWgsl}\n${philoxWgsl}\n${initializeWgsl}`,
-    entryPoint: 'initialize',
-    constants: {},
-    bindGroups: [
-      [
-        { type: 'uniform', minBindingSize: FILL_BYTE_LENGTH },
-        { type: 'storage', minBindingSize: 4 },
-      ],
-    ],
-  });
-  const alignment = device.limits.minUniformBufferOffsetAlignment;
-  const stride = alignUp(FILL_BYTE_LENGTH, alignment);
+): Planned<void> {
+  if (tasks.length === 0) return { sources: [], make: () => undefined };
+  return { sources: [SOURCE], make: () => fillTensors(device, tasks, seed, label) };
+}
+
+function fillTensors(device: GPUDevice, tasks: readonly FillTask[], seed: number, label: string): void {
+  const { pipeline, layouts } = getPipelineSync(device, SOURCE);
+  const stride = alignUp(FILL_BYTE_LENGTH, device.limits.minUniformBufferOffsetAlignment);
   const uniforms = device.createBuffer({
     label: `${label} fills`,
     size: stride * tasks.length,
-    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
   });
   const words = new Uint32Array((stride / 4) * tasks.length);
   const encoder = device.createCommandEncoder({ label: `${label} initialize` });

@@ -1,4 +1,5 @@
-import { OptimizerError, quote } from '../errors.js';
+import { OptimizerError, isRecord, quote } from '../errors.js';
+import { copyGiven } from '../given.js';
 import { type OptionSpec, type OptionSpecs, choice, number, resolveOptions } from '../rules/options.js';
 import { normalCdf } from './normal-cdf.js';
 
@@ -82,10 +83,10 @@ const XAVIER_SPECS = fanSpecs(1, 'uniform');
  */
 export function resolveInitializer(initializer: Initializer, shape: readonly number[], what: string): Fill {
   const given: unknown = typeof initializer === 'string' ? { kind: initializer } : initializer;
-  if (typeof given !== 'object' || given === null || !('kind' in given)) {
+  if (!isRecord(given) || !('kind' in given)) {
     fail(what, `init is ${quote(initializer)}; give a name, or { kind, …options }`);
   }
-  const { kind, ...options } = given;
+  const { kind, ...options } = copyGiven(given, ['kind']);
   if (typeof kind !== 'string' || !Object.hasOwn(RESOLVERS, kind)) {
     fail(what, `init is ${quote(kind)}; give one of ${Object.keys(RESOLVERS).map(quote).join(', ')}`);
   }

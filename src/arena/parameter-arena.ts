@@ -1,12 +1,22 @@
-import { registerArenaBuffer, type ArenaBuffer, rejectDestroyedArena } from '../engine/arena-buffers.js';
-import { encodeOrSubmit } from '../engine/commands.js';
-import { captureErrors, checkDevice, rejectLostDevice } from '../engine/device.js';
-import type { Parameter } from '../engine/parameter.js';
-import { readSpans } from '../engine/readback.js';
-import { OptimizerError, quote } from '../errors.js';
-import { type FillTask, fillTensors } from './fill-tensors.js';
+import type { Parameter } from '../engine/input/parameter.js';
+import { OptimizerError, isRecord, quote } from '../errors.js';
+import { copyGiven } from '../given.js';
+import { type ArenaBuffer, registerArenaBuffer, rejectDestroyedArena } from '../gpu/arena-buffers.js';
+import { encodeOrSubmit } from '../gpu/commands.js';
+import { captureErrors, checkDevice, noticeLostDevice, rejectLostDevice } from '../gpu/device.js';
+import { type Planned, compileAll } from '../gpu/pipelines.js';
+import { Reader } from '../gpu/readback.js';
+import { asFloats } from './as-floats.js';
+import { type FillTask, planFill } from './fill-tensors.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
-import { type ArenaOptions, type ArenaSpec, type ResolvedTensor, checkSeed, resolveArena } from './spec.js';
+import {
+  type ArenaOptions,
+  type ArenaSpec,
+  type ResolvedArena,
+  type ResolvedTensor,
+  checkSeed,
+  resolveArena,
+} from './spec.js';
 
 /**
  * Many tensors in few buffers: weights in some, gradients in others, each tensor at an offset that the device can bind.
@@ -29,15 +39,14 @@ export class ParameterArena {
   readonly #data: readonly GPUBuffer[];
   readonly #grad: readonly GPUBuffer[];
   readonly #about: ArenaBuffer;
+  readonly #reader: Reader;
 
   /** Creates the buffers; run it in error scopes. */
-  private constructor(
-    device: GPUDevice,
-    { tensors, byteLengths, usage, label, alignment }: ReturnType<typeof resolveArena>,
-  ) {
+  private constructor(device: GPUDevice, { tensors, byteLengths, usage, label, alignment }: ResolvedArena) {
     this.#device = device;
     this.#tensors = tensors;
     this.#about = { padding: alignment, arena: label, isDestroyed: false };
+    this.#reader = new Reader(device, label);
     const create = (role: string) =>
       byteLengths.map((size, k) => {
         const buffer = device.createBuffer({ label: `${label} ${role}[${k}]`, size, usage });
@@ -58,20 +67,17 @@ export class ParameterArena {
    * @throws OptimizerError `invalid-config` or `invalid-option` if the spec is wrong, `limit-exceeded` if a tensor
    *   is larger than the device can bind, `out-of-memory` with the number of bytes that could be had, `device-lost`.
    */
-  static async create(
-    device: GPUDevice,
-    spec: ArenaSpec,
-    options: ArenaOptions = {},
-  ): Promise<ParameterArena> {
-    await checkDevice(device);
+  static async create(device: GPUDevice, spec: ArenaSpec, options?: ArenaOptions): Promise<ParameterArena> {
+    checkDevice(device);
     const resolved = resolveArena(spec, options, device.limits);
-    const { result: arena, error } = await captureErrors(device, () => new ParameterArena(device, resolved));
-    if (error) {
-      arena.destroy();
-      throw await allocationError(device, resolved, error);
-    }
+    await noticeLostDevice(device);
+    const { value: arena, error } = captureErrors(device, () => new ParameterArena(device, resolved));
     try {
-      await arena.#fill([...resolved.tensors.values()], resolved.seed);
+      const shortage = await error;
+      if (shortage) throw await allocationError(device, resolved, shortage);
+      const filling = arena.#planFill([...resolved.tensors.values()], resolved.seed, false);
+      await compileAll(device, filling.sources);
+      await arena.#fill(filling);
       rejectLostDevice(device);
     } catch (failure) {
       arena.destroy();
@@ -101,15 +107,20 @@ export class ParameterArena {
     options: Readonly<Record<string, object>> = {},
   ): { params: readonly Parameter[]; [option: string]: unknown }[] {
     const names = this.groupNames;
-    for (const name of Object.keys(options)) {
-      if (names.includes(name)) continue;
-      throw new OptimizerError(
-        'invalid-config',
-        `the arena has no group ${quote(name)}; it has ${names.map(quote).join(', ')}.`,
-      );
+    const complain = (complaint: string) => {
+      throw new OptimizerError('invalid-config', complaint);
+    };
+    if (!isRecord(options))
+      complain(`the groups' options are ${quote(options)}; give { group: { …options } }.`);
+    for (const [name, given] of Object.entries(options)) {
+      if (!names.includes(name))
+        complain(`the arena has no group ${quote(name)}; it has ${names.map(quote).join(', ')}.`);
+      if (given !== undefined && !isRecord(given)) {
+        complain(`the options of group ${quote(name)} are ${quote(given)}; give an object of them.`);
+      }
     }
     return names.map((name) => ({
-      ...options[name],
+      ...copyGiven((options[name] ?? {}) as Readonly<Record<string, unknown>>),
       params: this.params.filter((_, k) => [...this.#tensors.values()][k]!.group === name),
     }));
   }
@@ -141,21 +152,16 @@ export class ParameterArena {
    */
   load(name: string, values: Float32Array | Float64Array | readonly number[]): void {
     const { shape, byteLength } = this.#find(name, 'load');
-    const elementCount = byteLength / 4;
-    const isList = Array.isArray(values) || (ArrayBuffer.isView(values) && !(values instanceof DataView));
-    if (!isList || values.length !== elementCount) {
-      const given = isList ? `${values.length} values` : quote(values);
+    const floats = asFloats(values, byteLength / 4);
+    if (!floats) {
+      const isLong = Array.isArray(values) || ArrayBuffer.isView(values);
+      const given = isLong && 'length' in values ? `${values.length} values` : quote(values);
       throw new OptimizerError(
         'invalid-parameter',
-        `load(${quote(name)}): ${given} for the shape ${quote(shape)}; give a typed array of ${elementCount} numbers.`,
+        `load(${quote(name)}): ${given} for the shape ${quote(shape)}; give a typed array of ${byteLength / 4} numbers.`,
       );
     }
     const { buffer, offset } = this.view(name);
-    // Copies unless they are float32 already; writeBuffer takes no shared memory.
-    const floats =
-      values instanceof Float32Array && values.buffer instanceof ArrayBuffer
-        ? (values as Float32Array<ArrayBuffer>)
-        : Float32Array.from(values);
     this.#device.queue.writeBuffer(buffer, offset, floats);
   }
 
@@ -180,10 +186,13 @@ export class ParameterArena {
    * @throws OptimizerError `invalid-option` if the initialiser or the seed is wrong.
    */
   async initialize(name: string, initializer: Initializer, seed = 0): Promise<void> {
+    // Submitted before anything is awaited, so that what the caller does next finds the values.
     const tensor = this.#find(name, 'initialize');
     const fill = resolveInitializer(initializer, tensor.shape, `tensor ${quote(name)}`);
     checkSeed(seed);
-    await this.#fill([{ ...tensor, fill }], seed, true);
+    const filling = this.#planFill([{ ...tensor, fill }], seed, true);
+    await this.#fill(filling);
+    await compileAll(this.#device, filling.sources);
   }
 
   /**
@@ -193,7 +202,7 @@ export class ParameterArena {
    */
   zeroGrad(encoder?: GPUCommandEncoder): void {
     this.#rejectUnusable('zeroGrad');
-    encodeOrSubmit(this.#device, encoder, this.#about.arena, 'zeroGrad', (commands) => {
+    encodeOrSubmit(this.#device, encoder, `${this.#about.arena} zeroGrad`, 'zeroGrad()', (commands) => {
       for (const buffer of this.#grad) commands.clearBuffer(buffer);
     });
   }
@@ -201,24 +210,39 @@ export class ParameterArena {
   /** Frees all buffers. Optimizers over them can step no more. May be called twice. */
   destroy(): void {
     this.#about.isDestroyed = true;
+    this.#reader.destroy();
     for (const buffer of [...this.#data, ...this.#grad]) buffer.destroy();
   }
 
-  async #fill(
+  /** @param isUsed whether the tensors may hold something else than zeros. */
+  #planFill(
     tensors: readonly (ResolvedTensor & { readonly fill: Fill })[],
     seed: number,
-    isUsed = false,
-  ): Promise<void> {
+    isUsed: boolean,
+  ): Planned<void> {
     const tasks = tensors
       // New buffers hold zeros.
       .filter(({ fill: { kind, shift } }) => isUsed || kind !== 'constant' || shift !== 0)
       .map(({ name, fill }): FillTask => ({ name, fill, view: this.view(name) }));
-    await fillTensors(this.#device, tasks, seed, this.#about.arena);
+    return planFill(this.#device, tasks, seed, this.#about.arena);
   }
 
-  #read(view: Required<GPUBufferBinding>, what: string): Promise<Float32Array<ArrayBuffer>> {
-    const { buffer, offset, size } = view;
-    return readSpans(this.#device, [{ buffer, byteOffset: offset, byteLength: size }], what);
+  /** Fills at once. @throws OptimizerError `out-of-memory` if what it takes beside the tensors could not be allocated. */
+  async #fill(filling: Planned<void>): Promise<void> {
+    const rejection = await captureErrors(this.#device, () => filling.make()).error;
+    if (!rejection) return;
+    throw new OptimizerError(
+      'out-of-memory',
+      `the arena could not be filled: ${rejection.message.trim()} Use fewer or smaller tensors.`,
+    );
+  }
+
+  async #read(
+    { buffer, offset, size }: Required<GPUBufferBinding>,
+    what: string,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const [bytes] = await this.#reader.read([[{ buffer, byteOffset: offset, byteLength: size }]], what);
+    return new Float32Array(bytes!);
   }
 
   #find(name: string, what: string): ResolvedTensor {
@@ -233,7 +257,7 @@ export class ParameterArena {
   }
 
   #rejectUnusable(what: string): void {
-    rejectDestroyedArena([this.#about], what);
+    rejectDestroyedArena([this.#about], `${what}()`);
     rejectLostDevice(this.#device);
   }
 }
@@ -248,17 +272,17 @@ function bindingOf(
 /** Says how much could be had: buffers are allocated again, one by one, until one fails, and freed. */
 async function allocationError(
   device: GPUDevice,
-  { byteLengths, usage, label }: ReturnType<typeof resolveArena>,
+  { byteLengths, usage, label }: ResolvedArena,
   cause: GPUError,
 ): Promise<OptimizerError> {
   const held: GPUBuffer[] = [];
   let available = 0;
   for (const size of [...byteLengths, ...byteLengths]) {
-    const { result: buffer, error } = await captureErrors(device, () =>
+    const { value: buffer, error } = captureErrors(device, () =>
       device.createBuffer({ label: `${label} probe`, size, usage }),
     );
     held.push(buffer);
-    if (error) break;
+    if (await error) break;
     available += size;
   }
   for (const buffer of held) buffer.destroy();

@@ -1,4 +1,6 @@
-import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
+import { copyGiven } from '../given.js';
+import { BufferUsage } from '../gpu/flags.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
 import { VECTOR } from '../kernel/alignment.js';
 import { type Place, layOut } from './layout.js';
@@ -70,21 +72,16 @@ function fail(message: string): never {
  *
  * @throws OptimizerError `invalid-config`, `invalid-option` or `limit-exceeded`, quoting what is wrong.
  */
-export function resolveArena(spec: ArenaSpec, options: ArenaOptions, limits: ArenaLimits): ResolvedArena {
-  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
+export function resolveArena(
+  spec: ArenaSpec,
+  options: ArenaOptions | undefined,
+  limits: ArenaLimits,
+): ResolvedArena {
+  if (!isRecord(spec)) {
     fail(`the spec is ${quote(spec)}; give { name: { shape }, … }.`);
   }
   if (Object.keys(spec).length === 0) fail('the spec is { }; give at least one tensor.');
-  if (typeof options !== 'object' || options === null) {
-    fail(`the options are ${quote(options)}; give { seed, usage, label } or nothing.`);
-  }
-  rejectUnknownKeys(options, OPTION_KEYS, 'arena', 'invalid-config');
-  const { seed = 0, usage = 0, label = 'webgpu-optim arena' } = options;
-  checkSeed(seed);
-  if (!Number.isInteger(usage) || usage < 0) {
-    fail(`usage is ${quote(usage)}; give GPUBufferUsage flags, e.g. GPUBufferUsage.VERTEX.`);
-  }
-  if (typeof label !== 'string') fail(`label is ${quote(label)}; give a string.`);
+  const { seed, usage, label } = resolveArenaOptions(options);
   // Both, so that a tensor fits a buffer and a binding of it.
   const capacity = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
   const largest = capacity - (capacity % VECTOR);
@@ -94,8 +91,23 @@ export function resolveArena(spec: ArenaSpec, options: ArenaOptions, limits: Are
   const tensors = new Map(
     checked.map((tensor) => [tensor.name, { ...tensor, place: places.get(tensor.name)! }]),
   );
-  const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
+  const { STORAGE, COPY_SRC, COPY_DST } = BufferUsage;
   return { tensors, byteLengths, alignment, usage: STORAGE | COPY_SRC | COPY_DST | usage, seed, label };
+}
+
+function resolveArenaOptions(options: unknown = {}): Required<ArenaOptions> {
+  if (!isRecord(options)) {
+    fail(`the options are ${quote(options)}; give { seed, usage, label } or nothing.`);
+  }
+  const given = copyGiven(options, OPTION_KEYS);
+  rejectUnknownKeys(given, OPTION_KEYS, 'arena', 'invalid-config');
+  const { seed = 0, usage = 0, label = 'webgpu-optim arena' } = given;
+  checkSeed(seed);
+  if (!Number.isInteger(usage) || (usage as number) < 0 || (usage as number) >= 2 ** 32) {
+    fail(`usage is ${quote(usage)}; give GPUBufferUsage flags, e.g. GPUBufferUsage.VERTEX.`);
+  }
+  if (typeof label !== 'string') fail(`label is ${quote(label)}; give a string.`);
+  return { seed: seed as number, usage: usage as number, label };
 }
 
 /** @throws OptimizerError `invalid-option` unless `seed` is an integer in [0, 2⁵³). */
@@ -107,12 +119,11 @@ export function checkSeed(seed: unknown): void {
 function checkTensor(name: string, tensor: ArenaTensor, largest: number): Omit<ResolvedTensor, 'place'> {
   const what = `tensor ${quote(name)}`;
   if (name === '') fail('a tensor is named ""; give a name.');
-  if (typeof tensor !== 'object' || tensor === null) fail(`${what} is ${quote(tensor)}; give { shape }.`);
-  rejectUnknownKeys(tensor, TENSOR_KEYS, what, 'invalid-config');
-  const { shape, group = 'default', init = 'zeros' } = tensor;
-  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n >= 1)) {
-    fail(`${what}: shape is ${quote(shape)}; give an array of integers ≥ 1, or [] for a single number.`);
-  }
+  if (!isRecord(tensor)) fail(`${what} is ${quote(tensor)}; give { shape }.`);
+  const given = copyGiven(tensor, TENSOR_KEYS);
+  rejectUnknownKeys(given, TENSOR_KEYS, what, 'invalid-config');
+  const { group = 'default', init = 'zeros' } = given;
+  const shape = resolveShape(given['shape'], what);
   if (typeof group !== 'string' || group === '') {
     fail(`${what}: group is ${quote(group)}; give a non-empty string.`);
   }
@@ -124,6 +135,14 @@ function checkTensor(name: string, tensor: ArenaTensor, largest: number): Omit<R
         'with larger requiredLimits.maxStorageBufferBindingSize and maxBufferSize, or split the tensor.',
     );
   }
-  const fill = resolveInitializer(init, shape, what);
-  return { name, shape: Object.freeze([...shape]), group, byteLength, fill };
+  return { name, shape, group, byteLength, fill: resolveInitializer(init as Initializer, shape, what) };
+}
+
+function resolveShape(shape: unknown, what: string): readonly number[] {
+  // A copy first: `every` would pass over holes.
+  const axes = Array.isArray(shape) ? Array.from<unknown>(shape) : undefined;
+  if (!axes?.every((n) => Number.isSafeInteger(n) && (n as number) >= 1)) {
+    fail(`${what}: shape is ${quote(shape)}; give an array of integers ≥ 1, or [] for a single number.`);
+  }
+  return Object.freeze(axes as number[]);
 }

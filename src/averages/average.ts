@@ -1,5 +1,5 @@
 import type { Arithmetic } from '../rules/arithmetic.js';
-import { OptimizerError, quote } from '../errors.js';
+import { OptimizerError, isRecord, quote } from '../errors.js';
 import { type OptionSpecs, resolveOptions } from '../rules/options.js';
 
 /** What the reference of an average sees of one element. */
@@ -53,7 +53,7 @@ export function defineAverage<O extends object>(declaration: AverageDeclaration<
  * @throws OptimizerError `invalid-option`.
  */
 export function makeAverage(declaration: AverageDeclaration, given: unknown): Average {
-  if (typeof given !== 'object' || given === null) {
+  if (!isRecord(given)) {
     const wanted = Object.keys(declaration.options).join(', ');
     throw new OptimizerError(
       'invalid-option',

@@ -1,30 +1,37 @@
 import { OptimizerError } from '../errors.js';
+import { checkEncoder, encodeOrSubmit } from '../gpu/commands.js';
+import { checkDevice, noticeLostDevice } from '../gpu/device.js';
+import { compileAll } from '../gpu/pipelines.js';
+import { Reader } from '../gpu/readback.js';
 import type { LearningRate } from '../rules/options.js';
-import { rejectDestroyedArena } from './arena-buffers.js';
-import { checkEncoder, encodeOrSubmit } from './commands.js';
-import {
-  type OptimizerConfig,
-  type ParameterGroupConfig,
-  type ResolvedConfig,
-  resolveConfig,
-} from './config.js';
-import { checkGradScale } from './control/settings.js';
-import { checkDevice, checkDeviceSync } from './device.js';
-import { exchangeWeights } from './exchange-weights.js';
-import { type ParameterGroup, rejectUnskippable } from './group.js';
-import type { BufferChange } from './rebind.js';
-import { restoreState, saveState } from './resume.js';
-import { Roster, arenasOf } from './roster.js';
-import type { StateDict } from './state-dict.js';
-import { StepLog } from './step-log.js';
-import { StepRunner } from './step-runner.js';
-import type { StepInputs } from './step-scalars.js';
-import { type StepStats, reportStep } from './step-stats.js';
-import { UsageGuard } from './usage-guard.js';
+import { Evaluating } from './evaluating.js';
+import { Gradients } from './gradients.js';
+import type { RunTensor } from './group-part.js';
+import { type OptimizerConfig, type ParameterGroupConfig, resolveConfig } from './input/config.js';
+import { checkGradScale } from './input/gradient-options.js';
+import { type StepOptions, resolveSkip } from './input/names.js';
+import { type BufferChange, resolveChanges } from './input/rebind-input.js';
+import { Joining } from './joining.js';
+import type { ParameterGroup } from './parameter-group.js';
+import { Reading } from './reading.js';
+import { restore } from './restoring.js';
+import type { Run } from './run.js';
+import { checkStateDict } from './saved/check-state-dict.js';
+import { restoreSchedules } from './saved/restore-schedules.js';
+import type { StateDict } from './saved/state-dict.js';
+import { Session } from './session.js';
+import { type StepStats, reportStep } from './stats.js';
+import type { StepInputs } from './step-slot.js';
+
+/** Calls of `onStep` that may be due at once. */
+const MOST_REPORTS = 4;
 
 /**
  * Updates parameters in place on the GPU, in one fused pass per step. It adopts the device and the
  * parameters' buffers and never destroys them; it owns the optimizer state.
+ *
+ * Calls need not be awaited one by one: each sees the run as it was when it was called. What it is given is read at the
+ * call.
  *
  * @example
  * const optimizer = await Optimizer.create(device, {
@@ -34,17 +41,28 @@ import { UsageGuard } from './usage-guard.js';
  * optimizer.step();
  */
 export class Optimizer {
-  readonly #device: GPUDevice;
-  readonly #guard: UsageGuard;
-  readonly #log = new StepLog();
-  readonly #roster: Roster;
+  readonly #session: Session;
+  readonly #run: Run;
+  readonly #joining: Joining;
+  readonly #evaluating: Evaluating;
+  readonly #gradients: Gradients;
+  readonly #reader: Reader;
+  readonly #reading: Reading;
   #gradScale: number;
+  // Calls of `onStep` that are due.
+  #reportCount = 0;
 
-  private constructor(device: GPUDevice, config: ResolvedConfig, runner: StepRunner) {
-    this.#device = device;
-    this.#guard = new UsageGuard(device);
-    this.#roster = new Roster(device, config, runner, this.#guard, this.#log);
+  private constructor(session: Session, run: Run) {
+    const { device, config, log } = session;
+    this.#session = session;
+    this.#run = run;
+    this.#joining = new Joining(session, run);
+    this.#evaluating = new Evaluating(session, run);
+    this.#gradients = new Gradients(run);
+    this.#reader = new Reader(device, config.label);
+    this.#reading = new Reading(run, this.#reader, log);
     this.#gradScale = config.gradients.gradScale;
+    for (const part of run.parts) session.adopt(part.tensors);
   }
 
   /**
@@ -56,10 +74,18 @@ export class Optimizer {
    *   a lost device, or when the device is out of memory.
    */
   static async create(device: GPUDevice, config: OptimizerConfig): Promise<Optimizer> {
-    await checkDevice(device);
-    const resolved = resolveConfig(config);
-    rejectDestroyedArena(arenasOf(resolved), 'create');
-    return new Optimizer(device, resolved, await StepRunner.create(device, resolved));
+    const session = Optimizer.#open(device, config, 'create()');
+    const plan = session.plan();
+    await noticeLostDevice(device);
+    await compileAll(device, plan.sources);
+    const { value: run, checked } = plan.assemble();
+    try {
+      await checked;
+    } catch (error) {
+      run.destroy();
+      throw error;
+    }
+    return new Optimizer(session, run);
   }
 
   /**
@@ -67,22 +93,29 @@ export class Optimizer {
    * are compiled while the caller waits. What the device turns out to reject (out of memory, buffers of another device) is
    * thrown by the next call after it is known; steps until then have no effect.
    *
-   * @throws OptimizerError as {@link Optimizer.create} does for what needs no waiting, and `invalid-config` for sparse
-   *   gradients and `microGrad`.
+   * @throws OptimizerError as {@link Optimizer.create} does for what needs no waiting.
    */
   static createSync(device: GPUDevice, config: OptimizerConfig): Optimizer {
-    checkDeviceSync(device);
+    const session = Optimizer.#open(device, config, 'createSync()');
+    const { value: run, checked } = session.plan().assemble();
+    session.guard.failWith(checked);
+    return new Optimizer(session, run);
+  }
+
+  static #open(device: GPUDevice, config: OptimizerConfig, call: string): Session {
+    checkDevice(device);
     const resolved = resolveConfig(config);
-    rejectDestroyedArena(arenasOf(resolved), 'createSync');
-    const { runner, checked } = StepRunner.createSync(device, resolved);
-    const optimizer = new Optimizer(device, resolved, runner);
-    optimizer.#guard.failWith(checked);
-    return optimizer;
+    const session = new Session(device, resolved);
+    session.rejectDestroyedArenas(
+      resolved.groups.flatMap(({ parameters }) => parameters),
+      call,
+    );
+    return session;
   }
 
   /** The parameter groups; one if the config gave `params`. */
   get groups(): readonly ParameterGroup[] {
-    return this.#roster.groups;
+    return this.#session.groups;
   }
 
   /**
@@ -94,20 +127,19 @@ export class Optimizer {
    *   was then.
    */
   async addGroup(group: ParameterGroupConfig): Promise<ParameterGroup> {
-    this.#guard.check('addGroup');
-    return this.#roster.add(group);
+    this.#session.guard.checkTraining('addGroup()');
+    return this.#settle('addGroup()', this.#joining.add(group));
   }
 
   /**
-   * As {@link Optimizer.addGroup}, at once, under the conditions of {@link Optimizer.createSync}. Steps that were encoded
-   * before must have been submitted.
+   * As {@link Optimizer.addGroup}, at once, under the conditions of {@link Optimizer.createSync}.
    *
    * @throws OptimizerError as {@link Optimizer.createSync}, and `invalid-config` after {@link eval} or while `addGroup` is
    *   under way.
    */
   addGroupSync(group: ParameterGroupConfig): ParameterGroup {
-    this.#guard.checkTraining('addGroupSync');
-    return this.#roster.addSync(group);
+    this.#session.guard.checkTraining('addGroupSync()');
+    return this.#joining.addSync(group);
   }
 
   /** The rule's name, e.g. `'adam'`. */
@@ -123,10 +155,13 @@ export class Optimizer {
   /**
    * Sets the learning rate, or a schedule, of all groups from the next step on.
    *
-   * @throws OptimizerError `invalid-option` if negative, NaN or infinite; nothing changes then.
+   * @throws OptimizerError `invalid-option` if negative, NaN, infinite or more than float32 can hold, `destroyed`; nothing
+   *   changes then.
    */
   set lr(lr: LearningRate) {
-    for (const group of this.groups) group.lr = lr;
+    this.#session.guard.check('lr =');
+    const rules = this.groups.map((group) => group.withLr(lr));
+    this.groups.forEach((group, g) => group.replaceRule(rules[g]!));
   }
 
   /** Factor on all gradients from the next step on, e.g. 1/K after K micro-batches. */
@@ -134,9 +169,10 @@ export class Optimizer {
     return this.#gradScale;
   }
 
-  /** @throws OptimizerError `invalid-option` unless a finite number > 0. */
+  /** @throws OptimizerError `invalid-option` unless a finite number > 0, `destroyed`. */
   set gradScale(gradScale: number) {
-    this.#gradScale = checkGradScale(gradScale);
+    this.#session.guard.check('gradScale =');
+    this.#gradScale = checkGradScale(gradScale, this.#session.config.gradients.lossScale);
   }
 
   /**
@@ -144,30 +180,36 @@ export class Optimizer {
    * changes on the GPU. Usage STORAGE, UNIFORM and COPY_SRC. It belongs to the optimizer.
    */
   get lossScaleBuffer(): GPUBuffer {
-    return this.#roster.runner.lossScaleBuffer;
+    return this.#run.lossScaleBuffer;
   }
 
   /**
-   * Makes one step: encodes and submits it. Returns before the GPU is done, and never waits.
+   * Makes one step: encodes and submits it. Returns before the GPU is done, and never waits. If a parameter's buffer was
+   * destroyed meanwhile, the device rejects the whole submit, which shows as its error; the host counts the step all the
+   * same.
    *
-   * @throws OptimizerError if destroyed, if the device is lost, or if a schedule returns nonsense; the step is
-   *   not made then.
+   * @param options `skip`: names of parameters that this step leaves as they are; see {@link StepOptions}.
+   * @throws OptimizerError if destroyed, if the device is lost, if a name is unknown, or if a schedule returns nonsense;
+   *   the step is not made then.
    */
-  step(): void {
-    this.#guard.checkTraining('step');
-    const inputs = this.#log.next(this.groups, this.#gradScale);
-    const encoder = this.#device.createCommandEncoder({ label: `${this.#roster.config.label} step` });
-    this.#encode(encoder, inputs);
-    this.#device.queue.submit([encoder.finish()]);
+  step(options?: StepOptions): void {
+    this.#session.guard.checkTraining('step()');
+    const skipped = resolveSkip(options, this.#session.names, 'step()');
+    const inputs = this.#nextInputs('step()');
+    const { device, config } = this.#session;
+    const encoder = device.createCommandEncoder({ label: `${config.label} step` });
+    this.#encode(encoder, inputs, undefined, skipped);
+    device.queue.submit([encoder.finish()]);
     this.reportStep();
   }
 
   /** @internal Calls `onStep` with the stats behind what is submitted now; for who submits what it encodes. */
   reportStep(): void {
-    // A callback that would have to wait for an earlier one is left out, not queued without end.
-    const { config, runner } = this.#roster;
-    if (config.onStep && runner.stats?.isBusy !== true)
-      void reportStep(config.onStep, () => this.stats(), this.#guard);
+    const { config, guard } = this.#session;
+    // Under load some are left out, not queued without end.
+    if (!config.onStep || this.#reportCount >= MOST_REPORTS) return;
+    this.#reportCount++;
+    reportStep(config.onStep, this.stats(), guard, () => this.#reportCount--);
   }
 
   /**
@@ -175,29 +217,38 @@ export class Optimizer {
    * `gradScale` in force now. It may be called any number of times on one encoder. Of encoders that are not
    * submitted yet, all together may hold 1024 steps; a single one may hold any number.
    *
-   * @param skipped names of parameters that this step leaves as they are, weights, state and averages. They must be no
-   *   neighbours of others in their buffers. Their gradients count in the norm all the same: let them be zeros.
-   * @throws OptimizerError as {@link step}, and `invalid-parameter` for `skipped` if the rule's state for a whole tensor
-   *   would change (novograd).
+   * @param options as for {@link step}.
+   * @throws OptimizerError as {@link step}.
    */
-  encode(encoder: GPUCommandEncoder, skipped?: ReadonlySet<string>): void {
-    this.#guard.checkTraining('encode');
-    checkEncoder(encoder, 'encode');
-    if (skipped) rejectUnskippable(this.groups, skipped);
-    this.#encode(encoder, this.#log.next(this.groups, this.#gradScale), encoder, skipped);
+  encode(encoder: GPUCommandEncoder, options?: StepOptions): void {
+    this.#session.guard.checkTraining('encode()');
+    checkEncoder(encoder, 'encode()');
+    const skipped = resolveSkip(options, this.#session.names, 'encode()');
+    this.#encode(encoder, this.#nextInputs('encode()'), encoder, skipped);
   }
 
   /**
    * Lets parameters lie in other buffers from the next step on, e.g. where a framework makes a new gradient buffer each
-   * time. Bind groups are kept while their buffers live, 64 per dispatch on average, so buffers that come again cost no
-   * new object; of small tensors that share a dispatch, if they come again together. The state stays. A buffer that the device rejects (foreign, destroyed) shows as a device error at the step.
+   * time. It costs what is changed. Bind groups are kept while their buffers live, 64 per dispatch on average, so buffers
+   * that come again cost no new object; of small tensors that share a dispatch, if they come again together. The state
+   * stays. A buffer that the device rejects (foreign, destroyed) shows as a device error at the step.
    *
    * @param changes per parameter name, its new `data`, `grad` or both, of the same lengths.
    * @throws OptimizerError `invalid-parameter` if they do not fit; nothing changes then.
    */
   rebind(changes: Readonly<Record<string, BufferChange>>): void {
-    this.#guard.checkTraining('rebind');
-    this.#roster.rebind(changes);
+    const { guard, names, occupancy } = this.#session;
+    guard.checkTraining('rebind()');
+    const replacements = resolveChanges(changes, names);
+    if (replacements.length === 0) return;
+    const undoClaim = occupancy.claim(replacements.map(({ parameter }) => parameter));
+    try {
+      this.#run.rebind(replacements);
+    } catch (error) {
+      undoClaim();
+      throw error;
+    }
+    this.#session.refreshArenas();
   }
 
   /**
@@ -206,8 +257,8 @@ export class Optimizer {
    * @throws OptimizerError `invalid-parameter` if a gradient buffer lacks COPY_DST, or if destroyed.
    */
   zeroGrad(encoder?: GPUCommandEncoder): void {
-    this.#guard.check('zeroGrad');
-    this.#submit(encoder, 'zeroGrad', (commands) => this.#roster.table.clearGradients(commands));
+    this.#session.guard.check('zeroGrad()');
+    this.#submit(encoder, 'zeroGrad()', (commands) => this.#gradients.clear(commands));
   }
 
   /**
@@ -217,25 +268,23 @@ export class Optimizer {
    * @throws OptimizerError `invalid-config` if no parameter has a `microGrad`, or if destroyed.
    */
   accumulate(encoder?: GPUCommandEncoder): void {
-    this.#guard.check('accumulate');
-    const { accumulator } = this.#roster.runner;
-    if (!accumulator) {
+    this.#session.guard.check('accumulate()');
+    if (!this.#gradients.areAccumulated) {
       throw new OptimizerError(
         'invalid-config',
         'accumulate(): no parameter has a microGrad; give it one at creation.',
       );
     }
-    this.#submit(encoder, 'accumulate', (commands) => accumulator.encode(commands));
+    this.#submit(encoder, 'accumulate()', (commands) => this.#gradients.accumulate(commands));
   }
 
   /**
-   * What became of the steps submitted so far. It reads 32 bytes through a ring of mapped buffers and holds up
+   * What became of the steps submitted so far. It reads 32 bytes through mapped buffers that are kept, and holds up
    * nothing; without clipping, skipping or a dynamic loss scale the host knows the answer itself.
    */
   async stats(): Promise<StepStats> {
-    this.#guard.check('stats');
-    const { config, runner } = this.#roster;
-    return this.#log.stats(runner.stats, config.gradients.lossScale);
+    this.#session.guard.check('stats()');
+    return this.#settle('stats()', this.#reading.stats());
   }
 
   /**
@@ -244,21 +293,18 @@ export class Optimizer {
    * @throws OptimizerError if the name is unknown, the buffer lacks COPY_SRC, or the optimizer is destroyed.
    */
   async readParam(name: string): Promise<Float32Array<ArrayBuffer>> {
-    this.#guard.check('readParam');
-    return this.#roster.table.readParam(name);
+    return this.#settle('readParam()', this.#reading.param(this.#find(name, 'readParam()')));
   }
 
   /**
    * Reads a slot of a parameter's optimizer state, e.g. `readState('w', 'exp_avg')`. `'step'` is one number: the
-   * steps applied.
+   * steps applied to the parameter.
    *
    * @throws OptimizerError if the name is unknown, the rule's options use no such slot, or the optimizer is
    *   destroyed.
    */
   async readState(name: string, slot: string): Promise<Float32Array<ArrayBuffer>> {
-    this.#guard.check('readState');
-    if (slot === 'step') return Float32Array.of((await this.stats()).step);
-    return this.#roster.table.readState(name, slot);
+    return this.#settle('readState()', this.#reading.state(this.#find(name, 'readState()'), slot));
   }
 
   /**
@@ -267,29 +313,30 @@ export class Optimizer {
    * @throws OptimizerError as {@link readState}, and if the config has no `ema`.
    */
   async readEma(name: string): Promise<Float32Array<ArrayBuffer>> {
-    return this.readState(name, 'ema');
+    return this.#settle('readEma()', this.#reading.state(this.#find(name, 'readEma()'), 'ema'));
   }
 
   /**
-   * Exchanges all weights with their exponential moving averages, on the GPU: once to evaluate, and again to train
-   * on.
+   * {@link eval} or {@link train} with the exponential moving average, whichever is due: all weights change places with
+   * their averages, on the GPU, once to evaluate and again to train on.
    *
-   * @throws OptimizerError if the config has no `ema`, or a weight's buffer lacks COPY_SRC or COPY_DST.
+   * @throws OptimizerError `invalid-config` if the config has no `ema`, or other weights are in place.
    */
   swapEma(): void {
-    this.#guard.check('swapEma');
-    this.#roster.table.exchangeWithState('ema');
+    this.#evaluating.swapEma();
   }
 
   /**
-   * Puts the weights to evaluate with in place of those that train, on the GPU; for the `scheduleFree` rules, which have
-   * both. In the caller's encoder, or submitted at once without one. Again is no error and does nothing. Weights are
-   * rounded on each way, so that they come back within a unit in the last place or so.
+   * Puts the weights to evaluate with in place of those that train, on the GPU: the rule's own, if it is a `scheduleFree`
+   * one, else the moving average (`ema`), else the stochastic average (`swa`). In the caller's encoder, or submitted at
+   * once without one; one that is never submitted changes nothing. Again is no error and does nothing. Averages come back
+   * bit for bit; of the `scheduleFree` rules weights are rounded on each way, so that they come back within a unit in the
+   * last place or so.
    *
-   * @throws OptimizerError `invalid-config` if the rule evaluates with the weights that train, or if destroyed.
+   * @throws OptimizerError `invalid-config` if there are no other weights to evaluate with, or if destroyed.
    */
   eval(encoder?: GPUCommandEncoder): void {
-    exchangeWeights(this.#device, this.#roster, this.#guard, true, 'eval', encoder);
+    this.#evaluating.evaluate(encoder);
   }
 
   /**
@@ -298,13 +345,13 @@ export class Optimizer {
    * @throws OptimizerError as {@link eval}.
    */
   train(encoder?: GPUCommandEncoder): void {
-    exchangeWeights(this.#device, this.#roster, this.#guard, false, 'train', encoder);
+    this.#evaluating.train(encoder);
   }
 
   /** Everything that a resumed run needs beside the parameters, as plain data; see {@link StateDict}. */
   async stateDict(): Promise<StateDict> {
-    this.#guard.checkTraining('stateDict');
-    return saveState(this.#roster, this.#log);
+    this.#session.guard.checkTraining('stateDict()');
+    return this.#settle('stateDict()', this.#reading.stateDict());
   }
 
   /**
@@ -320,31 +367,54 @@ export class Optimizer {
 
   /** As {@link loadStateDict}; none of it takes waiting. */
   loadStateDictSync(dict: StateDict): void {
-    this.#guard.checkTraining('loadStateDict');
-    restoreState(dict, this.#roster, this.#log);
+    const { guard, groups, names, log } = this.#session;
+    guard.checkTraining('loadStateDict()');
+    const elementCount = (name: string): number => names.get(name)!.parameter.elementCount;
+    const checked = checkStateDict(dict, { ruleName: this.rule, groups, elementCount });
+    restoreSchedules(checked.groups, groups);
+    restore(this.#run, log, checked);
   }
 
   /** Frees the optimizer state. The parameters and the device stay the caller's. May be called twice. */
   destroy(): void {
-    if (this.#guard.destroy()) this.#roster.runner.destroy();
+    if (!this.#session.guard.destroy()) return;
+    this.#run.destroy();
+    this.#evaluating.destroy();
+    this.#reader.destroy();
+  }
+
+  #find(name: string, call: string): RunTensor {
+    this.#session.guard.check(call);
+    return this.#session.names.find(name, call);
+  }
+
+  /** A promise that a call gives out: whatever ends the optimizer meanwhile rejects it with one clear error. */
+  #settle<T>(call: string, pending: Promise<T>): Promise<T> {
+    return this.#session.guard.settle(call, pending);
+  }
+
+  #nextInputs(call: string): StepInputs {
+    const { guard, log } = this.#session;
+    return guard.whileAsking(call, () => log.next(this.#run.parts, this.#gradScale));
   }
 
   /** Encodes into the caller's encoder, or into one of its own that is submitted. */
   #submit(
     encoder: GPUCommandEncoder | undefined,
-    what: string,
+    call: string,
     encode: (commands: GPUCommandEncoder) => void,
   ): void {
-    encodeOrSubmit(this.#device, encoder, this.#roster.config.label, what, encode);
+    const { device, config } = this.#session;
+    encodeOrSubmit(device, encoder, `${config.label} ${call}`, call, encode);
   }
 
   #encode(
     encoder: GPUCommandEncoder,
     inputs: StepInputs,
-    pendingIn?: GPUCommandEncoder,
-    skipped?: ReadonlySet<string>,
+    pendingIn: GPUCommandEncoder | undefined,
+    skipped: ReadonlySet<RunTensor> | undefined,
   ): void {
-    this.#roster.runner.encode(encoder, inputs, pendingIn, skipped);
-    this.#log.add(inputs);
+    this.#run.encode(encoder, inputs, pendingIn, skipped);
+    this.#session.log.add(inputs);
   }
 }

@@ -37,14 +37,6 @@ const GPU_SHAPE: ChosenShape = {
   reason: 'GPU: many invocations, neighbours at neighbouring addresses',
 };
 
-/** Edges of tensors: a handful of elements, or a few thousand in a small unaligned tensor. */
-const EDGE_SHAPE: ChosenShape = {
-  workgroupSize: 64,
-  lanesPerInvocation: 1,
-  consecutive: false,
-  reason: 'edges of a tensor: few elements',
-};
-
 /** Whether the adapter computes on the CPU, by its name: SwiftShader, llvmpipe, lavapipe, WARP. */
 export function isCpuAdapter(info: Partial<GPUAdapterInfo> | undefined): boolean {
   if (info?.isFallbackAdapter === true) return true;
@@ -53,17 +45,21 @@ export function isCpuAdapter(info: Partial<GPUAdapterInfo> | undefined): boolean
 }
 
 /**
- * The shape for an adapter, bodies (`laneWidth` 4) and edges (1) apart.
+ * The shape for an adapter.
  *
  * @param laneCount lanes of the dispatch. Shapes differ in powers of two, so that few pipelines serve all sizes.
  */
-export function chooseShape(
-  info: Partial<GPUAdapterInfo> | undefined,
-  laneWidth: 1 | 4,
-  laneCount = Infinity,
-): ChosenShape {
-  if (laneWidth === 1) return EDGE_SHAPE;
+export function chooseShape(info: Partial<GPUAdapterInfo> | undefined, laneCount = Infinity): ChosenShape {
   return isCpuAdapter(info) ? chooseCpuShape(laneCount) : GPU_SHAPE;
+}
+
+/** Values of the `override` constants that a kernel shape sets. */
+export function shapeConstants(shape: KernelShape): Record<string, number> {
+  return {
+    WORKGROUP_SIZE: shape.workgroupSize,
+    LANES_PER_INVOCATION: shape.lanesPerInvocation,
+    CONSECUTIVE: Number(shape.consecutive),
+  };
 }
 
 /** The most lanes per invocation that leave enough workgroups; for a tensor too small for that, two workgroups. */

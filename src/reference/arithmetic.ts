@@ -34,8 +34,10 @@ export const float64: Arithmetic<number> = {
   norm: float64Norm,
 };
 
-/** Half a float32 subnormal unit below the smallest normal: anything smaller in magnitude is tiny after rounding. */
-const TINY = 2 ** -126 - 2 ** -151;
+/** The smallest normal float32. */
+const MIN_NORMAL = 2 ** -126;
+/** Half a float32 subnormal unit below it: anything smaller in magnitude is tiny after rounding. */
+const TINY = MIN_NORMAL - 2 ** -151;
 
 /**
  * Rounds a float64 result to float32 as hardware that flushes subnormals does: tininess is judged after
@@ -48,26 +50,36 @@ function round(value: number): number {
   return value < TINY && value > -TINY ? value / Infinity : Math.fround(value);
 }
 
+/** A float32 as arithmetic and comparisons see it: a subnormal is a zero of its sign. */
+function flushed(value: number): number {
+  return value < MIN_NORMAL && value > -MIN_NORMAL ? value / Infinity : value;
+}
+
 /**
- * Float32, correctly rounded after each operation, never contracted, subnormals flushed to zero on load and
- * after each operation: what SwiftShader does, bit for bit.
+ * Float32, correctly rounded after each operation, never contracted, subnormals flushed to zero before and after each
+ * operation and in comparisons: what SwiftShader does, bit for bit. What is only moved keeps its bits: loads, stores, and
+ * whatever a comparison chooses. A negation computes.
  */
 export const float32: Arithmetic<number> = {
-  load: round,
-  scalar: round,
+  load: Math.fround,
+  scalar: Math.fround,
   store: identity,
-  add: (a, b) => round(a + b),
-  sub: (a, b) => round(a - b),
-  mul: (a, b) => round(a * b),
-  div: (a, b) => round(a / b),
-  sqrt: (a) => round(Math.sqrt(a)),
-  neg: (a) => -a,
+  add: (a, b) => round(flushed(a) + flushed(b)),
+  sub: (a, b) => round(flushed(a) - flushed(b)),
+  mul: (a, b) => round(flushed(a) * flushed(b)),
+  div: (a, b) => round(flushed(a) / flushed(b)),
+  sqrt: (a) => round(Math.sqrt(flushed(a))),
+  neg: (a) => -flushed(a),
   abs: Math.abs,
-  larger: (a, b) => (b <= a ? a : b),
-  where,
-  sign: Math.sign,
-  clamp,
-  lerp: (a, b, t) => round(a + round(t * round(b - a))),
-  ifPositive: (a, yes, no) => (a > 0 ? yes : no),
-  norm: (length, at) => float32Norm(length, at, round),
+  larger: (a, b) => (flushed(b) <= flushed(a) ? a : b),
+  where: (a, positive, otherwise) => where(flushed(a), positive, otherwise),
+  sign: (a) => (flushed(a) === 0 ? a : Math.sign(a)),
+  clamp: (a, limit) => {
+    const magnitude = flushed(limit);
+    if (flushed(a) < -magnitude) return -limit;
+    return flushed(a) > magnitude ? limit : a;
+  },
+  lerp: (a, b, t) => float32.add(a, float32.mul(t, float32.sub(b, a))),
+  ifPositive: (a, yes, no) => (flushed(a) > 0 ? yes : no),
+  norm: (length, at) => float32Norm(length, (i) => flushed(at(i)), round),
 };

@@ -1,6 +1,14 @@
-import { averagesOf, switchConstants } from '../kernel/variant.js';
-import { type Rule, tensorOf } from '../rules/rule.js';
+import { layoutOf } from '../kernel/rule-layout.js';
+import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
+
+/** What a step knows of all elements. */
+export interface PreparedStep<N> {
+  /** The scalars, as {@link ElementRule.prepare} made them. */
+  readonly h: Record<string, N>;
+  /** 1-based count of applied steps; exact, where `h.t` may be rounded. */
+  readonly t: number;
+}
 
 /** A rule over some arithmetic. */
 export interface ElementRule<N> {
@@ -15,7 +23,7 @@ export interface ElementRule<N> {
     w: N,
     g: N,
     s: Record<string, N>,
-    h: Record<string, N>,
+    step: PreparedStep<N>,
     tensor: Readonly<Record<string, N>>,
   ) => N;
   /** For rules that measure tensors. */
@@ -27,18 +35,15 @@ export interface TensorRule<N> {
   readonly f: Arithmetic<N>;
   readonly quantityCount: number;
   /** The quantities of one element; may change `s`. */
-  readonly measure: (w: N, g: N, s: Record<string, N>, h: Record<string, N>) => readonly N[];
+  readonly measure: (w: N, g: N, s: Record<string, N>, step: PreparedStep<N>) => readonly N[];
   /** What the elements need, from the quantities' norms; updates the tensor's state in place. */
-  readonly summarize: (norms: readonly N[], s: Record<string, N>, h: Record<string, N>) => Record<string, N>;
+  readonly summarize: (norms: readonly N[], s: Record<string, N>, step: PreparedStep<N>) => Record<string, N>;
 }
 
 /** The CPU twin of `step` and `stepped` in `shaders/step.wgsl`, over any arithmetic. */
 export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false): ElementRule<N> {
-  const on = switchConstants(rule);
+  const { switches: on, tensor: declared, averages } = layoutOf(rule);
   const { prepare, reference } = rule.declaration;
-  const declared = tensorOf(rule);
-  const averages = averagesOf(rule);
-  let count = 0;
   /** The CPU twin of `shaders/incoming.wgsl`. */
   const incoming = (weight: N, gradient: N, h: Record<string, N>): { w: N; g: N } => {
     const decay = h['decay']!;
@@ -52,15 +57,14 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false
   };
   const elementRule: ElementRule<N> = {
     prepare: (scalars, t) => {
-      count = t;
       const h = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, f.scalar(value)]));
       return prepare ? { ...h, ...prepare(f, h, on, t) } : h;
     },
-    update: (weight, gradient, s, h, tensor) => {
+    update: (weight, gradient, s, { h, t }, tensor) => {
       let w = reference(f, { ...incoming(weight, gradient, h), s, h, on, tensor });
       for (const { declaration, options } of averages) {
         const { slot } = declaration;
-        const step = { before: weight, after: w, average: s[slot]!, h, t: count };
+        const step = { before: weight, after: w, average: s[slot]!, h, t };
         const result = declaration.reference(f, step, options);
         s[slot] = result.average;
         w = result.weight;
@@ -72,8 +76,8 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false
   const tensor: TensorRule<N> = {
     f,
     quantityCount: declared.quantityCount,
-    measure: (w, g, s, h) => declared.measure(f, { ...incoming(w, g, h), s, h, on }),
-    summarize: (norms, s, h) => declared.summarize(f, { norms, s, h, on, t: count }),
+    measure: (w, g, s, { h }) => declared.measure(f, { ...incoming(w, g, h), s, h, on }),
+    summarize: (norms, s, { h, t }) => declared.summarize(f, { norms, s, h, on, t }),
   };
   return { ...elementRule, tensor };
 }

@@ -1,6 +1,10 @@
-import type { ResolvedGradientOptions } from '../engine/control/settings.js';
+import type { SavedControl } from '../engine/saved/state-dict.js';
+import type { ResolvedGradientOptions } from '../engine/input/gradient-options.js';
 
-/** What the control pass decides, on the CPU and in float64: the reference of `shaders/control/finalize.wgsl`. */
+/** Below this a loss would be 0 in float16, so that backing off ends here: the constant of `finalize.wgsl`. */
+const LOSS_SCALE_FLOOR = 2 ** -24;
+
+/** What the control pass decides, on the CPU: the reference of `shaders/control/finalize.wgsl`. */
 export class GradientControl {
   /** Steps skipped so far. */
   skipped = 0;
@@ -13,18 +17,22 @@ export class GradientControl {
   #consecutiveSkips = 0;
   #growthTracker = 0;
 
-  constructor(readonly options: ResolvedGradientOptions) {
-    this.lossScale = options.lossScale;
+  /** @param round rounds a float64 result to the precision in which scales are kept. */
+  constructor(
+    readonly options: ResolvedGradientOptions,
+    private readonly round: (value: number) => number,
+  ) {
+    this.lossScale = round(options.lossScale);
   }
 
   /**
-   * Looks at all gradients of a step.
+   * Looks at the gradients of all parameters that a step is to change.
    *
    * @returns the factor on every gradient, or undefined if the step is to be skipped.
    */
   decide(gradients: readonly ArrayLike<number>[], gradScale: number): number | undefined {
     const { maxGradNorm, skipNonFinite, maxConsecutiveSkips, dynamic } = this.options;
-    const unscale = gradScale / this.lossScale;
+    const unscale = this.round(this.round(gradScale) / this.lossScale);
     this.gradNorm = Math.abs(unscale) * Math.hypot(...gradients.map(norm));
     this.clipFactor = Math.min(1, maxGradNorm / (this.gradNorm + 1e-6));
     const isFinite = Number.isFinite(this.gradNorm);
@@ -38,13 +46,38 @@ export class GradientControl {
     return maxGradNorm < Infinity ? unscale * this.clipFactor : unscale;
   }
 
+  /** What a resumed run needs. */
+  save(): SavedControl {
+    const { skipped, lossScale } = this;
+    return {
+      skipped,
+      consecutiveSkips: this.#consecutiveSkips,
+      growthTracker: this.#growthTracker,
+      lossScale,
+    };
+  }
+
+  /** Goes on from what {@link save} gave, or from the start. */
+  restore(saved: SavedControl | undefined): void {
+    this.skipped = saved?.skipped ?? 0;
+    this.#consecutiveSkips = saved?.consecutiveSkips ?? 0;
+    this.#growthTracker = saved?.growthTracker ?? 0;
+    this.lossScale = this.round(saved?.lossScale ?? this.options.lossScale);
+  }
+
   #adjustLossScale(isFinite: boolean): void {
     const { growthFactor, backoffFactor, growthInterval } = this.options.dynamic!;
+    const { round } = this;
     this.#growthTracker = isFinite ? this.#growthTracker + 1 : 0;
-    if (!isFinite) this.lossScale *= backoffFactor;
+    if (!isFinite) {
+      // A scale that began below the floor stays where it is.
+      const floor = Math.min(this.lossScale, LOSS_SCALE_FLOOR);
+      this.lossScale = Math.max(round(this.lossScale * round(backoffFactor)), floor);
+    }
     if (this.#growthTracker < growthInterval) return;
     this.#growthTracker = 0;
-    if (this.lossScale <= 2 ** 127 / growthFactor) this.lossScale *= growthFactor;
+    const factor = round(growthFactor);
+    if (this.lossScale <= round(2 ** 127 / factor)) this.lossScale = round(this.lossScale * factor);
   }
 }
 

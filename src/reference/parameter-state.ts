@@ -1,10 +1,11 @@
-import { countRows, rejectAveragedTable, rejectMeasuredTable } from '../engine/sparse/table.js';
+import { countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
 import { OptimizerError, quote } from '../errors.js';
-import { elementSlots, isPerTensor, usedSlots } from '../kernel/variant.js';
+import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
-import type { ElementRule } from './element-step.js';
-import type { NumericArray, ReferenceGradient, ReferenceParameter } from './reference-config.js';
+import type { ElementRule, PreparedStep } from './element-step.js';
+import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
+import type { NamedParameter, ReferenceGradient } from './reference-config.js';
 import { type ElementGradients, checkEntries, sumRows } from './sum-rows.js';
 import { summarizeTensor } from './tensor-step.js';
 
@@ -17,6 +18,8 @@ export class ParameterState {
   readonly weights: NumericArray;
   /** By slot: a number per element, or one per tensor. */
   readonly state: Readonly<Record<string, NumericArray>>;
+  /** Steps applied to it. */
+  stepCount = 0;
   readonly #data: NumericArray;
   readonly #rowLength: number | undefined;
   readonly #slots: readonly string[];
@@ -26,15 +29,14 @@ export class ParameterState {
   constructor(
     private readonly arithmetic: Arithmetic<number>,
     rule: Rule,
-    { name, data, grad, rowLength }: ReferenceParameter & { readonly name: string },
+    { name, data, grad, rowLength }: NamedParameter,
     ArrayType: Float32ArrayConstructor | Float64ArrayConstructor,
   ) {
     const what = `parameter ${quote(name)}`;
-    checkArray(data, `${what}: data`);
+    if (ArrayType === Float32Array) rejectOverflow(data, `${what}: data`);
     if (rowLength !== undefined) {
       countRows(data.length, rowLength, what);
-      rejectMeasuredTable(rule, name);
-      rejectAveragedTable(rule, name);
+      rejectWholeTable(rule, name);
     }
     this.name = name;
     this.grad = grad;
@@ -42,8 +44,9 @@ export class ParameterState {
     this.state = initialState(rule, this.weights);
     this.#data = data;
     this.#rowLength = rowLength;
-    this.#slots = elementSlots(rule);
-    this.#tensorSlots = usedSlots(rule).filter((slot) => isPerTensor(rule, slot));
+    const { elementSlots, tensorSlots } = layoutOf(rule);
+    this.#slots = elementSlots;
+    this.#tensorSlots = tensorSlots;
   }
 
   /**
@@ -54,23 +57,25 @@ export class ParameterState {
   elementGradients(gradient: ReferenceGradient | undefined): ElementGradients<number> {
     const { length } = this.weights;
     const what = `step: the gradient of parameter ${quote(this.name)}`;
+    const isSingle = this.weights instanceof Float32Array;
     if (this.#rowLength !== undefined) {
       const entries = checkEntries(gradient, this.#rowLength, what);
+      if (isSingle) rejectOverflow(entries.values, `${what}: values`);
       return sumRows(this.arithmetic, entries, this.#rowLength, length / this.#rowLength);
     }
-    const values = gradient as ArrayLike<number> | undefined;
-    if (values?.length === length) return { values };
-    throw new OptimizerError(
-      'invalid-parameter',
-      `${what} has ${quote(values?.length)} elements; give ${length}.`,
-    );
+    if (!isNumberList(gradient)) {
+      fail(`${what} is ${quote(gradient)}; give ${length} numbers, in a typed array or a plain one.`);
+    }
+    if (gradient.length !== length) fail(`${what} has ${gradient.length} elements; give ${length}.`);
+    if (isSingle) rejectOverflow(gradient, what);
+    return { values: gradient };
   }
 
-  /** Makes one step. */
+  /** Makes one step, its own next one. */
   update(
     rule: ElementRule<number>,
     { values: gradient, elements }: ElementGradients<number>,
-    h: Record<string, number>,
+    step: PreparedStep<number>,
   ): void {
     const { load, store } = this.arithmetic;
     const { weights, state } = this;
@@ -82,14 +87,32 @@ export class ParameterState {
       return { w: load(weights[i]!), g: load(gradient[k]!), s: element };
     };
     const whole = Object.fromEntries(this.#tensorSlots.map((slot) => [slot, load(state[slot]![0]!)]));
-    const tensor = summarizeTensor(rule, weights.length, loadElement, whole, h);
+    const tensor = summarizeTensor(rule, weights.length, loadElement, whole, step);
     for (const slot of this.#tensorSlots) state[slot]![0] = store(whole[slot]!);
     for (let k = 0; k < gradient.length; k++) {
       const i = elements ? elements[k]! : k;
       const { w, g } = loadElement(i, k);
-      weights[i] = store(rule.update(w, g, element, h, tensor));
+      weights[i] = store(rule.update(w, g, element, step, tensor));
       for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }
+    this.#data.set(weights);
+    this.stepCount = step.t;
+  }
+
+  /** Takes over a saved state; its arrays have the lengths of this one's. */
+  restore(stepCount: number, saved: Readonly<Record<string, NumericArray>>): void {
+    this.stepCount = stepCount;
+    for (const [slot, values] of Object.entries(this.state)) values.set(saved[slot]!);
+  }
+
+  /** Exchanges the weights with a slot. Before the first step there is no average, and the weights stay. */
+  exchange(slot: string): void {
+    if (this.stepCount === 0) return;
+    const { weights } = this;
+    const values = this.state[slot]!;
+    const before = weights.slice();
+    weights.set(values);
+    values.set(before);
     this.#data.set(weights);
   }
 
@@ -104,21 +127,16 @@ export class ParameterState {
   }
 }
 
-function checkArray(data: unknown, what: string): void {
-  if (data instanceof Float32Array || data instanceof Float64Array) return;
-  throw new OptimizerError(
-    'invalid-parameter',
-    `${what} is ${quote(data)}; give a Float32Array or Float64Array.`,
-  );
+function fail(message: string): never {
+  throw new OptimizerError('invalid-parameter', message);
 }
 
 function initialState(rule: Rule, weights: NumericArray): Record<string, NumericArray> {
   const ArrayType = weights instanceof Float64Array ? Float64Array : Float32Array;
-  const used = usedSlots(rule);
   return Object.fromEntries(
-    used.map((slot) => {
-      const value = rule.declaration.slots.find(({ name }) => name === slot)?.initial?.(rule.options) ?? 0;
-      return [slot, new ArrayType(isPerTensor(rule, slot) ? 1 : weights.length).fill(value)];
-    }),
+    layoutOf(rule).slots.map(({ name, perTensor, initial }) => [
+      name,
+      new ArrayType(perTensor ? 1 : weights.length).fill(initial),
+    ]),
   );
 }

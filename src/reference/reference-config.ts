@@ -1,17 +1,15 @@
 import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../averages/registry.js';
-import { resolveGroups } from '../engine/config.js';
+import { resolveGroups, resolveRule } from '../engine/input/groups.js';
 import {
   GRADIENT_OPTION_NAMES,
   type GradientOptions,
   type ResolvedGradientOptions,
   resolveGradientOptions,
-} from '../engine/control/settings.js';
+} from '../engine/input/gradient-options.js';
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
 import { type Rule, withAverages } from '../rules/rule.js';
+import { type NumericArray, isNumericArray } from './numbers.js';
 import type { ReferenceSparseGradient } from './sum-rows.js';
-
-/** Numbers in the CPU's memory. */
-export type NumericArray = Float32Array | Float64Array;
 
 /** One tensor on the CPU. */
 export interface ReferenceParameter {
@@ -19,7 +17,7 @@ export interface ReferenceParameter {
   name?: string;
   /** The weights; updated in place after each step, rounded to the array's type. */
   data: NumericArray;
-  /** The gradients that `step()` takes when it is given none. */
+  /** The gradients that `step()` takes when it is given none; the arrays are read at each step. */
   grad?: ReferenceGradient;
   /** Elements per row of the table, if the gradients are sparse: `{ indices, values }`; only for these. */
   rowLength?: number;
@@ -46,43 +44,81 @@ export type ReferenceGradient = ArrayLike<number> | ReferenceSparseGradient;
 /** Gradients of one step: one per parameter, in their order or by name. */
 export type ReferenceGradients = readonly ReferenceGradient[] | Readonly<Record<string, ReferenceGradient>>;
 
-/** A checked config. */
+/** A parameter with its name, checked. */
+export type NamedParameter = Readonly<ReferenceParameter> & { readonly name: string };
+
+/** A checked config, of which only the arrays are the caller's. */
 export interface ResolvedReferenceConfig {
   readonly precision: 'f64' | 'f32';
   readonly gradients: ResolvedGradientOptions;
   /** Per group, its rule with the averages, and its parameters, each under a name of its own. */
-  readonly groups: readonly {
-    readonly rule: Rule;
-    readonly params: readonly (ReferenceParameter & { readonly name: string })[];
-  }[];
+  readonly groups: readonly { readonly rule: Rule; readonly params: readonly NamedParameter[] }[];
 }
 
-/** @throws OptimizerError on unknown keys and options, a wrong precision, and names given twice. */
-export function resolveReferenceConfig(config: ReferenceConfig): ResolvedReferenceConfig {
+/**
+ * Checks a config and takes it over: what the caller changes in it later has no effect.
+ *
+ * @throws OptimizerError on unknown keys and options, a wrong precision, and names given twice.
+ */
+export function resolveReferenceConfig(given: ReferenceConfig): ResolvedReferenceConfig {
+  if (typeof given !== 'object' || given === null) {
+    throw new OptimizerError('invalid-config', `the config is ${quote(given)}; give { rule, params }.`);
+  }
+  const config = copyOf(given);
   const known = ['rule', 'params', 'groups', 'precision', ...GRADIENT_OPTION_NAMES, ...AVERAGE_OPTION_NAMES];
   rejectUnknownKeys(config, known, 'config', 'invalid-config');
-  const gradients = resolveGradientOptions(config);
-  const { precision = 'f64' } = config;
+  const { precision = 'f64', rule, params, groups } = config;
   if (precision !== 'f64' && precision !== 'f32') {
     throw new OptimizerError('invalid-config', `precision is ${quote(precision)}; give 'f64' or 'f32'.`);
   }
-  const rule = withAverages(config.rule, resolveAverages(config));
+  const gradients = resolveGradientOptions(config);
   let index = 0;
-  const named = (parameter: ReferenceParameter) => {
-    const defaultName = `param${index++}`;
-    return { ...parameter, name: parameter.name ?? defaultName };
-  };
-  const groups = resolveGroups({ ...config, rule }).map((group) => ({
+  const averaged = withAverages(resolveRule(rule), resolveAverages(config));
+  const resolved = resolveGroups<ReferenceParameter>(averaged, { params, groups }).map((group) => ({
     rule: group.rule,
-    params: group.params.map(named),
+    // `Array.from` makes holes visible.
+    params: Array.from(group.params, (parameter) => resolveParameter(parameter, index++)),
   }));
-  const names = groups.flatMap(({ params }) => params.map(({ name }) => name));
-  const twice = names.find((name, k) => names.indexOf(name) !== k);
-  if (twice !== undefined) {
-    throw new OptimizerError(
-      'invalid-parameter',
-      `two parameters are named ${quote(twice)}; name each its own.`,
-    );
+  rejectSameNames(resolved.flatMap(({ params }) => params.map(({ name }) => name)));
+  return { precision, gradients, groups: resolved };
+}
+
+/** The properties that an object has, its own and those it inherits; what is undefined is not given. */
+function copyOf<T>(given: T): T {
+  if (typeof given !== 'object' || given === null) return given;
+  const copy: Record<string, unknown> = {};
+  for (const key in given) if (given[key] !== undefined) copy[key] = given[key];
+  return copy as T;
+}
+
+const PARAMETER_KEYS = ['name', 'data', 'grad', 'rowLength'] satisfies (keyof ReferenceParameter)[];
+
+function resolveParameter(given: ReferenceParameter, index: number): NamedParameter {
+  if (typeof given !== 'object' || given === null) {
+    fail(`parameter ${index} is ${quote(given)}; give { name, data }.`);
   }
-  return { precision, gradients, groups };
+  const parameter = copyOf(given);
+  const { name = `param${index}`, data, grad } = parameter;
+  if (typeof name !== 'string' || name === '') {
+    fail(`parameter ${index}: name is ${quote(name)}; give a non-empty string.`);
+  }
+  const what = `parameter ${quote(name)}`;
+  rejectUnknownKeys(parameter, PARAMETER_KEYS, what, 'invalid-parameter');
+  if (!isNumericArray(data)) {
+    fail(`${what}: data is ${quote(data)}; give a Float32Array or Float64Array.`);
+  }
+  const isSparse = parameter.rowLength !== undefined && grad !== undefined;
+  return { ...parameter, name, ...(isSparse && { grad: copyOf(grad) }) };
+}
+
+function rejectSameNames(names: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name)) fail(`two parameters are named ${quote(name)}; give each its own name.`);
+    seen.add(name);
+  }
+}
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-parameter', message);
 }

@@ -1,20 +1,20 @@
-import { ParameterGroup } from '../engine/group.js';
-import { checkGradScale } from '../engine/control/settings.js';
-import type { StepStats } from '../engine/step-stats.js';
+import { needsControlPass, checkGradScale } from '../engine/input/gradient-options.js';
+import { ParameterGroup } from '../engine/parameter-group.js';
+import type { StepStats } from '../engine/stats.js';
 import { OptimizerError, quote } from '../errors.js';
-import { stepScalars } from '../kernel/scalars.js';
+import { layoutOf } from '../kernel/rule-layout.js';
 import type { LearningRate } from '../rules/options.js';
 import { float32, float64 } from './arithmetic.js';
-import { type ElementRule, makeElementRule } from './element-step.js';
+import { type ElementRule, type PreparedStep, makeElementRule } from './element-step.js';
 import { GradientControl } from './gradient-control.js';
+import type { NumericArray } from './numbers.js';
 import { ParameterState } from './parameter-state.js';
-import {
-  type NumericArray,
-  type ReferenceConfig,
-  type ReferenceGradient,
-  type ReferenceGradients,
-  resolveReferenceConfig,
-} from './reference-config.js';
+import { type ReferenceConfig, type ReferenceGradients, resolveReferenceConfig } from './reference-config.js';
+import type { ElementGradients } from './sum-rows.js';
+import type { StateDict } from '../engine/saved/state-dict.js';
+import { type ReferenceStateDict, checkRun, describeRun, restoreSchedules } from './saved-run.js';
+import { type ServedWeights, chooseServed, exchangeWeights } from './served-weights.js';
+import { type ReferenceStepOptions, gradientsByParameter, resolveSkip } from './step-arguments.js';
 
 /** A group with its rule in the reference's arithmetic. */
 interface ReferenceGroup {
@@ -35,28 +35,33 @@ export class ReferenceOptimizer {
   /** The parameter groups; one if the config gave `params`. */
   readonly groups: readonly ParameterGroup[];
   readonly #groups: readonly ReferenceGroup[];
+  readonly #parameters: ReadonlyMap<string, ParameterState>;
   readonly #control: GradientControl;
   #gradScale: number;
-  // Steps asked for: the applied ones and the skipped ones.
+  // Steps asked for: the applied ones and those skipped for a gradient that was not finite.
   #stepCount = 0;
-  #evaluating = false;
+  /** What lies in place of the weights that train, if anything does. */
+  #served: ServedWeights | undefined;
 
   /** @throws OptimizerError on bad input. */
   constructor(config: ReferenceConfig) {
     const { precision, gradients, groups } = resolveReferenceConfig(config);
-    this.#control = new GradientControl(gradients);
+    const isDouble = precision === 'f64';
+    this.#control = new GradientControl(gradients, isDouble ? (value) => value : Math.fround);
     this.#gradScale = gradients.gradScale;
-    const arithmetic = precision === 'f64' ? float64 : float32;
-    const ArrayType = precision === 'f64' ? Float64Array : Float32Array;
+    const arithmetic = isDouble ? float64 : float32;
+    const ArrayType = isDouble ? Float64Array : Float32Array;
     this.#groups = groups.map(({ rule, params }) => {
       const names = params.map(({ name }) => name);
       return {
-        group: new ParameterGroup(rule, names, () => this.#stepCount),
+        group: new ParameterGroup(rule, names, { currentStep: () => this.#stepCount, check: () => {} }),
         rule: makeElementRule(arithmetic, rule, gradients.maxGradValue < Infinity),
         parameters: params.map((parameter) => new ParameterState(arithmetic, rule, parameter, ArrayType)),
       };
     });
-    this.groups = this.#groups.map(({ group }) => group);
+    this.groups = Object.freeze(this.#groups.map(({ group }) => group));
+    const parameters = this.#groups.flatMap((group) => group.parameters);
+    this.#parameters = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   }
 
   /** The learning rate of the next step; with several groups, that of the first. */
@@ -74,45 +79,76 @@ export class ReferenceOptimizer {
    *
    * @param grads an array per parameter, in their order or by name, each as long as the parameter, or `{ indices,
    *   values }` where it has a `rowLength`; default the parameters' `grad`.
-   * @throws OptimizerError on missing or mismatched gradients, or after {@link eval}; nothing changes then.
+   * @param options which parameters to leave out; see {@link ReferenceStepOptions}.
+   * @throws OptimizerError on missing or mismatched gradients, unknown names, or after {@link eval}; nothing changes then.
    */
-  step(grads?: ReferenceGradients): void {
-    if (this.#evaluating) {
-      throw new OptimizerError('invalid-config', 'step() was called after eval(); call train() first.');
-    }
-    const given = grads as readonly ReferenceGradient[] & Record<string, ReferenceGradient>;
-    const gradients = this.#parameters.map((parameter, k) => {
-      const { name, grad } = parameter;
-      return parameter.elementGradients(grads === undefined ? grad : given[Array.isArray(grads) ? k : name]);
+  step(grads?: ReferenceGradients, options?: ReferenceStepOptions): void {
+    this.#checkTraining('step');
+    const names = [...this.#parameters.keys()];
+    const skipped = resolveSkip(options, names);
+    const given = grads === undefined ? undefined : gradientsByParameter(grads, names);
+    const gradients = new Map<ParameterState, ElementGradients<number>>();
+    [...this.#parameters.values()].forEach((parameter, k) => {
+      const { name } = parameter;
+      if (skipped.has(name)) return;
+      const gradient = given ? given(k, name) : parameter.grad;
+      gradients.set(parameter, parameter.elementGradients(gradient));
     });
     const lrs = this.groups.map((group) => group.lr);
     this.#stepCount++;
     const multiplier = this.#control.decide(
-      gradients.map(({ values }) => values),
+      [...gradients.values()].map(({ values }) => values),
       this.#gradScale,
     );
     if (multiplier === undefined) return;
-    const t = this.#stepCount - this.#control.skipped;
     const scaling = { multiplier, maxValue: this.#control.options.maxGradValue };
-    let next = 0;
     this.#groups.forEach(({ group, rule, parameters }, g) => {
-      const h = rule.prepare(stepScalars(group.rule, lrs[g]!, t, scaling), t);
-      for (const parameter of parameters) parameter.update(rule, gradients[next++]!, h);
+      // Parameters that have made the same number of steps share their scalars.
+      const prepared = new Map<number, PreparedStep<number>>();
+      const prepare = (t: number): PreparedStep<number> => {
+        const scalars = layoutOf(group.rule).values(lrs[g]!, t, scaling);
+        const step = { h: rule.prepare(scalars, t), t };
+        prepared.set(t, step);
+        return step;
+      };
+      for (const parameter of parameters) {
+        const gradient = gradients.get(parameter);
+        const t = parameter.stepCount + 1;
+        if (gradient) parameter.update(rule, gradient, prepared.get(t) ?? prepare(t));
+      }
     });
   }
 
   /**
-   * Puts the weights to evaluate with in place of those that train, as `Optimizer.eval`.
+   * Puts the weights to evaluate with in place of those that train, as `Optimizer.eval`: what a schedule-free rule has for
+   * it, the exponential moving average, or the stochastic one. Again is no error and does nothing. A parameter that made no
+   * step keeps its weights.
    *
-   * @throws OptimizerError `invalid-config` if the rule evaluates with the weights that train.
+   * @throws OptimizerError `invalid-config` if there is nothing but the weights that train.
    */
   eval(): void {
-    this.#exchange(true, 'eval');
+    this.#serve('eval', true);
   }
 
   /** Puts the weights that train back; needed before the next step. @throws OptimizerError as {@link eval}. */
   train(): void {
-    this.#exchange(false, 'train');
+    this.#serve('train', false);
+  }
+
+  /**
+   * {@link eval} and {@link train} in turn, with the exponential moving average.
+   *
+   * @throws OptimizerError `invalid-config` if the config has no `ema`, or while other weights are served.
+   */
+  swapEma(): void {
+    if (!layoutOf(this.groups[0]!.rule).averages.some(({ declaration }) => declaration.slot === 'ema')) {
+      throw new OptimizerError(
+        'invalid-config',
+        "swapEma(): there is no state 'ema'; configure ema: { decay }.",
+      );
+    }
+    if (this.#served !== 'ema') this.#checkTraining('swapEma');
+    this.#exchange(this.#served === 'ema' ? undefined : 'ema');
   }
 
   /** Factor on all gradients from the next step on. */
@@ -128,7 +164,7 @@ export class ReferenceOptimizer {
   /** What became of the steps so far; see {@link StepStats}. The norm is always known here. */
   stats(): Omit<StepStats, 'lr'> {
     const { skipped, gradNorm, clipFactor, lossScale } = this.#control;
-    return { step: this.#stepCount - skipped, skipped, gradNorm, clipFactor, lossScale };
+    return { step: this.#applied, skipped, gradNorm, clipFactor, lossScale };
   }
 
   /** A copy of a parameter's weights, in the reference's own precision. */
@@ -136,36 +172,78 @@ export class ReferenceOptimizer {
     return this.#find(name).weights.slice();
   }
 
-  /** A copy of a slot of a parameter's state, in the reference's own precision. */
+  /**
+   * A copy of a slot of a parameter's state, in the reference's own precision. `'step'` is one number: the steps applied to
+   * the parameter.
+   */
   readState(name: string, slot: string): NumericArray {
-    const values = this.#find(name).state[slot];
+    const { state, stepCount, weights } = this.#find(name);
+    if (slot === 'step')
+      return weights instanceof Float32Array ? Float32Array.of(stepCount) : Float64Array.of(stepCount);
+    const values = state[slot];
     if (values) return values.slice();
     throw new OptimizerError('invalid-parameter', `parameter ${quote(name)} has no state ${quote(slot)}.`);
   }
 
-  get #parameters(): ParameterState[] {
-    return this.#groups.flatMap(({ parameters }) => parameters);
+  /**
+   * Everything that a resumed run needs beside the parameters, as plain data: what `Optimizer.stateDict` gives, with the
+   * state in the reference's precision.
+   *
+   * @throws OptimizerError `invalid-config` after {@link eval}.
+   */
+  stateDict(): ReferenceStateDict {
+    this.#checkTraining('stateDict');
+    const step = this.#applied;
+    const control = needsControlPass(this.#control.options) ? { control: this.#control.save() } : {};
+    return { rule: this.groups[0]!.rule.name, step, ...describeRun(this.#groups, step), ...control };
   }
 
-  #exchange(isEvaluating: boolean, what: string): void {
-    const { rule } = this.groups[0]!;
-    if (!rule.declaration.evaluation) {
-      throw new OptimizerError(
-        'invalid-config',
-        `${what}(): ${rule.name} evaluates with the weights that it trains; leave the call out.`,
-      );
-    }
-    if (this.#evaluating === isEvaluating) return;
-    this.#evaluating = isEvaluating;
+  /**
+   * Goes on from what {@link stateDict} or `Optimizer.stateDict` gave. A live schedule stays and follows the restored step.
+   *
+   * @throws OptimizerError `invalid-state-dict` if the dict is of another rule, other names, shapes or switches, or
+   *   `invalid-config` after {@link eval}; nothing changes then.
+   */
+  loadStateDict(dict: StateDict | ReferenceStateDict): void {
+    this.#checkTraining('loadStateDict');
+    const { step, groups, state, control } = checkRun(dict, this.#groups);
+    restoreSchedules(dict, this.#groups);
+    this.#groups.forEach(({ group, parameters }, g) => {
+      const { rule, steps } = groups[g]!;
+      group.replaceRule(rule);
+      parameters.forEach((parameter, k) => parameter.restore(steps[k]!, state[parameter.name]!));
+    });
+    this.#control.restore(control);
+    this.#stepCount = step + this.#control.skipped;
+  }
+
+  /** Steps applied. */
+  get #applied(): number {
+    return this.#stepCount - this.#control.skipped;
+  }
+
+  #checkTraining(what: string): void {
+    if (this.#served === undefined) return;
+    throw new OptimizerError('invalid-config', `${what}() was called after eval(); call train() first.`);
+  }
+
+  #serve(what: string, isEvaluating: boolean): void {
+    const served = chooseServed(this.groups[0]!.rule, what);
+    if ((this.#served !== undefined) !== isEvaluating) this.#exchange(isEvaluating ? served : undefined);
+  }
+
+  #exchange(served: ServedWeights | undefined): void {
+    const exchanged = (served ?? this.#served)!;
+    this.#served = served;
     for (const { group, parameters } of this.#groups) {
-      const { slot, share } = group.rule.declaration.evaluation!;
-      const factor = (isEvaluating ? 1 : -1) * share(group.options);
-      for (const parameter of parameters) parameter.addState(slot, factor);
+      for (const parameter of parameters) {
+        exchangeWeights(parameter, group.rule, exchanged, served !== undefined);
+      }
     }
   }
 
   #find(name: string): ParameterState {
-    const parameter = this.#parameters.find((candidate) => candidate.name === name);
+    const parameter = this.#parameters.get(name);
     if (parameter) return parameter;
     throw new OptimizerError('invalid-parameter', `there is no parameter ${quote(name)}.`);
   }

@@ -1,5 +1,7 @@
 import { OptimizerError, quote } from '../errors.js';
+import { ROW_BLOCK } from '../plan/row-sums.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
+import { isNumberList } from './numbers.js';
 
 /** The gradient of some rows of a table, on the CPU: entry k adds `values[k·rowLength …]` to row `indices[k]`. */
 export interface ReferenceSparseGradient {
@@ -18,39 +20,73 @@ export interface ElementGradients<N> {
   readonly elements?: readonly number[];
 }
 
-/** The CPU twin of `shaders/sparse/`: sums the entries of each row one by one, in order of their positions. */
+/** The CPU twin of `shaders/stages/sparse/`: sums the entries of each row in blocks, in order of their positions. */
 export function sumRows<N>(
   f: Arithmetic<N>,
   { indices, values, count = indices.length }: ReferenceSparseGradient,
   rowLength: number,
   rowCount: number,
 ): Required<ElementGradients<N>> {
-  const sums = new Map<number, N[]>();
+  const entriesOfRow = new Map<number, number[]>();
   for (let k = 0; k < Math.min(count, indices.length); k++) {
     const row = indices[k]!;
     if (!(row < rowCount)) continue;
-    const entry = Array.from({ length: rowLength }, (_, e) => f.load(values[k * rowLength + e]!));
-    const sum = sums.get(row);
-    sums.set(row, sum ? sum.map((value, e) => f.add(value, entry[e]!)) : entry);
+    const entries = entriesOfRow.get(row);
+    if (entries) entries.push(k);
+    else entriesOfRow.set(row, [k]);
   }
+  const elementsOfRow = Array.from({ length: rowLength }, (_, e) => e);
   return {
-    values: [...sums.values()].flat(),
-    elements: [...sums.keys()].flatMap((row) =>
-      Array.from({ length: rowLength }, (_, e) => row * rowLength + e),
+    values: [...entriesOfRow.values()].flatMap((entries) =>
+      elementsOfRow.map((e) =>
+        sumInBlocks(
+          f,
+          entries.map((k) => f.load(values[k * rowLength + e]!)),
+        ),
+      ),
     ),
+    elements: [...entriesOfRow.keys()].flatMap((row) => elementsOfRow.map((e) => row * rowLength + e)),
   };
+}
+
+/** Adds a block's terms one after the other, then the sums of blocks likewise, until one is left. */
+function sumInBlocks<N>(f: Arithmetic<N>, terms: readonly N[]): N {
+  let level = terms;
+  do {
+    const sums: N[] = [];
+    for (let k = 0; k < level.length; k += ROW_BLOCK) {
+      sums.push(level.slice(k, k + ROW_BLOCK).reduce((sum, term) => f.add(sum, term)));
+    }
+    level = sums;
+  } while (level.length > 1);
+  return level[0]!;
 }
 
 /** @throws OptimizerError `invalid-parameter` unless the entries of a step are whole. */
 export function checkEntries(gradient: unknown, rowLength: number, what: string): ReferenceSparseGradient {
   const { indices, values, count } = (gradient ?? {}) as Partial<ReferenceSparseGradient>;
-  const want = rowLength * (indices?.length ?? NaN);
-  if (indices && values?.length === want) {
-    return { indices, values, ...(count !== undefined && { count }) };
+  if (!isNumberList(indices) || !isNumberList(values)) {
+    fail(`${what} is ${quote(gradient)}; give { indices, values }, two lists of numbers.`);
   }
-  throw new OptimizerError(
-    'invalid-parameter',
-    `${what} has ${quote(indices?.length)} indices and ${quote(values?.length)} values; ` +
-      `give { indices, values } with ${rowLength} values per index.`,
-  );
+  if (values.length !== rowLength * indices.length) {
+    fail(
+      `${what} has ${indices.length} indices and ${values.length} values; ` +
+        `give { indices, values } with ${rowLength} values per index.`,
+    );
+  }
+  for (let k = 0; k < indices.length; k++) {
+    const row = indices[k]!;
+    if (!Number.isInteger(row) || row < 0) {
+      fail(`${what}: indices[${k}] is ${quote(row)}; give row numbers, integers ≥ 0.`);
+    }
+  }
+  if (count === undefined) return { indices, values };
+  if (!Number.isInteger(count) || count < 0) {
+    fail(`${what}: count is ${quote(count)}; give the number of entries that count, an integer ≥ 0.`);
+  }
+  return { indices, values, count };
+}
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-parameter', message);
 }

@@ -1,4 +1,4 @@
-import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/compose-tensor.js';
+import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/measure-shape.js';
 import type { ElementAt } from '../rules/arithmetic.js';
 
 /** As in shaders/squares.wgsl. */
@@ -94,7 +94,7 @@ function sumPartials(partials: Float32Array, round: Round): number {
   return sumTree(ofInvocation, round);
 }
 
-/** The tree of shaders/control/tree.wgsl; uses its input up. */
+/** The tree of shaders/tree.wgsl; uses its input up. */
 function sumTree(sums: Float32Array, round: Round): number {
   for (let half = sums.length / 2; half >= 1; half /= 2) {
     for (let k = 0; k < half; k++) sums[k] = round(sums[k]! + sums[k + half]!);

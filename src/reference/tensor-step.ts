@@ -1,4 +1,4 @@
-import type { ElementRule } from './element-step.js';
+import type { ElementRule, PreparedStep } from './element-step.js';
 
 /** One element of a tensor before its update; its state may be changed, to no effect. */
 export interface TensorElement<N> {
@@ -19,15 +19,15 @@ export function summarizeTensor<N>(
   length: number,
   at: (index: number) => TensorElement<N>,
   s: Record<string, N>,
-  h: Record<string, N>,
+  step: PreparedStep<N>,
 ): Record<string, N> {
   if (!rule.tensor) return {};
   const { f, quantityCount, measure, summarize } = rule.tensor;
   const norms = Array.from({ length: quantityCount }, (_, k) =>
     f.norm(length, (i) => {
       const element = at(i);
-      return measure(element.w, element.g, element.s, h)[k]!;
+      return measure(element.w, element.g, element.s, step)[k]!;
     }),
   );
-  return { ...s, ...summarize(norms, s, h) };
+  return { ...s, ...summarize(norms, s, step) };
 }

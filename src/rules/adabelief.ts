@@ -1,15 +1,10 @@
 import wgsl from '../../shaders/rules/adabelief.wgsl?raw';
 import { type EpsPlacement, betas, boolean, choice, number } from './options.js';
-import {
-  type RectificationOptions,
-  prepareRectification,
-  rectificationCorrections,
-  rectificationOptions,
-  rectificationScalars,
-  rectificationSwitches,
-  rectificationWgsl,
-} from './parts/rectification.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { type RectificationOptions, rectifying } from './parts/rectification.js';
+import { correctionOf } from './declaration.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adabelief}; `weightDecayMode` is `'decoupled'` by default. */
 export interface AdabeliefOptions extends CommonOptions, RectificationOptions {
@@ -46,61 +41,49 @@ export interface AdabeliefOptions extends CommonOptions, RectificationOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adabelief({ lr: 1e-3, rectify: false }) // optax's
  */
-export const adabelief: RuleFactory<AdabeliefOptions> = defineRule({
-  name: 'adabelief',
-  wgsl: `${wgsl}\n${rectificationWgsl}`,
-  options: {
-    ...commonOptions(0.001, 0, 'decoupled'),
-    betas: betas([0.9, 0.999]),
-    // Ten times the default would show in float32 as little as the default.
-    eps: { ...number(1e-16, 0), samples: [1e-3] },
-    epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
-    amsgrad: boolean(false),
-    ...rectificationOptions(),
-  },
-  slots: [
-    { name: 'exp_avg' },
-    { name: 'exp_avg_var' },
-    { name: 'max_exp_avg_var', usedBy: (o) => o.amsgrad },
-  ],
-  switches: (o) => ({
-    AMSGRAD: o.amsgrad,
-    EPS_INSIDE: o.epsPlacement === 'inside',
-    ...rectificationSwitches(o),
-  }),
-  scalars: (o, lr) => ({
-    lr,
-    one_minus_beta1: 1 - o.betas[0],
-    one_minus_beta2: 1 - o.betas[1],
-    eps: o.eps,
-    ...rectificationScalars(o),
-  }),
-  corrections: (o) => ({
-    bias_correction1: o.betas[0],
-    bias_correction2: o.betas[1],
-    ...rectificationCorrections(o),
-  }),
-  prepare: (f, h, on) => {
-    const { excess, rectification } = prepareRectification(f, h, on);
-    return {
-      ...h,
-      excess,
-      step_size: f.mul(f.div(h.lr, h.bias_correction1), rectification),
-      s_scale: f.div(f.scalar(1), f.sqrt(h.bias_correction2)),
-    };
-  },
-  reference: (f, { w, g, s, h, on }) => {
-    const { add, sub, mul, div, sqrt, lerp, larger, where } = f;
-    s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
-    const surprise = sub(g, s.exp_avg);
-    s.exp_avg_var = lerp(s.exp_avg_var, mul(surprise, surprise), h.one_minus_beta2);
-    if (on.EPS_INSIDE) s.exp_avg_var = add(s.exp_avg_var, h.eps);
-    let variance = s.exp_avg_var;
-    if (on.AMSGRAD) {
-      variance = larger(s.max_exp_avg_var, variance);
-      s.max_exp_avg_var = variance;
-    }
-    const adaptive = div(s.exp_avg, add(mul(sqrt(variance), h.s_scale), h.eps));
-    return sub(w, mul(h.step_size, where(h.excess, adaptive, s.exp_avg)));
-  },
-});
+export const adabelief: RuleFactory<AdabeliefOptions, 'exp_avg' | 'exp_avg_var' | 'max_exp_avg_var'> =
+  defineRule({
+    name: 'adabelief',
+    wgsl,
+    parts: [rectifying],
+    options: {
+      ...commonOptions(0.001, 0, 'decoupled'),
+      betas: betas([0.9, 0.999]),
+      // Ten times the default would show in float32 as little as the default.
+      eps: { ...number(1e-16, 0), samples: [1e-3] },
+      epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
+      amsgrad: boolean(false),
+    },
+    slots: [
+      { name: 'exp_avg' },
+      { name: 'exp_avg_var' },
+      { name: 'max_exp_avg_var', usedBy: (o) => o.amsgrad },
+    ],
+    switches: (o) => ({ AMSGRAD: o.amsgrad, EPS_INSIDE: o.epsPlacement === 'inside' }),
+    scalars: (o, lr) => ({
+      lr,
+      one_minus_beta1: 1 - o.betas[0],
+      one_minus_beta2: 1 - o.betas[1],
+      eps: o.eps,
+      bias_correction1: correctionOf(o.betas[0]),
+      bias_correction2: correctionOf(o.betas[1]),
+    }),
+    prepare: ({ scalar, mul, div, sqrt }, h) => ({
+      step_size: mul(div(h.lr, h.bias_correction1), h.rectification),
+      s_scale: div(scalar(1), sqrt(h.bias_correction2)),
+    }),
+    reference: (f, { w, g, s, h, on }) => {
+      const { add, sub, mul, div, sqrt, lerp, larger, where } = f;
+      s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
+      const surprise = sub(g, s.exp_avg);
+      s.exp_avg_var = lerp(s.exp_avg_var, mul(surprise, surprise), h.one_minus_beta2);
+      if (on.EPS_INSIDE) s.exp_avg_var = add(s.exp_avg_var, h.eps);
+      let variance = s.exp_avg_var;
+      if (on.AMSGRAD) {
+        variance = larger(s.max_exp_avg_var, variance);
+        s.max_exp_avg_var = variance;
+      }
+      const adaptive = div(s.exp_avg, add(mul(sqrt(variance), h.s_scale), h.eps));
+      return sub(w, mul(h.step_size, where(h.excess, adaptive, s.exp_avg)));
+    },
+  });

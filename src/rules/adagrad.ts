@@ -1,6 +1,8 @@
 import wgsl from '../../shaders/rules/adagrad.wgsl?raw';
 import { type EpsPlacement, choice, number } from './options.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adagrad}. */
 export interface AdagradOptions extends CommonOptions {
@@ -26,7 +28,7 @@ export interface AdagradOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adagrad({ lr: 0.05, initialAccumulator: 0.1 })
  */
-export const adagrad: RuleFactory<AdagradOptions> = defineRule({
+export const adagrad: RuleFactory<AdagradOptions, 'sum'> = defineRule({
   name: 'adagrad',
   wgsl,
   options: {
@@ -41,7 +43,6 @@ export const adagrad: RuleFactory<AdagradOptions> = defineRule({
   scalars: (o, lr) => ({ lr, lr_decay: o.lrDecay, eps: o.eps }),
   prepare: ({ scalar, add, sub, mul, div }, h) => ({
     rate: div(h.lr, add(scalar(1), mul(sub(h.t, scalar(1)), h.lr_decay))),
-    eps: h.eps,
   }),
   reference: ({ add, sub, mul, div, sqrt }, { w, g, s, h, on }) => {
     s.sum = add(s.sum, mul(g, g));

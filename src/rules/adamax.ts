@@ -1,6 +1,9 @@
 import wgsl from '../../shaders/rules/adamax.wgsl?raw';
 import { type EpsPlacement, betas, boolean, choice, number } from './options.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { correctionOf } from './declaration.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adamax}. */
 export interface AdamaxOptions extends CommonOptions {
@@ -32,7 +35,7 @@ export interface AdamaxOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adamax({ lr: 1e-3, eps: 1e-7, epsPlacement: 'outside' }) // Keras's defaults
  */
-export const adamax: RuleFactory<AdamaxOptions> = defineRule({
+export const adamax: RuleFactory<AdamaxOptions, 'exp_avg' | 'exp_inf'> = defineRule({
   name: 'adamax',
   wgsl,
   options: {
@@ -44,10 +47,14 @@ export const adamax: RuleFactory<AdamaxOptions> = defineRule({
   },
   slots: [{ name: 'exp_avg' }, { name: 'exp_inf' }],
   switches: (o) => ({ EPS_INSIDE: o.epsPlacement === 'inside' }),
-  scalars: (o, lr) => ({ lr, one_minus_beta1: 1 - o.betas[0], beta2: o.betas[1], eps: o.eps }),
-  // 1 − 0ᵗ = 1: no correction.
-  corrections: (o) => ({ bias_correction1: o.biasCorrection ? o.betas[0] : 0 }),
-  prepare: ({ div }, h) => ({ ...h, step_size: div(h.lr, h.bias_correction1) }),
+  scalars: (o, lr) => ({
+    lr,
+    one_minus_beta1: 1 - o.betas[0],
+    beta2: o.betas[1],
+    eps: o.eps,
+    bias_correction1: correctionOf(o.biasCorrection ? o.betas[0] : 0),
+  }),
+  prepare: ({ div }, h) => ({ step_size: div(h.lr, h.bias_correction1) }),
   reference: ({ add, sub, mul, div, abs, lerp, larger }, { w, g, s, h, on }) => {
     s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
     const size = abs(g);

@@ -1,6 +1,10 @@
-import { type AdamOptions, adamOptions, declareAdam } from './adam.js';
-import { type CautionOptions, cautionOptions } from './parts/caution.js';
-import { type RuleFactory, commonOptions, defineRule } from './rule.js';
+import wgsl from '../../shaders/rules/adamw.wgsl?raw';
+import type { AdamOptions, AdamSlot } from './adam.js';
+import { commonOptions } from './common-options.js';
+import { defineRule } from './define-rule.js';
+import { adamMoments, adamStep, takeMoments } from './parts/adam-moments.js';
+import { type CautionOptions, caution, cautious } from './parts/caution.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adamw}: those of `adam`, with `weightDecay` 0.01 and `weightDecayMode` `'decoupled'` by default. */
 export interface AdamwOptions extends AdamOptions, CautionOptions {}
@@ -16,18 +20,23 @@ export interface AdamwOptions extends AdamOptions, CautionOptions {}
  * for it first, as for `lamb`, so that its gradient cannot be sparse. A tensor is a parameter.
  *
  * State: as {@link adam}. Defaults: `lr` 0.001, `betas` [0.9, 0.999], `eps` 1e-8, `weightDecay` 0.01,
- * `weightDecayMode` 'decoupled', `amsgrad` false, `amsgradCorrected` false, `biasCorrection` true, `epsPlacement` 'outside', `cautious` false, `cautionRescaled`
- * false.
+ * `weightDecayMode` 'decoupled', `amsgrad` false, `amsgradCorrected` false, `biasCorrection` true, `epsPlacement` 'outside',
+ * `cautious` false, `cautionRescaled` false.
  *
  * @param options see {@link AdamwOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adamw({ lr: 3e-4, weightDecay: 0.1, cautious: true })
  */
-export const adamw: RuleFactory<AdamwOptions> = defineRule(
-  declareAdam(
-    'adamw',
-    { ...adamOptions(commonOptions(0.001, 0.01, 'decoupled')), ...cautionOptions },
-    (o) => o,
-  ),
-);
+export const adamw: RuleFactory<AdamwOptions, AdamSlot> = defineRule({
+  name: 'adamw',
+  wgsl,
+  parts: [adamMoments, caution],
+  options: commonOptions(0.001, 0.01, 'decoupled'),
+  scalars: (_, lr) => ({ lr }),
+  reference: (f, element) => {
+    const { w, g, s, on, tensor } = element;
+    takeMoments(f, element);
+    return f.sub(w, adamStep(f, cautious(f, s.exp_avg, g, tensor, on), element));
+  },
+});

@@ -1,6 +1,9 @@
 import wgsl from '../../shaders/rules/adan.wgsl?raw';
 import { boolean, number, threeBetas } from './options.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { correctionOf } from './declaration.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adan}. */
 export interface AdanOptions extends CommonOptions {
@@ -39,49 +42,47 @@ export interface AdanOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adan({ lr: 0.01, weightDecay: 0.02 })
  */
-export const adan: RuleFactory<AdanOptions> = defineRule({
-  name: 'adan',
-  wgsl,
-  options: {
-    ...commonOptions(0.001, 0, 'decoupled'),
-    betas: threeBetas([0.98, 0.92, 0.99]),
-    eps: number(1e-8, 0),
-    proximal: boolean(true),
-  },
-  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }, { name: 'exp_avg_diff' }, { name: 'neg_pre_grad' }],
-  decaysWeight: (o) => o.proximal,
-  switches: (o) => ({ PROXIMAL: o.proximal && o.weightDecay > 0 && o.weightDecayMode !== 'l2' }),
-  scalars: (o, lr) => ({
-    lr,
-    beta2: o.betas[1],
-    one_minus_beta1: 1 - o.betas[0],
-    one_minus_beta2: 1 - o.betas[1],
-    one_minus_beta3: 1 - o.betas[2],
-    eps: o.eps,
-  }),
-  corrections: (o) => ({
-    bias_correction1: o.betas[0],
-    bias_correction2: o.betas[1],
-    bias_correction3: o.betas[2],
-  }),
-  prepare: ({ load, add, mul, div, sqrt }, h, _, t) => ({
-    ...h,
-    step_size: div(h.lr, h.bias_correction1),
-    step_size_diff: div(mul(h.lr, h.beta2), h.bias_correction2),
-    n_scale: div(load(1), sqrt(h.bias_correction3)),
-    has_previous: load(t === 1 ? 0 : 1),
-    kept: div(load(1), add(load(1), h.decay)),
-  }),
-  reference: ({ add, sub, mul, div, sqrt, neg, lerp }, { w, g, s, h, on }) => {
-    const difference = mul(h.has_previous, add(g, s.neg_pre_grad));
-    s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
-    s.exp_avg_diff = lerp(s.exp_avg_diff, difference, h.one_minus_beta2);
-    const ahead = add(g, mul(h.beta2, difference));
-    s.exp_avg_sq = lerp(s.exp_avg_sq, mul(ahead, ahead), h.one_minus_beta3);
-    s.neg_pre_grad = neg(g);
-    const denominator = add(mul(sqrt(s.exp_avg_sq), h.n_scale), h.eps);
-    const direction = add(mul(h.step_size, s.exp_avg), mul(h.step_size_diff, s.exp_avg_diff));
-    const moved = sub(w, div(direction, denominator));
-    return on.PROXIMAL ? mul(moved, h.kept) : moved;
-  },
-});
+export const adan: RuleFactory<AdanOptions, 'exp_avg' | 'exp_avg_sq' | 'exp_avg_diff' | 'neg_pre_grad'> =
+  defineRule({
+    name: 'adan',
+    wgsl,
+    options: {
+      ...commonOptions(0.001, 0, 'decoupled'),
+      betas: threeBetas([0.98, 0.92, 0.99]),
+      eps: number(1e-8, 0),
+      proximal: boolean(true),
+    },
+    slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }, { name: 'exp_avg_diff' }, { name: 'neg_pre_grad' }],
+    decaysWeight: (o) => o.proximal,
+    switches: (o) => ({ PROXIMAL: o.proximal && o.weightDecay > 0 && o.weightDecayMode !== 'l2' }),
+    scalars: (o, lr) => ({
+      lr,
+      beta2: o.betas[1],
+      one_minus_beta1: 1 - o.betas[0],
+      one_minus_beta2: 1 - o.betas[1],
+      one_minus_beta3: 1 - o.betas[2],
+      eps: o.eps,
+      bias_correction1: correctionOf(o.betas[0]),
+      bias_correction2: correctionOf(o.betas[1]),
+      bias_correction3: correctionOf(o.betas[2]),
+    }),
+    prepare: ({ load, add, mul, div, sqrt }, h, _, t) => ({
+      step_size: div(h.lr, h.bias_correction1),
+      step_size_diff: div(mul(h.lr, h.beta2), h.bias_correction2),
+      n_scale: div(load(1), sqrt(h.bias_correction3)),
+      has_previous: load(t === 1 ? 0 : 1),
+      kept: div(load(1), add(load(1), h.decay)),
+    }),
+    reference: ({ add, sub, mul, div, sqrt, neg, lerp }, { w, g, s, h, on }) => {
+      const difference = mul(h.has_previous, add(g, s.neg_pre_grad));
+      s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);
+      s.exp_avg_diff = lerp(s.exp_avg_diff, difference, h.one_minus_beta2);
+      const ahead = add(g, mul(h.beta2, difference));
+      s.exp_avg_sq = lerp(s.exp_avg_sq, mul(ahead, ahead), h.one_minus_beta3);
+      s.neg_pre_grad = neg(g);
+      const denominator = add(mul(sqrt(s.exp_avg_sq), h.n_scale), h.eps);
+      const direction = add(mul(h.step_size, s.exp_avg), mul(h.step_size_diff, s.exp_avg_diff));
+      const moved = sub(w, div(direction, denominator));
+      return on.PROXIMAL ? mul(moved, h.kept) : moved;
+    },
+  });

@@ -6,7 +6,7 @@ export type ElementAt<N> = (index: number) => N;
  * the float32 twin of a kernel, or with an error bound beside each value.
  *
  * The names and meanings are WGSL's; `lerp`, `larger`, `clamp` and `sign` are `lerp`, `larger`, `within` and `sign_of`
- * of `shaders/step.wgsl`.
+ * of `shaders/incoming.wgsl`.
  */
 export interface Arithmetic<N> {
   /** Takes a value out of memory. */

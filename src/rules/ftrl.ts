@@ -1,7 +1,9 @@
 import wgsl from '../../shaders/rules/ftrl.wgsl?raw';
 import type { Arithmetic } from './arithmetic.js';
 import { type LearningRate, type OptionSpec, learningRate, number, numberBetween } from './options.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link ftrl}. */
 export interface FtrlOptions extends CommonOptions {
@@ -65,7 +67,7 @@ function power<N>({ load, mul, sqrt }: Arithmetic<N>, x: N, exponent: number, is
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example ftrl({ lr: 0.1, l1: 1e-3, beta: 1 })
  */
-export const ftrl: RuleFactory<FtrlOptions> = defineRule({
+export const ftrl: RuleFactory<FtrlOptions, 'accumulator' | 'linear'> = defineRule({
   name: 'ftrl',
   wgsl,
   options: {

@@ -1,7 +1,10 @@
 import wgsl from '../../shaders/rules/lamb.wgsl?raw';
 import type { Arithmetic } from './arithmetic.js';
 import { type TrustOptions, betas, boolean, choice, number, trustOptions } from './options.js';
-import { type RuleFactory, type UpdateDecayOptions, commonOptions, defineRule } from './rule.js';
+import { type UpdateDecayOptions, commonOptions } from './common-options.js';
+import { correctionOf } from './declaration.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link lamb}. */
 export interface LambOptions extends UpdateDecayOptions, TrustOptions {
@@ -59,7 +62,7 @@ function direction<N>({ add, mul, div, sqrt, lerp }: Arithmetic<N>, { w, g, s, h
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example lamb({ lr: 2e-3, weightDecay: 0.01 })
  */
-export const lamb: RuleFactory<LambOptions> = defineRule({
+export const lamb: RuleFactory<LambOptions, 'exp_avg' | 'exp_avg_sq'> = defineRule({
   name: 'lamb',
   wgsl,
   options: {
@@ -86,13 +89,14 @@ export const lamb: RuleFactory<LambOptions> = defineRule({
     eps: o.eps,
     weight_decay: o.weightDecay,
     clamp_value: o.clampValue,
+    bias_correction1: correctionOf(o.betas[0]),
+    bias_correction2: correctionOf(o.betas[1]),
   }),
-  corrections: (o) => ({ bias_correction1: o.betas[0], bias_correction2: o.betas[1] }),
   prepare: ({ scalar, div, sqrt }, h, on) => {
     const one = scalar(1);
-    if (!on.CORRECT_BIAS) return { ...h, m_scale: one, v_scale: one };
+    if (!on.CORRECT_BIAS) return { m_scale: one, v_scale: one };
     const v = on.EPS_INSIDE ? h.bias_correction2 : sqrt(h.bias_correction2);
-    return { ...h, m_scale: div(one, h.bias_correction1), v_scale: div(one, v) };
+    return { m_scale: div(one, h.bias_correction1), v_scale: div(one, v) };
   },
   tensor: {
     quantityCount: 2,

@@ -1,16 +1,10 @@
 import wgsl from '../../shaders/rules/lars.wgsl?raw';
 import { type TrustOptions, boolean, number, trustOptions } from './options.js';
-import {
-  type VelocityOptions,
-  dampedVelocitySwitches,
-  dampedVelocityWgsl,
-  prepareVelocity,
-  velocityComplaint,
-  velocityOptions,
-  velocityScalars,
-} from './parts/dampening.js';
 import { advance } from './parts/velocity.js';
-import { type RuleFactory, type UpdateDecayOptions, commonOptions, defineRule } from './rule.js';
+import { type UpdateDecayOptions, commonOptions } from './common-options.js';
+import { type VelocityOptions, dampedVelocity } from './parts/dampening.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link lars}. */
 export interface LarsOptions extends UpdateDecayOptions, VelocityOptions, TrustOptions {
@@ -42,33 +36,29 @@ export interface LarsOptions extends UpdateDecayOptions, VelocityOptions, TrustO
  * @throws OptimizerError on an unknown option, a value out of range, or `nesterov` with dampening or without momentum.
  * @example lars({ lr: 4.8, weightDecay: 1e-4 })
  */
-export const lars: RuleFactory<LarsOptions> = defineRule({
+export const lars: RuleFactory<LarsOptions, 'momentum_buffer'> = defineRule({
   name: 'lars',
-  wgsl: `${wgsl}\n${dampedVelocityWgsl}`,
+  wgsl,
+  parts: [dampedVelocity],
   options: {
     ...commonOptions(0.01, 0, 'update'),
-    ...velocityOptions(),
     trustCoefficient: number(0.001, 0),
     // A larger one to try than 1e-7, which no norm of a test would show.
     eps: { ...number(1e-8, 0), samples: [0.1] },
     trustClip: boolean(false),
     ...trustOptions,
   },
-  complaint: (o) => velocityComplaint(o),
-  slots: [{ name: 'momentum_buffer' }],
   switches: (o) => ({
-    ...dampedVelocitySwitches(o),
     ADAPT: o.alwaysAdapt || o.weightDecay > 0,
     TRUST_CLIP: o.trustClip,
     DECAY_UPDATE: o.weightDecay > 0 && o.weightDecayMode === 'update',
   }),
   scalars: (o, lr) => ({
-    ...velocityScalars(o, lr),
+    lr,
     trust_coefficient: o.trustCoefficient,
     weight_decay: o.weightDecay,
     eps: o.eps,
   }),
-  prepare: (f, h, on, t) => prepareVelocity(f, h, on, t),
   tensor: {
     quantityCount: 2,
     reads: [],

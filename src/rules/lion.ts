@@ -1,29 +1,15 @@
 import wgsl from '../../shaders/rules/lion.wgsl?raw';
 import { betas } from './options.js';
-import {
-  type CautionOptions,
-  type CautionSwitch,
-  cautionOptions,
-  cautionSwitches,
-  cautionWgsl,
-  cautious,
-  measuredCaution,
-} from './parts/caution.js';
-import {
-  type CommonOptions,
-  type ResolvedCommonOptions,
-  type RuleFactory,
-  commonOptions,
-  defineRule,
-} from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { type CautionOptions, caution, cautious } from './parts/caution.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link lion}. */
 export interface LionOptions extends CommonOptions, CautionOptions {
   /** [β₁, β₂], each in [0, 1): β₁ weighs the moment in this step's direction, β₂ is the moment's decay. Default [0.9, 0.99]. */
   betas?: readonly [number, number];
 }
-
-type LionScalar = 'lr' | 'one_minus_beta1' | 'one_minus_beta2';
 
 /**
  * Lion (Chen et al. 2023, Algorithm 2). Every element moves by η or not at all, so η is three to ten times smaller
@@ -40,30 +26,16 @@ type LionScalar = 'lr' | 'one_minus_beta1' | 'one_minus_beta2';
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example lion({ lr: 3e-4, weightDecay: 0.1 })
  */
-export const lion: RuleFactory<LionOptions> = defineRule<
-  ResolvedCommonOptions & Readonly<Required<LionOptions>>,
-  'exp_avg',
-  LionScalar,
-  CautionSwitch,
-  never,
-  LionScalar,
-  'caution_scale'
->({
+export const lion: RuleFactory<LionOptions, 'exp_avg'> = defineRule({
   name: 'lion',
-  wgsl: `${wgsl}\n${cautionWgsl}`,
-  options: {
-    ...commonOptions(1e-4, 0, 'decoupled'),
-    betas: betas([0.9, 0.99]),
-    ...cautionOptions,
-  },
+  wgsl,
+  parts: [caution],
+  options: { ...commonOptions(1e-4, 0, 'decoupled'), betas: betas([0.9, 0.99]) },
   slots: [{ name: 'exp_avg' }],
-  switches: (o) => cautionSwitches(o),
-  tensor: measuredCaution,
   scalars: (o, lr) => ({ lr, one_minus_beta1: 1 - o.betas[0], one_minus_beta2: 1 - o.betas[1] }),
   reference: (f, { w, g, s, h, on, tensor }) => {
     const { sub, mul, sign, lerp } = f;
-    let u = sign(lerp(s.exp_avg, g, h.one_minus_beta1));
-    if (on.CAUTIOUS) u = cautious(f, u, g, tensor, on);
+    const u = cautious(f, sign(lerp(s.exp_avg, g, h.one_minus_beta1)), g, tensor, on);
     s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta2);
     return sub(w, mul(h.lr, u));
   },

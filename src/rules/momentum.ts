@@ -1,15 +1,9 @@
 import wgsl from '../../shaders/rules/momentum.wgsl?raw';
-import {
-  type VelocityOptions,
-  dampedVelocitySwitches,
-  dampedVelocityWgsl,
-  prepareVelocity,
-  velocityComplaint,
-  velocityOptions,
-  velocityScalars,
-} from './parts/dampening.js';
 import { advance } from './parts/velocity.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { type VelocityOptions, dampedVelocity } from './parts/dampening.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link momentum}. */
 export interface MomentumOptions extends CommonOptions, VelocityOptions {}
@@ -29,14 +23,11 @@ export interface MomentumOptions extends CommonOptions, VelocityOptions {}
  * @throws OptimizerError on an unknown option, a value out of range, or `nesterov` with dampening or without momentum.
  * @example momentum({ lr: 0.1, momentum: 0.9, nesterov: true })
  */
-export const momentum: RuleFactory<MomentumOptions> = defineRule({
+export const momentum: RuleFactory<MomentumOptions, 'momentum_buffer'> = defineRule({
   name: 'momentum',
-  wgsl: `${wgsl}\n${dampedVelocityWgsl}`,
-  options: { ...commonOptions(0.01), ...velocityOptions() },
-  complaint: (o) => velocityComplaint(o),
-  slots: [{ name: 'momentum_buffer' }],
-  switches: (o) => dampedVelocitySwitches(o),
-  scalars: (o, lr) => velocityScalars(o, lr),
-  prepare: (f, h, on, t) => prepareVelocity(f, h, on, t),
+  wgsl,
+  parts: [dampedVelocity],
+  options: commonOptions(0.01),
+  scalars: (_, lr) => ({ lr }),
   reference: (f, element) => advance(f, element, element.g, f.mul(element.h.undamped, element.g)),
 });

@@ -1,13 +1,10 @@
 import wgsl from '../../shaders/rules/nadam.wgsl?raw';
 import { type EpsPlacement, betas, choice, number } from './options.js';
-import {
-  denominator,
-  denominatorSwitches,
-  denominatorWgsl,
-  prepareDenominator,
-  scaleStep,
-} from './parts/denominator.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
+import { correctionOf } from './declaration.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link nadam}. */
 export interface NadamOptions extends CommonOptions {
@@ -52,9 +49,10 @@ function dampingRoot(o: { momentumDecay: number; momentumDecayBase: number }, n:
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example nadam({ lr: 1e-3, eps: 1e-7, momentumDecay: 1 }) // Keras's defaults
  */
-export const nadam: RuleFactory<NadamOptions> = defineRule({
+export const nadam: RuleFactory<NadamOptions, 'exp_avg' | 'exp_avg_sq'> = defineRule({
   name: 'nadam',
-  wgsl: `${wgsl}\n${denominatorWgsl}`,
+  wgsl,
+  parts: [adamDenominator],
   options: {
     ...commonOptions(0.002),
     betas: betas([0.9, 0.999]),
@@ -64,7 +62,6 @@ export const nadam: RuleFactory<NadamOptions> = defineRule({
     momentumDecayBase: number(0.96, 0, 1),
   },
   slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }],
-  switches: (o) => denominatorSwitches(o),
   scalars: (o, lr) => ({
     lr,
     beta1: o.betas[0],
@@ -72,11 +69,9 @@ export const nadam: RuleFactory<NadamOptions> = defineRule({
     one_minus_beta2: 1 - o.betas[1],
     damping: dampingRoot(o, 1),
     eps: o.eps,
-  }),
-  corrections: (o) => ({
-    bias_correction2: o.betas[1],
-    damping_correction: dampingRoot(o, 2),
-    mu_correction: { beta: o.betas[0], damping: dampingRoot(o, 1) },
+    bias_correction2: correctionOf(o.betas[1]),
+    damping_correction: correctionOf(dampingRoot(o, 2)),
+    mu_correction: correctionOf(o.betas[0], dampingRoot(o, 1)),
   }),
   prepare: (f, h, on) => {
     const { scalar, add, sub, mul, div } = f;
@@ -87,10 +82,8 @@ export const nadam: RuleFactory<NadamOptions> = defineRule({
     const nextCorrection = add(add(h.one_minus_beta1, nextMissing), mul(nextMu, h.mu_correction));
     const gradientSize = div(mul(h.lr, add(h.one_minus_beta1, missing)), h.mu_correction);
     return {
-      ...h,
       gradient_size: scaleStep(f, gradientSize, h, on),
       momentum_size: scaleStep(f, div(mul(h.lr, nextMu), nextCorrection), h, on),
-      ...prepareDenominator(f, h, on),
     };
   },
   reference: (f, { w, g, s, h, on }) => {

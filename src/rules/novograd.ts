@@ -1,6 +1,8 @@
 import wgsl from '../../shaders/rules/novograd.wgsl?raw';
 import { betas, boolean, number } from './options.js';
-import { type RuleFactory, type UpdateDecayOptions, commonOptions, defineRule } from './rule.js';
+import { type UpdateDecayOptions, commonOptions } from './common-options.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link novograd}. */
 export interface NovogradOptions extends UpdateDecayOptions {
@@ -20,7 +22,8 @@ export interface NovogradOptions extends UpdateDecayOptions {
  *     v ← β₂v + (1−β₂)‖g‖²   one number per tensor; v ← ‖g‖² at the first step
  *     m ← β₁m + (g/(√v+ε) + dw);   w ← w − ηm
  *
- * With `gradAveraging`, m takes (1−β₁) of what is in parentheses, as an option of NVIDIA's, Apex's and TensorFlow Addons'.
+ * With `gradAveraging`, m takes (1−β₁) of what is in parentheses, as an option of NVIDIA's and Apex's;
+ * TensorFlow Addons' leaves the first step out: there m takes all of it.
  * Weight decay d is as above (`weightDecayMode` `'update'`, the default), or added to g before its norm (`'l2'`). A tensor is
  * a parameter; the norm is of all its elements, however many buffers it lies in.
  *
@@ -33,57 +36,59 @@ export interface NovogradOptions extends UpdateDecayOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example novograd({ lr: 0.01, weightDecay: 1e-3 })
  */
-export const novograd: RuleFactory<NovogradOptions> = defineRule({
-  name: 'novograd',
-  wgsl,
-  options: {
-    ...commonOptions(0.001, 0, 'update'),
-    betas: betas([0.95, 0.98]),
-    // A larger one to try than 1e-7, which no norm of a test would show.
-    eps: { ...number(1e-8, 0), samples: [0.1] },
-    gradAveraging: boolean(false),
-    amsgrad: boolean(false),
-  },
-  slots: [
-    { name: 'exp_avg' },
-    { name: 'exp_avg_sq', perTensor: true },
-    { name: 'max_exp_avg_sq', perTensor: true, usedBy: (o) => o.amsgrad },
-  ],
-  switches: (o) => ({
-    AMSGRAD: o.amsgrad,
-    DECAY_UPDATE: o.weightDecay > 0 && o.weightDecayMode === 'update',
-    GRAD_AVERAGING: o.gradAveraging,
-  }),
-  scalars: (o, lr) => ({
-    lr,
-    beta1: o.betas[0],
-    one_minus_beta1: 1 - o.betas[0],
-    one_minus_beta2: 1 - o.betas[1],
-    eps: o.eps,
-    weight_decay: o.weightDecay,
-  }),
-  tensor: {
-    quantityCount: 1,
-    reads: [],
-    values: ['denominator'],
-    measure: (_, { g }) => [g],
-    summarize: ({ add, mul, sqrt, lerp, larger }, { norms, s, h, on, t }) => {
-      const [norm] = norms as [typeof h.eps];
-      const square = mul(norm, norm);
-      s.exp_avg_sq = t === 1 ? square : lerp(s.exp_avg_sq, square, h.one_minus_beta2);
-      let v = s.exp_avg_sq;
-      if (on.AMSGRAD) {
-        v = larger(s.max_exp_avg_sq, v);
-        s.max_exp_avg_sq = v;
-      }
-      return { denominator: add(sqrt(v), h.eps) };
+export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq'> = defineRule(
+  {
+    name: 'novograd',
+    wgsl,
+    options: {
+      ...commonOptions(0.001, 0, 'update'),
+      betas: betas([0.95, 0.98]),
+      // A larger one to try than 1e-7, which no norm of a test would show.
+      eps: { ...number(1e-8, 0), samples: [0.1] },
+      gradAveraging: boolean(false),
+      amsgrad: boolean(false),
+    },
+    slots: [
+      { name: 'exp_avg' },
+      { name: 'exp_avg_sq', perTensor: true },
+      { name: 'max_exp_avg_sq', perTensor: true, usedBy: (o) => o.amsgrad },
+    ],
+    switches: (o) => ({
+      AMSGRAD: o.amsgrad,
+      DECAY_UPDATE: o.weightDecay > 0 && o.weightDecayMode === 'update',
+      GRAD_AVERAGING: o.gradAveraging,
+    }),
+    scalars: (o, lr) => ({
+      lr,
+      beta1: o.betas[0],
+      one_minus_beta1: 1 - o.betas[0],
+      one_minus_beta2: 1 - o.betas[1],
+      eps: o.eps,
+      weight_decay: o.weightDecay,
+    }),
+    tensor: {
+      quantityCount: 1,
+      reads: [],
+      values: ['denominator'],
+      measure: (_, { g }) => [g],
+      summarize: ({ add, mul, sqrt, lerp, larger }, { norms, s, h, on, t }) => {
+        const [norm] = norms as [typeof h.eps];
+        const square = mul(norm, norm);
+        s.exp_avg_sq = t === 1 ? square : lerp(s.exp_avg_sq, square, h.one_minus_beta2);
+        let v = s.exp_avg_sq;
+        if (on.AMSGRAD) {
+          v = larger(s.max_exp_avg_sq, v);
+          s.max_exp_avg_sq = v;
+        }
+        return { denominator: add(sqrt(v), h.eps) };
+      },
+    },
+    reference: ({ add, sub, mul, div }, { w, g, s, h, on, tensor }) => {
+      let u = div(g, tensor.denominator);
+      if (on.DECAY_UPDATE) u = add(u, mul(h.weight_decay, w));
+      if (on.GRAD_AVERAGING) u = mul(h.one_minus_beta1, u);
+      s.exp_avg = add(mul(h.beta1, s.exp_avg), u);
+      return sub(w, mul(h.lr, s.exp_avg));
     },
   },
-  reference: ({ add, sub, mul, div }, { w, g, s, h, on, tensor }) => {
-    let u = div(g, tensor.denominator);
-    if (on.DECAY_UPDATE) u = add(u, mul(h.weight_decay, w));
-    if (on.GRAD_AVERAGING) u = mul(h.one_minus_beta1, u);
-    s.exp_avg = add(mul(h.beta1, s.exp_avg), u);
-    return sub(w, mul(h.lr, s.exp_avg));
-  },
-});
+);

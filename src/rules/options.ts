@@ -1,4 +1,5 @@
-import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
+import { fitsFloat32, float32Complaint } from '../float32.js';
 
 /**
  * The learning rate: a number ≥ 0, or a schedule from the 0-based step to such a number. A schedule is called
@@ -110,12 +111,14 @@ function decayRates<T extends readonly number[]>(
   samples: readonly T[],
 ): OptionSpec<T> {
   const { length } = defaultValue;
-  const accepts = number(0, 0, 1).accepts;
+  const { accepts } = number(0, 0, 1);
   return {
-    default: defaultValue,
+    default: Object.freeze(defaultValue),
     range,
-    accepts: (value) => Array.isArray(value) && value.length === length && value.every(accepts),
-    samples,
+    // Not `every` of the value itself, which passes over holes.
+    accepts: (value) =>
+      Array.isArray(value) && value.length === length && Array.from<unknown>(value).every(accepts),
+    samples: samples.map((sample) => Object.freeze(sample)),
   };
 }
 
@@ -151,50 +154,78 @@ export function learningRate(defaultValue: number): OptionSpec<LearningRate> {
 export type OptionSpecs<O> = { readonly [K in keyof O]: OptionSpec<O[K]> };
 
 /**
- * Fills in defaults and checks every given value.
+ * As {@link checkOptions}, for options whose numbers become float32.
  *
- * @throws OptimizerError `invalid-option` on an unknown name or a value out of range, quoting it.
+ * @throws OptimizerError `invalid-option` as there, and on a number that float32 cannot hold.
  */
 export function resolveOptions<O extends object>(
   rule: string,
   specs: OptionSpecs<O>,
   given: object,
 ): Readonly<O> {
-  if (typeof given !== 'object' || given === null) {
+  const options = checkOptions(rule, specs, given);
+  for (const [key, value] of Object.entries(options)) {
+    const complaint = float32Complaint(value);
+    if (complaint === undefined) continue;
+    throw new OptimizerError('invalid-option', `${rule}: ${key} is ${quote(value)}; ${complaint}.`);
+  }
+  return options;
+}
+
+/**
+ * Fills in defaults, checks every given value and copies it: nobody shares what is returned. `undefined` means not given;
+ * inherited properties count as the object's own. A spec whose default is NaN has none: that option must be given.
+ *
+ * @throws OptimizerError `invalid-option` on an unknown name or a value out of range, quoting it.
+ */
+export function checkOptions<O extends object>(
+  rule: string,
+  specs: OptionSpecs<O>,
+  given: object,
+): Readonly<O> {
+  if (!isRecord(given)) {
     throw new OptimizerError(
       'invalid-option',
       `${rule}: options are ${quote(given)}; give an object or nothing.`,
     );
   }
   const known = Object.keys(specs) as (keyof O & string)[];
+  const values: Readonly<Record<string, unknown>> = given;
   rejectUnknownKeys(given, known, rule, 'invalid-option');
   const resolved: Partial<O> = {};
-  for (const key of known) {
-    const spec = specs[key];
-    const { [key]: value = spec.default } = given as Partial<O>;
-    if (!spec.accepts(value)) {
-      throw new OptimizerError('invalid-option', `${rule}: ${key} is ${quote(value)}; give ${spec.range}.`);
-    }
-    resolved[key] = value;
-  }
+  for (const key of known) resolved[key] = resolveOption(`${rule}: ${key}`, specs[key], values[key]);
   return Object.freeze(resolved as O);
+}
+
+function resolveOption<T>(what: string, spec: OptionSpec<T>, given: unknown): T {
+  if (given === undefined && Number.isNaN(spec.default)) {
+    throw new OptimizerError('invalid-option', `${what} is not given; give ${spec.range}.`);
+  }
+  const value = frozenCopy(given === undefined ? spec.default : given);
+  if (!spec.accepts(value)) {
+    throw new OptimizerError('invalid-option', `${what} is ${quote(given)}; give ${spec.range}.`);
+  }
+  return value as T;
+}
+
+/** A list of its own, so that who gave it may go on changing his; other options are plain values. */
+function frozenCopy(value: unknown): unknown {
+  return Array.isArray(value) ? Object.freeze(Array.from<unknown>(value)) : value;
 }
 
 /**
  * The learning rate in force at a step.
  *
  * @param step 0-based step.
- * @throws OptimizerError `invalid-option` if a schedule returns anything but a finite number ≥ 0.
+ * @throws OptimizerError `invalid-option` if a schedule returns anything but a number ≥ 0 that float32 holds.
  */
 export function evaluateLearningRate(lr: LearningRate, step: number): number {
   if (typeof lr === 'number') return lr;
   const value = lr(step);
-  if (!number(0, 0).accepts(value)) {
-    throw new OptimizerError(
-      'invalid-option',
-      `the lr schedule returned ${quote(value)} at step ${step}; make it return a finite number ≥ 0. ` +
-        'The step was not made.',
-    );
-  }
-  return value;
+  if (number(0, 0).accepts(value) && fitsFloat32(value)) return value;
+  const remedy = float32Complaint(value) ?? 'make it return a finite number ≥ 0';
+  throw new OptimizerError(
+    'invalid-option',
+    `the lr schedule returned ${quote(value)} at step ${step}; ${remedy}. The step was not made.`,
+  );
 }

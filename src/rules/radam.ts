@@ -1,23 +1,12 @@
 import wgsl from '../../shaders/rules/radam.wgsl?raw';
-import { type EpsPlacement, betas, boolean, choice, number } from './options.js';
-import { amsgradWgsl, largest } from './parts/amsgrad.js';
-import {
-  denominator,
-  denominatorSwitches,
-  denominatorWgsl,
-  prepareDenominator,
-  scaleStep,
-} from './parts/denominator.js';
-import {
-  type RectificationOptions,
-  prepareRectification,
-  rectificationCorrections,
-  rectificationOptions,
-  rectificationScalars,
-  rectificationSwitches,
-  rectificationWgsl,
-} from './parts/rectification.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type EpsPlacement, betas, choice, number } from './options.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
+import { amsgrad, largest } from './parts/amsgrad.js';
+import { type RectificationOptions, rectifying } from './parts/rectification.js';
+import { correctionOf } from './declaration.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link radam}. */
 export interface RadamOptions extends CommonOptions, RectificationOptions {
@@ -53,41 +42,29 @@ export interface RadamOptions extends CommonOptions, RectificationOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example radam({ lr: 1e-3, weightDecay: 0.01, weightDecayMode: 'decoupled' })
  */
-export const radam: RuleFactory<RadamOptions> = defineRule({
+export const radam: RuleFactory<RadamOptions, 'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq'> = defineRule({
   name: 'radam',
-  wgsl: [wgsl, amsgradWgsl, denominatorWgsl, rectificationWgsl].join('\n'),
+  wgsl,
+  parts: [amsgrad, adamDenominator, rectifying],
   options: {
     ...commonOptions(0.001),
     betas: betas([0.9, 0.999]),
     eps: number(1e-8, 0),
     epsPlacement: choice<EpsPlacement>('hat', ['outside', 'inside', 'hat']),
-    amsgrad: boolean(false),
-    ...rectificationOptions(),
   },
-  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }, { name: 'max_exp_avg_sq', usedBy: (o) => o.amsgrad }],
-  switches: (o) => ({ AMSGRAD: o.amsgrad, ...denominatorSwitches(o), ...rectificationSwitches(o) }),
+  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }],
   scalars: (o, lr) => ({
     lr,
     one_minus_beta1: 1 - o.betas[0],
     one_minus_beta2: 1 - o.betas[1],
     eps: o.eps,
-    ...rectificationScalars(o),
-  }),
-  corrections: (o) => ({
-    bias_correction1: o.betas[0],
-    bias_correction2: o.betas[1],
-    ...rectificationCorrections(o),
+    bias_correction1: correctionOf(o.betas[0]),
+    bias_correction2: correctionOf(o.betas[1]),
   }),
   prepare: (f, h, on) => {
-    const { excess, rectification } = prepareRectification(f, h, on);
     const size = f.div(h.lr, h.bias_correction1);
-    const adaptiveSize = f.mul(scaleStep(f, size, h, on), rectification);
-    return {
-      ...h,
-      ...prepareDenominator(f, h, on),
-      excess,
-      step_size: f.where(excess, adaptiveSize, size),
-    };
+    const adaptiveSize = f.mul(scaleStep(f, size, h, on), h.rectification);
+    return { step_size: f.where(h.excess, adaptiveSize, size) };
   },
   reference: (f, { w, g, s, h, on }) => {
     const { sub, mul, div, lerp, where } = f;

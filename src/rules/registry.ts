@@ -50,4 +50,4 @@ export const rules = {
 export type RuleName = keyof typeof rules;
 
 /** The rule factories as a list, for iteration. */
-export const ruleFactories = Object.entries(rules) as [RuleName, RuleFactory<object>][];
+export const ruleFactories = Object.entries(rules) as [RuleName, RuleFactory][];

@@ -1,7 +1,10 @@
 import wgsl from '../../shaders/rules/rmsprop.wgsl?raw';
 import { type EpsPlacement, boolean, choice, number } from './options.js';
-import { advance, nesterovComplaint, velocitySwitches, velocityWgsl } from './parts/velocity.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { advance, velocity } from './parts/velocity.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { correctionOf } from './declaration.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link rmsprop}. */
 export interface RmspropOptions extends CommonOptions {
@@ -55,63 +58,68 @@ export interface RmspropOptions extends CommonOptions {
  *   `bugCompatible` where it changes nothing.
  * @example rmsprop({ lr: 1e-2, alpha: 0.99, eps: 1e-8, epsPlacement: 'outside' }) // PyTorch's defaults
  */
-export const rmsprop: RuleFactory<RmspropOptions> = defineRule({
-  name: 'rmsprop',
-  wgsl: `${wgsl}\n${velocityWgsl}`,
-  options: {
-    ...commonOptions(0.001),
-    alpha: number(0.9, 0, 1),
-    eps: number(1e-7, 0),
-    epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
-    centered: boolean(false),
-    momentum: number(0, 0, 1),
-    nesterov: boolean(false),
-    lrInVelocity: boolean(true),
-    initialAccumulator: number(0, 0),
-    biasCorrection: boolean(false),
-    bugCompatible: boolean(false),
+export const rmsprop: RuleFactory<RmspropOptions, 'square_avg' | 'grad_avg' | 'momentum_buffer'> = defineRule(
+  {
+    name: 'rmsprop',
+    wgsl,
+    parts: [velocity],
+    options: {
+      ...commonOptions(0.001),
+      alpha: number(0.9, 0, 1),
+      eps: number(1e-7, 0),
+      epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
+      centered: boolean(false),
+      momentum: number(0, 0, 1),
+      initialAccumulator: number(0, 0),
+      biasCorrection: boolean(false),
+      bugCompatible: boolean(false),
+    },
+    complaint: (o) => {
+      if (!o.bugCompatible || (o.centered && o.epsPlacement === 'inside' && !o.biasCorrection)) {
+        return undefined;
+      }
+      return (
+        "bugCompatible repeats TensorFlow.js's sign of ε in the centered form without bias correction; " +
+        "set centered to true, epsPlacement to 'inside' and biasCorrection to false, or leave it out."
+      );
+    },
+    slots: [
+      { name: 'square_avg', initial: (o) => o.initialAccumulator },
+      { name: 'grad_avg', usedBy: (o) => o.centered },
+      { name: 'momentum_buffer', usedBy: (o) => o.momentum > 0 },
+    ],
+    switches: (o) => ({
+      CENTERED: o.centered,
+      MOMENTUM: o.momentum > 0,
+      EPS_INSIDE: o.epsPlacement === 'inside',
+      EPS_SUBTRACTED: o.bugCompatible,
+      BIAS_CORRECTION: o.biasCorrection,
+    }),
+    scalars: (o, lr) => ({
+      lr,
+      one_minus_alpha: 1 - o.alpha,
+      eps: o.eps,
+      momentum: o.momentum,
+      bias_correction: correctionOf(o.alpha),
+    }),
+    prepare: ({ scalar, div }, h) => ({ correction: div(scalar(1), h.bias_correction) }),
+    reference: (f, element) => {
+      const { load, add, sub, mul, div, sqrt, lerp, larger } = f;
+      const { w, g, s, h, on } = element;
+      const corrected = (average: typeof w) => (on.BIAS_CORRECTION ? mul(average, h.correction) : average);
+      s.square_avg = lerp(s.square_avg, mul(g, g), h.one_minus_alpha);
+      let variance = corrected(s.square_avg);
+      if (on.CENTERED) {
+        s.grad_avg = lerp(s.grad_avg, g, h.one_minus_alpha);
+        const mean = corrected(s.grad_avg);
+        variance = larger(load(0), sub(variance, mul(mean, mean)));
+      }
+      let denominator = add(sqrt(variance), h.eps);
+      if (on.EPS_INSIDE) denominator = sqrt(add(variance, h.eps));
+      if (on.EPS_SUBTRACTED) denominator = sqrt(sub(variance, h.eps));
+      const direction = div(g, denominator);
+      if (on.MOMENTUM) return advance(f, element, direction, direction);
+      return sub(w, mul(h.lr, direction));
+    },
   },
-  complaint: (o) => {
-    if (!o.bugCompatible || (o.centered && o.epsPlacement === 'inside' && !o.biasCorrection)) {
-      return nesterovComplaint(o);
-    }
-    return (
-      "bugCompatible repeats TensorFlow.js's sign of ε in the centered form without bias correction; " +
-      "set centered to true, epsPlacement to 'inside' and biasCorrection to false, or leave it out."
-    );
-  },
-  slots: [
-    { name: 'square_avg', initial: (o) => o.initialAccumulator },
-    { name: 'grad_avg', usedBy: (o) => o.centered },
-    { name: 'momentum_buffer', usedBy: (o) => o.momentum > 0 },
-  ],
-  switches: (o) => ({
-    CENTERED: o.centered,
-    MOMENTUM: o.momentum > 0,
-    EPS_INSIDE: o.epsPlacement === 'inside',
-    EPS_SUBTRACTED: o.bugCompatible,
-    BIAS_CORRECTION: o.biasCorrection,
-    ...velocitySwitches(o),
-  }),
-  scalars: (o, lr) => ({ lr, one_minus_alpha: 1 - o.alpha, eps: o.eps, momentum: o.momentum }),
-  corrections: (o) => ({ bias_correction: o.alpha }),
-  prepare: ({ scalar, div }, h) => ({ ...h, correction: div(scalar(1), h.bias_correction) }),
-  reference: (f, element) => {
-    const { load, add, sub, mul, div, sqrt, lerp, larger } = f;
-    const { w, g, s, h, on } = element;
-    const corrected = (average: typeof w) => (on.BIAS_CORRECTION ? mul(average, h.correction) : average);
-    s.square_avg = lerp(s.square_avg, mul(g, g), h.one_minus_alpha);
-    let variance = corrected(s.square_avg);
-    if (on.CENTERED) {
-      s.grad_avg = lerp(s.grad_avg, g, h.one_minus_alpha);
-      const mean = corrected(s.grad_avg);
-      variance = larger(load(0), sub(variance, mul(mean, mean)));
-    }
-    let denominator = add(sqrt(variance), h.eps);
-    if (on.EPS_INSIDE) denominator = sqrt(add(variance, h.eps));
-    if (on.EPS_SUBTRACTED) denominator = sqrt(sub(variance, h.eps));
-    const direction = div(g, denominator);
-    if (on.MOMENTUM) return advance(f, element, direction, direction);
-    return sub(w, mul(h.lr, direction));
-  },
-});
+);

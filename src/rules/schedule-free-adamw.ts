@@ -1,24 +1,17 @@
 import wgsl from '../../shaders/rules/schedule-free-adamw.wgsl?raw';
 import { type EpsPlacement, type OptionSpec, betas, choice, number } from './options.js';
-import {
-  denominator,
-  denominatorSwitches,
-  denominatorWgsl,
-  prepareDenominator,
-  scaleStep,
-} from './parts/denominator.js';
+import { type UpdateDecayOptions, commonOptions } from './common-options.js';
+import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
 import {
   type ScheduleFreeOptions,
   advanceAverage,
   averagingRate,
   prepareScheduleFree,
-  scheduleFreeForm,
-  scheduleFreeOptions,
-  scheduleFreeScalars,
-  scheduleFreeSwitches,
-  scheduleFreeWgsl,
+  scheduleFree,
 } from './parts/schedule-free.js';
-import { type RuleFactory, type UpdateDecayOptions, commonOptions, defineRule } from './rule.js';
+import { correctionOf } from './declaration.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link scheduleFreeAdamw}. */
 export interface ScheduleFreeAdamwOptions extends UpdateDecayOptions, ScheduleFreeOptions {
@@ -61,40 +54,32 @@ function averagingBetas(defaultValue: readonly [number, number]): OptionSpec<rea
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example scheduleFreeAdamw({ weightDecay: 0.1, warmupSteps: 500 })
  */
-export const scheduleFreeAdamw: RuleFactory<ScheduleFreeAdamwOptions> = defineRule({
-  name: 'scheduleFreeAdamw',
-  wgsl: `${wgsl}\n${denominatorWgsl}\n${scheduleFreeWgsl}`,
-  options: {
-    ...commonOptions(0.0025, 0, 'update'),
-    betas: averagingBetas([0.9, 0.999]),
-    eps: number(1e-8, 0),
-    epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
-    ...scheduleFreeOptions(),
+export const scheduleFreeAdamw: RuleFactory<ScheduleFreeAdamwOptions, 'exp_avg_sq' | 'z_offset'> = defineRule(
+  {
+    name: 'scheduleFreeAdamw',
+    wgsl,
+    parts: [adamDenominator, scheduleFree((o: { readonly betas: readonly [number, number] }) => o.betas[0])],
+    options: {
+      ...commonOptions(0.0025, 0, 'update'),
+      betas: averagingBetas([0.9, 0.999]),
+      eps: number(1e-8, 0),
+      epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
+    },
+    slots: [{ name: 'exp_avg_sq' }],
+    switches: (o) => ({ DECAY_UPDATE: o.weightDecay > 0 && o.weightDecayMode === 'update' }),
+    scalars: (o, lr) => ({
+      lr,
+      one_minus_beta2: 1 - o.betas[1],
+      eps: o.eps,
+      weight_decay: o.weightDecay,
+      bias_correction2: correctionOf(o.betas[1]),
+    }),
+    prepare: (f, h, on) => prepareScheduleFree(f, scaleStep(f, h.lr, h, on), h),
+    reference: (f, { w, g, s, h, on }) => {
+      s.exp_avg_sq = f.lerp(s.exp_avg_sq, f.mul(g, g), h.one_minus_beta2);
+      let u = f.div(g, denominator(f, s.exp_avg_sq, h, on));
+      if (on.DECAY_UPDATE) u = f.add(u, f.mul(h.weight_decay, w));
+      return advanceAverage(f, { w, s, h, on }, u);
+    },
   },
-  slots: [{ name: 'exp_avg_sq' }, { name: 'z_offset' }],
-  ...scheduleFreeForm((o: Readonly<Required<ScheduleFreeAdamwOptions>>) => o.betas[0]),
-  switches: (o) => ({
-    ...denominatorSwitches(o),
-    ...scheduleFreeSwitches(o),
-    DECAY_UPDATE: o.weightDecay > 0 && o.weightDecayMode === 'update',
-  }),
-  scalars: (o, lr) => ({
-    lr,
-    one_minus_beta2: 1 - o.betas[1],
-    eps: o.eps,
-    weight_decay: o.weightDecay,
-    ...scheduleFreeScalars(o, o.betas[0]),
-  }),
-  corrections: (o) => ({ bias_correction2: o.betas[1] }),
-  prepare: (f, h, on) => ({
-    ...h,
-    ...prepareDenominator(f, h, on),
-    ...prepareScheduleFree(f, scaleStep(f, h.lr, h, on), h),
-  }),
-  reference: (f, { w, g, s, h, on }) => {
-    s.exp_avg_sq = f.lerp(s.exp_avg_sq, f.mul(g, g), h.one_minus_beta2);
-    let u = f.div(g, denominator(f, s.exp_avg_sq, h, on));
-    if (on.DECAY_UPDATE) u = f.add(u, f.mul(h.weight_decay, w));
-    return advanceAverage(f, { w, s, h, on }, u);
-  },
-});
+);

@@ -1,16 +1,14 @@
 import wgsl from '../../shaders/rules/schedule-free-sgd.wgsl?raw';
+import { type CommonOptions, commonOptions } from './common-options.js';
 import {
   type ScheduleFreeOptions,
   advanceAverage,
   averagingRate,
   prepareScheduleFree,
-  scheduleFreeForm,
-  scheduleFreeOptions,
-  scheduleFreeScalars,
-  scheduleFreeSwitches,
-  scheduleFreeWgsl,
+  scheduleFree,
 } from './parts/schedule-free.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link scheduleFreeSgd}. */
 export interface ScheduleFreeSgdOptions extends CommonOptions, ScheduleFreeOptions {
@@ -39,14 +37,12 @@ export interface ScheduleFreeSgdOptions extends CommonOptions, ScheduleFreeOptio
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example scheduleFreeSgd({ lr: 2, warmupSteps: 100 })
  */
-export const scheduleFreeSgd: RuleFactory<ScheduleFreeSgdOptions> = defineRule({
+export const scheduleFreeSgd: RuleFactory<ScheduleFreeSgdOptions, 'z_offset'> = defineRule({
   name: 'scheduleFreeSgd',
-  wgsl: `${wgsl}\n${scheduleFreeWgsl}`,
-  options: { ...commonOptions(1), momentum: averagingRate(0.9), ...scheduleFreeOptions() },
-  slots: [{ name: 'z_offset' }],
-  ...scheduleFreeForm((o: Readonly<Required<ScheduleFreeSgdOptions>>) => o.momentum),
-  switches: (o) => scheduleFreeSwitches(o),
-  scalars: (o, lr) => ({ lr, ...scheduleFreeScalars(o, o.momentum) }),
-  prepare: (f, h) => ({ decay: h.decay, ...prepareScheduleFree(f, h.lr, h) }),
+  wgsl,
+  parts: [scheduleFree((o: { readonly momentum: number }) => o.momentum)],
+  options: { ...commonOptions(1), momentum: averagingRate(0.9) },
+  scalars: (_, lr) => ({ lr }),
+  prepare: (f, h) => prepareScheduleFree(f, h.lr, h),
   reference: (f, { w, g, s, h, on }) => advanceAverage(f, { w, s, h, on }, g),
 });

@@ -1,5 +1,7 @@
 import wgsl from '../../shaders/rules/sgd.wgsl?raw';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link sgd}. */
 export type SgdOptions = CommonOptions;
@@ -16,12 +18,10 @@ export type SgdOptions = CommonOptions;
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example sgd({ lr: 0.1 })
  */
-export const sgd: RuleFactory<SgdOptions> = defineRule({
+export const sgd: RuleFactory<SgdOptions, never> = defineRule({
   name: 'sgd',
   wgsl,
   options: commonOptions(0.01),
-  slots: [],
-  switches: () => ({}),
   scalars: (_, lr) => ({ lr }),
   reference: ({ sub, mul }, { w, g, h }) => sub(w, mul(h.lr, g)),
 });

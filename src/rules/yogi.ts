@@ -1,13 +1,10 @@
 import wgsl from '../../shaders/rules/yogi.wgsl?raw';
 import { type EpsPlacement, betas, choice, number } from './options.js';
-import {
-  denominator,
-  denominatorSwitches,
-  denominatorWgsl,
-  prepareDenominator,
-  scaleStep,
-} from './parts/denominator.js';
-import { type CommonOptions, type RuleFactory, commonOptions, defineRule } from './rule.js';
+import { type CommonOptions, commonOptions } from './common-options.js';
+import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
+import { correctionOf } from './declaration.js';
+import { defineRule } from './define-rule.js';
+import type { RuleFactory } from './rule.js';
 
 /** Options of {@link yogi}. */
 export interface YogiOptions extends CommonOptions {
@@ -42,9 +39,10 @@ export interface YogiOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example yogi({ epsPlacement: 'hat', initialMoment: 0 }) // TensorFlow Addons' defaults
  */
-export const yogi: RuleFactory<YogiOptions> = defineRule({
+export const yogi: RuleFactory<YogiOptions, 'exp_avg' | 'exp_avg_sq'> = defineRule({
   name: 'yogi',
-  wgsl: `${wgsl}\n${denominatorWgsl}`,
+  wgsl,
+  parts: [adamDenominator],
   options: {
     ...commonOptions(0.01),
     betas: betas([0.9, 0.999]),
@@ -57,19 +55,15 @@ export const yogi: RuleFactory<YogiOptions> = defineRule({
     { name: 'exp_avg', initial: (o) => o.initialMoment },
     { name: 'exp_avg_sq', initial: (o) => o.initialAccumulator },
   ],
-  switches: (o) => ({ ...denominatorSwitches(o) }),
   scalars: (o, lr) => ({
     lr,
     one_minus_beta1: 1 - o.betas[0],
     one_minus_beta2: 1 - o.betas[1],
     eps: o.eps,
+    bias_correction1: correctionOf(o.betas[0]),
+    bias_correction2: correctionOf(o.betas[1]),
   }),
-  corrections: (o) => ({ bias_correction1: o.betas[0], bias_correction2: o.betas[1] }),
-  prepare: (f, h, on) => ({
-    ...h,
-    step_size: scaleStep(f, f.div(h.lr, h.bias_correction1), h, on),
-    ...prepareDenominator(f, h, on),
-  }),
+  prepare: (f, h, on) => ({ step_size: scaleStep(f, f.div(h.lr, h.bias_correction1), h, on) }),
   reference: (f, { w, g, s, h, on }) => {
     const { sub, mul, div, sign, lerp } = f;
     s.exp_avg = lerp(s.exp_avg, g, h.one_minus_beta1);

@@ -1,5 +1,5 @@
 import { quote } from '../errors.js';
-import { type LearningRate, choice, learningRate, resolveOptions } from '../rules/options.js';
+import { type LearningRate, choice, learningRate, checkOptions } from '../rules/options.js';
 import { boundariesBehind, cosineRemaining, decayed } from './curve.js';
 import { type LearningRateSchedule, toSchedule, withStateOf } from './schedule.js';
 import { type Resolved, baseRate, count, increasing, invalid, optional, rejectGivenTwice } from './specs.js';
@@ -22,7 +22,7 @@ export function join(
   boundaries: readonly number[],
 ): LearningRateSchedule {
   const name = 'schedules.join';
-  const given = resolveOptions<{ boundaries: readonly number[] }>(
+  const given = checkOptions<{ boundaries: readonly number[] }>(
     name,
     { boundaries: increasing(1) },
     { boundaries },
@@ -94,7 +94,7 @@ export interface WarmupOptions {
 export function warmup(schedule: LearningRate, options: WarmupOptions): LearningRateSchedule {
   const name = 'schedules.warmup';
   rejectNoRate(name, 'the schedule', schedule);
-  const o = resolveOptions<Resolved<WarmupOptions>>(
+  const o = checkOptions<Resolved<WarmupOptions>>(
     name,
     {
       warmupSteps: count,

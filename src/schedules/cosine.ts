@@ -1,5 +1,5 @@
 import { quote } from '../errors.js';
-import { choice, number, resolveOptions } from '../rules/options.js';
+import { choice, number, checkOptions } from '../rules/options.js';
 import { cosineRemaining, decayed } from './curve.js';
 import type { LearningRateSchedule } from './schedule.js';
 import { type Resolved, baseRate, count, invalid } from './specs.js';
@@ -33,7 +33,7 @@ export interface CosineOptions {
  */
 export function cosine(options: CosineOptions): LearningRateSchedule {
   const name = 'schedules.cosine';
-  const { lr, tMax, etaMin, afterEnd, exponent } = resolveOptions<Resolved<CosineOptions>>(
+  const { lr, tMax, etaMin, afterEnd, exponent } = checkOptions<Resolved<CosineOptions>>(
     name,
     {
       lr: baseRate,
@@ -80,7 +80,7 @@ export interface CosineRestartsOptions {
  */
 export function cosineRestarts(options: CosineRestartsOptions): LearningRateSchedule {
   const name = 'schedules.cosineRestarts';
-  const { lr, t0, tMult, etaMin, mMul } = resolveOptions<Resolved<CosineRestartsOptions>>(
+  const { lr, t0, tMult, etaMin, mMul } = checkOptions<Resolved<CosineRestartsOptions>>(
     name,
     { lr: baseRate, t0: count, tMult: number(1, 1), etaMin: number(0, 0), mMul: number(1, 0) },
     options,

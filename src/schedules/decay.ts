@@ -1,4 +1,4 @@
-import { boolean, number, resolveOptions } from '../rules/options.js';
+import { boolean, number, checkOptions } from '../rules/options.js';
 import { decayed } from './curve.js';
 import type { LearningRateSchedule } from './schedule.js';
 import {
@@ -34,7 +34,7 @@ export interface InverseSqrtOptions {
  * @example schedules.inverseSqrt({ lr: 0.1 }) // 0.1, 0.0707…, 0.0577…, 0.05, …
  */
 export function inverseSqrt(options: number | InverseSqrtOptions): LearningRateSchedule {
-  const { lr, timescale } = resolveOptions<Resolved<InverseSqrtOptions>>(
+  const { lr, timescale } = checkOptions<Resolved<InverseSqrtOptions>>(
     'schedules.inverseSqrt',
     { lr: baseRate, timescale: positive(1) },
     typeof options === 'number' ? { lr: options } : options,
@@ -69,7 +69,7 @@ export interface ExponentialOptions {
  * @example schedules.exponential({ lr: 0.1, gamma: 0.96, decaySteps: 100_000, staircase: true })
  */
 export function exponential(options: ExponentialOptions): LearningRateSchedule {
-  const { lr, gamma, decaySteps, staircase, endLr } = resolveOptions<Resolved<ExponentialOptions>>(
+  const { lr, gamma, decaySteps, staircase, endLr } = checkOptions<Resolved<ExponentialOptions>>(
     'schedules.exponential',
     {
       lr: baseRate,
@@ -116,7 +116,7 @@ export interface PolynomialOptions {
  * @example schedules.polynomial({ lr: 0.1, totalIters: 10_000, endLr: 0.01, power: 0.5 })
  */
 export function polynomial(options: PolynomialOptions): LearningRateSchedule {
-  const { lr, totalIters, power, endLr, cycle } = resolveOptions<Resolved<PolynomialOptions>>(
+  const { lr, totalIters, power, endLr, cycle } = checkOptions<Resolved<PolynomialOptions>>(
     'schedules.polynomial',
     {
       lr: baseRate,
@@ -164,7 +164,7 @@ export interface LinearOptions {
 export function linear(options: LinearOptions): LearningRateSchedule {
   const name = 'schedules.linear';
   const rate = optional(baseRate);
-  const { lr, totalIters, ...o } = resolveOptions<Resolved<LinearOptions>>(
+  const { lr, totalIters, ...o } = checkOptions<Resolved<LinearOptions>>(
     name,
     { lr: baseRate, totalIters: count, startFactor: rate, startLr: rate, endFactor: rate, endLr: rate },
     options,

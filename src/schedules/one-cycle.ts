@@ -1,5 +1,5 @@
 import { quote } from '../errors.js';
-import { boolean, choice, resolveOptions } from '../rules/options.js';
+import { boolean, choice, checkOptions } from '../rules/options.js';
 import { cosineRemaining, decayed } from './curve.js';
 import type { LearningRateSchedule } from './schedule.js';
 import { type Resolved, baseRate, count, fraction, invalid, optional, positive } from './specs.js';
@@ -57,7 +57,7 @@ interface Phase {
  */
 export function oneCycle(options: OneCycleOptions): LearningRateSchedule {
   const name = 'schedules.oneCycle';
-  const o = resolveOptions<Resolved<OneCycleOptions>>(
+  const o = checkOptions<Resolved<OneCycleOptions>>(
     name,
     {
       maxLr: baseRate,

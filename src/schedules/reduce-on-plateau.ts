@@ -1,5 +1,5 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
-import { type OptionSpec, choice, number, resolveOptions } from '../rules/options.js';
+import { type OptionSpec, choice, number, checkOptions } from '../rules/options.js';
 import { type ScheduleState, type StatefulSchedule, checkKind } from './schedule.js';
 import { type Resolved, baseRate, integer, invalid } from './specs.js';
 
@@ -83,7 +83,7 @@ const stateSpecs: Readonly<Record<string, Pick<OptionSpec<unknown>, 'range' | 'a
  */
 export function reduceOnPlateau(options: ReduceOnPlateauOptions): ReduceOnPlateauSchedule {
   const name = `schedules.${KIND}`;
-  const o = resolveOptions<Resolved<ReduceOnPlateauOptions>>(
+  const o = checkOptions<Resolved<ReduceOnPlateauOptions>>(
     name,
     {
       lr: baseRate,

@@ -1,5 +1,5 @@
 import { quote } from '../errors.js';
-import { choice, number, resolveOptions } from '../rules/options.js';
+import { choice, number, checkOptions } from '../rules/options.js';
 import { type BoundaryRule, boundariesBehind, boundaryRules, cosineRemaining, decayed } from './curve.js';
 import type { LearningRateSchedule } from './schedule.js';
 import { type Resolved, baseRate, count, increasing, integer, invalid, optional, rates } from './specs.js';
@@ -29,7 +29,7 @@ export interface ConstantOptions {
  */
 export function constant(options: number | ConstantOptions): LearningRateSchedule {
   const name = 'schedules.constant';
-  const { lr, factor, totalIters } = resolveOptions<Resolved<ConstantOptions>>(
+  const { lr, factor, totalIters } = checkOptions<Resolved<ConstantOptions>>(
     name,
     { lr: baseRate, factor: optional(baseRate), totalIters: optional(count) },
     typeof options === 'number' ? { lr: options } : options,
@@ -69,7 +69,7 @@ export interface StepOptions {
  * @example schedules.step({ lr: 0.1, stepSize: 30, stepsPerEpoch: 500 }) // 0.1, from step 15,000 on 0.01, …
  */
 export function step(options: StepOptions): LearningRateSchedule {
-  const { lr, stepSize, gamma, stepsPerEpoch } = resolveOptions<Resolved<StepOptions>>(
+  const { lr, stepSize, gamma, stepsPerEpoch } = checkOptions<Resolved<StepOptions>>(
     'schedules.step',
     { lr: baseRate, stepSize: count, gamma: number(0.1, 0), stepsPerEpoch: integer(1, 1) },
     options,
@@ -104,7 +104,7 @@ export interface MultiStepOptions {
  * @example schedules.multiStep({ lr: 0.05, milestones: [2, 5, 9] }) // 0.05, 0.05, then 0.005 three times, …
  */
 export function multiStep(options: MultiStepOptions): LearningRateSchedule {
-  const { lr, gamma, boundary, stepsPerEpoch, ...given } = resolveOptions<Resolved<MultiStepOptions>>(
+  const { lr, gamma, boundary, stepsPerEpoch, ...given } = checkOptions<Resolved<MultiStepOptions>>(
     'schedules.multiStep',
     {
       lr: baseRate,
@@ -151,7 +151,7 @@ export interface PiecewiseOptions {
  */
 export function piecewise(options: PiecewiseOptions): LearningRateSchedule {
   const name = 'schedules.piecewise';
-  const o = resolveOptions<Resolved<PiecewiseOptions>>(
+  const o = checkOptions<Resolved<PiecewiseOptions>>(
     name,
     {
       boundaries: increasing(0),

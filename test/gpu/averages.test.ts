@@ -1,7 +1,7 @@
 import { expect, inject } from 'vitest';
 import { resolveAverages } from '../../src/averages/registry.js';
 import { type AverageOptions, Optimizer, OptimizerError, adam, sgd } from '../../src/index.js';
-import { elementSlots } from '../../src/kernel/variant.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { withAverages } from '../../src/rules/rule.js';
 import { bitDifference } from '../../proof/compare.js';
@@ -30,7 +30,8 @@ for (const [index, [name, factory]] of ruleFactories.entries()) {
       const parity = checkParity({
         device,
         track,
-        rule,
+        rule: factory(),
+        averages: options,
         layouts: [
           { length: 257, dataOffset: 1, gradOffset: 0 },
           { length: 4100, dataOffset: 0, gradOffset: 0 },
@@ -41,7 +42,7 @@ for (const [index, [name, factory]] of ruleFactories.entries()) {
         boundedElements: 32,
       });
       // Adan with all three averages has one slot more than every device takes beside data and gradient.
-      if (2 + elementSlots(rule).length > device.limits.maxStorageBuffersPerShaderStage) {
+      if (2 + layoutOf(rule).elementSlots.length > device.limits.maxStorageBuffersPerShaderStage) {
         await expect(parity).rejects.toThrow('maxStorageBuffersPerShaderStage');
       } else await parity;
     });

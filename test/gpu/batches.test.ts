@@ -1,7 +1,6 @@
 import { expect, inject, vi } from 'vitest';
 import { Optimizer, type OptimizerConfig, adam, sgd } from '../../src/index.js';
-import { usedSlots } from '../../src/kernel/variant.js';
-import { tensorOf } from '../../src/rules/rule.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
@@ -13,8 +12,8 @@ import { makeBuffer, makeParameter, tensorsPerDispatch } from '../support/tensor
 /** No batch divides their number; both kinds of kernels are among them, and one too large to be batched. */
 const LENGTHS = [1, 3, 5, 63, 64, 65, 257, 512, 1024, 4, 2048, 8, 100, 12_000];
 
-const rules = ruleFactories.map(([, factory]) => factory()).filter((rule) => !tensorOf(rule));
-const slotCounts = rules.map((rule) => usedSlots(rule).length);
+const rules = ruleFactories.map(([, factory]) => factory()).filter((rule) => !layoutOf(rule).tensor);
+const slotCounts = rules.map((rule) => layoutOf(rule).slots.length);
 /** One for each number of bindings. */
 const drawnRules = rules.filter((_, k) => slotCounts.indexOf(slotCounts[k]!) === k);
 

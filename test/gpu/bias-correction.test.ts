@@ -2,12 +2,12 @@ import { expect } from 'vitest';
 import { ControlPass } from '../../src/engine/control/control-pass.js';
 import { CONTROL_STATE_BYTE_LENGTH, CORRECTION_BYTE_LENGTH } from '../../src/engine/control/control-state.js';
 import { SETTINGS_BYTE_LENGTH, prepareControl } from '../../src/engine/control/prepare-control.js';
-import { correctionWords } from '../../src/engine/control/fixed-point.js';
+import { correctionWords } from '../../src/stages/control/fixed-point.js';
 import { compile } from '../../src/kernel/compilable.js';
 import { resolveGradientOptions } from '../../src/engine/control/settings.js';
 import { type Rule, adam, nadam } from '../../src/index.js';
-import { correctionRates } from '../../src/kernel/scalars.js';
-import type { RisingRate } from '../../src/rules/rule.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
+import type { RisingRate } from '../../src/rules/declaration.js';
 import { gpuTest } from '../support/device.js';
 import { oneMinusFraction, risenRate, stepFraction, toBigInt } from '../support/fixed-point.js';
 import { readBuffer } from '../../proof/read-buffer.js';
@@ -75,7 +75,7 @@ for (const [title, rules] of RULES) {
         expect(state[0]).toBe(start + STEPS);
         let index = 0;
         rules.forEach((rule, g) => {
-          correctionRates(rule).forEach(([name, rate], k) => {
+          layoutOf(rule).corrections.forEach(({ name, rate }, k) => {
             const what = `${name} with β ${rate.beta}, d ${rate.damping}, from ${start}`;
             const words = state.subarray((CONTROL_STATE_BYTE_LENGTH + CORRECTION_BYTE_LENGTH * index++) / 4);
             const want = advance(rate, start);

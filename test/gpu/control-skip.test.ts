@@ -12,7 +12,7 @@ import { Random } from '../../proof/random.js';
 import { makeParameter } from '../support/tensors.js';
 
 /** Decay rates other than a rule's default, if it has any: each group keeps its own corrections. */
-function otherBetas({ declaration }: RuleFactory<object>): { betas?: unknown } {
+function otherBetas({ declaration }: RuleFactory): { betas?: unknown } {
   const spec = new Map<string, OptionSpec<unknown>>(Object.entries(declaration.options)).get('betas');
   return spec ? { betas: spec.samples[0] } : {};
 }

@@ -1,9 +1,8 @@
-import { tensorOf } from '../../src/rules/rule.js';
 import { expect, inject } from 'vitest';
 import { type BufferRange, Optimizer, ReferenceOptimizer, type Rule, adam, sgd } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { BoundedRun } from '../../proof/bounded-run.js';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { bitDifference, checkWithinBound } from '../../proof/compare.js';
 import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
@@ -33,7 +32,7 @@ function repeat(block: Float32Array, length: number): Float32Array<ArrayBuffer> 
 const MEASURED = 'measured as a whole';
 const kinds = ruleFactories.map(([, factory]) => {
   const rule = factory();
-  return tensorOf(rule) ? MEASURED : `${usedSlots(rule).length} slots`;
+  return layoutOf(rule).tensor ? MEASURED : `${layoutOf(rule).slots.length} slots`;
 });
 // Outside of SwiftShader bits are no proof, and a tensor that is measured takes half a minute.
 const wanted = [...new Set(kinds)].filter((kind) => inject('runtime') === 'chrome' || kind !== MEASURED);
@@ -47,7 +46,7 @@ for (const [name, factory] of largeRules) {
   gpuTest(`${name} over ${PAST_ONE_DIMENSION} elements`, async ({ device, track }) => {
     const random = new Random(inject('seed'));
     const rule = factory();
-    if (tensorOf(rule) === undefined) await checkByPeriod(rule, device, track, random);
+    if (layoutOf(rule).tensor === undefined) await checkByPeriod(rule, device, track, random);
     else await checkWhole(rule, device, track, random);
   });
 }
@@ -98,7 +97,7 @@ async function checkByPeriod(rule: Rule, device: GPUDevice, track: Track, random
     isSwiftShader(device) ? new Float32Array(twin.readParam('w')) : got.slice(0, PERIOD),
     'w',
   );
-  for (const slot of usedSlots(rule)) {
+  for (const { name: slot } of layoutOf(rule).slots) {
     const state = await optimizer.readState('w', slot);
     const first = isSwiftShader(device)
       ? new Float32Array(twin.readState('w', slot))

@@ -177,7 +177,7 @@ gpuTest('a state dict of anything else is refused and changes nothing', async ({
     ['4 elements', { ...good, state: { w: { ...good.state['w'], exp_avg: new Float32Array(4) } } }],
     ['Float32Array', { ...good, state: { w: { ...good.state['w'], exp_avg: [1, 2, 3, 4, 5] } } }],
     ['step', { ...good, step: 1.5 }],
-    ['AMSGRAD', { ...good, groups: [{ ...good.groups[0], amsgrad: true }] }],
+    ['amsgrad', { ...good, groups: [{ ...good.groups[0], amsgrad: true }] }],
     ['lr', { ...good, groups: [{ ...good.groups[0], lr: -1 }] }],
     ['"u"', { ...good, groups: [{ ...good.groups[0], params: ['u'] }] }],
     ['extra', { ...good, extra: 1 }],

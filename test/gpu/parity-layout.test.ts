@@ -1,5 +1,5 @@
 import { inject } from 'vitest';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { gpuTest } from '../support/device.js';
 import { checkParity } from '../../proof/parity.js';
@@ -17,7 +17,7 @@ type Place = (typeof PLACES)[number];
 /** Drawn anew for each seed: the way to an element is the template's, and the rules share it. */
 const DRAWN_PLACES = 6;
 
-const slotCounts = ruleFactories.map(([, factory]) => usedSlots(factory()).length);
+const slotCounts = ruleFactories.map(([, factory]) => layoutOf(factory()).slots.length);
 const random = new Random(inject('seed'));
 
 for (const [index, [name, factory]] of ruleFactories.entries()) {

@@ -1,11 +1,13 @@
 import * as jax from '@jax-js/jax';
-import { expect, vi } from 'vitest';
+import { expect, inject, vi } from 'vitest';
 import readme from '../../README.md?raw';
 import * as jaxAdapter from '../../src/adapters/jax/index.js';
 import * as tfjsAdapter from '../../src/adapters/tfjs/index.js';
 import * as library from '../../src/index.js';
-import type { Optimizer, ParameterArena } from '../../src/index.js';
+import type { Optimizer, ParameterArena, RuleFactory } from '../../src/index.js';
+import { paritySuite } from '../../proof/parity-suite.js';
 import { gpuTest } from '../support/device.js';
+import { makeBuffer } from '../support/tensors.js';
 
 /** What the examples import. */
 const modules: Record<string, Record<string, unknown>> = {
@@ -15,10 +17,11 @@ const modules: Record<string, Record<string, unknown>> = {
   '@jax-js/jax': jax,
 };
 const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => Function;
-const [example, arenaExample, sparseExample, tfjsExample, jaxExample] = [
+const [example, arenaExample, sparseExample, ownRuleExample, tfjsExample, jaxExample] = [
   'Example',
   'Arena',
   'Sparse gradients',
+  'Your own rule',
   'TensorFlow.js',
   'jax-js',
 ].map(exampleOf);
@@ -71,6 +74,20 @@ gpuTest("the README's sparse step touches the rows that are named", async ({ dev
   weights.forEach((value, i) => {
     if (value < 0 !== (i >= 7 * 64 && i < 8 * 64)) throw new Error(`element ${i} is ${value}`);
   });
+});
+
+gpuTest("the README's own rule steps, and proves itself", async ({ device, track }) => {
+  const weights = makeBuffer(device, track, [1, 2, 3, 4, 5]);
+  const gradients = makeBuffer(device, track, [2, -2, 0, 1e-3, -1e-3]);
+  const made = await run(ownRuleExample!, '[softSign, optimizer]', { device, weights, gradients });
+  const [softSign, optimizer] = made as [RuleFactory, Optimizer];
+  track(optimizer).step();
+  const [first] = await optimizer.readParam('w');
+  expect(first).toBeCloseTo(1 - (0.1 * 1) / 1.001, 6);
+  const { single } = paritySuite(inject('seed'), [['softSign', softSign]]);
+  // The defaults, and other values of lr (two), weightDecay, weightDecayMode (two), maximize, beta and eps.
+  expect(single).toHaveLength(9);
+  for (const { check } of single.slice(-2)) await check(device, track, 5);
 });
 
 gpuTest("the README's jax-js arrays learn", async () => {

@@ -8,7 +8,7 @@ import {
   lars,
   novograd,
 } from '../../src/index.js';
-import { LANES_PER_PARTIAL } from '../../src/kernel/compose-tensor.js';
+import { LANES_PER_PARTIAL } from '../../src/kernel/measure-shape.js';
 import { bitDifference } from '../../proof/compare.js';
 import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';

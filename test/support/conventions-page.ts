@@ -1,6 +1,6 @@
 import { type LibraryName, conventions } from '../../src/conventions.js';
 import { type RuleName, ruleFactories } from '../../src/rules/registry.js';
-import { commonOptions } from '../../src/rules/rule.js';
+import { commonOptions } from '../../src/rules/common-options.js';
 import { type GoldenCase, goldenCases } from '../fixtures/golden/index.js';
 import { codeOf, paragraphsOf } from './doc-comments.js';
 import { optionComments } from './option-comments.js';

@@ -1,4 +1,4 @@
-import type { FractionWords } from '../../src/engine/control/fixed-point.js';
+import type { FractionWords } from '../../src/stages/control/fixed-point.js';
 
 /** The twins, over BigInt, of what shaders/control/finalize.wgsl does with 64-bit fractions in words. */
 

@@ -1,6 +1,6 @@
 /** docs/rules.md and the README's table, from the registry and its comments. */
 import { ruleFactories } from '../../src/rules/registry.js';
-import { commonOptions } from '../../src/rules/rule.js';
+import { commonOptions } from '../../src/rules/common-options.js';
 import { paragraphsOf } from './doc-comments.js';
 import { optionComments } from './option-comments.js';
 import { ruleComment } from './rule-comment.js';

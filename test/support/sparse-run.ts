@@ -5,7 +5,7 @@ import {
   ReferenceOptimizer,
   type Rule,
 } from '../../src/index.js';
-import { usedSlots } from '../../src/kernel/variant.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
 import type { ReferenceSparseGradient } from '../../src/reference/sum-rows.js';
 import { BoundedRun } from '../../proof/bounded-run.js';
 import { bitDifference, checkWithinBound } from '../../proof/compare.js';
@@ -118,7 +118,7 @@ export async function checkSparse(run: SparseCase): Promise<Float32Array<ArrayBu
   const got = await optimizer.readParam('table');
   checkWithinBound(got, bounds.weights, 'weights');
   if (exact) expectSameBits(got, twin.readParam('table'), 'weights');
-  for (const slot of usedSlots(rule)) {
+  for (const { name: slot } of layoutOf(rule).slots) {
     const state = await optimizer.readState('table', slot);
     checkWithinBound(state, bounds.state(slot), slot);
     if (exact) expectSameBits(state, twin.readState('table', slot), slot);

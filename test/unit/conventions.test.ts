@@ -51,7 +51,7 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 
 describe.for(entries)('convention of $library for $rule', ({ library, rule, options }) => {
   const cases = goldenCases.filter((golden) => golden.convention === library && golden.rule === rule);
-  const factory: RuleFactory<object> = rules[rule];
+  const factory: RuleFactory = rules[rule];
 
   test('is frozen options of the rule', () => {
     expect(factory(options).options).toMatchObject(options);

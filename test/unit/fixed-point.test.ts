@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { betaWords, correctionWords, powerWords } from '../../src/engine/control/fixed-point.js';
-import { correction } from '../../src/kernel/scalars.js';
+import { betaWords, correctionWords, powerWords } from '../../src/stages/control/fixed-point.js';
+import { correction } from '../../src/kernel/rule-layout.js';
 import { oneMinusFraction, risenRate, stepFraction, toBigInt } from '../support/fixed-point.js';
 
 /** 1 − βᵗ from 200-bit integers: β as float64 holds it, exactly, then rounded once. */

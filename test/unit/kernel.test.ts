@@ -1,10 +1,11 @@
 import { describe, expect, inject, test } from 'vitest';
 import { declareBindings } from '../../src/kernel/compose-access.js';
 import { composeKernel } from '../../src/kernel/compose.js';
-import { scalarNames, scalarsByteLength, stepScalars } from '../../src/kernel/scalars.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
+import { scalarsByteLength } from '../../src/kernel/scalars.js';
 import { SEGMENT_BYTE_LENGTH, SEGMENT_WGSL, segmentWords } from '../../src/kernel/segment.js';
 import { chooseGrid, chooseShape, isCpuAdapter } from '../../src/kernel/shape.js';
-import { type AccessVariant, elementSlots, switchConstants } from '../../src/kernel/variant.js';
+import type { AccessVariant } from '../../src/kernel/variant.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { combinedOptionCases } from '../../proof/option-cases.js';
 import { Random } from '../../proof/random.js';
@@ -42,7 +43,7 @@ describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
   test('declares exactly the scalars that the WGSL reads', () => {
     const read = new Set(matches(declaration.wgsl.replaceAll(/\/\/.*/g, ''), /\bh\.(\w+)/g));
     for (const standard of ['t', 'decay']) read.delete(standard);
-    expect([...read].toSorted()).toEqual(scalarNames(factory()).slice(4).toSorted());
+    expect([...read].toSorted()).toEqual(layoutOf(factory()).scalars.slice(4).toSorted());
   });
 
   test('keeps pow and the mix builtin out of the kernel', () => {
@@ -54,7 +55,7 @@ describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
       (c) => c.rule.name === name,
     )) {
       for (const t of [1, 2, 1000]) {
-        expect(Object.keys(stepScalars(rule, 0.1, t))).toEqual(scalarNames(factory()));
+        expect(Object.keys(layoutOf(rule).values(0.1, t))).toEqual(layoutOf(factory()).scalars);
       }
     }
   });
@@ -66,7 +67,7 @@ describe('a composed kernel', () => {
       for (const access of ACCESSES) {
         const code = composeKernel(rule, access);
         const bound = matches(code, /var<storage, \w+> (\w+)_array/g);
-        expect(bound, title).toEqual(elementSlots(rule));
+        expect(bound, title).toEqual(layoutOf(rule).elementSlots);
         const bindings = matches(code, /@group\(0\) @binding\((\d+)\)/g).map(Number);
         expect(bindings).toEqual(declareBindings(rule, access).map((_, k) => k));
       }
@@ -128,7 +129,7 @@ describe('uniforms', () => {
   test('decoupled decay is scaled by lr, the other two are not', () => {
     const decay = (weightDecayMode: string) => {
       const rule = ruleFactories[0]![1]({ weightDecay: 0.5, weightDecayMode });
-      return [stepScalars(rule, 0.25, 1)['decay'], switchConstants(rule)];
+      return [layoutOf(rule).values(0.25, 1)['decay'], layoutOf(rule).switches];
     };
     expect(decay('l2')).toEqual([0.5, { MAXIMIZE: false, DECAY_GRADIENT: true, DECAY_WEIGHT: false }]);
     expect(decay('decoupled')).toEqual([

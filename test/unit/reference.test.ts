@@ -9,7 +9,7 @@ import { checkWithinBound } from '../../proof/compare.js';
 import { combinedOptionCases } from '../../proof/option-cases.js';
 import { Random } from '../../proof/random.js';
 
-const { add, sub, mul, div, sqrt, load, larger } = float32;
+const { add, sub, mul, div, sqrt, neg, load, store, larger } = float32;
 
 describe('float32 arithmetic', () => {
   const MIN_NORMAL = 2 ** -126;
@@ -23,16 +23,33 @@ describe('float32 arithmetic', () => {
     expect(mul(1e30, 1e30)).toBe(Infinity);
   });
 
-  test('flushes subnormals to a zero of their sign, judged after rounding', () => {
-    expect(load(2 ** -127)).toBe(0);
-    expect(Object.is(load(-(2 ** -149)), -0)).toBe(true);
-    expect(Object.is(load(-0), -0)).toBe(true);
+  test('computes without subnormals: they are zeros of their sign before and after, judged after rounding', () => {
+    const tiny = 2 ** -127;
+    expect(add(tiny, tiny)).toBe(0);
+    expect(div(tiny, tiny)).toBeNaN();
+    expect(div(1, -tiny)).toBe(-Infinity);
+    expect(sqrt(tiny)).toBe(0);
+    expect(neg(tiny)).toBe(-0);
     expect(mul(MIN_NORMAL, 0.5)).toBe(0);
+    expect(mul(-MIN_NORMAL, 0.5)).toBe(-0);
     expect(sub(MIN_NORMAL * 1.5, MIN_NORMAL)).toBe(0);
     // (2⁻¹²⁶ + 2⁻¹⁴⁹)(1 − 2⁻²³) lies a quarter of a subnormal unit below 2⁻¹²⁶ and rounds up to it.
     expect(mul(MIN_NORMAL + 2 ** -149, 1 - 2 ** -24)).toBe(MIN_NORMAL);
     expect(mul(MIN_NORMAL, 1 - 2 ** -24)).toBe(0);
-    expect(load(MIN_NORMAL)).toBe(MIN_NORMAL);
+  });
+
+  test('moves subnormals as they are: loads, stores and what a comparison chooses, which sees zeros', () => {
+    const tiny = 2 ** -127;
+    expect([load(tiny), store(tiny), load(-0)]).toEqual([tiny, tiny, -0]);
+    expect(larger(tiny, 0)).toBe(tiny);
+    expect(larger(0, tiny)).toBe(0);
+    expect(float32.where(tiny, 7, 9)).toBe(9);
+    expect(float32.where(1, tiny, 9)).toBe(tiny);
+    expect(float32.ifPositive(tiny, 7, 9)).toBe(9);
+    expect([float32.sign(tiny), float32.sign(-tiny), float32.sign(-1)]).toEqual([tiny, -tiny, -1]);
+    expect([float32.clamp(1, tiny), float32.clamp(-1, tiny)]).toEqual([tiny, -tiny]);
+    expect(float32.clamp(2 * tiny - 2 ** -149, tiny)).toBe(2 * tiny - 2 ** -149);
+    expect(float32.norm(2, () => tiny)).toBe(0);
   });
 
   test('passes NaN and infinities on', () => {
@@ -43,10 +60,11 @@ describe('float32 arithmetic', () => {
   });
 
   test('agrees with Math.fround on whatever is normal', () => {
-    const floats = fc.float({ noNaN: true });
-    const check = fc.property(floats, floats, (a, b) => {
+    const normal = fc.float({ noNaN: true }).filter((a) => Math.abs(a) >= MIN_NORMAL);
+    const check = fc.property(normal, normal, (a, b) => {
       const product = Math.fround(a * b);
-      if (Math.abs(product) > MIN_NORMAL) expect(mul(load(a), load(b))).toBe(Math.fround(load(a) * load(b)));
+      if (Math.abs(product) > MIN_NORMAL) expect(mul(a, b)).toBe(product);
+      expect(add(a, a)).toBe(Math.fround(2 * a));
     });
     fc.assert(check, { seed: inject('seed') });
   });

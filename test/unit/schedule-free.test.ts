@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { ReferenceOptimizer, scheduleFreeAdamw, scheduleFreeSgd } from '../../src/index.js';
 
 // What optax 0.2.8 prints in optax/contrib/_schedule_free.py, the examples of both functions: f(x) = Σx² of the weights to
@@ -42,8 +43,7 @@ test('the closed form of the average is its sum, at every power, before, at and 
     for (const r of [0, 1, 2]) {
       for (const weightLrPower of [0, 1, 2]) {
         const options = { warmupSteps, r, weightLrPower };
-        const { declaration, options: resolved } = scheduleFreeSgd(options);
-        const scalars = declaration.scalars(resolved, 1);
+        const scalars = layoutOf(scheduleFreeSgd(options)).values(1, 1);
         for (const t of [1, 2, 3, 6, 7, 8, 39, 40, 41, 1000]) {
           const inverse = 1 / t;
           const total =

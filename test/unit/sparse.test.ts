@@ -208,12 +208,12 @@ describe('the reference with a sparse gradient', () => {
         ]),
     ],
     [
-      'has undefined indices',
+      'is undefined; give { indices, values }',
       () =>
         new ReferenceOptimizer({ rule: sgd(), params: [{ data: new Float32Array(4), rowLength: 2 }] }).step(),
     ],
     [
-      'has undefined elements; give 4',
+      'is { indices, values }; give 4 numbers',
       () =>
         new ReferenceOptimizer({ rule: sgd(), params: [{ data: new Float32Array(4) }] }).step([
           { indices: [0], values: [1] },

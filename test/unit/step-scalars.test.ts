@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { nadam, radam } from '../../src/index.js';
-import { stepScalars } from '../../src/kernel/scalars.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { float32 } from '../../src/reference/arithmetic.js';
 import { errorBound } from '../../src/reference/error-bound.js';
 import { makeElementRule } from '../../src/reference/element-step.js';
@@ -26,7 +26,7 @@ const MAX_ULPS = 4;
  */
 function checkPrepared(rule: Rule, published: (t: number) => Record<string, number>): void {
   for (const t of LOOKS) {
-    const scalars = stepScalars(rule, LR, t);
+    const scalars = layoutOf(rule).values(LR, t);
     const twin = makeElementRule(float32, rule).prepare(scalars, t);
     const bounded = makeElementRule(errorBound, rule).prepare(scalars, t);
     for (const [name, want] of Object.entries(published(t))) {
@@ -110,7 +110,7 @@ describe('the step size of RAdam', () => {
       for (const beta2 of BETAS) {
         const rule = radam({ betas: [0.9, beta2], rectificationThreshold });
         for (const t of LOOKS) {
-          const { excess } = makeElementRule(float32, rule).prepare(stepScalars(rule, LR, t), t);
+          const { excess } = makeElementRule(float32, rule).prepare(layoutOf(rule).values(LR, t), t);
           const { rho } = published(beta2, t);
           expect(excess! > 0, `β₂ ${beta2}, t ${t}, ρ ${rho}`).toBe(rho > rectificationThreshold);
         }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
 import { planDispatches } from '../../src/engine/plan/plan.js';
 import { planMeasure } from '../../src/engine/plan/measure.js';
-import { LANES_PER_PARTIAL } from '../../src/kernel/compose-tensor.js';
+import { LANES_PER_PARTIAL } from '../../src/kernel/measure-shape.js';
 import { float32 } from '../../src/reference/arithmetic.js';
 import { errorBound } from '../../src/reference/error-bound.js';
 import { float64Norm } from '../../src/reference/tensor-norm.js';

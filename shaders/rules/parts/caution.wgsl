@@ -1,9 +1,10 @@
 // The mask of cautious optimizers (Liang et al. 2024, Algorithm 1), and its rescaling by 1/max(mean, 0.001), the mean being
 // over the tensor; composed behind the rule that uses it.
 //
-// the rescaling → tensor.caution_scale
+// m → exp_avg, 1−β₁ → h.one_minus_beta1, the rescaling → tensor.caution_scale
 
-/// Whether what the mask leaves is stretched.
+/// Whether there is a mask, and whether what it leaves is stretched.
+override CAUTIOUS: bool = false;
 override CAUTION_RESCALED: bool = false;
 
 /// m where it has the sign of g, 0 elsewhere. By signs: the product of two small numbers would underflow. A NaN
@@ -13,8 +14,11 @@ fn agreeing(m: lane, g: lane) -> lane {
   return select(m, zero, ((m <= zero) & (g >= zero)) | ((m >= zero) & (g <= zero)));
 }
 
-/// What the mask leaves of a step, stretched if asked for.
+/// What the mask leaves of a step, stretched if asked for; all of it without a mask.
 fn cautious(m: lane, g: lane) -> lane {
+  if (!CAUTIOUS) {
+    return m;
+  }
   let left = agreeing(m, g);
   if (CAUTION_RESCALED) {
     return tensor.caution_scale * left;
@@ -23,7 +27,8 @@ fn cautious(m: lane, g: lane) -> lane {
 }
 
 /// What is measured of an element for the mask's mean: 1 or −1 if it is left, 0 if not; and 1.
-fn measure_caution(m: lane, g: lane) -> Measured {
+fn measure(w: lane, g: lane) -> Measured {
+  let m = lerp(exp_avg, g, h.one_minus_beta1);
   return Measured(sign_of(agreeing(m, g)), lane(1.0));
 }
 

@@ -1,4 +1,4 @@
-import type { OptimizerConfig } from '../../engine/config.js';
+import type { OptimizerConfig } from '../../engine/input/config.js';
 import { Optimizer } from '../../engine/optimizer.js';
 import { OptimizerError, quote } from '../../errors.js';
 import type { Rule } from '../../rules/rule.js';

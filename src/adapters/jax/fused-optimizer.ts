@@ -1,8 +1,8 @@
 import { type Array as JaxArray, tree } from '@jax-js/jax';
-import type { ParameterGroup } from '../../engine/group.js';
+import type { ParameterGroup } from '../../engine/parameter-group.js';
 import type { Optimizer } from '../../engine/optimizer.js';
-import type { StateDict } from '../../engine/state-dict.js';
-import type { StepStats } from '../../engine/step-stats.js';
+import type { StateDict } from '../../engine/saved/state-dict.js';
+import type { StepStats } from '../../engine/stats.js';
 import type { LearningRate } from '../../rules/options.js';
 import { BoundBuffers, type Placement } from '../shared/bound-buffers.js';
 import { OwnBuffers } from '../shared/own-buffers.js';

@@ -1,7 +1,9 @@
 import type * as Ort from 'onnxruntime-web';
-import type { OptimizerConfig } from '../../engine/config.js';
+import type { OptimizerConfig } from '../../engine/input/config.js';
+import { isRecord } from '../../errors.js';
+import { copyGiven } from '../../given.js';
 import { type NamedGroup, NamedGroups } from '../shared/named-groups.js';
-import { checkOptions, copyOptions } from '../shared/options.js';
+import { checkOptions } from '../shared/options.js';
 import type { InitialWeights } from './parameters.js';
 
 /** Parameters with hyper-parameters of their own, e.g. `{ params: ['b1'], weightDecay: 0 }`; see {@link NamedGroup}. */
@@ -69,8 +71,8 @@ export function checkGroups(
 }
 
 function withParams(group: OnnxGroupConfig): NamedGroup {
-  if (typeof group !== 'object' || group === null) return group;
-  const { parameters, ...others } = copyOptions(group);
+  if (!isRecord(group)) return group;
+  const { parameters, ...others } = copyGiven(group) as OnnxGroupConfig;
   // With both, the second is an option that no rule has.
   return parameters === undefined || others.params ? group : { params: parameters, ...others };
 }

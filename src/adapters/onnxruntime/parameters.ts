@@ -1,5 +1,6 @@
 import type * as Ort from 'onnxruntime-web';
 import { OptimizerError, quote } from '../../errors.js';
+import { tagOf } from '../../given.js';
 
 /** A parameter's weights at the beginning: numbers, or a float32 tensor. */
 export type InitialWeights = Float32Array | Ort.Tensor;
@@ -138,7 +139,7 @@ function find(values: readonly Value[], name: string, missing: string, remedy = 
 
 /** Whether a value is a Float32Array, be it of another realm. */
 export const isFloat32Array = (value: unknown): value is Float32Array =>
-  ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Float32Array]';
+  tagOf(value) === '[object Float32Array]';
 
 const describe = (value: Value): string => (value.isTensor ? `[${value.shape.join(', ')}]` : 'no tensor');
 

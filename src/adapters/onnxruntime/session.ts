@@ -1,5 +1,6 @@
 import type * as Ort from 'onnxruntime-web';
 import { OptimizerError, quote } from '../../errors.js';
+import { tagOf } from '../../given.js';
 import { isDevice } from '../shared/gpu-objects.js';
 
 /** ONNX Runtime as imported: `import * as ort from 'onnxruntime-web/webgpu'`, or another entry that has WebGPU. */
@@ -113,7 +114,7 @@ async function createSession(
   };
   if (typeof model === 'string') return await ort.InferenceSession.create(model, all);
   // Of whatever realm.
-  const kind = Object.prototype.toString.call(model);
+  const kind = tagOf(model);
   if (kind === '[object ArrayBuffer]' || kind === '[object Uint8Array]') {
     return await ort.InferenceSession.create(new Uint8Array(model), all);
   }

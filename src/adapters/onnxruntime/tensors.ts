@@ -1,6 +1,6 @@
 import type * as Ort from 'onnxruntime-web';
-import { captureErrors } from '../../engine/device.js';
-import { readSpans } from '../../engine/readback.js';
+import { captureErrors } from '../../gpu/device.js';
+import { Reader } from '../../gpu/readback.js';
 import { OptimizerError } from '../../errors.js';
 import { OwnBuffers } from '../shared/own-buffers.js';
 import { type InitialWeights, countElements, isFloat32Array } from './parameters.js';
@@ -22,6 +22,7 @@ export class TensorStore {
   readonly #device: GPUDevice;
   readonly #label: string;
   readonly #own: OwnBuffers;
+  readonly #reader: Reader;
   #isDestroyed = false;
 
   /** @param label prefix of the buffers' labels. */
@@ -30,6 +31,7 @@ export class TensorStore {
     this.#device = device;
     this.#label = label;
     this.#own = new OwnBuffers(device, label);
+    this.#reader = new Reader(device, label);
   }
 
   /**
@@ -38,8 +40,9 @@ export class TensorStore {
    * @throws OptimizerError `out-of-memory`.
    */
   async fill<T>(make: () => T): Promise<T> {
-    const { result, error } = await captureErrors(this.#device, make);
-    if (!error) return result;
+    const { value, error: pending } = captureErrors(this.#device, make);
+    const error = await pending;
+    if (!error) return value;
     this.destroy();
     throw new OptimizerError(
       'out-of-memory',
@@ -77,7 +80,8 @@ export class TensorStore {
         if (this.#isDestroyed) {
           throw new OptimizerError('destroyed', `${label} was read after destroy(); read it before.`);
         }
-        return readSpans(this.#device, [{ buffer, byteOffset: 0, byteLength }], label);
+        const [bytes] = await this.#reader.read([[{ buffer, byteOffset: 0, byteLength }]], label);
+        return new Float32Array(bytes!);
       },
     });
   }
@@ -86,5 +90,6 @@ export class TensorStore {
   destroy(): void {
     this.#isDestroyed = true;
     this.#own.destroy();
+    this.#reader.destroy();
   }
 }

@@ -1,6 +1,6 @@
 import type { Optimizer } from '../../engine/optimizer.js';
-import type { Parameter } from '../../engine/parameter.js';
-import type { BufferChange } from '../../engine/rebind.js';
+import type { Parameter } from '../../engine/input/parameter.js';
+import type { BufferChange } from '../../engine/input/rebind-input.js';
 
 /** Where a parameter lies: its elements are the first of both buffers, which may be longer. */
 export interface Placement {

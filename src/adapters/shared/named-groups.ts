@@ -1,7 +1,7 @@
-import { checkRule } from '../../engine/config.js';
-import { OptimizerError, quote } from '../../errors.js';
+import { resolveRule } from '../../engine/input/groups.js';
+import { OptimizerError, isRecord, quote } from '../../errors.js';
+import { copyGiven, tagOf } from '../../given.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
-import { copyOptions } from './options.js';
 
 /** Some parameters with hyper-parameters of their own: any option of the rule, beside `params` and `match`. */
 export interface NamedGroup {
@@ -52,8 +52,8 @@ export class NamedGroups {
         `groups is ${quote(given)}; give an array of { params: […], …options } or { match: /bias$/, …options }.`,
       );
     }
-    checkRule(rule);
-    this.list = Array.from(given, (group, g) => checkGroup(group, g, rule));
+    const base = resolveRule(rule);
+    this.list = Array.from(given, (group, g) => checkGroup(group, g, base));
   }
 
   /** The index of a parameter's group, as {@link AssignedGroup.rank}. */
@@ -104,8 +104,8 @@ export class NamedGroups {
 }
 
 function checkGroup(given: NamedGroup, g: number, rule: Rule): CheckedGroup {
-  const { params, match, ...overrides } =
-    typeof given === 'object' && given !== null ? copyOptions(given) : ({} as NamedGroup);
+  const known = ['params', 'match', ...Object.keys(rule.declaration.options)];
+  const { params, match, ...overrides }: NamedGroup = isRecord(given) ? copyGiven(given, known) : {};
   if (params === undefined && match === undefined) {
     fail(
       `groups[${g}] is ${quote(given)}; give { params: ['dense1.kernel', …], …options } or { match: /bias$/, …options }.`,
@@ -115,7 +115,7 @@ function checkGroup(given: NamedGroup, g: number, rule: Rule): CheckedGroup {
     fail(`groups[${g}].params is ${quote(params)}; give an array of names, at least one.`);
   }
   // A regular expression of another realm is one, too.
-  if (match !== undefined && Object.prototype.toString.call(match) !== '[object RegExp]') {
+  if (match !== undefined && tagOf(match) !== '[object RegExp]') {
     fail(`groups[${g}].match is ${quote(match)}; give a RegExp, e.g. /bias$/.`);
   }
   overrideRule(rule, overrides);

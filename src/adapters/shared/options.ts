@@ -1,21 +1,9 @@
-import { SETTING_KEYS } from '../../engine/config.js';
-import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
+import { SETTING_KEYS } from '../../engine/input/config.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import { copyGiven } from '../../given.js';
 
 /**
- * A copy of options, so that nobody changes them behind a check: own and inherited ones alike, without those that are
- * undefined.
- */
-export function copyOptions<T extends object>(options: T): T {
-  const copied: [string, unknown][] = [];
-  // oxlint-disable-next-line guard-for-in -- inherited ones count
-  for (const name in options) {
-    if (options[name] !== undefined) copied.push([name, options[name]]);
-  }
-  return Object.fromEntries(copied) as T;
-}
-
-/**
- * A copy of what an adapter was given: the engine's settings, and options of the adapter's own.
+ * A copy of what an adapter was given, as it is at the call: the engine's settings, and options of the adapter's own.
  *
  * @param own names of the latter.
  * @param words what an error begins with, e.g. `'the options are'`, and what to give, e.g. `'{ maxGradNorm: 1 }'`.
@@ -26,11 +14,12 @@ export function checkOptions<T extends object>(
   own: readonly string[],
   words: { readonly subject: string; readonly example: string },
 ): T {
-  if (typeof given !== 'object' || given === null) {
+  if (!isRecord(given)) {
     const message = `${words.subject} ${quote(given)}; give ${words.example}.`;
     throw new OptimizerError('invalid-config', message);
   }
-  const options = copyOptions(given);
-  rejectUnknownKeys(options, [...own, ...SETTING_KEYS], 'config', 'invalid-config');
-  return options;
+  const known = [...own, ...SETTING_KEYS];
+  const options = copyGiven(given, known);
+  rejectUnknownKeys(options, known, 'config', 'invalid-config');
+  return options as unknown as T;
 }

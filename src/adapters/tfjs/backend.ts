@@ -1,5 +1,5 @@
 import { type Tensor, type Variable, backend, engine, getBackend, version_core } from '@tensorflow/tfjs-core';
-import { isDeviceLost } from '../../engine/device.js';
+import { isDeviceLost } from '../../gpu/device.js';
 import { OptimizerError, quote } from '../../errors.js';
 import { BufferUsage } from '../../gpu/flags.js';
 import { isBuffer, isCommandEncoder, isDevice, isTexture } from '../shared/gpu-objects.js';

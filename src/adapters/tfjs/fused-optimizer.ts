@@ -8,13 +8,13 @@ import {
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
-import { checkGradScale } from '../../engine/control/settings.js';
-import type { StepStats } from '../../engine/step-stats.js';
+import { checkGradScale } from '../../engine/input/gradient-options.js';
+import type { StepStats } from '../../engine/stats.js';
 import { OptimizerError } from '../../errors.js';
 import { type LearningRate, evaluateLearningRate } from '../../rules/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
 import { TfjsBackend } from './backend.js';
-import { encodeStep, inGroups, makeEngine } from './make-engine.js';
+import { inGroups, makeEngine } from './make-engine.js';
 import {
   type FusedOptimizerOptions,
   type ResolvedOptions,
@@ -42,8 +42,9 @@ type NamedTensorMap = Record<string, Tensor>;
  * WebGPU backend. Float32 variables.
  *
  * Variables are adopted when their first gradient comes; one without a gradient in a step is left as it is in this step,
- * and so is its state. The count of steps, which bias corrections follow, is the optimizer's; that of a variable which
- * came later begins when it came. Where a variable is disposed, the others go on; a new one of its name starts fresh.
+ * and so is its state. Each counts the steps that it has made itself, and its bias corrections follow that count, as in
+ * PyTorch; schedules follow the optimizer's. Where a variable is disposed, the others go on; a new one of its name starts
+ * fresh.
  *
  * @example
  * const optimizer = new FusedOptimizer(adam({ lr: 1e-3 })); // in place of tf.train.adam(1e-3)
@@ -190,7 +191,7 @@ export class FusedOptimizer extends TfjsOptimizer {
     }
     const engine = this.#engine;
     if (engine) {
-      this.#backend.submit((encoder) => encodeStep(engine, encoder, skipped));
+      this.#backend.submit((encoder) => engine.encode(encoder, { skip: skipped }));
       engine.reportStep();
     }
     this.incrementIterations();

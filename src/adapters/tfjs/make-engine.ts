@@ -1,5 +1,5 @@
 import { Optimizer } from '../../engine/optimizer.js';
-import type { ParameterGroupConfig } from '../../engine/config.js';
+import type { ParameterGroupConfig } from '../../engine/input/config.js';
 import type { LearningRate } from '../../rules/options.js';
 import type { Rule } from '../../rules/rule.js';
 import { parameterAt } from '../shared/bound-buffers.js';
@@ -19,23 +19,15 @@ export interface RankedGroup {
  * Variables as groups of the engine.
  *
  * @param lr in place of that of the rule and the groups, if it was set since.
- * @param steps per variable, the steps it has made; all the same where it is left out.
  */
 export function inGroups(
   groups: NamedGroups,
   lr: LearningRate | undefined,
   variables: readonly FreshVariable[],
-  steps: ReadonlyMap<string, number> = new Map(),
 ): RankedGroup[] {
-  return groups.assign(variables).flatMap(({ rank, overrides, params }) => {
-    // A group of the engine has one count of steps.
-    const counts = new Set(params.map(({ name }) => steps.get(name)));
-    return [...counts].map((count) => {
-      const members = params.filter(({ name }) => steps.get(name) === count);
-      const parameters = members.map(({ parameter, placement }) => parameterAt(parameter, placement));
-      const group = { ...overrides, ...(lr !== undefined && { lr }), params: parameters };
-      return { rank, group, variables: members };
-    });
+  return groups.assign(variables).map(({ rank, overrides, params: members }) => {
+    const params = members.map(({ parameter, placement }) => parameterAt(parameter, placement));
+    return { rank, group: { ...overrides, ...(lr !== undefined && { lr }), params }, variables: members };
   });
 }
 
@@ -61,7 +53,7 @@ export function makeEngine(
       pending,
       variables.map(({ name }) => name),
     );
-  const ranked = inGroups(options.groups, lr, variables, saved?.steps);
+  const ranked = inGroups(options.groups, lr, variables);
   const groups = ranked.map(({ group }) => group);
   const engine = Optimizer.createSync(device, { ...options.config, rule, groups });
   try {
@@ -71,13 +63,4 @@ export function makeEngine(
     throw error;
   }
   return { engine, ranks: ranked.map(({ rank }) => rank) };
-}
-
-/**
- * Encodes a step that leaves some parameters as they are.
- *
- * @throws OptimizerError as `Optimizer.encode`.
- */
-export function encodeStep(engine: Optimizer, encoder: GPUCommandEncoder, skipped: readonly string[]): void {
-  engine.encode(encoder, skipped.length > 0 ? new Set(skipped) : undefined);
 }

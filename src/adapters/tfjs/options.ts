@@ -1,5 +1,5 @@
 import type { serialization } from '@tensorflow/tfjs-core';
-import { type OptimizerConfig, type ResolvedSettings, resolveSettings } from '../../engine/config.js';
+import { type OptimizerConfig, type ResolvedSettings, resolveSettings } from '../../engine/input/config.js';
 import { OptimizerError, quote } from '../../errors.js';
 import { evaluateLearningRate } from '../../rules/options.js';
 import { type RuleName, rules } from '../../rules/registry.js';

@@ -1,6 +1,6 @@
 import { type Tensor, scalar, tensor } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
-import { type SavedControl, type StateDict, describeGroup } from '../../engine/state-dict.js';
+import { type SavedControl, type StateDict, describeGroup } from '../../engine/saved/state-dict.js';
 import { OptimizerError, quote } from '../../errors.js';
 
 /** A tensor with a name, as tfjs's optimizers hand them out. */
@@ -40,10 +40,12 @@ export function fromStateDict(
   variables: readonly { readonly name: string; readonly parameter: string }[],
 ): SavedState {
   const { step, control, groups, state } = dict;
-  const joinedAt = new Map(
-    groups.flatMap(({ params, joinedAt: at = 0 }) => params.map((name) => [name, at])),
+  const counts = new Map(
+    groups.flatMap(({ params, steps: ofGroup, joinedAt = 0 }) =>
+      params.map((parameter, k) => [parameter, ofGroup?.[k] ?? step - joinedAt]),
+    ),
   );
-  const steps = new Map(variables.map(({ name, parameter }) => [name, step - joinedAt.get(parameter)!]));
+  const steps = new Map(variables.map(({ name, parameter }) => [name, counts.get(parameter)!]));
   const slots = new Map(variables.map(({ name, parameter }) => [name, state[parameter]!]));
   const isStateless = [...slots.values()].every((values) => Object.keys(values).length === 0);
   return {
@@ -143,7 +145,7 @@ export function renameVariables(saved: SavedState, names: readonly string[]): Sa
 /**
  * Gives a fresh engine a saved state.
  *
- * @param saved under the engine's names; variables of one group have made as many steps.
+ * @param saved under the engine's names.
  * @throws OptimizerError `invalid-state-dict` if it does not fit the rule, its options or the variables' shapes.
  */
 export function restore(engine: Optimizer, { step, control, slots, steps }: SavedState): void {
@@ -153,7 +155,7 @@ export function restore(engine: Optimizer, { step, control, slots, steps }: Save
     step,
     groups: engine.groups.map((group) => ({
       ...describeGroup(group),
-      joinedAt: step - (steps.get(group.params[0]!) ?? step),
+      steps: group.params.map((name) => steps.get(name) ?? step),
     })),
     state: Object.fromEntries(names.map((name) => [name, slots.get(name) ?? {}])),
     ...(control && { control }),

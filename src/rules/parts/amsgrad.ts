@@ -1,8 +1,15 @@
 import wgsl from '../../../shaders/rules/parts/amsgrad.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
+import { boolean } from '../options.js';
+import { definePart } from '../part.js';
 
-/** WGSL to compose behind a rule that calls `largest` and has a slot `max_exp_avg_sq`, used by `amsgrad`. */
-export const amsgradWgsl = wgsl;
+/** AMSGrad's maximum, for a rule that calls `largest`. */
+export const amsgrad = definePart({
+  wgsl,
+  options: { amsgrad: boolean(false) },
+  slots: [{ name: 'max_exp_avg_sq', usedBy: (o: { readonly amsgrad: boolean }) => o.amsgrad }],
+  switches: (o: { readonly amsgrad: boolean }) => ({ AMSGRAD: o.amsgrad }),
+});
 
 /** Twin of `largest`. */
 export function largest<N>(

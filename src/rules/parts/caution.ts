@@ -1,9 +1,7 @@
 import wgsl from '../../../shaders/rules/parts/caution.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
-import { type OptionSpec, boolean } from '../options.js';
-
-/** WGSL to compose behind a rule that calls `cautious`, and has `measure` for its mean. */
-export const cautionWgsl = wgsl;
+import { boolean } from '../options.js';
+import { definePart } from '../part.js';
 
 /** Twin of `agreeing`. */
 function agreeing<N>({ load, neg, where }: Arithmetic<N>, m: N, g: N): N {
@@ -25,59 +23,44 @@ export interface CautionOptions {
 
 type Resolved = Readonly<Required<CautionOptions>>;
 
-/** The options' specs. */
-export const cautionOptions: { readonly [K in keyof Resolved]: OptionSpec<Resolved[K]> } = {
-  cautious: boolean(false),
-  cautionRescaled: boolean(false),
-};
-
-/** The switches of the WGSL, and the rule's own. */
-export type CautionSwitch = 'CAUTIOUS' | 'CAUTION_RESCALED';
-
-/** Values of the switches. */
-export function cautionSwitches({
-  cautious: isOn,
-  cautionRescaled,
-}: Resolved): Record<CautionSwitch, boolean> {
-  return { CAUTIOUS: isOn, CAUTION_RESCALED: isOn && cautionRescaled };
-}
-
 /** Twin of `cautious`. */
 export function cautious<N>(
   f: Arithmetic<N>,
   m: N,
   g: N,
   tensor: Readonly<Record<'caution_scale', N>>,
-  on: Readonly<Record<CautionSwitch, boolean>>,
+  on: Readonly<Record<'CAUTIOUS' | 'CAUTION_RESCALED', boolean>>,
 ): N {
+  if (!on.CAUTIOUS) return m;
   const left = agreeing(f, m, g);
   return on.CAUTION_RESCALED ? f.mul(tensor.caution_scale, left) : left;
 }
 
-/** What is measured of a tensor for the mask's mean; the twins of `measure` and `summarize`. */
-export const measuredCaution = {
-  usedBy: (o: Resolved): boolean => cautionSwitches(o).CAUTION_RESCALED,
-  quantityCount: 2,
-  reads: ['exp_avg'] as const,
-  values: ['caution_scale'] as const,
-  measure: <N>(
-    f: Arithmetic<N>,
-    {
-      g,
-      s,
-      h,
-    }: {
-      readonly g: N;
-      readonly s: Readonly<Record<'exp_avg', N>>;
-      readonly h: Readonly<Record<'one_minus_beta1', N>>;
+/** What is measured of an element: its moment is the one after this step. */
+interface MeasuredMoment<N> {
+  readonly g: N;
+  readonly s: Readonly<Record<'exp_avg', N>>;
+  readonly h: Readonly<Record<'one_minus_beta1', N>>;
+}
+
+/** The mask of cautious steps, for a rule with a slot `exp_avg` that calls `cautious`. */
+export const caution = definePart({
+  wgsl,
+  options: { cautious: boolean(false), cautionRescaled: boolean(false) },
+  switches: (o: Resolved) => ({ CAUTIOUS: o.cautious, CAUTION_RESCALED: o.cautious && o.cautionRescaled }),
+  tensor: {
+    usedBy: (o: Resolved) => o.cautious && o.cautionRescaled,
+    quantityCount: 2,
+    reads: ['exp_avg'],
+    values: ['caution_scale'],
+    measure: <N>(f: Arithmetic<N>, { g, s, h }: MeasuredMoment<N>): N[] => [
+      f.sign(agreeing(f, f.lerp(s.exp_avg, g, h.one_minus_beta1), g)),
+      f.scalar(1),
+    ],
+    summarize: <N>(f: Arithmetic<N>, { norms }: { readonly norms: readonly N[] }) => {
+      const [left, all] = norms as [N, N];
+      const root = f.div(left, all);
+      return { caution_scale: f.div(f.scalar(1), f.larger(f.scalar(0.001), f.mul(root, root))) };
     },
-  ): N[] => [f.sign(agreeing(f, f.lerp(s.exp_avg, g, h.one_minus_beta1), g)), f.scalar(1)],
-  summarize: <N>(
-    f: Arithmetic<N>,
-    { norms }: { readonly norms: readonly N[] },
-  ): Record<'caution_scale', N> => {
-    const [left, all] = norms as [N, N];
-    const root = f.div(left, all);
-    return { caution_scale: f.div(f.scalar(1), f.larger(f.scalar(0.001), f.mul(root, root))) };
   },
-};
+});

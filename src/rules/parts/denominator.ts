@@ -1,32 +1,23 @@
 import wgsl from '../../../shaders/rules/parts/denominator.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
 import type { EpsPlacement } from '../options.js';
+import { definePart } from '../part.js';
 
-/** WGSL to compose behind a rule that calls `prepare_denominator`, `scale_step` and `denominator`. */
-export const denominatorWgsl = wgsl;
+type On = Readonly<Record<'EPS_INSIDE' | 'EPS_HAT', boolean>>;
 
-/** The switches of that WGSL. */
-export type DenominatorSwitch = 'EPS_INSIDE' | 'EPS_HAT';
-
-type On = Readonly<Record<DenominatorSwitch, boolean>>;
-
-/** Values of the switches. */
-export function denominatorSwitches({
-  epsPlacement,
-}: {
-  readonly epsPlacement: EpsPlacement;
-}): Record<DenominatorSwitch, boolean> {
-  return { EPS_INSIDE: epsPlacement === 'inside', EPS_HAT: epsPlacement === 'hat' };
-}
-
-/** Twin of `prepare_denominator`. */
-export function prepareDenominator<N>(
-  { scalar, div, sqrt }: Arithmetic<N>,
-  { bias_correction2 }: Readonly<Record<'bias_correction2', N>>,
-  on: On,
-): { v_scale: N } {
-  return { v_scale: div(scalar(1), on.EPS_INSIDE ? bias_correction2 : sqrt(bias_correction2)) };
-}
+/** Adam's denominator, for a rule that calls `prepare_denominator`, `scale_step` and `denominator`. */
+export const adamDenominator = definePart({
+  wgsl,
+  switches: ({ epsPlacement }: { readonly epsPlacement: EpsPlacement }) => ({
+    EPS_INSIDE: epsPlacement === 'inside',
+    EPS_HAT: epsPlacement === 'hat',
+  }),
+  prepare: <N>(
+    { scalar, div, sqrt }: Arithmetic<N>,
+    { bias_correction2 }: Readonly<Record<'bias_correction2', N>>,
+    on: On,
+  ) => ({ v_scale: div(scalar(1), on.EPS_INSIDE ? bias_correction2 : sqrt(bias_correction2)) }),
+});
 
 /** Twin of `scale_step`. */
 export function scaleStep<N>(

@@ -1,9 +1,7 @@
 import wgsl from '../../../shaders/rules/parts/schedule-free.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
 import { type OptionSpec, integer } from '../options.js';
-
-/** WGSL to compose behind a rule that calls `prepare_schedule_free` and `advance_average`. */
-export const scheduleFreeWgsl = wgsl;
+import { definePart } from '../part.js';
 
 /** Options of rules that average instead of following a schedule. */
 export interface ScheduleFreeOptions {
@@ -17,15 +15,6 @@ export interface ScheduleFreeOptions {
 
 type Resolved = Readonly<Required<ScheduleFreeOptions>>;
 
-/** The options' specs. */
-export function scheduleFreeOptions(): { readonly [K in keyof Resolved]: OptionSpec<Resolved[K]> } {
-  return {
-    warmupSteps: integer(0, 0, Infinity, [3]),
-    r: integer(0, 0, 2, [1, 2]),
-    weightLrPower: integer(2, 0, 2, [0, 1]),
-  };
-}
-
 /** A decay rate β of the average in (0, 1), which it divides by. */
 export function averagingRate(defaultValue: number): OptionSpec<number> {
   return {
@@ -36,30 +25,8 @@ export function averagingRate(defaultValue: number): OptionSpec<number> {
   };
 }
 
-/**
- * What such rules declare alike: the weights to evaluate with, x = y + f·`z_offset` for a factor f, and who applies the decay.
- *
- * @param beta the option that the average divides by.
- */
-export function scheduleFreeForm<O extends { readonly weightDecayMode: string }>(
-  beta: (o: O) => number,
-): { evaluation: { slot: 'z_offset'; share: (o: O) => number }; decaysWeight: (o: O) => boolean } {
-  return {
-    evaluation: { slot: 'z_offset', share: (o) => 1 - 1 / beta(o) },
-    decaysWeight: (o) => decaysAlone(o),
-  };
-}
-
-/** Values of the switches of the WGSL. */
-export function scheduleFreeSwitches(o: {
-  readonly weightDecay: number;
-  readonly weightDecayMode: string;
-}): Record<'DECAY_ALONE', boolean> {
-  return { DECAY_ALONE: o.weightDecay > 0 && decaysAlone(o) };
-}
-
 /** Whether weight decay moves y alone: then the part applies it, for o to know. */
-function decaysAlone({ weightDecayMode }: { readonly weightDecayMode: string }): boolean {
+function decaysAlone({ weightDecayMode }: Decaying): boolean {
   return weightDecayMode === 'decoupled' || weightDecayMode === 'raw';
 }
 
@@ -85,8 +52,7 @@ type ScheduleFreeScalar =
   | `warm_${Curve | 'cube'}`
   | `full_${Curve | 'square'}`;
 
-/** The scalars that it reads, beside η. */
-export function scheduleFreeScalars(
+function scheduleFreeScalars(
   { warmupSteps, r, weightLrPower }: Resolved,
   beta: number,
 ): Record<ScheduleFreeScalar, number> {
@@ -111,6 +77,33 @@ export function scheduleFreeScalars(
     full_inverse: r === 1 ? inverse - missing : inverse,
     full_square: r === 2 ? -missing : 0,
   };
+}
+
+interface Decaying {
+  readonly weightDecay: number;
+  readonly weightDecayMode: string;
+}
+
+/**
+ * Averaging in place of a schedule, for a rule that calls `prepare_schedule_free` and `advance_average`. The weights to
+ * evaluate with are x = y + (1 − 1/β)·`z_offset`.
+ *
+ * @param beta the option that the average divides by.
+ */
+export function scheduleFree<O>(beta: (o: O) => number) {
+  return definePart({
+    wgsl,
+    options: {
+      warmupSteps: integer(0, 0, Infinity, [3]),
+      r: integer(0, 0, 2, [1, 2]),
+      weightLrPower: integer(2, 0, 2, [0, 1]),
+    },
+    slots: [{ name: 'z_offset' }],
+    evaluation: { slot: 'z_offset', share: (o: O) => 1 - 1 / beta(o) },
+    decaysWeight: (o: Decaying) => decaysAlone(o),
+    switches: (o: Decaying) => ({ DECAY_ALONE: o.weightDecay > 0 && decaysAlone(o) }),
+    scalars: (o: O & Resolved) => scheduleFreeScalars(o, beta(o)),
+  });
 }
 
 /** Twin of `prepare_schedule_free`. */

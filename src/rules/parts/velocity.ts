@@ -1,34 +1,31 @@
 import wgsl from '../../../shaders/rules/parts/velocity.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
-
-/** WGSL to compose behind a rule that calls `advance`. */
-export const velocityWgsl = wgsl;
-
-/** The switches of that WGSL. */
-export type VelocitySwitch = 'NESTEROV' | 'LR_IN_VELOCITY';
+import { boolean } from '../options.js';
+import { definePart } from '../part.js';
 
 interface VelocityForm {
+  readonly momentum: number;
   readonly nesterov: boolean;
   readonly lrInVelocity: boolean;
 }
 
-/** Values of the switches. */
-export function velocitySwitches(o: VelocityForm): Record<VelocitySwitch, boolean> {
-  return { NESTEROV: o.nesterov, LR_IN_VELOCITY: o.lrInVelocity };
-}
-
-/** What is wrong with Nesterov's form without momentum, if that is what the options say. */
-export function nesterovComplaint(o: VelocityForm & { readonly momentum: number }): string | undefined {
-  if (!o.nesterov || o.momentum !== 0) return undefined;
-  return 'nesterov with momentum 0 looks nowhere ahead; give a momentum > 0 or set nesterov to false.';
-}
+/** A velocity, for a rule with scalars `lr` and `momentum` and a slot `momentum_buffer` that calls `advance`. */
+export const velocity = definePart({
+  wgsl,
+  options: { nesterov: boolean(false), lrInVelocity: boolean(true) },
+  complaint: (o: VelocityForm) =>
+    o.nesterov && o.momentum === 0
+      ? 'nesterov with momentum 0 looks nowhere ahead; give a momentum > 0 or set nesterov to false.'
+      : undefined,
+  switches: (o: VelocityForm) => ({ NESTEROV: o.nesterov, LR_IN_VELOCITY: o.lrInVelocity }),
+});
 
 /** What `advance` sees of an element. */
 interface MovingElement<N> {
   readonly w: N;
   readonly s: { momentum_buffer: N };
   readonly h: Readonly<Record<'momentum' | 'lr', N>>;
-  readonly on: Readonly<Record<VelocitySwitch, boolean>>;
+  readonly on: Readonly<Record<'NESTEROV' | 'LR_IN_VELOCITY', boolean>>;
 }
 
 /** Twin of `advance`: updates the velocity and returns the new weight. */

@@ -1,0 +1,61 @@
+// Composed with generated declarations (src/stages/measure/compose-measure.ts), lanes.wgsl, squares.wgsl, tree.wgsl and one
+// rule.
+//
+// Second level: one workgroup per tensor adds its partials in a fixed order, and `summarize(norms)` makes of the norms
+// what the tensor's elements need, and keeps the state that a tensor has as a whole. No invocation of it sees another
+// tensor's record.
+
+@group(0) @binding(0) var<storage, read> spans: array<Span>;
+/// Per workgroup of measure.wgsl and quantity.
+@group(0) @binding(1) var<storage, read> partials: array<vec4<u32>>;
+/// `TensorRecord`s of all tensors that the group ever had.
+@group(0) @binding(2) var<storage, read_write> records: array<f32>;
+
+/// Where the record of the present tensor begins.
+var<private> record_base: u32;
+
+/// The norm of a tensor's quantity from its sums: what is not finite must not meet arithmetic that may assume it is.
+fn norm_with_flags(sums: vec4<f32>, flags: u32) -> f32 {
+  if ((flags & (INFINITE | NOT_A_NUMBER)) == 0u) {
+    return norm_of(sums, 1.0);
+  }
+  return bitcast<f32>(select(0x7f800000u, 0x7fc00000u, (flags & NOT_A_NUMBER) != 0u));
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn summarize_tensors(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) workgroup_count: vec3u,
+  @builtin(local_invocation_index) local_index: u32,
+) {
+  let index = linear_workgroup(workgroup_id, workgroup_count);
+  if (index >= arrayLength(&spans)) {
+    return;
+  }
+  let span = spans[index];
+  if (step_rows[span.row].is_active == 0u) {
+    return;
+  }
+  h = step_rows[span.row];
+  prepare();
+  var norms: array<f32, QUANTITY_COUNT>;
+  for (var k = 0u; k < QUANTITY_COUNT; k++) {
+    var sums = vec4<f32>(0.0);
+    var flags = 0u;
+    for (var i = local_index; i < span.partial_count; i += WORKGROUP_SIZE) {
+      let partial = partials[(span.first_partial + i) * QUANTITY_COUNT + k];
+      sums = sums + sums_of_partial(partial);
+      flags |= partial.w;
+    }
+    sum_workgroup(local_index, sums, flags);
+    if (local_index == 0u) {
+      norms[k] = norm_with_flags(shared_sums[0], shared_flags[0]);
+    }
+  }
+  if (local_index == 0u) {
+    record_base = span.record;
+    load_record();
+    summarize(norms);
+    store_record();
+  }
+}

@@ -1,0 +1,80 @@
+import { OptimizerError, quote } from '../errors.js';
+import { type NamedBuffer, findRejected } from '../gpu/check-buffers.js';
+import { captureErrors, rejectLostDevice } from '../gpu/device.js';
+import { type PipelineSource, compileAll } from '../gpu/pipelines.js';
+import type { ResolvedParameter } from './input/parameter.js';
+
+/** Something that is made of the caller's buffers. */
+export interface Assembly<T> {
+  readonly make: () => T;
+  /** Encodes all that binds the callers' buffers, with nothing to do. */
+  readonly probe: (made: T, pass: GPUComputePassEncoder) => void;
+  readonly sources: readonly PipelineSource[];
+  /** Whose buffers they are. */
+  readonly parameters: readonly ResolvedParameter[];
+  /** Bytes of state, for errors. */
+  readonly stateByteLength: (made: T) => number;
+}
+
+/** It, and what the device has against it. */
+export interface Assembled<T> {
+  readonly value: T;
+  /** Rejects with an OptimizerError if it is not what it should be: steps are without effect then. */
+  readonly checked: Promise<void>;
+}
+
+/**
+ * Makes something, whether the caller can wait or not: with kernels that are compiled already or are compiled meanwhile, and
+ * the caller's buffers tried.
+ */
+export function assemble<T>(device: GPUDevice, assembly: Assembly<T>): Assembled<T> {
+  const { value, error: shortage } = captureErrors(device, assembly.make);
+  const { error: rejection } = captureErrors(device, () => {
+    const encoder = device.createCommandEncoder({ label: 'webgpu-optim probe' });
+    const pass = encoder.beginComputePass({ label: 'webgpu-optim probe' });
+    assembly.probe(value, pass);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+  });
+  const check = async (): Promise<void> => {
+    await compileAll(device, assembly.sources);
+    // The first one first: what could not be allocated cannot be bound, either.
+    const [noMemory, rejected] = await Promise.all([shortage, rejection]);
+    if (noMemory) throw allocationError(noMemory, assembly.stateByteLength(value));
+    if (rejected) throw await rejectionError(device, rejected, assembly.parameters);
+    rejectLostDevice(device);
+  };
+  const checked = check();
+  // Whoever has the value decides who looks at it.
+  checked.catch(() => undefined);
+  return { value, checked };
+}
+
+function allocationError(error: GPUError, byteLength: number): OptimizerError {
+  return new OptimizerError(
+    'out-of-memory',
+    `the device could not allocate the optimizer state, ${byteLength} bytes: ${error.message.trim()} ` +
+      'Use fewer or smaller parameters, or a rule with less state.',
+  );
+}
+
+async function rejectionError(
+  device: GPUDevice,
+  error: GPUError,
+  parameters: readonly ResolvedParameter[],
+): Promise<OptimizerError> {
+  const found = await findRejected(device, parameters.flatMap(buffersOf));
+  const remedy = 'Give buffers of the device that the optimizer was given, not destroyed and not mapped.';
+  return new OptimizerError(
+    'invalid-parameter',
+    found
+      ? `parameter ${quote(found.owner)}: the device rejects its buffers: ${found.message} ${remedy}`
+      : `the device rejects the buffers: ${error.message.trim()} ${remedy}`,
+  );
+}
+
+function buffersOf({ name, data, grad, microGrad = [], sparse }: ResolvedParameter): NamedBuffer[] {
+  const pieces = [...data, ...grad, ...microGrad];
+  if (sparse) pieces.push(sparse.indices, sparse.values, ...(sparse.count ? [sparse.count] : []));
+  return pieces.map(({ buffer }) => ({ buffer, owner: name }));
+}

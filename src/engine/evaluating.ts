@@ -1,0 +1,128 @@
+import { OptimizerError } from '../errors.js';
+import { encodeOrSubmit } from '../gpu/commands.js';
+import { Evaluation, createInPlace } from '../stages/side/evaluation.js';
+import type { GroupPart } from './group-part.js';
+import type { Run } from './run.js';
+import type { Session } from './session.js';
+import { layoutOf } from '../kernel/rule-layout.js';
+
+/** What the weights to evaluate with come from: the rule's own, or an average's slot. */
+type Source = 'rule' | 'ema' | 'swa';
+
+/** Puts the weights to evaluate with in place of those that train, and back. */
+export class Evaluating {
+  /** What the weights in place come from, as far as was asked. */
+  #source: Source | undefined;
+  #made: { readonly source: Source; readonly version: number; readonly evaluation: Evaluation } | undefined;
+  readonly #inPlace = new Map<GroupPart, GPUBuffer>();
+
+  constructor(
+    private readonly session: Session,
+    private readonly run: Run,
+  ) {}
+
+  /** As `Optimizer.eval`. */
+  evaluate(encoder: GPUCommandEncoder | undefined): void {
+    this.session.guard.check('eval()');
+    const source = this.#defaultSource();
+    if (source === undefined) throw noOtherWeights('eval()', this.run);
+    if (this.#source === undefined) this.#exchange(source, true, 'eval()', encoder);
+  }
+
+  /** As `Optimizer.train`. */
+  train(encoder: GPUCommandEncoder | undefined): void {
+    this.session.guard.check('train()');
+    if (this.#defaultSource() === undefined) throw noOtherWeights('train()', this.run);
+    if (this.#source !== undefined) this.#exchange(this.#source, false, 'train()', encoder);
+  }
+
+  /** As `Optimizer.swapEma`. */
+  swapEma(): void {
+    this.session.guard.check('swapEma()');
+    if (!this.#has('ema')) {
+      throw new OptimizerError(
+        'invalid-config',
+        'swapEma(): the optimizer takes no moving average; create it with ema: { decay: 0.999 }.',
+      );
+    }
+    if (this.#source !== undefined && this.#source !== 'ema') {
+      throw new OptimizerError(
+        'invalid-config',
+        'swapEma() was called after eval(), while other weights are in place; call train() first.',
+      );
+    }
+    this.#exchange('ema', this.#source === undefined, 'swapEma()', undefined);
+  }
+
+  destroy(): void {
+    this.#made?.evaluation.destroy();
+    for (const buffer of this.#inPlace.values()) buffer.destroy();
+  }
+
+  #defaultSource(): Source | undefined {
+    if (this.run.parts[0]!.layout.evaluation) return 'rule';
+    return (['ema', 'swa'] as const).find((source) => this.#has(source));
+  }
+
+  #has(average: 'ema' | 'swa'): boolean {
+    return this.run.parts[0]!.layout.averages.some(({ declaration }) => declaration.name === average);
+  }
+
+  #exchange(
+    source: Source,
+    isEvaluating: boolean,
+    call: string,
+    encoder: GPUCommandEncoder | undefined,
+  ): void {
+    const { session, run } = this;
+    const { device, label } = run.resources;
+    encodeOrSubmit(device, encoder, `${label} ${call}`, call, (commands) => {
+      const evaluation = this.#evaluationOf(source);
+      const pass = commands.beginComputePass({ label: `${label} ${call}` });
+      evaluation.encode(pass, isEvaluating);
+      pass.end();
+    });
+    if (encoder) run.expectSubmission();
+    this.#source = isEvaluating ? source : undefined;
+    session.guard.isEvaluating = isEvaluating;
+  }
+
+  /** Made when it is asked for, and again after the run has changed. */
+  #evaluationOf(source: Source): Evaluation {
+    const { run, session } = this;
+    const { version } = run;
+    if (this.#made?.source === source && this.#made.version === version) return this.#made.evaluation;
+    const { device, facts, nameOf, label } = run.resources;
+    const evaluation = session.watch(() => {
+      const parts = run.parts.map((part) => {
+        const { evaluation: own } = layoutOf(part.group.rule);
+        const slot = source === 'rule' ? own!.slot : slotOf(part, source);
+        let inPlace = this.#inPlace.get(part);
+        if (!inPlace) this.#inPlace.set(part, (inPlace = createInPlace(device, label)));
+        return {
+          tensors: part.planTensors(),
+          slab: (index: number) => part.slabs.slab(slot, index),
+          ...(source === 'rule' && { share: own!.share }),
+          inPlace,
+          label: part.label,
+        };
+      });
+      return new Evaluation(device, { facts, nameOf }, parts);
+    });
+    if (this.#made) run.retire([this.#made.evaluation]);
+    this.#made = { source, version, evaluation };
+    return evaluation;
+  }
+}
+
+function slotOf({ layout }: GroupPart, average: string): string {
+  return layout.averages.find(({ declaration }) => declaration.name === average)!.declaration.slot;
+}
+
+function noOtherWeights(call: string, run: Run): OptimizerError {
+  return new OptimizerError(
+    'invalid-config',
+    `${call}: ${run.parts[0]!.group.rule.name} evaluates with the weights that it trains, and there is no average of them; ` +
+      'leave the call out.',
+  );
+}

@@ -1,0 +1,175 @@
+import type { Planned } from '../gpu/pipelines.js';
+import type { RuleLayout } from '../kernel/rule-layout.js';
+import type { Piece, PlanTensor } from '../plan/pieces.js';
+import { type ReductionPlan, planReduction, withGathered } from '../plan/reduction.js';
+import type { Control } from '../stages/control/control.js';
+import { planControlStage } from '../stages/control/control-stage.js';
+import { reductionFacts } from '../stages/control/reduction-facts.js';
+import { planMeasureStage } from '../stages/measure/measure-stage.js';
+import { SparseStage } from '../stages/sparse/sparse-stage.js';
+import type { Stage, StepContext } from '../stages/stage.js';
+import { planUpdate } from '../stages/update/update-stage.js';
+import type { GroupPart } from './group-part.js';
+import { NO_BUFFER, type Resources } from './resources.js';
+
+/** What kernels need of a {@link Control}. */
+export type ControlFacts = Pick<Control, 'options' | 'row' | 'label'>;
+
+/** A group as a generation steps it. */
+export interface PartView {
+  readonly layout: RuleLayout;
+  readonly tensors: readonly PlanTensor<GPUBuffer>[];
+  readonly label: string;
+  /** Absent while no more is wanted than to know the kernels. */
+  readonly part?: GroupPart;
+}
+
+/** A group's own stages, and the tensors that they were made for. */
+interface PartStages {
+  readonly tensors: readonly PlanTensor<GPUBuffer>[];
+  readonly stages: readonly Stage[];
+}
+
+/**
+ * The stages of a step as they are between two changes: sums of sparse gradients, control, and per group measuring and
+ * update. A change makes the next generation out of the last; of groups that it does not touch, the stages go on.
+ */
+export class Generation {
+  readonly #sparse: readonly Stage[];
+  readonly #control: readonly Stage[];
+  readonly #stages: readonly Stage[];
+
+  /**
+   * @param gather puts the place that gradients are gathered to in place of their own.
+   */
+  constructor(
+    sparse: Stage | undefined,
+    control: Stage | undefined,
+    readonly ofPart: ReadonlyMap<GroupPart, PartStages>,
+    private readonly gather: (tensors: readonly PlanTensor<GPUBuffer>[]) => readonly PlanTensor<GPUBuffer>[],
+  ) {
+    this.#sparse = sparse ? [sparse] : [];
+    this.#control = control ? [control] : [];
+    const own = [...ofPart.values()].flatMap(({ stages }) => stages);
+    this.#stages = [...this.#sparse, ...this.#control, ...own];
+  }
+
+  /** Encodes a step. */
+  encode(pass: GPUComputePassEncoder, step: StepContext): void {
+    for (const stage of this.#stages) stage.encode(pass, step);
+  }
+
+  /** Encodes all that binds the caller's buffers, with nothing to do. */
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    for (const stage of this.#stages) stage.encodeProbe(pass, step);
+  }
+
+  /** The same over other buffers; see {@link Stage.prepareRebind}. */
+  prepareRebind(changed: readonly PlanTensor<GPUBuffer>[]): () => void {
+    const byIndex = (tensors: readonly PlanTensor<GPUBuffer>[]) =>
+      new Map(tensors.map((tensor) => [tensor.index, tensor]));
+    const before = byIndex(changed);
+    const behind = byIndex(this.gather(changed));
+    const isBefore = new Set([...this.#sparse, ...this.#control]);
+    const commits = this.#stages.map((stage) => stage.prepareRebind(isBefore.has(stage) ? before : behind));
+    return () => {
+      for (const commit of commits) commit();
+    };
+  }
+
+  /** The stages that another generation does not go on with. */
+  without(next: Generation | undefined): Stage[] {
+    const kept = new Set(next ? next.#stages : []);
+    return this.#stages.filter((stage) => !kept.has(stage));
+  }
+}
+
+/**
+ * Plans the generation of some groups.
+ *
+ * @param control decides on the GPU; absent where nothing is to be decided. To know the kernels, what it is made of will do.
+ * @param previous whose stages go on where nothing has changed for them.
+ */
+export function planGeneration(
+  resources: Resources,
+  control: Control | ControlFacts | undefined,
+  views: readonly PartView[],
+  previous?: Generation,
+): Planned<Generation> {
+  const tensors = views.flatMap((view) => view.tensors);
+  const reduction = control && planReduction(tensors, reductionFacts(resources.device, resources.facts));
+  const planControl = (workspace: GPUBuffer) => {
+    if (!control || !reduction) return [];
+    const { device, bindGroups } = resources;
+    // Planning reads no more of it than its facts.
+    const parts = { control: control as Control, tensors, reduction, workspace, bindGroups };
+    return [planControlStage(device, parts)];
+  };
+  const planned = [
+    ...planControl(NO_BUFFER),
+    ...views.flatMap((view) => planPart(resources, view, gathered(view.tensors, reduction, NO_BUFFER))),
+  ];
+  return {
+    sources: planned.flatMap(({ sources }) => sources),
+    make: () => {
+      const workspace = reduction ? (control as Control).workspace(reduction.workspaceByteLength) : NO_BUFFER;
+      const [controlStage] = planControl(workspace).map((plan) => plan.make());
+      const ofPart = new Map<GroupPart, PartStages>();
+      for (const view of views) {
+        const own = gathered(view.tensors, reduction, workspace);
+        const known = previous?.ofPart.get(view.part!);
+        const isKept = known !== undefined && areSame(known.tensors, own);
+        const made = () => planPart(resources, view, own).map((plan) => plan.make());
+        ofPart.set(view.part!, isKept ? known : { tensors: own, stages: made() });
+      }
+      const summed = views.flatMap(({ part }) => part!.summedRows());
+      const sparse = summed.length > 0 ? new SparseStage(summed) : undefined;
+      return new Generation(sparse, controlStage, ofPart, (list) => gathered(list, reduction, workspace));
+    },
+  };
+}
+
+function gathered(
+  tensors: readonly PlanTensor<GPUBuffer>[],
+  reduction: ReductionPlan<GPUBuffer> | undefined,
+  workspace: GPUBuffer,
+): readonly PlanTensor<GPUBuffer>[] {
+  return reduction ? withGathered(tensors, reduction.gathered, workspace) : tensors;
+}
+
+/** The stages of one group: measuring, if its rule does, and update. */
+function planPart(
+  resources: Resources,
+  { layout, label, part }: PartView,
+  tensors: readonly PlanTensor<GPUBuffer>[],
+): Planned<Stage>[] {
+  const records = part?.records;
+  const slab = (name: string, index: number) => part!.slabs.slab(name, index);
+  const input = { ...resources, layout, label, tensors, slab };
+  const update = planUpdate({ ...input, record: records && ((tensor) => records.binding(tensor)) });
+  return layout.tensor ? [planMeasureStage({ ...input, records }), update] : [update];
+}
+
+/** Whether stages that were made for some tensors fit others: the same rows and places. */
+function areSame(a: readonly PlanTensor<GPUBuffer>[], b: readonly PlanTensor<GPUBuffer>[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((tensor, k) => {
+      const other = b[k]!;
+      return (
+        tensor.index === other.index &&
+        tensor.row === other.row &&
+        areSamePieces(tensor.data, other.data) &&
+        areSamePieces(tensor.grad!, other.grad!)
+      );
+    })
+  );
+}
+
+function areSamePieces(a: readonly Piece<GPUBuffer>[], b: readonly Piece<GPUBuffer>[]): boolean {
+  if (a === b) return true;
+  return (
+    a.length === b.length &&
+    a.every(({ buffer, byteOffset }, k) => buffer === b[k]!.buffer && byteOffset === b[k]!.byteOffset)
+  );
+}

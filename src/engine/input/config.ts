@@ -1,0 +1,141 @@
+import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../../averages/registry.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import { copyGiven } from '../../given.js';
+import { type Rule, withAverages } from '../../rules/rule.js';
+import type { StepStats } from '../stats.js';
+import {
+  GRADIENT_OPTION_NAMES,
+  type GradientOptions,
+  type ResolvedGradientOptions,
+  resolveGradientOptions,
+} from './gradient-options.js';
+import { type GivenGroup, resolveGroup, resolveGroups, resolveRule } from './groups.js';
+import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
+import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
+import { rejectWholeTable } from './sparse-table.js';
+
+/** Some parameters with hyper-parameters of their own: any option of the rule, beside `params`. */
+export interface ParameterGroupConfig {
+  /** The group's parameters; at least one. */
+  params: readonly Parameter[];
+  /** Any option of the rule, in place of the rule's. */
+  [option: string]: unknown;
+}
+
+/** What `Optimizer.create` takes beside the device. It is copied at the call. */
+export interface OptimizerConfig extends GradientOptions, AverageOptions {
+  /** The rule, e.g. `adam({ lr: 1e-3 })`. */
+  rule: Rule;
+  /** The parameters, all under the rule's options. Give these or `groups`. */
+  params?: readonly Parameter[];
+  /** Groups of parameters, each with options that replace the rule's. Give these or `params`. */
+  groups?: readonly ParameterGroupConfig[];
+  /**
+   * Called with the stats of steps made with `step()`, as they become known; under load some steps are left out. What it
+   * throws is reported as an event listener's error is, and ends nothing: `reportError` where there is one, else the console.
+   */
+  onStep?: (stats: StepStats) => void;
+  /** What of the step kernels' shape is not to be chosen by the library. Default: all is; see {@link KernelOptions}. */
+  kernel?: KernelOptions;
+  /** Prefix of the labels of all GPU objects. Default `'webgpu-optim'`. */
+  label?: string;
+}
+
+/** A checked group: its rule has the group's options, and the averages. */
+export interface ResolvedGroup {
+  readonly rule: Rule;
+  readonly parameters: readonly ResolvedParameter[];
+}
+
+/** What a checked config says beside the parameters. */
+export interface ResolvedSettings {
+  /** The rule that groups override, with the averages. */
+  readonly rule: Rule;
+  readonly gradients: ResolvedGradientOptions;
+  readonly onStep: ((stats: StepStats) => void) | undefined;
+  readonly kernel: Readonly<KernelOptions>;
+  readonly label: string;
+}
+
+/** A checked config. That names and bytes are each one's own is checked by `ParameterNames` and `Occupancy`. */
+export interface ResolvedConfig extends ResolvedSettings {
+  readonly groups: readonly ResolvedGroup[];
+}
+
+/** The keys of a config that say neither rule nor parameters. */
+export const SETTING_KEYS: readonly string[] = [
+  'onStep',
+  'kernel',
+  'label',
+  ...GRADIENT_OPTION_NAMES,
+  ...AVERAGE_OPTION_NAMES,
+];
+
+const CONFIG_KEYS = ['rule', 'params', 'groups', ...SETTING_KEYS];
+
+/**
+ * Checks a whole config before anything is made, and copies all of it.
+ *
+ * @throws OptimizerError on anything wrong in it.
+ */
+export function resolveConfig(config: unknown): ResolvedConfig {
+  if (!isRecord(config)) {
+    throw new OptimizerError('invalid-config', `the config is ${quote(config)}; give { rule, params }.`);
+  }
+  const given = copyGiven(config, CONFIG_KEYS);
+  rejectUnknownKeys(given, CONFIG_KEYS, 'config', 'invalid-config');
+  const settings = resolveSettings(given);
+  return { ...settings, groups: resolveParameters(resolveGroups<Parameter>(settings.rule, given), 0) };
+}
+
+/**
+ * Checks what a config says beside the parameters; other keys are ignored.
+ *
+ * @throws OptimizerError `invalid-config` or `invalid-option`.
+ */
+export function resolveSettings(config: Readonly<Record<string, unknown>>): ResolvedSettings {
+  const rule = resolveRule(config['rule']);
+  const { label = 'webgpu-optim', onStep } = config;
+  if (typeof label !== 'string') {
+    throw new OptimizerError('invalid-config', `label is ${quote(label)}; give a string.`);
+  }
+  if (onStep !== undefined && typeof onStep !== 'function') {
+    throw new OptimizerError(
+      'invalid-config',
+      `onStep is ${quote(onStep)}; give a function (stats) => void.`,
+    );
+  }
+  return {
+    rule: withAverages(rule, resolveAverages(config)),
+    gradients: resolveGradientOptions(config),
+    onStep: onStep as ResolvedSettings['onStep'],
+    kernel: resolveKernelOptions(config['kernel']),
+    label,
+  };
+}
+
+/**
+ * Checks a group that is added to others.
+ *
+ * @param parameterCount parameters that there are, for default names.
+ * @throws OptimizerError on anything wrong in it.
+ */
+export function resolveAddedGroup(
+  { rule }: ResolvedSettings,
+  group: unknown,
+  parameterCount: number,
+): ResolvedGroup {
+  return resolveParameters([resolveGroup<Parameter>(rule, group, 'group')], parameterCount)[0]!;
+}
+
+function resolveParameters(
+  groups: readonly GivenGroup<Parameter>[],
+  parameterCount: number,
+): ResolvedGroup[] {
+  let index = parameterCount;
+  return groups.map(({ rule, params }) => {
+    const parameters = params.map((parameter) => resolveParameter(parameter, index++));
+    for (const { sparse, name } of parameters) if (sparse) rejectWholeTable(rule, name);
+    return { rule, parameters };
+  });
+}

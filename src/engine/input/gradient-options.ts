@@ -1,0 +1,160 @@
+import { OptimizerError, isRecord, quote } from '../../errors.js';
+import { fitsFloat32 } from '../../float32.js';
+import { copyGiven } from '../../given.js';
+import { type OptionSpec, boolean, resolveOptions } from '../../rules/options.js';
+
+/** A loss scale that adapts itself, as `torch.amp.GradScaler`. */
+export interface DynamicLossScale {
+  /** The scale before the first step, > 0. Default 65536. */
+  init?: number;
+  /** Factor after `growthInterval` steps with finite gradients, > 1. Default 2. */
+  growthFactor?: number;
+  /** Factor after a step with a non-finite gradient, in (0, 1). Default 0.5. */
+  backoffFactor?: number;
+  /** Steps with finite gradients between growths, an integer from 1 to 2³² − 1. Default 2000. */
+  growthInterval?: number;
+}
+
+/** What is done to gradients before the rule sees them, and when a step is skipped. */
+export interface GradientOptions {
+  /**
+   * Largest global L2 norm of the unscaled gradients, > 0: if it is exceeded, all are multiplied by
+   * max / (norm + 1e-6), as `torch.nn.utils.clip_grad_norm_`. Default Infinity: no clipping.
+   */
+  maxGradNorm?: number;
+  /** Largest magnitude of an unscaled gradient element, > 0; applied after the norm. Default Infinity. */
+  maxGradValue?: number;
+  /** Skip a step, count and all, if any gradient is NaN or infinite. Default false; a dynamic loss scale implies it. */
+  skipNonFinite?: boolean;
+  /** Steps skipped in a row after which a non-finite one is made all the same, as optax's `apply_if_finite`. Default Infinity. */
+  maxConsecutiveSkips?: number;
+  /** Factor on all gradients, > 0, e.g. 1/K after accumulating over K micro-batches. Default 1. */
+  gradScale?: number;
+  /**
+   * What the caller's backward pass multiplied its loss with; gradients are divided by it. A number > 0 (default
+   * 1), `'dynamic'`, or the dynamic one's settings. `optimizer.lossScaleBuffer` holds its present value. A dynamic one
+   * backs off to 2⁻²⁴ at most, below which a loss is 0 in float16; one that starts below stays where it is.
+   */
+  lossScale?: number | 'dynamic' | DynamicLossScale;
+}
+
+/** Checked options, with defaults. */
+export interface ResolvedGradientOptions {
+  readonly maxGradNorm: number;
+  readonly maxGradValue: number;
+  readonly skipNonFinite: boolean;
+  readonly maxConsecutiveSkips: number;
+  readonly gradScale: number;
+  readonly lossScale: number;
+  readonly dynamic: Readonly<Required<DynamicLossScale>> | undefined;
+}
+
+/** Counts are u32 on the GPU. */
+const MAX_COUNT = 2 ** 32 - 1;
+
+function positive(
+  defaultValue: number,
+  range: string,
+  accepts: (value: number) => boolean,
+): OptionSpec<number> {
+  return {
+    default: defaultValue,
+    range,
+    accepts: (value) => typeof value === 'number' && value > 0 && accepts(value),
+    samples: [],
+  };
+}
+
+const upToInfinity = (): OptionSpec<number> =>
+  positive(
+    Infinity,
+    'a number > 0 that float32 can hold, or Infinity for no limit',
+    (value) => value === Infinity || fitsFloat32(value),
+  );
+
+const scale = (defaultValue: number): OptionSpec<number> =>
+  positive(defaultValue, 'a finite number > 0 that float32 can hold', fitsFloat32);
+
+const isCount = (value: number): boolean => Number.isInteger(value) && value <= MAX_COUNT;
+
+const DYNAMIC_SPECS = {
+  init: scale(65_536),
+  growthFactor: positive(
+    2,
+    'a finite number > 1, in float32, too',
+    (value) => fitsFloat32(value) && Math.fround(value) > 1,
+  ),
+  backoffFactor: positive(
+    0.5,
+    'a number in (0, 1), in float32, too',
+    (value) => fitsFloat32(value) && Math.fround(value) < 1,
+  ),
+  growthInterval: positive(2000, `an integer from 1 to ${MAX_COUNT}`, isCount),
+};
+
+const SPECS = {
+  maxGradNorm: upToInfinity(),
+  maxGradValue: upToInfinity(),
+  skipNonFinite: boolean(false),
+  maxConsecutiveSkips: positive(
+    Infinity,
+    `an integer from 1 to ${MAX_COUNT}, or Infinity`,
+    (value) => value === Infinity || isCount(value),
+  ),
+  gradScale: scale(1),
+};
+
+/** Names of the options, for the list of those known. */
+export const GRADIENT_OPTION_NAMES: readonly string[] = [...Object.keys(SPECS), 'lossScale'];
+
+/**
+ * @param lossScale the loss scale that gradients are divided by; of a dynamic one, the GPU knows it.
+ * @throws OptimizerError `invalid-option` unless `gradScale` is a finite number > 0, and the quotient fits float32.
+ */
+export function checkGradScale(gradScale: unknown, lossScale = 1): number {
+  const checked = resolveOptions('gradients', { gradScale: SPECS.gradScale }, { gradScale }).gradScale;
+  rejectQuotient(checked, lossScale);
+  return checked;
+}
+
+/** Gradients are multiplied by the quotient, as one float32. */
+function rejectQuotient(gradScale: number, lossScale: number): void {
+  if (fitsFloat32(gradScale / lossScale)) return;
+  throw new OptimizerError(
+    'invalid-option',
+    `gradScale is ${gradScale} and lossScale ${lossScale}: gradients are multiplied by their quotient, ` +
+      `${gradScale / lossScale}, which float32 cannot hold; give numbers that are nearer to each other.`,
+  );
+}
+
+/**
+ * Checks the gradient options in a config; other keys are ignored.
+ *
+ * @throws OptimizerError `invalid-option` quoting the value and the range.
+ */
+export function resolveGradientOptions(config: GradientOptions): ResolvedGradientOptions {
+  const given: Record<string, unknown> = {};
+  for (const name of Object.keys(SPECS)) given[name] = (config as Record<string, unknown>)[name];
+  const resolved = resolveOptions('config', SPECS, given);
+  const { lossScale = 1 } = config;
+  if (lossScale === 'dynamic' || isRecord(lossScale)) {
+    const settings = lossScale === 'dynamic' ? {} : copyGiven(lossScale, Object.keys(DYNAMIC_SPECS));
+    const dynamic = resolveOptions('lossScale', DYNAMIC_SPECS, settings);
+    rejectQuotient(resolved.gradScale, dynamic.init);
+    return Object.freeze({ ...resolved, skipNonFinite: true, lossScale: dynamic.init, dynamic });
+  }
+  if (typeof lossScale !== 'number' || !DYNAMIC_SPECS.init.accepts(lossScale)) {
+    throw new OptimizerError(
+      'invalid-option',
+      `config: lossScale is ${quote(lossScale)}; give a finite number > 0 that float32 can hold, 'dynamic', or its ` +
+        'settings.',
+    );
+  }
+  rejectQuotient(resolved.gradScale, lossScale);
+  return Object.freeze({ ...resolved, lossScale, dynamic: undefined });
+}
+
+/** Whether a step must look at all gradients first. */
+export function needsControlPass({ maxGradNorm, skipNonFinite }: ResolvedGradientOptions): boolean {
+  return maxGradNorm < Infinity || skipNonFinite;
+}

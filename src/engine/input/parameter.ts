@@ -1,0 +1,157 @@
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import { copyGiven } from '../../given.js';
+import type { Piece } from '../../plan/pieces.js';
+import { type BufferRange, countElements, resolvePieces, truncate } from './span.js';
+import { type SparseGradient, type SparseTable, isSparseGradient, resolveTable } from './sparse-table.js';
+
+/** Element type of a parameter or gradient. */
+export type DType = 'f32';
+
+/** One tensor to be optimized, in buffers that the caller owns and keeps. */
+export interface Parameter {
+  /** Unique name, for state dicts and errors. Default `param0`, `param1`, … by position over all groups. */
+  name?: string;
+  /**
+   * The weights: a buffer, a range of one, or several ranges, in order, for a tensor larger than one buffer.
+   * Usage must include STORAGE. Offsets and sizes are multiples of 4 bytes, no other alignment is needed.
+   */
+  data: BufferRange | readonly BufferRange[];
+  /**
+   * The gradients, as `data`; may lie in the same GPUBuffer as `data` but not overlap it. Or those of some rows of a
+   * table, see {@link SparseGradient}: then only these rows are read and written, weights and state alike.
+   */
+  grad: BufferRange | readonly BufferRange[] | SparseGradient;
+  /** Elements per row of the table, ≥ 1; for a sparse `grad`, and only there. */
+  rowLength?: number;
+  /**
+   * The gradients of one micro-batch, as `data`, for a backward pass that overwrites instead of adding:
+   * `optimizer.accumulate()` adds them to `grad`. Must not overlap any `data` or `grad`.
+   */
+  microGrad?: BufferRange | readonly BufferRange[];
+  /** Number of elements. Default: all that `data` holds. With it, `data` and `grad` may be longer, after `rebind` too. */
+  length?: number;
+  /** Element type of `data`. Default and only choice so far: `'f32'`. */
+  dtype?: DType;
+  /** Element type of `grad`. Default and only choice so far: `'f32'`. */
+  gradDtype?: DType;
+}
+
+/** A checked parameter: `data` and `grad` hold exactly `elementCount` elements each. */
+export interface ResolvedParameter {
+  readonly name: string;
+  readonly elementCount: number;
+  readonly data: readonly Piece<GPUBuffer>[];
+  /** Of a sparse gradient, its values. */
+  readonly grad: readonly Piece<GPUBuffer>[];
+  /** As long as the other two, if present. */
+  readonly microGrad?: readonly Piece<GPUBuffer>[];
+  readonly sparse?: SparseTable;
+  /** Whether the caller said the length, so that buffers may be longer. */
+  readonly hasLength: boolean;
+}
+
+const PARAMETER_KEYS: readonly string[] = [
+  'name',
+  'data',
+  'grad',
+  'microGrad',
+  'rowLength',
+  'length',
+  'dtype',
+  'gradDtype',
+] satisfies (keyof Parameter)[];
+
+/**
+ * Checks one parameter.
+ *
+ * @param index position over all groups, for the default name.
+ * @throws OptimizerError `invalid-parameter`, naming the parameter and quoting what is wrong.
+ */
+export function resolveParameter(parameter: Parameter, index: number): ResolvedParameter {
+  if (!isRecord(parameter)) {
+    fail(`parameter ${index} is ${quote(parameter)}; give { name, data, grad }.`);
+  }
+  const given = copyGiven(parameter, PARAMETER_KEYS) as Partial<Record<keyof Parameter, unknown>>;
+  const { name = `param${index}`, dtype = 'f32', gradDtype = 'f32', rowLength, length } = given;
+  if (typeof name !== 'string' || name === '') {
+    fail(`parameter ${index}: name is ${quote(name)}; give a non-empty string.`);
+  }
+  const what = `parameter ${quote(name)}`;
+  rejectUnknownKeys(given, PARAMETER_KEYS, what, 'invalid-parameter');
+  for (const [key, value] of Object.entries({ dtype, gradDtype })) {
+    if (value !== 'f32') fail(`${what}: ${key} is ${quote(value)}; this version knows 'f32' only.`);
+  }
+  if (isSparseGradient(given.grad)) return resolveSparse(given, given.grad, name, what);
+  if (rowLength !== undefined) {
+    fail(`${what}: rowLength is ${quote(rowLength)}, but grad is not { indices, values }; leave it out.`);
+  }
+  const resolve = (role: 'data' | 'grad' | 'microGrad') =>
+    resolvePieces(given[role], { parameter: name, role });
+  const pieces = {
+    data: resolve('data'),
+    grad: resolve('grad'),
+    ...(given.microGrad !== undefined && { microGrad: resolve('microGrad') }),
+  };
+  const elementCount = checkLength(pieces, length, what);
+  return {
+    name,
+    elementCount,
+    data: truncate(pieces.data, elementCount),
+    grad: truncate(pieces.grad, elementCount),
+    ...(pieces.microGrad && { microGrad: truncate(pieces.microGrad, elementCount) }),
+    hasLength: length !== undefined,
+  };
+}
+
+/** The elements that all roles have, or as many as the caller says. */
+function checkLength(
+  pieces: Readonly<Record<string, readonly Piece<GPUBuffer>[]>>,
+  length: unknown,
+  what: string,
+): number {
+  const counts = Object.values(pieces).map(countElements);
+  const elementCount = length ?? counts[0]!;
+  const describe = () =>
+    Object.keys(pieces)
+      .map((role, k) => `${role} has ${counts[k]} elements`)
+      .join(' but ');
+  if (length === undefined && counts.some((count) => count !== elementCount)) {
+    fail(
+      `${what}: ${describe()}; give all the same size, or say which part counts with length or { buffer, offset, size }.`,
+    );
+  }
+  const most = Math.min(...counts);
+  if (
+    !Number.isInteger(elementCount) ||
+    !((elementCount as number) >= 1 && (elementCount as number) <= most)
+  ) {
+    fail(`${what}: length is ${quote(length)}; give an integer from 1 to ${most} (${describe()}).`);
+  }
+  return elementCount as number;
+}
+
+function resolveSparse(
+  given: Partial<Record<keyof Parameter, unknown>>,
+  grad: SparseGradient,
+  name: string,
+  what: string,
+): ResolvedParameter {
+  if (given.microGrad !== undefined) {
+    fail(`${what}: microGrad is given with a sparse grad; append the entries of all micro-batches instead.`);
+  }
+  const { rowLength, length } = given;
+  const { table, data } = resolveTable({ name, data: given.data, grad, rowLength, length });
+  const elementCount = table.rowCount * table.rowLength;
+  return {
+    name,
+    elementCount,
+    data: truncate(data, elementCount),
+    grad: [table.values],
+    sparse: table,
+    hasLength: length !== undefined,
+  };
+}
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-parameter', message);
+}

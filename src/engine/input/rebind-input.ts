@@ -1,0 +1,101 @@
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import type { Piece } from '../../plan/pieces.js';
+import type { NameTable } from './names.js';
+import type { ResolvedParameter } from './parameter.js';
+import { type BufferRange, countElements, resolvePieces, truncate } from './span.js';
+
+/** Other buffers for a parameter, of the same length; what is not given stays. */
+export interface BufferChange {
+  /** The weights, as in a parameter. The optimizer state goes on with them. */
+  data?: BufferRange | readonly BufferRange[];
+  /** The gradients, as in a parameter. */
+  grad?: BufferRange | readonly BufferRange[];
+}
+
+const CHANGE_KEYS = ['data', 'grad'] satisfies (keyof BufferChange)[];
+
+/** What `rebind` changes of a parameter. */
+export interface Replacement<T> {
+  readonly entry: T;
+  readonly parameter: ResolvedParameter;
+}
+
+/**
+ * Checks the argument of `rebind`.
+ *
+ * @param table what there is, by name.
+ * @returns the parameters that lie elsewhere then, of those named.
+ * @throws OptimizerError `invalid-parameter` naming the parameter.
+ */
+export function resolveChanges<T extends { readonly parameter: ResolvedParameter }>(
+  changes: unknown,
+  table: NameTable<T>,
+): Replacement<T>[] {
+  if (!isRecord(changes)) {
+    fail(`rebind(): ${quote(changes)} is no record of changes; give { name: { data, grad } }.`);
+  }
+  const replacements: Replacement<T>[] = [];
+  for (const name of Object.keys(changes)) {
+    const entry = table.find(name, 'rebind()');
+    const change = changes[name];
+    if (change === undefined) continue;
+    const parameter = replacePieces(entry.parameter, change);
+    if (parameter !== entry.parameter) replacements.push({ entry, parameter });
+  }
+  return replacements;
+}
+
+/** Thousands of changes come with every step of a framework, so nothing is made here that only an error needs. */
+function replacePieces(parameter: ResolvedParameter, change: unknown): ResolvedParameter {
+  const { name, elementCount, hasLength } = parameter;
+  const what = () => `rebind(): parameter ${quote(name)}`;
+  if (!isRecord(change)) fail(`${what()}: ${quote(change)} is no change; give { data, grad }.`);
+  for (const key in change) {
+    if (key !== 'data' && key !== 'grad')
+      rejectUnknownKeys({ [key]: change[key] }, CHANGE_KEYS, what(), 'invalid-parameter');
+  }
+  if (parameter.microGrad) {
+    fail(`${what()} has a microGrad, which is added to its present gradients; it cannot be rebound.`);
+  }
+  if (parameter.sparse) fail(`${what()} has sparse gradients; it cannot be rebound.`);
+  const data = replace(parameter, 'data', change['data']);
+  const grad = replace(parameter, 'grad', change['grad']);
+  if (data === parameter.data && grad === parameter.grad) return parameter;
+  return { name, elementCount, data, grad, hasLength };
+}
+
+/** The pieces of a role; the same list if they lie where they did. */
+function replace(
+  parameter: ResolvedParameter,
+  role: 'data' | 'grad',
+  ranges: unknown,
+): readonly Piece<GPUBuffer>[] {
+  const before = parameter[role];
+  if (ranges === undefined) return before;
+  const { name, elementCount, hasLength } = parameter;
+  const resolved = resolvePieces(ranges, { parameter: name, role });
+  const held = countElements(resolved);
+  if (held < elementCount || (held > elementCount && !hasLength)) {
+    fail(
+      `rebind(): parameter ${quote(name)}: ${role} has ${held} elements, but the parameter has ${elementCount}; rebind() ` +
+        `changes no lengths: give { buffer, offset, size } of ${elementCount} elements, or create a new optimizer of ` +
+        'another length.',
+    );
+  }
+  const pieces = truncate(resolved, elementCount);
+  return areSame(pieces, before) ? before : pieces;
+}
+
+function areSame(a: readonly Piece<GPUBuffer>[], b: readonly Piece<GPUBuffer>[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let k = 0; k < a.length; k++) {
+    const [one, other] = [a[k]!, b[k]!];
+    if (one.buffer !== other.buffer || one.byteOffset !== other.byteOffset) return false;
+    if (one.elementCount !== other.elementCount) return false;
+  }
+  return true;
+}
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-parameter', message);
+}

@@ -1,0 +1,123 @@
+import { OptimizerError, quote } from '../errors.js';
+import { f32 } from '../codecs/f32.js';
+import type { ByteRange, Reader } from '../gpu/readback.js';
+import { ELEMENT_BYTE_LENGTH, type Piece } from '../plan/pieces.js';
+import { type ControlHead, HEAD_BYTE_LENGTH, parseHead } from '../stages/control/head.js';
+import { parseCount } from '../stages/control/step-records.js';
+import type { RunTensor } from './group-part.js';
+import type { Run } from './run.js';
+import { type SavedControl, type StateDict, describeCounts, describeGroup } from './saved/state-dict.js';
+import type { StepStats } from './stats.js';
+import type { StepLog } from './step-log.js';
+
+type Floats = Float32Array<ArrayBuffer>;
+
+/** The bytes of a tensor's weights or gradients. */
+export function rangesOf(pieces: readonly Piece<GPUBuffer>[]): ByteRange[] {
+  return pieces.map(({ buffer, byteOffset, elementCount }) => ({
+    buffer,
+    byteOffset,
+    byteLength: ELEMENT_BYTE_LENGTH * elementCount,
+  }));
+}
+
+/**
+ * Reads the run as it is at the moment of the call: all copies are submitted before a method returns its promise, and what
+ * the host knows is noted by then.
+ */
+export class Reading {
+  constructor(
+    private readonly run: Run,
+    private readonly reader: Reader,
+    private readonly log: StepLog,
+  ) {}
+
+  /** As `Optimizer.stats`. */
+  async stats(): Promise<StepStats> {
+    const { control, settings } = this.run;
+    const { lastLr: lr, applied: step } = this.log;
+    const { lossScale } = settings.gradients;
+    if (!control) return { step, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr };
+    const [bytes] = await this.reader.read([[this.#headRange()]], 'stats');
+    const head = parseHead(bytes!);
+    const { skipped, gradNorm, clipFactor } = head;
+    return { step: head.step, skipped, gradNorm, clipFactor, lossScale: head.lossScale, lr };
+  }
+
+  /** As `Optimizer.readParam`. */
+  async param({ parameter }: RunTensor): Promise<Floats> {
+    const ranges = rangesOf(parameter.data);
+    const [bytes] = await this.reader.read([ranges], `parameter ${quote(parameter.name)}`);
+    return f32.decode(bytes!);
+  }
+
+  /** As `Optimizer.readState`. */
+  async state(tensor: RunTensor, slot: string): Promise<Floats> {
+    const { name } = tensor.parameter;
+    if (slot === 'step') return Float32Array.of((await this.#counts([tensor]))[0]!);
+    const slots = tensor.part.layout.slots.map((each) => each.name);
+    if (!slots.includes(slot)) {
+      const has = slots.length > 0 ? `has ${slots.map(quote).join(', ')}` : 'has none';
+      throw new OptimizerError(
+        'invalid-parameter',
+        `there is no state ${quote(slot)} here; the rule ${has}.`,
+      );
+    }
+    const ranges = tensor.part.stateRanges(slot, tensor.index);
+    const [bytes] = await this.reader.read([ranges], `${slot} of parameter ${quote(name)}`);
+    return f32.decode(bytes!);
+  }
+
+  /** As `Optimizer.stateDict`. */
+  async stateDict(): Promise<StateDict> {
+    const { parts, control, rows } = this.run;
+    const rule = parts[0]!.group.rule.name;
+    const described = parts.map(({ group }) => describeGroup(group));
+    const tensors = parts.flatMap((part) => part.tensors);
+    const hostCounts = tensors.map(({ row }) => rows.list[row]!.count);
+    const { applied } = this.log;
+    const slots = tensors.flatMap((tensor) =>
+      tensor.part.layout.slots.map(({ name }) => ({ tensor, slot: name })),
+    );
+    const wanted = slots.map(({ tensor, slot }) => tensor.part.stateRanges(slot, tensor.index));
+    const counts = control ? tensors.map(({ index }) => [control.recordSpan(index)]) : [];
+    const head = control ? [[this.#headRange()]] : [];
+    const bytes = await this.reader.read([...head, ...counts, ...wanted], 'the state');
+    const known = control ? parseHead(bytes[0]!) : undefined;
+    const countOf = (k: number): number => (control ? parseCount(bytes[1 + k]!) : hostCounts[k]!);
+    const step = known?.step ?? applied;
+    const state: StateDict['state'] = {};
+    for (const { parameter } of tensors) define(state, parameter.name, {});
+    slots.forEach(({ tensor, slot }, k) => {
+      state[tensor.parameter.name]![slot] = f32.decode(bytes[head.length + counts.length + k]!);
+    });
+    let first = 0;
+    const groups = parts.map((part, g) => {
+      const own = part.tensors.map((_, k) => countOf(first + k));
+      first += own.length;
+      return { ...described[g]!, ...describeCounts(step, own) } as StateDict['groups'][number];
+    });
+    return { rule, step, groups, state, ...(known && { control: savedControl(known) }) };
+  }
+
+  /** Steps applied to some tensors. */
+  async #counts(tensors: readonly RunTensor[]): Promise<number[]> {
+    const { control, rows } = this.run;
+    if (!control) return tensors.map(({ row }) => rows.list[row]!.count);
+    const ranges = tensors.map(({ index }) => [control.recordSpan(index)]);
+    return (await this.reader.read(ranges, 'counts of steps')).map(parseCount);
+  }
+
+  #headRange(): ByteRange {
+    return { buffer: this.run.control!.headBuffer, byteOffset: 0, byteLength: HEAD_BYTE_LENGTH };
+  }
+}
+
+function savedControl({ skipped, consecutiveSkips, growthTracker, lossScale }: ControlHead): SavedControl {
+  return { skipped, consecutiveSkips, growthTracker, lossScale };
+}
+
+/** Sets a property of any name, `__proto__` too. */
+function define<T>(record: Record<string, T>, name: string, value: T): void {
+  Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
+}

@@ -1,0 +1,30 @@
+import type { BindGroups } from '../gpu/bind-groups.js';
+import { paddingOf } from '../gpu/arena-buffers.js';
+import type { RowLayout } from '../kernel/row.js';
+import type { KernelShape } from '../kernel/shape.js';
+import type { StretchFacts } from '../plan/stretch.js';
+
+/** What all that is made for an optimizer is made with. */
+export interface Resources {
+  readonly device: GPUDevice;
+  /** The layout of the rows of its rule. */
+  readonly row: RowLayout;
+  readonly facts: StretchFacts<GPUBuffer>;
+  /** Whether gradients are clamped by value. */
+  readonly isClamped: boolean;
+  /** What of the kernels' shape is not to be chosen. */
+  readonly shape: Partial<KernelShape>;
+  readonly bindGroups: BindGroups;
+  /** Layout of bind group 1 of kernels that read one row. */
+  readonly pagesLayout: GPUBindGroupLayout;
+  readonly nameOf: (tensor: number) => string;
+  readonly label: string;
+}
+
+/** Stands for buffers that are not there yet: kernels do not depend on which they are. They are as long as is needed. */
+export const NO_BUFFER = {} as GPUBuffer;
+
+/** What planning must know of a device and its buffers. */
+export function factsOf({ limits }: GPUDevice): StretchFacts<GPUBuffer> {
+  return { limits, paddingOf, byteLengthOf: (buffer) => (buffer === NO_BUFFER ? Infinity : buffer.size) };
+}

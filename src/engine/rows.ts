@@ -1,0 +1,93 @@
+import type { GroupPart, RunTensor } from './group-part.js';
+
+/** Tensors of one group that have made the same steps, and the row of numbers that they are stepped with. */
+export interface Row {
+  readonly part: GroupPart;
+  readonly tensors: Set<RunTensor>;
+  /** Steps that they took part in, as far as the host knows: of those that the GPU skipped it does not. */
+  count: number;
+}
+
+/**
+ * The rows of an optimizer. Tensors begin in a row per group; a step that leaves some of a row out splits it, for good.
+ * Numbers of rows are never given twice, so that commands that are encoded already stay right.
+ */
+export class Rows {
+  readonly #rows: (Row | undefined)[] = [];
+  #isActive: Uint8Array = new Uint8Array(0);
+
+  /** The rows by number; none where a group that was to join did not. */
+  get list(): readonly (Row | undefined)[] {
+    return this.#rows;
+  }
+
+  /** A number for a row that will be. */
+  reserve(): number {
+    this.#rows.push(undefined);
+    this.#isActive = new Uint8Array(this.#rows.length);
+    return this.#rows.length - 1;
+  }
+
+  /** Fills a number that was reserved. */
+  fill(row: number, part: GroupPart, tensors: Iterable<RunTensor>, count = 0): void {
+    this.#rows[row] = { part, tensors: new Set(tensors), count };
+  }
+
+  /**
+   * Splits the rows that a step would leave in part.
+   *
+   * @returns the groups whose tensors are in other rows now.
+   */
+  separate(skipped: ReadonlySet<RunTensor>): Set<GroupPart> {
+    const ofRow = new Map<number, RunTensor[]>();
+    for (const tensor of skipped) {
+      const list = ofRow.get(tensor.row);
+      if (list) list.push(tensor);
+      else ofRow.set(tensor.row, [tensor]);
+    }
+    const changed = new Set<GroupPart>();
+    for (const [k, tensors] of ofRow) {
+      const row = this.#rows[k]!;
+      if (row.tensors.size === tensors.length) continue;
+      const fresh = this.reserve();
+      for (const tensor of tensors) {
+        row.tensors.delete(tensor);
+        tensor.row = fresh;
+      }
+      this.fill(fresh, row.part, tensors, row.count);
+      changed.add(row.part);
+    }
+    return changed;
+  }
+
+  /**
+   * Puts tensors that have made as many steps into rows of their own.
+   *
+   * @param counts per tensor of a group.
+   */
+  regroup(part: GroupPart, counts: ReadonlyMap<RunTensor, number>): void {
+    const rowOfCount = new Map<number, number>();
+    const free = [...new Set(part.tensors.map(({ row }) => row))];
+    for (const row of free) this.#rows[row]!.tensors.clear();
+    for (const tensor of part.tensors) {
+      const count = counts.get(tensor)!;
+      let row = rowOfCount.get(count);
+      if (row === undefined) {
+        row = free.shift() ?? this.reserve();
+        this.fill(row, part, [], count);
+        rowOfCount.set(count, row);
+      }
+      this.#rows[row]!.tensors.add(tensor);
+      tensor.row = row;
+    }
+    // What is left over steps nothing.
+    for (const row of free) this.#rows[row] = undefined;
+  }
+
+  /** Per row, whether it takes part in a step; rows that are left out are whole. The next call overwrites it. */
+  activeWithout(skipped: ReadonlySet<RunTensor> | undefined): Uint8Array {
+    for (let k = 0; k < this.#rows.length; k++) this.#isActive[k] = this.#rows[k] ? 1 : 0;
+    if (skipped) for (const { row } of skipped) this.#isActive[row] = 0;
+    return this.#isActive;
+  }
+}

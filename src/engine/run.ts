@@ -1,0 +1,272 @@
+import { BindGroups } from '../gpu/bind-groups.js';
+import { BufferUsage, COMPUTE_STAGE } from '../gpu/flags.js';
+import type { Planned } from '../gpu/pipelines.js';
+import { pageLayout } from '../kernel/compose-rule.js';
+import { rowLayout } from '../kernel/row.js';
+import { layoutOf } from '../kernel/rule-layout.js';
+import { Control } from '../stages/control/control.js';
+import { RowRing } from '../stages/row-ring.js';
+import type { Stage } from '../stages/stage.js';
+import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
+import { type GroupPart, type PlannedPart, type RunTensor, planPart } from './group-part.js';
+import type { ParameterGroup } from './parameter-group.js';
+import type { ResolvedConfig, ResolvedSettings } from './input/config.js';
+import type { ResolvedParameter } from './input/parameter.js';
+import { needsControlPass as needsControl } from './input/gradient-options.js';
+import { type Resources, factsOf } from './resources.js';
+import { Retirement } from './retirement.js';
+import { Rows } from './rows.js';
+import { type StepInputs, writeSlot } from './step-slot.js';
+
+/** Whatever a run makes while it goes on is made through this: what the device has against it ends the run. */
+export type Watch = <T>(make: () => T) => T;
+
+/**
+ * A training run on the GPU: groups and their state, the rows that their tensors are stepped with, what decides on the GPU,
+ * and the generation of stages that is in force. A change of any of it makes the next generation.
+ */
+export class Run {
+  readonly rows: Rows;
+  readonly lossScaleBuffer: GPUBuffer;
+  readonly control: Control | undefined;
+  readonly ring: RowRing;
+  readonly #parts: GroupPart[] = [];
+  readonly #retirement = new Retirement();
+  #generation!: Generation;
+  #version = 0;
+  #groupCount: number;
+
+  /** Creates all that the parts need beside what is theirs; run it in error scopes. */
+  constructor(
+    readonly resources: Resources,
+    readonly settings: ResolvedSettings,
+    /** All that there ever were, by their numbers. */
+    readonly tensors: (RunTensor | undefined)[],
+    rows: Rows,
+    parts: readonly PlannedPart[],
+    private readonly watch: Watch,
+  ) {
+    const { device, row, pagesLayout, label } = resources;
+    const { gradients } = settings;
+    this.rows = rows;
+    this.#groupCount = parts.length;
+    this.lossScaleBuffer = createLossScale(device, gradients.lossScale, label);
+    const isControlled = needsControl(gradients);
+    if (isControlled) this.control = new Control(device, gradients, row, this.lossScaleBuffer, label);
+    this.ring = new RowRing(device, row, isControlled, rows.list.length, pagesLayout, watch, label);
+    this.control?.reserve(tensors.length);
+    for (const planned of parts) this.#take(planned.make());
+    this.#generation = this.plan(this.#parts).make();
+  }
+
+  /** Another number after every change of what the generation is made of. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** What kernels need to know of what decides on the GPU. */
+  get controlFacts(): ControlFacts | undefined {
+    return this.control;
+  }
+
+  /** Bytes of all state. */
+  get stateByteLength(): number {
+    return this.#parts.reduce((sum, { slabs }) => sum + slabs.byteLength, 0);
+  }
+
+  /** Numbers for a group that is to join: of its first tensor, its row, and itself. */
+  reserve(tensorCount: number): { firstIndex: number; row: number; groupIndex: number } {
+    const firstIndex = this.tensors.length;
+    this.tensors.length += tensorCount;
+    return { firstIndex, row: this.rows.reserve(), groupIndex: this.#groupCount++ };
+  }
+
+  /** The groups, in order. */
+  get parts(): readonly GroupPart[] {
+    return this.#parts;
+  }
+
+  get generation(): Generation {
+    return this.#generation;
+  }
+
+  /** Plans the generation of some parts. */
+  plan(parts: readonly GroupPart[]): Planned<Generation> {
+    this.ring.reserve(this.rows.list.length);
+    const plan = planGeneration(this.resources, this.control, parts.map(viewOf), this.#generation);
+    return {
+      sources: plan.sources,
+      make: () => {
+        this.control?.reserve(this.tensors.length);
+        return plan.make();
+      },
+    };
+  }
+
+  /**
+   * Encodes one step.
+   *
+   * @param pendingIn the caller's encoder, or undefined if the step is submitted at once.
+   * @param skipped tensors that are left as they are.
+   */
+  encode(
+    encoder: GPUCommandEncoder,
+    inputs: StepInputs,
+    pendingIn: GPUCommandEncoder | undefined,
+    skipped: ReadonlySet<RunTensor> | undefined,
+  ): void {
+    if (skipped && this.rows.separate(skipped).size > 0) this.renew();
+    if (pendingIn) this.expectSubmission();
+    const active = this.rows.activeWithout(skipped);
+    this.ring.take(pendingIn, active, (slot, wordOfRow) =>
+      writeSlot(slot, wordOfRow, this.ring.slot, this, active, inputs),
+    );
+    const pass = encoder.beginComputePass({ label: `${this.resources.label} step` });
+    this.#generation.encode(pass, this.ring.context);
+    pass.end();
+    this.rows.list.forEach((row, k) => {
+      if (row && active[k] === 1) row.count++;
+    });
+  }
+
+  /** Lets a part join, with the generation that was made for it and all others. */
+  adopt(part: GroupPart, generation: Generation): void {
+    this.#take(part);
+    this.#replace(generation);
+  }
+
+  /** Makes the next generation, of rows and parts as they are now. */
+  renew(): void {
+    this.#replace(this.watch(() => this.plan(this.#parts).make()));
+  }
+
+  /**
+   * Steps tensors where they lie now.
+   *
+   * @param changes the tensors and where they are to lie.
+   * @throws OptimizerError as `Stage.prepareRebind`; nothing has changed then.
+   */
+  rebind(changes: readonly { readonly entry: RunTensor; readonly parameter: ResolvedParameter }[]): void {
+    const before = changes.map(({ entry }) => entry.parameter);
+    for (const { entry, parameter } of changes) entry.parameter = parameter;
+    try {
+      this.#generation.prepareRebind(changes.map(({ entry }) => entry.part.planTensor(entry)))();
+    } catch (error) {
+      changes.forEach(({ entry }, k) => (entry.parameter = before[k]!));
+      throw error;
+    }
+    this.#version++;
+  }
+
+  /** Encodes all that binds the callers' buffers, with nothing to do. */
+  encodeProbe(pass: GPUComputePassEncoder): void {
+    this.#generation.encodeProbe(pass, this.ring.context);
+    for (const part of this.#parts) part.encodeProbe(pass);
+  }
+
+  /** Commands in a caller's encoder are told of: what they refer to must not be freed. */
+  expectSubmission(): void {
+    this.#retirement.isPending = true;
+  }
+
+  /** Frees stages that are not used any more, when nothing that is encoded can still refer to them. */
+  retire(stages: Iterable<Pick<Stage, 'destroy'>>): void {
+    for (const stage of stages) this.#retirement.add(stage);
+  }
+
+  destroy(): void {
+    this.#retirement.destroy();
+    for (const stage of this.#generation.without(undefined)) stage.destroy();
+    for (const part of this.#parts) part.destroy();
+    this.control?.destroy();
+    this.ring.destroy();
+    this.lossScaleBuffer.destroy();
+  }
+
+  #take(part: GroupPart): void {
+    const [first] = part.tensors;
+    this.rows.fill(first!.row, part, part.tensors);
+    for (const tensor of part.tensors) this.tensors[tensor.index] = tensor;
+    this.#parts.push(part);
+  }
+
+  #replace(generation: Generation): void {
+    const before = this.#generation;
+    this.#generation = generation;
+    this.#version++;
+    this.retire(before.without(generation));
+  }
+}
+
+/** A part as its generation sees it. */
+export function viewOf(part: GroupPart): PartView {
+  return { layout: part.layout, tensors: part.planTensors(), label: part.label, part };
+}
+
+/**
+ * Plans a run.
+ *
+ * @param groups as users see them, one per group of the config.
+ * @throws OptimizerError `limit-exceeded`.
+ */
+export function planRun(
+  device: GPUDevice,
+  config: ResolvedConfig,
+  groups: readonly ParameterGroup[],
+  watch: Watch,
+): Planned<Run> {
+  const tensors: (RunTensor | undefined)[] = [];
+  const resources = makeResources(device, config, tensors);
+  const rows = new Rows();
+  const parts = config.groups.map(({ parameters }, g) => {
+    const firstIndex = tensors.length;
+    tensors.length += parameters.length;
+    return planPart(resources, groups[g]!, parameters, firstIndex, rows.reserve(), labelOf(config, g));
+  });
+  const isControlled = needsControl(config.gradients);
+  // Without a part there is nothing to be made of it yet, but the kernels are known.
+  const kernels = planGeneration(
+    resources,
+    isControlled ? { options: config.gradients, row: resources.row, label: config.label } : undefined,
+    parts,
+  );
+  return {
+    sources: [...parts.flatMap(({ sources }) => sources), ...kernels.sources],
+    make: () => new Run(resources, config, tensors, rows, parts, watch),
+  };
+}
+
+/** Label of all that is a group's. */
+export function labelOf({ label, rule }: ResolvedSettings, group: number): string {
+  return `${label} ${rule.name}${group > 0 ? ` group ${group}` : ''}`;
+}
+
+function makeResources(
+  device: GPUDevice,
+  { gradients, kernel, label, rule }: ResolvedSettings,
+  tensors: readonly (RunTensor | undefined)[],
+): Resources {
+  const row = rowLayout(layoutOf(rule));
+  return {
+    device,
+    row,
+    facts: factsOf(device),
+    isClamped: gradients.maxGradValue < Infinity,
+    shape: kernel,
+    bindGroups: new BindGroups(device),
+    pagesLayout: device.createBindGroupLayout({
+      label: `${label} rows`,
+      entries: pageLayout(row).map((buffer, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer })),
+    }),
+    nameOf: (tensor) => tensors[tensor]!.parameter.name,
+    label,
+  };
+}
+
+function createLossScale(device: GPUDevice, lossScale: number, label: string): GPUBuffer {
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = BufferUsage;
+  const usage = STORAGE | UNIFORM | COPY_SRC | COPY_DST;
+  const buffer = device.createBuffer({ label: `${label} loss scale`, size: 16, usage });
+  device.queue.writeBuffer(buffer, 0, Float32Array.of(lossScale));
+  return buffer;
+}

@@ -1,0 +1,98 @@
+import { isRecord, quote } from '../../errors.js';
+import { fitsFloat32 } from '../../float32.js';
+import { copyGiven } from '../../given.js';
+import type { ScheduleState } from '../../schedules/schedule.js';
+import type { ParameterGroup } from '../parameter-group.js';
+import { checkCount, fail, sameKeys } from './check.js';
+import { checkOptions } from './check-options.js';
+import { checkValues } from './check-values.js';
+import type { CheckedGroup, CheckedState, StateDictTarget } from './checked-state.js';
+import type { SavedControl } from './state-dict.js';
+
+const CONTROL_COUNTS = ['skipped', 'consecutiveSkips', 'growthTracker'] as const;
+
+/**
+ * Checks a state dict against an optimizer, changing nothing.
+ *
+ * @throws OptimizerError `invalid-state-dict`, or `invalid-option` for an option out of range.
+ */
+export function checkStateDict(dict: unknown, target: StateDictTarget): CheckedState {
+  if (!isRecord(dict)) fail(`the state dict is ${quote(dict)}; give what stateDict() returned.`);
+  const { control: givenControl, ...given } = copyGiven(dict);
+  sameKeys(given, ['rule', 'step', 'groups', 'state'], 'the state dict');
+  const control = givenControl === undefined ? undefined : checkControl(givenControl);
+  if (given['rule'] !== target.ruleName) {
+    fail(
+      `the state dict is of rule ${quote(given['rule'])} but this optimizer runs ${quote(target.ruleName)}; load it into ` +
+        'one of its rule.',
+    );
+  }
+  const step = checkCount(given['step'], 'step');
+  const groups = checkGroups(given['groups'], step, target.groups);
+  const values = checkValues(given['state'], target);
+  return { step, scheduleStep: step + (control?.skipped ?? 0), groups, values, control };
+}
+
+function checkControl(control: unknown): SavedControl {
+  if (!isRecord(control)) fail(`control is ${quote(control)}; give what stateDict() returned.`);
+  const given = copyGiven(control);
+  sameKeys(given, [...CONTROL_COUNTS, 'lossScale'], 'control');
+  for (const key of CONTROL_COUNTS) checkCount(given[key], `control.${key}`);
+  const { lossScale } = given;
+  if (typeof lossScale !== 'number' || !(lossScale > 0) || !fitsFloat32(lossScale)) {
+    fail(`control.lossScale is ${quote(lossScale)}; give a finite number > 0 that float32 can hold.`);
+  }
+  return given as unknown as SavedControl;
+}
+
+function checkGroups(saved: unknown, step: number, groups: readonly ParameterGroup[]): CheckedGroup[] {
+  if (!Array.isArray(saved) || saved.length !== groups.length) {
+    const given = Array.isArray(saved) ? `has ${saved.length} entries` : `is ${quote(saved)}`;
+    fail(
+      `groups ${given}, but this optimizer has ${groups.length} groups; create it with the parameters grouped as in the ` +
+        'dict, or add the groups that are missing with addGroup().',
+    );
+  }
+  return groups.map((group, index) => checkGroup(saved[index], `groups[${index}]`, step, group));
+}
+
+function checkGroup(saved: unknown, what: string, step: number, group: ParameterGroup): CheckedGroup {
+  if (!isRecord(saved)) fail(`${what} is ${quote(saved)}; give what stateDict() returned.`);
+  const { params, schedule, joinedAt, steps, ...options } = copyGiven(saved);
+  const isSame =
+    Array.isArray(params) &&
+    params.length === group.params.length &&
+    group.params.every((name, k) => params[k] === name);
+  if (!isSame) {
+    fail(
+      `${what}: params are ${quote(params)} but this optimizer has ${quote(group.params)}; use the same names and order.`,
+    );
+  }
+  return {
+    rule: checkOptions(options, what, group),
+    counts: checkCounts(joinedAt, steps, what, step, group.params.length),
+    schedule: schedule as ScheduleState | undefined,
+  };
+}
+
+function checkCounts(
+  joinedAt: unknown,
+  steps: unknown,
+  what: string,
+  step: number,
+  parameterCount: number,
+): number[] {
+  if (steps === undefined) {
+    const joined = joinedAt === undefined ? 0 : checkCount(joinedAt, `${what}.joinedAt`, step);
+    return Array.from({ length: parameterCount }, () => step - joined);
+  }
+  if (joinedAt !== undefined) {
+    fail(`${what} has both joinedAt and steps; leave joinedAt out, since steps says it of each parameter.`);
+  }
+  if (!Array.isArray(steps) || steps.length !== parameterCount) {
+    fail(
+      `${what}.steps is ${quote(steps)}; give the steps applied to each of its ${parameterCount} parameters.`,
+    );
+  }
+  return Array.from(steps, (count: unknown, k) => checkCount(count, `${what}.steps[${k}]`, step));
+}

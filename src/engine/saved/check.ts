@@ -1,0 +1,40 @@
+import { OptimizerError, quote } from '../../errors.js';
+
+/** Steps and other counts are u32 on the GPU. */
+const COUNT_LIMIT = 2 ** 32;
+
+/** @throws OptimizerError `invalid-state-dict`. */
+export function fail(message: string): never {
+  throw new OptimizerError('invalid-state-dict', message);
+}
+
+/**
+ * @param most the largest that it may be, if that is less than what a u32 holds.
+ * @throws OptimizerError `invalid-state-dict` unless an integer ≥ 0 that a u32 holds.
+ */
+export function checkCount(value: unknown, what: string, most = COUNT_LIMIT - 1): number {
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most) return value as number;
+  return fail(`${what} is ${quote(value)}; give an integer from 0 to ${most}, as stateDict() returned.`);
+}
+
+/** @throws OptimizerError `invalid-state-dict` unless `got` has just these keys. */
+export function sameKeys(
+  got: Readonly<Record<string, unknown>>,
+  want: readonly string[],
+  what: string,
+): void {
+  const wanted = new Set(want);
+  const missing = want.filter((key) => got[key] === undefined);
+  const extra = Object.keys(got).filter((key) => !wanted.has(key));
+  if (missing.length === 0 && extra.length === 0) return;
+  const complaints = [
+    ...(missing.length > 0 ? [`lacks ${listed(missing)}`] : []),
+    ...(extra.length > 0 ? [`has ${listed(extra)}, unknown to this optimizer`] : []),
+  ];
+  fail(`${what} ${complaints.join(' and ')}; save it from an optimizer of the same configuration.`);
+}
+
+/** Of thousands of names, some. */
+function listed(names: readonly string[]): string {
+  return names.slice(0, 20).map(quote).join(', ') + (names.length > 20 ? ', …' : '');
+}

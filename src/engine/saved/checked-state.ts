@@ -1,0 +1,36 @@
+import type { Rule } from '../../rules/rule.js';
+import type { ScheduleState } from '../../schedules/schedule.js';
+import type { ParameterGroup } from '../parameter-group.js';
+import type { SavedControl } from './state-dict.js';
+
+/** What the optimizer that loads a dict knows of itself. */
+export interface StateDictTarget {
+  readonly ruleName: string;
+  readonly groups: readonly ParameterGroup[];
+  /** Elements of a parameter, by its name. */
+  readonly elementCount: (name: string) => number;
+}
+
+/** A group of a dict that fits. */
+export interface CheckedGroup {
+  /** The group's rule with the saved options; a live schedule stays. */
+  readonly rule: Rule;
+  /** Steps applied to each of its parameters, in order. */
+  readonly counts: readonly number[];
+  /** State of its schedule, as it was saved. */
+  readonly schedule: ScheduleState | undefined;
+}
+
+/** Per parameter and slot, the values to be written. */
+export type StateValues = ReadonlyMap<string, ReadonlyMap<string, Float32Array<ArrayBuffer>>>;
+
+/** A state dict that fits: copied but for the values, which are the dict's own where they are plain float32 arrays. */
+export interface CheckedState {
+  /** Steps applied. */
+  readonly step: number;
+  /** Steps asked for, those that were skipped included: where schedules go on. */
+  readonly scheduleStep: number;
+  readonly groups: readonly CheckedGroup[];
+  readonly values: StateValues;
+  readonly control: Readonly<SavedControl> | undefined;
+}

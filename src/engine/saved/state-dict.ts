@@ -1,0 +1,72 @@
+import type { ScheduleState } from '../../schedules/schedule.js';
+import { isStatefulSchedule } from '../../schedules/schedule.js';
+import type { ParameterGroup } from '../parameter-group.js';
+
+/** Options of a group as plain data; a schedule is saved as the learning rate it gives at the saved step. */
+export interface GroupState {
+  /** Names of the group's parameters. */
+  params: string[];
+  /** Steps applied before the group took part, if any: its parameters have made that many fewer. */
+  joinedAt?: number;
+  /** Steps applied to each of `params`, where they have not all made the same number. */
+  steps?: number[];
+  /** State of the group's schedule, if it has any, as `reduceOnPlateau`. */
+  schedule?: ScheduleState;
+  [option: string]: unknown;
+}
+
+/** The part of the control stage's state that a resumed run needs. */
+export interface SavedControl {
+  /** Steps skipped. */
+  skipped: number;
+  consecutiveSkips: number;
+  /** Steps with finite gradients since the loss scale last changed. */
+  growthTracker: number;
+  lossScale: number;
+}
+
+/** Everything that a resumed run needs beside the parameters themselves; plain data. */
+export interface StateDict {
+  /** Name of the rule. */
+  rule: string;
+  /** Number of steps applied; skipped ones do not count. */
+  step: number;
+  /** Per group, the names of its parameters and its options. */
+  groups: GroupState[];
+  /** Per parameter and slot, the state: one value per element, or one in all. */
+  state: Record<string, Record<string, Float32Array<ArrayBuffer>>>;
+  /** What the control stage keeps, if the optimizer clips, skips or has a dynamic loss scale. */
+  control?: SavedControl;
+}
+
+/** What a group adds to a state dict at the moment of the call, but for the counts, which the GPU may have to tell. */
+export type DescribedGroup = Omit<GroupState, 'joinedAt' | 'steps'>;
+
+/** The options of a group as they are now; nothing in them is shared. */
+export function describeGroup(group: ParameterGroup): DescribedGroup {
+  const { lr } = group.options;
+  const options = Object.entries(group.options).map(([name, value]) => [name, copyOption(value)] as const);
+  return {
+    params: [...group.params],
+    ...Object.fromEntries(options),
+    lr: group.lr,
+    ...(isStatefulSchedule(lr) && { schedule: lr.state() }),
+  };
+}
+
+const copyOption = (value: unknown): unknown => (Array.isArray(value) ? [...(value as unknown[])] : value);
+
+/**
+ * The part of a state dict that tells how many steps each parameter has made.
+ *
+ * @param step steps applied in all.
+ * @param counts steps applied to each of the group's parameters, in order.
+ */
+export function describeCounts(
+  step: number,
+  counts: readonly number[],
+): Pick<GroupState, 'joinedAt' | 'steps'> {
+  const first = counts[0]!;
+  if (counts.some((count) => count !== first)) return { steps: [...counts] };
+  return first < step ? { joinedAt: step - first } : {};
+}

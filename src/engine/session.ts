@@ -1,0 +1,102 @@
+import { captureErrors } from '../gpu/device.js';
+import { arenasAmong, rejectDestroyedArena } from '../gpu/arena-buffers.js';
+import { OptimizerError } from '../errors.js';
+import { type Assembled, assemble } from './assemble.js';
+import { UsageGuard } from './guard.js';
+import type { ResolvedConfig } from './input/config.js';
+import { NameTable } from './input/names.js';
+import { Occupancy } from './input/occupancy.js';
+import type { ResolvedParameter } from './input/parameter.js';
+import { type GroupHost, ParameterGroup } from './parameter-group.js';
+import { type Run, type Watch, planRun } from './run.js';
+import type { RunTensor } from './group-part.js';
+import { StepLog } from './step-log.js';
+import { type PipelineSource } from '../gpu/pipelines.js';
+
+/** What an optimizer is beside what it has on the GPU: who may use it, what it has counted, who its parameters are. */
+export class Session {
+  readonly guard: UsageGuard;
+  readonly log = new StepLog();
+  readonly names = new NameTable<RunTensor>();
+  /** Names of parameters whose group is about to join. */
+  readonly joining = new Set<string>();
+  readonly occupancy = new Occupancy();
+  readonly groups: ParameterGroup[];
+
+  constructor(
+    readonly device: GPUDevice,
+    readonly config: ResolvedConfig,
+  ) {
+    this.guard = new UsageGuard(device);
+    const parameters = config.groups.flatMap((group) => group.parameters);
+    this.names.rejectTaken(parameters.map(({ name }) => name));
+    this.occupancy.claim(parameters);
+    this.groups = config.groups.map(({ rule, parameters: own }) => this.makeGroup(rule, own));
+  }
+
+  makeGroup(
+    rule: ConstructorParameters<typeof ParameterGroup>[0],
+    parameters: readonly ResolvedParameter[],
+  ): ParameterGroup {
+    const host: GroupHost = { currentStep: () => this.log.asked, check: (call) => this.guard.check(call) };
+    return new ParameterGroup(
+      rule,
+      parameters.map(({ name }) => name),
+      host,
+    );
+  }
+
+  /** Makes GPU objects in the midst of the run; what the device has against them ends it. */
+  readonly watch: Watch = (make) => {
+    const { value, error } = captureErrors(this.device, make);
+    this.guard.failWith(
+      error.then((cause) => {
+        if (!cause) return;
+        throw new OptimizerError(
+          'out-of-memory',
+          `the optimizer could not make what a step needs: ${cause.message.trim()} Steps since then had no effect; create it ` +
+            'anew from a state dict.',
+        );
+      }),
+    );
+    return value;
+  };
+
+  /** Plans the run; all that is left then is to make it. */
+  plan(): { readonly sources: readonly PipelineSource[]; assemble(): Assembled<Run> } {
+    const { device, config, groups } = this;
+    const { sources, make } = planRun(device, config, groups, this.watch);
+    const parameters = config.groups.flatMap((group) => group.parameters);
+    return {
+      sources,
+      assemble: () =>
+        assemble(device, {
+          make,
+          sources,
+          parameters,
+          probe: (run, pass) => run.encodeProbe(pass),
+          stateByteLength: (run) => run.stateByteLength,
+        }),
+    };
+  }
+
+  /** Lets the tensors of a run be found. */
+  adopt(tensors: Iterable<RunTensor>): void {
+    for (const tensor of tensors) this.names.set(tensor.parameter.name, tensor);
+    this.refreshArenas();
+  }
+
+  /** The arenas that the parameters lie in now. */
+  refreshArenas(): void {
+    this.guard.arenas = arenasAmong(buffersOf([...this.names.values].map(({ parameter }) => parameter)));
+  }
+
+  /** @throws OptimizerError `destroyed` if parameters lie in an arena that is. */
+  rejectDestroyedArenas(parameters: readonly ResolvedParameter[], call: string): void {
+    rejectDestroyedArena(arenasAmong(buffersOf(parameters)), call);
+  }
+}
+
+function* buffersOf(parameters: readonly ResolvedParameter[]): Generator<GPUBuffer> {
+  for (const { data, grad } of parameters) for (const { buffer } of [...data, ...grad]) yield buffer;
+}

@@ -1,0 +1,55 @@
+import type { UsageGuard } from './guard.js';
+
+/** What became of a step. */
+export interface StepStats {
+  /** Steps applied so far. */
+  readonly step: number;
+  /** Steps skipped so far because a gradient was not finite. */
+  readonly skipped: number;
+  /**
+   * Global L2 norm of the unscaled gradients of the last step, before clipping; Infinity or NaN if one of them was.
+   * NaN if neither `maxGradNorm` nor `skipNonFinite` nor a dynamic loss scale asks for it: it costs a pass.
+   */
+  readonly gradNorm: number;
+  /** What the gradients were multiplied by to keep `maxGradNorm`; 1 if they were not clipped. */
+  readonly clipFactor: number;
+  /** The loss scale that the next backward pass should use. */
+  readonly lossScale: number;
+  /** The learning rate of the last step asked for; of the first group. */
+  readonly lr: number;
+}
+
+/**
+ * Calls back once the stats are known. Nobody waits for this, so what the callback throws is reported as an event
+ * listener's error is, and what ends the optimizer meanwhile is no error.
+ *
+ * @param done is told before the callback that its turn has come.
+ */
+export function reportStep(
+  onStep: (stats: StepStats) => void,
+  stats: Promise<StepStats>,
+  guard: UsageGuard,
+  done: () => void,
+): void {
+  stats
+    .then(
+      (known) => {
+        done();
+        onStep(known);
+      },
+      (error: unknown) => {
+        done();
+        throw error;
+      },
+    )
+    .catch((error: unknown) => {
+      // Destroyed, lost or rejected while the read was under way: the next call tells.
+      if (!guard.isOver) reportListenerError(error);
+    });
+}
+
+/** As the host reports what an event listener throws; Node has no such function, and would end at an unhandled rejection. */
+function reportListenerError(error: unknown): void {
+  if (typeof globalThis.reportError === 'function') globalThis.reportError(error);
+  else console.error(error);
+}

@@ -1,0 +1,54 @@
+import type { SlotLayout } from '../kernel/row.js';
+import { type RuleLayout, layoutOf } from '../kernel/rule-layout.js';
+import type { WordView } from '../kernel/structs.js';
+import { rateOffset, rateWords, writeSettings } from '../stages/control/slot.js';
+import type { GroupPart } from './group-part.js';
+import type { Run } from './run.js';
+
+/** What the host decides of a step: per group, by its part, the learning rate in force. */
+export interface StepInputs {
+  readonly lrOf: ReadonlyMap<GroupPart, number>;
+  readonly gradScale: number;
+}
+
+const rates = new WeakMap<RuleLayout, readonly number[]>();
+
+/** The words of a rule's rates; they are worked out once per rule. */
+function ratesOf(layout: RuleLayout): readonly number[] {
+  let words = rates.get(layout);
+  if (!words) rates.set(layout, (words = rateWords(layout.corrections.map(({ rate }) => rate))));
+  return words;
+}
+
+/**
+ * Fills the slot of a step.
+ *
+ * @param active per row, whether it takes part.
+ */
+export function writeSlot(
+  view: WordView,
+  wordOfRow: (row: number) => number,
+  slot: SlotLayout,
+  { rows, control, resources, settings }: Run,
+  active: Uint8Array,
+  { lrOf, gradScale }: StepInputs,
+): void {
+  const { row: layoutOfRow } = resources;
+  const { gradients } = settings;
+  const scaling = { multiplier: gradScale / gradients.lossScale, maxValue: gradients.maxGradValue };
+  if (control) writeSettings(view, 0, gradients, gradScale, slot);
+  const { list } = rows;
+  for (let k = 0; k < list.length; k++) {
+    const row = list[k];
+    const word = wordOfRow(k);
+    if (!row || active[k] === 0) {
+      layoutOfRow.struct.write(view, word, { is_active: 0 });
+      continue;
+    }
+    const layout = layoutOf(row.part.group.rule);
+    const t = row.count + 1;
+    layoutOfRow.struct.write(view, word, layout.values(lrOf.get(row.part)!, t, scaling));
+    layoutOfRow.struct.write(view, word, { is_active: 1, t_count: t });
+    if (control) view.u32.set(ratesOf(layout), rateOffset(layoutOfRow, slot, k) / 4);
+  }
+}

@@ -1,0 +1,21 @@
+/** The smallest normal float32; GPUs may take anything smaller for 0. */
+const SMALLEST = 2 ** -126;
+
+/** Whether a float32 holds a finite number, but for rounding: it neither overflows nor is flushed to 0. */
+export function fitsFloat32(value: number): boolean {
+  const rounded = Math.abs(Math.fround(value));
+  return value === 0 || (rounded >= SMALLEST && rounded < Infinity);
+}
+
+/**
+ * What is wrong with a number, or with an entry of a list, that is to become a float32; nothing for infinities and NaN,
+ * which it holds.
+ */
+export function float32Complaint(value: unknown): string | undefined {
+  const numbers: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const misfit = numbers.find((one) => typeof one === 'number' && Number.isFinite(one) && !fitsFloat32(one));
+  if (misfit === undefined) return undefined;
+  return Math.abs(misfit as number) < 1
+    ? 'give 0, or a magnitude from 1.18e-38 on, the smallest that a float32 on a GPU holds'
+    : 'give a magnitude below 3.4e38, where float32 ends';
+}

@@ -1,0 +1,25 @@
+import { propertyNames } from './errors.js';
+
+/** What kind of built-in object a value is, of whatever realm: `[object Float32Array]`. */
+export function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value);
+}
+
+/**
+ * A copy of what a caller gave, as it is now: own and inherited properties alike, without those that are undefined.
+ *
+ * @param known names that are looked for even where enumeration does not show them, as a class's getters.
+ */
+export function copyGiven(
+  given: Readonly<Record<string, unknown>>,
+  known: readonly string[] = [],
+): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  for (const name of new Set([...propertyNames(given), ...known])) {
+    const value = given[name];
+    // Defined, not assigned: `__proto__` is a name as any other.
+    if (value !== undefined)
+      Object.defineProperty(copy, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return copy;
+}

@@ -1,0 +1,49 @@
+import { OptimizerError, quote } from '../errors.js';
+
+/** What the engine knows of a buffer that an arena made, and cannot know of a caller's own. */
+export interface ArenaBuffer {
+  /**
+   * Every tensor starts at a multiple of this. What lies behind it up to the next multiple of 16 bytes, or up to the next
+   * tensor if that is nearer than this, is nobody's: a kernel may run over it.
+   */
+  readonly padding: number;
+  /** The arena's label, for errors. */
+  readonly arena: string;
+  isDestroyed: boolean;
+}
+
+const arenaBuffers = new WeakMap<GPUBuffer, ArenaBuffer>();
+
+/** Makes a buffer known as an arena's. */
+export function registerArenaBuffer(buffer: GPUBuffer, about: ArenaBuffer): void {
+  arenaBuffers.set(buffer, about);
+}
+
+/** The padding of an arena's buffer; 0 for a caller's own, where every byte is somebody's. */
+export function paddingOf(buffer: GPUBuffer): number {
+  return arenaBuffers.get(buffer)?.padding ?? 0;
+}
+
+/** What is known of the arenas among some buffers, each once. */
+export function arenasAmong(buffers: Iterable<GPUBuffer>): ArenaBuffer[] {
+  const found = new Set<ArenaBuffer>();
+  for (const buffer of buffers) {
+    const about = arenaBuffers.get(buffer);
+    if (about) found.add(about);
+  }
+  return [...found];
+}
+
+/**
+ * @param call the call, for errors: `'step()'`.
+ * @throws OptimizerError `destroyed` if one of them is.
+ */
+export function rejectDestroyedArena(arenas: Iterable<ArenaBuffer>, call: string): void {
+  for (const { arena, isDestroyed } of arenas) {
+    if (!isDestroyed) continue;
+    throw new OptimizerError(
+      'destroyed',
+      `${call}: the parameters lie in the arena ${quote(arena)}, which is destroyed; create both anew.`,
+    );
+  }
+}

@@ -1,0 +1,60 @@
+import { captureErrors } from './device.js';
+import { getPipelineSync } from './pipelines.js';
+
+/** A part of the caller's buffers, by what it is called. */
+export interface NamedBuffer {
+  readonly buffer: GPUBuffer;
+  /** The parameter that it is a part of. */
+  readonly owner: string;
+}
+
+/** Binds one buffer and does nothing with it. */
+const PROBE_WGSL = `@group(0) @binding(0) var<storage, read_write> words: array<u32>;
+
+@compute @workgroup_size(1)
+fn probe() {
+  words[0] = words[0];
+}
+`;
+
+/**
+ * The first of some buffers that a device rejects by itself: a foreign, destroyed or mapped one. Each is submitted to a pass
+ * that does nothing.
+ */
+export async function findRejected(
+  device: GPUDevice,
+  buffers: Iterable<NamedBuffer>,
+): Promise<{ owner: string; message: string } | undefined> {
+  const seen = new Map<GPUBuffer, Promise<GPUError | undefined>>();
+  for (const { buffer, owner } of buffers) {
+    let error = seen.get(buffer);
+    if (!error) seen.set(buffer, (error = submitAlone(device, buffer)));
+    const message = (await error)?.message;
+    if (message !== undefined) return { owner, message: message.trim() };
+  }
+  return undefined;
+}
+
+function submitAlone(device: GPUDevice, buffer: GPUBuffer): Promise<GPUError | undefined> {
+  const label = 'webgpu-optim probe';
+  return captureErrors(device, () => {
+    const { pipeline, layouts } = getPipelineSync(device, {
+      label,
+      code: PROBE_WGSL,
+      entryPoint: 'probe',
+      constants: {},
+      bindGroups: [[{ type: 'storage' }]],
+    });
+    const encoder = device.createCommandEncoder({ label });
+    const pass = encoder.beginComputePass({ label });
+    pass.setPipeline(pipeline);
+    const resource = { buffer, size: 4 };
+    pass.setBindGroup(
+      0,
+      device.createBindGroup({ label, layout: layouts[0]!, entries: [{ binding: 0, resource }] }),
+    );
+    pass.dispatchWorkgroups(0);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+  }).error;
+}

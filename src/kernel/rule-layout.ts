@@ -1,0 +1,199 @@
+import type { Average } from '../averages/average.js';
+import { OptimizerError, quote } from '../errors.js';
+import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
+import { type Rule, type RuleOptions, tensorOf } from '../rules/rule.js';
+import { scalarComplaint } from '../rules/scalar-complaint.js';
+import type { TensorDeclaration } from '../rules/tensor.js';
+
+/** A state slot that a rule's options, or its averages, need. */
+export interface LayoutSlot {
+  /** PyTorch's name of the state. */
+  readonly name: string;
+  /** Whether a tensor has one of it instead of one per element. */
+  readonly perTensor: boolean;
+  /** Value of every element before the first step. */
+  readonly initial: number;
+}
+
+/** What is done to gradients before the rule sees them. */
+export interface GradientScaling {
+  /** Factor on every gradient: accumulation, loss scale, clip by norm. */
+  readonly multiplier: number;
+  /** Largest magnitude after that; Infinity for no limit. */
+  readonly maxValue: number;
+}
+
+const UNSCALED: GradientScaling = { multiplier: 1, maxValue: Infinity };
+
+type Switches = Readonly<Record<string, boolean>>;
+
+/**
+ * What a rule with its options means for kernels, state and reference: derived once, so that nobody derives it again.
+ * Names of scalars and record fields, and the WGSL, are the same for all options of a rule; all else follows from them.
+ */
+export interface RuleLayout {
+  readonly rule: Rule;
+  /** The slots in use: the rule's in order of declaration, then those of the averages. */
+  readonly slots: readonly LayoutSlot[];
+  /** Names of those that have a number per element: the ones that step kernels bind. */
+  readonly elementSlots: readonly string[];
+  /** Names of those that have one number per tensor. */
+  readonly tensorSlots: readonly string[];
+  /** Names of all slots that the WGSL speaks of lane by lane: it does of the rule's unused ones, too. */
+  readonly laneVariables: readonly string[];
+  /** Field names of the uniform struct `h`, in order; each is one f32. */
+  readonly scalars: readonly string[];
+  /** The scalars that are corrections 1 − β₁β₂⋯βₜ, in order, each with its rate; damping 0 is a rate that stays. */
+  readonly corrections: readonly { readonly name: string; readonly rate: RisingRate }[];
+  /** Values of all `override` switches: the template's, the rule's and those of its averages. */
+  readonly switches: Switches;
+  /** Of these, those of the template and the rule: what measuring a tensor needs. */
+  readonly equationSwitches: Switches;
+  /** The averages that are taken of the weights, in order. */
+  readonly averages: readonly Average[];
+  /** Names of the f32 fields of the WGSL struct `TensorRecord`: slots of whole tensors, then what `summarize` leaves. */
+  readonly recordFields: readonly string[];
+  /** What is measured of whole tensors, if the options ask for it. */
+  readonly tensor: TensorDeclaration | undefined;
+  /** The slots in use that `measure` reads. */
+  readonly measuredSlots: readonly string[];
+  /** What to evaluate with, if not with the weights: w + share·slot. */
+  readonly evaluation: { readonly slot: string; readonly share: number } | undefined;
+  /**
+   * A step's scalars in float64, in order of their names, the standard ones first: what both the uniform buffer and the
+   * reference are filled from. `decay` multiplies the weight: d with L2 and raw decay, ηd with decoupled decay.
+   *
+   * @param lr the learning rate in force.
+   * @param t 1-based count of applied steps.
+   * @throws OptimizerError `invalid-option` if one of the rule's own is NaN, or too large for a float32.
+   */
+  readonly values: (lr: number, t: number, scaling?: GradientScaling) => Record<string, number>;
+}
+
+const layouts = new WeakMap<Rule, RuleLayout>();
+
+/** The layout of a rule; the same object each time. */
+export function layoutOf(rule: Rule): RuleLayout {
+  let layout = layouts.get(rule);
+  if (!layout) {
+    layout = deriveLayout(rule);
+    layouts.set(rule, layout);
+  }
+  return layout;
+}
+
+function deriveLayout(rule: Rule): RuleLayout {
+  const { declaration, options } = rule;
+  const averages = rule.averages ?? [];
+  const slots = deriveSlots(declaration, options, averages);
+  const elementSlots = slots.filter(({ perTensor }) => !perTensor).map(({ name }) => name);
+  const declared = declaration.slots.filter(({ perTensor }) => perTensor !== true).map(({ name }) => name);
+  const ofTensors = declaration.slots.filter(({ perTensor }) => perTensor === true).map(({ name }) => name);
+  const { tensor, evaluation } = declaration;
+  // Names and rates are the same for each learning rate; 1 is one that may be divided by.
+  const corrections = Object.entries(declaration.scalars(options, 1)).flatMap(([name, rate]) =>
+    typeof rate === 'number' ? [] : [{ name, rate }],
+  );
+  rejectClashes(rule);
+  const equationSwitches = { ...templateSwitches(rule), ...declaration.switches(options) };
+  const averageSwitches = averages.map((average) => average.declaration.switches(average.options));
+  const averageScalars: Record<string, number> = {};
+  for (const average of averages) Object.assign(averageScalars, average.declaration.scalars(average.options));
+  const values = (lr: number, t: number, scaling = UNSCALED): Record<string, number> => {
+    const { weightDecay, weightDecayMode } = options;
+    const decay = weightDecayMode === 'decoupled' ? lr * weightDecay : weightDecay;
+    const ofRule = declaration.scalars(options, lr);
+    const complaint = scalarComplaint({ decay, ...ofRule });
+    if (complaint !== undefined) {
+      throw new OptimizerError('invalid-option', `${rule.name}: with lr ${lr}, ${complaint}`);
+    }
+    const scalars: Record<string, number> = {
+      decay,
+      t,
+      grad_multiplier: scaling.multiplier,
+      max_grad_value: scaling.maxValue,
+    };
+    for (const [name, value] of Object.entries(ofRule)) {
+      scalars[name] = typeof value === 'number' ? value : correction(value, t);
+    }
+    return Object.assign(scalars, averageScalars);
+  };
+  return {
+    rule,
+    slots,
+    elementSlots,
+    tensorSlots: slots.filter(({ perTensor }) => perTensor).map(({ name }) => name),
+    laneVariables: [...new Set([...declared, ...elementSlots])],
+    scalars: Object.keys(values(1, 1)),
+    corrections,
+    switches: Object.assign({}, equationSwitches, ...averageSwitches) as Switches,
+    equationSwitches,
+    averages,
+    recordFields: [...ofTensors, ...(tensor?.values ?? [])],
+    tensor: tensorOf(rule),
+    measuredSlots: elementSlots.filter((name) => tensor?.reads.includes(name) ?? false),
+    evaluation: evaluation && { slot: evaluation.slot, share: evaluation.share(options) },
+    values,
+  };
+}
+
+function deriveSlots(
+  declaration: RuleDeclaration,
+  options: RuleOptions,
+  averages: readonly Average[],
+): LayoutSlot[] {
+  const ofRule = declaration.slots
+    .filter(({ usedBy }) => usedBy?.(options) ?? true)
+    .map(({ name, perTensor = false, initial }) => ({ name, perTensor, initial: initial?.(options) ?? 0 }));
+  const ofAverages = averages.map(({ declaration: { slot } }) => ({
+    name: slot,
+    perTensor: false,
+    initial: 0,
+  }));
+  return [...ofRule, ...ofAverages];
+}
+
+/** @throws OptimizerError `invalid-config` if an average has the name of something of the rule's. */
+function rejectClashes({ name, declaration, options, averages = [] }: Rule): void {
+  const ofRule = new Set([
+    ...declaration.slots.map((slot) => slot.name),
+    ...Object.keys(declaration.switches(options)),
+    ...Object.keys(declaration.scalars(options, 1)),
+  ]);
+  for (const average of averages) {
+    const { slot, switches, scalars } = average.declaration;
+    const names = [slot, ...Object.keys(switches(average.options)), ...Object.keys(scalars(average.options))];
+    const clash = names.find((one) => ofRule.has(one));
+    if (clash === undefined) continue;
+    throw new OptimizerError(
+      'invalid-config',
+      `${quote(clash)} is a name of both ${name} and ${average.declaration.name}; name it otherwise in the rule.`,
+    );
+  }
+}
+
+/** The switches of `shaders/incoming.wgsl`, which every rule has. */
+function templateSwitches({ declaration, options }: Rule): Record<string, boolean> {
+  const { weightDecay, weightDecayMode, maximize } = options;
+  const decays = (...modes: string[]) => weightDecay > 0 && modes.includes(weightDecayMode);
+  const decaysWeight = declaration.decaysWeight(options);
+  return {
+    MAXIMIZE: maximize,
+    DECAY_GRADIENT: decays('l2'),
+    DECAY_WEIGHT: decays('decoupled', 'raw') && !decaysWeight,
+  };
+}
+
+/**
+ * 1 − β₁β₂⋯βₜ in float64. Of a rising rate the product is multiplied out until nothing is left of it or of dⁱ. That
+ * takes some thousand factors at most, whatever β: where d is near 1 the rates stay near β/2.
+ *
+ * @param t 1-based count of applied steps.
+ */
+export function correction({ beta, damping }: RisingRate, t: number): number {
+  if (damping === 0) return 1 - beta ** t;
+  let product = 1;
+  let i = 0;
+  while (i < t && product > 2 ** -54 && damping ** i > 2 ** -54) product *= beta * (1 - damping ** ++i / 2);
+  return 1 - product * beta ** (t - i);
+}

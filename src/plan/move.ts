@@ -1,0 +1,105 @@
+import { OptimizerError, quote } from '../errors.js';
+import { type Batch, canShare, joinBatch } from './batches.js';
+import type { PlanTensor } from './pieces.js';
+import { type PlannedRun, type StepPlan, planRuns, stretchesOf } from './plan.js';
+import type { Stretch, StretchFacts } from './stretch.js';
+
+/** What differs where tensors lie elsewhere. */
+export interface Move<B> {
+  /** By their numbers in the plan. */
+  readonly batches: ReadonlyMap<number, Batch<B>>;
+  /** Makes the change; cannot fail. */
+  commit(): void;
+}
+
+/**
+ * Plans the same dispatches over tensors of which some lie elsewhere; only what these have a part in is looked at.
+ *
+ * @param changed by index; tensors that the plan does not have are passed over.
+ * @throws OptimizerError `invalid-parameter` unless dispatches differ in buffers and aligned offsets only.
+ */
+export function planMove<B>(
+  plan: StepPlan<B>,
+  changed: ReadonlyMap<number, PlanTensor<B>>,
+  facts: StretchFacts<B>,
+  nameOf: (tensor: number) => string,
+): Move<B> {
+  const runs = new Map<number, PlannedRun<B>>();
+  const batches = new Map<number, Batch<B>>();
+  for (const index of changed.keys()) {
+    const k = plan.runOfTensor.get(index);
+    if (k === undefined || runs.has(k)) continue;
+    const run = plan.runs[k]!;
+    const tensors = run.members.map((member) => changed.get(member) ?? plan.tensors.get(member)!);
+    const moved = planRuns(tensors, facts, true);
+    const stretches = moved.flatMap((each) => stretchesOf(each, facts));
+    const differing = firstDifference(run.stretches, stretches);
+    if (moved.length > 1 || differing) throw otherKernels(nameOf(differing?.index ?? index));
+    runs.set(k, { ...run, stretches });
+    run.places.forEach(({ batch, part }, s) => {
+      const parts = (batches.get(batch) ?? plan.batches[batch]!).parts.with(part, stretches[s]!);
+      batches.set(batch, { ...plan.batches[batch]!, parts });
+    });
+  }
+  for (const [k, { parts }] of batches) {
+    rejectUnshareable(parts, nameOf);
+    batches.set(k, joinBatch(parts));
+  }
+  const commit = (): void => {
+    for (const [index, tensor] of changed) if (plan.tensors.has(index)) plan.tensors.set(index, tensor);
+    for (const [k, run] of runs) plan.runs[k] = run;
+    for (const [k, batch] of batches) plan.batches[k] = batch;
+  };
+  return { batches, commit };
+}
+
+function firstDifference<B>(
+  before: readonly Stretch<B>[],
+  after: readonly Stretch<B>[],
+): Stretch<B> | undefined {
+  for (let k = 0; k < Math.max(before.length, after.length); k++) {
+    const [a, b] = [before[k], after[k]];
+    if (!a || !b || !hasSameStructure(a, b)) return b ?? a;
+  }
+  return undefined;
+}
+
+/** Whether two stretches differ in what is bound alone. */
+function hasSameStructure<B>(a: Stretch<B>, b: Stretch<B>): boolean {
+  return (
+    a.index === b.index &&
+    a.elementCount === b.elementCount &&
+    a.laneCount === b.laneCount &&
+    a.dataBase === b.dataBase &&
+    a.gradBase === b.gradBase &&
+    a.stateStart === b.stateStart &&
+    a.access.data === b.access.data &&
+    a.access.grad === b.access.grad &&
+    a.access.state === b.access.state &&
+    a.access.gradBinding === b.access.gradBinding &&
+    a.access.rowLength === b.access.rowLength
+  );
+}
+
+/** The tensor would need other kernels where it is to lie. */
+export function otherKernels(name: string): OptimizerError {
+  return new OptimizerError(
+    'invalid-parameter',
+    `rebind(): parameter ${quote(name)} would lie so differently that other kernels are needed; give ranges with the ` +
+      'same offsets modulo 256 bytes, cut at the same places, or create a new optimizer from a state dict.',
+  );
+}
+
+/** @throws OptimizerError `invalid-parameter` unless one dispatch can bind all of these, as it did before. */
+function rejectUnshareable<B>(parts: readonly Stretch<B>[], nameOf: (tensor: number) => string): void {
+  parts.forEach((part, k) => {
+    const other = parts.slice(0, k).find((earlier) => !canShare(earlier, part));
+    if (!other) return;
+    const [one, two] = [other, part].map(({ index }) => quote(nameOf(index)));
+    throw new OptimizerError(
+      'invalid-parameter',
+      `rebind(): parameters ${one} and ${two} are stepped by one dispatch, and what one writes would lie in a buffer of the ` +
+        "other's; give buffers of their own, or create a new optimizer from a state dict.",
+    );
+  });
+}

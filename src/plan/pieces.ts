@@ -1,0 +1,83 @@
+/** Elements that lie behind one another in some buffer; generic over the buffer, so that planning needs no GPU. */
+export interface Piece<B> {
+  readonly buffer: B;
+  /** Byte of the first element. */
+  readonly byteOffset: number;
+  readonly elementCount: number;
+}
+
+/** Where elements' state lies: the same place in the buffers (slabs) of every slot. */
+export interface StatePiece {
+  readonly slab: number;
+  /** First element, counted from the beginning of the slab. */
+  readonly element: number;
+  readonly elementCount: number;
+  /** Whether what is left of its last lane of four is nobody else's. */
+  readonly isPadded: boolean;
+}
+
+/** The device limits that decide how tensors are cut. Byte lengths but for the last two. */
+export interface PlanLimits {
+  readonly maxStorageBufferBindingSize: number;
+  readonly minStorageBufferOffsetAlignment: number;
+  readonly maxBufferSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+}
+
+/** What planning must know of a buffer. */
+export interface BufferFacts<B> {
+  /** Bytes of the buffer. */
+  readonly byteLengthOf: (buffer: B) => number;
+  /** Behind a tensor lie fewer bytes than this that are nobody's, up to the next multiple of it; 0 where every byte is somebody's. */
+  readonly paddingOf: (buffer: B) => number;
+}
+
+/** A binding of a buffer; its offset is aligned as the device demands. */
+export interface Binding<B> {
+  readonly buffer: B;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** How four neighbouring elements are accessed: as an aligned vec4, or one by one, the last lane masked. */
+export type Access = 'vector' | 'gather';
+
+/** A tensor as planning sees it. */
+export interface PlanTensor<B> {
+  /** Its number among all that the optimizer ever had; it stays. */
+  readonly index: number;
+  /** The row of scalars that it is stepped with. */
+  readonly row: number;
+  readonly data: readonly Piece<B>[];
+  /** As many elements as `data`; of a sparse gradient, a row per entry of the list `rows`. None where there is no gradient. */
+  readonly grad?: readonly Piece<B>[];
+  /** Whether `grad` is a copy in a buffer of ours where others lie, too, so that a dispatch reaches all by one binding. */
+  readonly isGathered?: boolean;
+  /** If only the rows of a list are stepped. */
+  readonly rows?: NamedRows<B>;
+  /** Where its state lies, in order; absent before it has a place. */
+  readonly state?: readonly StatePiece[];
+}
+
+/** The list of the rows that a sparse gradient names: a u32 per entry, NO_ROW where it names none. */
+export interface NamedRows<B> {
+  readonly buffer: B;
+  readonly entryCount: number;
+  /** Elements per row. */
+  readonly rowLength: number;
+}
+
+/** Bytes of an element of weights and gradients, and of state on the binding grid: float32, the only one so far. */
+export const ELEMENT_BYTE_LENGTH = 4;
+
+/** Elements of a lane. */
+export const LANE = 4;
+
+/** Elements of some pieces. */
+export const countElements = (pieces: readonly { readonly elementCount: number }[]): number =>
+  pieces.reduce((sum, { elementCount }) => sum + elementCount, 0);
+
+/** The byte behind the last element of a piece. */
+export const endOf = ({ byteOffset, elementCount }: Omit<Piece<unknown>, 'buffer'>): number =>
+  byteOffset + ELEMENT_BYTE_LENGTH * elementCount;

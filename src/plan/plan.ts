@@ -1,0 +1,116 @@
+import { type Batch, joinBatch, planBatches } from './batches.js';
+import { type Chunk, cutTogether } from './cut.js';
+import { type Run, asRun, joinRuns } from './join.js';
+import type { PlanTensor, StatePiece } from './pieces.js';
+import { StatePlaces, stateOf } from './state-places.js';
+import { type Stretch, type StretchFacts, planNamedRows, planStretches } from './stretch.js';
+
+/** A run, cut where bindings need it. */
+export interface CutRun<B> {
+  readonly run: Run<B>;
+  readonly chunks: readonly Chunk<B>[];
+}
+
+/**
+ * Joins neighbouring tensors of a row and cuts what bindings cannot reach as a whole.
+ *
+ * @param joins whether neighbours may be joined at all: what is measured of a tensor is not its neighbours'.
+ */
+export function planRuns<B>(
+  tensors: readonly PlanTensor<B>[],
+  { paddingOf, limits }: StretchFacts<B>,
+  joins: boolean,
+): CutRun<B>[] {
+  const runs = joins ? joinRuns(tensors, paddingOf) : tensors.map(asRun);
+  return runs.map((run) => ({ run, chunks: cutRun(run, limits) }));
+}
+
+/** The chunks of a run. */
+export function cutRun<B>(run: Run<B>, limits: StretchFacts<B>['limits']): Chunk<B>[] {
+  // A table and the sums of its rows are no stretches of one another: each is bound whole.
+  if (run.rows)
+    return [{ data: run.data[0]!, grad: run.grad![0]!, ...(run.state && { state: run.state[0]! }) }];
+  return cutTogether(run.data, run.grad, run.state, limits);
+}
+
+/** A place for the state of each tensor, and the elements of the slabs that each slot needs. */
+export interface StatePlan {
+  readonly stateOfTensor: ReadonlyMap<number, readonly StatePiece[]>;
+  readonly slabElementCounts: readonly number[];
+}
+
+/** Gives state a place: that of neighbours lies together, that of every chunk begins at a whole lane. */
+export function placeState<B>(
+  tensors: readonly PlanTensor<B>[],
+  facts: StretchFacts<B>,
+  joins: boolean,
+): StatePlan {
+  const places = new StatePlaces(facts.limits);
+  const stateOfTensor = new Map<number, readonly StatePiece[]>();
+  for (const { run, chunks } of planRuns(tensors, facts, joins)) {
+    const placed = chunks.map((chunk) => ({ ...chunk, state: places.allocate(chunk.data.elementCount) }));
+    for (const member of run.members) stateOfTensor.set(member.index, stateOf(member, placed));
+  }
+  return { stateOfTensor, slabElementCounts: places.elementCounts };
+}
+
+/** The stretches of a run. */
+export function stretchesOf<B>({ run, chunks }: CutRun<B>, facts: StretchFacts<B>): Stretch<B>[] {
+  const { row, rows, members, isGathered = false } = run;
+  const { index } = members[0]!;
+  if (rows) return [planNamedRows(index, row, chunks[0]!, rows, facts)];
+  return chunks.flatMap((chunk) => planStretches(index, row, chunk, isGathered, facts));
+}
+
+/** A run with its stretches, and where these are. */
+export interface PlannedRun<B> {
+  readonly members: readonly number[];
+  readonly stretches: readonly Stretch<B>[];
+  /** Per stretch, its batch and which part of it. */
+  readonly places: readonly { readonly batch: number; readonly part: number }[];
+}
+
+/** How tensors are stepped. Tensors that come to lie elsewhere change it in place; see {@link planMove}. */
+export interface StepPlan<B> {
+  readonly tensors: Map<number, PlanTensor<B>>;
+  readonly runs: PlannedRun<B>[];
+  readonly batches: Batch<B>[];
+  readonly runOfTensor: ReadonlyMap<number, number>;
+}
+
+/**
+ * Plans the dispatches of some tensors whose state has a place.
+ *
+ * @param slotCount state slots that kernels bind.
+ * @param joins whether neighbours share dispatches.
+ */
+export function planStep<B>(
+  tensors: readonly PlanTensor<B>[],
+  slotCount: number,
+  facts: StretchFacts<B>,
+  joins: boolean,
+): StepPlan<B> {
+  const cut = planRuns(tensors, facts, joins);
+  const stretchesOfRun = cut.map((run) => stretchesOf(run, facts));
+  const stretches = stretchesOfRun.flat();
+  const composition = planBatches(stretches, slotCount, facts.limits, !joins);
+  const places: { batch: number; part: number }[] = [];
+  composition.forEach((parts, batch) => parts.forEach((k, part) => (places[k] = { batch, part })));
+  let first = 0;
+  const runOfTensor = new Map<number, number>();
+  const runs = cut.map(({ run: { members } }, k) => {
+    const own = stretchesOfRun[k]!;
+    for (const { index } of members) runOfTensor.set(index, k);
+    return {
+      members: members.map(({ index }) => index),
+      stretches: own,
+      places: places.slice(first, (first += own.length)),
+    };
+  });
+  return {
+    tensors: new Map(tensors.map((tensor) => [tensor.index, tensor])),
+    runs,
+    batches: composition.map((parts) => joinBatch(parts.map((k) => stretches[k]!))),
+    runOfTensor,
+  };
+}

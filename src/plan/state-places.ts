@@ -1,0 +1,49 @@
+import { alignUp } from '../kernel/alignment.js';
+import type { Chunk } from './cut.js';
+import type { RunMember } from './join.js';
+import { ELEMENT_BYTE_LENGTH, LANE, type PlanLimits, type StatePiece } from './pieces.js';
+
+/** From this many elements on, state begins where a binding may: a binding of the largest size has no byte to spare. */
+const LARGE = 4096;
+
+/** Packs state one behind the other into as few slabs as the device's limit allows; each begins at a whole lane. */
+export class StatePlaces {
+  readonly #most: number;
+  readonly #alignment: number;
+  /** Elements of each slab. */
+  readonly elementCounts: number[] = [];
+
+  constructor({ maxBufferSize, minStorageBufferOffsetAlignment }: PlanLimits) {
+    this.#most = maxBufferSize / ELEMENT_BYTE_LENGTH;
+    this.#alignment = Math.max(minStorageBufferOffsetAlignment / ELEMENT_BYTE_LENGTH, LANE);
+  }
+
+  allocate(elementCount: number): StatePiece {
+    const alignment = elementCount >= LARGE ? this.#alignment : LANE;
+    const taken = alignUp(elementCount, LANE);
+    const last = this.elementCounts.length - 1;
+    const element = last < 0 ? 0 : alignUp(this.elementCounts[last]!, alignment);
+    if (last >= 0 && element + taken <= this.#most) {
+      this.elementCounts[last] = element + taken;
+      return { slab: last, element, elementCount, isPadded: true };
+    }
+    this.elementCounts.push(taken);
+    return { slab: last + 1, element: 0, elementCount, isPadded: true };
+  }
+}
+
+/** The state of one member of a run, from that of the run's chunks. */
+export function stateOf<B>({ start, elementCount }: RunMember, chunks: readonly Chunk<B>[]): StatePiece[] {
+  const own: StatePiece[] = [];
+  let done = 0;
+  for (const { state } of chunks) {
+    const from = Math.max(start - done, 0);
+    const to = Math.min(start + elementCount - done, state!.elementCount);
+    if (from < to) {
+      const isPadded = state!.isPadded && to === state!.elementCount;
+      own.push({ slab: state!.slab, element: state!.element + from, elementCount: to - from, isPadded });
+    }
+    done += state!.elementCount;
+  }
+  return own;
+}

@@ -1,0 +1,193 @@
+import { alignDown, alignUp } from '../kernel/alignment.js';
+import {
+  type Chunk,
+  type GradBinding,
+  bindPiece,
+  bindingAlignment,
+  firstOf,
+  gradBindingOf,
+  restOf,
+  union,
+} from './cut.js';
+import {
+  type Access,
+  type Binding,
+  type BufferFacts,
+  ELEMENT_BYTE_LENGTH,
+  LANE,
+  type NamedRows,
+  type Piece,
+  type PlanLimits,
+  endOf,
+} from './pieces.js';
+
+/** How a stretch reaches its elements; with the rule's switches, all that two step kernels differ in. */
+export interface StretchAccess {
+  readonly data: Access;
+  readonly grad: Access;
+  readonly state: Access;
+  readonly gradBinding: GradBinding;
+  /** If only the rows of a list are stepped: elements per row. */
+  readonly rowLength?: number;
+}
+
+/** The range of every slot's slab that a dispatch binds, in elements. */
+export interface StateRange {
+  readonly slab: number;
+  readonly element: number;
+  readonly elementCount: number;
+}
+
+/** What one part of a dispatch covers. Bases count in units of the bound arrays: vec4s or single elements. */
+export interface Stretch<B> {
+  /** The first of the tensors that it covers. */
+  readonly index: number;
+  readonly row: number;
+  readonly access: StretchAccess;
+  readonly elementCount: number;
+  readonly laneCount: number;
+  readonly data: Binding<B>;
+  readonly dataBase: number;
+  /** Absent if there is no gradient, or if it is reached through `data`. */
+  readonly grad?: Binding<B>;
+  readonly gradBase: number;
+  /** The list of rows, if only these are stepped. */
+  readonly rows?: Binding<B>;
+  /** Absent where nothing is kept. */
+  readonly state?: StateRange;
+  /** Elements from the beginning of `state`. */
+  readonly stateStart: number;
+}
+
+/** Bytes of a vec4. */
+const VECTOR = 16;
+
+/** Tensors up to this many elements whose last lane is not whole stay one stretch: one dispatch instead of two. */
+const ONE_STRETCH = 4096;
+
+/** What a planner of stretches must know. */
+export interface StretchFacts<B> extends BufferFacts<B> {
+  readonly limits: PlanLimits;
+}
+
+/** The stretches of a chunk: one, or its whole lanes and the rest of a long one that cannot be reached as vec4s. */
+export function planStretches<B>(
+  index: number,
+  row: number,
+  chunk: Chunk<B>,
+  isGathered: boolean,
+  facts: StretchFacts<B>,
+): Stretch<B>[] {
+  const { elementCount } = chunk.data;
+  const rest = elementCount % LANE;
+  const isCut = rest > 0 && elementCount > ONE_STRETCH && !isWholeVectors(chunk, facts);
+  if (!isCut) return [planStretch(index, row, chunk, isGathered, facts)];
+  const body = elementCount - rest;
+  return [firstOf(chunk, body), restOf(chunk, body)].map((part) =>
+    planStretch(index, row, part, isGathered, facts),
+  );
+}
+
+function isWholeVectors<B>({ data, grad, state }: Chunk<B>, facts: StretchFacts<B>): boolean {
+  const isStateWhole = !state || state.isPadded || state.elementCount % LANE === 0;
+  return canWrite(data, facts) && (!grad || canRead(grad, facts)) && isStateWhole;
+}
+
+/** Whether whole vec4s may be read: what lies behind the end is there, whosever it is. */
+export function canRead<B>(piece: Piece<B>, { byteLengthOf }: BufferFacts<B>): boolean {
+  return piece.byteOffset % VECTOR === 0 && alignUp(endOf(piece), VECTOR) <= byteLengthOf(piece.buffer);
+}
+
+/** Whether whole vec4s may be written: what lies behind the end is nobody's. */
+function canWrite<B>(piece: Piece<B>, facts: BufferFacts<B>): boolean {
+  const isEndFree = endOf(piece) % VECTOR === 0 || facts.paddingOf(piece.buffer) >= VECTOR;
+  return isEndFree && canRead(piece, facts);
+}
+
+function planStretch<B>(
+  index: number,
+  row: number,
+  chunk: Chunk<B>,
+  isGathered: boolean,
+  facts: StretchFacts<B>,
+): Stretch<B> {
+  const { data, grad, state } = chunk;
+  const alignment = bindingAlignment(facts.limits);
+  const gradBinding = isGathered ? 'gathered' : gradBindingOf(chunk, facts.limits);
+  const isShared = gradBinding === 'shared';
+  let dataAccess = accessIf(canWrite(data, facts));
+  let gradAccess = grad ? accessIf(canRead(grad, facts)) : 'vector';
+  // One array has elements of one type.
+  if (isShared && dataAccess !== gradAccess) dataAccess = gradAccess = 'gather';
+  const dataBinding = extend(isShared ? union(chunk, alignment) : bindPiece(data, alignment), dataAccess);
+  const gradBound = grad && (isShared ? dataBinding : extend(bindPiece(grad, alignment), gradAccess));
+  const stateAccess = accessIf(
+    !state || (state.element % LANE === 0 && (state.isPadded || state.elementCount % LANE === 0)),
+  );
+  return {
+    index,
+    row,
+    access: { data: dataAccess, grad: gradAccess, state: stateAccess, gradBinding },
+    elementCount: data.elementCount,
+    laneCount: Math.ceil(data.elementCount / LANE),
+    data: dataBinding,
+    dataBase: (data.byteOffset - dataBinding.offset) / unitOf(dataAccess),
+    ...(gradBound && !isShared && { grad: gradBound }),
+    gradBase: gradBound ? (grad.byteOffset - gradBound.offset) / unitOf(gradAccess) : 0,
+    ...stateRange(state, alignment),
+  };
+}
+
+/**
+ * The stretch that steps the rows of a list, each in lanes of its own.
+ *
+ * @param chunk the whole table; its gradient is a row per entry of the list.
+ */
+export function planNamedRows<B>(
+  index: number,
+  row: number,
+  { data, grad, state }: Chunk<B>,
+  { buffer, entryCount, rowLength }: NamedRows<B>,
+  { limits }: StretchFacts<B>,
+): Stretch<B> {
+  const alignment = bindingAlignment(limits);
+  const isWhole = rowLength % LANE === 0;
+  const dataAccess = accessIf(isWhole && data.byteOffset % VECTOR === 0);
+  const gradAccess = accessIf(isWhole && grad!.byteOffset % VECTOR === 0);
+  const [dataBinding, gradBinding] = [bindPiece(data, alignment), bindPiece(grad!, alignment)];
+  return {
+    index,
+    row,
+    access: { data: dataAccess, grad: gradAccess, state: accessIf(isWhole), gradBinding: 'read', rowLength },
+    elementCount: data.elementCount,
+    laneCount: entryCount * Math.ceil(rowLength / LANE),
+    data: dataBinding,
+    dataBase: (data.byteOffset - dataBinding.offset) / unitOf(dataAccess),
+    grad: gradBinding,
+    gradBase: (grad!.byteOffset - gradBinding.offset) / unitOf(gradAccess),
+    rows: { buffer, offset: 0, size: 4 * entryCount },
+    ...stateRange(state, alignment),
+  };
+}
+
+export const accessIf = (isVector: boolean): Access => (isVector ? 'vector' : 'gather');
+
+/** Bytes of what an array that is bound for an access has elements of. */
+export const unitOf = (access: Access): number => (access === 'vector' ? VECTOR : ELEMENT_BYTE_LENGTH);
+
+/** Up to the end of the last vec4. */
+export function extend<B>(binding: Binding<B>, access: Access): Binding<B> {
+  return access === 'vector' ? { ...binding, size: alignUp(binding.size, VECTOR) } : binding;
+}
+
+/** What is bound of state: from a multiple of the alignment on, and whole lanes where the last one is its own. */
+export function stateRange(
+  state: Chunk<unknown>['state'],
+  alignment: number,
+): { state?: StateRange; stateStart: number } {
+  if (!state) return { stateStart: 0 };
+  const element = alignDown(state.element, alignment / ELEMENT_BYTE_LENGTH);
+  const end = state.element + state.elementCount;
+  const elementCount = (state.isPadded ? alignUp(end, LANE) : end) - element;
+  return { state: { slab: state.slab, element, elementCount }, stateStart: state.element - element };
+}

@@ -1,0 +1,235 @@
+import type { BindGroups } from '../../gpu/bind-groups.js';
+import { BufferUsage } from '../../gpu/flags.js';
+import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
+import { alignUp } from '../../kernel/alignment.js';
+import { chooseGrid } from '../../kernel/shape.js';
+import { wordView } from '../../kernel/structs.js';
+import type { PlanTensor } from '../../plan/pieces.js';
+import type { ReductionPlan } from '../../plan/reduction.js';
+import type { Stage, StepContext } from '../stage.js';
+import {
+  NO_ROW,
+  REDUCTION,
+  SPEAKS,
+  TENSORS_PER_WORKGROUP,
+  advanceSource,
+  decideSource,
+} from './compose-control.js';
+import { portionByteLength, reduceSource, writePortion } from './compose-reduce.js';
+import type { Control } from './control.js';
+import { ReductionBindings } from './reduction-bindings.js';
+
+/** What a control stage is made of. */
+export interface ControlStageParts {
+  readonly control: Control;
+  /** All tensors of the step, as the reduction was planned for. */
+  readonly tensors: readonly PlanTensor<GPUBuffer>[];
+  readonly reduction: ReductionPlan<GPUBuffer>;
+  /** Of {@link Control.workspace}. */
+  readonly workspace: GPUBuffer;
+  readonly bindGroups: BindGroups;
+}
+
+/** Plans a control stage; records for its tensors must be reserved before it is made. */
+export function planControlStage(device: GPUDevice, parts: ControlStageParts): Planned<ControlStage> {
+  const { control, reduction } = parts;
+  const sources = {
+    reduce: reduction.dispatches.map((dispatch) => reduceSource(dispatch, control.row)),
+    decide: decideSource(control.options, control.row),
+    advance: advanceSource(control.row),
+  };
+  return {
+    sources: [...sources.reduce, sources.decide, sources.advance],
+    make: () => new ControlStage(device, parts, sources),
+  };
+}
+
+interface Command {
+  readonly pipeline: Pipeline;
+  readonly buffers: GPUBindGroup;
+  readonly grid: readonly [number, number];
+}
+
+/**
+ * The part of a step that looks at all gradients and decides on the GPU: norm, clip, skip, loss scale; counts and
+ * corrections of each tensor. It writes what it decided to the step's rows, for the stages behind it.
+ */
+export class ControlStage implements Stage {
+  readonly #reducers: readonly Pipeline[];
+  readonly #bindings: ReductionBindings;
+  readonly #decide: Command;
+  readonly #advance: readonly Command[];
+  readonly #own: readonly GPUBuffer[];
+  #slots: GPUBuffer | undefined;
+  #slotGroup: GPUBindGroup | undefined;
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly parts: ControlStageParts,
+    sources: Record<'decide' | 'advance', PipelineSource> & { reduce: readonly PipelineSource[] },
+  ) {
+    const { control, reduction, workspace, tensors, bindGroups } = parts;
+    this.#reducers = sources.reduce.map((source) => getPipelineSync(device, source));
+    const [decide, advance] = [sources.decide, sources.advance].map((source) =>
+      getPipelineSync(device, source),
+    );
+    const { portions, stride } = this.#createPortions();
+    const portionOf = (k: number, size: number): GPUBufferBinding => ({
+      buffer: portions,
+      offset: stride * k,
+      size,
+    });
+    this.#bindings = new ReductionBindings(reduction, device.limits, (bindings, k) =>
+      bindGroups.get(
+        this.#reducers[k]!.layouts[0]!,
+        [portionOf(k, portionByteLength(reduction.dispatches[k]!)), { buffer: workspace }, ...bindings],
+        `${control.label} reduce ${k}`,
+      ),
+    );
+    const { headBuffer, lossScaleBuffer } = control;
+    this.#decide = {
+      pipeline: decide!,
+      buffers: bindGroups.get(
+        decide!.layouts[0]!,
+        [
+          portionOf(reduction.dispatches.length, REDUCTION.byteLength),
+          { buffer: workspace },
+          { buffer: headBuffer },
+          { buffer: lossScaleBuffer },
+        ],
+        `${control.label} decide`,
+      ),
+      grid: [1, 1],
+    };
+    const rows = this.#createRows(tensors);
+    this.#advance = rows.map((buffer, k) => ({
+      pipeline: advance!,
+      buffers: bindGroups.get(
+        advance!.layouts[0]!,
+        [{ buffer: headBuffer }, { buffer }, { buffer: control.chunks[k]!.buffer }],
+        `${control.label} advance ${k}`,
+      ),
+      grid: chooseGrid(
+        buffer.size / 4,
+        { workgroupSize: TENSORS_PER_WORKGROUP, lanesPerInvocation: 1, consecutive: false },
+        device.limits.maxComputeWorkgroupsPerDimension,
+      ),
+    }));
+    this.#own = [portions, ...rows];
+  }
+
+  encode(pass: GPUComputePassEncoder, step: StepContext): void {
+    const { dispatches } = this.parts.reduction;
+    const groups = this.#bindings.bindGroups;
+    let [pipeline, row]: [Pipeline | undefined, number] = [undefined, -1];
+    // By index: the pairs of `entries()` would be an allocation per dispatch and step.
+    for (let k = 0; k < dispatches.length; k++) {
+      const { parts, grid } = dispatches[k]!;
+      if (pipeline !== this.#reducers[k]) {
+        pipeline = this.#reducers[k]!;
+        pass.setPipeline(pipeline.pipeline);
+      }
+      if (row !== parts[0]!.row) {
+        row = parts[0]!.row;
+        pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
+      }
+      pass.setBindGroup(0, groups[k]);
+      pass.dispatchWorkgroups(grid[0], grid[1]);
+    }
+    const slotGroup = this.#slotGroupOf(step);
+    this.#encodeCommand(pass, this.#decide, slotGroup, step);
+    for (const command of this.#advance) this.#encodeCommand(pass, command, slotGroup, step);
+  }
+
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    this.parts.reduction.dispatches.forEach(({ parts }, k) => {
+      pass.setPipeline(this.#reducers[k]!.pipeline);
+      pass.setBindGroup(0, this.#bindings.bindGroups[k]);
+      pass.setBindGroup(1, step.pages, step.pageOffset(parts[0]!.row), 0, 1);
+      pass.dispatchWorkgroups(0);
+    });
+  }
+
+  prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
+    return this.#bindings.prepareRebind(changed);
+  }
+
+  destroy(): void {
+    for (const buffer of this.#own) buffer.destroy();
+  }
+
+  #encodeCommand(
+    pass: GPUComputePassEncoder,
+    { pipeline, buffers, grid }: Command,
+    slotGroup: GPUBindGroup,
+    step: StepContext,
+  ): void {
+    pass.setPipeline(pipeline.pipeline);
+    pass.setBindGroup(0, buffers);
+    pass.setBindGroup(1, slotGroup, step.slotOffset(), 0, 1);
+    pass.dispatchWorkgroups(grid[0], grid[1]);
+  }
+
+  /** The ring's buffer at group 1; made again only when the ring has grown. */
+  #slotGroupOf({ slots, slotByteLength }: StepContext): GPUBindGroup {
+    if (slots !== this.#slots || !this.#slotGroup) {
+      const { bindGroups, control } = this.parts;
+      const layout = this.#decide.pipeline.layouts[1]!;
+      const binding = { buffer: slots, offset: 0, size: slotByteLength };
+      this.#slotGroup = bindGroups.get(layout, [binding], `${control.label} slot`);
+      this.#slots = slots;
+    }
+    return this.#slotGroup;
+  }
+
+  /** What each dispatch covers, and behind that where the partials are. */
+  #createPortions(): { portions: GPUBuffer; stride: number } {
+    const { reduction, control } = this.parts;
+    const { dispatches, firstPartialLane, partialCount } = reduction;
+    const largest = Math.max(REDUCTION.byteLength, ...dispatches.map(portionByteLength));
+    const stride = alignUp(largest, this.device.limits.minUniformBufferOffsetAlignment);
+    const portions = this.device.createBuffer({
+      label: `${control.label} portions`,
+      size: stride * (dispatches.length + 1),
+      usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
+    });
+    const bytes = new ArrayBuffer(portions.size);
+    const view = wordView(bytes);
+    dispatches.forEach((dispatch, k) => {
+      const rowInPage = dispatch.parts[0]!.row % control.row.rowsPerPage;
+      writePortion(view, (stride / 4) * k, dispatch, firstPartialLane, rowInPage);
+    });
+    REDUCTION.write(view, (stride / 4) * dispatches.length, {
+      first_partial: firstPartialLane,
+      partial_count: partialCount,
+    });
+    this.device.queue.writeBuffer(portions, 0, bytes);
+    return { portions, stride };
+  }
+
+  /** Per chunk of records, the row of each tensor up to the last; the first one of a row speaks for it. */
+  #createRows(tensors: readonly PlanTensor<GPUBuffer>[]): GPUBuffer[] {
+    const { control } = this.parts;
+    const rowOf = new Map<number, number>();
+    const spokenFor = new Set<number>();
+    for (const { index, row } of tensors) {
+      rowOf.set(index, spokenFor.has(row) ? row : (row | SPEAKS) >>> 0);
+      spokenFor.add(row);
+    }
+    const end = Math.max(-1, ...rowOf.keys()) + 1;
+    const used = control.chunks.filter(({ first }) => first < end);
+    return used.map(({ first, capacity }, k) => {
+      const words = Uint32Array.from(
+        { length: Math.min(capacity, end - first) },
+        (_, i) => rowOf.get(first + i) ?? NO_ROW,
+      );
+      const buffer = this.device.createBuffer({
+        label: `${control.label} rows ${k}`,
+        size: words.byteLength,
+        usage: BufferUsage.STORAGE | BufferUsage.COPY_DST,
+      });
+      this.device.queue.writeBuffer(buffer, 0, words);
+      return buffer;
+    });
+  }
+}

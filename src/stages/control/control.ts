@@ -1,0 +1,88 @@
+import type { ResolvedGradientOptions } from '../../engine/input/gradient-options.js';
+import { BufferUsage } from '../../gpu/flags.js';
+import type { RowLayout } from '../../kernel/row.js';
+import { HEAD_BYTE_LENGTH, type KeptHead, headBytes } from './head.js';
+import { type RecordChunk, type StepRecord, StepRecords } from './step-records.js';
+
+/**
+ * What the control stages of a run keep on the GPU from step to step: the head, which is about all tensors, and a record per
+ * tensor. Nothing of it ever moves.
+ */
+export class Control {
+  /** The head, to be copied out: {@link HEAD_BYTE_LENGTH} bytes, for `parseHead`. */
+  readonly headBuffer: GPUBuffer;
+  readonly #records: StepRecords;
+  readonly #workspaces: GPUBuffer[] = [];
+
+  /**
+   * Creates the head, no step made; run it in error scopes.
+   *
+   * @param row the layout of the rows that its decisions are written to.
+   * @param lossScaleBuffer the float32 that callers bind; it is theirs to destroy who made it.
+   */
+  constructor(
+    private readonly device: GPUDevice,
+    readonly options: ResolvedGradientOptions,
+    readonly row: RowLayout,
+    readonly lossScaleBuffer: GPUBuffer,
+    readonly label: string,
+  ) {
+    this.headBuffer = device.createBuffer({
+      label: `${label} control`,
+      size: HEAD_BYTE_LENGTH,
+      usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
+    });
+    this.#records = new StepRecords(device, row.corrections.length, label);
+    const { lossScale } = options;
+    this.#writeHead({ step: 0, skipped: 0, consecutiveSkips: 0, growthTracker: 0, lossScale });
+  }
+
+  /** The records of tensors, which lie in chunks. */
+  get chunks(): readonly RecordChunk[] {
+    return this.#records.chunks;
+  }
+
+  /** Makes records for all tensors below an index; run it in error scopes. */
+  reserve(tensorCount: number): void {
+    this.#records.reserve(tensorCount);
+  }
+
+  /**
+   * A buffer for what a reduction leaves within a step, of at least so many bytes; nothing in it outlives the step, so all
+   * stages share it. Run it in error scopes.
+   */
+  workspace(byteLength: number): GPUBuffer {
+    const last = this.#workspaces.at(-1);
+    if (last && last.size >= byteLength) return last;
+    // Those that are too small stay: commands that were encoded before may use them. Doubling keeps their sum small.
+    const size = Math.max(byteLength, Math.min(2 * (last?.size ?? 0), this.device.limits.maxBufferSize));
+    const made = this.device.createBuffer({
+      label: `${this.label} reduction`,
+      size,
+      usage: BufferUsage.STORAGE,
+    });
+    this.#workspaces.push(made);
+    return made;
+  }
+
+  /** Where a tensor's record lies, to be copied out; for `parseCount`. */
+  recordSpan(index: number): { buffer: GPUBuffer; byteOffset: number; byteLength: number } {
+    return this.#records.spanOf(index);
+  }
+
+  /** Sets what is kept from step to step, of some tensors. */
+  restore(head: KeptHead, records: ReadonlyMap<number, StepRecord>): void {
+    this.#writeHead(head);
+    this.#records.restore(records);
+    this.device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(head.lossScale));
+  }
+
+  destroy(): void {
+    for (const buffer of [this.headBuffer, ...this.#workspaces]) buffer.destroy();
+    this.#records.destroy();
+  }
+
+  #writeHead(head: KeptHead): void {
+    this.device.queue.writeBuffer(this.headBuffer, 0, headBytes(head));
+  }
+}

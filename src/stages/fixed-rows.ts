@@ -1,0 +1,66 @@
+import { BufferUsage } from '../gpu/flags.js';
+import type { RowLayout } from '../kernel/row.js';
+import { wordView } from '../kernel/structs.js';
+import type { StepContext } from './stage.js';
+
+/** Rows of numbers that stay as they are, a page each, for passes beside the steps. */
+export class FixedRows {
+  readonly buffer: GPUBuffer;
+  readonly #pages: GPUBindGroup;
+  readonly #row: RowLayout;
+  readonly #device: GPUDevice;
+
+  /**
+   * Creates the buffer; run it in error scopes.
+   *
+   * @param rows values of each; `is_active` is 1 unless they say otherwise.
+   */
+  constructor(
+    device: GPUDevice,
+    row: RowLayout,
+    pagesLayout: GPUBindGroupLayout,
+    rows: readonly Readonly<Record<string, number>>[],
+    label: string,
+  ) {
+    const { COPY_DST, UNIFORM, STORAGE } = BufferUsage;
+    this.#device = device;
+    this.#row = row;
+    const size = row.pageByteLength * rows.length;
+    this.buffer = device.createBuffer({ label: `${label} rows`, size, usage: COPY_DST | UNIFORM | STORAGE });
+    const view = wordView(new ArrayBuffer(size));
+    rows.forEach((values, k) =>
+      row.struct.write(view, (row.pageByteLength / 4) * k, { is_active: 1, ...values }),
+    );
+    device.queue.writeBuffer(this.buffer, 0, view.u32.buffer as ArrayBuffer);
+    this.#pages = device.createBindGroup({
+      label: `${label} rows`,
+      layout: pagesLayout,
+      entries: [
+        { binding: 0, resource: { buffer: this.buffer, size: row.struct.byteLength * row.rowsPerPage } },
+      ],
+    });
+  }
+
+  /** What a stage is told that steps tensors of row 0 with the k-th of these. */
+  context(k: number): StepContext {
+    const offset = new Uint32Array([this.#row.pageByteLength * k]);
+    return {
+      pages: this.#pages,
+      pageOffset: () => offset,
+      slots: this.buffer,
+      slotOffset: () => offset,
+      slotByteLength: this.#row.pageByteLength,
+      isActive: () => true,
+    };
+  }
+
+  /** Changes one number of the k-th. */
+  set(k: number, field: string, value: number): void {
+    const byteOffset = this.#row.pageByteLength * k + 4 * this.#row.struct.wordOf(field);
+    this.#device.queue.writeBuffer(this.buffer, byteOffset, Float32Array.of(value));
+  }
+
+  destroy(): void {
+    this.buffer.destroy();
+  }
+}

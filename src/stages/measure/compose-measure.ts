@@ -1,0 +1,167 @@
+import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
+import squaresWgsl from '../../../shaders/squares.wgsl?raw';
+import measureWgsl from '../../../shaders/stages/measure/measure.wgsl?raw';
+import summarizeWgsl from '../../../shaders/stages/measure/summarize.wgsl?raw';
+import treeWgsl from '../../../shaders/tree.wgsl?raw';
+import { PLACE_WGSL } from '../../codecs/codec.js';
+import { f32 } from '../../codecs/f32.js';
+import type { PipelineSource } from '../../gpu/pipelines.js';
+import {
+  composeEquation,
+  composeVariables,
+  pageLayout,
+  recordStruct,
+  switchConstants,
+} from '../../kernel/compose-rule.js';
+import type { RowLayout } from '../../kernel/row.js';
+import type { RuleLayout } from '../../kernel/rule-layout.js';
+import { MEASURE_SHAPE } from '../../kernel/measure-shape.js';
+import { shapeConstants } from '../../kernel/shape.js';
+import { wordStruct } from '../../kernel/structs.js';
+import type { MeasureAccess } from '../../plan/measure.js';
+import type { Access } from '../../plan/pieces.js';
+
+/** What one measuring dispatch covers; bases in units of the bound arrays, `row` is the index within the page. */
+export const PORTION = wordStruct('Portion', {
+  lane_count: 'u32',
+  element_count: 'u32',
+  data_base: 'u32',
+  grad_base: 'u32',
+  state_base: 'u32',
+  first_partial: 'u32',
+  workgroup_count: 'u32',
+  row: 'u32',
+});
+
+/** Of a tensor: its partials, the row that it is stepped with, and the word at which its record begins. */
+export const SPAN = wordStruct('Span', {
+  first_partial: 'u32',
+  partial_count: 'u32',
+  row: 'u32',
+  record: 'u32',
+});
+
+/** Bytes of a partial of one quantity. */
+export const PARTIAL_BYTE_LENGTH = 16;
+
+/** A rule that measures tensors, and how its rows lie. */
+export interface MeasureVariant {
+  readonly layout: RuleLayout;
+  readonly row: RowLayout;
+  /** Whether gradients are clamped by value. */
+  readonly isClamped: boolean;
+}
+
+const constantsOf = ({ layout, isClamped }: MeasureVariant): Record<string, number> => ({
+  ...shapeConstants(MEASURE_SHAPE),
+  CLAMP_GRADIENT: Number(isClamped),
+  ...switchConstants(layout.equationSwitches),
+});
+
+const readOnly = (minBindingSize: number): GPUBufferBindingLayout => ({
+  type: 'read-only-storage',
+  minBindingSize,
+});
+const written = (minBindingSize: number): GPUBufferBindingLayout => ({ type: 'storage', minBindingSize });
+
+const partialsByteLength = ({ rule }: RuleLayout): number =>
+  PARTIAL_BYTE_LENGTH * rule.declaration.tensor!.quantityCount;
+
+/**
+ * The kernel that measures a chunk. Bindings of group 0: partials, portion, weights, gradient, then the slots that the
+ * rule's `measure` reads; group 1: the page of its row.
+ */
+export function measureSource(variant: MeasureVariant, access: MeasureAccess): PipelineSource {
+  const { layout, row } = variant;
+  const roles = arraysOf(layout, access);
+  return {
+    label: `webgpu-optim ${layout.rule.name} measure`,
+    code: composeMeasure(variant, access),
+    entryPoint: 'measure_tensor',
+    constants: constantsOf(variant),
+    bindGroups: [
+      [
+        written(partialsByteLength(layout)),
+        { type: 'uniform', minBindingSize: PORTION.byteLength },
+        ...roles.map((role) => readOnly(f32.unitByteLength(role.access))),
+      ],
+      pageLayout(row),
+    ],
+  };
+}
+
+/** The arrays that are read, from binding 2 on; loaders are named after them. */
+function arraysOf(
+  { measuredSlots }: RuleLayout,
+  access: MeasureAccess,
+): { name: string; base: string; access: Access }[] {
+  return [
+    { name: 'data', base: 'data_base', access: access.data },
+    { name: 'grad', base: 'grad_base', access: access.grad },
+    ...measuredSlots.map((name) => ({ name, base: 'state_base', access: access.state })),
+  ];
+}
+
+function composeMeasure({ layout, row }: MeasureVariant, access: MeasureAccess): string {
+  const arrays = arraysOf(layout, access).map(({ name, base, access: mode }, k) => {
+    const load = f32.load({ array: `${name}_array`, base: `portion.${base}`, access: mode });
+    return `@group(0) @binding(${2 + k}) var<storage, read> ${name}_array: array<${f32.arrayType(mode)}>;
+
+fn load_${name}(at: Place) -> lane {
+${load}
+}
+`;
+  });
+  return `// webgpu-optim: ${layout.rule.name}, measuring
+${composeVariables(layout, row)}
+${PLACE_WGSL}
+${PORTION.wgsl}
+@group(0) @binding(1) var<uniform> uniform_portion: Portion;
+@group(1) @binding(0) var<uniform> page: array<Scalars, ${row.rowsPerPage}>;
+
+var<private> portion: Portion;
+
+${arrays.join('\n')}
+fn load_state(at: Place) {
+${layout.measuredSlots.map((slot) => `  ${slot} = load_${slot}(at);\n`).join('')}}
+
+${lanesWgsl}
+${squaresWgsl}
+${treeWgsl}
+${composeEquation(layout)}
+${measureWgsl}`;
+}
+
+/**
+ * The kernel that makes a record of each tensor's partials. Bindings of group 0: spans, partials, records; group 1: all
+ * rows of the step.
+ */
+export function summarizeSource(variant: MeasureVariant): PipelineSource {
+  const { layout, row } = variant;
+  const { fields, byteLength } = recordStruct(layout);
+  return {
+    label: `webgpu-optim ${layout.rule.name} summarize`,
+    code: `// webgpu-optim: ${layout.rule.name}, summarizing
+${composeVariables(layout, row)}
+${SPAN.wgsl}
+@group(1) @binding(0) var<storage, read> step_rows: array<Scalars>;
+
+fn load_record() {
+${fields.map((field, k) => `  tensor.${field} = records[record_base + ${k}u];\n`).join('')}}
+
+fn store_record() {
+${fields.map((field, k) => `  records[record_base + ${k}u] = tensor.${field};\n`).join('')}}
+
+${lanesWgsl}
+${squaresWgsl}
+${treeWgsl}
+${composeEquation(layout)}
+${summarizeWgsl}`,
+    entryPoint: 'summarize_tensors',
+    constants: constantsOf(variant),
+    bindGroups: [
+      [readOnly(SPAN.byteLength), readOnly(partialsByteLength(layout)), written(byteLength)],
+      [{ type: 'read-only-storage', hasDynamicOffset: true, minBindingSize: row.struct.byteLength }],
+    ],
+  };
+}

@@ -1,0 +1,57 @@
+import { BufferUsage } from '../../gpu/flags.js';
+import { alignUp } from '../../kernel/alignment.js';
+import { recordStruct } from '../../kernel/compose-rule.js';
+import type { RuleLayout } from '../../kernel/rule-layout.js';
+import type { ByteRange } from '../../gpu/readback.js';
+
+/** What is known of each tensor of a group as a whole, from step to step: the WGSL struct `TensorRecord`. They never move. */
+export class TensorRecords {
+  readonly buffer: GPUBuffer;
+  readonly #struct: ReturnType<typeof recordStruct>;
+  readonly #stride: number;
+
+  /**
+   * Creates them, all zeros; run it in error scopes.
+   *
+   * @param firstIndex of the group's tensors.
+   */
+  constructor(
+    device: GPUDevice,
+    layout: RuleLayout,
+    private readonly firstIndex: number,
+    tensorCount: number,
+    label: string,
+  ) {
+    this.#struct = recordStruct(layout);
+    this.#stride = alignUp(this.#struct.byteLength, device.limits.minUniformBufferOffsetAlignment);
+    this.buffer = device.createBuffer({
+      label: `${label} records`,
+      size: this.#stride * tensorCount,
+      usage: BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
+    });
+  }
+
+  /** A tensor's record, for its step kernels; by the tensor's index. */
+  binding(tensor: number): GPUBufferBinding {
+    return { buffer: this.buffer, offset: this.#offsetOf(tensor), size: this.#struct.byteLength };
+  }
+
+  /** The word at which a tensor's record begins. */
+  wordOf(tensor: number): number {
+    return this.#offsetOf(tensor) / 4;
+  }
+
+  /** Where a slot of a whole tensor lies. */
+  slotRange(slot: string, tensor: number): ByteRange {
+    const byteOffset = this.#offsetOf(tensor) + 4 * this.#struct.wordOf(slot);
+    return { buffer: this.buffer, byteOffset, byteLength: 4 };
+  }
+
+  destroy(): void {
+    this.buffer.destroy();
+  }
+
+  #offsetOf(tensor: number): number {
+    return this.#stride * (tensor - this.firstIndex);
+  }
+}

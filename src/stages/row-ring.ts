@@ -1,0 +1,162 @@
+import { BufferUsage } from '../gpu/flags.js';
+import { type RowLayout, type SlotLayout, rowOffset, slotLayout } from '../kernel/row.js';
+import { type WordView, wordView } from '../kernel/structs.js';
+import type { StepContext } from './stage.js';
+
+/** Steps that may be pending, over all encoders that are not submitted yet. */
+const MOST_PENDING = 1024;
+/** Slots for them when the first one comes. */
+const FIRST_PENDING = 8;
+
+/**
+ * Memory for the numbers of steps. A step that the optimizer submits itself always uses slot 0: the queue orders its write
+ * behind the step before. A step that is encoded for later needs a slot that nobody overwrites until the caller submits,
+ * which the API does not tell us; so these slots rotate through a ring. It grows with the number of such steps, up to
+ * {@link MOST_PENDING}, and further where a single encoder would go round it.
+ */
+export class RowRing {
+  readonly #device: GPUDevice;
+  readonly #row: RowLayout;
+  readonly #controlled: boolean;
+  readonly #label: string;
+  readonly #pagesLayout: GPUBindGroupLayout;
+  readonly #watch: <T>(make: () => T) => T;
+  readonly #offset = new Uint32Array(1);
+  readonly #slotOffset = new Uint32Array(1);
+  // Buffers that the ring has outgrown: commands encoded earlier still refer to them. Together smaller than the present one.
+  readonly #outgrown: GPUBuffer[] = [];
+  #encodedWith = new WeakMap<object, number>();
+  #isActive: Uint8Array = new Uint8Array(0);
+  #rowCapacity: number;
+  #pendingCapacity = 0;
+  // Steps that took a slot of the present buffer.
+  #pendingCount = 0;
+  #slot!: SlotLayout;
+  #staging!: WordView;
+  #buffer!: GPUBuffer;
+  #pages!: GPUBindGroup;
+  /** What stages are told of the step that was written last. */
+  readonly context: StepContext;
+
+  /**
+   * @param controlled whether slots have settings and rates.
+   * @param pagesLayout layout of bind group 1 of kernels that read one row.
+   * @param watch makes GPU objects such that a lack of memory is noticed: the ring grows in the midst of a step.
+   */
+  constructor(
+    device: GPUDevice,
+    row: RowLayout,
+    controlled: boolean,
+    rowCapacity: number,
+    pagesLayout: GPUBindGroupLayout,
+    watch: <T>(make: () => T) => T,
+    label: string,
+  ) {
+    this.#watch = watch;
+    this.#device = device;
+    this.#row = row;
+    this.#controlled = controlled;
+    this.#label = label;
+    this.#pagesLayout = pagesLayout;
+    this.#rowCapacity = rowCapacity;
+    this.#make();
+    const ring = this;
+    this.context = {
+      get pages() {
+        return ring.#pages;
+      },
+      get slots() {
+        return ring.#buffer;
+      },
+      pageOffset: (k) => {
+        const { rowsPerPage, pageByteLength } = row;
+        this.#offset[0] =
+          this.#slotOffset[0]! + this.#slot.rows + pageByteLength * Math.floor(k / rowsPerPage);
+        return this.#offset;
+      },
+      slotOffset: () => this.#slotOffset,
+      get slotByteLength() {
+        return ring.#slot.byteLength;
+      },
+      isActive: (k) => this.#isActive[k] === 1,
+    };
+  }
+
+  /** Layout of a slot. */
+  get slot(): SlotLayout {
+    return this.#slot;
+  }
+
+  /** Makes room for so many rows. */
+  reserve(rowCount: number): void {
+    if (rowCount <= this.#rowCapacity) return;
+    while (this.#rowCapacity < rowCount) this.#rowCapacity *= 2;
+    this.#replace();
+  }
+
+  /**
+   * Writes the numbers of a step to a slot.
+   *
+   * @param pendingIn the caller's encoder, or undefined for a step that is submitted at once.
+   * @param isActive per row, whether it takes part.
+   * @param write fills the slot: words of the whole of it, and the first word of each row.
+   */
+  take(
+    pendingIn: object | undefined,
+    isActive: Uint8Array,
+    write: (slot: WordView, wordOfRow: (row: number) => number) => void,
+  ): void {
+    const index = pendingIn === undefined ? 0 : this.#takePending(pendingIn);
+    this.#isActive = isActive;
+    write(this.#staging, (k) => rowOffset(this.#row, this.#slot, k) / 4);
+    const byteOffset = index * this.#slot.byteLength;
+    this.#slotOffset[0] = byteOffset;
+    this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer as ArrayBuffer);
+  }
+
+  destroy(): void {
+    for (const buffer of [this.#buffer, ...this.#outgrown]) buffer.destroy();
+  }
+
+  /** The number of the slot that a pending step takes. */
+  #takePending(encoder: object): number {
+    const encoded = (this.#encodedWith.get(encoder) ?? 0) + 1;
+    const isFull = this.#pendingCount >= this.#pendingCapacity;
+    if (isFull && (encoded > this.#pendingCapacity || this.#pendingCapacity < MOST_PENDING)) {
+      this.#pendingCapacity = Math.max(FIRST_PENDING, 2 * this.#pendingCapacity);
+      this.#replace();
+      // What this encoder holds already lies in the old buffer, so it starts the new one from nothing.
+      this.#encodedWith = new WeakMap([[encoder, 1]]);
+    } else this.#encodedWith.set(encoder, encoded);
+    return 1 + (this.#pendingCount++ % this.#pendingCapacity);
+  }
+
+  /** Commands that are encoded already refer to the present buffer. */
+  #replace(): void {
+    this.#outgrown.push(this.#buffer);
+    this.#make();
+  }
+
+  #make(): void {
+    this.#slot = slotLayout(this.#row, this.#rowCapacity, this.#controlled);
+    this.#staging = wordView(new ArrayBuffer(this.#slot.byteLength));
+    this.#pendingCount = 0;
+    this.#buffer = this.#watch(() =>
+      this.#device.createBuffer({
+        label: `${this.#label} rows`,
+        size: (1 + this.#pendingCapacity) * this.#slot.byteLength,
+        usage: BufferUsage.UNIFORM | BufferUsage.STORAGE | BufferUsage.COPY_DST,
+      }),
+    );
+    this.#pages = this.#device.createBindGroup({
+      label: `${this.#label} rows`,
+      layout: this.#pagesLayout,
+      entries: [
+        {
+          binding: 0,
+          resource: { buffer: this.#buffer, size: this.#row.struct.byteLength * this.#row.rowsPerPage },
+        },
+      ],
+    });
+  }
+}

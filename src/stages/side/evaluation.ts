@@ -1,0 +1,128 @@
+import exchangeWgsl from '../../../shaders/stages/evaluation/exchange.wgsl?raw';
+import gateWgsl from '../../../shaders/stages/evaluation/gate.wgsl?raw';
+import interpolateWgsl from '../../../shaders/stages/evaluation/interpolate.wgsl?raw';
+import { BufferUsage } from '../../gpu/flags.js';
+import { type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
+import { rowLayout } from '../../kernel/row.js';
+import { layoutOf } from '../../kernel/rule-layout.js';
+import type { PlanTensor } from '../../plan/pieces.js';
+import { commonOptions } from '../../rules/common-options.js';
+import { defineRule } from '../../rules/define-rule.js';
+import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
+
+const slots = [{ name: 'kept' }] as const;
+
+/** Weights and an average of them change places. */
+const exchange = defineRule({
+  name: 'exchange',
+  wgsl: exchangeWgsl,
+  options: commonOptions(0),
+  slots,
+  scalars: () => ({}),
+  reference: (_, { w, s }) => {
+    const evaluated = s.kept;
+    s.kept = w;
+    return evaluated;
+  },
+});
+
+/** A share of a state is added; of either sign, so it is no option. */
+const interpolate = defineRule({
+  name: 'interpolate',
+  wgsl: interpolateWgsl,
+  options: commonOptions(0),
+  slots,
+  scalars: () => ({ factor: 0 }),
+  reference: ({ add, mul }, { w, s, h }) => add(w, mul(h.factor, s.kept)),
+});
+
+/** What of a group is evaluated with other weights than it trains with. */
+export interface EvaluatedPart {
+  readonly tensors: readonly PlanTensor<GPUBuffer>[];
+  /** The slot that they come from. */
+  readonly slab: (index: number) => GPUBuffer;
+  /** The share of it that is added to the weights; absent where the two change places. */
+  readonly share?: number;
+  /** Of {@link createInPlace}; one per group, for good. */
+  readonly inPlace: GPUBuffer;
+  readonly label: string;
+}
+
+/** Whether the weights to evaluate with are in the place of those that train, as the GPU knows it; 0 at first. */
+export function createInPlace(device: GPUDevice, label: string): GPUBuffer {
+  return device.createBuffer({ label: `${label} weights in place`, size: 4, usage: BufferUsage.STORAGE });
+}
+
+/** Puts the weights to evaluate with in place of those that train, and back. */
+export class Evaluation {
+  readonly #passes: readonly SidePass[];
+  readonly #gates: readonly { readonly pipeline: Pipeline; readonly groups: readonly GPUBindGroup[] }[];
+
+  /**
+   * Makes it; run it in error scopes.
+   */
+  constructor(
+    device: GPUDevice,
+    input: Pick<SidePassInput, 'facts' | 'nameOf'>,
+    parts: readonly EvaluatedPart[],
+  ) {
+    this.#passes = parts.map(({ tensors, slab, share, label }) =>
+      planSidePass({
+        ...input,
+        device,
+        tensors: tensors.map((tensor) => withoutGradient(tensor)),
+        rule: share === undefined ? exchange() : interpolate(),
+        slab: (_, index) => slab(index),
+        // To evaluate, and to train.
+        rows: share === undefined ? [{}, {}] : [{ factor: share }, { factor: -share }],
+        label: `${label} evaluation`,
+      }).make(),
+    );
+    const row = rowLayout(layoutOf(interpolate()));
+    this.#gates = [1, 0].map((wanted) => {
+      const pipeline = getPipelineSync(device, {
+        label: 'webgpu-optim evaluation gate',
+        code: gateWgsl,
+        entryPoint: 'gate',
+        constants: { WANTED: wanted, ROW_WORDS: row.pageByteLength / 4 },
+        bindGroups: [
+          [
+            { type: 'storage', minBindingSize: 4 },
+            { type: 'storage', minBindingSize: 4 },
+          ],
+        ],
+      });
+      const groups = this.#passes.map(({ rows }, k) =>
+        device.createBindGroup({
+          label: 'webgpu-optim evaluation gate',
+          layout: pipeline.layouts[0]!,
+          entries: [parts[k]!.inPlace, rows.buffer].map((buffer, binding) => ({
+            binding,
+            resource: { buffer },
+          })),
+        }),
+      );
+      return { pipeline, groups };
+    });
+  }
+
+  /** @param isEvaluating whether the weights to evaluate with are wanted, or those that train. */
+  encode(pass: GPUComputePassEncoder, isEvaluating: boolean): void {
+    const direction = isEvaluating ? 0 : 1;
+    const { pipeline, groups } = this.#gates[direction]!;
+    pass.setPipeline(pipeline.pipeline);
+    for (const group of groups) {
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(1);
+    }
+    for (const side of this.#passes) side.encode(pass, direction);
+  }
+
+  destroy(): void {
+    for (const side of this.#passes) side.destroy();
+  }
+}
+
+function withoutGradient({ index, data, state }: PlanTensor<GPUBuffer>): PlanTensor<GPUBuffer> {
+  return { index, row: 0, data, ...(state && { state }) };
+}

@@ -1,0 +1,85 @@
+import { BindGroups } from '../../gpu/bind-groups.js';
+import { COMPUTE_STAGE } from '../../gpu/flags.js';
+import type { Planned } from '../../gpu/pipelines.js';
+import { pageLayout } from '../../kernel/compose-rule.js';
+import { rowLayout } from '../../kernel/row.js';
+import { layoutOf } from '../../kernel/rule-layout.js';
+import type { PlanTensor } from '../../plan/pieces.js';
+import type { StretchFacts } from '../../plan/stretch.js';
+import type { Rule } from '../../rules/rule.js';
+import { FixedRows } from '../fixed-rows.js';
+import { type UpdateStage, planUpdate } from '../update/update-stage.js';
+
+/** An operation beside the steps, in the form of a rule: so it shares their kernels' lanes and bindings. */
+export interface SidePassInput {
+  readonly device: GPUDevice;
+  readonly facts: StretchFacts<GPUBuffer>;
+  readonly rule: Rule;
+  /** What it is done to; all in row 0. */
+  readonly tensors: readonly PlanTensor<GPUBuffer>[];
+  /** Where a slot of the rule lies. */
+  readonly slab?: (slot: string, index: number) => GPUBuffer;
+  readonly nameOf: (tensor: number) => string;
+  /** The numbers that it may be encoded with. */
+  readonly rows: readonly Readonly<Record<string, number>>[];
+  readonly label: string;
+}
+
+/** Such an operation, made with all that it may be asked for: encoding it creates nothing. */
+export class SidePass {
+  readonly #contexts: readonly ReturnType<FixedRows['context']>[];
+
+  constructor(
+    private readonly stage: UpdateStage,
+    readonly rows: FixedRows,
+    rowCount: number,
+  ) {
+    this.#contexts = Array.from({ length: rowCount }, (_, k) => rows.context(k));
+  }
+
+  /** @param k which of the numbers that it was made with. */
+  encode(pass: GPUComputePassEncoder, k = 0): void {
+    this.stage.encode(pass, this.#contexts[k]!);
+  }
+
+  /** As `Stage.encodeProbe`. */
+  encodeProbe(pass: GPUComputePassEncoder): void {
+    this.stage.encodeProbe(pass, this.#contexts[0]!);
+  }
+
+  destroy(): void {
+    this.stage.destroy();
+    this.rows.destroy();
+  }
+}
+
+/** Plans such an operation. */
+export function planSidePass(input: SidePassInput): Planned<SidePass> {
+  const { device, rule, rows, label } = input;
+  const layout = layoutOf(rule);
+  const row = rowLayout(layout);
+  const plan = planUpdate({
+    ...input,
+    layout,
+    row,
+    isClamped: false,
+    shape: {},
+    slab: input.slab ?? noSlab,
+    bindGroups: new BindGroups(device),
+  });
+  return {
+    sources: plan.sources,
+    make: () => {
+      const pagesLayout = device.createBindGroupLayout({
+        label: `${label} rows`,
+        entries: pageLayout(row).map((buffer, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer })),
+      });
+      const values = rows.map((given) => ({ ...layout.values(0, 1), ...given }));
+      return new SidePass(plan.make(), new FixedRows(device, row, pagesLayout, values, label), rows.length);
+    },
+  };
+}
+
+function noSlab(): never {
+  throw new Error('This operation keeps nothing.');
+}

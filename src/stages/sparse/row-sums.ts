@@ -1,0 +1,247 @@
+import { OptimizerError, quote } from '../../errors.js';
+import type { SparseTable } from '../../engine/input/sparse-table.js';
+import { BufferUsage } from '../../gpu/flags.js';
+import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
+import { alignUp } from '../../kernel/alignment.js';
+import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
+import { wordView } from '../../kernel/structs.js';
+import { bindPiece, bindingAlignment } from '../../plan/cut.js';
+import { ELEMENT_BYTE_LENGTH, LANE, type Piece } from '../../plan/pieces.js';
+import { type RowSumPlan, planRowSum } from '../../plan/row-sums.js';
+import { SETTINGS, listSource, sortSource, startsSource, sumSource } from './compose-row-sums.js';
+
+const { STORAGE, UNIFORM, COPY_DST } = BufferUsage;
+/** One workgroup per block of the sort. */
+const BLOCK_SHAPE: KernelShape = { workgroupSize: 1, lanesPerInvocation: 1, consecutive: false };
+
+/** A table's plan and kernels, and the shapes that go with them. */
+interface PlannedSums {
+  readonly table: SparseTable;
+  readonly plan: RowSumPlan;
+  /** Elements per lane of the sums. */
+  readonly laneWidth: 1 | 4;
+  readonly rowLanes: number;
+  readonly entryShape: KernelShape;
+  readonly laneShape: KernelShape;
+  readonly sources: Record<
+    'list' | 'count' | 'scan' | 'scatter' | 'starts' | 'sum' | 'blocks',
+    PipelineSource
+  >;
+}
+
+/**
+ * Plans the sums of a sparse gradient.
+ *
+ * @param name of the parameter, for errors.
+ * @throws OptimizerError `limit-exceeded` if a part of it is larger than a binding.
+ */
+export function planRowSums(
+  device: GPUDevice,
+  table: SparseTable,
+  name: string,
+  label: string,
+): Planned<RowSums> {
+  checkLimits(device.limits, table, name);
+  const { rowLength, entryCount, rowCount, values, count } = table;
+  const isWhole = rowLength % LANE === 0 && values.byteOffset % (LANE * ELEMENT_BYTE_LENGTH) === 0;
+  const laneWidth = isWhole ? LANE : 1;
+  const rowLanes = rowLength / laneWidth;
+  const entryShape = chooseShape(device.adapterInfo, entryCount);
+  const laneShape = chooseShape(device.adapterInfo, entryCount * rowLanes);
+  const sources = {
+    list: listSource(entryShape, count !== undefined),
+    count: sortSource('count'),
+    scan: sortSource('scan'),
+    scatter: sortSource('scatter'),
+    starts: startsSource(entryShape),
+    sum: sumSource('sum_rows', laneShape, laneWidth, rowLanes),
+    blocks: sumSource('sum_blocks', laneShape, laneWidth, rowLanes),
+  };
+  const plan = planRowSum(entryCount, rowCount);
+  const planned = { table, plan, laneWidth, rowLanes, entryShape, laneShape, sources } as const;
+  return {
+    sources: Object.values(sources),
+    make: () => new RowSums(device, planned, `${label} ${quote(name)}`),
+  };
+}
+
+interface Command {
+  readonly pipeline: GPUComputePipeline;
+  readonly buffers: GPUBindGroup;
+  readonly grid: readonly [number, number];
+}
+
+/** Sums the entries of one sparse gradient by row, on the GPU: list, sort, sum. */
+export class RowSums {
+  /** The sums; a row per entry, zeros for entries that are not the first of their row. */
+  readonly summed: GPUBuffer;
+  /** Per entry, the row that it is the first of. */
+  readonly rows: GPUBuffer;
+  readonly #own: readonly GPUBuffer[];
+  readonly #settings: GPUBuffer;
+  readonly #settingsStride: number;
+  readonly #commands: readonly Command[];
+
+  /** Creates buffers and bind groups; run it in error scopes. */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly planned: PlannedSums,
+    private readonly label: string,
+  ) {
+    const { table, plan } = planned;
+    const { entryCount, rowLength } = table;
+    const create = (what: string, size: number, usage: number = STORAGE) =>
+      device.createBuffer({ label: `${label} ${what}`, size, usage });
+    this.summed = create('summed rows', ELEMENT_BYTE_LENGTH * entryCount * rowLength);
+    this.rows = create('named rows', 4 * entryCount);
+    const pairs = [create('pairs 0', 8 * entryCount), create('pairs 1', 8 * entryCount)];
+    const histogram = create('histogram', 4 * plan.counterCount);
+    this.#settingsStride = alignUp(SETTINGS.byteLength, device.limits.minUniformBufferOffsetAlignment);
+    const settingsCount = Math.max(plan.shifts.length, plan.strides.length);
+    this.#settings = create('row settings', this.#settingsStride * settingsCount, UNIFORM | COPY_DST);
+    this.#own = [this.summed, this.rows, ...pairs, histogram, this.#settings];
+    this.#writeSettings();
+    this.#commands = [
+      this.#list(pairs[0]!),
+      ...this.#sort(pairs, histogram),
+      ...this.#sum(pairs[plan.shifts.length % 2]!, pairs[(plan.shifts.length + 1) % 2]!),
+    ];
+  }
+
+  /** Encodes all of it into a pass, before whatever reads the sums. */
+  encode(pass: GPUComputePassEncoder): void {
+    for (const { pipeline, buffers, grid } of this.#commands) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, buffers);
+      pass.dispatchWorkgroups(grid[0], grid[1]);
+    }
+  }
+
+  /** Encodes it with nothing to do, which has the device check the caller's buffers. */
+  encodeProbe(pass: GPUComputePassEncoder): void {
+    for (const { pipeline, buffers } of this.#commands) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, buffers);
+      pass.dispatchWorkgroups(0);
+    }
+  }
+
+  destroy(): void {
+    for (const buffer of this.#own) buffer.destroy();
+  }
+
+  #list(pairs: GPUBuffer): Command {
+    const { sources, table, entryShape } = this.planned;
+    // Without a count something must be bound in its place, and is not read.
+    const { indices, count = indices, entryCount } = table;
+    const resources = [this.#bind(indices), this.#bind(count), { buffer: pairs }];
+    return this.#command(sources.list, 0, resources, this.#grid(entryCount, entryShape));
+  }
+
+  #sort(pairs: readonly GPUBuffer[], histogram: GPUBuffer): Command[] {
+    const { sources, plan } = this.planned;
+    const blocks = this.#grid(plan.blockCount, BLOCK_SHAPE);
+    return plan.shifts.flatMap((_, pass) => {
+      const [source, destination] = [pairs[pass % 2]!, pairs[(pass + 1) % 2]!];
+      const resources = [source, destination, histogram].map((buffer) => ({ buffer }));
+      return [
+        this.#command(sources.count, pass, resources, blocks),
+        this.#command(sources.scan, pass, resources, [1, 1]),
+        this.#command(sources.scatter, pass, resources, blocks),
+      ];
+    });
+  }
+
+  /** @param free of the pairs' size, and of no use to the sort any more. */
+  #sum(pairs: GPUBuffer, free: GPUBuffer): Command[] {
+    const { sources, table, plan, rowLanes, entryShape, laneShape } = this.planned;
+    const { entryCount, values } = table;
+    const starts = { buffer: free, offset: 0, size: 4 * entryCount };
+    const [summed, rows] = [{ buffer: this.summed }, { buffer: this.rows }];
+    const resources = [{ buffer: pairs }, starts, this.#bind(values), summed, rows];
+    return [
+      this.#command(sources.starts, 0, [{ buffer: pairs }, starts], this.#grid(entryCount, entryShape)),
+      this.#command(sources.sum, 0, resources, this.#grid(entryCount * rowLanes, laneShape)),
+      ...plan.strides.map((stride, level) => {
+        const laneCount = Math.floor(entryCount / stride) * rowLanes;
+        return this.#command(sources.blocks, level, resources, this.#grid(laneCount, laneShape));
+      }),
+    ];
+  }
+
+  #grid(laneCount: number, shape: KernelShape): [number, number] {
+    return chooseGrid(laneCount, shape, this.device.limits.maxComputeWorkgroupsPerDimension);
+  }
+
+  /** @param settings which ones: the number of a pass of the sort, or of a level of the sum. */
+  #command(
+    source: PipelineSource,
+    settings: number,
+    resources: readonly GPUBufferBinding[],
+    grid: readonly [number, number],
+  ): Command {
+    const { pipeline, layouts }: Pipeline = getPipelineSync(this.device, source);
+    const uniform = {
+      buffer: this.#settings,
+      offset: this.#settingsStride * settings,
+      size: SETTINGS.byteLength,
+    };
+    const buffers = this.device.createBindGroup({
+      label: `${this.label} rows`,
+      layout: layouts[0]!,
+      entries: [uniform, ...resources].map((resource, binding) => ({ binding, resource })),
+    });
+    return { pipeline, buffers, grid };
+  }
+
+  /** The caller's buffers begin anywhere; bindings do not. */
+  #bind(piece: Piece<GPUBuffer>): GPUBufferBinding {
+    return bindPiece(piece, bindingAlignment(this.device.limits));
+  }
+
+  #writeSettings(): void {
+    const { table, plan, laneWidth } = this.planned;
+    const { entryCount, rowCount, indices, count = indices, values } = table;
+    const baseOf = (piece: Piece<GPUBuffer>) =>
+      (piece.byteOffset % bindingAlignment(this.device.limits)) / ELEMENT_BYTE_LENGTH;
+    const bytes = new ArrayBuffer(this.#settings.size);
+    const view = wordView(bytes);
+    for (let byteOffset = 0, k = 0; byteOffset < bytes.byteLength; byteOffset += this.#settingsStride, k++) {
+      SETTINGS.write(view, byteOffset / 4, {
+        entry_count: entryCount,
+        row_count: rowCount,
+        block_count: plan.blockCount,
+        shift: plan.shifts[k] ?? 0,
+        stride: plan.strides[k] ?? 0,
+        indices_base: baseOf(indices),
+        count_base: baseOf(count),
+        values_base: baseOf(values) / laneWidth,
+      });
+    }
+    this.device.queue.writeBuffer(this.#settings, 0, bytes);
+  }
+}
+
+function checkLimits(
+  limits: GPUSupportedLimits,
+  { rowCount, rowLength, entryCount, values }: SparseTable,
+  name: string,
+): void {
+  // An offset rounded down can add almost this to a binding.
+  const alignment = bindingAlignment(limits);
+  const parts = {
+    'the table': { byteOffset: 0, byteLength: ELEMENT_BYTE_LENGTH * rowCount * rowLength },
+    'grad.values': { byteOffset: values.byteOffset, byteLength: ELEMENT_BYTE_LENGTH * values.elementCount },
+    'the list of entries': { byteOffset: 0, byteLength: 8 * entryCount },
+  };
+  for (const [part, { byteOffset, byteLength }] of Object.entries(parts)) {
+    const needed = byteLength + (byteOffset % alignment);
+    if (needed <= limits.maxStorageBufferBindingSize) continue;
+    throw new OptimizerError(
+      'limit-exceeded',
+      `parameter ${quote(name)}: ${part} of its sparse gradient needs a binding of ${needed} bytes, but ` +
+        `maxStorageBufferBindingSize is ${limits.maxStorageBufferBindingSize}; request the device with a larger ` +
+        'requiredLimits.maxStorageBufferBindingSize, or cut the table into several parameters.',
+    );
+  }
+}

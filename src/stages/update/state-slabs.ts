@@ -1,0 +1,78 @@
+import { f32 } from '../../codecs/f32.js';
+import { BufferUsage } from '../../gpu/flags.js';
+import type { RuleLayout } from '../../kernel/rule-layout.js';
+import type { StatePiece } from '../../plan/pieces.js';
+import type { StatePlan } from '../../plan/plan.js';
+
+/** Bytes of some buffer. */
+export interface ByteRange {
+  readonly buffer: GPUBuffer;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+/** Elements written at once when a slot starts at something other than 0. */
+const FILL_ELEMENTS = 1 << 20;
+
+/** The elementwise state of one group: for each slot that its rule uses, slabs that share one layout. They never move. */
+export class StateSlabs {
+  readonly #slabsOfSlot = new Map<string, readonly GPUBuffer[]>();
+  readonly #plan: StatePlan;
+
+  /** Creates and fills the slabs; run it in error scopes. */
+  constructor(device: GPUDevice, layout: RuleLayout, plan: StatePlan, label: string) {
+    this.#plan = plan;
+    const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+    for (const { name, perTensor, initial } of layout.slots) {
+      if (perTensor) continue;
+      const slabs = plan.slabElementCounts.map((elementCount, k) => {
+        const size = f32.byteLength(elementCount);
+        const buffer = device.createBuffer({ label: `${label} ${name}[${k}]`, size, usage });
+        // New buffers hold zeros.
+        if (initial !== 0) fill(device, buffer, initial);
+        return buffer;
+      });
+      this.#slabsOfSlot.set(name, slabs);
+    }
+  }
+
+  /** Names of the slots. */
+  get slots(): readonly string[] {
+    return [...this.#slabsOfSlot.keys()];
+  }
+
+  /** Bytes of all slabs. */
+  get byteLength(): number {
+    return [...this.#slabsOfSlot.values()].flat().reduce((sum, { size }) => sum + size, 0);
+  }
+
+  slab(slot: string, index: number): GPUBuffer {
+    return this.#slabsOfSlot.get(slot)![index]!;
+  }
+
+  /** Where the state of a tensor lies, by its index. */
+  placeOf(tensor: number): readonly StatePiece[] {
+    return this.#plan.stateOfTensor.get(tensor)!;
+  }
+
+  /** The bytes of a tensor's slot, in order. */
+  ranges(slot: string, tensor: number): ByteRange[] {
+    return this.placeOf(tensor).map(({ slab, element, elementCount }) => ({
+      buffer: this.slab(slot, slab),
+      byteOffset: f32.byteLength(element),
+      byteLength: f32.byteLength(elementCount),
+    }));
+  }
+
+  destroy(): void {
+    for (const slabs of this.#slabsOfSlot.values()) for (const slab of slabs) slab.destroy();
+  }
+}
+
+function fill(device: GPUDevice, buffer: GPUBuffer, value: number): void {
+  const block = new Float32Array(Math.min(FILL_ELEMENTS, buffer.size / 4)).fill(value);
+  for (let byteOffset = 0; byteOffset < buffer.size; byteOffset += block.byteLength) {
+    const elementCount = Math.min(block.length, (buffer.size - byteOffset) / 4);
+    device.queue.writeBuffer(buffer, byteOffset, block, 0, elementCount);
+  }
+}

@@ -1,0 +1,210 @@
+import { f32 } from '../../codecs/f32.js';
+import type { BindGroups } from '../../gpu/bind-groups.js';
+import { BufferUsage } from '../../gpu/flags.js';
+import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
+import { alignUp } from '../../kernel/alignment.js';
+import type { RowLayout } from '../../kernel/row.js';
+import type { RuleLayout } from '../../kernel/rule-layout.js';
+import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
+import { Segment, type StepBinding, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
+import { wordView } from '../../kernel/structs.js';
+import type { Batch } from '../../plan/batches.js';
+import type { PlanTensor } from '../../plan/pieces.js';
+import { planMove } from '../../plan/move.js';
+import { type StepPlan, planStep } from '../../plan/plan.js';
+import { checkSlotBindings } from './check-bindings.js';
+import { type StretchFacts, unitOf } from '../../plan/stretch.js';
+import type { Stage, StepContext } from '../stage.js';
+
+/** What an elementwise stage steps, and how. */
+export interface UpdateInput {
+  readonly device: GPUDevice;
+  readonly layout: RuleLayout;
+  readonly row: RowLayout;
+  /** Their state has a place, if the layout has slots. */
+  readonly tensors: readonly PlanTensor<GPUBuffer>[];
+  readonly facts: StretchFacts<GPUBuffer>;
+  /** Whether gradients are clamped by value. */
+  readonly isClamped: boolean;
+  /** What of the kernels' shape is not to be chosen. */
+  readonly shape: Partial<KernelShape>;
+  /** A slot's slab. */
+  readonly slab: (slot: string, index: number) => GPUBuffer;
+  /** A tensor's record, by its index, for rules that measure tensors. */
+  readonly record?: ((tensor: number) => GPUBufferBinding) | undefined;
+  readonly nameOf: (tensor: number) => string;
+  readonly bindGroups: BindGroups;
+  readonly label: string;
+}
+
+/** A dispatch ready to be encoded. */
+interface Command {
+  readonly pipeline: GPUComputePipeline;
+  readonly grid: readonly [number, number];
+  readonly row: number;
+  bindGroup: GPUBindGroup;
+}
+
+/**
+ * Plans the elementwise pass over some tensors: the step of a rule, or anything that has the form of one.
+ *
+ * @throws OptimizerError `limit-exceeded` if the rule needs more storage bindings than the device has.
+ */
+export function planUpdate(input: UpdateInput): Planned<UpdateStage> & { readonly dispatchCount: number } {
+  const { device, layout, tensors, facts } = input;
+  checkSlotBindings(layout, tensors, facts.limits);
+  const plan = planStep(tensors, layout.elementSlots.length, facts, layout.tensor === undefined);
+  const shapes = plan.batches.map(({ laneCount }) => ({
+    ...chooseShape(device.adapterInfo, laneCount),
+    ...input.shape,
+  }));
+  const sources = plan.batches.map(({ access, parts }, k) =>
+    stepPipeline({ ...input, access, together: parts.length, shape: shapes[k]! }),
+  );
+  return {
+    sources,
+    dispatchCount: sources.length,
+    make: () =>
+      new UpdateStage(
+        input,
+        plan,
+        sources.map((source) => getPipelineSync(device, source)),
+        shapes,
+      ),
+  };
+}
+
+/** The elementwise pass over some tensors. */
+export class UpdateStage implements Stage {
+  readonly #segments: GPUBuffer;
+  readonly #segmentStride: number;
+  readonly #pipelines: readonly Pipeline[];
+  readonly #commands: readonly Command[];
+  readonly #plan: StepPlan<GPUBuffer>;
+
+  constructor(
+    private readonly input: UpdateInput,
+    plan: StepPlan<GPUBuffer>,
+    pipelines: readonly Pipeline[],
+    shapes: readonly KernelShape[],
+  ) {
+    const { device, label } = input;
+    const { limits } = device;
+    this.#plan = plan;
+    this.#pipelines = pipelines;
+    const most = plan.batches.reduce((largest, { parts }) => Math.max(largest, parts.length), 1);
+    this.#segmentStride = alignUp(Segment.byteLength * most, limits.minUniformBufferOffsetAlignment);
+    this.#segments = device.createBuffer({
+      label: `${label} segments`,
+      size: Math.max(this.#segmentStride * plan.batches.length, 16),
+      usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
+    });
+    this.#writeSegments();
+    this.#commands = plan.batches.map((batch, k) => ({
+      pipeline: pipelines[k]!.pipeline,
+      grid: chooseGrid(batch.laneCount, shapes[k]!, limits.maxComputeWorkgroupsPerDimension),
+      row: batch.row,
+      bindGroup: this.#bind(batch, k),
+    }));
+  }
+
+  encode(pass: GPUComputePassEncoder, step: StepContext): void {
+    const { rowsPerPage } = this.input.row;
+    let pipeline: GPUComputePipeline | undefined;
+    let page = -1;
+    // By index: the pairs of `entries()` would be an allocation per dispatch and step.
+    for (let k = 0; k < this.#commands.length; k++) {
+      const command = this.#commands[k]!;
+      const { row, grid } = command;
+      if (!step.isActive(row)) continue;
+      if (command.pipeline !== pipeline) pass.setPipeline((pipeline = command.pipeline));
+      const pageOfRow = Math.floor(row / rowsPerPage);
+      if (pageOfRow !== page) {
+        pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
+        page = pageOfRow;
+      }
+      pass.setBindGroup(0, command.bindGroup);
+      pass.dispatchWorkgroups(grid[0], grid[1]);
+    }
+  }
+
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    for (const { pipeline, bindGroup, row } of this.#commands) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(0);
+    }
+  }
+
+  prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
+    const { facts, nameOf } = this.input;
+    const move = planMove(this.#plan, changed, facts, nameOf);
+    const bound = [...move.batches].map(([k, batch]) => [k, this.#bind(batch, k)] as const);
+    return () => {
+      move.commit();
+      for (const [k, bindGroup] of bound) this.#commands[k]!.bindGroup = bindGroup;
+    };
+  }
+
+  destroy(): void {
+    this.#segments.destroy();
+  }
+
+  #writeSegments(): void {
+    const { batches } = this.#plan;
+    const { device, row: layout } = this.input;
+    const view = wordView(new ArrayBuffer(this.#segmentStride * batches.length));
+    batches.forEach(({ parts, state, grad }, k) => {
+      parts.forEach((part, p) => {
+        const ahead = part.stateStart + (part.state ? part.state.element - state!.element : 0);
+        const gradAhead = grad ? part.grad!.offset - grad.offset : 0;
+        Segment.write(view, (this.#segmentStride * k + Segment.byteLength * p) / 4, {
+          lane_count: part.laneCount,
+          element_count: part.elementCount,
+          data_base: part.dataBase,
+          grad_base: part.gradBase + gradAhead / unitOf(part.access.grad),
+          state_base: part.access.state === 'vector' ? ahead / 4 : ahead,
+          row: part.row % layout.rowsPerPage,
+        });
+      });
+    });
+    device.queue.writeBuffer(this.#segments, 0, view.u32.buffer as ArrayBuffer);
+  }
+
+  #bind(batch: Batch<GPUBuffer>, k: number): GPUBindGroup {
+    const { layout, bindGroups, label } = this.input;
+    const together = batch.parts.length;
+    const resources = stepBindings({ layout, access: batch.access, together }).map((binding) =>
+      this.#resource(binding, batch, k),
+    );
+    return bindGroups.get(this.#pipelines[k]!.layouts[0]!, resources, `${label} buffers ${k}`);
+  }
+
+  #resource({ role, name, tensor }: StepBinding, batch: Batch<GPUBuffer>, k: number): GPUBufferBinding {
+    const { slab, record } = this.input;
+    const part = batch.parts[tensor]!;
+    switch (role) {
+      case 'segments': {
+        const size = Segment.byteLength * batch.parts.length;
+        return { buffer: this.#segments, offset: this.#segmentStride * k, size };
+      }
+      case 'data':
+        return part.data;
+      case 'grad':
+        return batch.grad ?? part.grad!;
+      case 'rows':
+        return part.rows!;
+      case 'record':
+        return record!(part.index);
+      case 'state': {
+        const { slab: index, element, elementCount } = batch.state!;
+        return {
+          buffer: slab(name, index),
+          offset: f32.byteLength(element),
+          size: f32.byteLength(elementCount),
+        };
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { expect, inject } from 'vitest';
+import { isSwiftShader } from '../../proof/adapter.js';
+import { Random } from '../../proof/random.js';
+import type { Track } from '../../proof/track.js';
+import { ROW_BLOCK } from '../../src/plan/row-sums.js';
+import { float32 } from '../../src/reference/arithmetic.js';
+import { sumRows } from '../../src/reference/sum-rows.js';
+import { planRowSums } from '../../src/stages/sparse/row-sums.js';
+import { gpuTest } from '../support/device.js';
+import { copyStorage } from '../support/read-storage.js';
+import { makeBuffer } from '../support/tensors.js';
+
+/** Sums on the GPU: per row that is named, its sum; and how often each row is named as the first of its entries. */
+async function sumOnGpu(
+  device: GPUDevice,
+  track: Track,
+  indices: ArrayLike<number>,
+  values: Float32Array,
+  rowLength: number,
+  rowCount: number,
+) {
+  const words = (list: ArrayLike<number>) => new Float32Array(Uint32Array.from(list).buffer);
+  const entryCount = indices.length;
+  const piece = (buffer: GPUBuffer, elementCount: number) => ({ buffer, byteOffset: 4, elementCount });
+  const table = {
+    rowLength,
+    rowCount,
+    entryCount,
+    indices: piece(makeBuffer(device, track, words([0, ...Array.from(indices)])), entryCount),
+    values: piece(makeBuffer(device, track, [NaN, ...values]), entryCount * rowLength),
+  };
+  const sums = track(planRowSums(device, table, 'w', 'test').make());
+  const copies = [await copyStorage(device, sums.summed.size), await copyStorage(device, sums.rows.size)];
+  const encoder = device.createCommandEncoder({ label: 'test' });
+  const pass = encoder.beginComputePass({ label: 'test' });
+  sums.encode(pass);
+  pass.end();
+  copies[0]!.encode(encoder, sums.summed);
+  copies[1]!.encode(encoder, sums.rows);
+  device.queue.submit([encoder.finish()]);
+  const summed = new Float32Array((await copies[0]!.read()).buffer);
+  const rows = await copies[1]!.read();
+  const ofRow = new Map<number, Float32Array>();
+  rows.forEach((row, k) => {
+    const sum = summed.subarray(k * rowLength, (k + 1) * rowLength);
+    if (row === 0xffff_ffff) expect(sum.every((x) => Object.is(x, 0))).toBe(true);
+    else {
+      expect(ofRow.has(row)).toBe(false);
+      ofRow.set(row, sum);
+    }
+  });
+  return ofRow;
+}
+
+const CASES: [name: string, rowLength: number, counts: number[]][] = [
+  ['a row that every entry names', 1, [ROW_BLOCK ** 2 * 2 + 77]],
+  ['rows around a block', 4, [ROW_BLOCK, ROW_BLOCK + 1, 1, ROW_BLOCK - 1, 2 * ROW_BLOCK]],
+  ['rows around a block of blocks', 1, [ROW_BLOCK ** 2 + 1, 3, ROW_BLOCK ** 2, 40, ROW_BLOCK ** 2 - 1]],
+  ['short rows between long ones', 3, [1, 100, 2, 1500, 1, 1, 33, 64]],
+];
+
+for (const [name, rowLength, counts] of CASES) {
+  gpuTest(`sums in blocks: ${name}`, async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    // Rows in any order, with entries of no row among them.
+    const rows = counts.flatMap((count, row) => Array<number>(count).fill(3 * row + 1));
+    rows.push(...Array<number>(20).fill(99));
+    for (let k = rows.length - 1; k > 0; k--) {
+      const other = random.integer(k + 1);
+      [rows[k], rows[other]] = [rows[other]!, rows[k]!];
+    }
+    const values = random.gradients(rows.length * rowLength);
+    const rowCount = 3 * counts.length;
+    const got = await sumOnGpu(device, track, rows, values, rowLength, rowCount);
+    const want = sumRows(float32, { indices: rows, values }, rowLength, rowCount);
+    expect(got.size).toBe(counts.length);
+    want.elements.forEach((element, k) => {
+      const sum = got.get(Math.floor(element / rowLength))![element % rowLength]!;
+      if (isSwiftShader(device)) expect(sum).toBe(want.values[k]);
+      // Of the magnitudes' sum, each of at most 3·32 additions on the longest way may lose an ULP.
+      else {
+        const magnitudes = values.map(Math.abs);
+        const bound = sumRows(float32, { indices: rows, values: magnitudes }, rowLength, rowCount).values[k]!;
+        expect(Math.abs(sum - want.values[k]!)).toBeLessThanOrEqual(bound * 2 * 96 * 2 ** -24);
+      }
+    });
+  });
+}

@@ -1,0 +1,176 @@
+/** What callers give: copied at the call, own and inherited alike, and refused with a remedy where it makes no sense. */
+import { describe, expect, test } from 'vitest';
+import { resolveAddedGroup, resolveConfig } from '../../src/engine/input/config.js';
+import { checkGradScale, resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
+import { resolveKernelOptions } from '../../src/engine/input/kernel-options.js';
+import { adam } from '../../src/rules/adam.js';
+import { adamw } from '../../src/rules/adamw.js';
+import { sgd } from '../../src/rules/sgd.js';
+import { errorOf } from '../support/error-of.js';
+import { fakeBuffer } from '../support/fake-buffer.js';
+
+const parameter = (name: string, elementCount = 4) => ({
+  name,
+  data: fakeBuffer(elementCount),
+  grad: fakeBuffer(elementCount),
+});
+
+describe('a config is copied', () => {
+  test('so that nothing that is done to it afterwards shows', () => {
+    const betas = [0.8, 0.9];
+    const config = {
+      rule: { ...adam() } as Record<string, unknown>,
+      groups: [{ params: [parameter('a')], betas }] as Record<string, unknown>[],
+      lossScale: { init: 8 },
+      kernel: { workgroupSize: 64 },
+      maxGradNorm: 1,
+    };
+    const resolved = resolveConfig(config);
+    betas[0] = 2;
+    config.lossScale.init = -1;
+    config.kernel.workgroupSize = -1;
+    config.maxGradNorm = 7;
+    config.groups[0]!['params'] = [];
+    config.rule['options'] = {};
+    const [group] = resolved.groups;
+    expect(group!.rule.options['betas']).toEqual([0.8, 0.9]);
+    expect(group!.parameters.map(({ name }) => name)).toEqual(['a']);
+    expect(resolved.gradients).toMatchObject({ lossScale: 8, maxGradNorm: 1, skipNonFinite: true });
+    expect(resolved.kernel).toEqual({ workgroupSize: 64 });
+    expect(Object.isFrozen(group!.rule.options['betas'])).toBe(true);
+    expect(Object.isFrozen(resolved.gradients) && Object.isFrozen(resolved.kernel)).toBe(true);
+  });
+
+  test('inherited properties and getters included', () => {
+    class Config {
+      params = [parameter('a')];
+      get rule() {
+        return sgd({ lr: 0.5 });
+      }
+      get maxGradNorm() {
+        return 3;
+      }
+    }
+    const settings = { lossScale: 4, skipNonFinite: true };
+    const inheriting = Object.assign(Object.create(settings) as object, {
+      rule: sgd({ lr: 0.5 }),
+      groups: [Object.assign(Object.create({ lr: 0.25 }) as object, { params: [parameter('a')] })],
+    });
+    expect(resolveConfig(new Config()).gradients.maxGradNorm).toBe(3);
+    const resolved = resolveConfig(inheriting);
+    expect(resolved.gradients).toMatchObject({ lossScale: 4, skipNonFinite: true });
+    expect(resolved.groups[0]!.rule.options.lr).toBe(0.25);
+  });
+
+  test('undefined is not given', () => {
+    const rule = adam({ lr: 0.1, betas: [0.5, 0.75] });
+    const groups = [{ params: [parameter('a')], lr: undefined, betas: undefined }];
+    const resolved = resolveConfig({
+      rule,
+      groups,
+      params: undefined,
+      maxGradNorm: undefined,
+      ema: undefined,
+    });
+    expect(resolved.groups[0]!.rule.options).toMatchObject({ lr: 0.1, betas: [0.5, 0.75] });
+    const added = resolveAddedGroup(resolved, { params: [parameter('b')], lr: undefined }, 1);
+    expect(added.rule.options.lr).toBe(0.1);
+  });
+
+  test('names follow the position over all groups', () => {
+    const unnamed = () => ({ data: fakeBuffer(1), grad: fakeBuffer(1) });
+    const resolved = resolveConfig({
+      rule: sgd(),
+      groups: [{ params: [unnamed()] }, { params: [unnamed()] }],
+    });
+    const added = resolveAddedGroup(resolved, { params: [unnamed()] }, 2);
+    const names = [...resolved.groups, added].flatMap(({ parameters }) => parameters.map(({ name }) => name));
+    expect(names).toEqual(['param0', 'param1', 'param2']);
+  });
+});
+
+const params = [parameter('a')];
+const holes = [parameter('a'), parameter('b'), parameter('c')];
+Reflect.deleteProperty(holes, 1);
+
+test.for<[string, string, () => unknown]>([
+  [
+    'a rule that went through JSON',
+    'adam(options)',
+    () => ({ rule: JSON.parse(JSON.stringify(adam())), params }),
+  ],
+  ['a rule function', 'the function adamw; call it: adamw(', () => ({ rule: adamw, params })],
+  ['a foreign function', 'call it, e.g.', () => ({ rule: () => 1, params })],
+  ['a hole in params', 'parameter 1 is undefined', () => ({ rule: sgd(), params: holes })],
+  ['a Symbol as label', 'label is Symbol(x)', () => ({ rule: sgd(), params, label: Symbol('x') })],
+  [
+    'a Symbol as name',
+    'name is Symbol(x)',
+    () => ({ rule: sgd(), params: [{ ...params[0], name: Symbol('x') }] }),
+  ],
+  ['a Map', 'the config is a Map', () => new Map()],
+  ['a list as group', 'groups[0] is [', () => ({ rule: sgd(), groups: [params] })],
+  [
+    'an unknown inherited option',
+    'unknown option "maxNorm"',
+    () => Object.create({ rule: sgd(), params, maxNorm: 1 }),
+  ],
+  ['a list as kernel', 'kernel: is []', () => ({ rule: sgd(), params, kernel: [] })],
+  ['a list as loss scale', 'lossScale is []', () => ({ rule: sgd(), params, lossScale: [] })],
+  ['a Map as loss scale', 'lossScale is a Map', () => ({ rule: sgd(), params, lossScale: new Map() })],
+  [
+    'another key of the dynamic loss scale',
+    'unknown option "start"',
+    () => ({ rule: sgd(), params, lossScale: { start: 1 } }),
+  ],
+])('a config is refused with %s', async ([, message, config]) => {
+  const error = await errorOf(() => resolveConfig(config()));
+  expect(error.message).toContain(message);
+});
+
+describe('gradient options are float32 on the GPU', () => {
+  test.for<[string, object]>([
+    ['maxGradNorm is 1e-46', { maxGradNorm: 1e-46 }],
+    ['maxGradNorm is 1e+39', { maxGradNorm: 1e39 }],
+    ['maxGradValue is 1e-40', { maxGradValue: 1e-40 }],
+    ['gradScale is 1e-46', { gradScale: 1e-46 }],
+    ['gradScale is 1e+39', { gradScale: 1e39 }],
+    ['lossScale is 1e+39', { lossScale: 1e39 }],
+    ['lossScale is Infinity', { lossScale: Infinity }],
+    ['init is 1e-46', { lossScale: { init: 1e-46 } }],
+    ['growthFactor is 1.00000001', { lossScale: { growthFactor: 1.00000001 } }],
+    ['growthFactor is 1e+39', { lossScale: { growthFactor: 1e39 } }],
+    ['backoffFactor is 1e-46', { lossScale: { backoffFactor: 1e-46 } }],
+    ['backoffFactor is 0.99999999', { lossScale: { backoffFactor: 0.99999999 } }],
+    ['growthInterval is 4294967296', { lossScale: { growthInterval: 2 ** 32 } }],
+    ['maxConsecutiveSkips is 4294967296', { maxConsecutiveSkips: 2 ** 32 }],
+    ['gradScale is 1e-30 and lossScale 1e+30', { gradScale: 1e-30, lossScale: 1e30 }],
+    ['gradScale is 1e+30 and lossScale 1e-30', { gradScale: 1e30, lossScale: { init: 1e-30 } }],
+  ])('%s', async ([message, options]) => {
+    const error = await errorOf(() => resolveGradientOptions(options));
+    expect([error.code, error.message]).toEqual(['invalid-option', expect.stringContaining(message)]);
+  });
+
+  test('what they hold is taken', () => {
+    const options = {
+      maxGradNorm: 3e38,
+      maxGradValue: Infinity,
+      gradScale: 2 ** -126,
+      maxConsecutiveSkips: Infinity,
+    };
+    expect(resolveGradientOptions(options)).toMatchObject(options);
+    expect(resolveGradientOptions({ lossScale: 'dynamic' }).dynamic).toEqual({
+      init: 65_536,
+      growthFactor: 2,
+      backoffFactor: 0.5,
+      growthInterval: 2000,
+    });
+    expect(resolveKernelOptions(undefined)).toEqual({});
+  });
+
+  test('a gradScale that is set, together with the loss scale', async () => {
+    expect(checkGradScale(1e-30, 1)).toBe(1e-30);
+    expect((await errorOf(() => checkGradScale(1e-30, 1e30))).message).toContain('nearer to each other');
+    expect((await errorOf(() => checkGradScale(1e39))).message).toContain('gradScale is 1e+39');
+  });
+});
