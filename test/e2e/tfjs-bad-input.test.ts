@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { expect, test, vi } from 'vitest';
 import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
-import { adam, novograd, sgd } from '../../src/index.js';
+import { adam, sgd } from '../../src/index.js';
 import { errorOf } from '../support/error-of.js';
 import { tamper } from '../support/tamper.js';
 import { useTfjs, valuesOf } from '../support/tfjs-session.js';
@@ -79,16 +79,6 @@ test('gradients of a variable that is disposed are refused', async () => {
   const error = await errorOf(() => optimizer.applyGradients(gradients));
   expect(error.message).toContain(`no variable "${w.name}"`);
   expect([...(await valuesOf(v))]).toEqual([0]);
-});
-
-test('what a rule cannot skip is said', async () => {
-  const [w, v] = [variable([1]), variable([1])];
-  const ones = tf.tensor1d([1]);
-  const optimizer = make(novograd());
-  optimizer.applyGradients({ [w.name]: ones, [v.name]: ones });
-  const error = await errorOf(() => optimizer.applyGradients({ [v.name]: ones }));
-  expect(error.message).toContain('cannot be skipped');
-  optimizer.applyGradients({ [w.name]: ones, [v.name]: ones });
 });
 
 test('a texture is no weight', async () => {
