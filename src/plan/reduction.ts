@@ -134,6 +134,7 @@ export function withGathered<B>(
     return {
       ...tensor,
       grad: [{ buffer: workspace, byteOffset: LANE_BYTE_LENGTH * lane, elementCount }],
+      isGathered: true,
     };
   });
 }

@@ -152,6 +152,7 @@ describe('the reduction of gradients', () => {
     expect(gathered[3]).toEqual({
       ...list[3],
       grad: [{ buffer: 'workspace', byteOffset: 12_000, elementCount: 1000 }],
+      isGathered: true,
     });
   });
 
