@@ -68,8 +68,8 @@ export type {
   ReferenceGradients,
   ReferenceParameter,
 } from './reference/reference-config.js';
+export type { StepOptions } from './engine/input/names.js';
 export type { ReferenceStateDict } from './reference/saved-run.js';
-export type { ReferenceStepOptions } from './reference/step-arguments.js';
 export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 
 export { schedules } from './schedules.js';
