@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
 import { OptimizerError, ReferenceOptimizer, adam, novograd, sgd } from '../../src/index.js';
-import { planNamedRows } from '../../src/engine/plan/named-rows.js';
-import { planSort } from '../../src/engine/sparse/plan-sort.js';
+import { ROW_BLOCK, planRowSum } from '../../src/plan/row-sums.js';
+import { planNamedRows } from '../../src/plan/stretch.js';
 import { float64 } from '../../src/reference/arithmetic.js';
 import { sumRows } from '../../src/reference/sum-rows.js';
 import { ruleFactories } from '../../src/rules/registry.js';
@@ -74,6 +74,16 @@ describe('the sums of rows', () => {
     expect(sumRows(float64, { ...gradient, values: [1, 5, 1e30, -1e30] }, 1, 2).values).toEqual([0, 5]);
   });
 
+  test('are added in blocks where a row has more entries than one', () => {
+    const indices = new Array<number>(2 * ROW_BLOCK).fill(0);
+    // One block of ones, then a huge one, ones, and its opposite: in order of position they would all be lost.
+    const values = indices.map((_, k) => ({ [ROW_BLOCK]: 2 ** 60, [2 * ROW_BLOCK - 1]: -(2 ** 60) })[k] ?? 1);
+    expect(sumRows(float64, { indices, values }, 1, 1).values).toEqual([ROW_BLOCK]);
+    // Blocks begin at the row's first entry: one entry fewer, and the huge one is in the first.
+    const shifted = { indices: indices.slice(1), values: values.slice(1) };
+    expect(sumRows(float64, shifted, 1, 1).values).toEqual([0]);
+  });
+
   test('take no more entries than count', () => {
     const gradient = { indices: [0, 0, 0], values: [1, 2, 4] };
     expect([0, 1, 2, 3, 9].map((count) => sumRows(float64, { ...gradient, count }, 1, 1).values)).toEqual([
@@ -93,7 +103,7 @@ describe('the plan of a sort', () => {
         fc.integer({ min: 1, max: 2 ** 30 }),
         fc.integer({ min: 1, max: 2 ** 24 }),
         (rowCount, entryCount) => {
-          const { shifts, blockCount, counterCount } = planSort(entryCount, rowCount);
+          const { shifts, blockCount, counterCount } = planRowSum(entryCount, rowCount);
           expect(rowCount / 2 ** (shifts.at(-1)! + 6)).toBeLessThan(1);
           expect(rowCount / 2 ** shifts.at(-1)!).toBeGreaterThanOrEqual(1);
           expect(shifts).toEqual(shifts.map((_, k) => 6 * k));
@@ -105,36 +115,55 @@ describe('the plan of a sort', () => {
       { seed },
     );
   });
+
+  test('adds up blocks until a row of all entries is one', () => {
+    const levels = (entryCount: number) => planRowSum(entryCount, 1).strides;
+    expect(levels(ROW_BLOCK)).toEqual([]);
+    expect(levels(ROW_BLOCK + 1)).toEqual([ROW_BLOCK]);
+    expect(levels(ROW_BLOCK ** 2)).toEqual([ROW_BLOCK]);
+    expect(levels(1_000_000)).toEqual([ROW_BLOCK, ROW_BLOCK ** 2, ROW_BLOCK ** 3]);
+  });
 });
 
 describe('the dispatch over named rows', () => {
+  const limits = {
+    maxStorageBufferBindingSize: 2 ** 27,
+    minStorageBufferOffsetAlignment: 256,
+    maxBufferSize: 2 ** 28,
+    maxStorageBuffersPerShaderStage: 8,
+    maxComputeWorkgroupsPerDimension: 65_535,
+  };
   const plan = (rowLength: number, byteOffset: number) =>
     planNamedRows(
       3,
-      { buffer: 'table', byteOffset, byteLength: 4 * rowLength * 100 },
-      { buffer: 'sums', byteOffset: 0, byteLength: 4 * rowLength * 7 },
-      { buffer: 'rows', rowLength },
-      { bufferIndex: 0, byteOffset: 512 + (byteOffset % 16), byteLength: 4 * rowLength * 100 },
-      256,
+      1,
+      {
+        data: { buffer: 'table', byteOffset, elementCount: rowLength * 100 },
+        grad: { buffer: 'sums', byteOffset: 0, elementCount: rowLength * 7 },
+        state: { slab: 0, element: 128, elementCount: rowLength * 100, isPadded: true },
+      },
+      { buffer: 'rows', entryCount: 7, rowLength },
+      { limits, byteLengthOf: () => Infinity, paddingOf: () => 0 },
     );
 
-  test('has a lane per four elements where rows are whole vec4s on their boundaries', () => {
-    const { access, segment, data, rows } = plan(8, 272);
-    expect(access).toMatchObject({ laneWidth: 4, dataAccess: 'vector', gradAccess: 'vector', rowLanes: 2 });
-    expect(segment).toMatchObject({ laneCount: 14, dataBase: 1, gradBase: 0, stateBase: 0 });
+  test('has lanes of four elements, vec4s where rows are whole ones on their boundaries', () => {
+    const { access, laneCount, data, dataBase, rows, state, stateStart } = plan(8, 272);
+    expect(access).toMatchObject({ data: 'vector', grad: 'vector', state: 'vector', rowLength: 8 });
+    expect([laneCount, dataBase, stateStart]).toEqual([14, 1, 0]);
     expect(data).toEqual({ buffer: 'table', offset: 256, size: 16 + 3200 });
     expect(rows).toEqual({ buffer: 'rows', offset: 0, size: 28 });
+    expect(state).toEqual({ slab: 0, element: 128, elementCount: 800 });
   });
 
   test.for([
-    [5, 272, 5, 4],
-    [8, 260, 8, 1],
+    [5, 272, 14, 4, 'gather'],
+    [8, 260, 14, 1, 'vector'],
   ] as const)(
-    'has a lane per element otherwise: rows of %i from byte %i',
-    ([rowLength, byteOffset, rowLanes, dataBase]) => {
-      const { access, segment } = plan(rowLength, byteOffset);
-      expect(access).toMatchObject({ laneWidth: 1, dataAccess: 'gather', rowLanes });
-      expect(segment).toMatchObject({ laneCount: 7 * rowLength, dataBase, stateBase: (byteOffset % 16) / 4 });
+    'gathers elements otherwise: rows of %i from byte %i',
+    ([rowLength, byteOffset, lanes, base, ofState]) => {
+      const { access, laneCount, dataBase } = plan(rowLength, byteOffset);
+      expect(access).toMatchObject({ data: 'gather', state: ofState, rowLength });
+      expect([laneCount, dataBase]).toEqual([lanes, base]);
     },
   );
 });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
-import { planDispatches } from '../../src/engine/plan/plan.js';
-import { planMeasure } from '../../src/engine/plan/measure.js';
 import { LANES_PER_PARTIAL } from '../../src/kernel/measure-shape.js';
+import { measuresAlike, planMeasure } from '../../src/plan/measure.js';
+import { placeState } from '../../src/plan/plan.js';
 import { float32 } from '../../src/reference/arithmetic.js';
 import { errorBound } from '../../src/reference/error-bound.js';
 import { float64Norm } from '../../src/reference/tensor-norm.js';
@@ -44,53 +44,67 @@ describe('the measuring plan', () => {
     maxStorageBufferBindingSize: 2 ** 20,
     minStorageBufferOffsetAlignment: 256,
     maxBufferSize: 2 ** 28,
+    maxStorageBuffersPerShaderStage: 8,
+    maxComputeWorkgroupsPerDimension: 65_535,
   };
-  const piece = (buffer: string, byteOffset: number, elements: number) => ({
-    buffer,
-    byteOffset,
-    byteLength: 4 * elements,
-  });
+  const facts = { limits, byteLengthOf: () => Infinity, paddingOf: () => 0 };
+  /** Tensors in buffers of their own, at offsets in words, with a place for their state. */
+  const makeTensors = (counts: readonly number[], dataOffset: number, gradOffset: number) => {
+    const tensors = counts.map((elementCount, index) => ({
+      index,
+      row: index % 2,
+      data: [{ buffer: `d${index}`, byteOffset: 4 * dataOffset, elementCount }],
+      grad: [{ buffer: `g${index}`, byteOffset: 4 * gradOffset, elementCount }],
+    }));
+    const { stateOfTensor } = placeState(tensors, facts, false);
+    return tensors.map((tensor) => ({ ...tensor, state: stateOfTensor.get(tensor.index)! }));
+  };
 
-  test('gives every element of every tensor to one lane, and every partial to one tensor', () => {
+  test('gives every element of every tensor to one lane', () => {
     const lengths = fc.array(fc.integer({ min: 1, max: 400_000 }), { minLength: 1, maxLength: 4 });
     const offsets = fc.tuple(fc.integer({ min: 0, max: 70 }), fc.integer({ min: 0, max: 70 }));
     const check = fc.property(lengths, offsets, (counts, [dataOffset, gradOffset]) => {
-      const tensors = counts.map((count, k) => ({
-        data: [piece(`d${k}`, 4 * dataOffset, count)],
-        grad: [piece(`g${k}`, 4 * gradOffset, count)],
-      }));
-      const { chunks } = planDispatches(tensors, limits, true, () => 0, false);
-      const plan = planMeasure(chunks, counts.length, limits, 65_535);
-      const covered = counts.map(() => 0);
-      let partial = 0;
-      plan.dispatches.forEach(({ access, portion, data, grad, state }, k) => {
-        const { parameterIndex } = chunks[k]!;
-        const bytesOf = (base: number, mode: string) => base * (mode === 'vector' ? 16 : 4);
-        expect(data.offset + bytesOf(portion.dataBase, access.data)).toBe(
-          4 * (dataOffset + covered[parameterIndex]!),
-        );
-        expect(grad.offset + bytesOf(portion.gradBase, access.grad)).toBe(
-          4 * (gradOffset + covered[parameterIndex]!),
-        );
-        for (const binding of [data, grad, state]) {
-          expect(binding.offset % limits.minStorageBufferOffsetAlignment).toBe(0);
-          expect(binding.size).toBeLessThanOrEqual(limits.maxStorageBufferBindingSize);
+      const tensors = makeTensors(counts, dataOffset, gradOffset);
+      const plan = planMeasure(tensors, facts);
+      expect(plan.map(({ index, row }) => [index, row])).toEqual(
+        tensors.map(({ index, row }) => [index, row]),
+      );
+      plan.forEach(({ chunks, row }, k) => {
+        let covered = 0;
+        for (const chunk of chunks) {
+          const { access, data, grad, state, elementCount, laneCount, workgroupCount, grid } = chunk;
+          const bytesOf = (base: number, mode: string) => base * (mode === 'vector' ? 16 : 4);
+          expect(data.offset + bytesOf(chunk.dataBase, access.data)).toBe(4 * (dataOffset + covered));
+          expect(grad.offset + bytesOf(chunk.gradBase, access.grad)).toBe(4 * (gradOffset + covered));
+          // State begins at a lane, wherever weights and gradients do.
+          expect(access.state).toBe('vector');
+          expect(bytesOf(chunk.stateBase, access.state) + 4 * elementCount).toBeLessThanOrEqual(
+            4 * state!.elementCount,
+          );
+          for (const { offset, size } of [data, grad]) {
+            expect(offset % limits.minStorageBufferOffsetAlignment).toBe(0);
+            expect(size).toBeLessThanOrEqual(limits.maxStorageBufferBindingSize);
+          }
+          expect(chunk.row).toBe(row);
+          expect(workgroupCount * LANES_PER_PARTIAL).toBeGreaterThanOrEqual(laneCount);
+          expect((workgroupCount - 1) * LANES_PER_PARTIAL).toBeLessThan(laneCount);
+          expect(grid[0] * grid[1]).toBeGreaterThanOrEqual(workgroupCount);
+          expect(laneCount).toBe(Math.ceil(elementCount / 4));
+          covered += elementCount;
         }
-        covered[parameterIndex]! += portion.elementCount;
-        expect(portion.partialBase).toBe(partial);
-        expect(portion.workgroupCount * LANES_PER_PARTIAL).toBeGreaterThanOrEqual(portion.laneCount);
-        expect(portion.laneCount).toBe(Math.ceil(portion.elementCount / 4));
-        partial += portion.workgroupCount;
+        expect(covered).toBe(counts[k]);
       });
-      expect(covered).toEqual(counts);
-      expect(plan.partialCount).toBe(partial);
-      let first = 0;
-      for (const [start, count] of plan.spans) {
-        expect(start).toBe(first);
-        first += count;
-      }
-      expect(first).toBe(partial);
     });
     fc.assert(check, { seed: inject('seed'), numRuns: 100 });
+  });
+
+  test('tells a chunk that only lies elsewhere from one that needs another kernel', () => {
+    const [chunk] = planMeasure(makeTensors([1000], 0, 64), facts)[0]!.chunks;
+    const alike = (counts: number[], dataOffset: number, gradOffset: number) =>
+      measuresAlike(planMeasure(makeTensors(counts, dataOffset, gradOffset), facts)[0]!.chunks[0]!, chunk);
+    expect(alike([1000], 128, 0)).toBe(true);
+    expect(alike([1000], 1, 0)).toBe(false);
+    expect(alike([1000], 0, 4)).toBe(false);
+    expect(alike([999], 0, 0)).toBe(false);
   });
 });
