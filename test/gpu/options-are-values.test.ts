@@ -81,11 +81,11 @@ describe('options that are lists', () => {
 
 describe('what is given to a call that waits', () => {
   gpuTest('is read at the call: create', async ({ device, track }) => {
-    const param: Parameter & { name: string } = {
+    const param: { name: string; data: GPUBuffer; grad: GPUBuffer } = {
       ...makeParameter(device, track, 'w', [1, 2], [1, 1]),
       name: 'w',
     };
-    const params = [param];
+    const params: Parameter[] = [param];
     const other = makeParameter(device, track, 'other', [5], [5]);
     const lossScale = { init: 4, growthInterval: 1 };
     const ema = { decay: 0.5 };
@@ -236,7 +236,8 @@ describe('properties that are inherited count as own ones do', () => {
     const kernel = inherited({ workgroupSize: 2 ** 20 });
     const refused = await errorOf(() => Optimizer.create(device, { rule: sgd(), params, kernel }));
     expect(refused.code).toBe('limit-exceeded');
-    const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+    const own = inherited(makeParameter(device, track, 'w', [1, 2], [1, 1]));
+    const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params: [own] }));
     const next = makeParameter(device, track, 'w', [5, 6], [1, 1]);
     optimizer.rebind({ w: inherited({ data: next.data, grad: next.grad }) });
     optimizer.step();

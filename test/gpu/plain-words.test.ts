@@ -131,7 +131,7 @@ gpuTest('methods refuse what is no name, change, group or dict', async ({ device
       'view of an arena': () => arena.view(value as never),
       'load of an arena': () => arena.load('w', (Array.isArray(value) ? 'odd' : value) as never),
       'read of an arena': () => arena.read(value as never),
-      'initialize of an arena': () => arena.initialize('w', value ?? (0 as never)),
+      'initialize of an arena': () => arena.initialize('w', (value ?? 0) as never),
       'zeroGrad of an arena': () => arena.zeroGrad((value ?? 0) as never),
       'an arena': () => ParameterArena.create(device, { w: value } as never),
       'a shape': () =>

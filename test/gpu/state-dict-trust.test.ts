@@ -199,7 +199,7 @@ describe('what is good is taken, wherever it comes from', () => {
     given.state['a']!['exp_avg']!.fill(9);
     given.groups[0]!['lr'] = 9;
     (given.groups[1]!['betas'] as number[])[0] = 0.125;
-    given.control!.lossScale = 2;
+    (given.control as { lossScale: number }).lossScale = 2;
     await loading;
     expect(await optimizer.stateDict()).toEqual(dict);
   });
