@@ -1,6 +1,11 @@
 import { type Tensor, scalar, tensor } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
-import { type SavedControl, type StateDict, describeGroup } from '../../engine/saved/state-dict.js';
+import {
+  type GroupState,
+  type SavedControl,
+  type StateDict,
+  describeGroup,
+} from '../../engine/saved/state-dict.js';
 import { OptimizerError, quote } from '../../errors.js';
 
 /** A tensor with a name, as tfjs's optimizers hand them out. */
@@ -154,7 +159,7 @@ export function restore(engine: Optimizer, { step, control, slots, steps }: Save
     rule: engine.rule,
     step,
     groups: engine.groups.map((group) => ({
-      ...describeGroup(group),
+      ...(describeGroup(group) as GroupState),
       steps: group.params.map((name) => steps.get(name) ?? step),
     })),
     state: Object.fromEntries(names.map((name) => [name, slots.get(name) ?? {}])),
