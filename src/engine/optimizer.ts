@@ -238,7 +238,7 @@ export class Optimizer {
    */
   rebind(changes: Readonly<Record<string, BufferChange>>): void {
     const { guard, names, occupancy } = this.#session;
-    guard.checkTraining('rebind()');
+    guard.check('rebind()');
     const replacements = resolveChanges(changes, names);
     if (replacements.length === 0) return;
     const undoClaim = occupancy.claim(replacements.map(({ parameter }) => parameter));
