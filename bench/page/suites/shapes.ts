@@ -3,7 +3,7 @@ import { createLimitKernel } from '../../../lab/measuring/page/limit-kernel.js';
 import { readSample } from '../../../lab/measuring/page/read-back.js';
 import { createArray, createRandomTile } from '../../../lab/measuring/page/workload.js';
 import { Optimizer, rules } from '../../../src/index.js';
-import { elementSlots } from '../../../src/kernel/variant.js';
+import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import type { ShapeRequest } from '../../suites/shapes.js';
 import { type SuiteContestant, suitePage } from '../suite-page.js';
 
@@ -18,7 +18,7 @@ let users = 0;
 function shareArrays({ rule, elementCount }: ShapeRequest): GPUBuffer[] {
   if (users++ > 0) return arrays;
   const values = createRandomTile(elementCount, SEED);
-  const names = ['grad', 'data', ...elementSlots(rules[rule as 'adam']())];
+  const names = ['grad', 'data', ...layoutOf(rules[rule as 'adam']()).elementSlots];
   arrays = names.map((name) => createArray(device, `shapes ${name}`, elementCount, values));
   return arrays;
 }

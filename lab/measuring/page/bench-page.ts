@@ -1,6 +1,6 @@
 import { rules } from '../../../src/index.js';
 import { chooseShape } from '../../../src/kernel/shape.js';
-import { elementSlots } from '../../../src/kernel/variant.js';
+import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import { totalElements } from '../cases.js';
 import type { BenchPage, Heat, HeatRequest, PeerName } from '../protocol.js';
 import { countCalls } from './count-calls.js';
@@ -74,13 +74,13 @@ export function createBenchPage({ gpu, browser, peers: available }: Runtime): Be
       }
     } else cannotHold.push(...peers);
     const [handShape, limitShape] = (['hand', 'limit'] as const).map((peer) => contestants.get(peer)?.shape);
-    const slotCount = elementSlots(rule).length;
+    const slotCount = layoutOf(rule).elementSlots.length;
     return {
       peers: peers.filter((peer) => contestants.has(peer)),
       cannotHold,
       arraysRead: 2 + slotCount,
       arraysWritten: 1 + slotCount,
-      shape: chooseShape(device.adapterInfo, 4, Math.floor(benchCase.elementsPerTensor / 4)),
+      shape: chooseShape(device.adapterInfo, Math.floor(benchCase.elementsPerTensor / 4)),
       ...(handShape && { handShape }),
       ...(limitShape && { limitShape }),
     };

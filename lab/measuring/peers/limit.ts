@@ -1,5 +1,5 @@
 import type { KernelShape } from '../../../src/kernel/shape.js';
-import { elementSlots } from '../../../src/kernel/variant.js';
+import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import { totalElements } from '../cases.js';
 import { type LimitKernel, createLimitKernel } from '../page/limit-kernel.js';
 import { readSample } from '../page/read-back.js';
@@ -30,7 +30,7 @@ export const limit: Peer = async ({ device, rule, benchCase, workload }) => {
   const elementCount = totalElements(benchCase);
   const values = workload.randomArray(Math.min(elementCount, 1 << 20));
   const create = (name: string) => createArrays(device, `limit ${name}`, elementCount, values);
-  const states = elementSlots(rule).map(create);
+  const states = layoutOf(rule).elementSlots.map(create);
   const isLone = benchCase.tensorCount === 1;
   const [grad, data] = isLone ? [workload.grad, workload.data] : [create('grad'), create('data')];
   const arrays = [grad, data, ...states];
