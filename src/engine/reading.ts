@@ -70,7 +70,9 @@ export class Reading {
 
   /** As `Optimizer.stateDict`. */
   async stateDict(): Promise<StateDict> {
-    const { parts, control, rows } = this.run;
+    const { control, rows } = this.run;
+    // Of this moment: groups may join while the copies are awaited.
+    const parts = [...this.run.parts];
     const rule = parts[0]!.group.rule.name;
     const described = parts.map(({ group }) => describeGroup(group));
     const tensors = parts.flatMap((part) => part.tensors);

@@ -50,8 +50,8 @@ gpuTest('undefined in a group means that the option is not given', async ({ devi
 
 describe('options that are lists', () => {
   gpuTest('are nobody else’s', async ({ device, track }) => {
-    meddle(() => void ((adam().options['betas'] as number[])[0] = 0.125));
-    meddle(() => void ((lion().options['betas'] as number[]).length = 1));
+    meddle(() => void ((adam().options['betas'] as unknown as number[])[0] = 0.125));
+    meddle(() => void ((lion().options['betas'] as unknown as number[]).length = 1));
     expect(adam().options['betas']).toEqual([0.9, 0.999]);
     expect(lion().options['betas']).toEqual([0.9, 0.99]);
     const betas: [number, number] = [0.5, 0.75];
