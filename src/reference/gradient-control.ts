@@ -4,7 +4,7 @@ import type { ResolvedGradientOptions } from '../engine/input/gradient-options.j
 /** Below this a loss would be 0 in float16, so that backing off ends here: the constant of `finalize.wgsl`. */
 const LOSS_SCALE_FLOOR = 2 ** -24;
 
-/** What the control pass decides, on the CPU: the reference of `shaders/control/finalize.wgsl`. */
+/** What the control pass decides, on the CPU: the reference of `shaders/stages/control/decide.wgsl`. */
 export class GradientControl {
   /** Steps skipped so far. */
   skipped = 0;
