@@ -1,11 +1,11 @@
 import wgsl from '../../shaders/accumulate.wgsl?raw';
 import { commonOptions } from '../rules/common-options.js';
-import { defineRule } from '../rules/define-rule.js';
+import { declareRule } from '../rules/declare-rule.js';
 import type { ResolvedParameter } from './parameter.js';
 import { SidePass } from './side-pass.js';
 
 /** Addition in the form of a rule. */
-const accumulate = defineRule({
+const accumulate = declareRule({
   name: 'accumulate',
   wgsl,
   options: commonOptions(0),

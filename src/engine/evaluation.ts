@@ -1,13 +1,13 @@
 import wgsl from '../../shaders/interpolate.wgsl?raw';
 import { commonOptions } from '../rules/common-options.js';
-import { defineRule } from '../rules/define-rule.js';
+import { declareRule } from '../rules/declare-rule.js';
 import type { Rule } from '../rules/rule.js';
 import type { ResolvedGroup } from './config.js';
 import { SidePass } from './side-pass.js';
 import type { StateStore } from './state-store.js';
 
 /** The exchange in the form of a rule; its factor is of either sign, so it is no option, but the lr of the pass. */
-const interpolate = defineRule({
+const interpolate = declareRule({
   name: 'interpolate',
   wgsl,
   options: commonOptions(0),

@@ -101,10 +101,12 @@ function restoreRule(group: ParameterGroup, saved: unknown, index: number): Rule
   if (group.isScheduled) delete options['lr'];
   const rule = overrideRule(group.rule, options);
   const difference = kernelDifference(rule, group.rule);
-  if (difference === undefined) return rule;
-  fail(
-    `${what}: its options have ${difference}, for which other kernels are needed; create it with the saved options.`,
-  );
+  if (difference !== undefined) {
+    fail(
+      `${what}: its options have ${difference}, for which other kernels are needed; create it with the saved options.`,
+    );
+  }
+  return rule;
 }
 
 /**
