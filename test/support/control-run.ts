@@ -49,7 +49,7 @@ export function makeControlRun(
   const bindGroups = new BindGroups(device);
   const makeStage = (of: readonly PlanTensor<GPUBuffer>[]) => {
     control.reserve(Math.max(...of.map(({ index }) => index)) + 1);
-    const reduction = planReduction(of, reductionFacts(device, facts));
+    const reduction = planReduction(of, reductionFacts(device, facts), true);
     const workspace = control.workspace(reduction.workspaceByteLength);
     const parts = { control, tensors: of, reduction, workspace, bindGroups };
     return { reduction, workspace, stage: track(planControlStage(device, parts).make()) };
