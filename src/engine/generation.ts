@@ -97,7 +97,10 @@ export function planGeneration(
   previous?: Generation,
 ): Planned<Generation> {
   const tensors = views.flatMap((view) => view.tensors);
-  const reduction = control && planReduction(tensors, reductionFacts(resources.device, resources.facts));
+  // A rule that measures tensors steps each by itself.
+  const gathers = views.every(({ layout }) => !layout.tensor);
+  const reduction =
+    control && planReduction(tensors, reductionFacts(resources.device, resources.facts), gathers);
   const planControl = (workspace: GPUBuffer) => {
     if (!control || !reduction) return [];
     const { device, bindGroups } = resources;

@@ -9,6 +9,7 @@ import { Gradients } from './gradients.js';
 import type { RunTensor } from './group-part.js';
 import { type OptimizerConfig, type ParameterGroupConfig, resolveConfig } from './input/config.js';
 import { checkGradScale } from './input/gradient-options.js';
+import { checkKernelLimits } from './input/kernel-options.js';
 import { type StepOptions, resolveSkip } from './input/names.js';
 import { type BufferChange, resolveChanges } from './input/rebind-input.js';
 import { Joining } from './joining.js';
@@ -105,6 +106,7 @@ export class Optimizer {
   static #open(device: GPUDevice, config: OptimizerConfig, call: string): Session {
     checkDevice(device);
     const resolved = resolveConfig(config);
+    checkKernelLimits(device, resolved.kernel);
     const session = new Session(device, resolved);
     session.rejectDestroyedArenas(
       resolved.groups.flatMap(({ parameters }) => parameters),

@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
-import { captureErrors, settleOrLose } from './device.js';
+import { captureErrors, isOutOfMemory, settleOrLose } from './device.js';
 import { BufferUsage, MAP_MODE_READ } from './flags.js';
 
 /** Bytes of a buffer; offset and length are multiples of 4. */
@@ -181,8 +181,7 @@ async function rejectErrors(
 
 function readError(cause: GPUError, byteLength: number, what: string): OptimizerError {
   const message = cause.message.trim();
-  // By name: the error may be of another realm, or of an implementation without globals.
-  if (cause.constructor.name === 'GPUOutOfMemoryError') {
+  if (isOutOfMemory(cause)) {
     return new OptimizerError(
       'out-of-memory',
       `${what}: reading takes ${byteLength} bytes of buffers to be mapped, which the device could not allocate: ` +

@@ -205,7 +205,8 @@ export function correction({ beta, damping }: RisingRate, t: number): number {
  * @returns nothing if one kernel serves both.
  */
 export function kernelDifference(given: Rule, made: Rule): string | undefined {
-  const key = (rule: Rule) => JSON.stringify(Object.entries(layoutOf(rule).switches).toSorted());
+  // In the same order in both, for they are of one kind.
+  const key = (rule: Rule) => JSON.stringify(layoutOf(rule).switches);
   if (key(given) === key(made)) return undefined;
   const names = Object.keys(given.options).filter(
     (name) => name !== 'lr' && quote(given.options[name]) !== quote(made.options[name]),

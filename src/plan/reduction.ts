@@ -97,15 +97,17 @@ const LANE_BYTE_LENGTH = LANE * ELEMENT_BYTE_LENGTH;
  * one buffer they take one binding of a step kernel, not one each. So more tensors share its dispatches: with Adam, five
  * instead of three.
  *
+ * @param gathers whether gradients may be gathered: not where step kernels take one tensor each.
  * @throws OptimizerError `limit-exceeded` if a binding has no room for anything.
  */
 export function planReduction<B>(
   tensors: readonly PlanTensor<B>[],
   facts: ReductionFacts<B>,
+  gathers: boolean,
 ): ReductionPlan<B> {
   const { limits } = facts;
   const runs = findRuns(tensors, facts);
-  const { gathered, laneCount: gatheredLanes } = chooseGathered(tensors, runs, facts);
+  const { gathered, laneCount: gatheredLanes } = chooseGathered(gathers ? tensors : [], runs, facts);
   const parts = runs.flatMap((run, k) => cutRun(run, k, gathered, facts));
   const dispatches: ReductionDispatch<B>[] = [];
   let partialCount = 0;

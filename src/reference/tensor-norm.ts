@@ -22,7 +22,7 @@ export function float64Norm(length: number, at: ElementAt<number>): number {
 }
 
 /**
- * Euclidean norm in float32 as shaders/tensor/*.wgsl computes it, addition by addition, for a tensor in one piece.
+ * Euclidean norm in float32 as shaders/stages/measure/*.wgsl computes it, addition by addition, for a tensor in one piece.
  *
  * @param round rounds a float64 result to float32.
  */

@@ -8,7 +8,7 @@ export interface TensorElement<N> {
 }
 
 /**
- * The CPU twin of shaders/tensor/*.wgsl: measures a tensor, and updates the state that it has as a whole.
+ * The CPU twin of shaders/stages/measure/*.wgsl: measures a tensor, and updates the state that it has as a whole.
  *
  * @param at the tensor's elements; called for each quantity and element.
  * @param s the tensor's `perTensor` slots, updated in place.

@@ -9,7 +9,7 @@ const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage;
 test.for<[string, () => unknown]>([
   ['unknown option "learningRate"', () => adam({ learningRate: 1 } as never)],
   [
-    'adam knows lr, weightDecay, weightDecayMode, maximize, betas, eps, amsgrad, amsgradCorrected, biasCorrection, epsPlacement',
+    'adam knows lr, weightDecay, weightDecayMode, maximize, betas, eps, amsgradCorrected, biasCorrection, epsPlacement, amsgrad',
     () => adam({ x: 1 } as never),
   ],
   ['lr is -0.1', () => sgd({ lr: -0.1 })],

@@ -7,7 +7,8 @@ import { rowLayout } from '../../src/kernel/row.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import type { PlanTensor } from '../../src/plan/pieces.js';
 import { planReduction } from '../../src/plan/reduction.js';
-import type { RisingRate, Rule } from '../../src/rules/rule.js';
+import type { RisingRate } from '../../src/rules/declaration.js';
+import type { Rule } from '../../src/rules/rule.js';
 import { planControlStage } from '../../src/stages/control/control-stage.js';
 import { Control } from '../../src/stages/control/control.js';
 import { type ControlHead, parseHead } from '../../src/stages/control/head.js';
@@ -48,7 +49,7 @@ export function makeControlRun(
   const bindGroups = new BindGroups(device);
   const makeStage = (of: readonly PlanTensor<GPUBuffer>[]) => {
     control.reserve(Math.max(...of.map(({ index }) => index)) + 1);
-    const reduction = planReduction(of, reductionFacts(device, facts));
+    const reduction = planReduction(of, reductionFacts(device, facts), true);
     const workspace = control.workspace(reduction.workspaceByteLength);
     const parts = { control, tensors: of, reduction, workspace, bindGroups };
     return { reduction, workspace, stage: track(planControlStage(device, parts).make()) };

@@ -101,7 +101,7 @@ describe('1 − β₁β₂⋯βₜ of a rising rate', () => {
       const want = exact.get(t);
       if (want === undefined) continue;
       const halfUlp = 0.5001 * ulpFloat32(want);
-      const [, , high, low] = correctionWords(rate, t) as [number, number, number, number];
+      const [high, low] = correctionWords(rate, t) as [number, number];
       expect(Math.abs(oneMinusFraction(product) - want), `GPU, t ${t}`).toBeLessThanOrEqual(halfUlp);
       expect(Math.abs(oneMinusFraction(toBigInt([high, low])) - want), `resumed, t ${t}`).toBeLessThanOrEqual(
         halfUlp,
@@ -112,9 +112,6 @@ describe('1 − β₁β₂⋯βₜ of a rising rate', () => {
 
   test('of a rate that does not rise is 1 − βᵗ', () => {
     expect(correction({ beta: 0.9, damping: 0 }, 7)).toBe(1 - 0.9 ** 7);
-    expect(correctionWords({ beta: 0.9, damping: 0 }, 7).slice(0, 4)).toEqual([
-      ...betaWords(0.9),
-      ...powerWords(0.9, 7),
-    ]);
+    expect(correctionWords({ beta: 0.9, damping: 0 }, 7).slice(0, 2)).toEqual([...powerWords(0.9, 7)]);
   });
 });

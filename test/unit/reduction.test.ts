@@ -91,7 +91,7 @@ describe('the reduction of gradients', () => {
             maxStorageBufferBindingSize: most,
             maxStorageBuffersPerShaderStage: buffers,
           });
-          const plan = planReduction(list, facts);
+          const plan = planReduction(list, facts, true);
           const read = bytesRead(plan);
           for (const { grad } of list) {
             for (const { buffer, byteOffset, elementCount } of grad)
@@ -132,6 +132,7 @@ describe('the reduction of gradients', () => {
     const { runs, dispatches } = planReduction(
       neighbours.map((tensor, k) => ({ ...tensor, grad: [{ ...tensor.grad[0]!, byteOffset: 320 * k }] })),
       makeFacts(),
+      true,
     );
     expect(runs.map(({ members }) => members.map(({ index }) => index))).toEqual([[0, 1], [2]]);
     expect(runs[0]!.piece.elementCount).toBe(80 + 72);
@@ -141,13 +142,17 @@ describe('the reduction of gradients', () => {
 
   test('takes a dispatch for as many short gradients as bindings allow, and gathers them', () => {
     const list = Array.from({ length: 1000 }, (_, index) => own(index, 1000));
-    const plan = planReduction(list, makeFacts());
+    const plan = planReduction(list, makeFacts(), true);
     expect(plan.dispatches).toHaveLength(Math.ceil(1000 / 7));
     expect(plan.gathered.size).toBe(1000);
     // Each begins at a lane of its own, and partials behind them all.
     expect([...plan.gathered.values()]).toEqual(list.map((_, k) => 250 * k));
     expect(plan.firstPartialLane).toBe(250_000);
     expect(plan.workspaceByteLength).toBe(16 * (250_000 + plan.partialCount));
+    expect(planReduction(list, makeFacts(), false)).toMatchObject({
+      gathered: new Map(),
+      firstPartialLane: 0,
+    });
     const gathered = withGathered(list, plan.gathered, 'workspace');
     expect(gathered[3]).toEqual({
       ...list[3],
@@ -185,7 +190,7 @@ describe('the reduction of gradients', () => {
         })),
     ],
   ] as const)('gathers no gradients: %s', ([, make]) => {
-    const plan = planReduction(make(), makeFacts());
+    const plan = planReduction(make(), makeFacts(), true);
     expect(plan.gathered.size).toBe(0);
     expect(plan.firstPartialLane).toBe(0);
     expect(
@@ -196,7 +201,7 @@ describe('the reduction of gradients', () => {
   test('reads a last vec4 in part only where the buffer has the rest of it', () => {
     byteLengths.set('g0', 40);
     byteLengths.set('g1', 48);
-    const plan = planReduction([own(0, 10), own(1, 10)], makeFacts());
+    const plan = planReduction([own(0, 10), own(1, 10)], makeFacts(), true);
     expect(
       plan.dispatches.map(({ parts }) => parts.map(({ access, binding }) => [access, binding.size])),
     ).toEqual([[['gather', 40]], [['vector', 48]]]);
@@ -205,7 +210,7 @@ describe('the reduction of gradients', () => {
   test('a device whose bindings have room for nothing is refused, without end otherwise', () => {
     const grad = [{ buffer: 'g', byteOffset: 4, elementCount: 1000 }];
     expect(() =>
-      planReduction([{ ...own(0, 1000), grad }], makeFacts({ maxStorageBufferBindingSize: 256 })),
+      planReduction([{ ...own(0, 1000), grad }], makeFacts({ maxStorageBufferBindingSize: 256 }), true),
     ).toThrow('maxStorageBufferBindingSize');
   });
 });

@@ -41,14 +41,14 @@ function power(fraction: bigint, t: number): bigint {
 }
 
 /**
- * What the GPU keeps of a correction, as words of `powers` in shaders/stages/control/advance.wgsl: the rate β, the
- * product of the rates of t steps, the damping d, and dᵗ.
+ * What the GPU keeps of a correction, as words of a record in shaders/stages/control/advance.wgsl: the product of the rates
+ * of t steps, and dᵗ.
  *
- * @param t steps applied so far; for 0 the GPU does not read product and dᵗ.
+ * @param t steps applied so far; for 0 the GPU reads neither.
  */
 export function correctionWords({ beta, damping }: RisingRate, t: number): number[] {
   const product = damping === 0 ? powerWords(beta, t) : risingProductWords(beta, damping, t);
-  return [...betaWords(beta), ...product, ...betaWords(damping), ...powerWords(damping, t)];
+  return [...product, ...powerWords(damping, t)];
 }
 
 /** Step by step as the GPU, until nothing is left of the product or of dⁱ: after some thousand steps at most. */

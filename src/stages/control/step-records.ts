@@ -101,15 +101,9 @@ function rememberWords(): (record: StepRecord) => readonly number[] {
     const key = JSON.stringify([count, rates.map(({ beta, damping }) => [beta, damping])]);
     let words = known.get(key);
     if (!words)
-      known.set(key, (words = [count, 0, 0, 0, ...rates.flatMap((rate) => keptWords(rate, count))]));
+      known.set(key, (words = [count, 0, 0, 0, ...rates.flatMap((rate) => correctionWords(rate, count))]));
     return words;
   };
-}
-
-/** The product of rates and dᵗ; the rates themselves come with every step. */
-function keptWords(rate: RisingRate, count: number): number[] {
-  const [, , productHigh, productLow, , , dampedHigh, dampedLow] = correctionWords(rate, count);
-  return [productHigh!, productLow!, dampedHigh!, dampedLow!];
 }
 
 /** Reads a tensor's count from the bytes of its record. */

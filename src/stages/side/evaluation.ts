@@ -7,13 +7,13 @@ import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { commonOptions } from '../../rules/common-options.js';
-import { defineRule } from '../../rules/define-rule.js';
+import { declareRule } from '../../rules/declare-rule.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 
 const slots = [{ name: 'kept' }] as const;
 
 /** Weights and an average of them change places. */
-const exchange = defineRule({
+const exchange = declareRule({
   name: 'exchange',
   wgsl: exchangeWgsl,
   options: commonOptions(0),
@@ -27,7 +27,7 @@ const exchange = defineRule({
 });
 
 /** A share of a state is added; of either sign, so it is no option. */
-const interpolate = defineRule({
+const interpolate = declareRule({
   name: 'interpolate',
   wgsl: interpolateWgsl,
   options: commonOptions(0),
