@@ -211,7 +211,7 @@ export class Optimizer {
     // Under load some are left out, not queued without end.
     if (!config.onStep || this.#reportCount >= MOST_REPORTS) return;
     this.#reportCount++;
-    reportStep(config.onStep, this.stats(), guard, () => this.#reportCount--);
+    void reportStep(config.onStep, this.stats(), guard, () => this.#reportCount--);
   }
 
   /**

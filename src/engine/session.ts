@@ -76,13 +76,14 @@ export class Session {
   /** Plans the run; all that is left then is to make it. */
   plan(): { readonly sources: readonly PipelineSource[]; assemble(): Assembled<Run> } {
     const { device, config, groups } = this;
-    const { sources, make } = planRun(device, config, groups, this.watch);
+    const planned = planRun(device, config, groups, this.watch);
+    const { sources } = planned;
     const parameters = config.groups.flatMap((group) => group.parameters);
     return {
       sources,
       assemble: () =>
         assemble(device, {
-          make,
+          make: () => planned.make(),
           sources,
           parameters,
           probe: (run, pass) => run.encodeProbe(pass),
