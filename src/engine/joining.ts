@@ -69,10 +69,12 @@ export class Joining {
     const undoClaim = occupancy.claim(parameters);
     for (const name of taken) joining.add(name);
     const group = session.makeGroup(rule, parameters);
-    const { firstIndex, row, groupIndex } = run.reserve(parameters.length);
+    const reservation = run.reserve(parameters.length);
+    const { firstIndex, row, groupIndex } = reservation;
     const release = () => {
       for (const name of taken) joining.delete(name);
       undoClaim();
+      run.release(reservation);
     };
     try {
       const planned = planPart(
