@@ -27,8 +27,20 @@ test('bind groups are found again, in whatever order buffers, ranges and layouts
     [layout, [{ buffer: a, offset: 256 }]],
     [layout, [{ buffer: a, offset: 256, size: 16 }]],
     [layout, [{ buffer: a, size: 256 }]],
-    [layout, [{ buffer: a, offset: 1, size: 23 }, { buffer: a, offset: 4, size: 5 }]],
-    [layout, [{ buffer: a, offset: 1, size: 2 }, { buffer: a, offset: 34, size: 5 }]],
+    [
+      layout,
+      [
+        { buffer: a, offset: 1, size: 23 },
+        { buffer: a, offset: 4, size: 5 },
+      ],
+    ],
+    [
+      layout,
+      [
+        { buffer: a, offset: 1, size: 2 },
+        { buffer: a, offset: 34, size: 5 },
+      ],
+    ],
     [{} as GPUBindGroupLayout, [{ buffer: a }]],
   ];
   const get = () => asked.map(([of, resources]) => cache.get(of, resources, 'label'));
