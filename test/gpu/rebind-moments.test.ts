@@ -1,6 +1,6 @@
 /** `rebind` in moments that nobody planned for, and to ranges that are almost what they were. */
 import { expect, inject } from 'vitest';
-import { Optimizer, adam, scheduleFreeSgd, sgd } from '../../src/index.js';
+import { Optimizer, type Rule, adam, scheduleFreeSgd, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
@@ -142,7 +142,7 @@ gpuTest('rebind behind eval() is refused, and train() finds its weights', async 
     { rule: sgd({ lr: 1 }), ema: { decay: 0.5 } },
   ]) {
     const params = [makeParameter(device, track, 'w', [1, 2], [1, 1])];
-    const optimizer = track(await Optimizer.create(device, { ...config, params }));
+    const optimizer = track(await Optimizer.create<Rule>(device, { ...config, params }));
     optimizer.step();
     optimizer.step();
     const trained = await optimizer.readParam('w');
