@@ -57,7 +57,7 @@ gpuTest('an arena is stepped as its tensors would be, bit for bit', async ({ dev
   }
   for (const { name } of alone) {
     expect(bitDifference(await arena.read(name!), await apart.readParam(name!))).toBeUndefined();
-    for (const slot of ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq']) {
+    for (const slot of ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq'] as const) {
       const [got, want] = [await inArena.readState(name!, slot), await apart.readState(name!, slot)];
       expect(bitDifference(got, want), `${name} ${slot}`).toBeUndefined();
     }
