@@ -71,7 +71,8 @@ export function joinPieces<B>(
       list.toSorted((a, b) => a.byteOffset - b.byteOffset),
       (last, next) => {
         const gap = next.byteOffset - endOf(last);
-        if (!isPadding(gap, paddingOf(last.buffer, endOf(last))) && !(overlapping && gap < 0)) return undefined;
+        if (!isPadding(gap, paddingOf(last.buffer, endOf(last))) && !(overlapping && gap < 0))
+          return undefined;
         const end = Math.max(endOf(last), endOf(next));
         return { ...last, elementCount: (end - last.byteOffset) / ELEMENT_BYTE_LENGTH };
       },

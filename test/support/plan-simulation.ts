@@ -45,14 +45,23 @@ function wordsOf(pieces: readonly (Piece<string> | StatePiece)[]): Word[] {
 }
 
 /** The words of a lane as shaders reach them (src/codecs/f32.ts): four of a vec4, else as many as there are. */
-function laneWords(bound: Binding<string | number>, base: number, access: Access, lane: number, valid: number): Word[] {
+function laneWords(
+  bound: Binding<string | number>,
+  base: number,
+  access: Access,
+  lane: number,
+  valid: number,
+): Word[] {
   const first = access === 'vector' ? 4 * (base + lane) : base + 4 * lane;
   const count = access === 'vector' ? 4 : valid;
   demand(
     Number.isInteger(first) && first >= 0 && 4 * (first + count) <= bound.size,
     () => `word ${first} and ${count - 1} more are outside of a binding of ${bound.size} bytes`,
   );
-  return Array.from({ length: count }, (_, k) => ({ buffer: bound.buffer, byte: bound.offset + 4 * (first + k) }));
+  return Array.from({ length: count }, (_, k) => ({
+    buffer: bound.buffer,
+    byte: bound.offset + 4 * (first + k),
+  }));
 }
 
 /** The ranges that a part reaches, and where in them it begins, as stages/update/update-stage.ts tells the shader. */
@@ -79,10 +88,11 @@ export function checkCoverage(plan: StepPlan<string>, all: readonly PlanTensor<s
   const ownedState = new Words<true>();
   for (const { data, grad, state, row, index } of all) {
     const [gradWords, stateWords] = [grad && wordsOf(grad), state && wordsOf(state)];
-    for (const word of [...(gradWords ?? [])]) owned.set(word.buffer, word.byte, true);
+    for (const word of gradWords ?? []) owned.set(word.buffer, word.byte, true);
     wordsOf(data).forEach(({ buffer, byte }, k) => {
       owned.set(buffer, byte, true);
-      if (plan.tensors.has(index)) elements.set(buffer, byte, { grad: gradWords?.[k], state: stateWords?.[k], row });
+      if (plan.tensors.has(index))
+        elements.set(buffer, byte, { grad: gradWords?.[k], state: stateWords?.[k], row });
       if (stateWords) {
         const own = stateWords[k]!;
         demand(!ownedState.get(own.buffer, own.byte), () => `state at ${show(own)} is of two elements`);
@@ -98,27 +108,43 @@ export function checkCoverage(plan: StepPlan<string>, all: readonly PlanTensor<s
       for (let lane = 0; lane < part.laneCount; lane++) {
         const valid = Math.min(4, part.elementCount - 4 * lane);
         const data = laneWords(part.data, part.dataBase, part.access.data, lane, valid);
-        const read = part.access.gradBinding === 'none' ? [] : laneWords(grad, gradBase, part.access.grad, lane, valid);
+        const read =
+          part.access.gradBinding === 'none' ? [] : laneWords(grad, gradBase, part.access.grad, lane, valid);
         const kept = state ? laneWords(state, stateBase, part.access.state, lane, valid) : [];
         data.forEach((word, k) => {
           const other = writtenInDispatch.get(word.buffer, word.byte - (word.byte % 16));
-          demand(other === undefined || other === p, () => `two parts of a dispatch write the vec4 of ${show(word)}`);
+          demand(
+            other === undefined || other === p,
+            () => `two parts of a dispatch write the vec4 of ${show(word)}`,
+          );
           writtenInDispatch.set(word.buffer, word.byte - (word.byte % 16), p);
           const element = k < valid ? elements.get(word.buffer, word.byte) : undefined;
           if (!element) {
             demand(!owned.get(word.buffer, word.byte), () => `${show(word)} is written and is somebody's`);
-            demand(paddingOf(word.buffer as string) > 0, () => `${show(word)} is written and is the caller's`);
+            demand(
+              paddingOf(word.buffer as string) > 0,
+              () => `${show(word)} is written and is the caller's`,
+            );
             return;
           }
           demand(!stepped.get(word.buffer, word.byte), () => `${show(word)} is stepped twice`);
           stepped.set(word.buffer, word.byte, true);
-          demand(isSame(element.grad, read[k]), () => `${show(word)} has gradient ${show(read[k])}, not ${show(element.grad)}`);
-          demand(isSame(element.state, kept[k]), () => `${show(word)} has state ${show(kept[k])}, not ${show(element.state)}`);
+          demand(
+            isSame(element.grad, read[k]),
+            () => `${show(word)} has gradient ${show(read[k])}, not ${show(element.grad)}`,
+          );
+          demand(
+            isSame(element.state, kept[k]),
+            () => `${show(word)} has state ${show(kept[k])}, not ${show(element.state)}`,
+          );
           demand(element.row === batch.row, () => `${show(word)} is stepped with row ${batch.row}`);
         });
         kept.forEach((word, k) => {
           const isOwn = k < valid && elements.get(data[k]!.buffer, data[k]!.byte) !== undefined;
-          demand(isOwn || !ownedState.get(word.buffer, word.byte), () => `state ${show(word)} is written and is another's`);
+          demand(
+            isOwn || !ownedState.get(word.buffer, word.byte),
+            () => `state ${show(word)} is written and is another's`,
+          );
         });
       }
     });
@@ -149,7 +175,10 @@ export function checkBindings(
       ...(grad ? [grad] : parts.flatMap((part) => part.grad ?? [])).map((one) => ({ ...one, isWritten })),
     ];
     const slab = state && { offset: 4 * state.element, size: 4 * state.elementCount };
-    const ends = [...bound.map(({ buffer }) => byteLengthOf(buffer)), ...(state ? [4 * slabElementCounts[state.slab]!] : [])];
+    const ends = [
+      ...bound.map(({ buffer }) => byteLengthOf(buffer)),
+      ...(state ? [4 * slabElementCounts[state.slab]!] : []),
+    ];
     [...bound, ...(slab ? [slab] : [])].forEach(({ offset, size }, k) => {
       demand(offset % limits.minStorageBufferOffsetAlignment === 0, () => `offset ${offset} is not aligned`);
       demand(size > 0 && size % 4 === 0, () => `size ${size} is no multiple of 4`);

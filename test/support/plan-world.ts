@@ -104,7 +104,11 @@ export function worlds(most: number, maxLength: number): fc.Arbitrary<World> {
     isFirst: fc.boolean(),
   });
   return fc
-    .tuple(fc.array(drawn, { minLength: 1, maxLength }), fc.boolean(), fc.double({ min: 0, max: 1, noNaN: true }))
+    .tuple(
+      fc.array(drawn, { minLength: 1, maxLength }),
+      fc.boolean(),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+    )
     .map(([list, isDense, turn]) => {
       const heap = new Heap();
       const frozen: PlanTensor<string>[] = [];

@@ -28,7 +28,10 @@ function place(
   joins: boolean,
 ): StatePlan & { placed: PlanTensor<string>[] } {
   const state = placeState(tensors, facts, joins);
-  return { ...state, placed: tensors.map((each) => ({ ...each, state: state.stateOfTensor.get(each.index)! })) };
+  return {
+    ...state,
+    placed: tensors.map((each) => ({ ...each, state: state.stateOfTensor.get(each.index)! })),
+  };
 }
 
 /** Plans a world as the engine does and looks at every word and binding. */
@@ -139,7 +142,15 @@ describe('the plan of a step', () => {
 
   test('the kernel does not depend on how long a buffer is', () => {
     const kinds = [40, 48, 1000].map((byteLength) => {
-      const facts = factsFor({}, { byteLengths: new Map([['d', byteLength], ['g', byteLength]]) });
+      const facts = factsFor(
+        {},
+        {
+          byteLengths: new Map([
+            ['d', byteLength],
+            ['g', byteLength],
+          ]),
+        },
+      );
       const [batch] = planStep(place([own(10)], facts, true).placed, SLOT_COUNT, facts, true).batches;
       return batch!.access;
     });

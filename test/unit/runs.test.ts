@@ -67,7 +67,12 @@ describe('runs of neighbouring tensors', () => {
     ['gradients lie in other buffers', pair({ grad: [piece('other', 5, 5)] })],
     ['both read one gradient', pair({ grad: [piece('g', 0, 5)] })],
     ['they are stepped with other rows', pair({ row: 1 })],
-    ['one has no gradient', neighbours([5, 5], [0]).map(({ grad, ...tensor }, k) => (k === 0 ? tensor : { ...tensor, grad: grad! }))],
+    [
+      'one has no gradient',
+      neighbours([5, 5], [0]).map(({ grad, ...tensor }, k) =>
+        k === 0 ? tensor : { ...tensor, grad: grad! },
+      ),
+    ],
     ['the gradient of one is gathered', pair({ isGathered: true })],
     ['one lies in pieces', pair({ data: [piece('d', 5, 2), piece('e', 0, 3)] })],
     ['one is a table', pair({ rows: { buffer: 'r', entryCount: 1, rowLength: 5 } })],
