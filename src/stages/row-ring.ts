@@ -23,7 +23,7 @@ export class RowRing {
   readonly #watch: <T>(make: () => T) => T;
   readonly #offset = new Uint32Array(1);
   readonly #slotOffset = new Uint32Array(1);
-  // Buffers that the ring has outgrown: commands encoded earlier still refer to them. Together smaller than the present one.
+  // Buffers that the ring has outgrown: commands encoded earlier still refer to them. Together no larger than it.
   readonly #outgrown: GPUBuffer[] = [];
   #encodedWith = new WeakMap<object, number>();
   #isActive: Uint8Array = new Uint8Array(0);
