@@ -1,7 +1,7 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
-import type { Piece } from '../../plan/pieces.js';
-import { type BufferRange, countElements, resolvePieces, truncate } from './span.js';
+import { type Piece, countElements } from '../../plan/pieces.js';
+import { type BufferRange, resolvePieces, truncate } from './span.js';
 import { type SparseGradient, type SparseTable, isSparseGradient, resolveTable } from './sparse-table.js';
 
 /** Element type of a parameter or gradient. */

@@ -1,8 +1,8 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
-import type { Piece } from '../../plan/pieces.js';
+import { type Piece, countElements } from '../../plan/pieces.js';
 import type { NameTable } from './names.js';
 import type { ResolvedParameter } from './parameter.js';
-import { type BufferRange, countElements, resolvePieces, truncate } from './span.js';
+import { type BufferRange, resolvePieces, truncate } from './span.js';
 
 /** Other buffers for a parameter, of the same length; what is not given stays. */
 export interface BufferChange {

@@ -1,7 +1,6 @@
 import { OptimizerError, quote } from '../../errors.js';
 import { BufferUsage } from '../../gpu/flags.js';
-import type { ByteRange } from '../../gpu/readback.js';
-import type { Piece } from '../../plan/pieces.js';
+import { type Piece, countElements } from '../../plan/pieces.js';
 
 /** A stretch of a caller-owned buffer: all of it, or the part that a binding names. Offsets and sizes in bytes. */
 export type BufferRange = GPUBuffer | GPUBufferBinding;
@@ -90,13 +89,6 @@ export function truncate<B>(pieces: readonly Piece<B>[], elementCount: number): 
     left -= count;
   }
   return kept;
-}
-
-/** Elements of a list of pieces. */
-export function countElements(pieces: readonly Piece<unknown>[]): number {
-  let count = 0;
-  for (const piece of pieces) count += piece.elementCount;
-  return count;
 }
 
 function fail({ parameter, role, index }: SpanName, complaint: string): never {
