@@ -1,3 +1,4 @@
+import type { LooseGroupConfig } from '../engine/input/config.js';
 import type { Parameter } from '../engine/input/parameter.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { copyGiven } from '../given.js';
@@ -6,6 +7,7 @@ import { encodeOrSubmit } from '../gpu/commands.js';
 import { captureErrors, checkDevice, noticeLostDevice, rejectLostDevice } from '../gpu/device.js';
 import { type Planned, compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
+import type { RuleOverrides } from '../rules/rule.js';
 import { asFloats } from './as-floats.js';
 import { type FillTask, planFill } from './fill-tensors.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
@@ -102,13 +104,14 @@ export class ParameterArena {
   /**
    * The groups for `Optimizer.create`, each with its options.
    *
-   * @param options per group, options that replace the rule's. Default: none.
+   * @param options per group, options that replace the rule's. Default: none. Whether the rule has them, the config's types say.
    * @throws OptimizerError `invalid-config` if there is no such group.
    * @example groups: arena.groups({ decay: { weightDecay: 0.1 } })
    */
-  groups(
-    options: Readonly<Record<string, object>> = {},
-  ): { params: readonly Parameter[]; [option: string]: unknown }[] {
+  groups<const O extends Readonly<Record<string, RuleOverrides>> = Record<never, never>>(
+    options?: O,
+  ): LooseGroupConfig<object | O[keyof O]>[];
+  groups(options: Readonly<Record<string, object>> = {}): LooseGroupConfig<object>[] {
     const names = this.groupNames;
     const complain = (complaint: string) => {
       throw new OptimizerError('invalid-config', complaint);
