@@ -7,6 +7,3 @@ export const alignDown = (value: number, alignment: number): number => value - (
 /** The smallest multiple of `alignment` from an integer on. */
 export const alignUp = (value: number, alignment: number): number =>
   alignDown(value + alignment - 1, alignment);
-
-/** Bytes that a struct of so many 32-bit fields occupies in a uniform buffer. */
-export const uniformByteLength = (fieldCount: number): number => alignUp(4 * fieldCount, VECTOR);

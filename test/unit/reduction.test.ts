@@ -196,10 +196,16 @@ describe('the reduction of gradients', () => {
 
   test('reads a last vec4 in part only where the rest of it is nobody’s, however long the buffer is', () => {
     const inArena = { ...own(1, 10), grad: [{ buffer: 'arena', byteOffset: 0, elementCount: 10 }] };
-    const plan = planReduction([own(0, 10), inArena], makeFacts(), true);
+    const plan = planReduction([own(0, 10), inArena, own(2, 12)], makeFacts(), true);
     expect(
       plan.dispatches.map(({ parts }) => parts.map(({ access, binding }) => [access, binding.size])),
-    ).toEqual([[['gather', 40]], [['vector', 48]]]);
+    ).toEqual([
+      [['gather', 40]],
+      [
+        ['vector', 48],
+        ['vector', 48],
+      ],
+    ]);
   });
 
   test('a device whose bindings have room for nothing is refused, without end otherwise', () => {

@@ -162,6 +162,7 @@ test.for<[string, unknown]>([
   ['exp_avg has 2 elements but this optimizer keeps 3', withSlot(new Float32Array(2))],
   ['exp_avg is a Int32Array', withSlot(new Int32Array(3))],
   ['exp_avg has 2 elements but this optimizer keeps 3', withSlot(new Float64Array(2))],
+  ['exp_avg is a Int16Array', withSlot(new Int16Array(6))],
   ['exp_avg is [', withSlot([1, 2, 3])],
   ['the state dict lacks "state"', dictOf({ state: undefined })],
   ['unknown to this optimizer', dictOf({ states: {} })],

@@ -99,15 +99,6 @@ export function countElements(pieces: readonly Piece<unknown>[]): number {
   return count;
 }
 
-/** The bytes of a list of pieces. */
-export function byteRanges(pieces: readonly Piece<GPUBuffer>[]): ByteRange[] {
-  return pieces.map(({ buffer, byteOffset, elementCount }) => ({
-    buffer,
-    byteOffset,
-    byteLength: BYTES_PER_ELEMENT * elementCount,
-  }));
-}
-
 function fail({ parameter, role, index }: SpanName, complaint: string): never {
   const part = index === undefined ? role : `${role}[${index}]`;
   throw new OptimizerError('invalid-parameter', `parameter ${quote(parameter)}: ${part}${complaint}`);
