@@ -21,10 +21,10 @@ export interface Resources {
   readonly label: string;
 }
 
-/** Stands for buffers that are not there yet: kernels do not depend on which they are. They are as long as is needed. */
+/** Stands for buffers that are not there yet: kernels do not depend on which they are. */
 export const NO_BUFFER = {} as GPUBuffer;
 
 /** What planning must know of a device and its buffers. */
 export function factsOf({ limits }: GPUDevice): StretchFacts<GPUBuffer> {
-  return { limits, paddingOf, byteLengthOf: (buffer) => (buffer === NO_BUFFER ? Infinity : buffer.size) };
+  return { limits, paddingOf };
 }

@@ -27,8 +27,6 @@ export interface PlanLimits {
 
 /** What planning must know of a buffer. */
 export interface BufferFacts<B> {
-  /** Bytes of the buffer. */
-  readonly byteLengthOf: (buffer: B) => number;
   /**
    * Behind an element that ends at a byte lie fewer bytes than this that are nobody's, up to the next multiple of it; 0 where
    * every byte is somebody's, as within a tensor.

@@ -43,7 +43,6 @@ export function makeControlRun(
   const control = track(new Control(device, resolved, row, lossScaleBuffer, 'test'));
   const facts = {
     limits: device.limits,
-    byteLengthOf: ({ size }: GPUBuffer) => size,
     paddingOf: () => 0,
   };
   const bindGroups = new BindGroups(device);

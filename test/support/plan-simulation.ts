@@ -156,12 +156,17 @@ export function checkCoverage(plan: StepPlan<string>, all: readonly PlanTensor<s
   }
 }
 
-/** Throws unless a device takes the bindings of every dispatch: limits, alignment, buffers' ends, and usage scopes. */
+/**
+ * Throws unless a device takes the bindings of every dispatch: limits, alignment, buffers' ends, and usage scopes.
+ *
+ * @param byteLengths of the buffers; default: as long as is needed.
+ */
 export function checkBindings(
   { batches }: StepPlan<string>,
   slotCount: number,
-  { limits, byteLengthOf }: StretchFacts<string>,
+  { limits }: StretchFacts<string>,
   slabElementCounts: readonly number[],
+  byteLengths?: ReadonlyMap<string, number>,
 ): void {
   for (const { parts, state, grad, access } of batches) {
     const { perTensor, shared } = countStorageBindings(access, slotCount);
@@ -176,7 +181,7 @@ export function checkBindings(
     ];
     const slab = state && { offset: 4 * state.element, size: 4 * state.elementCount };
     const ends = [
-      ...bound.map(({ buffer }) => byteLengthOf(buffer)),
+      ...bound.map(({ buffer }) => byteLengths?.get(buffer) ?? Infinity),
       ...(state ? [4 * slabElementCounts[state.slab]!] : []),
     ];
     [...bound, ...(slab ? [slab] : [])].forEach(({ offset, size }, k) => {

@@ -32,13 +32,11 @@ export interface World {
 /** Padding behind each piece of an arena, as it is where pieces are whole tensors. */
 export const paddingOf = (buffer: string): number => (buffer.startsWith(ARENA) ? ARENA_PADDING : 0);
 
-/** What planning is told of a device and its buffers; without a world, these are of any length. */
-export function factsFor(limits: Partial<PlanLimits> = {}, world?: Partial<World>): StretchFacts<string> {
-  const { byteLengths, isEnd } = world ?? {};
+/** What planning is told of a device and its buffers; without a world, every piece of an arena is a whole tensor. */
+export function factsFor(limits: Partial<PlanLimits> = {}, world?: World): StretchFacts<string> {
   return {
     limits: { ...DEFAULT_LIMITS, ...limits },
-    paddingOf: (buffer, end) => (isEnd && !isEnd(buffer, end) ? 0 : paddingOf(buffer)),
-    byteLengthOf: (buffer) => byteLengths?.get(buffer) ?? Infinity,
+    paddingOf: (buffer, end) => (world && !world.isEnd(buffer, end) ? 0 : paddingOf(buffer)),
   };
 }
 

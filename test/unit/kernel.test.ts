@@ -1,26 +1,41 @@
 import { describe, expect, inject, test } from 'vitest';
-import { declareBindings } from '../../src/kernel/compose-access.js';
-import { composeKernel } from '../../src/kernel/compose.js';
+import { makeAverage } from '../../src/averages/average.js';
+import { ema } from '../../src/averages/ema.js';
+import { pageLayout, recordStruct } from '../../src/kernel/compose-rule.js';
+import { rowLayout } from '../../src/kernel/row.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
-import { scalarsByteLength } from '../../src/kernel/scalars.js';
-import { SEGMENT_BYTE_LENGTH, SEGMENT_WGSL, segmentWords } from '../../src/kernel/segment.js';
 import { chooseGrid, chooseShape, isCpuAdapter } from '../../src/kernel/shape.js';
-import type { AccessVariant } from '../../src/kernel/variant.js';
+import { Segment, composeStep, stepBindings, stepPipeline } from '../../src/kernel/step-kernel.js';
+import type { StretchAccess } from '../../src/plan/stretch.js';
 import { ruleFactories } from '../../src/rules/registry.js';
+import { type Rule, withAverages } from '../../src/rules/rule.js';
 import { combinedOptionCases } from '../../proof/option-cases.js';
 import { Random } from '../../proof/random.js';
 
-const BODY: AccessVariant = { laneWidth: 4, gradBinding: 'read', dataAccess: 'vector', gradAccess: 'vector' };
-const ACCESSES: AccessVariant[] = [
-  BODY,
-  { ...BODY, gradAccess: 'gather' },
-  { ...BODY, gradBinding: 'shared' },
-  { ...BODY, gradBinding: 'shared', dataAccess: 'gather', gradAccess: 'gather' },
-  { ...BODY, gradBinding: 'read_write' },
-  { laneWidth: 1, gradBinding: 'read', dataAccess: 'gather', gradAccess: 'gather' },
-  { ...BODY, together: 3 },
-  { ...BODY, gradBinding: 'shared', together: 3 },
+const BODY: StretchAccess = { data: 'vector', grad: 'vector', state: 'vector', gradBinding: 'read' };
+const GATHER: StretchAccess = { data: 'gather', grad: 'gather', state: 'gather', gradBinding: 'read' };
+const VARIANTS: { access: StretchAccess; together: number }[] = [
+  { access: BODY, together: 1 },
+  { access: { ...BODY, grad: 'gather' }, together: 1 },
+  { access: { ...BODY, state: 'gather' }, together: 1 },
+  { access: { ...BODY, gradBinding: 'none' }, together: 1 },
+  { access: { ...BODY, gradBinding: 'shared' }, together: 1 },
+  { access: { ...GATHER, gradBinding: 'shared' }, together: 1 },
+  { access: { ...BODY, gradBinding: 'read_write' }, together: 1 },
+  { access: GATHER, together: 1 },
+  { access: { ...BODY, rowLength: 8 }, together: 1 },
+  { access: BODY, together: 3 },
+  { access: { ...BODY, gradBinding: 'shared' }, together: 3 },
+  { access: { ...BODY, gradBinding: 'gathered' }, together: 3 },
 ];
+
+/** All that tells the kernel of a rule from others. */
+function variantOf(rule: Rule, { access, together } = VARIANTS[0]!) {
+  const layout = layoutOf(rule);
+  return { layout, row: rowLayout(layout), access, together };
+}
+
+const compose = (rule: Rule, variant = VARIANTS[0]!): string => composeStep(variantOf(rule, variant));
 
 const matches = (text: string, pattern: RegExp): string[] =>
   [...text.matchAll(pattern)].map((match) => match[1]!);
@@ -64,27 +79,32 @@ describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
 describe('a composed kernel', () => {
   test('binds the state that its options use, and no other', () => {
     for (const { rule, title } of combinedOptionCases(new Random(inject('seed')))) {
-      for (const access of ACCESSES) {
-        const code = composeKernel(rule, access);
+      for (const variant of VARIANTS) {
+        const code = compose(rule, variant);
         const bound = matches(code, /var<storage, \w+> (\w+)_array/g);
         expect(bound, title).toEqual(layoutOf(rule).elementSlots);
-        const bindings = matches(code, /@group\(0\) @binding\((\d+)\)/g).map(Number);
-        expect(bindings).toEqual(declareBindings(rule, access).map((_, k) => k));
+        const bindings = stepBindings(variantOf(rule, variant));
+        expect(matches(code, /@group\(0\) @binding\((\d+)\)/g).map(Number)).toEqual(
+          bindings.map((_, k) => k),
+        );
+        expect(matches(code, /@group\(0\) @binding\(\d+\) var<\w+(?:, \w+)?> \w+: ([^;]+);/g)).toEqual(
+          bindings.map(({ wgslType }) => wgslType),
+        );
       }
     }
   });
 
   test('takes nothing from options but its bindings: scalars and switches are not baked in', () => {
     for (const [, factory] of ruleFactories) {
-      expect(composeKernel(factory({ lr: 0.125 }), BODY)).toBe(composeKernel(factory({ lr: 0.25 }), BODY));
-      expect(composeKernel(factory({ maximize: true }), BODY)).toBe(composeKernel(factory(), BODY));
+      expect(compose(factory({ lr: 0.125 }))).toBe(compose(factory({ lr: 0.25 })));
+      expect(compose(factory({ maximize: true }))).toBe(compose(factory()));
     }
   });
 
   test('has the equation once', () => {
     for (const [, factory] of ruleFactories) {
-      for (const access of ACCESSES) {
-        const code = composeKernel(factory(), access);
+      for (const variant of VARIANTS) {
+        const code = compose(factory(), variant);
         expect(code.split('fn update(')).toHaveLength(2);
         expect(code.split('@compute')).toHaveLength(2);
       }
@@ -92,40 +112,134 @@ describe('a composed kernel', () => {
   });
 
   test('has a loop for each tensor that it steps', () => {
-    const code = composeKernel(ruleFactories[0]![1](), { ...BODY, together: 3 });
+    const code = compose(ruleFactories[0]![1](), { access: BODY, together: 3 });
     expect(matches(code, /segment = segments\.(\w+);/g)).toEqual(['tensor_0', 'tensor_1', 'tensor_2']);
+    expect(matches(code, /^ {2}(step_tensor_\d)\(workgroup, local_index\);/gm)).toEqual(
+      [0, 1, 2].map((k) => `step_tensor_${k}`),
+    );
     expect(matches(code, /var<storage, \w+> ((?:data|grad)_\d)/g)).toEqual(
       [0, 1, 2].flatMap((k) => [`data_${k}`, `grad_${k}`]),
     );
   });
 
   test('reads the gradient through the data binding where they share one', () => {
-    const rule = ruleFactories[0]![1]();
-    const code = composeKernel(rule, { ...BODY, gradBinding: 'shared' });
-    expect(code).toContain('return data_0[segment.grad_base + position]');
+    const code = compose(ruleFactories[0]![1](), { access: { ...BODY, gradBinding: 'shared' }, together: 2 });
+    expect(code).toContain('return data_0[segment.grad_base + at.lane]');
+    expect(code).toContain('return data_1[segment.grad_base + at.lane]');
     expect(code).not.toMatch(/var<storage, \w+> grad_/);
+  });
+
+  test('reads gathered gradients of all through one binding', () => {
+    const code = compose(ruleFactories[0]![1](), {
+      access: { ...BODY, gradBinding: 'gathered' },
+      together: 3,
+    });
+    expect(matches(code, /var<storage, (\w+> grad_\d)/g)).toEqual(['read> grad_0']);
+    expect(code.split('return grad_0[segment.grad_base + at.lane]')).toHaveLength(4);
+  });
+
+  test('without gradients has none, and reads zeros', () => {
+    const code = compose(ruleFactories[0]![1](), { access: { ...BODY, gradBinding: 'none' }, together: 1 });
+    expect(code).not.toMatch(/var<storage, \w+> grad_/);
+    expect(code).toMatch(/fn load_grad_0\(at: Place\) -> lane \{\s+return lane\(0\.0\);/);
+  });
+
+  test('knows rows only where a list names them', () => {
+    const rule = ruleFactories[0]![1]();
+    expect(compose(rule)).not.toMatch(/NO_ROW|var<storage, read> rows/);
+    const code = compose(rule, { access: { ...GATHER, rowLength: 6 }, together: 1 });
+    expect(code).toMatch(/var<storage, read> rows: array<u32>/);
+    expect(code).toContain('rows[i / ROW_LANES] != NO_ROW');
+  });
+
+  test('masks the last lane wherever it does not reach whole vec4s', () => {
+    const code = compose(ruleFactories[0]![1](), { access: { ...BODY, grad: 'gather' }, together: 1 });
+    expect(code).toContain('grad_0[min(first + 3u, last)]');
+    expect(code).not.toContain('data_0[min(');
+    expect(compose(ruleFactories[0]![1](), { access: GATHER, together: 1 })).toMatch(
+      /if \(at\.valid > 3u\) \{\s+data_0\[first \+ 3u\] = value\.w;/,
+    );
   });
 });
 
-describe('uniforms', () => {
-  test('the segment struct and its words have the same order', () => {
-    const segment = { laneCount: 1, dataBase: 2, gradBase: 3, stateBase: 4, split: 5, skip: 6 };
-    expect(segmentWords(segment)).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(matches(SEGMENT_WGSL, /(\w+): u32/g)).toEqual([
-      'lane_count',
-      'data_base',
-      'grad_base',
-      'state_base',
-      'split',
-      'skip',
+describe('the bindings of a kernel', () => {
+  const rule = ruleFactories[0]![1]();
+
+  test('say how the device is to bind them', () => {
+    const types = (access: StretchAccess) =>
+      stepBindings(variantOf(rule, { access, together: 1 })).map(({ name, type, minBindingSize }) => [
+        name,
+        type,
+        minBindingSize,
+      ]);
+    expect(types({ ...BODY, data: 'gather' }).slice(0, 3)).toEqual([
+      ['segments', 'uniform', Segment.byteLength],
+      ['data_0', 'storage', 4],
+      ['grad_0', 'read-only-storage', 16],
     ]);
-    expect(SEGMENT_BYTE_LENGTH).toBe(32);
+    expect(types({ ...BODY, gradBinding: 'read_write' })[2]).toEqual(['grad_0', 'storage', 16]);
+    expect(types({ ...GATHER, rowLength: 3 }).at(-1)).toEqual(['rows', 'read-only-storage', 4]);
+    expect(stepBindings(variantOf(rule, { access: BODY, together: 3 }))[0]!.minBindingSize).toBe(
+      3 * Segment.byteLength,
+    );
   });
 
-  test('scalars fill whole 16-byte rows', () => {
-    for (const [, factory] of ruleFactories) expect(scalarsByteLength(factory()) % 16).toBe(0);
+  test('of rules that measure tensors hold the record', () => {
+    for (const [, factory] of ruleFactories) {
+      const variant = variantOf(factory());
+      const record = stepBindings(variant).filter(({ role }) => role === 'record');
+      expect(record.map(({ minBindingSize }) => minBindingSize)).toEqual(
+        variant.layout.tensor ? [recordStruct(variant.layout).byteLength] : [],
+      );
+      expect(composeStep(variant).includes('tensor = uniform_tensor;')).toBe(record.length > 0);
+    }
   });
 
+  test('are those of the pipeline, whose group 1 is a page of rows at a dynamic offset', () => {
+    const shape = { workgroupSize: 64, lanesPerInvocation: 2, consecutive: true };
+    const variant = {
+      ...variantOf(rule, { access: { ...GATHER, rowLength: 6 }, together: 1 }),
+      shape,
+      isClamped: true,
+    };
+    const { constants, bindGroups, code, entryPoint } = stepPipeline(variant);
+    expect(bindGroups).toEqual([
+      stepBindings(variant).map(({ type, minBindingSize }) => ({ type, minBindingSize })),
+      pageLayout(variant.row),
+    ]);
+    expect(pageLayout(variant.row)).toEqual([
+      {
+        type: 'uniform',
+        hasDynamicOffset: true,
+        minBindingSize: variant.row.struct.byteLength * variant.row.rowsPerPage,
+      },
+    ]);
+    expect(constants).toEqual({
+      ...Object.fromEntries(Object.entries(variant.layout.switches).map(([name, on]) => [name, on ? 1 : 0])),
+      WORKGROUP_SIZE: 64,
+      LANES_PER_INVOCATION: 2,
+      CONSECUTIVE: 1,
+      ROW_LENGTH: 6,
+      CLAMP_GRADIENT: 1,
+    });
+    // Every constant that is set is one of the code's; the device refuses others.
+    for (const name of Object.keys(constants)) expect(code).toMatch(new RegExp(`override ${name}\\b`));
+    expect(code).toContain(`fn ${entryPoint}(`);
+    const plain = stepPipeline({ ...variant, access: BODY, isClamped: false });
+    expect(plain.constants).toMatchObject({ CLAMP_GRADIENT: 0 });
+    expect(plain.constants).not.toHaveProperty('ROW_LENGTH');
+  });
+
+  test('averages bring their slot, their scalars and their call', () => {
+    const averaged = withAverages(rule, [makeAverage(ema, { decay: 0.5 })]);
+    const code = compose(averaged);
+    expect(code).toContain('w = average_ema(before, w);');
+    expect(matches(code, /var<storage, \w+> (\w+)_array/g)).toContain('ema');
+    expect(compose(rule)).not.toContain('average_ema');
+  });
+});
+
+describe('what a step’s numbers mean', () => {
   test('decoupled decay is scaled by lr, the other two are not', () => {
     const decay = (weightDecayMode: string) => {
       const rule = ruleFactories[0]![1]({ weightDecay: 0.5, weightDecayMode });

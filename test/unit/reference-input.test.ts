@@ -43,7 +43,7 @@ describe('a config of the reference', () => {
     const inherited = Object.create({
       rule: sgd({ lr: 0.5 }),
       maxGradNorm: 1,
-      lr: undefined,
+      maxGradValue: undefined,
     }) as ReferenceConfig;
     inherited.groups = [Object.assign(Object.create({ params }) as object, { lr: undefined }) as never];
     inherited.params = undefined as never;
@@ -56,7 +56,7 @@ describe('a config of the reference', () => {
   test.for<[string, () => unknown]>([
     ['the config is null', () => new ReferenceOptimizer(null as never)],
     ['the config is undefined', () => new (ReferenceOptimizer as never as new () => unknown)()],
-    ['rule is the function adam; call it', () => make({ rule: adam as never })],
+    ['rule is function adam; call it: adam()', () => make({ rule: adam as never })],
     ['rule is undefined', () => make({ rule: undefined as never })],
     ['unknown option "parms"', () => make({ parms: [] } as never)],
     ['parameter 0 is undefined', () => make({ params: Array(1) as never })],

@@ -67,13 +67,16 @@ describe('numbers that float32 cannot hold', () => {
     [() => resolveAverages({ ema: { decay: 1e-46 } }), 'ema: decay is 1e-46; give 0, or'],
     [
       () => resolveAverages({ swa: { start: 1e39, period: 1 } }),
-      'swa: start is 1e+39; give a magnitude below',
+      'swa: start is 1e+39; give an integer from 1 to 16777216.',
     ],
     [
       () => resolveGradientOptions({ maxGradNorm: 1e39 }),
-      'config: maxGradNorm is 1e+39; give a magnitude below',
+      'config: maxGradNorm is 1e+39; give a number > 0 that float32 can hold, or Infinity for no limit.',
     ],
-    [() => resolveGradientOptions({ gradScale: 1e-46 }), 'config: gradScale is 1e-46; give 0, or'],
+    [
+      () => resolveGradientOptions({ gradScale: 1e-46 }),
+      'config: gradScale is 1e-46; give a finite number > 0 that float32 can hold.',
+    ],
   ])('%s', async (make, message) => {
     const error = await errorOf(make);
     expect(error.code).toBe('invalid-option');

@@ -143,7 +143,7 @@ describe('the dispatch over named rows', () => {
         state: { slab: 0, element: 128, elementCount: rowLength * 100, isPadded: true },
       },
       { buffer: 'rows', entryCount: 7, rowLength },
-      { limits, byteLengthOf: () => Infinity, paddingOf: () => 0 },
+      { limits, paddingOf: () => 0 },
     );
 
   test('has lanes of four elements, vec4s where rows are whole ones on their boundaries', () => {

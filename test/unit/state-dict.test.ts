@@ -160,6 +160,8 @@ test.for<[string, unknown]>([
   ['groups[1] is undefined', dictOf({ groups: Object.assign(Array(2), [describeGroup(target.groups[0]!)]) })],
   ['this optimizer runs "adam"; load it', dictOf({ rule: 'sgd' })],
   ['exp_avg has 2 elements but this optimizer keeps 3', withSlot(new Float32Array(2))],
+  ['exp_avg is a Int32Array', withSlot(new Int32Array(3))],
+  ['exp_avg has 2 elements but this optimizer keeps 3', withSlot(new Float64Array(2))],
   ['exp_avg is a Int16Array', withSlot(new Int16Array(6))],
   ['exp_avg is [', withSlot([1, 2, 3])],
   ['the state dict lacks "state"', dictOf({ state: undefined })],
@@ -169,6 +171,12 @@ test.for<[string, unknown]>([
   const error = await errorOf(() => checkStateDict(dict, target));
   expect(['invalid-state-dict', 'invalid-option']).toContain(error.code);
   expect(error.message).toContain(message);
+});
+
+test('state in float64, as the reference saves it, is rounded', () => {
+  const given = Float64Array.of(0.1, 1, 2 ** -30);
+  const values = checkStateDict(withSlot(given), target).values.get('b')!.get('exp_avg')!;
+  expect(values).toEqual(Float32Array.from(given));
 });
 
 test('of options that differ, those are named that take other kernels', async () => {

@@ -47,7 +47,7 @@ describe('the measuring plan', () => {
     maxStorageBuffersPerShaderStage: 8,
     maxComputeWorkgroupsPerDimension: 65_535,
   };
-  const facts = { limits, byteLengthOf: () => Infinity, paddingOf: () => 0 };
+  const facts = { limits, paddingOf: () => 0 };
   /** Tensors in buffers of their own, at offsets in words, with a place for their state. */
   const makeTensors = (counts: readonly number[], dataOffset: number, gradOffset: number) => {
     const tensors = counts.map((elementCount, index) => ({
