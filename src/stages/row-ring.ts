@@ -38,7 +38,6 @@ export class RowRing {
   #staging!: WordView;
   #buffer!: GPUBuffer;
   #pages!: GPUBindGroup;
-  // Whether it is not known yet that the present buffer could be had.
   #isUnsure = false;
   /** What stages are told of the step that was written last. */
   readonly context: StepContext;
@@ -87,6 +86,11 @@ export class RowRing {
       },
       isActive: (k) => this.#isActive[k] === 1,
     };
+  }
+
+  /** Whether it is not known yet that the present buffer could be had: what binds it is to be watched as well. */
+  get isUnsure(): boolean {
+    return this.#isUnsure;
   }
 
   /** Layout of a slot. */
