@@ -122,14 +122,16 @@ export class RowRing {
     write(this.#staging, (k) => rowOffset(this.#row, this.#slot, k) / 4);
     const byteOffset = index * this.#slot.byteLength;
     this.#slotOffset[0] = byteOffset;
-    const upload = (): void =>
-      this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer as ArrayBuffer);
-    if (this.#isUnsure) this.#watch(upload);
-    else upload();
+    if (this.#isUnsure) this.#watch(() => this.#upload(byteOffset));
+    else this.#upload(byteOffset);
   }
 
   destroy(): void {
     for (const buffer of [this.#buffer, ...this.#outgrown]) buffer.destroy();
+  }
+
+  #upload(byteOffset: number): void {
+    this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer);
   }
 
   /** The number of the slot that a pending step takes. */
