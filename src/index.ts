@@ -10,7 +10,14 @@ export type { FanOptions, Initializer, InitializerKind } from './arena/initializ
 export { Optimizer } from './engine/optimizer.js';
 export type { BufferChange } from './engine/input/rebind-input.js';
 export type { KernelOptions } from './engine/input/kernel-options.js';
-export type { OptimizerConfig, ParameterGroupConfig } from './engine/input/config.js';
+export type {
+  LooseGroupConfig,
+  OptimizerConfig,
+  OptimizerSettings,
+  ParameterGroupConfig,
+  ParamsOrGroups,
+  StateName,
+} from './engine/input/config.js';
 export type { ParameterGroup } from './engine/parameter-group.js';
 export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
 export type { StepStats } from './engine/stats.js';
@@ -50,7 +57,7 @@ export { option } from './rules/option.js';
 export { correctionOf } from './rules/declaration.js';
 export { rules, type RuleName } from './rules/registry.js';
 export type { CommonOptions, UpdateDecayOptions } from './rules/common-options.js';
-export type { Rule, RuleFactory } from './rules/rule.js';
+export type { Rule, RuleFactory, RuleOptions, RuleOverrides, SlotOf } from './rules/rule.js';
 export type {
   EpsPlacement,
   LearningRate,

@@ -152,7 +152,7 @@ export class Joining {
     const { session, run } = this;
     for (const { name } of parameters) session.joining.delete(name);
     run.adopt(part, generation);
-    session.groups.push(group);
+    session.addGroup(group);
     session.adopt(part.tensors);
     return group;
   }

@@ -78,8 +78,9 @@ export class Reading {
     const tensors = parts.flatMap((part) => part.tensors);
     const hostCounts = tensors.map(({ row }) => rows.list[row]!.count);
     const { applied } = this.log;
-    const slots = tensors.flatMap((tensor) =>
-      tensor.part.layout.slots.map(({ name }) => ({ tensor, slot: name })),
+    // Slot by slot: what lies together is copied as one.
+    const slots = parts.flatMap((part) =>
+      part.layout.slots.flatMap(({ name }) => part.tensors.map((tensor) => ({ tensor, slot: name }))),
     );
     const wanted = slots.map(({ tensor, slot }) => tensor.part.stateRanges(slot, tensor.index));
     const counts = control ? tensors.map(({ index }) => [control.recordSpan(index)]) : [];

@@ -78,7 +78,7 @@ export class Run {
     return this.control;
   }
 
-  /** Bytes of all state. */
+  /** Bytes of a slot of the state. */
   get stateByteLength(): number {
     return this.#parts.reduce((sum, { slabs }) => sum + slabs.byteLength, 0);
   }

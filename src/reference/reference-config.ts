@@ -8,7 +8,7 @@ import {
 } from '../engine/input/gradient-options.js';
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
 import { copyGiven } from '../given.js';
-import { type Rule, withAverages } from '../rules/rule.js';
+import { type Rule, type RuleOverrides, withAverages } from '../rules/rule.js';
 import { type NumericArray, isNumericArray } from './numbers.js';
 import type { ReferenceSparseGradient } from './sum-rows.js';
 
@@ -25,13 +25,13 @@ export interface ReferenceParameter {
 }
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
-export interface ReferenceConfig extends GradientOptions, AverageOptions {
+export interface ReferenceConfig<R extends Rule = Rule> extends GradientOptions, AverageOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
-  rule: Rule;
+  rule: R;
   /** The parameters. Give these or `groups`. */
   params?: readonly ReferenceParameter[];
   /** Groups of parameters, each with options that replace the rule's. Give these or `params`. */
-  groups?: readonly { params: readonly ReferenceParameter[]; [option: string]: unknown }[];
+  groups?: readonly (RuleOverrides<NoInfer<R>> & { params: readonly ReferenceParameter[] })[];
   /**
    * `'f64'` (default) computes in float64. `'f32'` is the twin of the kernels: float32 rounded after every
    * operation, subnormals flushed to zero, equal bit for bit to an adapter that rounds correctly and flushes.

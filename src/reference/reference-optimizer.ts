@@ -1,3 +1,4 @@
+import type { StateName } from '../engine/input/config.js';
 import { needsControlPass, checkGradScale } from '../engine/input/gradient-options.js';
 import { NameTable, type StepOptions, resolveSkip } from '../engine/input/names.js';
 import { ParameterGroup } from '../engine/parameter-group.js';
@@ -8,6 +9,7 @@ import type { StepStats } from '../engine/stats.js';
 import { OptimizerError, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { LearningRate } from '../rules/options.js';
+import type { Rule } from '../rules/rule.js';
 import { float32, float64 } from './arithmetic.js';
 import { type ElementRule, type PreparedStep, makeElementRule } from './element-step.js';
 import { GradientControl } from './gradient-control.js';
@@ -34,7 +36,7 @@ interface ReferenceGroup {
  * const reference = new ReferenceOptimizer({ rule: adam(), params: [{ name: 'w', data: weights }] });
  * reference.step([gradients]);
  */
-export class ReferenceOptimizer {
+export class ReferenceOptimizer<R extends Rule = Rule> {
   /** The parameter groups; one if the config gave `params`. */
   readonly groups: readonly ParameterGroup[];
   readonly #groups: readonly ReferenceGroup[];
@@ -47,7 +49,7 @@ export class ReferenceOptimizer {
   #served: ServedWeights | undefined;
 
   /** @throws OptimizerError on bad input. */
-  constructor(config: ReferenceConfig) {
+  constructor(config: ReferenceConfig<R>) {
     const { precision, gradients, groups } = resolveReferenceConfig(config);
     const isDouble = precision === 'f64';
     this.#control = new GradientControl(gradients, isDouble ? (value) => value : Math.fround);
@@ -178,7 +180,7 @@ export class ReferenceOptimizer {
    * A copy of a slot of a parameter's state, in the reference's own precision. `'step'` is one number: the steps applied to
    * the parameter.
    */
-  readState(name: string, slot: string): NumericArray {
+  readState(name: string, slot: StateName<R>): NumericArray {
     const { state, stepCount, weights } = this.#parameters.find(name, 'readState()');
     if (slot === 'step')
       return weights instanceof Float32Array ? Float32Array.of(stepCount) : Float64Array.of(stepCount);

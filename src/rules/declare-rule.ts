@@ -21,7 +21,7 @@ import type {
   SpecOptions,
 } from './part.js';
 import { type RuleFactory, makeRule } from './rule.js';
-import type { TensorDeclaration } from './tensor.js';
+import type { TensorDeclaration, TensorStage } from './tensor.js';
 
 /**
  * What `defineRule` takes. S: the specs of its options; P: its parts; Slot, Scalar, Switch, Prepared, Value: the names
@@ -127,8 +127,17 @@ export function declareRule<
   source: RuleSource<S, Slot, Scalar, Switch, Prepared, Value, P> & Served<Complete<S, P>, P>,
 ): RuleFactory<Given<S, P>, Slot | PartSlot<P>> {
   // From here on the names are strings: the types above have said all that they can.
-  const declaration = Object.freeze(mergeParts(flatten(source as unknown as LooseSource)));
+  return makeFactory(flatten(source as unknown as LooseSource)) as never;
+}
+
+/**
+ * The function that users call, from a rule and its parts.
+ *
+ * @param stage what measures tensors, if none of them brings it.
+ */
+export function makeFactory(sources: readonly LooseSource[], stage?: TensorStage): RuleFactory {
+  const declaration = Object.freeze(mergeParts(sources, stage));
   const create = (options: object = {}) => makeRule(declaration, options);
   Object.defineProperty(create, 'name', { value: declaration.name });
-  return Object.assign(create, { declaration }) as never;
+  return Object.assign(create, { declaration });
 }

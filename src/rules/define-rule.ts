@@ -1,5 +1,6 @@
+import { measuring } from '../stages/measure/measuring.js';
 import { checkDeclaration, checkPart, checkSource } from './check-declaration.js';
-import { declareRule } from './declare-rule.js';
+import { type declareRule, makeFactory } from './declare-rule.js';
 import { type LooseSource, flatten } from './merge-parts.js';
 import { type Part, declarePart } from './part.js';
 
@@ -20,9 +21,10 @@ import { type Part, declarePart } from './part.js';
  */
 export const defineRule: typeof declareRule = (source) => {
   checkSource(source);
-  const factory = declareRule(source);
-  checkDeclaration(factory.declaration, flatten(source as unknown as LooseSource));
-  return factory;
+  const sources = flatten(source as unknown as LooseSource);
+  const factory = makeFactory(sources, measuring);
+  checkDeclaration(factory.declaration, sources);
+  return factory as never;
 };
 
 /**

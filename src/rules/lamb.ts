@@ -1,4 +1,5 @@
 import wgsl from '../../shaders/rules/lamb.wgsl?raw';
+import { measuring } from '../stages/measure/measuring.js';
 import type { Arithmetic } from './arithmetic.js';
 import { type TrustOptions, betas, boolean, choice, number, trustOptions } from './options.js';
 import { type UpdateDecayOptions, commonOptions } from './common-options.js';
@@ -99,6 +100,7 @@ export const lamb: RuleFactory<LambOptions, 'exp_avg' | 'exp_avg_sq'> = declareR
     return { m_scale: div(one, h.bias_correction1), v_scale: div(one, v) };
   },
   tensor: {
+    stage: measuring,
     quantityCount: 2,
     reads: ['exp_avg', 'exp_avg_sq'],
     values: ['trust_ratio'],

@@ -1,4 +1,5 @@
 import wgsl from '../../shaders/rules/lars.wgsl?raw';
+import { measuring } from '../stages/measure/measuring.js';
 import { type TrustOptions, boolean, number, trustOptions } from './options.js';
 import { advance } from './parts/velocity.js';
 import { type UpdateDecayOptions, commonOptions } from './common-options.js';
@@ -60,6 +61,7 @@ export const lars: RuleFactory<LarsOptions, 'momentum_buffer'> = declareRule({
     eps: o.eps,
   }),
   tensor: {
+    stage: measuring,
     quantityCount: 2,
     reads: [],
     values: ['trust_ratio'],

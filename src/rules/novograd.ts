@@ -1,4 +1,5 @@
 import wgsl from '../../shaders/rules/novograd.wgsl?raw';
+import { measuring } from '../stages/measure/measuring.js';
 import { betas, boolean, number } from './options.js';
 import { type UpdateDecayOptions, commonOptions } from './common-options.js';
 import { declareRule } from './declare-rule.js';
@@ -67,6 +68,7 @@ export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | '
       weight_decay: o.weightDecay,
     }),
     tensor: {
+      stage: measuring,
       quantityCount: 1,
       reads: [],
       values: ['denominator'],

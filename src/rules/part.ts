@@ -1,6 +1,7 @@
 import type { Arithmetic } from './arithmetic.js';
 import type { EvaluationDeclaration, RisingRate, SlotDeclaration } from './declaration.js';
 import type { OptionSpec } from './options.js';
+import type { TensorStage } from './tensor.js';
 
 /** What is declared of options: a spec per name. `any`, since a spec of numbers is no spec of unknown values. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -30,6 +31,7 @@ export interface Part {
   /** Twin of what the WGSL prepares; the rule's own `prepare`, in WGSL and here, comes after it and sees it in `h`. */
   readonly prepare?: <N>(f: Arithmetic<N>, h: never, on: never, t: number) => Readonly<Record<string, N>>;
   readonly tensor?: {
+    readonly stage?: TensorStage | undefined;
     readonly usedBy?: (options: never) => boolean;
     readonly quantityCount: number;
     readonly reads: readonly string[];

@@ -28,6 +28,14 @@ export interface Rule<O extends object = object, Slot extends string = string> {
   readonly averages?: readonly Average[];
 }
 
+/** Options in place of some of a rule's, as a group gives them; one that is `undefined` stays as it is. */
+export type RuleOverrides<R extends Rule = Rule> = Overrides<R['options']>;
+
+type Overrides<O> = { -readonly [K in keyof O]?: O[K] | undefined };
+
+/** The names of a rule's state slots; any string, of some rule. */
+export type SlotOf<R extends Rule = Rule> = R['declaration']['slots'][number]['name'];
+
 /** Makes a rule from options; the declaration is there for tools that iterate over rules. */
 export interface RuleFactory<O extends object = object, Slot extends string = string> {
   (options?: O): Rule<O, Slot>;

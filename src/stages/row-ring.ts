@@ -26,7 +26,7 @@ export class RowRing {
   readonly #watch: RingWatch;
   readonly #offset = new Uint32Array(1);
   readonly #slotOffset = new Uint32Array(1);
-  // Buffers that the ring has outgrown: commands encoded earlier still refer to them. Together smaller than the present one.
+  // Buffers that the ring has outgrown: commands encoded earlier still refer to them. Together no larger than it.
   readonly #outgrown: GPUBuffer[] = [];
   #encodedWith = new WeakMap<object, number>();
   #isActive: Uint8Array = new Uint8Array(0);
@@ -66,26 +66,7 @@ export class RowRing {
     this.#rowCapacity = rowCapacity;
     this.#layOut();
     this.#make();
-    const ring = this;
-    this.context = {
-      get pages() {
-        return ring.#pages;
-      },
-      get slots() {
-        return ring.#buffer;
-      },
-      pageOffset: (k) => {
-        const { rowsPerPage, pageByteLength } = row;
-        this.#offset[0] =
-          this.#slotOffset[0]! + this.#slot.rows + pageByteLength * Math.floor(k / rowsPerPage);
-        return this.#offset;
-      },
-      slotOffset: () => this.#slotOffset,
-      get slotByteLength() {
-        return ring.#slot.byteLength;
-      },
-      isActive: (k) => this.#isActive[k] === 1,
-    };
+    this.context = this.#makeContext();
   }
 
   /** Whether it is not known yet that the present buffer could be had: what binds it is to be watched as well. */
@@ -132,6 +113,32 @@ export class RowRing {
 
   #upload(byteOffset: number): void {
     this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer);
+  }
+
+  /** What it says follows the ring: getters, for buffers change when it grows. */
+  #makeContext(): StepContext {
+    const { rowsPerPage, pageByteLength } = this.#row;
+    const pages = (): GPUBindGroup => this.#pages;
+    const slots = (): GPUBuffer => this.#buffer;
+    const slot = (): SlotLayout => this.#slot;
+    return {
+      get pages() {
+        return pages();
+      },
+      get slots() {
+        return slots();
+      },
+      get slotByteLength() {
+        return slot().byteLength;
+      },
+      pageOffset: (row) => {
+        const page = Math.floor(row / rowsPerPage);
+        this.#offset[0] = this.#slotOffset[0]! + this.#slot.rows + pageByteLength * page;
+        return this.#offset;
+      },
+      slotOffset: () => this.#slotOffset,
+      isActive: (row) => this.#isActive[row] === 1,
+    };
   }
 
   /** The number of the slot that a pending step takes. */

@@ -1,6 +1,13 @@
 /** Averages past 2²⁴ steps, where a float32 no longer counts. */
 import { expect } from 'vitest';
-import { type AverageOptions, Optimizer, ReferenceOptimizer, type StateDict, sgd } from '../../src/index.js';
+import {
+  type AverageOptions,
+  Optimizer,
+  ReferenceOptimizer,
+  type Rule,
+  type StateDict,
+  sgd,
+} from '../../src/index.js';
 import { isSwiftShader } from '../../proof/adapter.js';
 import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
@@ -18,7 +25,7 @@ const CASES: readonly (readonly [AverageOptions, string, readonly number[]])[] =
 
 for (const [averages, slot, moves] of CASES) {
   gpuTest(`${slot} goes on past 2²⁴ steps`, async ({ device, track }) => {
-    const config = { rule: sgd({ lr: 1 }), ...averages };
+    const config = { rule: sgd({ lr: 1 }) as Rule, ...averages };
     const param = makeParameter(device, track, 'w', [0, 0.5], [-1, -1]);
     const optimizer = track(await Optimizer.create(device, { ...config, params: [param] }));
     const data = Float32Array.of(0, 0.5);

@@ -45,7 +45,7 @@ async function countDispatches(
   device: GPUDevice,
   track: Track,
   count: number,
-  config: Omit<OptimizerConfig, 'params'>,
+  config: Omit<OptimizerConfig, 'params' | 'groups'>,
 ): Promise<number> {
   const ones = new Float32Array(8).fill(1);
   const params = Array.from({ length: count }, (_, k) => makeParameter(device, track, `w${k}`, ones, ones));

@@ -2,6 +2,8 @@ import { expect, inject, vi } from 'vitest';
 import {
   Optimizer,
   type OptimizerConfig,
+  type OptimizerSettings,
+  type Parameter,
   OptimizerError,
   ReferenceOptimizer,
   adam,
@@ -123,7 +125,7 @@ gpuTest('a controlled step adds its passes once, and nothing else', async ({ dev
     Array.from({ length: count }, (_, k) =>
       makeParameter(device, track, `w${k}`, [1, 2, 3, 4], [1, 1, 1, 1]),
     );
-  const count = async (config: Omit<OptimizerConfig, 'rule'>) => {
+  const count = async (config: OptimizerSettings & { params: readonly Parameter[] }) => {
     const optimizer = track(await Optimizer.create(device, { rule: momentum(), ...config }));
     optimizer.step();
     const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');

@@ -1,6 +1,6 @@
 /** Who has made how many steps: behind skips, loads, and groups that join while steps are on their way. */
 import { expect, inject } from 'vitest';
-import { Optimizer, type OptimizerConfig, type StateDict, adam, sgd } from '../../src/index.js';
+import { Optimizer, type OptimizerSettings, type Rule, type StateDict, adam, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
@@ -14,7 +14,7 @@ const RULE = adam({ lr: 0.1, betas: [0.5, 0.75] });
 async function makeRun(
   device: GPUDevice,
   track: Track,
-  config: Partial<OptimizerConfig> = {},
+  config: OptimizerSettings & { rule?: Rule } = {},
   weights?: Float32Array,
 ) {
   const random = new Random(inject('seed'));

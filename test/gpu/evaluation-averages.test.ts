@@ -20,7 +20,11 @@ import { makeBuffer, makeParameter } from '../support/tensors.js';
 const LENGTHS = [5, 130, 1];
 
 /** What evaluates with other weights than it trains, and the slot that holds them, if one does. */
-const AVERAGED: readonly (readonly [string, Omit<OptimizerConfig, 'params'>, string | undefined])[] = [
+const AVERAGED: readonly (readonly [
+  string,
+  Omit<OptimizerConfig, 'params' | 'groups'>,
+  string | undefined,
+])[] = [
   ['ema', { rule: adam({ lr: 0.1 }), ema: { decay: 0.5 } }, 'ema'],
   ['ema of controlled steps', { rule: adam(), ema: { decay: 0.9 }, skipNonFinite: true }, 'ema'],
   ['swa', { rule: sgd({ lr: 0.1 }), swa: { start: 1, period: 1 } }, 'swa'],
@@ -31,7 +35,7 @@ const AVERAGED: readonly (readonly [string, Omit<OptimizerConfig, 'params'>, str
 async function makeRun(
   device: GPUDevice,
   track: Track,
-  config: Omit<OptimizerConfig, 'params'>,
+  config: Omit<OptimizerConfig, 'params' | 'groups'>,
   random = new Random(inject('seed')),
 ) {
   const params = LENGTHS.map((length, k) =>

@@ -14,7 +14,7 @@ async function makeThree(
   device: GPUDevice,
   track: Track,
   layout: Layout,
-  config: Omit<OptimizerConfig, 'params'>,
+  config: Omit<OptimizerConfig, 'params' | 'groups'>,
 ) {
   const weights = [Float32Array.of(1, 1), Float32Array.of(2, 2, 2), Float32Array.of(3)];
   const tensors = await layOut(layout, device, track, weights);

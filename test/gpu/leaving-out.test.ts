@@ -1,6 +1,6 @@
 /** A step that leaves tensors out, next to optimizers that were never asked for it. */
 import { inject } from 'vitest';
-import { type OptimizerConfig, rules } from '../../src/index.js';
+import { type OptimizerSettings, rules } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
@@ -18,7 +18,7 @@ const COUNTING = {
 } as const;
 
 /** What else a step may do, by the slots that it adds. None of these clips: a tensor alone has another norm. */
-const CONFIGS: readonly (readonly [Partial<OptimizerConfig>, readonly string[]])[] = [
+const CONFIGS: readonly (readonly [OptimizerSettings, readonly string[]])[] = [
   [{}, []],
   [{ maxGradNorm: 1e30 }, []],
   [{ skipNonFinite: true }, []],

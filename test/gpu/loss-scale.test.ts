@@ -1,6 +1,6 @@
 /** Loss scales at the ends of their range, steps that are not finite many times in a row, and norms at a change of scale. */
 import { expect, inject } from 'vitest';
-import { Optimizer, type OptimizerConfig, ReferenceOptimizer, sgd } from '../../src/index.js';
+import { Optimizer, type OptimizerSettings, ReferenceOptimizer, sgd } from '../../src/index.js';
 import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
 import { NORM_TOLERANCE, exactNorm } from '../support/control-tensors.js';
@@ -12,7 +12,7 @@ import { makeParameter } from '../support/tensors.js';
 const FLOOR = 2 ** -24;
 
 /** An optimizer over two weights, its references in both precisions, and what makes a step of all of them. */
-async function makeTrio(device: GPUDevice, track: Track, config: Partial<OptimizerConfig>) {
+async function makeTrio(device: GPUDevice, track: Track, config: OptimizerSettings) {
   const param = makeParameter(device, track, 'w', [1, 1], [0, 0]);
   const rule = sgd({ lr: 1 });
   const optimizer = track(await Optimizer.create(device, { rule, params: [param], ...config }));

@@ -2,7 +2,9 @@
 import { describe, expect, inject, vi } from 'vitest';
 import {
   Optimizer,
-  type OptimizerConfig,
+  type OptimizerSettings,
+  type Parameter,
+  type Rule,
   OptimizerError,
   ParameterArena,
   adam,
@@ -33,7 +35,7 @@ function makeMany(device: GPUDevice, track: Track, count: number) {
 }
 
 describe('beside the state there is at most a mebibyte', () => {
-  for (const [title, config] of Object.entries({
+  for (const [title, config] of Object.entries<OptimizerSettings & { rule: Rule }>({
     plain: { rule: adam() },
     controlled: { rule: adam(), maxGradNorm: 1, skipNonFinite: true },
     measured: { rule: lamb() },
@@ -148,7 +150,7 @@ describe('nothing grows', () => {
 
   gpuTest('with the number of gradients that were bound once', async ({ device, track }) => {
     const length = 8;
-    for (const config of [{}, { maxGradNorm: 1e9, skipNonFinite: true }] as Partial<OptimizerConfig>[]) {
+    for (const config of [{}, { maxGradNorm: 1e9, skipNonFinite: true }] as OptimizerSettings[]) {
       const params = [makeParameter(device, track, 'w', new Float32Array(length), new Float32Array(length))];
       const optimizer = track(await Optimizer.create(device, { rule: lamb(), params, ...config }));
       const grads = Array.from({ length: 400 }, () => makeBuffer(device, track, new Float32Array(length)));
@@ -181,7 +183,7 @@ describe('nothing is left behind', () => {
     };
     const tensors = Array.from({ length: 12 }, (_, k) => make(`w${k}`));
     const micro = { ...make('micro'), microGrad: makeBuffer(device, track, new Float32Array(9)) };
-    const configs: OptimizerConfig[] = [
+    const configs: (OptimizerSettings & { rule: Rule; params: readonly Parameter[] })[] = [
       { rule: adam(), params: tensors },
       { rule: adam(), params: [...tensors, micro], ema: { decay: 0.5 }, swa: { start: 1, period: 1 } },
       { rule: sgd(), params: [table, ...tensors], lossScale: 'dynamic', onStep: () => undefined },
@@ -194,7 +196,7 @@ describe('nothing is left behind', () => {
         const late = { name: 'late', data: tensors[0]!.grad, grad: tensors[1]!.grad };
         const optimizer = await Optimizer.create(device, {
           ...config,
-          params: config.params!.filter(({ name }) => name !== 'w0' && name !== 'w1'),
+          params: config.params.filter(({ name }) => name !== 'w0' && name !== 'w1'),
         });
         const pending: Promise<unknown>[] = [];
         for (let step = 0; step < 3; step++) optimizer.step();
@@ -228,7 +230,7 @@ describe('nothing is left behind', () => {
       { rule: adam(), params: [good], ema: { decay: 2 } },
       { rule: adam(), params: [good], kernel: { workgroupSize: 2 ** 20 } },
     ]) {
-      await errorOf(() => Optimizer.create(device, config));
+      await errorOf(() => Optimizer.create<Rule>(device, config));
       expect(live.labels).toEqual([]);
     }
     const optimizer = Optimizer.createSync(device, { rule: adam(), params: [good, bad], ...averages });

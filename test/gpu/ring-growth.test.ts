@@ -1,12 +1,12 @@
 /** Many steps on one encoder, and on many that wait: each keeps the numbers that it was encoded with. */
 import { expect, inject } from 'vitest';
-import { Optimizer, type OptimizerConfig, adam, sgd } from '../../src/index.js';
+import { Optimizer, type OptimizerSettings, adam, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
 import { makeParameter } from '../support/tensors.js';
 
-const CONTROLS: Record<string, Partial<OptimizerConfig>> = {
+const CONTROLS: Record<string, OptimizerSettings> = {
   plain: {},
   clipped: { maxGradNorm: 1e9 },
   'with a dynamic loss scale': { lossScale: { init: 1, growthInterval: 1e6 } },

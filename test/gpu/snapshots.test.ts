@@ -2,7 +2,7 @@
 import { describe, expect, inject, vi } from 'vitest';
 import {
   Optimizer,
-  type OptimizerConfig,
+  type OptimizerSettings,
   ParameterArena,
   type StateDict,
   adam,
@@ -26,7 +26,7 @@ async function makeRun(
   device: GPUDevice,
   track: Track,
   seed: number,
-  config: Partial<OptimizerConfig>,
+  config: OptimizerSettings,
 ): Promise<Run> {
   const random = new Random(seed);
   const params = LENGTHS.map((length, k) =>
@@ -83,7 +83,7 @@ for (const [title, config] of Object.entries({
   'plain steps': {},
   'steps that may be skipped': { maxGradNorm: 1, skipNonFinite: true },
   'a dynamic loss scale': { lossScale: { init: 16, growthInterval: 2 } },
-} satisfies Record<string, Partial<OptimizerConfig>>)) {
+} satisfies Record<string, OptimizerSettings>)) {
   gpuTest(`calls that nobody awaits give what awaited ones give: ${title}`, async ({ device, track }) => {
     const random = new Random(inject('seed'));
     const averages = { ema: { decay: 0.5 }, swa: { start: 2, period: 2 } };

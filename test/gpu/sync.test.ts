@@ -14,7 +14,7 @@ gpuTest(
     const random = new Random(inject('seed'));
     const [weights, gradients] = [random.weights(101), random.gradients(101)];
     const make = (name: string) => makeParameter(device, track, name, weights, gradients);
-    const options = { betas: [0.5, 0.75], lr: 0.5 };
+    const options = { betas: [0.5, 0.75], lr: 0.5 } as const;
     const want = track(await Optimizer.create(device, { ...CONFIG, params: [make('a')] }));
     const got = track(Optimizer.createSync(device, { ...CONFIG, params: [make('a')] }));
     // The second of these is skipped: the group joins after two applied steps of three.

@@ -1,7 +1,7 @@
 /** Runs that leave tensors out of some steps, against optimizers of one tensor that simply made fewer. */
 import {
   Optimizer,
-  type OptimizerConfig,
+  type OptimizerSettings,
   type Parameter,
   ParameterArena,
   type Rule,
@@ -75,7 +75,7 @@ export interface LeftOutRun {
   readonly track: Track;
   readonly random: Random;
   readonly rule: Rule;
-  readonly config: Partial<OptimizerConfig>;
+  readonly config: OptimizerSettings;
   readonly layout: Layout;
   readonly lengths: readonly number[];
   /** Per step, the positions of the tensors that it leaves out. */

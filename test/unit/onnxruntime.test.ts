@@ -117,8 +117,8 @@ test('parameters are found with their gradients, and grouped', () => {
   const [found] = findParameters(graph(value('w_grad', ['n', 3])), { w: six });
   expect(found).toEqual({ name: 'w', gradient: 'w_grad', dims: [2, 3], initial: six });
   const params = ['a', 'b', 'c'].map((name) => ({ name }));
-  for (const key of ['params', 'parameters']) {
-    const grouped = checkGroups([{ [key]: ['b'], lr: 1 }], sgd()).assignAll(params);
+  for (const named of [{ params: ['b'] }, { parameters: ['b'] }]) {
+    const grouped = checkGroups([{ ...named, lr: 1 }], sgd()).assignAll(params);
     expect(grouped).toEqual([
       { rank: 0, overrides: { lr: 1 }, params: [{ name: 'b' }] },
       { rank: 1, overrides: {}, params: [{ name: 'a' }, { name: 'c' }] },

@@ -1,4 +1,4 @@
-import type { OptimizerConfig } from '../../engine/input/config.js';
+import type { OptimizerSettings } from '../../engine/input/config.js';
 import { Optimizer } from '../../engine/optimizer.js';
 import { OptimizerError, quote } from '../../errors.js';
 import type { Rule } from '../../rules/rule.js';
@@ -11,15 +11,12 @@ import { FusedOptimizer } from './fused-optimizer.js';
 import { checkReferences, longestOf, namedLeaves, rejectTied } from './leaves.js';
 
 /** Leaves with hyper-parameters of their own, e.g. `{ params: ['dense1'], lr: 0.01 }`; see {@link NamedGroup}. */
-export type LeafGroup = NamedGroup;
+export type LeafGroup<R extends Rule = Rule> = NamedGroup<R>;
 
 /** Options of {@link fusedOptimizer}: those of `Optimizer.create`, but that leaves are named by their paths. */
-export interface FusedOptimizerOptions extends Omit<
-  OptimizerConfig,
-  'rule' | 'params' | 'groups' | 'lossScale'
-> {
+export interface FusedOptimizerOptions<R extends Rule = Rule> extends Omit<OptimizerSettings, 'lossScale'> {
   /** Leaves with options of their own. Those that none names come last, as a group with the rule's options. */
-  groups?: readonly LeafGroup[];
+  groups?: readonly LeafGroup<R>[];
   /**
    * What the loss was multiplied with, a number > 0; gradients are divided by it. Default 1. Not `'dynamic'`: jax-js has no
    * way to read a scale that changes on the GPU.
@@ -40,11 +37,11 @@ export interface FusedOptimizerOptions extends Omit<
  *   `invalid-config` if jax-js's WebGPU backend is not initialized or of a version that keeps its arrays otherwise, and as
  *   `Optimizer.create`.
  */
-export async function fusedOptimizer<Tree>(
-  rule: Rule,
+export async function fusedOptimizer<Tree, R extends Rule = Rule>(
+  rule: R,
   params: Tree,
-  options: FusedOptimizerOptions = {},
-): Promise<FusedOptimizer<Tree>> {
+  options: FusedOptimizerOptions<NoInfer<R>> = {},
+): Promise<FusedOptimizer<Tree, R>> {
   const { groups = [], ...config } = checkLeafOptions(options);
   const named = new NamedGroups(groups, rule, 'array');
   const buffers = ArrayBuffers.open();
@@ -60,13 +57,13 @@ export async function fusedOptimizer<Tree>(
       parameterAt(name, { data, grad, elementCount: array.size }),
     );
     const shapes = new Map(placed.map(({ name, array }) => [name, [...array.shape]]));
-    const optimizer = await Optimizer.create(buffers.device, {
+    const optimizer = await Optimizer.create<Rule>(buffers.device, {
       ...config,
       rule,
       groups: named.assignAll(parameters).map((group) => ({ ...group.overrides, params: group.params })),
     });
     for (const array of leaves.values()) array.dispose();
-    return new FusedOptimizer<Tree>(optimizer, buffers, shapes);
+    return new FusedOptimizer<Tree, R>(optimizer, buffers, shapes);
   } finally {
     own.destroy();
   }

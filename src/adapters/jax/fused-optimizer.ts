@@ -1,9 +1,11 @@
 import { type Array as JaxArray, tree } from '@jax-js/jax';
 import type { ParameterGroup } from '../../engine/parameter-group.js';
+import type { StateName } from '../../engine/input/config.js';
 import type { Optimizer } from '../../engine/optimizer.js';
 import type { StateDict } from '../../engine/saved/state-dict.js';
 import type { StepStats } from '../../engine/stats.js';
 import type { LearningRate } from '../../rules/options.js';
+import type { Rule } from '../../rules/rule.js';
 import { BoundBuffers, type Placement } from '../shared/bound-buffers.js';
 import { OwnBuffers } from '../shared/own-buffers.js';
 import type { ArrayBuffers } from './array-buffers.js';
@@ -20,7 +22,7 @@ import {
  * The optimizer of `fusedOptimizer`. Its state lies on the GPU and is its own; parameters and gradients are the
  * caller's and pass through `step`.
  */
-export class FusedOptimizer<Tree> {
+export class FusedOptimizer<Tree, R extends Rule = Rule> {
   readonly #bound = new BoundBuffers();
 
   /** @internal */
@@ -119,7 +121,7 @@ export class FusedOptimizer<Tree> {
   }
 
   /** Reads a slot of a leaf's state, e.g. `readState('dense1.kernel', 'exp_avg')`; see `Optimizer.readState`. */
-  async readState(path: string, slot: string): Promise<Float32Array<ArrayBuffer>> {
+  async readState(path: string, slot: StateName<R>): Promise<Float32Array<ArrayBuffer>> {
     return this.optimizer.readState(path, slot);
   }
 

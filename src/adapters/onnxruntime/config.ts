@@ -1,19 +1,25 @@
 import type * as Ort from 'onnxruntime-web';
-import type { OptimizerConfig } from '../../engine/input/config.js';
+import type { OptimizerSettings } from '../../engine/input/config.js';
 import { isRecord } from '../../errors.js';
 import { copyGiven } from '../../given.js';
+import type { Rule, RuleOverrides } from '../../rules/rule.js';
 import { type NamedGroup, NamedGroups } from '../shared/named-groups.js';
 import { checkOptions } from '../shared/options.js';
 import type { InitialWeights } from './parameters.js';
 
 /** Parameters with hyper-parameters of their own, e.g. `{ params: ['b1'], weightDecay: 0 }`; see {@link NamedGroup}. */
-export interface OnnxGroupConfig extends NamedGroup {
-  /** The same as `params`. */
-  parameters?: readonly string[];
-}
+export type OnnxGroupConfig<R extends Rule = Rule> =
+  | NamedGroup<R>
+  | (RuleOverrides<R> & {
+      /** The same as `params`. */
+      parameters: readonly string[];
+      match?: RegExp;
+    });
 
 /** What `OnnxTrainer.create` takes beside the runtime and the model: the optimizer's options, and these. */
-export interface OnnxTrainerConfig extends Omit<OptimizerConfig, 'params' | 'groups'> {
+export interface OnnxTrainerConfig<R extends Rule = Rule> extends OptimizerSettings {
+  /** The rule, e.g. `adam({ lr: 1e-3 })`. */
+  rule: R;
   /**
    * The weights to be trained, by the names of the graph's inputs: numbers that are copied to the GPU once the model is open,
    * or a tensor. One on the GPU is adopted: trained where it lies, and never destroyed.
@@ -22,7 +28,7 @@ export interface OnnxTrainerConfig extends Omit<OptimizerConfig, 'params' | 'gro
   /** The output that is the gradient of a parameter. Default: `<name>_grad`. */
   gradientName?: (parameter: string) => string;
   /** Options for some parameters. Those that none names come last, as a group with the rule's. Default: none. */
-  groups?: readonly OnnxGroupConfig[];
+  groups?: readonly OnnxGroupConfig<NoInfer<R>>[];
   /**
    * The device to compute on. Default: ONNX Runtime's own. If the model is given as a session, the device must be the one that
    * the session was made with.
@@ -39,7 +45,7 @@ export interface CheckedConfig extends Pick<
 > {
   readonly groups: NamedGroups;
   /** For the engine. */
-  readonly options: Omit<OptimizerConfig, 'params' | 'groups'>;
+  readonly options: OptimizerSettings & { readonly rule: Rule };
 }
 
 const OWN_KEYS = ['rule', 'parameters', 'gradientName', 'groups', 'device', 'sessionOptions'];
@@ -62,17 +68,15 @@ export function checkConfig(given: OnnxTrainerConfig): CheckedConfig {
 }
 
 /** @throws OptimizerError as {@link NamedGroups}. */
-export function checkGroups(
-  groups: readonly OnnxGroupConfig[] = [],
-  rule: OnnxTrainerConfig['rule'],
-): NamedGroups {
-  const renamed = Array.isArray(groups) ? groups.map(withParams) : groups;
+export function checkGroups(groups: readonly OnnxGroupConfig[] = [], rule: Rule): NamedGroups {
+  const renamed = Array.isArray(groups) ? groups.map(withParams) : (groups as readonly NamedGroup[]);
   return new NamedGroups(renamed, rule, 'parameter');
 }
 
 function withParams(group: OnnxGroupConfig): NamedGroup {
-  if (!isRecord(group)) return group;
-  const { parameters, ...others } = copyGiven(group) as OnnxGroupConfig;
+  if (!isRecord(group)) return group as NamedGroup;
+  const { parameters, ...others } = copyGiven(group);
   // With both, the second is an option that no rule has.
-  return parameters === undefined || others.params ? group : { params: parameters, ...others };
+  const isRenamed = parameters !== undefined && !others['params'];
+  return (isRenamed ? { params: parameters, ...others } : group) as unknown as NamedGroup;
 }

@@ -1,6 +1,7 @@
 import type * as Ort from 'onnxruntime-web';
 import { Optimizer } from '../../engine/optimizer.js';
 import { OptimizerError, quote } from '../../errors.js';
+import type { Rule } from '../../rules/rule.js';
 import { parameterAt } from '../shared/bound-buffers.js';
 import { type OnnxTrainerConfig, checkConfig } from './config.js';
 import { type GraphParameter, checkFeeds, countElements, findParameters, staticDims } from './parameters.js';
@@ -39,7 +40,7 @@ interface Places {
  * const { loss } = await trainer.step({ x, labels });
  * console.log(await loss.getData());
  */
-export class OnnxTrainer {
+export class OnnxTrainer<R extends Rule = Rule> {
   /** The device that ONNX Runtime and the optimizer compute on. */
   readonly device: GPUDevice;
   /** The session that runs the graph. */
@@ -48,7 +49,7 @@ export class OnnxTrainer {
    * The optimizer: `lr`, `stats()`, `readParam(name)`, `stateDict()` and all else. {@link OnnxTrainer.step} steps it, and it is
    * destroyed with the trainer.
    */
-  readonly optimizer: Optimizer;
+  readonly optimizer: Optimizer<R>;
   readonly #ort: OnnxRuntime;
   readonly #store: TensorStore;
   readonly #places: Places;
@@ -64,7 +65,7 @@ export class OnnxTrainer {
     { session, device, isOwn }: OpenSession,
     store: TensorStore,
     places: Places,
-    optimizer: Optimizer,
+    optimizer: Optimizer<R>,
   ) {
     this.#ort = ort;
     this.device = device;
@@ -89,7 +90,11 @@ export class OnnxTrainer {
    * @throws OptimizerError `invalid-config` if the runtime or the session does not compute on WebGPU, `invalid-parameter` if
    *   the graph lacks a parameter or its gradient, or shapes or types differ (float32 only); as `Optimizer.create`.
    */
-  static async create(ort: OnnxRuntime, model: OnnxModel, config: OnnxTrainerConfig): Promise<OnnxTrainer> {
+  static async create<R extends Rule>(
+    ort: OnnxRuntime,
+    model: OnnxModel,
+    config: OnnxTrainerConfig<R>,
+  ): Promise<OnnxTrainer<R>> {
     const { parameters, gradientName, groups, device, sessionOptions, options } = checkConfig(config);
     const open = await openSession(ort, model, device, sessionOptions);
     const store = new TensorStore(ort, open.device, `${options.label ?? 'webgpu-optim'} onnxruntime`);
@@ -100,11 +105,11 @@ export class OnnxTrainer {
         const [{ buffer: data }, { buffer: grad }] = [places.weights.get(name)!, places.gradients.get(name)!];
         return parameterAt(name, { data, grad, elementCount: countElements(dims) });
       });
-      const optimizer = await Optimizer.create(open.device, {
+      const optimizer = await Optimizer.create<Rule>(open.device, {
         ...options,
         groups: groups.assignAll(params).map((group) => ({ ...group.overrides, params: group.params })),
       });
-      return new OnnxTrainer(ort, open, store, places, optimizer);
+      return new OnnxTrainer<R>(ort, open, store, places, optimizer);
     } catch (error) {
       store.destroy();
       if (open.isOwn) await open.session.release();

@@ -1,33 +1,42 @@
 import { resolveRule } from '../../engine/input/groups.js';
 import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
-import { type Rule, overrideRule } from '../../rules/rule.js';
+import { type Rule, type RuleOverrides, overrideRule } from '../../rules/rule.js';
 
-/** Some parameters with hyper-parameters of their own: any option of the rule, beside `params` and `match`. */
-export interface NamedGroup {
+/**
+ * Some parameters with hyper-parameters of their own: any option of the rule, beside `params`, `match` or both.
+ *
+ * @typeParam R the rule.
+ */
+export type NamedGroup<R extends Rule = Rule> = RuleOverrides<R> & (Named | Matched | (Named & Matched));
+
+interface Named {
   /**
    * Names of parameters, or what they lie below: `'dense1'` is also `'dense1.kernel'` and `'dense1/kernel'`. They go before
    * any `match`.
    */
-  params?: readonly string[];
-  /** What the names of parameters match, e.g. `/bias$/`. Of several groups that match, the first counts. */
-  match?: RegExp;
-  /** Any option of the rule, in place of the rule's. */
-  [option: string]: unknown;
+  params: readonly string[];
 }
+
+interface Matched {
+  /** What the names of parameters match, e.g. `/bias$/`. Of several groups that match, the first counts. */
+  match: RegExp;
+}
+
+type UncheckedGroup = RuleOverrides & Partial<Named & Matched>;
 
 interface CheckedGroup {
   readonly names: readonly string[];
   readonly match: RegExp | undefined;
   /** Options in place of the rule's. */
-  readonly overrides: Readonly<Record<string, unknown>>;
+  readonly overrides: Readonly<RuleOverrides>;
 }
 
 /** Parameters that share options. */
 export interface AssignedGroup<P> {
   /** The index of the group among those given; of the last, the number of these. */
   readonly rank: number;
-  readonly overrides: Readonly<Record<string, unknown>>;
+  readonly overrides: Readonly<RuleOverrides>;
   readonly params: P[];
 }
 
@@ -105,7 +114,7 @@ export class NamedGroups {
 
 function checkGroup(given: NamedGroup, g: number, rule: Rule): CheckedGroup {
   const known = ['params', 'match', ...Object.keys(rule.declaration.options)];
-  const { params, match, ...overrides }: NamedGroup = isRecord(given) ? copyGiven(given, known) : {};
+  const { params, match, ...overrides }: UncheckedGroup = isRecord(given) ? copyGiven(given, known) : {};
   if (params === undefined && match === undefined) {
     fail(
       `groups[${g}] is ${quote(given)}; give { params: ['dense1.kernel', …], …options } or { match: /bias$/, …options }.`,

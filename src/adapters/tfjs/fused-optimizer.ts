@@ -50,7 +50,7 @@ type NamedTensorMap = Record<string, Tensor>;
  * const optimizer = new FusedOptimizer(adam({ lr: 1e-3 })); // in place of tf.train.adam(1e-3)
  * optimizer.minimize(() => loss(model.predict(x), y));
  */
-export class FusedOptimizer extends TfjsOptimizer {
+export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   /** The name under which tfjs saves it. */
   static get className(): string {
     return 'FusedOptimizer';
@@ -61,7 +61,7 @@ export class FusedOptimizer extends TfjsOptimizer {
   #isLrSet = false;
   #backend: TfjsBackend | undefined;
   #variables: VariableTable | undefined;
-  #engine: Optimizer | undefined;
+  #engine: Optimizer<R> | undefined;
   // Which of the options' groups each of the engine's belongs to.
   #ranks: number[] = [];
   #gradScale: number;
@@ -79,7 +79,7 @@ export class FusedOptimizer extends TfjsOptimizer {
    *   {@link FusedOptimizerOptions}.
    * @throws OptimizerError on an unknown option or a value out of range.
    */
-  constructor(rule: Rule, options: FusedOptimizerOptions = {}) {
+  constructor(rule: R, options: FusedOptimizerOptions<NoInfer<R>> = {}) {
     super();
     this.#options = resolveOptions(rule, options);
     this.#rule = rule;
@@ -135,7 +135,7 @@ export class FusedOptimizer extends TfjsOptimizer {
    * and when is this class's business: it is told where the variables are by now, and what tfjs has recorded is submitted
    * first, for the engine to see it. So take it anew for each call.
    */
-  get engine(): Optimizer | undefined {
+  get engine(): Optimizer<R> | undefined {
     if (this.#engine && this.#backend!.isUsable) {
       this.#variables!.follow(this.#engine);
       this.#backend!.flush();

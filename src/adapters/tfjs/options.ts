@@ -1,5 +1,5 @@
 import type { serialization } from '@tensorflow/tfjs-core';
-import { type OptimizerConfig, type ResolvedSettings, resolveSettings } from '../../engine/input/config.js';
+import { type OptimizerSettings, type ResolvedSettings, resolveSettings } from '../../engine/input/config.js';
 import { OptimizerError, quote } from '../../errors.js';
 import { evaluateLearningRate } from '../../rules/options.js';
 import { type RuleName, rules } from '../../rules/registry.js';
@@ -8,12 +8,12 @@ import { type NamedGroup, NamedGroups } from '../shared/named-groups.js';
 import { checkOptions } from '../shared/options.js';
 
 /** Variables with hyper-parameters of their own, e.g. `{ match: /bias$/, weightDecay: 0 }`; see {@link NamedGroup}. */
-export type FusedGroup = NamedGroup;
+export type FusedGroup<R extends Rule = Rule> = NamedGroup<R>;
 
 /** What `new FusedOptimizer` takes beside the rule: what the engine's config has, but for the parameters. */
-export interface FusedOptimizerOptions extends Omit<OptimizerConfig, 'rule' | 'params' | 'groups'> {
+export interface FusedOptimizerOptions<R extends Rule = Rule> extends OptimizerSettings {
   /** Hyper-parameters by the variables' names. Default: all variables have the rule's. */
-  groups?: readonly FusedGroup[];
+  groups?: readonly FusedGroup<R>[];
 }
 
 /** Checked options. */
@@ -21,7 +21,7 @@ export interface ResolvedOptions {
   readonly settings: ResolvedSettings;
   readonly groups: NamedGroups;
   /** For the engine. */
-  readonly config: Omit<OptimizerConfig, 'rule' | 'params' | 'groups'>;
+  readonly config: OptimizerSettings;
 }
 
 /** @throws OptimizerError `invalid-config` or `invalid-option` on anything wrong. */
@@ -82,11 +82,14 @@ export function fromConfig(config: serialization.ConfigDict): { rule: Rule; opti
     rule: factory(options),
     options: {
       ...settings,
-      groups: groups.map(({ name: source, flags, params = [], options: overrides }) => ({
-        ...(source !== undefined && { match: new RegExp(source, flags) }),
-        ...(params.length > 0 && { params: params.map((param) => param.name) }),
-        ...overrides,
-      })),
+      groups: groups.map(({ name: source, flags, params = [], options: overrides }) => {
+        const group = {
+          ...(source !== undefined && { match: new RegExp(source, flags) }),
+          ...(params.length > 0 && { params: params.map((param) => param.name) }),
+          ...overrides,
+        };
+        return group as NamedGroup;
+      }),
     },
   };
 }

@@ -1,4 +1,5 @@
 import wgsl from '../../../shaders/rules/parts/caution.wgsl?raw';
+import { measuring } from '../../stages/measure/measuring.js';
 import type { Arithmetic } from '../arithmetic.js';
 import { boolean } from '../options.js';
 import { declarePart } from '../part.js';
@@ -49,6 +50,7 @@ export const caution = declarePart({
   options: { cautious: boolean(false), cautionRescaled: boolean(false) },
   switches: (o: Resolved) => ({ CAUTIOUS: o.cautious, CAUTION_RESCALED: o.cautious && o.cautionRescaled }),
   tensor: {
+    stage: measuring,
     usedBy: (o: Resolved) => o.cautious && o.cautionRescaled,
     quantityCount: 2,
     reads: ['exp_avg'],
