@@ -18,6 +18,8 @@ export class Evaluating {
   /** Whether the last way there is in a caller's encoder. */
   #isEntering = false;
   #made: { readonly source: Source; readonly version: number; readonly evaluation: Evaluation } | undefined;
+  /** What of it is known to have been made as it should be. */
+  #fine: Evaluation | undefined;
   /** By row. */
   readonly #places = new Map<number, GPUBuffer>();
 
@@ -84,7 +86,6 @@ export class Evaluating {
   ): void {
     const { session, run } = this;
     const { device, label } = run.resources;
-    const isKnown = this.#isMade(source);
     const encode = (): void =>
       encodeOrSubmit(device, encoder, `${label} ${call}`, call, (commands) => {
         const evaluation = this.#evaluationOf(source);
@@ -93,8 +94,10 @@ export class Evaluating {
         evaluation.encode(pass, isEvaluating);
         pass.end();
       });
-    if (isKnown) encode();
-    else session.watch(encode);
+    if (this.#isMade(source) && this.#fine === this.#made?.evaluation) encode();
+    else {
+      session.watch(encode, () => (this.#fine = this.#made?.evaluation));
+    }
     if (encoder) run.expectSubmission();
     this.#source = isEvaluating ? source : undefined;
     this.#leaving = encoder && !isEvaluating ? source : undefined;

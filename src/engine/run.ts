@@ -137,12 +137,18 @@ export class Run {
     this.ring.take(pendingIn, active, (slot, wordOfRow) =>
       writeSlot(slot, wordOfRow, this.ring.slot, this, active, inputs),
     );
-    const pass = encoder.beginComputePass({ label: `${this.resources.label} step` });
-    this.#generation.encode(pass, this.ring.context);
-    pass.end();
+    // Stages bind what the ring has made anew.
+    if (this.ring.isUnsure) this.watch(() => this.#encodePass(encoder));
+    else this.#encodePass(encoder);
     this.rows.list.forEach((row, k) => {
       if (row && active[k] === 1) row.count++;
     });
+  }
+
+  #encodePass(encoder: GPUCommandEncoder): void {
+    const pass = encoder.beginComputePass({ label: `${this.resources.label} step` });
+    this.#generation.encode(pass, this.ring.context);
+    pass.end();
   }
 
   /** Lets a part join, with the generation that was made for it and all others. */

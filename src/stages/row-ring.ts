@@ -38,7 +38,6 @@ export class RowRing {
   #staging!: WordView;
   #buffer!: GPUBuffer;
   #pages!: GPUBindGroup;
-  // Whether it is not known yet that the present buffer could be had.
   #isUnsure = false;
   /** What stages are told of the step that was written last. */
   readonly context: StepContext;
@@ -70,6 +69,11 @@ export class RowRing {
     this.context = this.#makeContext();
   }
 
+  /** Whether it is not known yet that the present buffer could be had: what binds it is to be watched as well. */
+  get isUnsure(): boolean {
+    return this.#isUnsure;
+  }
+
   /** Layout of a slot. */
   get slot(): SlotLayout {
     return this.#slot;
@@ -99,14 +103,16 @@ export class RowRing {
     write(this.#staging, (k) => rowOffset(this.#row, this.#slot, k) / 4);
     const byteOffset = index * this.#slot.byteLength;
     this.#slotOffset[0] = byteOffset;
-    const upload = (): void =>
-      this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer);
-    if (this.#isUnsure) this.#watch(upload);
-    else upload();
+    if (this.#isUnsure) this.#watch(() => this.#upload(byteOffset));
+    else this.#upload(byteOffset);
   }
 
   destroy(): void {
     for (const buffer of [this.#buffer, ...this.#outgrown]) buffer.destroy();
+  }
+
+  #upload(byteOffset: number): void {
+    this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer);
   }
 
   /** What it says follows the ring: getters, for buffers change when it grows. */

@@ -13,6 +13,7 @@ import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
 import { gpuTest } from '../support/device.js';
+import { drawn } from '../support/draw.js';
 import { makeBuffer } from '../support/tensors.js';
 import { checkTogether } from '../support/together.js';
 
@@ -77,7 +78,7 @@ async function checkSmallValues(
 /** Rules that can choose between two states. */
 const WITH_MAXIMUM = ['adam', 'adamw', 'radam', 'adabelief', 'novograd'];
 
-for (const [name, factory] of ruleFactories) {
+for (const [name, factory] of drawn([...ruleFactories], 3)) {
   gpuTest(
     `what is moved keeps its subnormals, what is computed loses them: ${name}`,
     async ({ device, track, skip }) => {
