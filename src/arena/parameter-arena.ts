@@ -49,10 +49,13 @@ export class ParameterArena {
     this.#tensors = tensors;
     this.#about = { padding: alignment, arena: label, isDestroyed: false };
     this.#reader = new Reader(device, label);
+    const ends = byteLengths.map(() => new Set<number>());
+    for (const { place, byteLength } of tensors.values())
+      ends[place.bufferIndex]!.add(place.byteOffset + byteLength);
     const create = (role: string) =>
       byteLengths.map((size, k) => {
         const buffer = device.createBuffer({ label: `${label} ${role}[${k}]`, size, usage });
-        registerArenaBuffer(buffer, this.#about);
+        registerArenaBuffer(buffer, this.#about, ends[k]!);
         return buffer;
       });
     this.#data = create('data');

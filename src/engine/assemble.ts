@@ -12,7 +12,7 @@ export interface Assembly<T> {
   readonly sources: readonly PipelineSource[];
   /** Whose buffers they are. */
   readonly parameters: readonly ResolvedParameter[];
-  /** Bytes of state, for errors. */
+  /** Bytes of a slot of the state, for errors. */
   readonly stateByteLength: (made: T) => number;
 }
 
@@ -53,7 +53,7 @@ export function assemble<T>(device: GPUDevice, assembly: Assembly<T>): Assembled
 function allocationError(error: GPUError, byteLength: number): OptimizerError {
   return new OptimizerError(
     'out-of-memory',
-    `the device could not allocate the optimizer state, ${byteLength} bytes: ${error.message.trim()} ` +
+    `the device could not allocate the optimizer state, ${byteLength} bytes per state slot: ${error.message.trim()} ` +
       'Use fewer or smaller parameters, or a rule with less state.',
   );
 }

@@ -114,6 +114,8 @@ export function planGeneration(
   return {
     sources: planned.flatMap(({ sources }) => sources),
     make: () => {
+      // One per dispatch.
+      resources.bindGroups.expect(planned.flatMap(({ sources }) => sources).length);
       const workspace = reduction ? (control as Control).workspace(reduction.workspaceByteLength) : NO_BUFFER;
       const [controlStage] = planControl(workspace).map((plan) => plan.make());
       const ofPart = new Map<GroupPart, PartStages>();

@@ -15,6 +15,7 @@ import {
   resolveConfig,
 } from './input/config.js';
 import { checkGradScale } from './input/gradient-options.js';
+import { checkKernelLimits } from './input/kernel-options.js';
 import { type StepOptions, resolveSkip } from './input/names.js';
 import { type BufferChange, resolveChanges } from './input/rebind-input.js';
 import { Joining } from './joining.js';
@@ -112,6 +113,7 @@ export class Optimizer<R extends Rule = Rule> {
   static #open(device: GPUDevice, config: unknown, call: string): Session {
     checkDevice(device);
     const resolved = resolveConfig(config);
+    checkKernelLimits(device, resolved.kernel);
     const session = new Session(device, resolved);
     session.rejectDestroyedArenas(
       resolved.groups.flatMap(({ parameters }) => parameters),
@@ -216,7 +218,7 @@ export class Optimizer<R extends Rule = Rule> {
     // Under load some are left out, not queued without end.
     if (!config.onStep || this.#reportCount >= MOST_REPORTS) return;
     this.#reportCount++;
-    reportStep(config.onStep, this.stats(), guard, () => this.#reportCount--);
+    void reportStep(config.onStep, this.stats(), guard, () => this.#reportCount--);
   }
 
   /**

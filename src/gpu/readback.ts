@@ -64,7 +64,7 @@ export class Reader {
     let left = byteLength;
     let staging: GPUBuffer | undefined;
     let position = 0;
-    for (const range of ranges) {
+    for (const range of joinNeighbours(ranges)) {
       for (let done = 0; done < range.byteLength;) {
         if (!staging || position === staging.size) {
           staging = this.#takeStaging(left, label);
@@ -157,6 +157,18 @@ class Sink {
 
 const totalByteLength = (ranges: readonly ByteRange[]): number =>
   ranges.reduce((sum, { byteLength }) => sum + byteLength, 0);
+
+/** Ranges that lie behind one another in a buffer as one: a copy costs more than a few bytes. */
+function joinNeighbours(ranges: readonly ByteRange[]): ByteRange[] {
+  const joined: ByteRange[] = [];
+  for (const range of ranges) {
+    const last = joined.at(-1);
+    if (last && last.buffer === range.buffer && last.byteOffset + last.byteLength === range.byteOffset) {
+      joined[joined.length - 1] = { ...last, byteLength: last.byteLength + range.byteLength };
+    } else joined.push(range);
+  }
+  return joined;
+}
 
 function rejectUnreadable(ranges: readonly ByteRange[], what: string): void {
   for (const { buffer } of ranges) {

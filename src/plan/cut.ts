@@ -45,7 +45,7 @@ export function cutTogether<B>(
   limits: PlanLimits,
 ): Chunk<B>[] {
   const alignment = bindingAlignment(limits);
-  const cursors = { data: startOf(data), grad: startOf(grad ?? data), state: startOf(state ?? data) };
+  const cursors = { data: startCursor(), grad: startCursor(), state: startCursor() };
   const chunks: Chunk<B>[] = [];
   while (cursors.data.index < data.length) {
     const here = {
@@ -74,7 +74,7 @@ interface Cursor {
   done: number;
 }
 
-const startOf = (_: readonly unknown[]): Cursor => ({ index: 0, done: 0 });
+const startCursor = (): Cursor => ({ index: 0, done: 0 });
 
 /** What is left of the piece that a cursor is in. */
 function partOf<P extends Piece<unknown> | StatePiece>(pieces: readonly P[], { index, done }: Cursor): P {

@@ -98,9 +98,8 @@ function isWholeVectors<B>({ data, grad, state }: Chunk<B>, facts: StretchFacts<
  * is: a framework's gradients come in buffers of other lengths, and are to be read by the same kernel.
  */
 export function canRead<B>(piece: Piece<B>, { paddingOf }: BufferFacts<B>): boolean {
-  return (
-    piece.byteOffset % VECTOR === 0 && (endOf(piece) % VECTOR === 0 || paddingOf(piece.buffer) >= VECTOR)
-  );
+  const end = endOf(piece);
+  return piece.byteOffset % VECTOR === 0 && (end % VECTOR === 0 || paddingOf(piece.buffer, end) >= VECTOR);
 }
 
 function planStretch<B>(

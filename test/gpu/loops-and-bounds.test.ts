@@ -236,7 +236,7 @@ gpuTest('broken WGSL is told as such, waited for or not', async ({ device, track
     await vi.waitFor(async () => {
       const error = await errorOf(() => optimizer.rebind({}));
       expect(error.code).toBe('shader');
-    });
+    }, 60_000);
     expect((await errorOf(() => optimizer.step())).code).toBe('shader');
     optimizer.destroy();
     await device.popErrorScope();

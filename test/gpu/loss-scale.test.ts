@@ -5,6 +5,7 @@ import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
 import { NORM_TOLERANCE, exactNorm } from '../support/control-tensors.js';
 import { gpuTest } from '../support/device.js';
+import { errorOf } from '../support/error-of.js';
 import { makeParameter } from '../support/tensors.js';
 
 /** Float16's smallest number: a loss that is scaled by less is 0 there. */
@@ -85,10 +86,18 @@ gpuTest('a loss scale grows no further than a step can divide by', async ({ devi
     step([2 ** 122, -(2 ** 121)]);
     const { lossScale } = await optimizer.stats();
     expect(lossScale, `after ${k} steps`).toBeGreaterThanOrEqual(Math.min(2 ** (124 + k), 2 ** 126));
-    expect(lossScale, `after ${k} steps`).toBeLessThanOrEqual(2 ** 127);
+    expect(lossScale, `after ${k} steps`).toBeLessThanOrEqual(2 ** 126);
     // What a scale divides by is a number of float32 as well: no step of these is lost.
     await check(`after ${k} steps`);
   }
+  const params = [makeParameter(device, track, 'w', [1], [1])];
+  for (const lossScale of [2 ** 127, { init: 2 ** 127 }]) {
+    const error = await errorOf(() => Optimizer.create(device, { rule: sgd(), params, lossScale }));
+    expect(error.message).toContain('lossScale');
+  }
+  const dict = await optimizer.stateDict();
+  dict.control!.lossScale = 2 ** 127;
+  expect((await errorOf(() => optimizer.loadStateDictSync(dict))).message).toContain('control.lossScale');
 });
 
 gpuTest('non-finite steps in a row: skipped, made, and made again', async ({ device, track }) => {

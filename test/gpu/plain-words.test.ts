@@ -248,7 +248,7 @@ describe('onStep that throws', () => {
         const params = [makeParameter(device, keep, 'w', [1], [1])];
         const optimizer = await Optimizer.create(device, { rule: sgd({ lr: 1 }), params, onStep, ...config });
         optimizer.step();
-        await vi.waitFor(() => expect(reasons).toEqual([own]));
+        await vi.waitFor(() => expect(reasons).toEqual([own]), { timeout: 60_000 });
         expect(onStep).toHaveBeenCalledTimes(1);
         expect([...(await optimizer.readParam('w'))]).toEqual([0]);
         expect((await optimizer.stats()).step).toBe(1);

@@ -78,14 +78,6 @@ const BAD: readonly (readonly [string, string, (dict: StateDict) => unknown])[] 
     (dict) => ({ ...dict, groups: Object.assign(Array(2), { 0: dict.groups[0] }) }),
   ],
   [
-    'a state in float64',
-    'exp_avg',
-    (dict) => ({
-      ...dict,
-      state: { ...dict.state, b: { ...dict.state['b'], exp_avg: new Float64Array(5) } },
-    }),
-  ],
-  [
     'a state in words',
     'exp_avg',
     (dict) => ({ ...dict, state: { ...dict.state, b: { ...dict.state['b'], exp_avg: 'abcde' } } }),

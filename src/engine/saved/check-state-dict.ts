@@ -51,8 +51,10 @@ function checkControl(control: unknown): SavedControl {
   sameKeys(given, [...CONTROL_COUNTS, 'lossScale'], 'control');
   for (const key of CONTROL_COUNTS) checkCount(given[key], `control.${key}`);
   const { lossScale } = given;
-  if (typeof lossScale !== 'number' || !(lossScale > 0) || !fitsFloat32(lossScale)) {
-    fail(`control.lossScale is ${quote(lossScale)}; give a finite number > 0 that float32 can hold.`);
+  if (typeof lossScale !== 'number' || !(lossScale > 0) || ![lossScale, 1 / lossScale].every(fitsFloat32)) {
+    fail(
+      `control.lossScale is ${quote(lossScale)}; give a finite number > 0 that float32 can hold, and its reciprocal, too.`,
+    );
   }
   return given as unknown as SavedControl;
 }
