@@ -1,6 +1,6 @@
 /** `rebind` in moments that nobody planned for, and to ranges that are almost what they were. */
 import { expect, inject } from 'vitest';
-import { Optimizer, adam, scheduleFreeSgd, sgd } from '../../src/index.js';
+import { Optimizer, type Rule, adam, scheduleFreeSgd, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
@@ -148,7 +148,7 @@ gpuTest(
       { rule: sgd({ lr: 1 }), ema: { decay: 0.5 } },
     ]) {
       const param = makeParameter(device, track, 'w', [1, 2], [1, 1]);
-      const optimizer = track(await Optimizer.create(device, { ...config, params: [param] }));
+      const optimizer = track(await Optimizer.create<Rule>(device, { ...config, params: [param] }));
       optimizer.step();
       optimizer.step();
       const trained = await optimizer.readParam('w');

@@ -67,6 +67,8 @@ describe.for([
     for (const name of [...others, 'initialAccumulator', 'optax', 'Float64Array', 'reduceOnPlateau']) {
       expect(new RegExp(`\\b${name}\\b`).test(text), name).toBe(false);
     }
+    // What measures whole tensors comes with the rules that need it.
+    expect(text).not.toContain('summarize_tensors');
     // But it has what it is about.
     for (const name of ['adam', 'exp_avg_sq', 'take_moments']) expect(text.includes(name), name).toBe(true);
   });
