@@ -61,7 +61,13 @@ export class ParameterArena {
     this.#data = create('data');
     this.#grad = create('grad');
     this.params = Object.freeze(
-      [...tensors.keys()].map((name) => ({ name, data: this.view(name), grad: this.gradView(name) })),
+      [...tensors.keys()].map((name) =>
+        Object.freeze({
+          name,
+          data: Object.freeze(this.view(name)),
+          grad: Object.freeze(this.gradView(name)),
+        }),
+      ),
     );
   }
 

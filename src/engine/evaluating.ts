@@ -84,13 +84,17 @@ export class Evaluating {
   ): void {
     const { session, run } = this;
     const { device, label } = run.resources;
-    encodeOrSubmit(device, encoder, `${label} ${call}`, call, (commands) => {
-      const evaluation = this.#evaluationOf(source);
-      this.#tellCounts(commands);
-      const pass = commands.beginComputePass({ label: `${label} ${call}` });
-      evaluation.encode(pass, isEvaluating);
-      pass.end();
-    });
+    const isKnown = this.#isMade(source);
+    const encode = (): void =>
+      encodeOrSubmit(device, encoder, `${label} ${call}`, call, (commands) => {
+        const evaluation = this.#evaluationOf(source);
+        this.#tellCounts(commands);
+        const pass = commands.beginComputePass({ label: `${label} ${call}` });
+        evaluation.encode(pass, isEvaluating);
+        pass.end();
+      });
+    if (isKnown) encode();
+    else session.watch(encode);
     if (encoder) run.expectSubmission();
     this.#source = isEvaluating ? source : undefined;
     this.#leaving = encoder && !isEvaluating ? source : undefined;
@@ -98,31 +102,33 @@ export class Evaluating {
     session.guard.isEvaluating = isEvaluating;
   }
 
-  /** Made when it is asked for, and again after the run has changed. */
+  /** Made when it is asked for, and again after the run has changed; watched by the caller. */
   #evaluationOf(source: Source): Evaluation {
-    const { run, session } = this;
+    const { run } = this;
+    if (this.#made && this.#isMade(source)) return this.#made.evaluation;
     const { version } = run;
-    if (this.#made?.source === source && this.#made.version === version) return this.#made.evaluation;
     const { device, facts, nameOf } = run.resources;
-    const evaluation = session.watch(() => {
-      const rows = run.rows.list.flatMap((row, k) => {
-        if (!row) return [];
-        const { part, tensors } = row;
-        const { evaluation: own } = layoutOf(part.group.rule);
-        const slot = source === 'rule' ? own!.slot : slotOf(part, source);
-        return {
-          tensors: [...tensors].map((tensor) => part.planTensor(tensor)),
-          slab: (index: number) => part.slabs.slab(slot, index),
-          ...(source === 'rule' && { share: own!.share }),
-          place: this.#placeOf(k),
-          label: part.label,
-        };
-      });
-      return new Evaluation(device, { facts, nameOf }, rows);
+    const rows = run.rows.list.flatMap((row, k) => {
+      if (!row) return [];
+      const { part, tensors } = row;
+      const { evaluation: own } = layoutOf(part.group.rule);
+      const slot = source === 'rule' ? own!.slot : slotOf(part, source);
+      return {
+        tensors: [...tensors].map((tensor) => part.planTensor(tensor)),
+        slab: (index: number) => part.slabs.slab(slot, index),
+        ...(source === 'rule' && { share: own!.share }),
+        place: this.#placeOf(k),
+        label: part.label,
+      };
     });
+    const evaluation = new Evaluation(device, { facts, nameOf }, rows);
     if (this.#made) run.retire([this.#made.evaluation]);
     this.#made = { source, version, evaluation };
     return evaluation;
+  }
+
+  #isMade(source: Source): boolean {
+    return this.#made?.source === source && this.#made.version === this.run.version;
   }
 
   #placeOf(row: number): GPUBuffer {

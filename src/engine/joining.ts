@@ -120,6 +120,8 @@ export class Joining {
       }
     } catch (error) {
       part.value.destroy();
+      // What ended the run meanwhile says more than what became of the group.
+      guard.check('addGroup()');
       throw error;
     }
   }

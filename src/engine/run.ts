@@ -5,7 +5,7 @@ import { pageLayout } from '../kernel/compose-rule.js';
 import { rowLayout } from '../kernel/row.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import { Control } from '../stages/control/control.js';
-import { RowRing } from '../stages/row-ring.js';
+import { type RingWatch, RowRing } from '../stages/row-ring.js';
 import type { Stage } from '../stages/stage.js';
 import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
 import { type GroupPart, type PlannedPart, type RunTensor, planPart } from './group-part.js';
@@ -19,7 +19,7 @@ import { Rows } from './rows.js';
 import { type StepInputs, writeSlot } from './step-slot.js';
 
 /** Whatever a run makes while it goes on is made through this: what the device has against it ends the run. */
-export type Watch = <T>(make: () => T) => T;
+export type Watch = RingWatch;
 
 /** Numbers that no other group has: of its tensors, from the first one on, its first row, and itself. */
 export interface Reservation {

@@ -1,4 +1,4 @@
-import { captureErrors } from '../gpu/device.js';
+import { captureErrors, isOutOfMemory } from '../gpu/device.js';
 import { arenasAmong, rejectDestroyedArena } from '../gpu/arena-buffers.js';
 import { OptimizerError } from '../errors.js';
 import { type Assembled, assemble } from './assemble.js';
@@ -58,16 +58,12 @@ export class Session {
   }
 
   /** Makes GPU objects in the midst of the run; what the device has against them ends it. */
-  readonly watch: Watch = (make) => {
+  readonly watch: Watch = (make, onFine) => {
     const { value, error } = captureErrors(this.device, make);
     this.guard.failWith(
       error.then((cause) => {
-        if (!cause) return;
-        throw new OptimizerError(
-          'out-of-memory',
-          `the optimizer could not make what a step needs: ${cause.message.trim()} Steps since then had no effect; create it ` +
-            'anew from a state dict.',
-        );
+        if (cause) throw unmakeable(cause);
+        onFine?.();
       }),
     );
     return value;
@@ -111,4 +107,13 @@ export class Session {
 
 function* buffersOf(parameters: readonly ResolvedParameter[]): Generator<GPUBuffer> {
   for (const { data, grad } of parameters) for (const { buffer } of [...data, ...grad]) yield buffer;
+}
+
+function unmakeable(cause: GPUError): OptimizerError {
+  const code = isOutOfMemory(cause) ? 'out-of-memory' : 'invalid-parameter';
+  return new OptimizerError(
+    code,
+    `the optimizer could not make what it needs: ${cause.message.trim()} Calls since then had no effect; create it anew ` +
+      'from a state dict.',
+  );
 }

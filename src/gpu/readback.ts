@@ -42,12 +42,17 @@ export class Reader {
     const byteLength = totalByteLength(ranges);
     if (byteLength === 0) return results;
     const stagings: GPUBuffer[] = [];
-    const { error } = captureErrors(this.device, () => this.#copy(ranges, byteLength, stagings, what));
+    const { value: firstMapped, error } = captureErrors(this.device, () => {
+      this.#copy(ranges, byteLength, stagings, what);
+      return mapNext(stagings[0]!, byteLength);
+    });
     const sink = new Sink(results);
+    let isWhole = false;
     try {
-      await settleOrLose(this.device, this.#collect(stagings, byteLength, sink, error, what));
+      await settleOrLose(this.device, this.#collect(stagings, byteLength, firstMapped, sink, error, what));
+      isWhole = true;
     } finally {
-      this.#giveBack(stagings);
+      this.#giveBack(stagings, isWhole);
     }
     return results;
   }
@@ -96,42 +101,44 @@ export class Reader {
   async #collect(
     stagings: readonly GPUBuffer[],
     byteLength: number,
+    firstMapped: Promise<undefined>,
     sink: Sink,
     error: Promise<GPUError | undefined>,
     what: string,
   ): Promise<void> {
-    const rejection = rejectErrors(error, byteLength, what);
-    // Awaited last, unless mapping fails.
-    rejection.catch(() => undefined);
+    // What the device had against buffers and copies says more than that they cannot be mapped.
+    const [mapping] = await Promise.allSettled([firstMapped, error]);
+    const cause = await error;
+    if (cause) throw readError(cause, byteLength, what);
+    if (mapping.status === 'rejected') throw mapping.reason;
     let left = byteLength;
-    try {
-      for (const staging of stagings) {
-        const size = Math.min(left, staging.size);
-        await staging.mapAsync(MAP_MODE_READ, 0, size);
-        sink.write(staging.getMappedRange(0, size));
-        staging.unmap();
-        if (staging.size > SMALL_BYTE_LENGTH) staging.destroy();
-        left -= size;
-      }
-    } catch (failure) {
-      // What the device had against the copies says more than that they cannot be mapped.
-      await rejection;
-      throw failure;
+    for (const [k, staging] of stagings.entries()) {
+      if (k > 0) await mapNext(staging, left);
+      const size = Math.min(left, staging.size);
+      sink.write(staging.getMappedRange(0, size));
+      staging.unmap();
+      if (staging.size > SMALL_BYTE_LENGTH) staging.destroy();
+      left -= size;
     }
-    await rejection;
   }
 
-  #giveBack(stagings: readonly GPUBuffer[]): void {
+  /** @param isWhole whether all went well: what could not be had is not kept. */
+  #giveBack(stagings: readonly GPUBuffer[], isWhole: boolean): void {
     for (const staging of stagings) {
       const isKept =
+        isWhole &&
         !this.#isDestroyed &&
         staging.size === SMALL_BYTE_LENGTH &&
-        staging.mapState === 'unmapped' &&
         this.#free.length < KEPT_STAGINGS;
       if (isKept) this.#free.push(staging);
       else staging.destroy();
     }
   }
+}
+
+/** Maps what a staging buffer holds of the bytes that are left. */
+function mapNext(staging: GPUBuffer, left: number): Promise<undefined> {
+  return staging.mapAsync(MAP_MODE_READ, 0, Math.min(left, staging.size));
 }
 
 /** Fills results one after the other. */
@@ -179,16 +186,6 @@ function rejectUnreadable(ranges: readonly ByteRange[], what: string): void {
         'create it with GPUBufferUsage.COPY_SRC to read it.',
     );
   }
-}
-
-/** @throws OptimizerError if the device had something against the copies. */
-async function rejectErrors(
-  error: Promise<GPUError | undefined>,
-  byteLength: number,
-  what: string,
-): Promise<void> {
-  const cause = await error;
-  if (cause) throw readError(cause, byteLength, what);
 }
 
 function readError(cause: GPUError, byteLength: number, what: string): OptimizerError {

@@ -1,5 +1,5 @@
 import { OptimizerError } from '../errors.js';
-import { alignDown } from '../kernel/alignment.js';
+import { alignDown, alignUp } from '../kernel/alignment.js';
 import {
   ELEMENT_BYTE_LENGTH,
   type Binding,
@@ -182,9 +182,9 @@ export function gradBindingOf<B>(chunk: Chunk<B>, limits: PlanLimits): GradBindi
   const { data, grad } = chunk;
   if (!grad) return 'none';
   if (data.buffer !== grad.buffer) return 'read';
-  return union(chunk, bindingAlignment(limits)).size <= limits.maxStorageBufferBindingSize
-    ? 'shared'
-    : 'read_write';
+  // It may be bound up to the end of its last vec4.
+  const { size } = union(chunk, bindingAlignment(limits));
+  return alignUp(size, VECTOR) <= limits.maxStorageBufferBindingSize ? 'shared' : 'read_write';
 }
 
 /** The binding that spans weights and gradients of a chunk. */

@@ -8,6 +8,9 @@ const MOST_PENDING = 1024;
 /** Slots for them when the first one comes. */
 const FIRST_PENDING = 8;
 
+/** Does what a device may have something against, and tells once it is known that it has not. */
+export type RingWatch = <T>(make: () => T, onFine?: () => void) => T;
+
 /**
  * Memory for the numbers of steps. A step that the optimizer submits itself always uses slot 0: the queue orders its write
  * behind the step before. A step that is encoded for later needs a slot that nobody overwrites until the caller submits,
@@ -20,10 +23,10 @@ export class RowRing {
   readonly #controlled: boolean;
   readonly #label: string;
   readonly #pagesLayout: GPUBindGroupLayout;
-  readonly #watch: <T>(make: () => T) => T;
+  readonly #watch: RingWatch;
   readonly #offset = new Uint32Array(1);
   readonly #slotOffset = new Uint32Array(1);
-  // Buffers that the ring has outgrown: commands encoded earlier still refer to them. Together smaller than the present one.
+  // Buffers that the ring has outgrown: commands encoded earlier still refer to them. Together no larger than it.
   readonly #outgrown: GPUBuffer[] = [];
   #encodedWith = new WeakMap<object, number>();
   #isActive: Uint8Array = new Uint8Array(0);
@@ -35,13 +38,16 @@ export class RowRing {
   #staging!: WordView;
   #buffer!: GPUBuffer;
   #pages!: GPUBindGroup;
+  // Whether it is not known yet that the present buffer could be had.
+  #isUnsure = false;
   /** What stages are told of the step that was written last. */
   readonly context: StepContext;
 
   /**
    * @param controlled whether slots have settings and rates.
    * @param pagesLayout layout of bind group 1 of kernels that read one row.
-   * @param watch makes GPU objects such that a lack of memory is noticed: the ring grows in the midst of a step.
+   * @param watch makes GPU objects such that a lack of memory is noticed: the ring grows in the midst of a step. The first
+   *   buffer is the caller's to watch.
    */
   constructor(
     device: GPUDevice,
@@ -49,7 +55,7 @@ export class RowRing {
     controlled: boolean,
     rowCapacity: number,
     pagesLayout: GPUBindGroupLayout,
-    watch: <T>(make: () => T) => T,
+    watch: RingWatch,
     label: string,
   ) {
     this.#watch = watch;
@@ -59,6 +65,7 @@ export class RowRing {
     this.#label = label;
     this.#pagesLayout = pagesLayout;
     this.#rowCapacity = rowCapacity;
+    this.#layOut();
     this.#make();
     this.context = this.#makeContext();
   }
@@ -92,7 +99,10 @@ export class RowRing {
     write(this.#staging, (k) => rowOffset(this.#row, this.#slot, k) / 4);
     const byteOffset = index * this.#slot.byteLength;
     this.#slotOffset[0] = byteOffset;
-    this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer);
+    const upload = (): void =>
+      this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer);
+    if (this.#isUnsure) this.#watch(upload);
+    else upload();
   }
 
   destroy(): void {
@@ -141,20 +151,26 @@ export class RowRing {
   /** Commands that are encoded already refer to the present buffer. */
   #replace(): void {
     this.#outgrown.push(this.#buffer);
-    this.#make();
+    this.#layOut();
+    this.#isUnsure = true;
+    this.#watch(
+      () => this.#make(),
+      () => (this.#isUnsure = false),
+    );
   }
 
-  #make(): void {
+  #layOut(): void {
     this.#slot = slotLayout(this.#row, this.#rowCapacity, this.#controlled);
     this.#staging = wordView(new ArrayBuffer(this.#slot.byteLength));
     this.#pendingCount = 0;
-    this.#buffer = this.#watch(() =>
-      this.#device.createBuffer({
-        label: `${this.#label} rows`,
-        size: (1 + this.#pendingCapacity) * this.#slot.byteLength,
-        usage: BufferUsage.UNIFORM | BufferUsage.STORAGE | BufferUsage.COPY_DST,
-      }),
-    );
+  }
+
+  #make(): void {
+    this.#buffer = this.#device.createBuffer({
+      label: `${this.#label} rows`,
+      size: (1 + this.#pendingCapacity) * this.#slot.byteLength,
+      usage: BufferUsage.UNIFORM | BufferUsage.STORAGE | BufferUsage.COPY_DST,
+    });
     this.#pages = this.#device.createBindGroup({
       label: `${this.#label} rows`,
       layout: this.#pagesLayout,

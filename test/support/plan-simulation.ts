@@ -88,7 +88,7 @@ export function checkCoverage(plan: StepPlan<string>, all: readonly PlanTensor<s
   const ownedState = new Words<true>();
   for (const { data, grad, state, row, index } of all) {
     const [gradWords, stateWords] = [grad && wordsOf(grad), state && wordsOf(state)];
-    for (const word of [...(gradWords ?? [])]) owned.set(word.buffer, word.byte, true);
+    for (const word of gradWords ?? []) owned.set(word.buffer, word.byte, true);
     wordsOf(data).forEach(({ buffer, byte }, k) => {
       owned.set(buffer, byte, true);
       if (plan.tensors.has(index))
