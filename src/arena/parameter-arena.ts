@@ -110,13 +110,15 @@ export class ParameterArena {
   /**
    * The groups for `Optimizer.create`, each with its options.
    *
-   * @param options per group, options that replace the rule's. Default: none. Whether the rule has them, the config's types say.
+   * @param options per group, options that replace the rule's. Whether the rule has them, the config's types say.
    * @throws OptimizerError `invalid-config` if there is no such group.
    * @example groups: arena.groups({ decay: { weightDecay: 0.1 } })
    */
-  groups<const O extends Readonly<Record<string, RuleOverrides>> = Record<never, never>>(
-    options?: O,
+  groups<const O extends Readonly<Record<string, RuleOverrides>>>(
+    options: O,
   ): LooseGroupConfig<object | O[keyof O]>[];
+  /** The groups for `Optimizer.create`, all with the rule's options. */
+  groups(): LooseGroupConfig<object>[];
   groups(options: Readonly<Record<string, object>> = {}): LooseGroupConfig<object>[] {
     const names = this.groupNames;
     const complain = (complaint: string) => {

@@ -225,11 +225,13 @@ fn grad_place_of(i: u32) -> Place {
 }
 `;
 
-/** Lanes of the rows that a list names; those of the gradient are in the order of the list. */
+/**
+ * Lanes of the rows that a list names; those of the gradient are in the order of the list. `NO_ROW` stands for an entry that is
+ * not its row's first: no binding is large enough for a row of that number.
+ */
 const NAMED_ROWS = `override ROW_LENGTH: u32 = 1u;
 override ROW_LANES: u32 = (ROW_LENGTH + 3u) / 4u;
 
-/// For an entry that is not its row's first; no binding is large enough for a row of this number.
 const NO_ROW: u32 = 0xffffffffu;
 
 fn place_in(row_number: u32, i: u32) -> Place {

@@ -7,8 +7,10 @@ import { adam } from '../../src/rules/adam.js';
 import { nadam } from '../../src/rules/nadam.js';
 import { novograd } from '../../src/rules/novograd.js';
 import { withAverages } from '../../src/rules/rule.js';
+import { ruleFactories } from '../../src/rules/registry.js';
 import { scheduleFreeSgd } from '../../src/rules/schedule-free-sgd.js';
 import { yogi } from '../../src/rules/yogi.js';
+import { measuring } from '../../src/stages/measure/measuring.js';
 
 describe('layoutOf', () => {
   it('is derived once per rule', () => {
@@ -75,6 +77,12 @@ describe('layoutOf', () => {
     const { switches, equationSwitches } = layoutOf(rule);
     expect(switches).toMatchObject({ MAXIMIZE: true, AMSGRAD: false, EMA_WARMUP: true });
     expect(Object.keys(equationSwitches)).not.toContain('EMA_WARMUP');
+  });
+
+  it('has the stage that measures, of every rule that measures tensors', () => {
+    const measured = ruleFactories.filter(([, { declaration }]) => declaration.tensor);
+    expect(measured.map(([name]) => name)).toEqual(expect.arrayContaining(['lamb', 'lars', 'novograd']));
+    for (const [name, { declaration }] of measured) expect(declaration.tensor!.stage, name).toBe(measuring);
   });
 
   it('says what to evaluate with', () => {

@@ -74,7 +74,7 @@ export function checkGroups(groups: readonly OnnxGroupConfig[] = [], rule: Rule)
 }
 
 function withParams(group: OnnxGroupConfig): NamedGroup {
-  if (!isRecord(group)) return group as NamedGroup;
+  if (!isRecord(group)) return group;
   const { parameters, ...others } = copyGiven(group);
   // With both, the second is an option that no rule has.
   const isRenamed = parameters !== undefined && !others['params'];
