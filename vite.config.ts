@@ -1,9 +1,10 @@
 import { defineConfig } from 'vite';
+import { wgslPlugin } from './scripts/wgsl-plugin.js';
 
 export default defineConfig({
+  plugins: [wgslPlugin()],
   build: {
     lib: {
-      // What adapters and core share ends up in a chunk of both, so that errors and rules are of one kind.
       entry: {
         index: 'src/index.ts',
         'adapters/jax/index': 'src/adapters/jax/index.ts',
@@ -13,7 +14,12 @@ export default defineConfig({
       formats: ['es'],
       fileName: (_, name) => `${name}.js`,
     },
-    rolldownOptions: { external: ['@jax-js/jax', /^@tensorflow\//, /^onnxruntime-web/] },
+    rolldownOptions: {
+      external: ['@jax-js/jax', /^@tensorflow\//, /^onnxruntime-web/],
+      // A file per module: adapters and core share theirs, so that errors and rules are of one kind, and a bundler
+      // leaves out what is not imported, since package.json says that files have no effects of their own.
+      output: { preserveModules: true, preserveModulesRoot: 'src' },
+    },
     target: 'es2022',
     sourcemap: true,
     minify: false,

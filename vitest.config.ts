@@ -1,13 +1,15 @@
 import { randomInt } from 'node:crypto';
 import { type TestProjectConfiguration, defineConfig } from 'vitest/config';
-import { digitsPlugin } from './demo/digits-plugin.js';
-import { mobyDickPlugin } from './demo/moby-dick-plugin.js';
+import { digitsPlugin } from './lab/tasks/digits-plugin.js';
+import { mobyDickPlugin } from './lab/tasks/moby-dick-plugin.js';
 import { photoPlugin } from './demo/photo-plugin.js';
 import type { AdapterChoice, BrowserKind } from './scripts/browsers.js';
 import { puppeteerProvider } from './test/support/puppeteer-provider.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
+    /** Whether all cases are wanted, also those that else the seed draws: `npm run test:all`. */
+    all: boolean;
     /** Seeds every random choice of a test; `TEST_SEED=<seed> npm test` repeats a run. */
     seed: number;
     /** The adapter the browsers were asked for. */
@@ -19,6 +21,7 @@ declare module 'vitest' {
 
 const SLOW_ADAPTER_MS = 120_000;
 const seed = testSeed();
+const all = Boolean(process.env['TEST_ALL']);
 const adapter = adapterChoice();
 
 export default defineConfig({
@@ -30,7 +33,7 @@ export default defineConfig({
           environment: 'node',
           include: ['test/unit/**/*.test.ts'],
           testTimeout: 30_000,
-          provide: { seed, adapter, runtime: 'node' },
+          provide: { all, seed, adapter, runtime: 'node' },
         },
       },
       siteProject('demo', 'chrome', ['test/demo/**/*.test.ts']),
@@ -59,7 +62,7 @@ function siteProject(name: string, kind: BrowserKind, include: string[]): TestPr
       hookTimeout: SLOW_ADAPTER_MS,
       // One browser at a time, as in the other projects: they would slow each other.
       fileParallelism: false,
-      provide: { seed, adapter, runtime: kind },
+      provide: { all, seed, adapter, runtime: kind },
     },
   };
 }
@@ -90,7 +93,7 @@ function browserProject(kind: BrowserKind, include: string[]): TestProjectConfig
       testTimeout: SLOW_ADAPTER_MS,
       hookTimeout: SLOW_ADAPTER_MS,
       fileParallelism: false,
-      provide: { seed, adapter, runtime: kind },
+      provide: { all, seed, adapter, runtime: kind },
       browser: {
         enabled: true,
         headless: true,

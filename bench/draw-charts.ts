@@ -2,9 +2,10 @@ import { BarChart, LineChart, ScatterChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, MarkLineComponent, TitleComponent } from 'echarts/components';
 import { type EChartsCoreOption, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
-import { curvePoints } from './fit.js';
-import { PEER_NAMES, type PeerName } from './protocol.js';
-import type { Results } from './rows.js';
+import { curvePoints } from '../lab/measuring/fit.js';
+import { PEER_NAMES, type PeerName } from '../lab/measuring/protocol.js';
+import type { Results } from '../lab/measuring/rows.js';
+import type { SuiteResults } from './suite.js';
 
 use([
   BarChart,
@@ -41,10 +42,14 @@ const COLOURS = [
  * Draws what results hold, as SVG on no background, legible on light and dark pages.
  *
  * @param name of the files, without an ending.
- * @returns SVG text by file name: `NAME.svg` where Adam and its limit were measured, `NAME-curve.svg` of a cost curve.
+ * @returns SVG text by file name: `NAME.svg` of a suite, or where Adam and its limit were measured, and `NAME-curve.svg` of a
+ *   cost curve.
  */
-export function drawCharts(results: Results, name: string): Record<string, string> {
-  const [bars, curve] = [barOptions(results), curveOptions(results)];
+export function drawCharts(results: Results | SuiteResults, name: string): Record<string, string> {
+  const [bars, curve] =
+    'suite' in results
+      ? [barOptions(suiteBars(results), results), undefined]
+      : [barOptions(peerBars(results), results), curveOptions(results)];
   return {
     ...(bars && { [`${name}.svg`]: render(bars) }),
     ...(curve && { [`${name}-curve.svg`]: render(curve) }),
@@ -59,43 +64,76 @@ function render(option: EChartsCoreOption): string {
   return `${svg}\n`;
 }
 
-/** Adam's time over the limit's, per case a group of bars. */
-function barOptions(results: Results): EChartsCoreOption | undefined {
-  const rows = results.rows.filter(
-    ({ rule, peer, fractionOfLimit }) => rule === 'adam' && peer !== 'limit' && fractionOfLimit !== null,
-  );
-  if (rows.length === 0) return undefined;
-  const cases = [...new Set(rows.map((row) => row.case))];
-  const peers = PEER_NAMES.filter((peer) => rows.some((row) => row.peer === peer));
-  const ratios = rows.map(({ fractionOfLimit }) => 1 / fractionOfLimit!);
+/** Times over that of a baseline, per case a group of bars. */
+interface Bars {
+  readonly title: string;
+  readonly baseline: string;
+  readonly bars: readonly { readonly case: string; readonly name: string; readonly times: number }[];
+  readonly colourOf: (name: string) => string;
+}
+
+/** Adam's time over the limit's. */
+function peerBars({ rows }: Results): Bars {
+  const order = (peer: PeerName): number => PEER_NAMES.indexOf(peer);
   return {
-    ...heading('Adam: time of a step over the memory-traffic limit', results),
-    legend: legendOf(peers),
+    title: 'Adam: time of a step over the memory-traffic limit',
+    baseline: 'limit',
+    bars: rows
+      .filter(
+        ({ rule, peer, fractionOfLimit }) => rule === 'adam' && peer !== 'limit' && fractionOfLimit !== null,
+      )
+      .toSorted((a, b) => order(a.peer) - order(b.peer))
+      .map((row) => ({ case: row.case, name: row.peer, times: 1 / row.fractionOfLimit! })),
+    colourOf: (name) => colourOf(name as PeerName),
+  };
+}
+
+/** Each contestant's time over the baseline's. */
+function suiteBars({ suite, baseline, rows }: SuiteResults): Bars {
+  const names = [...new Set(rows.map(({ contestant }) => contestant))];
+  return {
+    title: `${suite}: time of a step over that of ${baseline}`,
+    baseline,
+    bars: rows.map((row) => ({ case: row.case, name: row.contestant, times: row.timesBaseline })),
+    colourOf: (name) => COLOURS[names.indexOf(name) % COLOURS.length]!,
+  };
+}
+
+function barOptions(
+  { title, baseline, bars, colourOf: colour }: Bars,
+  results: Results | SuiteResults,
+): EChartsCoreOption | undefined {
+  if (bars.length === 0) return undefined;
+  const ratios = bars.map(({ times }) => times);
+  const cases = [...new Set(results.rows.map((row) => row.case))].filter((text) =>
+    bars.some((bar) => bar.case === text),
+  );
+  const names = [...new Set(bars.map(({ name }) => name))];
+  return {
+    ...heading(title, results),
+    legend: legendOf(names),
     grid: { left: 56, right: 16, top: 108, bottom: 32 },
     xAxis: { type: 'category', data: cases, ...axisInk },
     yAxis: {
       type: 'log',
-      // A bar begins at the limit: what stands above took longer.
+      // A bar begins at the baseline: what stands above took longer.
       startValue: 1,
       min: decadeBelow(Math.min(1, ...ratios)),
       max: decadeAbove(Math.max(1, ...ratios)),
       ...axisInk,
       axisLabel: { color: INK, formatter: (value: number) => `${value} ×` },
     },
-    series: peers.map((peer, k) => ({
-      name: peer,
+    series: names.map((name, k) => ({
+      name,
       type: 'bar',
       barMaxWidth: 40,
-      itemStyle: { color: colourOf(peer) },
-      data: cases.map((text) => {
-        const row = rows.find((other) => other.peer === peer && other.case === text);
-        return row ? 1 / row.fractionOfLimit! : '-';
-      }),
+      itemStyle: { color: colour(name) },
+      data: cases.map((text) => bars.find((bar) => bar.name === name && bar.case === text)?.times ?? '-'),
       ...(k === 0 && {
         markLine: {
           symbol: 'none',
           silent: true,
-          label: { formatter: 'limit', color: INK, position: 'insideEndTop' },
+          label: { formatter: baseline, color: INK, position: 'insideEndTop' },
           lineStyle: { color: INK },
           data: [{ yAxis: 1 }],
         },
@@ -166,7 +204,10 @@ const axisInk = {
   splitLine: { lineStyle: { color: GRID_INK } },
 } as const;
 
-function heading(text: string, { adapter, browser, rounds, date }: Results): EChartsCoreOption {
+function heading(
+  text: string,
+  { adapter, browser, rounds, date }: Results | SuiteResults,
+): EChartsCoreOption {
   return {
     title: {
       left: 0,

@@ -1,14 +1,13 @@
-import { SingleBar } from 'cli-progress';
-import { resolveCase } from './cases.js';
-import { CpuClock } from './cpu-clock.js';
-import { fitCurves } from './fit.js';
-import { WARMUP_MEASUREMENTS, interleave } from './interleave.js';
+import { resolveCase } from '../lab/measuring/cases.js';
+import { fitCurves } from '../lab/measuring/fit.js';
 import type { BenchOptions } from './options.js';
-import { MAX_STEPS_PER_SUBMIT } from './page/gpu-clock.js';
-import type { BenchPage, PeerName, StepCounts } from './protocol.js';
-import { type Results, type Row, describeShape, makeRows } from './rows.js';
+import { MAX_STEPS_PER_SUBMIT } from '../lab/measuring/page/gpu-clock.js';
+import type { BenchPage, PeerName, StepCounts } from '../lab/measuring/protocol.js';
+import { type Results, type Row, describeShape, makeRows } from '../lab/measuring/rows.js';
+import { measureContestants } from './measure-contestants.js';
+import { Progress } from './progress.js';
 import type { Session } from './session/session.js';
-import { seededUniform } from './statistics.js';
+import { createRandom } from '../lab/random.js';
 
 /** The GPU's clock starts with the work and stops with it, so fewer steps tell as much as on the wall's. */
 const GPU_CLOCK_SHARE = 0.25;
@@ -27,45 +26,37 @@ export async function measureAll(page: Session<BenchPage>, options: BenchOptions
   if (absent.length > 0) console.error(`Left out, since they need a browser: ${absent.join(', ')}.`);
   if (peers.length === 0) throw new Error('None of the peers is left to measure.');
 
-  const bar = new SingleBar({
-    format: '{bar} {percentage}% | {heat} | {duration_formatted}',
-    stream: process.stderr,
-    hideCursor: true,
-  });
-  bar.start(heats.length, 0, { heat: '' });
-  const uniform = seededUniform(seed);
+  const progress = new Progress(heats.length);
+  const uniform = createRandom(seed);
   const rows: Row[] = [];
   const shapes = new Map<string, Results['shapes'][number]>();
   for (const [done, { request, rule }] of heats.entries()) {
     const benchCase = resolveCase(request, adapterLimit);
     const heading = `${benchCase.text} ${rule}`;
-    // Without a terminal there is no bar, and a silent run of minutes looks dead.
-    if (!process.stderr.isTTY) console.error(`${done + 1}/${heats.length} ${heading}`);
-    bar.update(done, { heat: heading });
+    progress.begin(done, heading);
     const heat = await page.call('prepare', { benchCase, rule, peers, seed });
     if (heat.cannotHold.length > 0) {
       console.error(`${heading}: too large for ${heat.cannotHold.join(', ')} on this device, left out.`);
     }
-    const measurements = heat.peers.length * (rounds + WARMUP_MEASUREMENTS);
-    const clock = new CpuClock<PeerName>(() => page.gpuProcessCpuMs());
     const gpuTimes = new Map<PeerName, number[]>(heat.peers.map((peer) => [peer, []]));
-    const measure = async (peer: PeerName, steps: number, counts: boolean) => {
-      const ms = await clock.observe(peer, steps, () => page.call('measure', peer, steps));
-      if (!counts) return ms;
-      const gpuSteps = Math.min(Math.ceil(GPU_CLOCK_SHARE * steps), MAX_STEPS_PER_SUBMIT);
-      const gpuMs = await page.call('measureOnGpu', peer, gpuSteps);
-      if (gpuMs !== null) gpuTimes.get(peer)!.push(gpuMs / gpuSteps);
-      return ms;
-    };
-    const times = await interleave(heat.peers, measure, {
+    const { times, cpuMs } = await measureContestants<PeerName>(heat.peers, {
+      measure: async (peer, steps, counts, clock) => {
+        const ms = await clock.observe(peer, steps, () => page.call('measure', peer, steps));
+        if (!counts) return ms;
+        const gpuSteps = Math.min(Math.ceil(GPU_CLOCK_SHARE * steps), MAX_STEPS_PER_SUBMIT);
+        const gpuMs = await page.call('measureOnGpu', peer, gpuSteps);
+        if (gpuMs !== null) gpuTimes.get(peer)!.push(gpuMs / gpuSteps);
+        return ms;
+      },
+      readCpuMs: () => page.gpuProcessCpuMs(),
       rounds,
       minMeasurementMs,
       uniform,
-      onProgress: () => bar.increment(1 / measurements),
+      onProgress: (share) => progress.advance(share),
     });
     const counts = new Map<PeerName, StepCounts>();
     for (const peer of heat.peers) counts.set(peer, await page.call('count', peer));
-    rows.push(...makeRows(benchCase, rule, heat, times, counts, clock.meansMs(), gpuTimes));
+    rows.push(...makeRows(benchCase, rule, heat, times, counts, cpuMs, gpuTimes));
     if (heat.peers.length > 0) {
       shapes.set(benchCase.text, {
         case: benchCase.text,
@@ -80,8 +71,7 @@ export async function measureAll(page: Session<BenchPage>, options: BenchOptions
     await page.call('release');
   }
   warnOfTheImpossible(rows);
-  bar.update(heats.length, { heat: 'done' });
-  bar.stop();
+  progress.stop();
   return {
     adapter,
     browser,

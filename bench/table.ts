@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { Results, Row } from './rows.js';
+import type { Results, Row } from '../lab/measuring/rows.js';
 
 const COLUMNS = [
   'case',
@@ -23,21 +23,11 @@ const COLUMNS = [
 
 /** The results as a table for the terminal, headed by the adapter's name. */
 export function formatTable(results: Results, colour: boolean): string {
-  const table = new Table({
-    head: COLUMNS,
-    colAligns: COLUMNS.map((_, k) => (k < 3 ? 'left' : 'right')),
-    style: colour ? { compact: true } : { compact: true, head: [], border: [] },
-  });
-  let previous: Row | undefined;
-  for (const row of results.rows) {
+  const lines = results.rows.map((row, index) => {
+    const previous = results.rows[index - 1];
     const sameHeat = previous?.case === row.case && previous.rule === row.rule;
-    table.push([
-      ...(sameHeat ? ['', ''] : [row.case, row.rule]),
-      row.peer,
-      ...formatNumbers(row, results.rows),
-    ]);
-    previous = row;
-  }
+    return [...(sameHeat ? ['', ''] : [row.case, row.rule]), row.peer, ...formatNumbers(row, results.rows)];
+  });
   const { adapter, browser, shapes, seed, rounds } = results;
   const used = shapes.map(
     (shape) =>
@@ -46,7 +36,7 @@ export function formatTable(results: Results, colour: boolean): string {
   const heading =
     `${adapter}, ${browser}: ${rounds} rounds, seed ${seed}\n` +
     `kernel shapes, workgroup×lanes:${used.join('')}`;
-  return [heading, table.toString(), ...formatCurve(results)].join('\n');
+  return [heading, terminalTable(COLUMNS, lines, 3, colour), ...formatCurve(results)].join('\n');
 }
 
 /** A line per peer and rule, if costs were fitted. */
@@ -67,6 +57,22 @@ export function formatMarkdown(results: Results): string {
     ...formatNumbers(row, results.rows),
   ]);
   return markdownTable(COLUMNS, lines, 3);
+}
+
+/** A table for the terminal; the first `textColumns` columns are text, the others numbers. */
+export function terminalTable(
+  head: readonly string[],
+  lines: readonly string[][],
+  textColumns: number,
+  colour: boolean,
+): string {
+  const table = new Table({
+    head: [...head],
+    colAligns: head.map((_, k) => (k < textColumns ? 'left' : 'right')),
+    style: colour ? { compact: true } : { compact: true, head: [], border: [] },
+  });
+  table.push(...lines);
+  return table.toString();
 }
 
 /** A Markdown table; the first `textColumns` columns are text, the others numbers. */

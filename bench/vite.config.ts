@@ -12,7 +12,7 @@ export default defineConfig({
   ssr: {
     noExternal: true,
     // A binary, and what only drives a browser: loaded when it is wanted.
-    external: ['webgpu', 'vite', 'puppeteer-core', '@puppeteer/browsers'],
+    external: ['webgpu', 'vite', 'puppeteer'],
   },
   build: {
     ssr: true,

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
-import { digitsPlugin } from './digits-plugin.js';
-import { mobyDickPlugin } from './moby-dick-plugin.js';
+import { digitsPlugin } from '../lab/tasks/digits-plugin.js';
+import { mobyDickPlugin } from '../lab/tasks/moby-dick-plugin.js';
 import { photoPlugin } from './photo-plugin.js';
 import { pageFiles, sitePlugin } from './site-plugin.js';
 

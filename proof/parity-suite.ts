@@ -4,6 +4,8 @@ import {
   combinedOptionCases,
   singleOptionCases,
 } from './option-cases.js';
+import { ruleFactories } from '../src/rules/registry.js';
+import type { AverageOptions } from '../src/index.js';
 import { type ParityResult, type TensorLayout, checkParity } from './parity.js';
 import { Random } from './random.js';
 import type { Track } from './track.js';
@@ -21,6 +23,21 @@ const ALL_PATHS: readonly TensorLayout[] = [
   { length: 3, dataOffset: 0, gradOffset: 0 }, // not one whole lane
 ];
 
+/** Averages that rules are taken through in turn. */
+const AVERAGES: readonly AverageOptions[] = [
+  {},
+  { lookahead: { every: 3, alpha: 0.5 } },
+  { ema: { decay: 0.99, warmup: true, startStep: 2 } },
+  { swa: { start: 2, period: 2 } },
+];
+
+/**
+ * Which steps leave out which of the tensors of {@link ALL_PATHS}: never the first, and of the others some the first step,
+ * some two in a row, and some together, so that tensors with one history and with several share dispatches.
+ */
+const isLeftOut = (step: number, tensor: number): boolean =>
+  tensor > 0 && (2 * step + Math.floor(tensor / 2)) % 5 < 2;
+
 /** A rule with some options, to be run against its reference on one device. */
 export interface SuiteCase extends RuleCase {
   /** Runs it; `track` gets all that is to be destroyed afterwards. Rejects as `checkParity` does. */
@@ -33,6 +50,8 @@ export interface ParitySuite {
   readonly single: readonly SuiteCase[];
   /** Settings combined: 20 steps unless said otherwise, aligned and not. */
   readonly combined: readonly SuiteCase[];
+  /** Each rule with averages, and steps that leave tensors out: 12 steps unless said otherwise, every path. */
+  readonly leavingOut: readonly SuiteCase[];
 }
 
 /**
@@ -40,7 +59,7 @@ export interface ParitySuite {
  *
  * @param factories the rules; default all of the library's. Give your own, made with `defineRule`, to prove it.
  */
-export function paritySuite(seed: number, factories?: NamedFactories): ParitySuite {
+export function paritySuite(seed: number, factories: NamedFactories = ruleFactories): ParitySuite {
   return {
     single: singleOptionCases(factories).map((ruleCase, index) => ({
       ...ruleCase,
@@ -70,5 +89,27 @@ export function paritySuite(seed: number, factories?: NamedFactories): ParitySui
           boundedElements: 32,
         }),
     })),
+    leavingOut: factories.map(([name, factory], index) => {
+      const averages = AVERAGES[(seed + index) % AVERAGES.length]!;
+      const rule = factory();
+      return {
+        title: `${name}: steps that leave tensors out, averages ${JSON.stringify(averages)}`,
+        rule,
+        check: (device, track, steps = 12) =>
+          checkParity({
+            device,
+            track,
+            rule,
+            averages,
+            random: new Random(seed + index),
+            layouts: ALL_PATHS,
+            oneBuffer: index % 2 === 0,
+            skipNonFinite: (seed + index) % 3 === 0,
+            steps,
+            isSkipped: isLeftOut,
+            boundedElements: 32,
+          }),
+      };
+    }),
   };
 }

@@ -30,12 +30,16 @@ export interface ParityRun {
   readonly rule: Rule;
   /** Averages of the weights that are taken with it. */
   readonly averages?: AverageOptions;
+  /** Whether each step looks for NaN on the GPU before it is made. Default false. */
+  readonly skipNonFinite?: boolean;
   readonly layouts: readonly TensorLayout[];
   /** Whether data and gradients share one GPUBuffer. */
   readonly oneBuffer: boolean;
   /** Whether each tensor lies in buffers, or in one buffer, of its own. Default false. */
   readonly ownBuffers?: boolean;
   readonly steps: number;
+  /** Whether a step leaves a tensor out, by its position; default: none. Tensors then have counts of their own. */
+  readonly isSkipped?: (step: number, tensor: number) => boolean;
   readonly random: Random;
   /** Elements of each tensor, from its start, that are also held to the derived bound; it costs objects. */
   readonly boundedElements: number;
@@ -100,8 +104,9 @@ function place({
  * @throws Error naming the first element that is not as it should be.
  */
 export async function checkParity(run: ParityRun): Promise<ParityResult> {
-  const { device, track, steps, random, averages = {} } = run;
+  const { device, track, steps, random, averages = {}, skipNonFinite = false } = run;
   const rule = withAverages(run.rule, resolveAverages(averages));
+  const config = { rule: run.rule, ...averages, skipNonFinite };
   const makeGradients = run.makeGradients ?? ((length) => random.gradients(length));
   const makeWeights = run.makeWeights ?? ((length) => random.weights(length));
   const { tensors, elements } = place(run);
@@ -126,29 +131,36 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     data: bind(data, length),
     grad: bind(grad, length),
   }));
-  const optimizer = track(await Optimizer.create(device, { rule: run.rule, params, ...averages }));
+  const optimizer = track(await Optimizer.create(device, { ...config, params }));
   const bounds = weights.map((w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements)));
   const twin = new ReferenceOptimizer({
-    rule: run.rule,
-    ...averages,
+    ...config,
     precision: 'f32',
     params: tensors.map(({ name }, k) => ({ name, data: weights[k]! })),
   });
   for (let step = 0; step < steps; step++) {
-    const gradients = tensors.map(({ length }) => makeGradients(length, step));
-    for (const [k, { grad, length }] of tensors.entries()) {
+    const skipped = new Set(tensors.filter((_, k) => run.isSkipped?.(step, k)));
+    // Of a tensor that is left out, nobody is to look at the gradient.
+    const gradients = tensors.map((tensor) =>
+      skipped.has(tensor) ? new Float32Array(tensor.length).fill(NaN) : makeGradients(tensor.length, step),
+    );
+    for (const [k, tensor] of tensors.entries()) {
+      const { grad, length } = tensor;
       hosts[grad.buffer]!.set(gradients[k]!, grad.start);
       device.queue.writeBuffer(buffers[grad.buffer]!, 4 * grad.start, gradients[k]!, 0, length);
-      bounds[k]!.step(gradients[k]!);
+      if (skipped.has(tensor)) bounds[k]!.skip();
+      else bounds[k]!.step(gradients[k]!);
     }
-    twin.step(gradients);
-    optimizer.step();
+    const skip = [...skipped].map(({ name }) => name);
+    twin.step(gradients, { skip });
+    optimizer.step(skip.length > 0 ? { skip } : undefined);
   }
   const exact = isSwiftShader(device);
   const slots = layoutOf(rule).slots.map(({ name }) => name);
   // Read all at once: a browser that polls for mapped buffers makes each wait cost the same.
   const results = tensors.map(async ({ name }) => ({
     weights: await optimizer.readParam(name),
+    steps: await optimizer.readState(name, 'step'),
     states: await Promise.all(slots.map((slot) => optimizer.readState(name, slot))),
   }));
   const wholes = dataBuffers.map((k) => readBuffer(device, buffers[k]!));
@@ -166,6 +178,8 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     largest = largerDeviation(largest, checkWithinBound(result.weights, bounds[k]!.weights, what));
     compareBits(result.weights, twin.readParam(name), what);
     hosts[data.buffer]!.set(result.weights, data.start);
+    const [made, counted] = [result.steps[0], twin.readState(name, 'step')[0]];
+    if (made !== counted) throw new Error(`${what}: ${made} steps were made, want ${counted}`);
     for (const [s, slot] of slots.entries()) {
       const state = result.states[s]!;
       if (bounds[k]!.weights.length > 0)

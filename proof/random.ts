@@ -1,18 +1,24 @@
-/** Seeded random numbers: mulberry32, so that a printed seed repeats a run in every browser and in Node. */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** Uniform in [0, 1). */
-  uniform(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let z = this.#state;
-    z = Math.imul(z ^ (z >>> 15), z | 1);
+/**
+ * A source of uniform numbers in [0, 1), the same sequence for the same seed in every browser and in Node: mulberry32, whose
+ * 32 bits of state are enough for test data, shuffles and initial weights.
+ */
+export function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let z = Math.imul(state ^ (state >>> 15), state | 1);
     z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
     return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Seeded random numbers, so that a printed seed repeats a run. */
+export class Random {
+  /** Uniform in [0, 1). */
+  readonly uniform: () => number;
+
+  constructor(seed: number) {
+    this.uniform = mulberry32(seed);
   }
 
   /** Uniform integer in [0, below). */

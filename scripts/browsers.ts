@@ -1,7 +1,7 @@
 /** Real browsers with WebGPU for the tests, the demo run and the benchmark: make sure of one, start it. */
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { type Browser, type LaunchOptions, launch } from 'puppeteer-core';
+import { type Browser, type LaunchOptions, launch } from 'puppeteer';
 import { type BrowserKind, findBrowser, hasVulkanDriver, softwareVulkanDrivers } from './find-browser.js';
 import {
   VULKAN_PACKAGE,
@@ -161,7 +161,7 @@ async function obtainBrowser(kind: BrowserKind): Promise<string> {
       `No ${kind === 'chrome' ? 'Chrome, Chromium or Edge' : 'Firefox'} on this machine. Tried:`,
       ...tried.map((line, index) => `  ${index + 1}. ${line}`),
       `Install one and set ${variable} to its executable if it is in an unusual place,`,
-      `or run "npx @puppeteer/browsers install ${kind}@stable --path FOLDER" and set ${variable},`,
+      `or run "npx puppeteer browsers install ${kind}",`,
       `or, on Debian, "sudo apt-get install ${packages.join(' ')}".`,
     ].join('\n'),
   );

@@ -1,14 +1,12 @@
 /** Where browsers live on this machine. Looks only, changes nothing. */
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { Browser, Cache, getVersionComparator } from '@puppeteer/browsers';
 
 /** A browser family whose WebGPU the tests, the demo run and the benchmark can use. */
 export type BrowserKind = 'chrome' | 'firefox';
-
-/** What `@puppeteer/browsers` calls each kind. */
-export const PUPPETEER_NAME = { chrome: Browser.CHROME, firefox: Browser.FIREFOX } as const;
 
 const ENVIRONMENT = {
   chrome: ['CHROME_PATH', 'PUPPETEER_EXECUTABLE_PATH'],
@@ -44,9 +42,18 @@ const WINDOWS_PROGRAMS = {
   firefox: ['Mozilla Firefox\\firefox.exe', 'Firefox Developer Edition\\firefox.exe'],
 } as const;
 
-/** The folder that puppeteer and its command line tool keep downloaded browsers in. */
+/** The folder that puppeteer keeps downloaded browsers in. */
 export function browserCacheDir(): string {
   return process.env['PUPPETEER_CACHE_DIR'] ?? join(homedir(), '.cache', 'puppeteer');
+}
+
+/** The script behind the command `puppeteer`, to be run with Node. `undefined` where puppeteer is not installed. */
+export function puppeteerCommand(): string | undefined {
+  try {
+    return createRequire(import.meta.url).resolve('puppeteer/internal/node/cli.js');
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -110,14 +117,16 @@ function fromEnvironment(kind: BrowserKind): string | undefined {
   return undefined;
 }
 
+/** The newest that `puppeteer browsers list` names, in lines such as `chrome@148.0.7778.97 (linux) /path/of/chrome`. */
 function fromPuppeteerCache(kind: BrowserKind): string | undefined {
-  if (!existsSync(browserCacheDir())) return undefined;
-  const browser = PUPPETEER_NAME[kind];
-  const compare = getVersionComparator(browser);
-  return new Cache(browserCacheDir())
-    .getInstalledBrowsers()
-    .filter((installed) => installed.browser === browser && isExecutable(installed.executablePath))
-    .toSorted((a, b) => compare(b.buildId, a.buildId))[0]?.executablePath;
+  const command = puppeteerCommand();
+  if (command === undefined || !existsSync(join(browserCacheDir(), kind))) return undefined;
+  const { stdout } = spawnSync(process.execPath, [command, 'browsers', 'list'], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .map((line) => /^(?<name>\w+)@(?<build>\S+) \(\w+\) (?<path>.+)$/u.exec(line)?.groups)
+    .filter((found) => found?.['name'] === kind && isExecutable(found['path']!))
+    .toSorted((a, b) => b!['build']!.localeCompare(a!['build']!, 'en', { numeric: true }))[0]?.['path'];
 }
 
 function fromUsualPlaces(kind: BrowserKind): string[] {

@@ -1,11 +1,12 @@
 /** Puts a missing browser onto this machine: puppeteer's download, then Debian's packages. */
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { BrowserTag, detectBrowserPlatform, install, resolveBuildId, uninstall } from '@puppeteer/browsers';
-import { type BrowserKind, PUPPETEER_NAME, browserCacheDir } from './find-browser.js';
+import { spawn, spawnSync } from 'node:child_process';
+import { type Dirent, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { type BrowserKind, browserCacheDir, puppeteerCommand } from './find-browser.js';
 
 const STALL_MS = 60_000;
+/** How often to look whether a download has grown. */
+const LOOK_MS = 2000;
 const APT_MS = 600_000;
 const APT_GET = '/usr/bin/apt-get';
 
@@ -25,35 +26,26 @@ export function canUseApt(): boolean {
 }
 
 /**
- * Downloads a browser into puppeteer's cache. Gives up when nothing arrives for a minute, so that a network
- * which swallows packets costs no more than that.
+ * Downloads the browser that goes with puppeteer's version into puppeteer's cache, as `npx puppeteer browsers install` does.
+ * Gives up when nothing arrives for a minute, so that a network which swallows packets costs no more than that.
  *
  * @returns the path of a browser that was seen to start
  */
 export async function downloadBrowser(kind: BrowserKind): Promise<string> {
-  const platform = detectBrowserPlatform();
-  if (!platform) throw new Error(`puppeteer offers no browser for ${process.platform} on ${process.arch}`);
-  const browser = PUPPETEER_NAME[kind];
-  const cacheDir = browserCacheDir();
-  const stall = stallTimer(STALL_MS);
-  let buildId: string | undefined;
+  const command = puppeteerCommand();
+  if (command === undefined) throw new Error('puppeteer is not installed; "npm install" brings it');
+  const folder = join(browserCacheDir(), kind);
+  const args = [command, 'browsers', 'install', kind, '--format', '{{path}}'];
+  if (canUseApt()) args.push('--install-deps');
   try {
-    buildId = await Promise.race([resolveBuildId(browser, platform, BrowserTag.STABLE), stall.promise]);
-    const options = { browser, buildId, cacheDir, platform, installDeps: canUseApt() };
-    const installed = await Promise.race([
-      install({ ...options, downloadProgressCallback: stall.progress }),
-      stall.promise,
-    ]);
-    const problem = startProblem(installed.executablePath);
-    if (problem === undefined) return installed.executablePath;
+    const path = (await run(args, folder)).trim().split('\n').at(-1) ?? '';
+    const problem = startProblem(path);
+    if (problem === undefined) return path;
     // A browser that cannot start must not stay: the next search would find and prefer it.
-    await uninstall(options);
+    rmSync(join(folder, relative(folder, path).split(sep)[0]!), { recursive: true, force: true });
     throw new Error(`the downloaded browser does not start: ${problem}`);
-  } catch (error) {
-    if (buildId !== undefined) removePartialArchive(join(cacheDir, browser), buildId);
-    throw error;
   } finally {
-    stall.stop();
+    removePartialArchives(folder);
   }
 }
 
@@ -86,24 +78,54 @@ function startProblem(executable: string): string | undefined {
   return status === 0 ? undefined : (error?.message ?? stderr.trim());
 }
 
+/** Runs a script with Node and gives what it writes to stdout; ends it when the files of a folder stop growing. */
+function run(args: readonly string[], folder: string): Promise<string> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [output, complaints, bytes, stalledMs] = ['', '', 0, 0];
+  child.stdout.on('data', (data) => (output += String(data)));
+  child.stderr.on('data', (data) => (complaints += String(data)));
+  const watch = setInterval(() => {
+    const now = bytesIn(folder);
+    stalledMs = now === bytes ? stalledMs + LOOK_MS : 0;
+    bytes = now;
+    if (stalledMs >= STALL_MS) child.kill('SIGKILL');
+  }, LOOK_MS);
+  return new Promise<string>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(output);
+      else if (stalledMs >= STALL_MS) reject(new Error(`nothing arrived for ${STALL_MS / 1000} s`));
+      else reject(new Error(complaint(complaints)));
+    });
+  }).finally(() => clearInterval(watch));
+}
+
+/** What Node prints of an error, without the stack. */
+function complaint(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  const start = Math.max(
+    0,
+    lines.findIndex((line) => /^\w*Error\b/u.test(line)),
+  );
+  const end = lines.findIndex((line, index) => index > start && line.startsWith('at '));
+  return lines.slice(start, end < 0 ? undefined : end).join(' ');
+}
+
+function filesIn(folder: string, recursive: boolean): Dirent[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive, withFileTypes: true }).filter((entry) => entry.isFile());
+}
+
+function bytesIn(folder: string): number {
+  const sizes = filesIn(folder, true).map(
+    (file) => statSync(join(file.parentPath, file.name), { throwIfNoEntry: false })?.size ?? 0,
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 /** Without this, a later download would take the half-written archive for a whole one. */
-function removePartialArchive(folder: string, buildId: string): void {
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
-    if (name.startsWith(`${buildId}-`)) rmSync(join(folder, name), { force: true });
+function removePartialArchives(folder: string): void {
+  for (const { name } of filesIn(folder, false)) {
+    if (/\.(?:zip|xz|bz2|dmg|exe)$/u.test(name)) rmSync(join(folder, name), { force: true });
   }
-}
-
-function stallTimer(limit: number): { promise: Promise<never>; progress: () => void; stop: () => void } {
-  const { promise, reject } = promiseWithReject();
-  const timer = setTimeout(() => reject(new Error(`nothing arrived for ${limit / 1000} s`)), limit);
-  return { promise, progress: () => void timer.refresh(), stop: () => clearTimeout(timer) };
-}
-
-function promiseWithReject(): { promise: Promise<never>; reject: (error: Error) => void } {
-  let reject!: (error: Error) => void;
-  const promise = new Promise<never>((_resolve, rejectPromise) => {
-    reject = rejectPromise;
-  });
-  return { promise, reject };
 }

@@ -16,16 +16,28 @@ export interface VitestRun {
   skipped: number;
 }
 
+/** Where and how loudly vitest runs. */
+export interface VitestOptions {
+  /** The tree whose tests are run. Default: where this process runs. */
+  readonly cwd?: string;
+  /** Whether nothing is printed. */
+  readonly quiet?: boolean;
+}
+
 /**
  * Runs vitest, never in watch mode. A run that does not end well has at least one failure, whatever its tests say.
  */
-export async function runVitest(args: readonly string[], limitMs: number): Promise<VitestRun> {
+export async function runVitest(
+  args: readonly string[],
+  limitMs: number,
+  options: VitestOptions = {},
+): Promise<VitestRun> {
   const folder = mkdtempSync(join(tmpdir(), 'webgpu-optim-test-'));
   const file = join(folder, 'counts.json');
   try {
     const pids = join(folder, 'browser-pids');
     const environment = { TEST_COUNTS_FILE: file, BROWSER_PIDS_FILE: pids };
-    const exitCode = await spawnVitest(args, limitMs, environment);
+    const exitCode = await spawnVitest(args, limitMs, environment, options);
     // No exit code: it was killed, and had no chance to close its browsers.
     if (exitCode === null) killListed(pids);
     const counts = readCounts(file);
@@ -41,21 +53,24 @@ async function spawnVitest(
   args: readonly string[],
   limitMs: number,
   environment: Record<string, string>,
+  { cwd = process.cwd(), quiet = false }: VitestOptions,
 ): Promise<number | null> {
-  const entry = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
+  const { resolve: find } = createRequire(join(cwd, 'package.json'));
+  const entry = join(dirname(find('vitest/package.json')), 'vitest.mjs');
   const reporters = args.some((arg) => arg.startsWith('--reporter')) ? [] : ['--reporter=default'];
   const child = spawn(
     process.execPath,
     [entry, 'run', ...reporters, `--reporter=${REPORTER}`, '--no-watch', ...args],
     {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      cwd,
+      stdio: quiet ? 'ignore' : ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...environment },
       // A group of its own, so that one signal reaches vitest's workers too.
       detached: process.platform !== 'win32',
     },
   );
   const stop = (reason: string): void => {
-    console.error(`\n${reason}: stopping vitest`);
+    if (!quiet) console.error(`\n${reason}: stopping vitest`);
     signalGroup(child, 'SIGTERM');
     // The first signal lets vitest close its browsers.
     setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS).unref();

@@ -1,6 +1,7 @@
 /**
  * `npm test`: the unit tests in Node and the GPU tests in real browsers. Arguments go on to vitest:
- * `npm test -- --project chrome test/gpu/adapter.test.ts`, `npm test -- -t name`.
+ * `npm test -- --project chrome test/gpu/adapter.test.ts`, `npm test -- -t name`. `npm run test:all` leaves out nothing that
+ * else the seed draws.
  *
  * The last line on stdout is always `N passed, N failed`, with `, N skipped` if there were any.
  */
@@ -8,25 +9,27 @@ import { randomInt } from 'node:crypto';
 import { ensureBrowser } from './browsers.js';
 import { runVitest } from './run-vitest.js';
 
-/** vitest's projects, and the browser that each one needs. */
+/** vitest's projects, and the browser that each one needs; those that take longest first, for they begin in this order. */
 const browserOf = {
-  unit: undefined,
   chrome: 'chrome',
-  demo: 'chrome',
   firefox: 'firefox',
+  demo: 'chrome',
   'demo-firefox': 'firefox',
+  unit: undefined,
 } as const;
 type Project = keyof typeof browserOf;
 const PROJECTS = Object.keys(browserOf) as Project[];
 
-const isFirefox = (project: Project): boolean => browserOf[project] === 'firefox';
+/** Firefox answers a read-back at its next tick, 100 ms apart, and Chrome compiles on one core: others can use the rest. */
+const AT_A_TIME = 3;
 
 interface LeftOut {
   project: Project;
   reason: string;
 }
 
-const { filters, rest } = splitArguments(process.argv.slice(2));
+const { filters, rest } = splitArguments(process.argv.slice(2).filter((arg) => arg !== '--all'));
+if (process.argv.includes('--all')) process.env['TEST_ALL'] = '1';
 // Without the exit, a download given up for stalling would still hold this process.
 process.exit(await main());
 
@@ -61,20 +64,10 @@ async function testAll(): Promise<number> {
   const ready = wanted.filter((project) => !missing.has(project));
   warn(leftOut);
 
-  // Firefox answers a read-back at its next tick, 100 ms apart, and Chrome compiles on one core: others can use the rest.
   // With filters, one of several runs might find nothing, which is a failure.
-  const beside = [
-    ready.filter(isFirefox),
-    ready.filter((project) => project === 'demo' || project === 'unit'),
-  ];
-  const first = ready.filter((project) => !beside.flat().includes(project));
-  const together = rest.length === 0 ? [first, ...beside] : [ready];
-  const runs = await Promise.all(
-    together
-      .filter((projects) => projects.length > 0)
-      .map((projects) =>
-        runVitest([...projects.map((project) => `--project=${project}`), ...rest], limitMinutes * 60_000),
-      ),
+  const queue = rest.length === 0 ? ready.map((project) => [project]) : [ready];
+  const runs = await inTurn(AT_A_TIME, queue, (projects) =>
+    runVitest([...projects.map((project) => `--project=${project}`), ...rest], limitMinutes * 60_000),
   );
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const run of runs)
@@ -89,6 +82,23 @@ async function testAll(): Promise<number> {
     `${counts.passed} passed, ${failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
   );
   return failed > 0 ? 1 : 0;
+}
+
+/** Runs `action` over items in their order, so many at a time: whoever is done takes the next. */
+async function inTurn<T, R>(
+  atATime: number,
+  items: readonly T[],
+  action: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const waiting = [...items];
+  const results: R[] = [];
+  const work = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+      results.push(await action(item));
+    }
+  };
+  await Promise.all(Array.from({ length: atATime }, work));
+  return results;
 }
 
 function warn(leftOut: readonly LeftOut[]): void {
@@ -134,7 +144,7 @@ function escapeRegExp(text: string): string {
 }
 
 function watchdogMinutes(): number {
-  const given = process.env['TEST_WATCHDOG_MINUTES'] ?? '25';
+  const given = process.env['TEST_WATCHDOG_MINUTES'] ?? (process.env['TEST_ALL'] ? '120' : '25');
   const minutes = Number(given);
   if (minutes > 0 && minutes <= 600) return minutes;
   throw new Error(`TEST_WATCHDOG_MINUTES is "${given}". Use a number of minutes above 0 and up to 600.`);

@@ -1,5 +1,5 @@
 /** The headless page that trains, as seen from Node. */
-import type { Browser, Page } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer';
 import type { HeadlessEnvironment, HeadlessMessage } from '../demo/headless/protocol.js';
 import type { OptimizerChoice } from '../demo/train/optimizer-choice.js';
 import type { TrainingOptions, TrainingReport, TrainingSummary } from '../demo/train/reports.js';

@@ -76,11 +76,33 @@ function quoteNested(value: unknown, depth: number): string {
   }
 }
 
-/** The names of an object's enumerable properties, its own and those it inherits. */
+/**
+ * The names of an object's enumerable properties, its own and those it inherits.
+ *
+ * @throws OptimizerError `invalid-option` if they cannot be listed, as those of some Proxies.
+ */
 export function propertyNames(given: object): string[] {
   const names: string[] = [];
-  for (const name in given) names.push(name);
+  try {
+    for (const name in given) names.push(name);
+  } catch (cause) {
+    throw new OptimizerError('invalid-option', `${quote(given)}: give a plain object.`, { cause });
+  }
   return names;
+}
+
+/**
+ * A property, read once.
+ *
+ * @param what the property, for the error.
+ * @throws OptimizerError of that code if reading it throws.
+ */
+export function readProperty(given: object, name: string, what: string, code: OptimizerErrorCode): unknown {
+  try {
+    return (given as Readonly<Record<string, unknown>>)[name];
+  } catch (cause) {
+    throw new OptimizerError(code, `${what} cannot be read; give a plain value.`, { cause });
+  }
 }
 
 /** Throws unless every key of `given`, own or inherited, is one of `known`; the error lists the known ones. */

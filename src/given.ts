@@ -6,7 +6,7 @@ export function tagOf(value: unknown): string {
 }
 
 /**
- * A copy of what a caller gave, as it is now: own and inherited properties alike, without those that are undefined.
+ * A copy of what a caller gave, as it is now: own and inherited properties alike.
  *
  * @param known names that are looked for even where enumeration does not show them, as a class's getters.
  */
@@ -15,11 +15,15 @@ export function copyGiven(
   known: readonly string[] = [],
 ): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
-  for (const name of new Set([...propertyNames(given), ...known])) {
-    const value = given[name];
+  const hidden = known.filter((name) => given[name] !== undefined);
+  for (const name of new Set([...propertyNames(given), ...hidden])) {
     // Defined, not assigned: `__proto__` is a name as any other.
-    if (value !== undefined)
-      Object.defineProperty(copy, name, { value, enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(copy, name, {
+      value: given[name],
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   }
   return copy;
 }

@@ -10,7 +10,14 @@ export type { FanOptions, Initializer, InitializerKind } from './arena/initializ
 export { Optimizer } from './engine/optimizer.js';
 export type { BufferChange } from './engine/input/rebind-input.js';
 export type { KernelOptions } from './engine/input/kernel-options.js';
-export type { OptimizerConfig, ParameterGroupConfig } from './engine/input/config.js';
+export type {
+  LooseGroupConfig,
+  OptimizerConfig,
+  OptimizerSettings,
+  ParameterGroupConfig,
+  ParamsOrGroups,
+  StateName,
+} from './engine/input/config.js';
 export type { ParameterGroup } from './engine/parameter-group.js';
 export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
 export type { StepStats } from './engine/stats.js';
@@ -43,13 +50,14 @@ export { yogi, type YogiOptions } from './rules/yogi.js';
 export type { CautionOptions } from './rules/parts/caution.js';
 export type { ScheduleFreeOptions } from './rules/parts/schedule-free.js';
 export type { VelocityOptions } from './rules/parts/dampening.js';
-export { defineRule, type RuleSource } from './rules/define-rule.js';
-export { definePart, type Part } from './rules/part.js';
+export { definePart, defineRule } from './rules/define-rule.js';
+export type { RuleSource } from './rules/declare-rule.js';
+export type { Part } from './rules/part.js';
 export { option } from './rules/option.js';
 export { correctionOf } from './rules/declaration.js';
 export { rules, type RuleName } from './rules/registry.js';
 export type { CommonOptions, UpdateDecayOptions } from './rules/common-options.js';
-export type { Rule, RuleFactory } from './rules/rule.js';
+export type { Rule, RuleFactory, RuleOptions, RuleOverrides, SlotOf } from './rules/rule.js';
 export type {
   EpsPlacement,
   LearningRate,
@@ -68,8 +76,8 @@ export type {
   ReferenceGradients,
   ReferenceParameter,
 } from './reference/reference-config.js';
+export type { StepOptions } from './engine/input/names.js';
 export type { ReferenceStateDict } from './reference/saved-run.js';
-export type { ReferenceStepOptions } from './reference/step-arguments.js';
 export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 
 export { schedules } from './schedules.js';

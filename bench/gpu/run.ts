@@ -1,6 +1,6 @@
 /** The program of the folder that `npm run gpu-bundle` makes: see "On a real GPU" in bench/README.md. */
 import { measureAll } from '../measure.js';
-import { describeAdapter, requestBenchDevice } from '../page/device.js';
+import { describeAdapter, requestBenchDevice } from '../../lab/measuring/page/device.js';
 import { nodeGpu } from '../page/node.js';
 import { openNodeSession } from '../session/node-session.js';
 import { probeNumerics } from '../../proof/numerics.js';

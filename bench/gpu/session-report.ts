@@ -1,4 +1,4 @@
-import type { Results } from '../rows.js';
+import type { Results } from '../../lab/measuring/rows.js';
 import { formatMs, markdownTable } from '../table.js';
 import type { NumericsRow } from '../../proof/numerics.js';
 import type { ParityRow } from '../../proof/measure-parity.js';

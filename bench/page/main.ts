@@ -1,14 +1,16 @@
-import '@tensorflow/tfjs-backend-webgpu';
-import type { PeerName } from '../protocol.js';
-import { createBenchPage } from './bench-page.js';
-import { describeBrowser } from './device.js';
-import type { Peer } from './peers/peer.js';
-import { jaxJs } from './peers/jax-js.js';
-import { tfjs } from './peers/tfjs.js';
-import { portablePeers } from './portable-peers.js';
+import type { suites } from '../suites/suites.js';
 
-const peers: Record<PeerName, Peer> = { ...portablePeers, tfjs, 'jax-js': jaxJs };
+/** Each makes what is offered as `bench`. Only what is asked for is loaded: a suite's library may take its time. */
+const pages: Record<'steps' | keyof typeof suites, () => Promise<{ bench: object }>> = {
+  steps: () => import('./suites/steps.js'),
+  shapes: () => import('./suites/shapes.js'),
+  sparse: () => import('./suites/sparse.js'),
+  tfjs: () => import('./suites/tfjs.js'),
+  jax: () => import('./suites/jax.js'),
+  onnxruntime: () => import('./suites/onnxruntime.js'),
+};
 
-Object.assign(globalThis, {
-  bench: createBenchPage({ gpu: navigator.gpu, browser: describeBrowser(), peers }),
-});
+const suite = new URLSearchParams(location.search).get('suite') ?? 'steps';
+const load = Object.entries(pages).find(([name]) => name === suite)?.[1];
+if (!load) throw new Error(`There is no suite "${suite}"; there are ${Object.keys(pages).join(', ')}.`);
+Object.assign(globalThis, { bench: (await load()).bench });

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { create, globals } from 'webgpu';
-import type { BenchPage } from '../protocol.js';
-import { createBenchPage } from './bench-page.js';
+import type { BenchPage } from '../../lab/measuring/protocol.js';
+import { createBenchPage } from '../../lab/measuring/page/bench-page.js';
 import { portablePeers } from './portable-peers.js';
 
 let gpu: GPU | undefined;

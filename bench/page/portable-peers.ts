@@ -1,11 +1,11 @@
-import type { PeerName } from '../protocol.js';
+import type { PeerName } from '../../lab/measuring/protocol.js';
 import { copy } from './peers/copy.js';
-import { cpu } from './peers/cpu.js';
+import { cpu } from '../../lab/measuring/peers/cpu.js';
 import { hand } from './peers/hand.js';
-import { limit } from './peers/limit.js';
-import { naive } from './peers/naive.js';
-import { ours, oursArena, oursClipSkip } from './peers/ours.js';
-import type { Peer } from './peers/peer.js';
+import { limit } from '../../lab/measuring/peers/limit.js';
+import { naive } from '../../lab/measuring/peers/naive.js';
+import { ours, oursArena, oursClipSkip } from '../../lab/measuring/peers/ours.js';
+import type { Peer } from '../../lab/measuring/peers/peer.js';
 
 /** The peers that need WebGPU and nothing else of a browser. */
 export const portablePeers = {

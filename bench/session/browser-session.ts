@@ -14,12 +14,12 @@ export interface BrowserSessionOptions {
   /** Default `chrome`. Of Firefox, the CPU time of the GPU process is not to be had: it is NaN there. */
   browser?: BrowserKind;
   /** They serve what the page needs beside its code. */
-  plugins?: Plugin[];
+  plugins?: readonly Plugin[];
 }
 
-/** Serves `bench/page` to this machine only and opens one of its pages in a headless browser. */
+/** Serves `bench/page` to this machine only and opens it for a suite in a headless browser. */
 export async function openBrowserSession<T>(
-  pageFile: string,
+  suite: string,
   adapter: AdapterChoice,
   { browser: kind = 'chrome', plugins = [] }: BrowserSessionOptions = {},
 ): Promise<Session<T>> {
@@ -28,7 +28,7 @@ export async function openBrowserSession<T>(
     root: PAGE_FOLDER,
     cacheDir: `${REPOSITORY}/node_modules/.vite-bench`,
     logLevel: 'error',
-    plugins,
+    plugins: [...plugins],
     // A file saved meanwhile must not reload the page in mid-measurement.
     server: { host: '127.0.0.1', hmr: false, watch: null, fs: { allow: [REPOSITORY] } },
     optimizeDeps: {
@@ -62,7 +62,7 @@ export async function openBrowserSession<T>(
     });
     const client = kind === 'chrome' ? await browser.target().createCDPSession() : undefined;
     const url = server.resolvedUrls!.local[0]!;
-    await page.goto(new URL(pageFile, url).href);
+    await page.goto(new URL(`?suite=${suite}`, url).href);
     await Promise.race([page.waitForFunction('globalThis.bench !== undefined'), failed]);
     return {
       call: async (method, ...args) =>

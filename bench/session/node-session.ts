@@ -1,5 +1,5 @@
 import type { AdapterChoice } from '../../scripts/browsers.js';
-import type { BenchPage } from '../protocol.js';
+import type { BenchPage } from '../../lab/measuring/protocol.js';
 import type { Session } from './session.js';
 
 /**

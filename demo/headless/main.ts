@@ -1,5 +1,5 @@
-import { DigitTask } from '../train/digit-task.js';
-import { fetchDigits, type DigitSplit } from '../train/digits.js';
+import { DigitTask } from '../../lab/tasks/digit-task.js';
+import { fetchDigits, type DigitSplit } from '../../lab/tasks/digits.js';
 import { GpuSession } from '../train/gpu-session.js';
 import { ruleNames, type OptimizerChoice } from '../train/optimizer-choice.js';
 import { peerNames } from '../train/peers.js';

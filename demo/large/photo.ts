@@ -1,4 +1,4 @@
-import { fileUrl } from '../site/file-url.js';
+import { fileUrl } from '../../lab/tasks/file-url.js';
 import { PHOTO_FILE, PHOTO_HEIGHT, PHOTO_WIDTH } from './photo-file.js';
 
 /** A picture as the model takes it. */

@@ -1,7 +1,7 @@
 /** The Prove page. `?rule=adam&extent=full&seed=1` chooses as the form does, and `&start` starts. */
 import { type NumericsRow, probeNumerics } from '../../proof/numerics.js';
 import { type ParityRow, measureParity } from '../../proof/measure-parity.js';
-import { describeBrowser } from '../../bench/page/device.js';
+import { describeBrowser } from '../../lab/measuring/page/device.js';
 import { rules } from '../../src/index.js';
 import { download } from '../site/download.js';
 import { element, setText } from '../site/elements.js';

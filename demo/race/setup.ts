@@ -1,4 +1,4 @@
-import { createRandom } from '../train/random.js';
+import { createRandom } from '../../lab/random.js';
 import type { RacerSpec } from './racer-spec.js';
 import type { Surface } from './surfaces/surface.js';
 

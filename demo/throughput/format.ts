@@ -1,5 +1,5 @@
 /** Numbers of the Throughput page as text. */
-import type { Results, Row } from '../../bench/rows.js';
+import type { Results, Row } from '../../lab/measuring/rows.js';
 import { type DemoPeer, peerTitles } from './peers.js';
 
 const UNITS = [

@@ -1,7 +1,7 @@
 /** The Throughput page. `?rule=adam&size=1e6&rounds=3&peers=naive,cpu` chooses as the form does, and `&start` starts. */
-import { createBenchPage } from '../../bench/page/bench-page.js';
-import { BenchDeviceError, describeBrowser } from '../../bench/page/device.js';
-import type { Row } from '../../bench/rows.js';
+import { createBenchPage } from '../../lab/measuring/page/bench-page.js';
+import { BenchDeviceError, describeBrowser } from '../../lab/measuring/page/device.js';
+import type { Row } from '../../lab/measuring/rows.js';
 import { rules } from '../../src/index.js';
 import { element, setText } from '../site/elements.js';
 import { hideProblem, showProblem } from '../site/problem.js';

@@ -1,8 +1,8 @@
-import type { BenchCase } from '../../bench/cases.js';
-import { WARMUP_MEASUREMENTS, interleave } from '../../bench/interleave.js';
-import type { BenchPage, Heat, StepCounts } from '../../bench/protocol.js';
-import { type Results, type Row, describeShape, makeRows } from '../../bench/rows.js';
-import { seededUniform } from '../../bench/statistics.js';
+import type { BenchCase } from '../../lab/measuring/cases.js';
+import { WARMUP_MEASUREMENTS, interleave } from '../../lab/measuring/interleave.js';
+import type { BenchPage, Heat, StepCounts } from '../../lab/measuring/protocol.js';
+import { type Results, type Row, describeShape, makeRows } from '../../lab/measuring/rows.js';
+import { createRandom } from '../../lab/random.js';
 import { whenVisible } from '../site/visibility.js';
 import { GpuLostError, isAborted, lossIsKnown } from '../site/webgpu.js';
 import type { DemoPeer } from './peers.js';
@@ -132,7 +132,7 @@ async function measureHeat(
   const times = await interleave(measured, measure, {
     rounds,
     minMeasurementMs,
-    uniform: seededUniform(seed),
+    uniform: createRandom(seed),
   });
   const counts = new Map<DemoPeer, StepCounts>();
   for (const peer of measured) counts.set(peer, await page.count(peer));

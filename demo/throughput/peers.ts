@@ -1,15 +1,15 @@
 /** Who is measured on the Throughput page: the benchmark's own peers. */
-import { cpu } from '../../bench/page/peers/cpu.js';
-import { limit } from '../../bench/page/peers/limit.js';
-import { naive } from '../../bench/page/peers/naive.js';
-import { ours } from '../../bench/page/peers/ours.js';
-import type { Peer } from '../../bench/page/peers/peer.js';
-import type { PeerName } from '../../bench/protocol.js';
+import { cpu } from '../../lab/measuring/peers/cpu.js';
+import { limit } from '../../lab/measuring/peers/limit.js';
+import { naive } from '../../lab/measuring/peers/naive.js';
+import { ours } from '../../lab/measuring/peers/ours.js';
+import type { Peer } from '../../lab/measuring/peers/peer.js';
+import type { PeerName } from '../../lab/measuring/protocol.js';
 
 /** TensorFlow.js is a megabyte that only who asks for it should load. */
 const tfjs: Peer = async (context) => {
   const [peer] = await Promise.all([
-    import('../../bench/page/peers/tfjs.js'),
+    import('../../lab/measuring/peers/tfjs.js'),
     import('@tensorflow/tfjs-backend-webgpu'),
   ]);
   return peer.tfjs(context);

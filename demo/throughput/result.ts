@@ -1,4 +1,4 @@
-import type { Results } from '../../bench/rows.js';
+import type { Results } from '../../lab/measuring/rows.js';
 import { download } from '../site/download.js';
 import { element, setText } from '../site/elements.js';
 import { fillTable } from '../site/table.js';

@@ -1,5 +1,5 @@
 import type uPlot from 'uplot';
-import type { Row } from '../../bench/rows.js';
+import type { Row } from '../../lab/measuring/rows.js';
 import { colorOf } from '../site/theme.js';
 import { type PlotOptions, ThemedPlot, themedAxis } from '../site/themed-plot.js';
 import { formatRate } from './format.js';

@@ -4,7 +4,7 @@ import type { GpuSession } from './gpu-session.js';
 import { updaterFactory, type OptimizerChoice } from './optimizer-choice.js';
 import { measureOptimizerMs } from './optimizer-time.js';
 import { createParameter, destroyParameters, type Parameter } from './parameter.js';
-import type { Batch, Model, Task } from './task.js';
+import type { Batch, Model, Task } from '../../lab/tasks/task.js';
 import type { Updater, UpdaterFactory } from './updater.js';
 
 /** A network and the optimizer that moves it. */

@@ -10,7 +10,7 @@ import type {
   TrainingSummary,
 } from './reports.js';
 import { StepClock } from './step-clock.js';
-import { evaluate, type Task } from './task.js';
+import { evaluate, type Task } from '../../lab/tasks/task.js';
 
 interface Evaluation {
   readonly loss: number;

@@ -4,19 +4,26 @@
 //                              until then a = w
 //
 // a → swa, start → h.swa_start, period → h.swa_period
+//
+// Steps are counted in u32: a float32 ends at 2²⁴.
 
+var<private> has_swa_begun: bool;
+var<private> is_swa_step: bool;
 var<private> swa_weight: f32;
 
 fn prepare_swa() {
-  let steps = u32(max(h.t - h.swa_start, 0.0));
+  let start = u32(h.swa_start);
   let period = u32(h.swa_period);
-  swa_weight = select(0.0, 1.0 / (f32(steps / period) + 1.0), steps % period == 0u);
+  has_swa_begun = h.t_count > start;
+  let steps = h.t_count - start;
+  is_swa_step = steps % period == 0u;
+  swa_weight = 1.0 / f32(steps / period + 1u);
 }
 
 fn average_swa(before: lane, after: lane) -> lane {
-  if (h.t <= h.swa_start) {
+  if (!has_swa_begun) {
     swa = after;
-  } else if (swa_weight > 0.0) {
+  } else if (is_swa_step) {
     swa = lerp(swa, after, swa_weight);
   }
   return after;

@@ -1,3 +1,4 @@
+import type { LooseGroupConfig } from '../engine/input/config.js';
 import type { Parameter } from '../engine/input/parameter.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { copyGiven } from '../given.js';
@@ -6,6 +7,7 @@ import { encodeOrSubmit } from '../gpu/commands.js';
 import { captureErrors, checkDevice, noticeLostDevice, rejectLostDevice } from '../gpu/device.js';
 import { type Planned, compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
+import type { RuleOverrides } from '../rules/rule.js';
 import { asFloats } from './as-floats.js';
 import { type FillTask, planFill } from './fill-tensors.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
@@ -47,10 +49,13 @@ export class ParameterArena {
     this.#tensors = tensors;
     this.#about = { padding: alignment, arena: label, isDestroyed: false };
     this.#reader = new Reader(device, label);
+    const ends = byteLengths.map(() => new Set<number>());
+    for (const { place, byteLength } of tensors.values())
+      ends[place.bufferIndex]!.add(place.byteOffset + byteLength);
     const create = (role: string) =>
       byteLengths.map((size, k) => {
         const buffer = device.createBuffer({ label: `${label} ${role}[${k}]`, size, usage });
-        registerArenaBuffer(buffer, this.#about);
+        registerArenaBuffer(buffer, this.#about, ends[k]!);
         return buffer;
       });
     this.#data = create('data');
@@ -99,13 +104,14 @@ export class ParameterArena {
   /**
    * The groups for `Optimizer.create`, each with its options.
    *
-   * @param options per group, options that replace the rule's. Default: none.
+   * @param options per group, options that replace the rule's. Default: none. Whether the rule has them, the config's types say.
    * @throws OptimizerError `invalid-config` if there is no such group.
    * @example groups: arena.groups({ decay: { weightDecay: 0.1 } })
    */
-  groups(
-    options: Readonly<Record<string, object>> = {},
-  ): { params: readonly Parameter[]; [option: string]: unknown }[] {
+  groups<const O extends Readonly<Record<string, RuleOverrides>> = Record<never, never>>(
+    options?: O,
+  ): LooseGroupConfig<object | O[keyof O]>[];
+  groups(options: Readonly<Record<string, object>> = {}): LooseGroupConfig<object>[] {
     const names = this.groupNames;
     const complain = (complaint: string) => {
       throw new OptimizerError('invalid-config', complaint);

@@ -2,6 +2,9 @@ import type { Arithmetic } from '../rules/arithmetic.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { type OptionSpecs, resolveOptions } from '../rules/options.js';
 
+/** Integers up to here a float32 uniform holds exactly, as numbers of steps in options must be. */
+export const FLOAT32_INTEGERS: number = 2 ** 24;
+
 /** What the reference of an average sees of one element. */
 export interface AverageStep<N> {
   /** The weight before this step. */

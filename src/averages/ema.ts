@@ -1,6 +1,6 @@
 import wgsl from '../../shaders/averages/ema.wgsl?raw';
 import { boolean, choice, integer, number } from '../rules/options.js';
-import { defineAverage } from './average.js';
+import { FLOAT32_INTEGERS, defineAverage } from './average.js';
 
 /** Options of an exponential moving average of the weights. */
 export interface EmaOptions {
@@ -25,7 +25,7 @@ export const ema = defineAverage<Required<EmaOptions>>({
   options: {
     decay: number(NaN, 0, 1),
     warmup: boolean(false),
-    startStep: integer(0, 0),
+    startStep: integer(0, 0, FLOAT32_INTEGERS),
     init: choice<'params' | 'first-update'>('params', ['params', 'first-update']),
   },
   switches: (o) => ({ EMA_WARMUP: o.warmup, EMA_FROM_PARAMS: o.init === 'params' }),

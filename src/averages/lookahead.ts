@@ -1,6 +1,6 @@
 import wgsl from '../../shaders/averages/lookahead.wgsl?raw';
 import { type OptionSpec, integer, number } from '../rules/options.js';
-import { defineAverage } from './average.js';
+import { FLOAT32_INTEGERS, defineAverage } from './average.js';
 
 /** Options of Lookahead. */
 export interface LookaheadOptions {
@@ -21,7 +21,7 @@ export const lookahead = defineAverage<LookaheadOptions>({
   name: 'lookahead',
   wgsl,
   slot: 'slow',
-  options: { every: integer(NaN, 1), alpha: share },
+  options: { every: integer(NaN, 1, FLOAT32_INTEGERS), alpha: share },
   switches: () => ({}),
   scalars: (o) => ({ lookahead_every: o.every, lookahead_alpha: o.alpha }),
   reference: ({ lerp }, { before, after, average, h, t }, o) => {

@@ -13,6 +13,9 @@ export interface AverageOptions {
   lookahead?: LookaheadOptions;
 }
 
+/** The state slots of averages. */
+export type AverageSlot = 'ema' | 'swa' | 'slow';
+
 /** Every average, in the order in which they are taken: Lookahead first, since it moves the weights. */
 const averages: readonly AverageDeclaration[] = [lookahead, ema, swa];
 

@@ -1,6 +1,6 @@
 import wgsl from '../../shaders/averages/swa.wgsl?raw';
 import { integer } from '../rules/options.js';
-import { defineAverage } from './average.js';
+import { FLOAT32_INTEGERS, defineAverage } from './average.js';
 
 /** Options of stochastic weight averaging. */
 export interface SwaOptions {
@@ -15,7 +15,7 @@ export const swa = defineAverage<SwaOptions>({
   name: 'swa',
   wgsl,
   slot: 'swa',
-  options: { start: integer(NaN, 1), period: integer(NaN, 1) },
+  options: { start: integer(NaN, 1, FLOAT32_INTEGERS), period: integer(NaN, 1, FLOAT32_INTEGERS) },
   switches: () => ({}),
   scalars: (o) => ({ swa_start: o.start, swa_period: o.period }),
   reference: ({ scalar, div, lerp }, { after, average, t }, o) => {

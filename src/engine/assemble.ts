@@ -1,6 +1,6 @@
 import { OptimizerError, quote } from '../errors.js';
 import { type NamedBuffer, findRejected } from '../gpu/check-buffers.js';
-import { captureErrors, rejectLostDevice } from '../gpu/device.js';
+import { captureErrors, isOutOfMemory, rejectLostDevice } from '../gpu/device.js';
 import { type PipelineSource, compileAll } from '../gpu/pipelines.js';
 import type { ResolvedParameter } from './input/parameter.js';
 
@@ -12,7 +12,7 @@ export interface Assembly<T> {
   readonly sources: readonly PipelineSource[];
   /** Whose buffers they are. */
   readonly parameters: readonly ResolvedParameter[];
-  /** Bytes of state, for errors. */
+  /** Bytes of a slot of the state, for errors. */
   readonly stateByteLength: (made: T) => number;
 }
 
@@ -28,8 +28,8 @@ export interface Assembled<T> {
  * the caller's buffers tried.
  */
 export function assemble<T>(device: GPUDevice, assembly: Assembly<T>): Assembled<T> {
-  const { value, error: shortage } = captureErrors(device, assembly.make);
-  const { error: rejection } = captureErrors(device, () => {
+  const { value, error: making } = captureErrors(device, assembly.make);
+  const { error: binding } = captureErrors(device, () => {
     const encoder = device.createCommandEncoder({ label: 'webgpu-optim probe' });
     const pass = encoder.beginComputePass({ label: 'webgpu-optim probe' });
     assembly.probe(value, pass);
@@ -39,9 +39,9 @@ export function assemble<T>(device: GPUDevice, assembly: Assembly<T>): Assembled
   const check = async (): Promise<void> => {
     await compileAll(device, assembly.sources);
     // The first one first: what could not be allocated cannot be bound, either.
-    const [noMemory, rejected] = await Promise.all([shortage, rejection]);
-    if (noMemory) throw allocationError(noMemory, assembly.stateByteLength(value));
-    if (rejected) throw await rejectionError(device, rejected, assembly.parameters);
+    const [unmade, unbound] = await Promise.all([making, binding]);
+    const error = unmade ?? unbound;
+    if (error) throw await explain(device, error, assembly, unmade ? value : undefined);
     rejectLostDevice(device);
   };
   const checked = check();
@@ -53,17 +53,25 @@ export function assemble<T>(device: GPUDevice, assembly: Assembly<T>): Assembled
 function allocationError(error: GPUError, byteLength: number): OptimizerError {
   return new OptimizerError(
     'out-of-memory',
-    `the device could not allocate the optimizer state, ${byteLength} bytes: ${error.message.trim()} ` +
+    `the device could not allocate the optimizer state, ${byteLength} bytes per state slot: ${error.message.trim()} ` +
       'Use fewer or smaller parameters, or a rule with less state.',
   );
 }
 
-async function rejectionError(
+/**
+ * What an error is about: a buffer of the caller's, by its parameter, or memory.
+ *
+ * @param made what was being made, if it came then.
+ */
+async function explain<T>(
   device: GPUDevice,
   error: GPUError,
-  parameters: readonly ResolvedParameter[],
+  { parameters, stateByteLength }: Assembly<T>,
+  made: T | undefined,
 ): Promise<OptimizerError> {
-  const found = await findRejected(device, parameters.flatMap(buffersOf));
+  const isShortage = isOutOfMemory(error);
+  const found = isShortage ? undefined : await findRejected(device, parameters.flatMap(buffersOf));
+  if (!found && made !== undefined) return allocationError(error, stateByteLength(made));
   const remedy = 'Give buffers of the device that the optimizer was given, not destroyed and not mapped.';
   return new OptimizerError(
     'invalid-parameter',

@@ -1,6 +1,6 @@
 import { OptimizerError } from '../errors.js';
 import { encodeOrSubmit } from '../gpu/commands.js';
-import { Evaluation, createInPlace } from '../stages/side/evaluation.js';
+import { COUNT_OFFSET, Evaluation, createPlace } from '../stages/side/evaluation.js';
 import type { GroupPart } from './group-part.js';
 import type { Run } from './run.js';
 import type { Session } from './session.js';
@@ -13,8 +13,13 @@ type Source = 'rule' | 'ema' | 'swa';
 export class Evaluating {
   /** What the weights in place come from, as far as was asked. */
   #source: Source | undefined;
+  /** What they come from while the last way back is in a caller's encoder, which may never be submitted. */
+  #leaving: Source | undefined;
+  /** Whether the last way there is in a caller's encoder. */
+  #isEntering = false;
   #made: { readonly source: Source; readonly version: number; readonly evaluation: Evaluation } | undefined;
-  readonly #inPlace = new Map<GroupPart, GPUBuffer>();
+  /** By row. */
+  readonly #places = new Map<number, GPUBuffer>();
 
   constructor(
     private readonly session: Session,
@@ -26,14 +31,17 @@ export class Evaluating {
     this.session.guard.check('eval()');
     const source = this.#defaultSource();
     if (source === undefined) throw noOtherWeights('eval()', this.run);
-    if (this.#source === undefined) this.#exchange(source, true, 'eval()', encoder);
+    if (this.#source === undefined || this.#isEntering) {
+      this.#exchange(this.#source ?? source, true, 'eval()', encoder);
+    }
   }
 
   /** As `Optimizer.train`. */
   train(encoder: GPUCommandEncoder | undefined): void {
     this.session.guard.check('train()');
     if (this.#defaultSource() === undefined) throw noOtherWeights('train()', this.run);
-    if (this.#source !== undefined) this.#exchange(this.#source, false, 'train()', encoder);
+    const source = this.#source ?? this.#leaving;
+    if (source !== undefined) this.#exchange(source, false, 'train()', encoder);
   }
 
   /** As `Optimizer.swapEma`. */
@@ -56,7 +64,7 @@ export class Evaluating {
 
   destroy(): void {
     this.#made?.evaluation.destroy();
-    for (const buffer of this.#inPlace.values()) buffer.destroy();
+    for (const buffer of this.#places.values()) buffer.destroy();
   }
 
   #defaultSource(): Source | undefined {
@@ -78,12 +86,15 @@ export class Evaluating {
     const { device, label } = run.resources;
     encodeOrSubmit(device, encoder, `${label} ${call}`, call, (commands) => {
       const evaluation = this.#evaluationOf(source);
+      this.#tellCounts(commands);
       const pass = commands.beginComputePass({ label: `${label} ${call}` });
       evaluation.encode(pass, isEvaluating);
       pass.end();
     });
     if (encoder) run.expectSubmission();
     this.#source = isEvaluating ? source : undefined;
+    this.#leaving = encoder && !isEvaluating ? source : undefined;
+    this.#isEntering = encoder !== undefined && isEvaluating;
     session.guard.isEvaluating = isEvaluating;
   }
 
@@ -92,26 +103,49 @@ export class Evaluating {
     const { run, session } = this;
     const { version } = run;
     if (this.#made?.source === source && this.#made.version === version) return this.#made.evaluation;
-    const { device, facts, nameOf, label } = run.resources;
+    const { device, facts, nameOf } = run.resources;
     const evaluation = session.watch(() => {
-      const parts = run.parts.map((part) => {
+      const rows = run.rows.list.flatMap((row, k) => {
+        if (!row) return [];
+        const { part, tensors } = row;
         const { evaluation: own } = layoutOf(part.group.rule);
         const slot = source === 'rule' ? own!.slot : slotOf(part, source);
-        let inPlace = this.#inPlace.get(part);
-        if (!inPlace) this.#inPlace.set(part, (inPlace = createInPlace(device, label)));
         return {
-          tensors: part.planTensors(),
+          tensors: [...tensors].map((tensor) => part.planTensor(tensor)),
           slab: (index: number) => part.slabs.slab(slot, index),
           ...(source === 'rule' && { share: own!.share }),
-          inPlace,
+          place: this.#placeOf(k),
           label: part.label,
         };
       });
-      return new Evaluation(device, { facts, nameOf }, parts);
+      return new Evaluation(device, { facts, nameOf }, rows);
     });
     if (this.#made) run.retire([this.#made.evaluation]);
     this.#made = { source, version, evaluation };
     return evaluation;
+  }
+
+  #placeOf(row: number): GPUBuffer {
+    let place = this.#places.get(row);
+    if (!place) {
+      const { device, label } = this.run.resources;
+      this.#places.set(row, (place = createPlace(device, label)));
+    }
+    return place;
+  }
+
+  /** Tells the GPU how many steps were applied to the tensors of each row; where steps may be skipped, it knows itself. */
+  #tellCounts(commands: GPUCommandEncoder): void {
+    const { rows, control, resources } = this.run;
+    rows.list.forEach((row, k) => {
+      if (!row) return;
+      const place = this.#placeOf(k);
+      if (control) {
+        const [first] = row.tensors;
+        const { buffer, byteOffset } = control.recordSpan(first!.index);
+        commands.copyBufferToBuffer(buffer, byteOffset, place, COUNT_OFFSET, 4);
+      } else resources.device.queue.writeBuffer(place, COUNT_OFFSET, Uint32Array.of(row.count));
+    });
   }
 }
 

@@ -5,11 +5,10 @@ import { type ReductionPlan, planReduction, withGathered } from '../plan/reducti
 import type { Control } from '../stages/control/control.js';
 import { planControlStage } from '../stages/control/control-stage.js';
 import { reductionFacts } from '../stages/control/reduction-facts.js';
-import { planMeasureStage } from '../stages/measure/measure-stage.js';
 import { SparseStage } from '../stages/sparse/sparse-stage.js';
 import type { Stage, StepContext } from '../stages/stage.js';
 import { planUpdate } from '../stages/update/update-stage.js';
-import type { GroupPart } from './group-part.js';
+import { type GroupPart, measuringOf } from './group-part.js';
 import { NO_BUFFER, type Resources } from './resources.js';
 
 /** What kernels need of a {@link Control}. */
@@ -115,6 +114,8 @@ export function planGeneration(
   return {
     sources: planned.flatMap(({ sources }) => sources),
     make: () => {
+      // One per dispatch.
+      resources.bindGroups.expect(planned.flatMap(({ sources }) => sources).length);
       const workspace = reduction ? (control as Control).workspace(reduction.workspaceByteLength) : NO_BUFFER;
       const [controlStage] = planControl(workspace).map((plan) => plan.make());
       const ofPart = new Map<GroupPart, PartStages>();
@@ -150,7 +151,8 @@ function planPart(
   const slab = (name: string, index: number) => part!.slabs.slab(name, index);
   const input = { ...resources, layout, label, tensors, slab };
   const update = planUpdate({ ...input, record: records && ((tensor) => records.binding(tensor)) });
-  return layout.tensor ? [planMeasureStage({ ...input, records }), update] : [update];
+  const measuring = measuringOf(layout);
+  return measuring ? [measuring.planStage({ ...input, records }), update] : [update];
 }
 
 /** Whether stages that were made for some tensors fit others: the same rows and places. */

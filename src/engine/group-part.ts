@@ -4,7 +4,8 @@ import type { ByteRange } from '../gpu/readback.js';
 import type { Planned } from '../gpu/pipelines.js';
 import type { PlanTensor, StatePiece } from '../plan/pieces.js';
 import { type StatePlan, placeState } from '../plan/plan.js';
-import { TensorRecords } from '../stages/measure/tensor-records.js';
+import type { Measuring } from '../stages/measure/measuring.js';
+import type { TensorRecords } from '../stages/measure/tensor-records.js';
 import { type RowSums, planRowSums } from '../stages/sparse/row-sums.js';
 import { StateSlabs } from '../stages/update/state-slabs.js';
 import type { ParameterGroup } from './parameter-group.js';
@@ -105,6 +106,11 @@ export class GroupPart {
   }
 }
 
+/** The measuring that the rule brings along, if its options ask for it. */
+export function measuringOf({ tensor }: RuleLayout): Measuring | undefined {
+  return tensor?.stage as Measuring | undefined;
+}
+
 /** The gradient of a tensor whose entries are summed by row: a row per entry. */
 export function sumsAsGradient(
   { sparse }: ResolvedParameter,
@@ -169,9 +175,7 @@ export function planPart(
     sources: [...tables.values(), ...accumulations].flatMap(({ sources }) => sources),
     make: () => {
       const sums = new Map([...tables].map(([index, plan]) => [index, plan.make()]));
-      const records = layout.tensor
-        ? new TensorRecords(device, layout, firstIndex, parameters.length, label)
-        : undefined;
+      const records = measuringOf(layout)?.makeRecords(device, layout, firstIndex, parameters.length, label);
       const [accumulation] = accumulations.map((plan) => plan.make());
       return new GroupPart(
         device,

@@ -69,10 +69,12 @@ export class Joining {
     const undoClaim = occupancy.claim(parameters);
     for (const name of taken) joining.add(name);
     const group = session.makeGroup(rule, parameters);
-    const { firstIndex, row, groupIndex } = run.reserve(parameters.length);
+    const reservation = run.reserve(parameters.length);
+    const { firstIndex, row, groupIndex } = reservation;
     const release = () => {
       for (const name of taken) joining.delete(name);
       undoClaim();
+      run.release(reservation);
     };
     try {
       const planned = planPart(
@@ -148,7 +150,7 @@ export class Joining {
     const { session, run } = this;
     for (const { name } of parameters) session.joining.delete(name);
     run.adopt(part, generation);
-    session.groups.push(group);
+    session.addGroup(group);
     session.adopt(part.tensors);
     return group;
   }

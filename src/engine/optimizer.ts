@@ -4,11 +4,18 @@ import { checkDevice, noticeLostDevice } from '../gpu/device.js';
 import { compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
 import type { LearningRate } from '../rules/options.js';
+import type { Rule } from '../rules/rule.js';
 import { Evaluating } from './evaluating.js';
 import { Gradients } from './gradients.js';
 import type { RunTensor } from './group-part.js';
-import { type OptimizerConfig, type ParameterGroupConfig, resolveConfig } from './input/config.js';
+import {
+  type OptimizerConfig,
+  type ParameterGroupConfig,
+  type StateName,
+  resolveConfig,
+} from './input/config.js';
 import { checkGradScale } from './input/gradient-options.js';
+import { checkKernelLimits } from './input/kernel-options.js';
 import { type StepOptions, resolveSkip } from './input/names.js';
 import { type BufferChange, resolveChanges } from './input/rebind-input.js';
 import { Joining } from './joining.js';
@@ -33,6 +40,7 @@ const MOST_REPORTS = 4;
  * Calls need not be awaited one by one: each sees the run as it was when it was called. What it is given is read at the
  * call.
  *
+ * @typeParam R the rule, as the config gives it.
  * @example
  * const optimizer = await Optimizer.create(device, {
  *   rule: adam({ lr: 1e-3 }),
@@ -40,7 +48,7 @@ const MOST_REPORTS = 4;
  * });
  * optimizer.step();
  */
-export class Optimizer {
+export class Optimizer<R extends Rule = Rule> {
   readonly #session: Session;
   readonly #run: Run;
   readonly #joining: Joining;
@@ -73,7 +81,7 @@ export class Optimizer {
    * @throws OptimizerError on any bad input (unknown options, unusable or overlapping buffers, limits exceeded),
    *   a lost device, or when the device is out of memory.
    */
-  static async create(device: GPUDevice, config: OptimizerConfig): Promise<Optimizer> {
+  static async create<R extends Rule>(device: GPUDevice, config: OptimizerConfig<R>): Promise<Optimizer<R>> {
     const session = Optimizer.#open(device, config, 'create()');
     const plan = session.plan();
     await noticeLostDevice(device);
@@ -85,7 +93,7 @@ export class Optimizer {
       run.destroy();
       throw error;
     }
-    return new Optimizer(session, run);
+    return new Optimizer<R>(session, run);
   }
 
   /**
@@ -95,16 +103,17 @@ export class Optimizer {
    *
    * @throws OptimizerError as {@link Optimizer.create} does for what needs no waiting.
    */
-  static createSync(device: GPUDevice, config: OptimizerConfig): Optimizer {
+  static createSync<R extends Rule>(device: GPUDevice, config: OptimizerConfig<R>): Optimizer<R> {
     const session = Optimizer.#open(device, config, 'createSync()');
     const { value: run, checked } = session.plan().assemble();
     session.guard.failWith(checked);
-    return new Optimizer(session, run);
+    return new Optimizer<R>(session, run);
   }
 
-  static #open(device: GPUDevice, config: OptimizerConfig, call: string): Session {
+  static #open(device: GPUDevice, config: unknown, call: string): Session {
     checkDevice(device);
     const resolved = resolveConfig(config);
+    checkKernelLimits(device, resolved.kernel);
     const session = new Session(device, resolved);
     session.rejectDestroyedArenas(
       resolved.groups.flatMap(({ parameters }) => parameters),
@@ -126,7 +135,7 @@ export class Optimizer {
    * @throws OptimizerError as {@link Optimizer.create}, and `invalid-config` after {@link eval}; the optimizer is as it
    *   was then.
    */
-  async addGroup(group: ParameterGroupConfig): Promise<ParameterGroup> {
+  async addGroup(group: ParameterGroupConfig<R>): Promise<ParameterGroup> {
     this.#session.guard.checkTraining('addGroup()');
     return this.#settle('addGroup()', this.#joining.add(group));
   }
@@ -137,7 +146,7 @@ export class Optimizer {
    * @throws OptimizerError as {@link Optimizer.createSync}, and `invalid-config` after {@link eval} or while `addGroup` is
    *   under way.
    */
-  addGroupSync(group: ParameterGroupConfig): ParameterGroup {
+  addGroupSync(group: ParameterGroupConfig<R>): ParameterGroup {
     this.#session.guard.checkTraining('addGroupSync()');
     return this.#joining.addSync(group);
   }
@@ -209,7 +218,7 @@ export class Optimizer {
     // Under load some are left out, not queued without end.
     if (!config.onStep || this.#reportCount >= MOST_REPORTS) return;
     this.#reportCount++;
-    reportStep(config.onStep, this.stats(), guard, () => this.#reportCount--);
+    void reportStep(config.onStep, this.stats(), guard, () => this.#reportCount--);
   }
 
   /**
@@ -238,7 +247,7 @@ export class Optimizer {
    */
   rebind(changes: Readonly<Record<string, BufferChange>>): void {
     const { guard, names, occupancy } = this.#session;
-    guard.checkTraining('rebind()');
+    guard.check('rebind()');
     const replacements = resolveChanges(changes, names);
     if (replacements.length === 0) return;
     const undoClaim = occupancy.claim(replacements.map(({ parameter }) => parameter));
@@ -303,7 +312,7 @@ export class Optimizer {
    * @throws OptimizerError if the name is unknown, the rule's options use no such slot, or the optimizer is
    *   destroyed.
    */
-  async readState(name: string, slot: string): Promise<Float32Array<ArrayBuffer>> {
+  async readState(name: string, slot: StateName<R>): Promise<Float32Array<ArrayBuffer>> {
     return this.#settle('readState()', this.#reading.state(this.#find(name, 'readState()'), slot));
   }
 

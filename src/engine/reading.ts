@@ -70,14 +70,17 @@ export class Reading {
 
   /** As `Optimizer.stateDict`. */
   async stateDict(): Promise<StateDict> {
-    const { parts, control, rows } = this.run;
+    const { control, rows } = this.run;
+    // Of this moment: groups may join while the copies are awaited.
+    const parts = [...this.run.parts];
     const rule = parts[0]!.group.rule.name;
     const described = parts.map(({ group }) => describeGroup(group));
     const tensors = parts.flatMap((part) => part.tensors);
     const hostCounts = tensors.map(({ row }) => rows.list[row]!.count);
     const { applied } = this.log;
-    const slots = tensors.flatMap((tensor) =>
-      tensor.part.layout.slots.map(({ name }) => ({ tensor, slot: name })),
+    // Slot by slot: what lies together is copied as one.
+    const slots = parts.flatMap((part) =>
+      part.layout.slots.flatMap(({ name }) => part.tensors.map((tensor) => ({ tensor, slot: name }))),
     );
     const wanted = slots.map(({ tensor, slot }) => tensor.part.stateRanges(slot, tensor.index));
     const counts = control ? tensors.map(({ index }) => [control.recordSpan(index)]) : [];

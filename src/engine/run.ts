@@ -21,6 +21,14 @@ import { type StepInputs, writeSlot } from './step-slot.js';
 /** Whatever a run makes while it goes on is made through this: what the device has against it ends the run. */
 export type Watch = <T>(make: () => T) => T;
 
+/** Numbers that no other group has: of its tensors, from the first one on, its first row, and itself. */
+export interface Reservation {
+  readonly firstIndex: number;
+  readonly tensorCount: number;
+  readonly row: number;
+  readonly groupIndex: number;
+}
+
 /**
  * A training run on the GPU: groups and their state, the rows that their tensors are stepped with, what decides on the GPU,
  * and the generation of stages that is in force. A change of any of it makes the next generation.
@@ -35,6 +43,7 @@ export class Run {
   #generation!: Generation;
   #version = 0;
   #groupCount: number;
+  readonly #released: Reservation[] = [];
 
   /** Creates all that the parts need beside what is theirs; run it in error scopes. */
   constructor(
@@ -69,16 +78,23 @@ export class Run {
     return this.control;
   }
 
-  /** Bytes of all state. */
+  /** Bytes of a slot of the state. */
   get stateByteLength(): number {
     return this.#parts.reduce((sum, { slabs }) => sum + slabs.byteLength, 0);
   }
 
-  /** Numbers for a group that is to join: of its first tensor, its row, and itself. */
-  reserve(tensorCount: number): { firstIndex: number; row: number; groupIndex: number } {
+  /** Numbers for a group that is to join. */
+  reserve(tensorCount: number): Reservation {
+    const k = this.#released.findIndex((free) => free.tensorCount >= tensorCount);
+    if (k >= 0) return this.#released.splice(k, 1)[0]!;
     const firstIndex = this.tensors.length;
     this.tensors.length += tensorCount;
-    return { firstIndex, row: this.rows.reserve(), groupIndex: this.#groupCount++ };
+    return { firstIndex, tensorCount, row: this.rows.reserve(), groupIndex: this.#groupCount++ };
+  }
+
+  /** Takes the numbers of a group back that did not join: nothing that is encoded knows them. */
+  release(reservation: Reservation): void {
+    this.#released.push(reservation);
   }
 
   /** The groups, in order. */

@@ -21,7 +21,7 @@ export class Session {
   /** Names of parameters whose group is about to join. */
   readonly joining = new Set<string>();
   readonly occupancy = new Occupancy();
-  readonly groups: ParameterGroup[];
+  #groups: readonly ParameterGroup[];
 
   constructor(
     readonly device: GPUDevice,
@@ -31,7 +31,18 @@ export class Session {
     const parameters = config.groups.flatMap((group) => group.parameters);
     this.names.rejectTaken(parameters.map(({ name }) => name));
     this.occupancy.claim(parameters);
-    this.groups = config.groups.map(({ rule, parameters: own }) => this.makeGroup(rule, own));
+    const groups = config.groups.map(({ rule, parameters: own }) => this.makeGroup(rule, own));
+    this.#groups = Object.freeze(groups);
+  }
+
+  /** The groups that have joined, in order. */
+  get groups(): readonly ParameterGroup[] {
+    return this.#groups;
+  }
+
+  /** Lists a group that has joined. */
+  addGroup(group: ParameterGroup): void {
+    this.#groups = Object.freeze([...this.#groups, group]);
   }
 
   makeGroup(
@@ -65,13 +76,14 @@ export class Session {
   /** Plans the run; all that is left then is to make it. */
   plan(): { readonly sources: readonly PipelineSource[]; assemble(): Assembled<Run> } {
     const { device, config, groups } = this;
-    const { sources, make } = planRun(device, config, groups, this.watch);
+    const planned = planRun(device, config, groups, this.watch);
+    const { sources } = planned;
     const parameters = config.groups.flatMap((group) => group.parameters);
     return {
       sources,
       assemble: () =>
         assemble(device, {
-          make,
+          make: () => planned.make(),
           sources,
           parameters,
           probe: (run, pass) => run.encodeProbe(pass),

@@ -25,27 +25,24 @@ export interface StepStats {
  *
  * @param done is told before the callback that its turn has come.
  */
-export function reportStep(
+export async function reportStep(
   onStep: (stats: StepStats) => void,
   stats: Promise<StepStats>,
   guard: UsageGuard,
   done: () => void,
-): void {
-  stats
-    .then(
-      (known) => {
-        done();
-        onStep(known);
-      },
-      (error: unknown) => {
-        done();
-        throw error;
-      },
-    )
-    .catch((error: unknown) => {
-      // Destroyed, lost or rejected while the read was under way: the next call tells.
-      if (!guard.isOver) reportListenerError(error);
-    });
+): Promise<void> {
+  try {
+    let known: StepStats;
+    try {
+      known = await stats;
+    } finally {
+      done();
+    }
+    onStep(known);
+  } catch (error) {
+    // Destroyed, lost or rejected while the read was under way: the next call tells.
+    if (!guard.isOver) reportListenerError(error);
+  }
 }
 
 /** As the host reports what an event listener throws; Node has no such function, and would end at an unhandled rejection. */

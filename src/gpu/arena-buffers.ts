@@ -12,24 +12,32 @@ export interface ArenaBuffer {
   isDestroyed: boolean;
 }
 
-const arenaBuffers = new WeakMap<GPUBuffer, ArenaBuffer>();
+const arenaBuffers = new WeakMap<GPUBuffer, { about: ArenaBuffer; ends: ReadonlySet<number> }>();
 
-/** Makes a buffer known as an arena's. */
-export function registerArenaBuffer(buffer: GPUBuffer, about: ArenaBuffer): void {
-  arenaBuffers.set(buffer, about);
+/**
+ * Makes a buffer known as an arena's.
+ *
+ * @param ends bytes behind the last of each tensor in it.
+ */
+export function registerArenaBuffer(buffer: GPUBuffer, about: ArenaBuffer, ends: ReadonlySet<number>): void {
+  arenaBuffers.set(buffer, { about, ends });
 }
 
-/** The padding of an arena's buffer; 0 for a caller's own, where every byte is somebody's. */
-export function paddingOf(buffer: GPUBuffer): number {
-  return arenaBuffers.get(buffer)?.padding ?? 0;
+/**
+ * The padding behind a byte at which a tensor of an arena ends. 0 elsewhere, where every byte is somebody's: in a caller's own
+ * buffer, and within a tensor of which callers may give a part.
+ */
+export function paddingOf(buffer: GPUBuffer, end: number): number {
+  const known = arenaBuffers.get(buffer);
+  return known?.ends.has(end) ? known.about.padding : 0;
 }
 
 /** What is known of the arenas among some buffers, each once. */
 export function arenasAmong(buffers: Iterable<GPUBuffer>): ArenaBuffer[] {
   const found = new Set<ArenaBuffer>();
   for (const buffer of buffers) {
-    const about = arenaBuffers.get(buffer);
-    if (about) found.add(about);
+    const known = arenaBuffers.get(buffer);
+    if (known) found.add(known.about);
   }
   return [...found];
 }

@@ -123,6 +123,11 @@ export function lostError(info: Pick<GPUDeviceLostInfo, 'reason' | 'message'>): 
   );
 }
 
+/** Whether an error is a lack of memory. By name: it may be of another realm, or of an implementation without globals. */
+export function isOutOfMemory(error: GPUError): boolean {
+  return error.constructor.name === 'GPUOutOfMemoryError';
+}
+
 /** A value made at once, and what the device had against it. */
 export interface Captured<T> {
   readonly value: T;

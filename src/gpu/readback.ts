@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
-import { captureErrors, settleOrLose } from './device.js';
+import { captureErrors, isOutOfMemory, settleOrLose } from './device.js';
 import { BufferUsage, MAP_MODE_READ } from './flags.js';
 
 /** Bytes of a buffer; offset and length are multiples of 4. */
@@ -64,7 +64,7 @@ export class Reader {
     let left = byteLength;
     let staging: GPUBuffer | undefined;
     let position = 0;
-    for (const range of ranges) {
+    for (const range of joinNeighbours(ranges)) {
       for (let done = 0; done < range.byteLength;) {
         if (!staging || position === staging.size) {
           staging = this.#takeStaging(left, label);
@@ -158,6 +158,18 @@ class Sink {
 const totalByteLength = (ranges: readonly ByteRange[]): number =>
   ranges.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
+/** Ranges that lie behind one another in a buffer as one: a copy costs more than a few bytes. */
+function joinNeighbours(ranges: readonly ByteRange[]): ByteRange[] {
+  const joined: ByteRange[] = [];
+  for (const range of ranges) {
+    const last = joined.at(-1);
+    if (last && last.buffer === range.buffer && last.byteOffset + last.byteLength === range.byteOffset) {
+      joined[joined.length - 1] = { ...last, byteLength: last.byteLength + range.byteLength };
+    } else joined.push(range);
+  }
+  return joined;
+}
+
 function rejectUnreadable(ranges: readonly ByteRange[], what: string): void {
   for (const { buffer } of ranges) {
     if ((buffer.usage & BufferUsage.COPY_SRC) !== 0) continue;
@@ -181,8 +193,7 @@ async function rejectErrors(
 
 function readError(cause: GPUError, byteLength: number, what: string): OptimizerError {
   const message = cause.message.trim();
-  // By name: the error may be of another realm, or of an implementation without globals.
-  if (cause.constructor.name === 'GPUOutOfMemoryError') {
+  if (isOutOfMemory(cause)) {
     return new OptimizerError(
       'out-of-memory',
       `${what}: reading takes ${byteLength} bytes of buffers to be mapped, which the device could not allocate: ` +

@@ -1,7 +1,7 @@
 import type { Average } from '../averages/average.js';
 import { OptimizerError, quote } from '../errors.js';
 import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
-import { type Rule, type RuleOptions, tensorOf } from '../rules/rule.js';
+import { type Rule, type RuleOptions, overrideRule, tensorOf } from '../rules/rule.js';
 import { scalarComplaint } from '../rules/scalar-complaint.js';
 import type { TensorDeclaration } from '../rules/tensor.js';
 
@@ -196,4 +196,31 @@ export function correction({ beta, damping }: RisingRate, t: number): number {
   let i = 0;
   while (i < t && product > 2 ** -54 && damping ** i > 2 ** -54) product *= beta * (1 - damping ** ++i / 2);
   return 1 - product * beta ** (t - i);
+}
+
+/**
+ * The options that make two rules of one kind need other kernels, as a sentence for errors: by the names that users know,
+ * not by those of the switches that follow from them.
+ *
+ * @returns nothing if one kernel serves both.
+ */
+export function kernelDifference(given: Rule, made: Rule): string | undefined {
+  // In the same order in both, for they are of one kind.
+  const key = (rule: Rule) => JSON.stringify(layoutOf(rule).switches);
+  if (key(given) === key(made)) return undefined;
+  const names = Object.keys(given.options).filter(
+    (name) => name !== 'lr' && quote(given.options[name]) !== quote(made.options[name]),
+  );
+  // Those that do it by themselves; if it takes several, all of them.
+  const alone = names.filter((name) => {
+    try {
+      return key(overrideRule(made, { [name]: given.options[name] })) !== key(made);
+    } catch {
+      return true;
+    }
+  });
+  const told = alone.length > 0 ? alone : names;
+  return told
+    .map((name) => `${name} ${quote(given.options[name])} in place of ${quote(made.options[name])}`)
+    .join(', ');
 }

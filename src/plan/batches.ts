@@ -94,7 +94,7 @@ function kindOf<B>({ access: { data, grad, state, gradBinding }, row, state: ran
 }
 
 function hasPlace<B>(parts: readonly Stretch<B>[], stretch: Stretch<B>, limits: PlanLimits): boolean {
-  const range = spanState([parts[0]!, stretch]);
+  const range = spanState([...parts, stretch]);
   if (range && ELEMENT_BYTE_LENGTH * range.elementCount > limits.maxStorageBufferBindingSize) return false;
   if (stretch.access.gradBinding === 'gathered') {
     const { size } = spanGradients([...parts, stretch]);

@@ -1,5 +1,5 @@
 import { OptimizerError } from '../errors.js';
-import { alignDown } from '../kernel/alignment.js';
+import { alignDown, alignUp } from '../kernel/alignment.js';
 import {
   ELEMENT_BYTE_LENGTH,
   type Binding,
@@ -45,7 +45,7 @@ export function cutTogether<B>(
   limits: PlanLimits,
 ): Chunk<B>[] {
   const alignment = bindingAlignment(limits);
-  const cursors = { data: startOf(data), grad: startOf(grad ?? data), state: startOf(state ?? data) };
+  const cursors = { data: startCursor(), grad: startCursor(), state: startCursor() };
   const chunks: Chunk<B>[] = [];
   while (cursors.data.index < data.length) {
     const here = {
@@ -74,7 +74,7 @@ interface Cursor {
   done: number;
 }
 
-const startOf = (_: readonly unknown[]): Cursor => ({ index: 0, done: 0 });
+const startCursor = (): Cursor => ({ index: 0, done: 0 });
 
 /** What is left of the piece that a cursor is in. */
 function partOf<P extends Piece<unknown> | StatePiece>(pieces: readonly P[], { index, done }: Cursor): P {
@@ -182,9 +182,9 @@ export function gradBindingOf<B>(chunk: Chunk<B>, limits: PlanLimits): GradBindi
   const { data, grad } = chunk;
   if (!grad) return 'none';
   if (data.buffer !== grad.buffer) return 'read';
-  return union(chunk, bindingAlignment(limits)).size <= limits.maxStorageBufferBindingSize
-    ? 'shared'
-    : 'read_write';
+  // It may be bound up to the end of its last vec4.
+  const { size } = union(chunk, bindingAlignment(limits));
+  return alignUp(size, VECTOR) <= limits.maxStorageBufferBindingSize ? 'shared' : 'read_write';
 }
 
 /** The binding that spans weights and gradients of a chunk. */

@@ -71,7 +71,8 @@ export function joinPieces<B>(
       list.toSorted((a, b) => a.byteOffset - b.byteOffset),
       (last, next) => {
         const gap = next.byteOffset - endOf(last);
-        if (!isPadding(gap, paddingOf(last.buffer)) && !(overlapping && gap < 0)) return undefined;
+        if (!isPadding(gap, paddingOf(last.buffer, endOf(last))) && !(overlapping && gap < 0))
+          return undefined;
         const end = Math.max(endOf(last), endOf(next));
         return { ...last, elementCount: (end - last.byteOffset) / ELEMENT_BYTE_LENGTH };
       },
@@ -117,13 +118,13 @@ function append<B>(
   const [data, nextData] = [run.data[0]!, next.data[0]!];
   const distance = nextData.byteOffset - data.byteOffset;
   const gap = nextData.byteOffset - endOf(data);
-  let padding = paddingOf(data.buffer);
+  let padding = paddingOf(data.buffer, endOf(data));
   const grad = run.grad?.[0];
   if (grad) {
     const nextGrad = next.grad![0]!;
     if (grad.buffer !== nextGrad.buffer || nextGrad.byteOffset - grad.byteOffset !== distance)
       return undefined;
-    padding = Math.min(padding, paddingOf(grad.buffer));
+    padding = Math.min(padding, paddingOf(grad.buffer, endOf(grad)));
   }
   if (!isPadding(gap, padding)) return undefined;
   const start = distance / ELEMENT_BYTE_LENGTH;

@@ -31,7 +31,7 @@ export function planMove<B>(
     if (k === undefined || runs.has(k)) continue;
     const run = plan.runs[k]!;
     const tensors = run.members.map((member) => changed.get(member) ?? plan.tensors.get(member)!);
-    const moved = planRuns(tensors, facts, true);
+    const moved = planRuns(tensors, facts, tensors.length > 1);
     const stretches = moved.flatMap((each) => stretchesOf(each, facts));
     const differing = firstDifference(run.stretches, stretches);
     if (moved.length > 1 || differing) throw otherKernels(nameOf(differing?.index ?? index));

@@ -29,8 +29,11 @@ export interface PlanLimits {
 export interface BufferFacts<B> {
   /** Bytes of the buffer. */
   readonly byteLengthOf: (buffer: B) => number;
-  /** Behind a tensor lie fewer bytes than this that are nobody's, up to the next multiple of it; 0 where every byte is somebody's. */
-  readonly paddingOf: (buffer: B) => number;
+  /**
+   * Behind an element that ends at a byte lie fewer bytes than this that are nobody's, up to the next multiple of it; 0 where
+   * every byte is somebody's, as within a tensor.
+   */
+  readonly paddingOf: (buffer: B, end: number) => number;
 }
 
 /** A binding of a buffer; its offset is aligned as the device demands. */

@@ -90,18 +90,16 @@ export function planStretches<B>(
 
 function isWholeVectors<B>({ data, grad, state }: Chunk<B>, facts: StretchFacts<B>): boolean {
   const isStateWhole = !state || state.isPadded || state.elementCount % LANE === 0;
-  return canWrite(data, facts) && (!grad || canRead(grad, facts)) && isStateWhole;
+  return canRead(data, facts) && (!grad || canRead(grad, facts)) && isStateWhole;
 }
 
-/** Whether whole vec4s may be read: what lies behind the end is there, whosever it is. */
-export function canRead<B>(piece: Piece<B>, { byteLengthOf }: BufferFacts<B>): boolean {
-  return piece.byteOffset % VECTOR === 0 && alignUp(endOf(piece), VECTOR) <= byteLengthOf(piece.buffer);
-}
-
-/** Whether whole vec4s may be written: what lies behind the end is nobody's. */
-function canWrite<B>(piece: Piece<B>, facts: BufferFacts<B>): boolean {
-  const isEndFree = endOf(piece) % VECTOR === 0 || facts.paddingOf(piece.buffer) >= VECTOR;
-  return isEndFree && canRead(piece, facts);
+/**
+ * Whether whole vec4s may be read and written: what lies behind the end is nobody's. It does not matter how long the buffer
+ * is: a framework's gradients come in buffers of other lengths, and are to be read by the same kernel.
+ */
+export function canRead<B>(piece: Piece<B>, { paddingOf }: BufferFacts<B>): boolean {
+  const end = endOf(piece);
+  return piece.byteOffset % VECTOR === 0 && (end % VECTOR === 0 || paddingOf(piece.buffer, end) >= VECTOR);
 }
 
 function planStretch<B>(
@@ -115,7 +113,7 @@ function planStretch<B>(
   const alignment = bindingAlignment(facts.limits);
   const gradBinding = isGathered ? 'gathered' : gradBindingOf(chunk, facts.limits);
   const isShared = gradBinding === 'shared';
-  let dataAccess = accessIf(canWrite(data, facts));
+  let dataAccess = accessIf(canRead(data, facts));
   let gradAccess = grad ? accessIf(canRead(grad, facts)) : 'vector';
   // One array has elements of one type.
   if (isShared && dataAccess !== gradAccess) dataAccess = gradAccess = 'gather';

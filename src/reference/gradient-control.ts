@@ -1,7 +1,7 @@
 import type { SavedControl } from '../engine/saved/state-dict.js';
-import type { ResolvedGradientOptions } from '../engine/input/gradient-options.js';
+import { LARGEST_LOSS_SCALE, type ResolvedGradientOptions } from '../engine/input/gradient-options.js';
 
-/** Below this a loss would be 0 in float16, so that backing off ends here: the constant of `finalize.wgsl`. */
+/** Below this a loss would be 0 in float16, so that backing off ends here: the constant of `decide.wgsl`. */
 const LOSS_SCALE_FLOOR = 2 ** -24;
 
 /** What the control pass decides, on the CPU: the reference of `shaders/stages/control/decide.wgsl`. */
@@ -77,7 +77,7 @@ export class GradientControl {
     if (this.#growthTracker < growthInterval) return;
     this.#growthTracker = 0;
     const factor = round(growthFactor);
-    if (this.lossScale <= round(2 ** 127 / factor)) this.lossScale = round(this.lossScale * factor);
+    if (this.lossScale <= round(LARGEST_LOSS_SCALE / factor)) this.lossScale = round(this.lossScale * factor);
   }
 }
 

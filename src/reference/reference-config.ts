@@ -6,8 +6,9 @@ import {
   type ResolvedGradientOptions,
   resolveGradientOptions,
 } from '../engine/input/gradient-options.js';
-import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
-import { type Rule, withAverages } from '../rules/rule.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
+import { copyGiven } from '../given.js';
+import { type Rule, type RuleOverrides, withAverages } from '../rules/rule.js';
 import { type NumericArray, isNumericArray } from './numbers.js';
 import type { ReferenceSparseGradient } from './sum-rows.js';
 
@@ -24,13 +25,13 @@ export interface ReferenceParameter {
 }
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
-export interface ReferenceConfig extends GradientOptions, AverageOptions {
+export interface ReferenceConfig<R extends Rule = Rule> extends GradientOptions, AverageOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
-  rule: Rule;
+  rule: R;
   /** The parameters. Give these or `groups`. */
   params?: readonly ReferenceParameter[];
   /** Groups of parameters, each with options that replace the rule's. Give these or `params`. */
-  groups?: readonly { params: readonly ReferenceParameter[]; [option: string]: unknown }[];
+  groups?: readonly (RuleOverrides<NoInfer<R>> & { params: readonly ReferenceParameter[] })[];
   /**
    * `'f64'` (default) computes in float64. `'f32'` is the twin of the kernels: float32 rounded after every
    * operation, subnormals flushed to zero, equal bit for bit to an adapter that rounds correctly and flushes.
@@ -55,18 +56,26 @@ export interface ResolvedReferenceConfig {
   readonly groups: readonly { readonly rule: Rule; readonly params: readonly NamedParameter[] }[];
 }
 
+const CONFIG_KEYS = [
+  'rule',
+  'params',
+  'groups',
+  'precision',
+  ...GRADIENT_OPTION_NAMES,
+  ...AVERAGE_OPTION_NAMES,
+];
+
 /**
  * Checks a config and takes it over: what the caller changes in it later has no effect.
  *
- * @throws OptimizerError on unknown keys and options, a wrong precision, and names given twice.
+ * @throws OptimizerError on unknown keys and options, and a wrong precision.
  */
-export function resolveReferenceConfig(given: ReferenceConfig): ResolvedReferenceConfig {
-  if (typeof given !== 'object' || given === null) {
+export function resolveReferenceConfig(given: unknown): ResolvedReferenceConfig {
+  if (!isRecord(given)) {
     throw new OptimizerError('invalid-config', `the config is ${quote(given)}; give { rule, params }.`);
   }
-  const config = copyOf(given);
-  const known = ['rule', 'params', 'groups', 'precision', ...GRADIENT_OPTION_NAMES, ...AVERAGE_OPTION_NAMES];
-  rejectUnknownKeys(config, known, 'config', 'invalid-config');
+  const config = copyGiven(given, CONFIG_KEYS);
+  rejectUnknownKeys(config, CONFIG_KEYS, 'config', 'invalid-config');
   const { precision = 'f64', rule, params, groups } = config;
   if (precision !== 'f64' && precision !== 'f32') {
     throw new OptimizerError('invalid-config', `precision is ${quote(precision)}; give 'f64' or 'f32'.`);
@@ -76,28 +85,18 @@ export function resolveReferenceConfig(given: ReferenceConfig): ResolvedReferenc
   const averaged = withAverages(resolveRule(rule), resolveAverages(config));
   const resolved = resolveGroups<ReferenceParameter>(averaged, { params, groups }).map((group) => ({
     rule: group.rule,
-    // `Array.from` makes holes visible.
-    params: Array.from(group.params, (parameter) => resolveParameter(parameter, index++)),
+    params: group.params.map((parameter) => resolveParameter(parameter, index++)),
   }));
-  rejectSameNames(resolved.flatMap(({ params }) => params.map(({ name }) => name)));
   return { precision, gradients, groups: resolved };
-}
-
-/** The properties that an object has, its own and those it inherits; what is undefined is not given. */
-function copyOf<T>(given: T): T {
-  if (typeof given !== 'object' || given === null) return given;
-  const copy: Record<string, unknown> = {};
-  for (const key in given) if (given[key] !== undefined) copy[key] = given[key];
-  return copy as T;
 }
 
 const PARAMETER_KEYS = ['name', 'data', 'grad', 'rowLength'] satisfies (keyof ReferenceParameter)[];
 
-function resolveParameter(given: ReferenceParameter, index: number): NamedParameter {
-  if (typeof given !== 'object' || given === null) {
+function resolveParameter(given: unknown, index: number): NamedParameter {
+  if (!isRecord(given)) {
     fail(`parameter ${index} is ${quote(given)}; give { name, data }.`);
   }
-  const parameter = copyOf(given);
+  const parameter = copyGiven(given, PARAMETER_KEYS);
   const { name = `param${index}`, data, grad } = parameter;
   if (typeof name !== 'string' || name === '') {
     fail(`parameter ${index}: name is ${quote(name)}; give a non-empty string.`);
@@ -107,16 +106,9 @@ function resolveParameter(given: ReferenceParameter, index: number): NamedParame
   if (!isNumericArray(data)) {
     fail(`${what}: data is ${quote(data)}; give a Float32Array or Float64Array.`);
   }
-  const isSparse = parameter.rowLength !== undefined && grad !== undefined;
-  return { ...parameter, name, ...(isSparse && { grad: copyOf(grad) }) };
-}
-
-function rejectSameNames(names: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const name of names) {
-    if (seen.has(name)) fail(`two parameters are named ${quote(name)}; give each its own name.`);
-    seen.add(name);
-  }
+  // The arrays of a gradient of rows are the caller's, what holds them is not.
+  const copied = isRecord(grad) ? { grad: copyGiven(grad) } : {};
+  return { ...parameter, name, data, ...copied } as NamedParameter;
 }
 
 function fail(message: string): never {

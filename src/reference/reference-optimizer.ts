@@ -1,9 +1,15 @@
+import type { StateName } from '../engine/input/config.js';
 import { needsControlPass, checkGradScale } from '../engine/input/gradient-options.js';
+import { NameTable, type StepOptions, resolveSkip } from '../engine/input/names.js';
 import { ParameterGroup } from '../engine/parameter-group.js';
+import { checkRun } from '../engine/saved/check-state-dict.js';
+import { restoreSchedules } from '../engine/saved/restore-schedules.js';
+import type { StateDict } from '../engine/saved/state-dict.js';
 import type { StepStats } from '../engine/stats.js';
 import { OptimizerError, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { LearningRate } from '../rules/options.js';
+import type { Rule } from '../rules/rule.js';
 import { float32, float64 } from './arithmetic.js';
 import { type ElementRule, type PreparedStep, makeElementRule } from './element-step.js';
 import { GradientControl } from './gradient-control.js';
@@ -11,10 +17,9 @@ import type { NumericArray } from './numbers.js';
 import { ParameterState } from './parameter-state.js';
 import { type ReferenceConfig, type ReferenceGradients, resolveReferenceConfig } from './reference-config.js';
 import type { ElementGradients } from './sum-rows.js';
-import type { StateDict } from '../engine/saved/state-dict.js';
-import { type ReferenceStateDict, checkRun, describeRun, restoreSchedules } from './saved-run.js';
+import { type ReferenceStateDict, checkArrays, describeRun } from './saved-run.js';
 import { type ServedWeights, chooseServed, exchangeWeights } from './served-weights.js';
-import { type ReferenceStepOptions, gradientsByParameter, resolveSkip } from './step-arguments.js';
+import { gradientsByParameter } from './step-arguments.js';
 
 /** A group with its rule in the reference's arithmetic. */
 interface ReferenceGroup {
@@ -31,11 +36,11 @@ interface ReferenceGroup {
  * const reference = new ReferenceOptimizer({ rule: adam(), params: [{ name: 'w', data: weights }] });
  * reference.step([gradients]);
  */
-export class ReferenceOptimizer {
+export class ReferenceOptimizer<R extends Rule = Rule> {
   /** The parameter groups; one if the config gave `params`. */
   readonly groups: readonly ParameterGroup[];
   readonly #groups: readonly ReferenceGroup[];
-  readonly #parameters: ReadonlyMap<string, ParameterState>;
+  readonly #parameters = new NameTable<ParameterState>();
   readonly #control: GradientControl;
   #gradScale: number;
   // Steps asked for: the applied ones and those skipped for a gradient that was not finite.
@@ -44,7 +49,7 @@ export class ReferenceOptimizer {
   #served: ServedWeights | undefined;
 
   /** @throws OptimizerError on bad input. */
-  constructor(config: ReferenceConfig) {
+  constructor(config: ReferenceConfig<R>) {
     const { precision, gradients, groups } = resolveReferenceConfig(config);
     const isDouble = precision === 'f64';
     this.#control = new GradientControl(gradients, isDouble ? (value) => value : Math.fround);
@@ -61,7 +66,8 @@ export class ReferenceOptimizer {
     });
     this.groups = Object.freeze(this.#groups.map(({ group }) => group));
     const parameters = this.#groups.flatMap((group) => group.parameters);
-    this.#parameters = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+    this.#parameters.rejectTaken(parameters.map(({ name }) => name));
+    for (const parameter of parameters) this.#parameters.set(parameter.name, parameter);
   }
 
   /** The learning rate of the next step; with several groups, that of the first. */
@@ -79,19 +85,17 @@ export class ReferenceOptimizer {
    *
    * @param grads an array per parameter, in their order or by name, each as long as the parameter, or `{ indices,
    *   values }` where it has a `rowLength`; default the parameters' `grad`.
-   * @param options which parameters to leave out; see {@link ReferenceStepOptions}.
+   * @param options which parameters to leave out; see {@link StepOptions}.
    * @throws OptimizerError on missing or mismatched gradients, unknown names, or after {@link eval}; nothing changes then.
    */
-  step(grads?: ReferenceGradients, options?: ReferenceStepOptions): void {
+  step(grads?: ReferenceGradients, options?: StepOptions): void {
     this.#checkTraining('step');
-    const names = [...this.#parameters.keys()];
-    const skipped = resolveSkip(options, names);
-    const given = grads === undefined ? undefined : gradientsByParameter(grads, names);
+    const skipped = resolveSkip(options, this.#parameters, 'step()');
+    const given = grads === undefined ? undefined : gradientsByParameter(grads, [...this.#parameters.names]);
     const gradients = new Map<ParameterState, ElementGradients<number>>();
-    [...this.#parameters.values()].forEach((parameter, k) => {
-      const { name } = parameter;
-      if (skipped.has(name)) return;
-      const gradient = given ? given(k, name) : parameter.grad;
+    [...this.#parameters.values].forEach((parameter, k) => {
+      if (skipped?.has(parameter)) return;
+      const gradient = given ? given(k, parameter.name) : parameter.grad;
       gradients.set(parameter, parameter.elementGradients(gradient));
     });
     const lrs = this.groups.map((group) => group.lr);
@@ -169,15 +173,15 @@ export class ReferenceOptimizer {
 
   /** A copy of a parameter's weights, in the reference's own precision. */
   readParam(name: string): NumericArray {
-    return this.#find(name).weights.slice();
+    return this.#parameters.find(name, 'readParam()').weights.slice();
   }
 
   /**
    * A copy of a slot of a parameter's state, in the reference's own precision. `'step'` is one number: the steps applied to
    * the parameter.
    */
-  readState(name: string, slot: string): NumericArray {
-    const { state, stepCount, weights } = this.#find(name);
+  readState(name: string, slot: StateName<R>): NumericArray {
+    const { state, stepCount, weights } = this.#parameters.find(name, 'readState()');
     if (slot === 'step')
       return weights instanceof Float32Array ? Float32Array.of(stepCount) : Float64Array.of(stepCount);
     const values = state[slot];
@@ -206,15 +210,16 @@ export class ReferenceOptimizer {
    */
   loadStateDict(dict: StateDict | ReferenceStateDict): void {
     this.#checkTraining('loadStateDict');
-    const { step, groups, state, control } = checkRun(dict, this.#groups);
-    restoreSchedules(dict, this.#groups);
+    const { scheduleStep, groups, state, control } = checkRun(dict, this.groups[0]!.rule.name, this.groups);
+    checkArrays(state, this.#parameters.values);
+    restoreSchedules(groups, this.groups);
     this.#groups.forEach(({ group, parameters }, g) => {
-      const { rule, steps } = groups[g]!;
+      const { rule, counts } = groups[g]!;
       group.replaceRule(rule);
-      parameters.forEach((parameter, k) => parameter.restore(steps[k]!, state[parameter.name]!));
+      parameters.forEach((parameter, k) => parameter.restore(counts[k]!, state[parameter.name]!));
     });
     this.#control.restore(control);
-    this.#stepCount = step + this.#control.skipped;
+    this.#stepCount = scheduleStep;
   }
 
   /** Steps applied. */
@@ -240,11 +245,5 @@ export class ReferenceOptimizer {
         exchangeWeights(parameter, group.rule, exchanged, served !== undefined);
       }
     }
-  }
-
-  #find(name: string): ParameterState {
-    const parameter = this.#parameters.get(name);
-    if (parameter) return parameter;
-    throw new OptimizerError('invalid-parameter', `there is no parameter ${quote(name)}.`);
   }
 }

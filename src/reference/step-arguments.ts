@@ -1,44 +1,5 @@
-import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
+import { OptimizerError, quote } from '../errors.js';
 import type { ReferenceGradient, ReferenceGradients } from './reference-config.js';
-
-/** What a step of the reference takes beside the gradients. */
-export interface ReferenceStepOptions {
-  /**
-   * Names of parameters that the step leaves as they are: weights, state, averages and their own count of steps. Their
-   * gradients need not be given, and count neither in the norm nor in the search for NaN.
-   */
-  skip?: Iterable<string>;
-}
-
-/**
- * The names that a step leaves out.
- *
- * @throws OptimizerError `invalid-config` if the options are none, `invalid-parameter` for a name that no parameter has.
- */
-export function resolveSkip(options: unknown, names: readonly string[]): ReadonlySet<string> {
-  if (options === undefined) return new Set();
-  if (typeof options !== 'object' || options === null || Symbol.iterator in options) {
-    throw new OptimizerError(
-      'invalid-config',
-      `step: the options are ${quote(options)}; give { skip: names }, or nothing.`,
-    );
-  }
-  rejectUnknownKeys(options, ['skip'], 'step', 'invalid-config');
-  const { skip } = options as { readonly skip?: unknown };
-  if (skip === undefined) return new Set();
-  if (typeof skip !== 'object' || skip === null || !(Symbol.iterator in skip)) {
-    throw new OptimizerError(
-      'invalid-config',
-      `step: skip is ${quote(skip)}; give an array or a set of names.`,
-    );
-  }
-  const skipped = new Set(skip as Iterable<string>);
-  const known = new Set(names);
-  for (const name of skipped) {
-    if (!known.has(name)) fail(`skip names ${quote(name)}, but the parameters are ${quote(names)}.`);
-  }
-  return skipped;
-}
 
 /**
  * Finds each parameter's gradient in what a step was given.
@@ -63,7 +24,7 @@ export function gradientsByParameter(
         "or nothing for the parameters' own.",
     );
   }
-  const record = grads as Readonly<Record<string, ReferenceGradient>>;
+  const record: Readonly<Record<string, ReferenceGradient>> = grads;
   const known = new Set(names);
   for (const name in record) {
     if (!known.has(name)) {

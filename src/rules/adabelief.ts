@@ -3,7 +3,7 @@ import { type EpsPlacement, betas, boolean, choice, number } from './options.js'
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { type RectificationOptions, rectifying } from './parts/rectification.js';
 import { correctionOf } from './declaration.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adabelief}; `weightDecayMode` is `'decoupled'` by default. */
@@ -42,7 +42,7 @@ export interface AdabeliefOptions extends CommonOptions, RectificationOptions {
  * @example adabelief({ lr: 1e-3, rectify: false }) // optax's
  */
 export const adabelief: RuleFactory<AdabeliefOptions, 'exp_avg' | 'exp_avg_var' | 'max_exp_avg_var'> =
-  defineRule({
+  declareRule({
     name: 'adabelief',
     wgsl,
     parts: [rectifying],

@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/rules/adadelta.wgsl?raw';
 import { boolean, number } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adadelta}. */
@@ -32,7 +32,7 @@ export interface AdadeltaOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adadelta({ rho: 0.95, eps: 1e-7 })
  */
-export const adadelta: RuleFactory<AdadeltaOptions, 'square_avg' | 'acc_delta'> = defineRule({
+export const adadelta: RuleFactory<AdadeltaOptions, 'square_avg' | 'acc_delta'> = declareRule({
   name: 'adadelta',
   wgsl,
   options: {

@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/rules/adagrad.wgsl?raw';
 import { type EpsPlacement, choice, number } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adagrad}. */
@@ -28,7 +28,7 @@ export interface AdagradOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adagrad({ lr: 0.05, initialAccumulator: 0.1 })
  */
-export const adagrad: RuleFactory<AdagradOptions, 'sum'> = defineRule({
+export const adagrad: RuleFactory<AdagradOptions, 'sum'> = declareRule({
   name: 'adagrad',
   wgsl,
   options: {

@@ -1,6 +1,6 @@
 import wgsl from '../../shaders/rules/adam.wgsl?raw';
 import { type CommonOptions, commonOptions } from './common-options.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import { type AdamMomentsOptions, adamMoments, adamStep, takeMoments } from './parts/adam-moments.js';
 import type { RuleFactory } from './rule.js';
 
@@ -30,7 +30,7 @@ export type AdamSlot = 'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq';
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adam({ lr: 1e-3, betas: [0.9, 0.99], weightDecay: 0.01, weightDecayMode: 'decoupled' })
  */
-export const adam: RuleFactory<AdamOptions, AdamSlot> = defineRule({
+export const adam: RuleFactory<AdamOptions, AdamSlot> = declareRule({
   name: 'adam',
   wgsl,
   parts: [adamMoments],

@@ -2,7 +2,7 @@ import wgsl from '../../shaders/rules/adamax.wgsl?raw';
 import { type EpsPlacement, betas, boolean, choice, number } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { correctionOf } from './declaration.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adamax}. */
@@ -35,7 +35,7 @@ export interface AdamaxOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adamax({ lr: 1e-3, eps: 1e-7, epsPlacement: 'outside' }) // Keras's defaults
  */
-export const adamax: RuleFactory<AdamaxOptions, 'exp_avg' | 'exp_inf'> = defineRule({
+export const adamax: RuleFactory<AdamaxOptions, 'exp_avg' | 'exp_inf'> = declareRule({
   name: 'adamax',
   wgsl,
   options: {

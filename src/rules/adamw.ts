@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/rules/adamw.wgsl?raw';
 import type { AdamOptions, AdamSlot } from './adam.js';
 import { commonOptions } from './common-options.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import { adamMoments, adamStep, takeMoments } from './parts/adam-moments.js';
 import { type CautionOptions, caution, cautious } from './parts/caution.js';
 import type { RuleFactory } from './rule.js';
@@ -28,7 +28,7 @@ export interface AdamwOptions extends AdamOptions, CautionOptions {}
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example adamw({ lr: 3e-4, weightDecay: 0.1, cautious: true })
  */
-export const adamw: RuleFactory<AdamwOptions, AdamSlot> = defineRule({
+export const adamw: RuleFactory<AdamwOptions, AdamSlot> = declareRule({
   name: 'adamw',
   wgsl,
   parts: [adamMoments, caution],

@@ -2,7 +2,7 @@ import wgsl from '../../shaders/rules/adan.wgsl?raw';
 import { boolean, number, threeBetas } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { correctionOf } from './declaration.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adan}. */
@@ -43,7 +43,7 @@ export interface AdanOptions extends CommonOptions {
  * @example adan({ lr: 0.01, weightDecay: 0.02 })
  */
 export const adan: RuleFactory<AdanOptions, 'exp_avg' | 'exp_avg_sq' | 'exp_avg_diff' | 'neg_pre_grad'> =
-  defineRule({
+  declareRule({
     name: 'adan',
     wgsl,
     options: {

@@ -73,7 +73,7 @@ export type StandardScalar = 'decay' | 't' | 'grad_multiplier' | 'max_grad_value
 /**
  * A rule as the engine sees it, its parts merged into it: everything that bindings, uniforms, pipelines, tests and menus
  * are derived from. Its equation stands twice, in `wgsl` and in `reference`, and nowhere else. The names in it are
- * only known at run time; where they are declared, {@link defineRule} checks them.
+ * only known at run time; where they are declared, `defineRule` checks them.
  */
 export interface RuleDeclaration<Slot extends string = string> {
   readonly name: string;

@@ -2,7 +2,7 @@ import wgsl from '../../shaders/rules/ftrl.wgsl?raw';
 import type { Arithmetic } from './arithmetic.js';
 import { type LearningRate, type OptionSpec, learningRate, number, numberBetween } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link ftrl}. */
@@ -67,7 +67,7 @@ function power<N>({ load, mul, sqrt }: Arithmetic<N>, x: N, exponent: number, is
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example ftrl({ lr: 0.1, l1: 1e-3, beta: 1 })
  */
-export const ftrl: RuleFactory<FtrlOptions, 'accumulator' | 'linear'> = defineRule({
+export const ftrl: RuleFactory<FtrlOptions, 'accumulator' | 'linear'> = declareRule({
   name: 'ftrl',
   wgsl,
   options: {

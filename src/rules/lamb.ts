@@ -1,9 +1,10 @@
 import wgsl from '../../shaders/rules/lamb.wgsl?raw';
+import { measuring } from '../stages/measure/measuring.js';
 import type { Arithmetic } from './arithmetic.js';
 import { type TrustOptions, betas, boolean, choice, number, trustOptions } from './options.js';
 import { type UpdateDecayOptions, commonOptions } from './common-options.js';
 import { correctionOf } from './declaration.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link lamb}. */
@@ -62,7 +63,7 @@ function direction<N>({ add, mul, div, sqrt, lerp }: Arithmetic<N>, { w, g, s, h
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example lamb({ lr: 2e-3, weightDecay: 0.01 })
  */
-export const lamb: RuleFactory<LambOptions, 'exp_avg' | 'exp_avg_sq'> = defineRule({
+export const lamb: RuleFactory<LambOptions, 'exp_avg' | 'exp_avg_sq'> = declareRule({
   name: 'lamb',
   wgsl,
   options: {
@@ -99,6 +100,7 @@ export const lamb: RuleFactory<LambOptions, 'exp_avg' | 'exp_avg_sq'> = defineRu
     return { m_scale: div(one, h.bias_correction1), v_scale: div(one, v) };
   },
   tensor: {
+    stage: measuring,
     quantityCount: 2,
     reads: ['exp_avg', 'exp_avg_sq'],
     values: ['trust_ratio'],

@@ -1,9 +1,10 @@
 import wgsl from '../../shaders/rules/lars.wgsl?raw';
+import { measuring } from '../stages/measure/measuring.js';
 import { type TrustOptions, boolean, number, trustOptions } from './options.js';
 import { advance } from './parts/velocity.js';
 import { type UpdateDecayOptions, commonOptions } from './common-options.js';
 import { type VelocityOptions, dampedVelocity } from './parts/dampening.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link lars}. */
@@ -36,7 +37,7 @@ export interface LarsOptions extends UpdateDecayOptions, VelocityOptions, TrustO
  * @throws OptimizerError on an unknown option, a value out of range, or `nesterov` with dampening or without momentum.
  * @example lars({ lr: 4.8, weightDecay: 1e-4 })
  */
-export const lars: RuleFactory<LarsOptions, 'momentum_buffer'> = defineRule({
+export const lars: RuleFactory<LarsOptions, 'momentum_buffer'> = declareRule({
   name: 'lars',
   wgsl,
   parts: [dampedVelocity],
@@ -60,6 +61,7 @@ export const lars: RuleFactory<LarsOptions, 'momentum_buffer'> = defineRule({
     eps: o.eps,
   }),
   tensor: {
+    stage: measuring,
     quantityCount: 2,
     reads: [],
     values: ['trust_ratio'],

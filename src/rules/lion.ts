@@ -2,7 +2,7 @@ import wgsl from '../../shaders/rules/lion.wgsl?raw';
 import { betas } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { type CautionOptions, caution, cautious } from './parts/caution.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link lion}. */
@@ -26,7 +26,7 @@ export interface LionOptions extends CommonOptions, CautionOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example lion({ lr: 3e-4, weightDecay: 0.1 })
  */
-export const lion: RuleFactory<LionOptions, 'exp_avg'> = defineRule({
+export const lion: RuleFactory<LionOptions, 'exp_avg'> = declareRule({
   name: 'lion',
   wgsl,
   parts: [caution],

@@ -2,7 +2,7 @@ import type { Arithmetic } from './arithmetic.js';
 import type { ElementStep, RuleDeclaration, SlotDeclaration } from './declaration.js';
 import type { OptionSpec } from './options.js';
 import type { Part } from './part.js';
-import type { TensorDeclaration } from './tensor.js';
+import type { TensorDeclaration, TensorStage } from './tensor.js';
 
 /** A rule or part whose names are not known: what {@link mergeParts} works on. */
 export interface LooseSource {
@@ -42,10 +42,12 @@ export const declaresFunction = (wgsl: string, name: string): boolean =>
  * What a rule and its parts declare, as one.
  *
  * @param sources what {@link flatten} returns.
+ * @param stage what measures tensors, if none of them brings it.
  */
-export function mergeParts(sources: readonly LooseSource[]): RuleDeclaration {
+export function mergeParts(sources: readonly LooseSource[], stage?: TensorStage): RuleDeclaration {
   const source = sources[0]!;
   const innerFirst = sources.toReversed();
+  const tensor = sources.find((part) => part.tensor)?.tensor;
   const wgsl = sources.map((part) => part.wgsl).join('\n');
   const merge = <T>(of: (part: LooseSource) => Record<string, T> | undefined): Record<string, T> =>
     Object.assign({}, ...sources.map(of)) as Record<string, T>;
@@ -71,6 +73,6 @@ export function mergeParts(sources: readonly LooseSource[]): RuleDeclaration {
       return prepared;
     },
     reference: source.reference,
-    tensor: sources.find(({ tensor }) => tensor)?.tensor,
+    tensor: tensor && { stage, ...tensor },
   };
 }

@@ -2,7 +2,7 @@ import wgsl from '../../shaders/rules/momentum.wgsl?raw';
 import { advance } from './parts/velocity.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { type VelocityOptions, dampedVelocity } from './parts/dampening.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link momentum}. */
@@ -23,7 +23,7 @@ export interface MomentumOptions extends CommonOptions, VelocityOptions {}
  * @throws OptimizerError on an unknown option, a value out of range, or `nesterov` with dampening or without momentum.
  * @example momentum({ lr: 0.1, momentum: 0.9, nesterov: true })
  */
-export const momentum: RuleFactory<MomentumOptions, 'momentum_buffer'> = defineRule({
+export const momentum: RuleFactory<MomentumOptions, 'momentum_buffer'> = declareRule({
   name: 'momentum',
   wgsl,
   parts: [dampedVelocity],

@@ -3,7 +3,7 @@ import { type EpsPlacement, betas, choice, number } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
 import { correctionOf } from './declaration.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link nadam}. */
@@ -49,7 +49,7 @@ function dampingRoot(o: { momentumDecay: number; momentumDecayBase: number }, n:
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example nadam({ lr: 1e-3, eps: 1e-7, momentumDecay: 1 }) // Keras's defaults
  */
-export const nadam: RuleFactory<NadamOptions, 'exp_avg' | 'exp_avg_sq'> = defineRule({
+export const nadam: RuleFactory<NadamOptions, 'exp_avg' | 'exp_avg_sq'> = declareRule({
   name: 'nadam',
   wgsl,
   parts: [adamDenominator],

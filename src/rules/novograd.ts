@@ -1,7 +1,8 @@
 import wgsl from '../../shaders/rules/novograd.wgsl?raw';
+import { measuring } from '../stages/measure/measuring.js';
 import { betas, boolean, number } from './options.js';
 import { type UpdateDecayOptions, commonOptions } from './common-options.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link novograd}. */
@@ -36,8 +37,8 @@ export interface NovogradOptions extends UpdateDecayOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example novograd({ lr: 0.01, weightDecay: 1e-3 })
  */
-export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq'> = defineRule(
-  {
+export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq'> =
+  declareRule({
     name: 'novograd',
     wgsl,
     options: {
@@ -67,6 +68,7 @@ export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | '
       weight_decay: o.weightDecay,
     }),
     tensor: {
+      stage: measuring,
       quantityCount: 1,
       reads: [],
       values: ['denominator'],
@@ -90,5 +92,4 @@ export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | '
       s.exp_avg = add(mul(h.beta1, s.exp_avg), u);
       return sub(w, mul(h.lr, s.exp_avg));
     },
-  },
-);
+  });

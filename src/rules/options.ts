@@ -1,4 +1,4 @@
-import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
+import { OptimizerError, isRecord, quote, readProperty, rejectUnknownKeys } from '../errors.js';
 import { fitsFloat32, float32Complaint } from '../float32.js';
 
 /**
@@ -190,10 +190,12 @@ export function checkOptions<O extends object>(
     );
   }
   const known = Object.keys(specs) as (keyof O & string)[];
-  const values: Readonly<Record<string, unknown>> = given;
   rejectUnknownKeys(given, known, rule, 'invalid-option');
   const resolved: Partial<O> = {};
-  for (const key of known) resolved[key] = resolveOption(`${rule}: ${key}`, specs[key], values[key]);
+  for (const key of known) {
+    const what = `${rule}: ${key}`;
+    resolved[key] = resolveOption(what, specs[key], readProperty(given, key, what, 'invalid-option'));
+  }
   return Object.freeze(resolved as O);
 }
 
@@ -201,7 +203,7 @@ function resolveOption<T>(what: string, spec: OptionSpec<T>, given: unknown): T 
   if (given === undefined && Number.isNaN(spec.default)) {
     throw new OptimizerError('invalid-option', `${what} is not given; give ${spec.range}.`);
   }
-  const value = frozenCopy(given === undefined ? spec.default : given);
+  const value = frozenCopy(given === undefined ? spec.default : given, what);
   if (!spec.accepts(value)) {
     throw new OptimizerError('invalid-option', `${what} is ${quote(given)}; give ${spec.range}.`);
   }
@@ -209,8 +211,12 @@ function resolveOption<T>(what: string, spec: OptionSpec<T>, given: unknown): T 
 }
 
 /** A list of its own, so that who gave it may go on changing his; other options are plain values. */
-function frozenCopy(value: unknown): unknown {
-  return Array.isArray(value) ? Object.freeze(Array.from<unknown>(value)) : value;
+function frozenCopy(value: unknown, what: string): unknown {
+  try {
+    return Array.isArray(value) ? Object.freeze(Array.from<unknown>(value)) : value;
+  } catch (cause) {
+    throw new OptimizerError('invalid-option', `${what} cannot be read; give a plain value.`, { cause });
+  }
 }
 
 /**

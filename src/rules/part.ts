@@ -1,7 +1,7 @@
 import type { Arithmetic } from './arithmetic.js';
-import { checkPart } from './check-declaration.js';
 import type { EvaluationDeclaration, RisingRate, SlotDeclaration } from './declaration.js';
 import type { OptionSpec } from './options.js';
+import type { TensorStage } from './tensor.js';
 
 /** What is declared of options: a spec per name. `any`, since a spec of numbers is no spec of unknown values. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -31,6 +31,7 @@ export interface Part {
   /** Twin of what the WGSL prepares; the rule's own `prepare`, in WGSL and here, comes after it and sees it in `h`. */
   readonly prepare?: <N>(f: Arithmetic<N>, h: never, on: never, t: number) => Readonly<Record<string, N>>;
   readonly tensor?: {
+    readonly stage?: TensorStage | undefined;
     readonly usedBy?: (options: never) => boolean;
     readonly quantityCount: number;
     readonly reads: readonly string[];
@@ -40,14 +41,8 @@ export interface Part {
   };
 }
 
-/**
- * Declares a part of rules, to be listed under `parts` of `defineRule` or of another part.
- *
- * @throws OptimizerError `invalid-rule` if it makes no part.
- * @example const floor = definePart({ wgsl: 'override …; fn with_floor(x: lane) -> lane { … }', switches: (o: …) => ({ … }) })
- */
-export function definePart<const P extends Part>(part: P): P {
-  checkPart(part);
+/** Declares a part of the library's own rules; a test checks them, so that nobody downloads the checks with them. */
+export function declarePart<const P extends Part>(part: P): P {
   return Object.freeze(part);
 }
 
@@ -96,5 +91,8 @@ type Taken<F> = F extends (options: infer O, ...rest: never) => unknown ? O : ne
 
 /** The options that parts take, whoever declares them. */
 export type PartNeeds<P extends readonly Part[]> = All<
-  Taken<Of<Each<P>, 'switches' | 'scalars' | 'complaint' | 'decaysWeight'>>
+  | Taken<Of<Each<P>, 'switches'>>
+  | Taken<Of<Each<P>, 'scalars'>>
+  | Taken<Of<Each<P>, 'complaint'>>
+  | Taken<Of<Each<P>, 'decaysWeight'>>
 >;

@@ -5,7 +5,7 @@ import { adamDenominator, denominator, scaleStep } from './parts/denominator.js'
 import { amsgrad, largest } from './parts/amsgrad.js';
 import { type RectificationOptions, rectifying } from './parts/rectification.js';
 import { correctionOf } from './declaration.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link radam}. */
@@ -42,7 +42,7 @@ export interface RadamOptions extends CommonOptions, RectificationOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example radam({ lr: 1e-3, weightDecay: 0.01, weightDecayMode: 'decoupled' })
  */
-export const radam: RuleFactory<RadamOptions, 'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq'> = defineRule({
+export const radam: RuleFactory<RadamOptions, 'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq'> = declareRule({
   name: 'radam',
   wgsl,
   parts: [amsgrad, adamDenominator, rectifying],

@@ -3,7 +3,7 @@ import { type EpsPlacement, boolean, choice, number } from './options.js';
 import { advance, velocity } from './parts/velocity.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { correctionOf } from './declaration.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link rmsprop}. */
@@ -58,8 +58,8 @@ export interface RmspropOptions extends CommonOptions {
  *   `bugCompatible` where it changes nothing.
  * @example rmsprop({ lr: 1e-2, alpha: 0.99, eps: 1e-8, epsPlacement: 'outside' }) // PyTorch's defaults
  */
-export const rmsprop: RuleFactory<RmspropOptions, 'square_avg' | 'grad_avg' | 'momentum_buffer'> = defineRule(
-  {
+export const rmsprop: RuleFactory<RmspropOptions, 'square_avg' | 'grad_avg' | 'momentum_buffer'> =
+  declareRule({
     name: 'rmsprop',
     wgsl,
     parts: [velocity],
@@ -121,5 +121,4 @@ export const rmsprop: RuleFactory<RmspropOptions, 'square_avg' | 'grad_avg' | 'm
       if (on.MOMENTUM) return advance(f, element, direction, direction);
       return sub(w, mul(h.lr, direction));
     },
-  },
-);
+  });

@@ -1,5 +1,5 @@
 import type { Average } from '../averages/average.js';
-import { OptimizerError, isRecord, propertyNames, quote } from '../errors.js';
+import { OptimizerError, isRecord, propertyNames, quote, readProperty } from '../errors.js';
 import type { ResolvedCommonOptions } from './common-options.js';
 import type { RuleDeclaration } from './declaration.js';
 import { resolveOptions } from './options.js';
@@ -27,6 +27,14 @@ export interface Rule<O extends object = object, Slot extends string = string> {
   /** Averages of the weights that are taken with it; an optimizer's config adds them. */
   readonly averages?: readonly Average[];
 }
+
+/** Options in place of some of a rule's, as a group gives them; one that is `undefined` stays as it is. */
+export type RuleOverrides<R extends Rule = Rule> = Overrides<R['options']>;
+
+type Overrides<O> = { -readonly [K in keyof O]?: O[K] | undefined };
+
+/** The names of a rule's state slots; any string, of some rule. */
+export type SlotOf<R extends Rule = Rule> = R['declaration']['slots'][number]['name'];
 
 /** Makes a rule from options; the declaration is there for tools that iterate over rules. */
 export interface RuleFactory<O extends object = object, Slot extends string = string> {
@@ -65,7 +73,7 @@ export function makeRule(declaration: RuleDeclaration, given: object): Rule {
 export function overrideRule(rule: Rule, overrides: object): Rule {
   const options: Record<string, unknown> = { ...rule.options };
   for (const name of propertyNames(overrides)) {
-    const value = (overrides as Record<string, unknown>)[name];
+    const value = readProperty(overrides, name, `${rule.name}: ${name}`, 'invalid-option');
     // An unknown name is refused, even without a value.
     if (value !== undefined || !(name in options)) options[name] = value;
   }

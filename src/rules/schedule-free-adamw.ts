@@ -10,7 +10,7 @@ import {
   scheduleFree,
 } from './parts/schedule-free.js';
 import { correctionOf } from './declaration.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link scheduleFreeAdamw}. */
@@ -54,8 +54,8 @@ function averagingBetas(defaultValue: readonly [number, number]): OptionSpec<rea
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example scheduleFreeAdamw({ weightDecay: 0.1, warmupSteps: 500 })
  */
-export const scheduleFreeAdamw: RuleFactory<ScheduleFreeAdamwOptions, 'exp_avg_sq' | 'z_offset'> = defineRule(
-  {
+export const scheduleFreeAdamw: RuleFactory<ScheduleFreeAdamwOptions, 'exp_avg_sq' | 'z_offset'> =
+  declareRule({
     name: 'scheduleFreeAdamw',
     wgsl,
     parts: [adamDenominator, scheduleFree((o: { readonly betas: readonly [number, number] }) => o.betas[0])],
@@ -81,5 +81,4 @@ export const scheduleFreeAdamw: RuleFactory<ScheduleFreeAdamwOptions, 'exp_avg_s
       if (on.DECAY_UPDATE) u = f.add(u, f.mul(h.weight_decay, w));
       return advanceAverage(f, { w, s, h, on }, u);
     },
-  },
-);
+  });

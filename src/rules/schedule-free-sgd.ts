@@ -7,7 +7,7 @@ import {
   prepareScheduleFree,
   scheduleFree,
 } from './parts/schedule-free.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link scheduleFreeSgd}. */
@@ -37,7 +37,7 @@ export interface ScheduleFreeSgdOptions extends CommonOptions, ScheduleFreeOptio
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example scheduleFreeSgd({ lr: 2, warmupSteps: 100 })
  */
-export const scheduleFreeSgd: RuleFactory<ScheduleFreeSgdOptions, 'z_offset'> = defineRule({
+export const scheduleFreeSgd: RuleFactory<ScheduleFreeSgdOptions, 'z_offset'> = declareRule({
   name: 'scheduleFreeSgd',
   wgsl,
   parts: [scheduleFree((o: { readonly momentum: number }) => o.momentum)],

@@ -1,6 +1,6 @@
 import wgsl from '../../shaders/rules/sgd.wgsl?raw';
 import { type CommonOptions, commonOptions } from './common-options.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link sgd}. */
@@ -18,7 +18,7 @@ export type SgdOptions = CommonOptions;
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example sgd({ lr: 0.1 })
  */
-export const sgd: RuleFactory<SgdOptions, never> = defineRule({
+export const sgd: RuleFactory<SgdOptions, never> = declareRule({
   name: 'sgd',
   wgsl,
   options: commonOptions(0.01),

@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/rules/signum.wgsl?raw';
 import { number } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link signum}. */
@@ -24,7 +24,7 @@ export interface SignumOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example signum({ lr: 1e-4, momentum: 0.95 })
  */
-export const signum: RuleFactory<SignumOptions, 'momentum_buffer'> = defineRule({
+export const signum: RuleFactory<SignumOptions, 'momentum_buffer'> = declareRule({
   name: 'signum',
   wgsl,
   options: { ...commonOptions(0.01), momentum: { ...number(0.9, 0, 1), samples: [0.5, 0] } },

@@ -28,6 +28,15 @@ export interface MeasuredTensor<N, Slot extends string, Scalar extends string, S
 }
 
 /**
+ * What measures tensors on the GPU. Of it rules know no more than that they hand it to the engine: it comes with those that
+ * need it, so that nobody downloads it with the others.
+ */
+export interface TensorStage {
+  readonly planStage: (input: never) => unknown;
+  readonly makeRecords: (...given: never) => unknown;
+}
+
+/**
  * The part of a rule that looks at whole tensors: its WGSL then has `fn measure(w: lane, g: lane) -> Measured` and
  * `fn summarize(norms: Norms)` beside `update`, and what is known of a tensor is in `tensor`. A tensor is a parameter,
  * in however many pieces it lies.
@@ -41,6 +50,8 @@ export interface TensorDeclaration<
 > {
   /** Whether these options need the tensor measured; without it, all do. */
   readonly usedBy?: (options: O) => boolean;
+  /** What measures on the GPU: `measuring`, which `defineRule` fills in. */
+  readonly stage?: TensorStage | undefined;
   /** How many quantities `measure` gives per element. */
   readonly quantityCount: number;
   /** The state slots that `measure` reads. */

@@ -3,7 +3,7 @@ import { type EpsPlacement, betas, choice, number } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
 import { correctionOf } from './declaration.js';
-import { defineRule } from './define-rule.js';
+import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link yogi}. */
@@ -39,7 +39,7 @@ export interface YogiOptions extends CommonOptions {
  * @throws OptimizerError on an unknown option or a value out of range.
  * @example yogi({ epsPlacement: 'hat', initialMoment: 0 }) // TensorFlow Addons' defaults
  */
-export const yogi: RuleFactory<YogiOptions, 'exp_avg' | 'exp_avg_sq'> = defineRule({
+export const yogi: RuleFactory<YogiOptions, 'exp_avg' | 'exp_avg_sq'> = declareRule({
   name: 'yogi',
   wgsl,
   parts: [adamDenominator],

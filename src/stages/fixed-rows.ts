@@ -31,7 +31,7 @@ export class FixedRows {
     rows.forEach((values, k) =>
       row.struct.write(view, (row.pageByteLength / 4) * k, { is_active: 1, ...values }),
     );
-    device.queue.writeBuffer(this.buffer, 0, view.u32.buffer as ArrayBuffer);
+    device.queue.writeBuffer(this.buffer, 0, view.u32.buffer);
     this.#pages = device.createBindGroup({
       label: `${label} rows`,
       layout: pagesLayout,

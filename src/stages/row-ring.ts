@@ -23,7 +23,7 @@ export class RowRing {
   readonly #watch: <T>(make: () => T) => T;
   readonly #offset = new Uint32Array(1);
   readonly #slotOffset = new Uint32Array(1);
-  // Buffers that the ring has outgrown: commands encoded earlier still refer to them. Together smaller than the present one.
+  // Buffers that the ring has outgrown: commands encoded earlier still refer to them. Together no larger than it.
   readonly #outgrown: GPUBuffer[] = [];
   #encodedWith = new WeakMap<object, number>();
   #isActive: Uint8Array = new Uint8Array(0);
@@ -60,26 +60,7 @@ export class RowRing {
     this.#pagesLayout = pagesLayout;
     this.#rowCapacity = rowCapacity;
     this.#make();
-    const ring = this;
-    this.context = {
-      get pages() {
-        return ring.#pages;
-      },
-      get slots() {
-        return ring.#buffer;
-      },
-      pageOffset: (k) => {
-        const { rowsPerPage, pageByteLength } = row;
-        this.#offset[0] =
-          this.#slotOffset[0]! + this.#slot.rows + pageByteLength * Math.floor(k / rowsPerPage);
-        return this.#offset;
-      },
-      slotOffset: () => this.#slotOffset,
-      get slotByteLength() {
-        return ring.#slot.byteLength;
-      },
-      isActive: (k) => this.#isActive[k] === 1,
-    };
+    this.context = this.#makeContext();
   }
 
   /** Layout of a slot. */
@@ -111,11 +92,37 @@ export class RowRing {
     write(this.#staging, (k) => rowOffset(this.#row, this.#slot, k) / 4);
     const byteOffset = index * this.#slot.byteLength;
     this.#slotOffset[0] = byteOffset;
-    this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer as ArrayBuffer);
+    this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer);
   }
 
   destroy(): void {
     for (const buffer of [this.#buffer, ...this.#outgrown]) buffer.destroy();
+  }
+
+  /** What it says follows the ring: getters, for buffers change when it grows. */
+  #makeContext(): StepContext {
+    const { rowsPerPage, pageByteLength } = this.#row;
+    const pages = (): GPUBindGroup => this.#pages;
+    const slots = (): GPUBuffer => this.#buffer;
+    const slot = (): SlotLayout => this.#slot;
+    return {
+      get pages() {
+        return pages();
+      },
+      get slots() {
+        return slots();
+      },
+      get slotByteLength() {
+        return slot().byteLength;
+      },
+      pageOffset: (row) => {
+        const page = Math.floor(row / rowsPerPage);
+        this.#offset[0] = this.#slotOffset[0]! + this.#slot.rows + pageByteLength * page;
+        return this.#offset;
+      },
+      slotOffset: () => this.#slotOffset,
+      isActive: (row) => this.#isActive[row] === 1,
+    };
   }
 
   /** The number of the slot that a pending step takes. */

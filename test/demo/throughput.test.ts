@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Results } from '../../bench/rows.js';
+import type { Results } from '../../lab/measuring/rows.js';
 import { Visitor, browserKind } from '../support/site-visit.js';
 
 const QUERY = '?rule=adam&size=1e4&rounds=3&seed=7';

@@ -28,6 +28,15 @@ test('TensorFlow.js: a step is refused by name and version; a new device needs a
     expect(error.message).toContain(part);
   }
   expect(optimizer.iterations).toBe(1);
+  const { engine } = optimizer;
+  for (const call of [
+    () => optimizer.stats(),
+    () => optimizer.getWeights(),
+    () => engine!.swapEma(),
+    () => engine!.readState(w.name, 'step'),
+  ]) {
+    expect((await errorOf(call)).code).toBe('device-lost');
+  }
   optimizer.dispose();
   lost.close();
 
@@ -49,7 +58,14 @@ jaxTest('jax-js: a step is refused, and nothing consumed', async (device) => {
   const optimizer = await fusedOptimizer(sgd(), tree.ref(params));
   device.destroy();
   await getWebGPUDevice().lost;
-  for (const call of [() => optimizer.step(grads, params), () => optimizer.swapEma(params)]) {
+  for (const call of [
+    () => optimizer.step(grads, params),
+    () => optimizer.swapEma(params),
+    () => optimizer.stats(),
+    () => optimizer.stateDict(),
+    () => optimizer.loadStateDict({ rule: 'sgd', step: 0, groups: [], state: {} }),
+    () => optimizer.readState('w', 'step'),
+  ]) {
     const error = await errorOf(call);
     expect(error.code).toBe('device-lost');
     expect(error.message).toContain('request a new device');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { CLASS_COUNT, PIXEL_COUNT, RECORD_BYTES, packDigits } from '../../demo/train/digit-format.js';
-import { type DigitSet, fetchDigits, splitDigits } from '../../demo/train/digits.js';
+import { CLASS_COUNT, PIXEL_COUNT, RECORD_BYTES, packDigits } from '../../lab/tasks/digit-format.js';
+import { type DigitSet, fetchDigits, splitDigits } from '../../lab/tasks/digits.js';
 
 test('all 10,000 digits arrive, a fifth of them held out', async () => {
   const { train, heldOut } = await fetchDigits();

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { fetchDigits } from '../../demo/train/digits.js';
+import { fetchDigits } from '../../lab/tasks/digits.js';
 import { GpuSession } from '../../demo/train/gpu-session.js';
 import { createParameter } from '../../demo/train/parameter.js';
 import { trainShortly } from './training.js';

@@ -4,6 +4,7 @@ import { fusedOptimizer } from '../../src/adapters/jax/index.js';
 import { adam, sgd } from '../../src/index.js';
 import { errorOf } from '../support/error-of.js';
 import { jaxTest, readArray } from '../support/jax.js';
+import { recordCalls } from './record-calls.js';
 
 // First: the other tests initialize it.
 test('without a WebGPU backend there is one clear error', async () => {
@@ -53,6 +54,8 @@ jaxTest('a tree that does not fit: at creation', async () => {
 jaxTest('options that do not fit', async (device) => {
   const params = tree2();
   const created = vi.spyOn(device, 'createComputePipelineAsync');
+  const buffers = recordCalls(GPUDevice.prototype, 'createBuffer');
+  const destroyed = recordCalls(GPUBuffer.prototype, 'destroy');
   for (const [options, message] of [
     [{ lossScale: 'dynamic' }, 'lossScale is "dynamic"; give a number'],
     [{ lossScale: -1 }, 'lossScale is -1'],
@@ -71,6 +74,12 @@ jaxTest('options that do not fit', async (device) => {
   }
   expect(created).not.toHaveBeenCalled();
   created.mockRestore();
+  for (const recorder of [buffers, destroyed]) recorder.restore();
+  const isOurs = (about: unknown) =>
+    (about as GPUObjectDescriptorBase).label?.startsWith('webgpu-optim') === true;
+  const ours = buffers.calls.filter(({ args: [about] }) => isOurs(about));
+  expect(ours.length).toBeGreaterThan(0);
+  expect(destroyed.calls.filter(({ target }) => isOurs(target)).length).toBe(ours.length);
   // Nothing was consumed.
   expect([params.a.refCount, params.b.c.refCount]).toEqual([1, 1]);
   tree.dispose(params);
@@ -120,6 +129,13 @@ jaxTest('trees that do not fit: at a step, which changes and consumes nothing', 
   optimizer.destroy();
   const late = await errorOf(() => optimizer.step(tree2(), stepped));
   expect(late.code).toBe('destroyed');
+  for (const call of [
+    () => optimizer.swapEma(stepped),
+    () => optimizer.stats(),
+    () => optimizer.stateDict(),
+  ]) {
+    expect((await errorOf(call)).code).toBe('destroyed');
+  }
   expect([...(await readArray(stepped.a))]).toEqual([0, 0]);
   tree.dispose([stepped, pending] as never);
 });

@@ -3,6 +3,7 @@ import { expect, inject, vi } from 'vitest';
 import { fusedOptimizer } from '../../src/adapters/jax/index.js';
 import { ReferenceOptimizer, type Rule, adam, adamw, lamb, lion, momentum, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
+import { errorOf } from '../support/error-of.js';
 import { arrayOf, jaxTest, readArray } from '../support/jax.js';
 import { Random } from '../../proof/random.js';
 
@@ -202,20 +203,50 @@ jaxTest('nobody who still refers to an array sees it change', async () => {
   optimizer.destroy();
 });
 
-jaxTest('one array as two leaves, as its own gradient, and as a part of a longer one', async () => {
-  const shared = arrayOf(Float32Array.of(1, 2));
+jaxTest('an array as its own gradient, as that of several, and as a part of a longer one', async () => {
   const long = arrayOf(Float32Array.of(5, 6, 7, 8));
-  let params = { a: shared.ref, b: shared, head: long.ref.slice([0, 2]), tail: long.slice([2, 4]) };
+  let params = {
+    a: arrayOf(Float32Array.of(1, 2)),
+    head: long.ref.slice([0, 2]),
+    tail: long.slice([2, 4]),
+  };
   const optimizer = await fusedOptimizer(sgd({ lr: 0.5 }), tree.ref(params));
   params = optimizer.step(tree.ref(params), params);
-  for (const [name, want] of Object.entries({ a: [0.5, 1], b: [0.5, 1], head: [2.5, 3], tail: [3.5, 4] })) {
+  for (const [name, want] of Object.entries({ a: [0.5, 1], head: [2.5, 3], tail: [3.5, 4] })) {
     expect(await params[name as 'a'].ref.jsAsync(), name).toEqual(want);
   }
   const gradient = numpy.ones([2]);
-  params = optimizer.step({ a: gradient.ref, b: gradient.ref, head: gradient.ref, tail: gradient }, params);
+  params = optimizer.step({ a: gradient.ref, head: gradient.ref, tail: gradient }, params);
   expect(await params.a.ref.jsAsync()).toEqual([0, 0.5]);
   tree.dispose(params);
   expect(() => gradient.ref).toThrow();
+  optimizer.destroy();
+});
+
+jaxTest('tied weights are refused: neither at creation nor at a step do they part', async () => {
+  const tied = (view: (array: JaxArray) => JaxArray) => {
+    const a = arrayOf(Float32Array.of(1, 2));
+    return { a: a.ref, b: view(a) };
+  };
+  const refusal = {
+    code: 'invalid-parameter',
+    message: expect.stringContaining(
+      '"a" and "b" are one array, or views of one; name it once and sum the gradients',
+    ),
+  };
+  const optimizer = await fusedOptimizer(sgd({ lr: 1 }), { a: numpy.ones([2]), b: numpy.ones([2]) });
+  for (const view of [(array: JaxArray) => array, (array: JaxArray) => array.reshape([2])]) {
+    const params = tied(view);
+    expect(await errorOf(async () => fusedOptimizer(sgd(), params))).toMatchObject(refusal);
+    const grads = { a: numpy.ones([2]), b: numpy.ones([2]) };
+    expect(await errorOf(() => optimizer.step(grads, params))).toMatchObject(refusal);
+    // Nothing was consumed, and a copy parts them by will.
+    const copied = { a: params.a.ref, b: params.b.ref.mul(1) };
+    const stepped = optimizer.step(grads, copied);
+    expect([...(await readArray(params.a)), ...(await readArray(stepped.a))]).toEqual([1, 2, 0, 1]);
+    tree.dispose([params, stepped] as never);
+  }
+  expect((await optimizer.stats()).step).toBe(2);
   optimizer.destroy();
 });
 

@@ -1,7 +1,7 @@
 /** Digits for ONNX Runtime. */
 import * as ort from 'onnxruntime-web/webgpu';
-import { CLASS_COUNT, PIXEL_COUNT } from '../../demo/train/digit-format.js';
-import type { DigitSet } from '../../demo/train/digits.js';
+import { CLASS_COUNT, PIXEL_COUNT } from '../../lab/tasks/digit-format.js';
+import type { DigitSet } from '../../lab/tasks/digits.js';
 
 /** A batch of some of the digits. */
 export function digitFeeds({ pixels, labels }: DigitSet, rows: Int32Array): Record<string, ort.Tensor> {

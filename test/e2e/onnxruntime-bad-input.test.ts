@@ -44,9 +44,11 @@ gpuTest('what cannot be trained is refused, and nothing changes', async ({ devic
 
   const destroyed = recordCalls(GPUBuffer.prototype, 'destroy');
   const created = recordCalls(GPUDevice.prototype, 'createBuffer');
+  const released = recordCalls(Object.getPrototypeOf(session) as ort.InferenceSession, 'release');
   const parameters = await initialWeights();
   const error = await errorOf(() => makeTrainer(device, { parameters, maxGradNorm: -1 }));
-  for (const recorder of [destroyed, created]) recorder.restore();
+  for (const recorder of [destroyed, created, released]) recorder.restore();
+  expect(released.calls.length).toBe(1);
   expect(error.message).toContain('maxGradNorm is -1');
   const ours = created.calls.filter(({ args: [about] }) => isOurs(about));
   expect(ours.length).toBeGreaterThan(0);

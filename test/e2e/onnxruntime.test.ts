@@ -1,16 +1,16 @@
 import onnxProto from 'onnx-proto';
 import * as ort from 'onnxruntime-web/webgpu';
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import readme from '../../README.md?raw';
-import { CLASS_COUNT, PIXEL_COUNT } from '../../demo/train/digit-format.js';
-import { fetchDigits, firstDigits } from '../../demo/train/digits.js';
-import { createRandom, shuffledIndices } from '../../demo/train/random.js';
-import { makeMlp } from '../../scripts/onnx/mlp.js';
-import { floatValue } from '../../scripts/onnx/tensor.js';
-import { encode, makeTrainingModels } from '../../scripts/onnx/training-graph.js';
-import { weightsToInitializers } from '../../scripts/onnx/weights.js';
+import { CLASS_COUNT, PIXEL_COUNT } from '../../lab/tasks/digit-format.js';
+import { fetchDigits, firstDigits } from '../../lab/tasks/digits.js';
+import { createRandom, shuffledIndices } from '../../lab/random.js';
+import { makeMlp } from '../../onnx/mlp.js';
+import { floatValue } from '../../onnx/tensor.js';
+import { encode, makeTrainingModels } from '../../onnx/training-graph.js';
+import { weightsToInitializers } from '../../onnx/weights.js';
 import { OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
-import { ReferenceOptimizer, adam, adamw } from '../../src/index.js';
+import { ReferenceOptimizer, adam, adamw, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
@@ -163,6 +163,81 @@ gpuTest(
     expect(Object.keys(await session.run({ ...smallBatch(1), ...weights }))).toContain('loss');
   },
 );
+
+gpuTest('what is freed while a step runs is freed behind it', async ({ device }) => {
+  const trainer = await makeTrainer(device);
+  const released = vi.spyOn(trainer.session, 'release');
+  const destroyed = recordCalls(GPUBuffer.prototype, 'destroy');
+  const { optimizer } = trainer;
+  const order: string[] = [];
+  const stepping = trainer.step(smallBatch(1)).then((outputs) => (order.push('step'), outputs));
+  const destroying = [0, 1].map(async (k) => {
+    await trainer.destroy();
+    order.push(`destroy ${k}`);
+  });
+  const stepped = vi.spyOn(optimizer, 'step');
+  expect((await errorOf(() => trainer.step(smallBatch(1)))).code).toBe('destroyed');
+  const { loss } = await stepping;
+  expect(stepped).toHaveBeenCalledTimes(1);
+  await Promise.all(destroying);
+  destroyed.restore();
+  expect(order).toEqual(['step', 'destroy 0', 'destroy 1']);
+  expect(released).toHaveBeenCalledTimes(1);
+  const ours = [trainer.parameters, trainer.gradients].flatMap((tensors) => Object.values(tensors));
+  const freed = new Set(destroyed.calls.map(({ target }) => target));
+  expect(ours.every(({ gpuBuffer }) => freed.has(gpuBuffer))).toBe(true);
+  expect((await errorOf(() => loss!.getData())).code).toBe('destroyed');
+  expect((await errorOf(() => trainer.readWeights())).code).toBe('destroyed');
+});
+
+gpuTest(
+  'a step that fails while the trainer is destroyed is told to its caller alone',
+  async ({ device }) => {
+    const session = await openOnnx(smallModels.training, device);
+    const failing = Object.create(session, {
+      run: { value: async () => Promise.reject(new Error('no run')) },
+    }) as ort.InferenceSession;
+    const trainer = await makeTrainer(device, {}, failing);
+    const stepping = trainer.step(smallBatch(1));
+    const destroying = trainer.destroy();
+    await expect(stepping).rejects.toThrow('no run');
+    await destroying;
+    expect((await errorOf(() => trainer.optimizer.step())).code).toBe('destroyed');
+  },
+);
+
+gpuTest('numbers and options of another realm are taken, as they are at the call', async ({ device }) => {
+  const frame = document.body.appendChild(document.createElement('iframe'));
+  onTestFinished(() => frame.remove());
+  const realm = frame.contentWindow as unknown as typeof globalThis;
+  const weights = await read(await initialWeights());
+  const parameters: Record<string, Float32Array> = Object.fromEntries(
+    Object.entries(weights).map(([name, values]) => [name, realm.Float32Array.from(values)]),
+  );
+  const params = ['b1', 'b2'];
+  const config = {
+    rule: sgd({ lr: 1 }),
+    parameters,
+    groups: [{ params }, { match: new realm.RegExp('^w1'), lr: 2 }],
+    device,
+  };
+  const model = new realm.Uint8Array(smallModels.training);
+  const creating = OnnxTrainer.create(ort, model, config);
+  // Too late.
+  params.push('w2');
+  Object.assign(config.groups[1]!, { lr: 3 });
+  delete parameters['w2'];
+  const trainer = await creating;
+  onTestFinished(() => trainer.destroy());
+  expect(trainer.optimizer.groups.map((group) => [...group.params, group.lr])).toEqual([
+    ['b1', 'b2', 1],
+    ['w1', 2],
+    ['w2', 1],
+  ]);
+  for (const [name, values] of Object.entries(await trainer.readWeights())) {
+    expect(bitDifference(values, weights[name]!), name).toBeUndefined();
+  }
+});
 
 gpuTest("the README's example trains", async () => {
   const code = [...readme.matchAll(/```js\n(.*?)```/gs)]

@@ -12,7 +12,7 @@ const { make, variable } = fixture;
 
 test('options are checked at once', async () => {
   for (const [args, complaint] of [
-    [[adam], 'function create; call it'],
+    [[adam], 'function adam; call it'],
     [[undefined], 'rule is undefined'],
     [[adam(), { maxGradNorm: -1 }], 'maxGradNorm is -1'],
     [[adam(), { params: [] }], 'unknown option "params"'],

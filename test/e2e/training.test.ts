@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type DigitSplit, fetchDigits } from '../../demo/train/digits.js';
+import { type DigitSplit, fetchDigits } from '../../lab/tasks/digits.js';
 import { GpuSession } from '../../demo/train/gpu-session.js';
 import type { OptimizerChoice } from '../../demo/train/optimizer-choice.js';
 import { type CallRecorder, recordCalls } from './record-calls.js';

@@ -1,6 +1,6 @@
 /** Short training runs for tests, on the code that the page and `npm run train` use. */
-import { DigitTask } from '../../demo/train/digit-task.js';
-import { type DigitSplit, firstDigits } from '../../demo/train/digits.js';
+import { DigitTask } from '../../lab/tasks/digit-task.js';
+import { type DigitSplit, firstDigits } from '../../lab/tasks/digits.js';
 import type { GpuSession } from '../../demo/train/gpu-session.js';
 import type { OptimizerChoice } from '../../demo/train/optimizer-choice.js';
 import { trainingDefaults } from '../../demo/train/presets.js';

@@ -2,11 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { GpuSession } from '../../demo/train/gpu-session.js';
 import type { EpochReport, TrainingReport } from '../../demo/train/reports.js';
-import type { Model } from '../../demo/train/task.js';
-import { createCorpus, decode, fetchMobyDick } from '../../demo/train/text/corpus.js';
+import type { Model } from '../../lab/tasks/task.js';
+import { createCorpus, decode, fetchMobyDick } from '../../lab/tasks/text/corpus.js';
 import { sampleText } from '../../demo/train/text/sampler.js';
-import { TextTask } from '../../demo/train/text/text-task.js';
-import { createTransformer } from '../../demo/train/text/transformer.js';
+import { TextTask } from '../../lab/tasks/text/text-task.js';
+import { createTransformer } from '../../lab/tasks/text/transformer.js';
 import { Trainer } from '../../demo/train/trainer.js';
 
 const config = { vocabularySize: 11, contextLength: 8, layerCount: 2, width: 16, headCount: 4 };

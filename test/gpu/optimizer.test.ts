@@ -66,7 +66,7 @@ gpuTest('groups override any option and have learning rates of their own', async
   const gradients = tensors.map((w) => random.gradients(w.length));
   const params = tensors.map((w, k) => makeParameter(device, track, `w${k}`, w, gradients[k]!));
   const rule = adam({ lr: 0.01 });
-  const overrides = { lr: 0.1, amsgrad: true, weightDecay: 0.01, weightDecayMode: 'decoupled' };
+  const overrides = { lr: 0.1, amsgrad: true, weightDecay: 0.01, weightDecayMode: 'decoupled' } as const;
   const groups = [{ params: [params[0]!] }, { params: [params[1]!], ...overrides }];
   const optimizer = track(await Optimizer.create(device, { rule, groups }));
   const reference = new ReferenceOptimizer({

@@ -1,7 +1,7 @@
 import { expect, inject, vi } from 'vitest';
 import {
   Optimizer,
-  type OptimizerConfig,
+  type OptimizerSettings,
   OptimizerError,
   type Parameter,
   adam,
@@ -115,7 +115,7 @@ gpuTest('a dynamic loss scale backs off on an infinite sum', async ({ device, tr
 
 gpuTest('many entries, controlled: the step is the uncontrolled one', async ({ device, track }) => {
   const seed = inject('seed');
-  const run = (config: Partial<OptimizerConfig>) => {
+  const run = (config: OptimizerSettings) => {
     const random = new Random(seed);
     const chooseRow = () => random.integer(500);
     const table = { rowCount: 500, rowLength: 8, entryCount: 700, chooseRow, steps: 3 };

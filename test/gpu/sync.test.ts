@@ -1,5 +1,5 @@
 import { expect, inject, vi } from 'vitest';
-import { Optimizer, adam, novograd } from '../../src/index.js';
+import { Optimizer, adam, novograd, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
@@ -14,7 +14,7 @@ gpuTest(
     const random = new Random(inject('seed'));
     const [weights, gradients] = [random.weights(101), random.gradients(101)];
     const make = (name: string) => makeParameter(device, track, name, weights, gradients);
-    const options = { betas: [0.5, 0.75], lr: 0.5 };
+    const options = { betas: [0.5, 0.75], lr: 0.5 } as const;
     const want = track(await Optimizer.create(device, { ...CONFIG, params: [make('a')] }));
     const got = track(Optimizer.createSync(device, { ...CONFIG, params: [make('a')] }));
     // The second of these is skipped: the group joins after two applied steps of three.
@@ -43,28 +43,31 @@ gpuTest(
   },
 );
 
-gpuTest('what takes waiting is refused, and so is what does not fit', async ({ device, track }) => {
-  const w = makeParameter(device, track, 'w', [1, 2], [1, 1]);
-  const micro = { ...w, microGrad: makeBuffer(device, track, [1, 1]) };
-  const refused = [
-    [{ rule: adam(), params: [micro] }, 'has a microGrad; use the asynchronous create()'],
-    [{ rule: adam(), params: [w], kernel: { workgroupSize: 2 ** 20 } }, 'workgroupSize'],
-    [{ rule: adam(), params: [{ ...w, length: 3 }] }, 'length is 3'],
-  ] as const;
-  for (const [config, complaint] of refused) {
-    const error = await errorOf(() => Optimizer.createSync(device, config));
-    expect(error.message).toContain(complaint);
-  }
-  const noDevice = await errorOf(() => Optimizer.createSync({} as GPUDevice, { rule: adam(), params: [w] }));
-  expect(noDevice.code).toBe('invalid-config');
-  const optimizer = track(Optimizer.createSync(device, { rule: adam(), params: [w] }));
-  const adding = optimizer.addGroup({ params: [makeParameter(device, track, 'b', [1], [1])] });
-  const group = { params: [makeParameter(device, track, 'c', [1], [1])] };
-  expect((await errorOf(() => optimizer.addGroupSync(group))).message).toContain('await it first');
-  await adding;
-  optimizer.addGroupSync(group);
-  expect(optimizer.groups.map(({ params }) => params)).toEqual([['w'], ['b'], ['c']]);
-});
+gpuTest(
+  'what does not fit is refused, and a group that is about to join comes first',
+  async ({ device, track }) => {
+    const w = makeParameter(device, track, 'w', [1, 2], [1, 1]);
+    const refused = [
+      [{ rule: adam(), params: [w], kernel: { workgroupSize: 2 ** 20 } }, 'workgroupSize'],
+      [{ rule: adam(), params: [{ ...w, length: 3 }] }, 'length is 3'],
+    ] as const;
+    for (const [config, complaint] of refused) {
+      const error = await errorOf(() => Optimizer.createSync(device, config));
+      expect(error.message).toContain(complaint);
+    }
+    const noDevice = await errorOf(() =>
+      Optimizer.createSync({} as GPUDevice, { rule: adam(), params: [w] }),
+    );
+    expect(noDevice.code).toBe('invalid-config');
+    const optimizer = track(Optimizer.createSync(device, { rule: adam(), params: [w] }));
+    const adding = optimizer.addGroup({ params: [makeParameter(device, track, 'b', [1], [1])] });
+    const group = { params: [makeParameter(device, track, 'c', [1], [1])] };
+    expect((await errorOf(() => optimizer.addGroupSync(group))).message).toContain('await it first');
+    await adding;
+    optimizer.addGroupSync(group);
+    expect(optimizer.groups.map(({ params }) => params)).toEqual([['w'], ['b'], ['c']]);
+  },
+);
 
 gpuTest('memory that the device does not have shows at the next call', async ({ device, track }) => {
   const { maxBufferSize } = device.limits;
@@ -95,13 +98,37 @@ gpuTest('parameters that a step skips stay as they are', async ({ device, track 
     await Optimizer.create(device, { rule: adam({ lr: 1 }), params, ema: { decay: 0.5 } }),
   );
   const encoder = device.createCommandEncoder();
-  optimizer.encode(encoder, new Set(['b']));
+  optimizer.encode(encoder, { skip: ['b'] });
   device.queue.submit([encoder.finish()]);
   expect([...(await optimizer.readParam('a'))].map(Math.round)).toEqual([0, 1, 2]);
   expect([...(await optimizer.readParam('b'))]).toEqual([1, 2, 3]);
   expect([...(await optimizer.readState('b', 'exp_avg'))]).toEqual([0, 0, 0]);
   const measured = track(await Optimizer.create(device, { rule: novograd(), params }));
-  const skipping = await errorOf(() => measured.encode(device.createCommandEncoder(), new Set(['b'])));
-  expect(skipping.message).toContain('"b" cannot be skipped, for novograd keeps exp_avg_sq');
-  measured.encode(device.createCommandEncoder(), new Set());
+  measured.step({ skip: ['b'] });
+  expect([...(await measured.readState('b', 'exp_avg_sq'))]).toEqual([0]);
+  expect([...(await measured.readState('a', 'exp_avg_sq'))].map(Math.round)).toEqual([3]);
+  const old = await errorOf(() => measured.encode(device.createCommandEncoder(), new Set(['b']) as never));
+  expect(old.message).toContain('{ skip: names }');
+});
+
+gpuTest('sparse gradients and micro-batches take no waiting', async ({ device, track }) => {
+  const w = {
+    ...makeParameter(device, track, 'w', [1, 2], [0, 0]),
+    microGrad: makeBuffer(device, track, [1, 3]),
+  };
+  const indices = makeBuffer(device, track, new Float32Array(Uint32Array.of(1, 1).buffer));
+  const values = makeBuffer(device, track, [1, 2, 3, 4]);
+  const table = {
+    name: 't',
+    data: makeBuffer(device, track, [9, 9, 9, 9]),
+    grad: { indices, values },
+    rowLength: 2,
+  };
+  const optimizer = track(Optimizer.createSync(device, { rule: sgd({ lr: 1 }), params: [w] }));
+  optimizer.addGroupSync({ params: [table], lr: 0.5 });
+  optimizer.accumulate();
+  optimizer.accumulate();
+  optimizer.step();
+  expect([...(await optimizer.readParam('w'))]).toEqual([-1, -4]);
+  expect([...(await optimizer.readParam('t'))]).toEqual([9, 9, 7, 6]);
 });

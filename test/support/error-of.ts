@@ -1,4 +1,4 @@
-import { OptimizerError } from '../../src/index.js';
+import { OptimizerError } from '../../src/errors.js';
 
 /** The error that a call throws or rejects with. */
 export async function errorOf(call: () => unknown): Promise<OptimizerError> {

@@ -1,6 +1,6 @@
 /** ONNX models on the CPU, in Node: the oracle for graphs that are to run on a GPU. */
 import * as ort from 'onnxruntime-web';
-import type { Weight } from '../../scripts/onnx/tensor.js';
+import type { Weight } from '../../onnx/tensor.js';
 
 /** Float32 tensors by name. */
 export type Weights = Record<string, Weight>;

@@ -1,9 +1,9 @@
 /** Tests of the ONNX Runtime adapter: a small network, and what is freed behind each test. */
 import * as ort from 'onnxruntime-web/webgpu';
 import { afterAll, onTestFinished } from 'vitest';
-import { createRandom } from '../../demo/train/random.js';
-import { makeMlp } from '../../scripts/onnx/mlp.js';
-import { makeTrainingModels } from '../../scripts/onnx/training-graph.js';
+import { createRandom } from '../../lab/random.js';
+import { makeMlp } from '../../onnx/mlp.js';
+import { makeTrainingModels } from '../../onnx/training-graph.js';
 import { OnnxTrainer, type OnnxTrainerConfig } from '../../src/adapters/onnxruntime/index.js';
 import { adam } from '../../src/index.js';
 

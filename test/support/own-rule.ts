@@ -1,5 +1,5 @@
 /** A user's rule, with all that one may have: a part of its own, a switch, a correction, prepared numbers. */
-import { type Rule, correctionOf, definePart, defineRule, option } from '../../src/index.js';
+import { correctionOf, definePart, defineRule, option } from '../../src/index.js';
 
 const floor = definePart({
   wgsl: `
@@ -43,6 +43,3 @@ fn update(w: lane, g: lane) -> lane {
     return sub(w, mul(h.lr, div(m, on.FLOORED ? larger(size, h.floor) : add(size, h.floor))));
   },
 });
-
-/** Its default rule, typed as every other. */
-export const softSignRule: Rule = softSign();

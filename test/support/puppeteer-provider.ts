@@ -1,6 +1,6 @@
 /** A browser provider for vitest on puppeteer, which drives the Chromium and the Firefox a machine already has. */
 import { defineBrowserProvider } from '@vitest/browser';
-import type { Browser } from 'puppeteer-core';
+import type { Browser } from 'puppeteer';
 import type { BrowserProvider, BrowserProviderOption } from 'vitest/node';
 import { type AdapterChoice, type BrowserKind, launchBrowser } from '../../scripts/browsers.js';
 

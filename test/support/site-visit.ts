@@ -1,7 +1,7 @@
 /** A visit to a page of the built demo: everything that goes wrong in the page fails the test. */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Browser, Page, Viewport } from 'puppeteer-core';
+import type { Browser, Page, Viewport } from 'puppeteer';
 import { inject } from 'vitest';
 import type { Theme } from '../../demo/site/theme.js';
 import { launchBrowser } from '../../scripts/browsers.js';

@@ -1,6 +1,6 @@
 import {
   Optimizer,
-  type OptimizerConfig,
+  type OptimizerSettings,
   type Parameter,
   ReferenceOptimizer,
   type Rule,
@@ -30,7 +30,7 @@ export interface SparseCase {
   readonly counts?: readonly number[];
   /** Elements that data and values lie behind a vec4 boundary. */
   readonly offset?: number;
-  readonly config?: Partial<OptimizerConfig>;
+  readonly config?: OptimizerSettings;
 }
 
 /** A buffer of words. */

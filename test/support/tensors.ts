@@ -1,4 +1,5 @@
 import type { Parameter } from '../../src/index.js';
+import { readBuffer } from '../../proof/read-buffer.js';
 import type { Track } from '../../proof/track.js';
 
 /** A buffer with the given float32 contents, freed after the test. */
@@ -15,6 +16,11 @@ export function makeBuffer(
   new Float32Array(buffer.getMappedRange()).set(values);
   buffer.unmap();
   return buffer;
+}
+
+/** What a whole buffer holds, as float32. */
+export async function readFloats(device: GPUDevice, buffer: GPUBuffer): Promise<Float32Array<ArrayBuffer>> {
+  return new Float32Array((await readBuffer(device, buffer)).buffer);
 }
 
 /** A parameter with buffers of its own. */

@@ -8,7 +8,7 @@ import {
   resolveCase,
   restrictCase,
   totalElements,
-} from '../../bench/cases.js';
+} from '../../lab/measuring/cases.js';
 
 const GIB = 2 ** 30;
 

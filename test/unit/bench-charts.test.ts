@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { drawCharts } from '../../bench/draw-charts.js';
-import type { PeerName } from '../../bench/protocol.js';
-import type { Results, Row } from '../../bench/rows.js';
+import type { PeerName } from '../../lab/measuring/protocol.js';
+import type { Results, Row } from '../../lab/measuring/rows.js';
 
 function row(peer: PeerName, text: string, fractionOfLimit: number | null): Row {
   const counts = { dispatches: 1, submits: 1, newObjects: 0, hostMs: 0.1 };

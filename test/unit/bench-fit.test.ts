@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, inject, test } from 'vitest';
-import { curvePoints, fitCost, fitCurves } from '../../bench/fit.js';
-import type { Row } from '../../bench/rows.js';
+import { curvePoints, fitCost, fitCurves } from '../../lab/measuring/fit.js';
+import type { Row } from '../../lab/measuring/rows.js';
 
 const SIZES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 

@@ -3,8 +3,8 @@ import { folderName } from '../../bench/gpu/save.js';
 import { type GpuSession, formatSession } from '../../bench/gpu/session-report.js';
 import { mergeRows } from '../../bench/gpu/session-rows.js';
 import type { TorchResults } from '../../bench/gpu/torch.js';
-import type { PeerName } from '../../bench/protocol.js';
-import type { Results, Row } from '../../bench/rows.js';
+import type { PeerName } from '../../lab/measuring/protocol.js';
+import type { Results, Row } from '../../lab/measuring/rows.js';
 
 /** A step of Adam over 1e6 elements must move 28 MB. */
 function row(peer: PeerName, medianMs: number, gpuMs: number | null): Row {

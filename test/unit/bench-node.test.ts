@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GpuSession } from '../../bench/gpu/session-report.js';
-import type { Results } from '../../bench/rows.js';
+import type { Results } from '../../lab/measuring/rows.js';
 import { swiftShaderDriver } from '../../scripts/find-browser.js';
 
 const run = promisify(execFile);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { unlessOutOfMemory } from '../../bench/page/out-of-memory.js';
+import { unlessOutOfMemory } from '../../lab/measuring/page/out-of-memory.js';
 import { OptimizerError } from '../../src/index.js';
 
 /** A device on which whatever is done between push and pop has caused the given errors. */

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import { parseCase, resolveCase } from '../../bench/cases.js';
+import { parseCase, resolveCase } from '../../lab/measuring/cases.js';
 import { CpuClock } from '../../bench/cpu-clock.js';
-import { interleave } from '../../bench/interleave.js';
-import type { Heat, PeerName } from '../../bench/protocol.js';
-import { describeShape, makeRows } from '../../bench/rows.js';
-import { median, pairedRatio, seededUniform, shuffled } from '../../bench/statistics.js';
+import { interleave } from '../../lab/measuring/interleave.js';
+import type { Heat, PeerName } from '../../lab/measuring/protocol.js';
+import { describeShape, makeRows } from '../../lab/measuring/rows.js';
+import { createRandom, shuffled } from '../../lab/random.js';
+import { median, pairedRatio } from '../../lab/measuring/statistics.js';
 
 test('the median of an even count is between the middle two', () => {
   expect(median([5, 1, 3])).toBe(3);
@@ -17,11 +18,11 @@ test('a paired ratio compares within rounds: a round that was slow for both does
 
 test('a shuffle is a permutation, of a copy, and its seed repeats it', () => {
   const items = [1, 2, 3, 4, 5, 6, 7, 8];
-  const once = shuffled(items, seededUniform(1));
+  const once = shuffled(items, createRandom(1));
   expect(once).not.toEqual(items);
   expect(once.toSorted((a, b) => a - b)).toEqual(items);
-  expect(shuffled(items, seededUniform(1))).toEqual(once);
-  expect(shuffled(items, seededUniform(2))).not.toEqual(once);
+  expect(shuffled(items, createRandom(1))).toEqual(once);
+  expect(shuffled(items, createRandom(2))).not.toEqual(once);
 });
 
 test('contestants take turns, with as many steps as fill a measurement, and times are per step', async () => {
@@ -34,7 +35,7 @@ test('contestants take turns, with as many steps as fill a measurement, and time
   const times = await interleave(['fast', 'slow'], measure, {
     rounds: 3,
     minMeasurementMs: 100,
-    uniform: seededUniform(1),
+    uniform: createRandom(1),
   });
   expect(Object.fromEntries(times)).toEqual({ fast: [1, 1, 1], slow: [60, 60, 60] });
   const counted = calls.slice(4);

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { sampleBlocks, takeSample } from '../../bench/page/sample.js';
-import { createArrays, createRandomTile } from '../../bench/page/workload.js';
+import { sampleBlocks, takeSample } from '../../lab/measuring/page/sample.js';
+import { createArrays, createRandomTile } from '../../lab/measuring/page/workload.js';
 
 const MIB = 2 ** 20;
 const STORAGE = 0x80;

@@ -8,6 +8,9 @@ import {
   option,
 } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
+import { checkDeclaration, checkSource } from '../../src/rules/check-declaration.js';
+import type { LooseSource } from '../../src/rules/merge-parts.js';
+import { ruleFactories } from '../../src/rules/registry.js';
 import { errorOf } from '../support/error-of.js';
 import { softSign } from '../support/own-rule.js';
 
@@ -56,6 +59,24 @@ describe('defineRule', () => {
     expect(() => softSign({ beta: '0.5' })).toThrow('beta is "0.5"');
   });
 
+  test('a part that takes options which nobody declares does not compile', () => {
+    const needing = definePart({
+      wgsl: 'override NEAR: bool = false;',
+      switches: (o: { readonly place: string }) => ({ NEAR: o.place === 'near' }),
+    });
+    const make = (options: ReturnType<typeof option.common>) =>
+      defineRule({
+        name: 'mine',
+        wgsl: UPDATE,
+        // @ts-expect-error: it takes `place`
+        parts: [needing],
+        options,
+        scalars: (_, lr) => ({ lr }),
+        reference: (_, { w }) => w,
+      });
+    expect(make(option.common(1))().options).not.toHaveProperty('place');
+  });
+
   test('its function has the name of the rule', () => {
     expect(softSign.name).toBe('softSign');
   });
@@ -73,9 +94,9 @@ describe('defineRule', () => {
         wgsl: `fn ${name}_of(x: lane) -> lane { return x; }`,
         parts,
         scalars: () => ({ [name]: 1 }),
-        prepare: <N>() => {
+        prepare: () => {
           order.push(name);
-          return {} as Record<string, N>;
+          return {};
         },
       });
     const inner = part('inner');
@@ -211,6 +232,12 @@ describe('defineRule', () => {
       'mine: with lr 10000000000, the scalar',
     );
   });
+});
+
+test.each(ruleFactories)('%s is declared as others must be', (_, { declaration }) => {
+  const whole = declaration as LooseSource;
+  checkSource(whole);
+  checkDeclaration(declaration, [whole]);
 });
 
 test('definePart refuses what is no part', async () => {

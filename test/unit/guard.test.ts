@@ -29,7 +29,14 @@ describe('devices', () => {
   test('are known by what is used of them, not by their class', async () => {
     const { device } = fakeDevice();
     expect(() => checkDevice(device)).not.toThrow();
-    for (const other of [undefined, null, 5, {}, { ...device, queue: undefined }, () => 1]) {
+    for (const other of [
+      undefined,
+      null,
+      5,
+      {},
+      Object.create(device, { queue: { value: undefined } }),
+      () => 1,
+    ]) {
       const error = await errorOf(() => checkDevice(other));
       expect([error.code, error.message]).toEqual([
         'invalid-config',
@@ -125,6 +132,7 @@ describe('onStep', () => {
   const flush = () => new Promise((resolve) => setTimeout(resolve));
 
   test('that throws is reported as a listener’s error, once', async () => {
+    const done = vi.fn<() => void>();
     const report = vi.fn<(error: unknown) => void>();
     vi.stubGlobal('reportError', report);
     reportStep(
@@ -133,6 +141,7 @@ describe('onStep', () => {
       },
       Promise.resolve(stats),
       new UsageGuard(fakeDevice().device),
+      done,
     );
     await flush();
     vi.stubGlobal('reportError', undefined);
@@ -144,21 +153,24 @@ describe('onStep', () => {
       },
       Promise.resolve(stats),
       new UsageGuard(fakeDevice().device),
+      done,
     );
     await flush();
     expect(log).toHaveBeenCalledTimes(1);
+    expect(done).toHaveBeenCalledTimes(2);
     log.mockRestore();
     vi.unstubAllGlobals();
   });
 
   test('is not called, nor is anything reported, where the optimizer ended', async () => {
     const log = vi.spyOn(console, 'error').mockReturnValue();
-    const onStep = vi.fn<(given: StepStats) => void>();
+    const [onStep, done] = [vi.fn<(given: StepStats) => void>(), vi.fn<() => void>()];
     const guard = new UsageGuard(fakeDevice().device);
     guard.failWith(Promise.reject(new OptimizerError('shader', 'broken')));
-    reportStep(onStep, Promise.reject(new OptimizerError('shader', 'broken')), guard);
+    reportStep(onStep, Promise.reject(new OptimizerError('shader', 'broken')), guard, done);
     await flush();
     expect(onStep).not.toHaveBeenCalled();
+    expect(done).toHaveBeenCalledTimes(1);
     expect(log).not.toHaveBeenCalled();
     log.mockRestore();
   });

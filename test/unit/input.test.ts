@@ -56,6 +56,14 @@ describe('a config is copied', () => {
       rule: sgd({ lr: 0.5 }),
       groups: [Object.assign(Object.create({ lr: 0.25 }) as object, { params: [parameter('a')] })],
     });
+    class Group {
+      params = [parameter('a')];
+      get lr() {
+        return 0.125;
+      }
+    }
+    const added = resolveAddedGroup(resolveConfig(new Config()), new Group(), 1);
+    expect(added.rule.options.lr).toBe(0.125);
     expect(resolveConfig(new Config()).gradients.maxGradNorm).toBe(3);
     const resolved = resolveConfig(inheriting);
     expect(resolved.gradients).toMatchObject({ lossScale: 4, skipNonFinite: true });
@@ -96,11 +104,11 @@ Reflect.deleteProperty(holes, 1);
 test.for<[string, string, () => unknown]>([
   [
     'a rule that went through JSON',
-    'adam(options)',
+    'that lost its functions, as JSON does',
     () => ({ rule: JSON.parse(JSON.stringify(adam())), params }),
   ],
-  ['a rule function', 'the function adamw; call it: adamw(', () => ({ rule: adamw, params })],
-  ['a foreign function', 'call it, e.g.', () => ({ rule: () => 1, params })],
+  ['a rule function', 'call it: adamw(', () => ({ rule: adamw, params })],
+  ['a foreign function', 'give e.g. adam(', () => ({ rule: () => 1, params })],
   ['a hole in params', 'parameter 1 is undefined', () => ({ rule: sgd(), params: holes })],
   ['a Symbol as label', 'label is Symbol(x)', () => ({ rule: sgd(), params, label: Symbol('x') })],
   [
@@ -115,6 +123,12 @@ test.for<[string, string, () => unknown]>([
     'unknown option "maxNorm"',
     () => Object.create({ rule: sgd(), params, maxNorm: 1 }),
   ],
+  [
+    'an unknown option without a value',
+    'unknown option "beta"',
+    () => ({ rule: sgd(), groups: [{ params, beta: undefined }] }),
+  ],
+  ['ema without a decay', 'ema: decay is not given', () => ({ rule: sgd(), params, ema: {} })],
   ['a list as kernel', 'kernel: is []', () => ({ rule: sgd(), params, kernel: [] })],
   ['a list as loss scale', 'lossScale is []', () => ({ rule: sgd(), params, lossScale: [] })],
   ['a Map as loss scale', 'lossScale is a Map', () => ({ rule: sgd(), params, lossScale: new Map() })],

@@ -136,6 +136,12 @@ describe('rebind', () => {
     expect(w!.parameter).toMatchObject({ name: 'w', data: [{ buffer: data }], grad: [{ buffer: next }] });
     expect(part!.parameter.data[0]!.elementCount).toBe(4);
     expect(resolveChanges({ w: { data, grad: range(grad, 0, 4) } }, table)).toEqual([]);
+    const long = fakeBuffer(8);
+    const at = new NameTable<{ parameter: ResolvedParameter }>();
+    at.set('w', { parameter: parameterOf('w', range(long, 0, 4), grad) });
+    expect(resolveChanges({ w: { data: range(long, 0, 4) } }, at)).toEqual([]);
+    const [shifted] = resolveChanges({ w: { data: range(long, 4, 4) } }, at);
+    expect(shifted!.parameter.data).toEqual([{ buffer: long, byteOffset: 16, elementCount: 4 }]);
     expect(resolveChanges({ w: Object.create(null) as object, part: undefined }, table)).toEqual([]);
   });
 

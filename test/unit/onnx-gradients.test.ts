@@ -1,11 +1,11 @@
-/** The backward pass that scripts/onnx appends, against differences of the forward pass, both on the CPU. */
+/** The backward pass that onnx/ appends, against differences of the forward pass, both on the CPU. */
 import type { onnx } from 'onnx-proto';
 import { describe, expect, inject, test } from 'vitest';
-import { appendGradients } from '../../scripts/onnx/gradients.js';
-import { Graph } from '../../scripts/onnx/graph.js';
-import { appendSoftmaxCrossEntropy } from '../../scripts/onnx/softmax-cross-entropy.js';
-import { type Shape, type Weight, elementCount, floatValue } from '../../scripts/onnx/tensor.js';
-import { encode } from '../../scripts/onnx/training-graph.js';
+import { appendGradients } from '../../onnx/gradients.js';
+import { Graph } from '../../onnx/graph.js';
+import { appendSoftmaxCrossEntropy } from '../../onnx/softmax-cross-entropy.js';
+import { type Shape, type Weight, elementCount, floatValue } from '../../onnx/tensor.js';
+import { encode } from '../../onnx/training-graph.js';
 import { type Weights, withCpuModel } from '../support/onnx-run.js';
 import { Random } from '../../proof/random.js';
 

@@ -1,7 +1,7 @@
 /** What the ONNX Runtime adapter refuses before anything is on a GPU. */
 import * as ort from 'onnxruntime-web';
-import { expect, test, vi } from 'vitest';
-import { groupParameters } from '../../src/adapters/onnxruntime/config.js';
+import { expect, test } from 'vitest';
+import { checkGroups } from '../../src/adapters/onnxruntime/config.js';
 import { OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
 import { checkFeeds, findParameters } from '../../src/adapters/onnxruntime/parameters.js';
 import { sgd } from '../../src/index.js';
@@ -67,15 +67,13 @@ test.for<[string, () => unknown]>([
     '"x" is float32 [4, 3]; this',
     () => checkFeeds({ x: tensor('float32', [4, 3]) }, [value('x', ['rows', 2])]),
   ],
-  ['groups[0] names "v"', () => groupParameters([{ name: 'w' } as never], [{ parameters: ['v'] }])],
+  ['unknown option "parameters"', () => checkGroups([{ params: ['a'], parameters: ['b'] }], sgd())],
+  ['groups[0] is null', () => checkGroups([null as never], sgd())],
   [
-    'groups[1] names "w"',
-    () => groupParameters([{ name: 'w' } as never], [{ parameters: ['w'] }, { parameters: ['w'] }]),
+    'unknown option "clip"',
+    () => OnnxTrainer.create(ort, '', { rule: sgd(), parameters: {}, clip: 1 } as never),
   ],
-  [
-    'groups[0].parameters is "w"',
-    () => groupParameters([{ name: 'w' } as never], [{ parameters: 'w' as never }]),
-  ],
+  ['rule is undefined', () => OnnxTrainer.create(ort, '', { parameters: {} } as never)],
   [
     'ONNX Runtime (undefined) has no tensors in GPU buffers',
     () => OnnxTrainer.create(undefined as never, '', { rule: sgd(), parameters: {} }),
@@ -107,13 +105,10 @@ test.for<[string, () => unknown]>([
 });
 
 test('a session without a WebGPU device is refused', async () => {
-  // Any class will do of which nothing is an instance.
-  vi.stubGlobal('GPUDevice', Promise);
   const session = { run() {}, ...graph() };
   const error = await errorOf(() =>
     OnnxTrainer.create(ort, session as never, { rule: sgd(), parameters: { w: six } }),
   );
-  vi.unstubAllGlobals();
   expect(error.code).toBe('invalid-config');
   expect(error.message).toContain('no session of this runtime computes on WebGPU');
 });
@@ -121,8 +116,12 @@ test('a session without a WebGPU device is refused', async () => {
 test('parameters are found with their gradients, and grouped', () => {
   const [found] = findParameters(graph(value('w_grad', ['n', 3])), { w: six });
   expect(found).toEqual({ name: 'w', gradient: 'w_grad', dims: [2, 3], initial: six });
-  const params = ['a', 'b', 'c'].map((name) => ({ name }) as never);
-  const grouped = groupParameters(params, [{ parameters: ['b'], lr: 1 }]);
-  expect(grouped).toEqual([{ params: [{ name: 'a' }, { name: 'c' }] }, { params: [{ name: 'b' }], lr: 1 }]);
-  expect(groupParameters(params, [{ parameters: ['a', 'b', 'c'] }])).toHaveLength(1);
+  const params = ['a', 'b', 'c'].map((name) => ({ name }));
+  for (const named of [{ params: ['b'] }, { parameters: ['b'] }]) {
+    const grouped = checkGroups([{ ...named, lr: 1 }], sgd()).assignAll(params);
+    expect(grouped).toEqual([
+      { rank: 0, overrides: { lr: 1 }, params: [{ name: 'b' }] },
+      { rank: 1, overrides: {}, params: [{ name: 'a' }, { name: 'c' }] },
+    ]);
+  }
 });

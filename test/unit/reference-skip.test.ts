@@ -126,13 +126,13 @@ describe('a step that leaves parameters out', () => {
   });
 
   test.for<[string, unknown]>([
-    ['skip names "c", but the parameters are ["a", "b"]', { skip: ['a', 'c'] }],
-    ['skip names undefined', { skip: [undefined] }],
-    ['skip is "a"; give an array or a set of names', { skip: 'a' }],
+    ['there is no parameter "c"; there are "a", "b"', { skip: ['a', 'c'] }],
+    ['there is no parameter undefined', { skip: [undefined] }],
+    ['skip is "a"; give a list of names', { skip: 'a' }],
     ['skip is 1', { skip: 1 }],
     ['skip is null', { skip: null }],
     ['unknown option "skipped"', { skipped: ['a'] }],
-    ['the options are a Set; give { skip: names }', new Set(['a'])],
+    ['the options are a Set; names to be skipped are given as { skip: names }', new Set(['a'])],
     ['the options are ["a"]', ['a']],
     ['the options are "a"', 'a'],
     ['the options are null', null],

@@ -180,7 +180,7 @@ describe('the reference optimizer', () => {
     }
     expect([...reference.readParam('w')]).toEqual([1, 2]);
     expect(() => reference.readParam('v')).toThrow('"v"');
-    expect(() => reference.readState('w', 'sum')).toThrow('"sum"');
+    expect(() => reference.readState('w', 'sum' as never)).toThrow('"sum"');
     const two = { name: 'w', data: new Float32Array(1) };
     expect(() => new ReferenceOptimizer({ rule: sgd(), params: [two, two] })).toThrow('"w"');
     expect(() => new ReferenceOptimizer({ rule: sgd(), params: [two], precision: 'f16' as never })).toThrow(

@@ -1,127 +1,128 @@
-import fc from 'fast-check';
-import { describe, expect, inject, test } from 'vitest';
-import { planDispatches } from '../../src/engine/plan/plan.js';
-import type { Piece, PlanLimits } from '../../src/engine/plan/planned.js';
-import { type Tensor, findRuns, joinPieces } from '../../src/engine/plan/runs.js';
+import { describe, expect, test } from 'vitest';
+import { paddingOf as paddingOfBuffer, registerArenaBuffer } from '../../src/gpu/arena-buffers.js';
+import { joinPieces, joinRuns } from '../../src/plan/join.js';
+import type { PlanTensor } from '../../src/plan/pieces.js';
+import { placeState, planStep } from '../../src/plan/plan.js';
+import { ARENA_PADDING, factsFor, piece } from '../support/plan-world.js';
 
-const WORD = 4;
-const PADDING = 256;
-
-const LIMITS: PlanLimits = {
-  maxStorageBufferBindingSize: 2 ** 27,
-  minStorageBufferOffsetAlignment: 256,
-  maxBufferSize: 2 ** 28,
-};
-
-const piece = (buffer: string, offset: number, count: number): Piece<string> => ({
-  buffer,
-  byteOffset: WORD * offset,
-  byteLength: WORD * count,
-});
-
-/** Tensors behind one another with gaps in words, gradients at the same places of another buffer. */
-function row(lengths: readonly number[], gaps: readonly number[], gradShift = 0): Tensor<string>[] {
-  let offset = 0;
-  return lengths.map((length, k) => {
-    const start = offset + (gaps[k % gaps.length] ?? 0);
-    offset = start + length;
-    return { data: [piece('d', start, length)], grad: [piece('g', start + gradShift, length)] };
+/** Tensors behind one another with gaps in elements, gradients at the same places of another buffer. */
+function neighbours(lengths: readonly number[], gaps: readonly number[]): PlanTensor<string>[] {
+  let end = 0;
+  return lengths.map((length, index) => {
+    const start = end + (gaps[index % gaps.length] ?? 0);
+    end = start + length;
+    return { index, row: 0, data: [piece('d', start, length)], grad: [piece('g', start, length)] };
   });
 }
 
 const callers = () => 0;
-const arena = () => PADDING;
+const arena = () => ARENA_PADDING;
 
 describe('runs of neighbouring tensors', () => {
   test('a thousand tensors of an arena, each at an aligned offset, take one dispatch', () => {
-    const tensors = row(
-      Array.from({ length: 1000 }, () => 1000),
-      [0],
-    ).map((_, k) => ({
-      data: [piece('d', 1024 * k, 1000)],
-      grad: [piece('g', 1024 * k, 1000)],
-    }));
-    expect(planDispatches(tensors, LIMITS, true, arena).dispatches).toHaveLength(1);
-    expect(planDispatches(tensors, LIMITS, true, callers).dispatches).toHaveLength(1000);
+    const inBuffers = (d: string, g: string) =>
+      Array.from({ length: 1000 }, (_, index) => ({
+        index,
+        row: 0,
+        data: [piece(d, 1024 * index, 1000)],
+        grad: [piece(g, 1024 * index, 1000)],
+      }));
+    const count = (tensors: PlanTensor<string>[]) => planStep(tensors, 0, factsFor(), true).runs.length;
+    expect(count(inBuffers('arena d', 'arena g'))).toBe(1);
+    expect(count(inBuffers('d', 'g'))).toBe(1000);
   });
 
   test('a caller’s own tensors are joined if nothing lies between them', () => {
-    expect(findRuns(row([5, 7, 9], [0]), callers)).toHaveLength(1);
-    expect(findRuns(row([5, 7, 9], [1]), callers)).toHaveLength(3);
+    expect(joinRuns(neighbours([5, 7, 9], [0]), callers)).toHaveLength(1);
+    expect(joinRuns(neighbours([5, 7, 9], [1]), callers)).toHaveLength(3);
   });
 
   test('in whatever order they are named', () => {
-    const tensors = row([5, 7, 9], [0]);
-    const [run] = findRuns([tensors[2]!, tensors[0]!, tensors[1]!], callers);
-    expect(run!.members.map(({ index, start }) => [index, start])).toEqual([
-      [1, 0],
-      [2, 20],
-      [0, 48],
+    const tensors = neighbours([5, 7, 9], [0]);
+    const [run] = joinRuns([tensors[2]!, tensors[0]!, tensors[1]!], callers);
+    expect(run!.members).toEqual([
+      { index: 0, start: 0, elementCount: 5 },
+      { index: 1, start: 5, elementCount: 7 },
+      { index: 2, start: 12, elementCount: 9 },
+    ]);
+    expect(run!.data).toEqual([piece('d', 0, 21)]);
+    expect(run!.grad).toEqual([piece('g', 0, 21)]);
+  });
+
+  test('runs come in the order of their first tensors', () => {
+    const tensors = neighbours([5, 7, 9, 2], [0, 0, 1, 0]);
+    const runs = joinRuns([tensors[3]!, tensors[1]!, tensors[2]!, tensors[0]!], callers);
+    expect(runs.map(({ members }) => members.map(({ index }) => index))).toEqual([
+      [2, 3],
+      [0, 1],
     ]);
   });
 
-  test.for([
-    ['gradients lie at other distances', [piece('g', 5, 5), piece('g', 11, 5)]],
-    ['gradients lie in other buffers', [piece('g', 0, 5), piece('other', 5, 5)]],
-    ['both read one gradient', [piece('g', 0, 5), piece('g', 0, 5)]],
-  ] as const)('not if %s', ([, grads]) => {
-    const tensors = row([5, 5], [0]).map(({ data }, k) => ({ data, grad: [grads[k]!] }));
-    expect(findRuns(tensors, arena)).toHaveLength(2);
+  const pair = (second: Partial<PlanTensor<string>>): PlanTensor<string>[] => {
+    const [one, two] = neighbours([5, 5], [0]);
+    return [one!, { ...two!, ...second }];
+  };
+  test.for<[string, PlanTensor<string>[]]>([
+    ['gradients lie at other distances', pair({ grad: [piece('g', 6, 5)] })],
+    ['gradients lie in other buffers', pair({ grad: [piece('other', 5, 5)] })],
+    ['both read one gradient', pair({ grad: [piece('g', 0, 5)] })],
+    ['they are stepped with other rows', pair({ row: 1 })],
+    [
+      'one has no gradient',
+      neighbours([5, 5], [0]).map(({ grad, ...tensor }, k) =>
+        k === 0 ? tensor : { ...tensor, grad: grad! },
+      ),
+    ],
+    ['the gradient of one is gathered', pair({ isGathered: true })],
+    ['one lies in pieces', pair({ data: [piece('d', 5, 2), piece('e', 0, 3)] })],
+    ['one is a table', pair({ rows: { buffer: 'r', entryCount: 1, rowLength: 5 } })],
+    [
+      'state lies at other distances',
+      neighbours([5, 5], [0]).map((tensor, k) => ({
+        ...tensor,
+        state: [{ slab: 0, element: 8 * k, elementCount: 5, isPadded: true }],
+      })),
+    ],
+    [
+      'state lies in other slabs',
+      neighbours([5, 5], [0]).map((tensor, k) => ({
+        ...tensor,
+        state: [{ slab: k, element: 5 * k, elementCount: 5, isPadded: true }],
+      })),
+    ],
+  ])('not if %s', ([, tensors]) => {
+    expect(joinRuns(tensors, arena)).toHaveLength(2);
   });
 
   test('not if there is room for a tensor of somebody else between them', () => {
-    expect(findRuns(row([8, 8], [0, PADDING / WORD - 1]), arena)).toHaveLength(1);
-    expect(findRuns(row([8, 8], [0, PADDING / WORD]), arena)).toHaveLength(2);
+    expect(joinRuns(neighbours([8, 8], [0, ARENA_PADDING / 4 - 1]), arena)).toHaveLength(1);
+    expect(joinRuns(neighbours([8, 8], [0, ARENA_PADDING / 4]), arena)).toHaveLength(2);
   });
 
-  test('every word of every tensor is covered once, with its own gradient and state, and nothing but padding else', () => {
-    const layouts = fc.record({
-      lengths: fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 12 }),
-      gaps: fc.array(fc.integer({ min: 0, max: 70 }), { minLength: 1, maxLength: 5 }),
-      gradShift: fc.integer({ min: 0, max: 3 }),
-      maxStorageBufferBindingSize: fc.integer({ min: 8, max: 64 }).map((n) => n * 256),
-    });
-    const check = fc.property(layouts, ({ lengths, gaps, gradShift, maxStorageBufferBindingSize }) => {
-      const tensors = row(lengths, gaps, gradShift);
-      const limits = { ...LIMITS, maxStorageBufferBindingSize };
-      const plan = planDispatches(tensors, limits, true, arena);
-      // Where the state of each word of each tensor is said to lie.
-      const stateOf = new Map<number, string>();
-      plan.stateRegions.forEach((regions, t) => {
-        let word = tensors[t]!.data[0]!.byteOffset / WORD;
-        for (const { bufferIndex, byteOffset, byteLength } of regions) {
-          for (let k = 0; k < byteLength; k += WORD) stateOf.set(word++, `${bufferIndex}:${byteOffset + k}`);
-        }
-        expect(word * WORD).toBe(tensors[t]!.data[0]!.byteOffset + tensors[t]!.data[0]!.byteLength);
-      });
-      const seen = new Set<number>();
-      for (const { access, segment, data, grad, state } of plan.dispatches) {
-        for (let lane = 0; lane < segment.laneCount; lane++) {
-          const position = access.laneWidth === 1 && lane >= segment.split ? lane + segment.skip : lane;
-          for (let k = 0; k < access.laneWidth; k++) {
-            const index = (base: number, vector: boolean) =>
-              vector ? 4 * (base + position) + k : base + access.laneWidth * position + k;
-            const word = data.offset / WORD + index(segment.dataBase, access.dataAccess === 'vector');
-            const gradWord = grad!.offset / WORD + index(segment.gradBase, access.gradAccess === 'vector');
-            const stateByte = state.offset + WORD * index(segment.stateBase, access.laneWidth === 4);
-            if (gradWord !== word + gradShift || seen.has(word)) throw new Error(`word ${word} is wrong`);
-            seen.add(word);
-            const expected = stateOf.get(word);
-            if (expected !== undefined && expected !== `${state.bufferIndex}:${stateByte}`)
-              throw new Error(`state of word ${word} is at ${stateByte}, not at ${expected}`);
-          }
-        }
-      }
-      for (const word of stateOf.keys()) if (!seen.has(word)) throw new Error(`word ${word} is left out`);
-      // Beside them padding only: less than a tensor's alignment behind a tensor, or up to a whole vec4.
-      for (const word of seen) {
-        if (stateOf.has(word)) continue;
-        let before = word;
-        while (before >= 0 && !stateOf.has(before)) before -= 1;
-        expect(WORD * (word - before)).toBeLessThan(PADDING);
-      }
-    });
-    fc.assert(check, { seed: inject('seed'), numRuns: 60 });
+  test('padding of one buffer alone joins nothing, nor does what lies within a tensor of an arena', () => {
+    const tensors = neighbours([8, 8], [0, 4]);
+    expect(joinRuns(tensors, (buffer) => (buffer === 'g' ? 0 : ARENA_PADDING))).toHaveLength(2);
+    expect(joinRuns(tensors, (buffer) => (buffer === 'd' ? 0 : ARENA_PADDING))).toHaveLength(2);
+    expect(joinRuns(tensors, (_, end) => (end === 32 ? ARENA_PADDING : 0))).toHaveLength(1);
+    expect(joinRuns(tensors, (_, end) => (end === 36 ? ARENA_PADDING : 0))).toHaveLength(2);
+  });
+
+  test('a split run leaves tensors their state, and joins again what is left', () => {
+    const facts = factsFor();
+    const tensors = neighbours([5, 8, 3], [0]);
+    const { stateOfTensor, slabElementCounts } = placeState(tensors, facts, true);
+    expect(slabElementCounts).toEqual([16]);
+    const placed = tensors.map((tensor) => ({ ...tensor, state: stateOfTensor.get(tensor.index)! }));
+    expect(placed.map(({ state }) => state)).toEqual([
+      [{ slab: 0, element: 0, elementCount: 5, isPadded: false }],
+      [{ slab: 0, element: 5, elementCount: 8, isPadded: false }],
+      [{ slab: 0, element: 13, elementCount: 3, isPadded: true }],
+    ]);
+    const split = placed.map((tensor) => ({ ...tensor, row: tensor.index === 0 ? 1 : 0 }));
+    expect(joinRuns(split, callers).map(({ state }) => state)).toEqual([
+      [{ slab: 0, element: 0, elementCount: 5, isPadded: false }],
+      [{ slab: 0, element: 5, elementCount: 11, isPadded: true }],
+    ]);
   });
 });
 
@@ -132,4 +133,12 @@ describe('joined pieces', () => {
     expect(joinPieces(pieces, arena, false)).toHaveLength(3);
     expect(joinPieces(pieces, arena, true)).toEqual([piece('d', 0, 80), piece('e', 0, 4)]);
   });
+});
+
+test('an arena’s buffer has padding behind its tensors, and none within them', () => {
+  const buffer = {} as GPUBuffer;
+  registerArenaBuffer(buffer, { padding: 256, arena: 'test', isDestroyed: false }, new Set([20, 300]));
+  expect([20, 300].map((end) => paddingOfBuffer(buffer, end))).toEqual([256, 256]);
+  expect([0, 16, 256].map((end) => paddingOfBuffer(buffer, end))).toEqual([0, 0, 0]);
+  expect(paddingOfBuffer({} as GPUBuffer, 20)).toBe(0);
 });

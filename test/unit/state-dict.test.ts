@@ -171,6 +171,13 @@ test.for<[string, unknown]>([
   expect(error.message).toContain(message);
 });
 
+test('of options that differ, those are named that take other kernels', async () => {
+  const dict = withGroup({ weightDecay: 0.1, eps: 1e-3 });
+  const { message } = await errorOf(() => checkStateDict(dict, target));
+  expect(message).toContain('weightDecay');
+  expect(message).not.toContain('eps');
+});
+
 describe('schedules with state', () => {
   const plateau = () => schedules.reduceOnPlateau({ lr: 1, factor: 0.5, patience: 0 });
   const saved = (...states: unknown[]) => states.map((schedule) => ({ schedule }) as CheckedGroup);

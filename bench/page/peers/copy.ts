@@ -1,13 +1,13 @@
-import { elementSlots } from '../../../src/kernel/variant.js';
-import { totalElements } from '../../cases.js';
-import { createArray } from '../workload.js';
-import type { Peer } from './peer.js';
+import { layoutOf } from '../../../src/kernel/rule-layout.js';
+import { totalElements } from '../../../lab/measuring/cases.js';
+import { createArray } from '../../../lab/measuring/page/workload.js';
+import type { Peer } from '../../../lab/measuring/peers/peer.js';
 
 /** `copyBufferToBuffer` of as many bytes as the fused step moves: half of them read, half written. */
 export const copy: Peer = async ({ device, rule, benchCase, workload }) => {
   if (rule.name !== 'adam') return undefined;
   const elementCount = totalElements(benchCase);
-  const slotCount = elementSlots(rule).length;
+  const slotCount = layoutOf(rule).elementSlots.length;
   const values = workload.randomArray(Math.min(elementCount, 1 << 20));
   const arrays = Array.from({ length: 2 + slotCount }, (_, k) =>
     createArray(device, `copy ${k}`, elementCount, values),

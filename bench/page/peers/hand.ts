@@ -1,8 +1,8 @@
 import type { KernelShape } from '../../../src/kernel/shape.js';
-import { readSample } from '../read-back.js';
-import { findFastest } from '../tune.js';
-import { createArray } from '../workload.js';
-import type { Peer } from './peer.js';
+import { readSample } from '../../../lab/measuring/page/read-back.js';
+import { findFastest } from '../../../lab/measuring/page/tune.js';
+import { createArray } from '../../../lab/measuring/page/workload.js';
+import type { Peer } from '../../../lab/measuring/peers/peer.js';
 
 /** Workgroups of 4 fill SwiftShader's vectors just so; the others are what GPUs like. */
 const WORKGROUP_SIZES = [4, 32, 64, 128, 256];

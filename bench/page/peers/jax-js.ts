@@ -1,7 +1,7 @@
 import { type Array as JaxArray, defaultDevice, getWebGPUDevice, init, jit, numpy, tree } from '@jax-js/jax';
-import { watchErrors } from '../device.js';
+import { watchErrors } from '../../../lab/measuring/page/device.js';
 import { type JaxState, jaxOptimizers } from './jax-optax.js';
-import type { Peer } from './peer.js';
+import type { Peer } from '../../../lab/measuring/peers/peer.js';
 
 /**
  * jax-js on its WebGPU backend, on a device of its own: weights, gradients and state are pytrees of one array per

@@ -1,5 +1,5 @@
 import type { Rule } from '../../../src/index.js';
-import { usedSlots } from '../../../src/kernel/variant.js';
+import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import {
   FEATURES,
   type GradientMode,
@@ -103,7 +103,7 @@ export function bytesOf(plan: ModelPlan, rule: Rule): ModelBytes {
   return {
     parameters: 4 * plan.parameterCount,
     gradients: 4 * dense + 4 * FEATURES * plan.denseEntries + perEntry * plan.gradientEntries,
-    state: 4 * usedSlots(rule).length * plan.parameterCount,
+    state: 4 * layoutOf(rule).slots.length * plan.parameterCount,
   };
 }
 

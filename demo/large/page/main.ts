@@ -1,6 +1,6 @@
 import '../large.css';
 import { element, setText } from '../../site/elements.js';
-import { fileUrl } from '../../site/file-url.js';
+import { fileUrl } from '../../../lab/tasks/file-url.js';
 import { LineChart } from '../../site/line-chart.js';
 import { hideProblem, showProblem } from '../../site/problem.js';
 import { whenVisible } from '../../site/visibility.js';

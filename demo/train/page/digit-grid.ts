@@ -1,5 +1,5 @@
-import { PIXEL_COUNT, SIDE_PIXELS } from '../digit-format.js';
-import type { DigitSet } from '../digits.js';
+import { PIXEL_COUNT, SIDE_PIXELS } from '../../../lab/tasks/digit-format.js';
+import type { DigitSet } from '../../../lab/tasks/digits.js';
 import { SIDES } from './sides.js';
 
 /** Some held-out digits and what each network takes them for. */

@@ -1,6 +1,6 @@
 import { element } from '../../site/elements.js';
-import { DigitTask, predictDigits } from '../digit-task.js';
-import { type DigitSplit, fetchDigits, firstDigits } from '../digits.js';
+import { DigitTask, predictDigits } from '../../../lab/tasks/digit-task.js';
+import { type DigitSplit, fetchDigits, firstDigits } from '../../../lab/tasks/digits.js';
 import { digitLearningRates, trainingDefaults } from '../presets.js';
 import { DigitGrid } from './digit-grid.js';
 import type { PageTask } from './page-task.js';

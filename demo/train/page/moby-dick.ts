@@ -1,9 +1,10 @@
 import { element, setText } from '../../site/elements.js';
 import { textLearningRates } from '../presets.js';
-import { type Corpus, decode, fetchMobyDick } from '../text/corpus.js';
+import { type Corpus, decode, fetchMobyDick } from '../../../lab/tasks/text/corpus.js';
 import { sampleText } from '../text/sampler.js';
-import { chooseTextSize, textSizes, type TextSizeName } from '../text/sizes.js';
-import { TextTask } from '../text/text-task.js';
+import { textSizes, type TextSizeName } from '../../../lab/tasks/text/sizes.js';
+import { chooseTextSize } from '../text/choose-size.js';
+import { TextTask } from '../../../lab/tasks/text/text-task.js';
 import type { PageTask } from './page-task.js';
 import { SIDES } from './sides.js';
 

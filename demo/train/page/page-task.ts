@@ -1,6 +1,6 @@
 import type { GpuSession } from '../gpu-session.js';
 import type { LearningRates } from '../presets.js';
-import type { Model, Task } from '../task.js';
+import type { Model, Task } from '../../../lab/tasks/task.js';
 
 /** A task in a session. */
 export interface OpenTask {

@@ -1,6 +1,6 @@
 import { PausableRun } from '../../site/pausable-run.js';
 import { GpuSession } from '../gpu-session.js';
-import type { Task } from '../task.js';
+import type { Task } from '../../../lab/tasks/task.js';
 import type { TrainingReport, TrainingSummary } from '../reports.js';
 import { Trainer } from '../trainer.js';
 import type { Settings } from './controls.js';

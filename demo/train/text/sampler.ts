@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { createRandom } from '../random.js';
-import type { Model } from '../task.js';
+import { createRandom } from '../../../lab/random.js';
+import type { Model } from '../../../lab/tasks/task.js';
 
 /** What to write. */
 export interface SampleRequest {

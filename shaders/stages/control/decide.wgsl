@@ -15,6 +15,8 @@ override DYNAMIC: bool = false;
 const WORKGROUP_SIZE: u32 = 256u;
 /// The smallest loss scale that backing off leads to: float16's smallest number. A loss scaled by less is 0 there.
 const LEAST_LOSS_SCALE: f32 = 0x1p-24;
+/// The largest loss scale that growing leads to: gradients are multiplied by its reciprocal, and a smaller one is flushed.
+const LARGEST_LOSS_SCALE: f32 = 0x1p126;
 
 @group(0) @binding(0) var<uniform> reduction: Reduction;
 @group(0) @binding(1) var<storage, read> workspace: array<vec4<u32>>;
@@ -33,8 +35,7 @@ fn adjust_loss_scale(is_finite: bool) {
   head.growth_tracker += 1u;
   if (head.growth_tracker >= slot.settings.growth_interval) {
     head.growth_tracker = 0u;
-    // A scale past the range of float32 would make every gradient infinite.
-    if (head.loss_scale <= 0x1p127 / slot.settings.growth_factor) {
+    if (head.loss_scale <= LARGEST_LOSS_SCALE / slot.settings.growth_factor) {
       head.loss_scale *= slot.settings.growth_factor;
     }
   }

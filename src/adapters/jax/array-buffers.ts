@@ -48,15 +48,12 @@ export class ArrayBuffers {
     }
   }
 
-  /** The array's buffer, whose first bytes are its elements in order, once all that computes it is dispatched. */
+  /**
+   * The array's buffer, whose first bytes are its elements in order, once all that computes it is dispatched. It may be
+   * longer: jax-js pads, and a slice may lie in the buffer of a longer array.
+   */
   bufferOf(array: JaxArray): GPUBuffer {
     return array.ref.gpuBufferSync();
-  }
-
-  /** A buffer to bind where none is there yet; the caller destroys it. */
-  makePlaceholder(size: number): GPUBuffer {
-    const usage = GPUBufferUsage.STORAGE;
-    return this.device.createBuffer({ label: 'webgpu-optim jax placeholder', size, usage });
   }
 
   /** Whether nobody but the holder of this one reference can ever see the array's buffer; call `bufferOf` before. */
@@ -93,17 +90,3 @@ function findRecords(device: GPUDevice): ReadonlyMap<number, SlotRecord> {
 function ensure(condition: boolean, otherwise: string): void {
   if (!condition) throw new Error(otherwise);
 }
-
-/** Bytes of an array's elements. */
-export const byteLengthOf = ({ size }: JaxArray): number => 4 * size;
-
-/** Bytes of the longest of some arrays. */
-export const longestOf = (leaves: ReadonlyMap<string, JaxArray>): number =>
-  Math.max(...Array.from(leaves.values(), byteLengthOf));
-
-/** The part of a buffer that holds an array: jax-js pads, and a slice may lie in the buffer of a longer array. */
-export const wholeOf = (buffer: GPUBuffer, array: JaxArray): GPUBufferBinding & { size: number } => ({
-  buffer,
-  offset: 0,
-  size: byteLengthOf(array),
-});

@@ -1,21 +1,22 @@
-import { tree } from '@jax-js/jax';
-import type { OptimizerConfig } from '../../engine/input/config.js';
+import type { OptimizerSettings } from '../../engine/input/config.js';
 import { Optimizer } from '../../engine/optimizer.js';
-import type { Parameter } from '../../engine/input/parameter.js';
 import { OptimizerError, quote } from '../../errors.js';
 import type { Rule } from '../../rules/rule.js';
-import { ArrayBuffers, byteLengthOf, longestOf, wholeOf } from './array-buffers.js';
+import { parameterAt } from '../shared/bound-buffers.js';
+import { type NamedGroup, NamedGroups } from '../shared/named-groups.js';
+import { checkOptions } from '../shared/options.js';
+import { OwnBuffers } from '../shared/own-buffers.js';
+import { ArrayBuffers } from './array-buffers.js';
 import { FusedOptimizer } from './fused-optimizer.js';
-import { type LeafGroup, groupParameters } from './leaf-groups.js';
-import { type Leaves, checkReferences, namedLeaves } from './leaves.js';
+import { checkReferences, longestOf, namedLeaves, rejectTied } from './leaves.js';
+
+/** Leaves with hyper-parameters of their own, e.g. `{ params: ['dense1'], lr: 0.01 }`; see {@link NamedGroup}. */
+export type LeafGroup<R extends Rule = Rule> = NamedGroup<R>;
 
 /** Options of {@link fusedOptimizer}: those of `Optimizer.create`, but that leaves are named by their paths. */
-export interface FusedOptimizerOptions extends Omit<
-  OptimizerConfig,
-  'rule' | 'params' | 'groups' | 'lossScale'
-> {
+export interface FusedOptimizerOptions<R extends Rule = Rule> extends Omit<OptimizerSettings, 'lossScale'> {
   /** Leaves with options of their own. Those that none names come last, as a group with the rule's options. */
-  groups?: readonly LeafGroup[];
+  groups?: readonly LeafGroup<R>[];
   /**
    * What the loss was multiplied with, a number > 0; gradients are divided by it. Default 1. Not `'dynamic'`: jax-js has no
    * way to read a scale that changes on the GPU.
@@ -32,59 +33,47 @@ export interface FusedOptimizerOptions extends Omit<
  *
  * @param rule e.g. `adam({ lr: 1e-3 })`.
  * @param params nested arrays and plain objects of arrays, or one array. Paths and shapes count here, not the values.
- * @throws OptimizerError `invalid-parameter` if a leaf is no live float32 array on `'webgpu'`, `invalid-config` if jax-js's
- *   WebGPU backend is not initialized or of a version that keeps its arrays otherwise, and as `Optimizer.create`.
+ * @throws OptimizerError `invalid-parameter` if a leaf is no live float32 array on `'webgpu'`, or two share one buffer,
+ *   `invalid-config` if jax-js's WebGPU backend is not initialized or of a version that keeps its arrays otherwise, and as
+ *   `Optimizer.create`.
  */
-export async function fusedOptimizer<Tree>(
-  rule: Rule,
+export async function fusedOptimizer<Tree, R extends Rule = Rule>(
+  rule: R,
   params: Tree,
-  options: FusedOptimizerOptions = {},
-): Promise<FusedOptimizer<Tree>> {
-  const { groups = [], ...config } = checkOptions(options);
+  options: FusedOptimizerOptions<NoInfer<R>> = {},
+): Promise<FusedOptimizer<Tree, R>> {
+  const { groups = [], ...config } = checkLeafOptions(options);
+  const named = new NamedGroups(groups, rule, 'array');
   const buffers = ArrayBuffers.open();
   const leaves = namedLeaves(params, 'params');
   checkReferences({ params: leaves });
-  const shapes = new Map([...leaves].map(([name, array]) => [name, [...array.shape]]));
-  const placeholders: GPUBuffer[] = [];
+  const own = new OwnBuffers(buffers.device, 'webgpu-optim jax');
   try {
-    const parameters = describe(leaves, buffers, placeholders);
-    const optimizer = await Optimizer.create(buffers.device, {
+    // Kernels are made for these buffers; each step says what its gradients' are.
+    const grad = own.zeros(longestOf(leaves));
+    const placed = [...leaves].map(([name, array]) => ({ name, array, data: buffers.bufferOf(array), grad }));
+    rejectTied(placed, 'params');
+    const parameters = placed.map(({ name, array, data }) =>
+      parameterAt(name, { data, grad, elementCount: array.size }),
+    );
+    const shapes = new Map(placed.map(({ name, array }) => [name, [...array.shape]]));
+    const optimizer = await Optimizer.create<Rule>(buffers.device, {
       ...config,
       rule,
-      groups: groupParameters(parameters, groups),
+      groups: named.assignAll(parameters).map((group) => ({ ...group.overrides, params: group.params })),
     });
-    tree.dispose(params as never);
-    return new FusedOptimizer<Tree>(optimizer, buffers, shapes);
+    for (const array of leaves.values()) array.dispose();
+    return new FusedOptimizer<Tree, R>(optimizer, buffers, shapes);
   } finally {
-    for (const buffer of placeholders) buffer.destroy();
+    own.destroy();
   }
 }
 
-/** The engine's parameters, in buffers to make kernels for: each step says what its buffers are. */
-function describe(leaves: Leaves, buffers: ArrayBuffers, placeholders: GPUBuffer[]): Parameter[] {
-  const makePlaceholder = (size: number): GPUBuffer => {
-    const buffer = buffers.makePlaceholder(size);
-    placeholders.push(buffer);
-    return buffer;
-  };
-  const grad = makePlaceholder(longestOf(leaves));
-  const taken = new Set<GPUBuffer>();
-  return [...leaves].map(([name, array]) => {
-    const own = buffers.bufferOf(array);
-    // Two leaves that share a buffer part at the first step.
-    const data = taken.has(own) ? makePlaceholder(byteLengthOf(array)) : own;
-    taken.add(data);
-    return { name, data: wholeOf(data, array), grad: wholeOf(grad, array) };
+function checkLeafOptions(given: FusedOptimizerOptions): FusedOptimizerOptions {
+  const options = checkOptions(given, ['groups', 'rule', 'params'], {
+    subject: 'options is',
+    example: '{ groups, maxGradNorm, … }',
   });
-}
-
-function checkOptions(options: FusedOptimizerOptions): FusedOptimizerOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new OptimizerError(
-      'invalid-config',
-      `options is ${quote(options)}; give { groups, maxGradNorm, … }.`,
-    );
-  }
   for (const key of ['rule', 'params']) {
     if (!(key in options)) continue;
     throw new OptimizerError('invalid-config', `options has ${key}; give it as an argument of its own.`);

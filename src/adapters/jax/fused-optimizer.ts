@@ -1,19 +1,29 @@
 import { type Array as JaxArray, tree } from '@jax-js/jax';
 import type { ParameterGroup } from '../../engine/parameter-group.js';
+import type { StateName } from '../../engine/input/config.js';
 import type { Optimizer } from '../../engine/optimizer.js';
 import type { StateDict } from '../../engine/saved/state-dict.js';
 import type { StepStats } from '../../engine/stats.js';
 import type { LearningRate } from '../../rules/options.js';
-import { type ArrayBuffers, longestOf, wholeOf } from './array-buffers.js';
-import { type Leaves, checkReferences, checkSameShapes, namedLeaves } from './leaves.js';
+import type { Rule } from '../../rules/rule.js';
+import { BoundBuffers, type Placement } from '../shared/bound-buffers.js';
+import { OwnBuffers } from '../shared/own-buffers.js';
+import type { ArrayBuffers } from './array-buffers.js';
+import {
+  type Leaves,
+  checkReferences,
+  checkSameShapes,
+  longestOf,
+  namedLeaves,
+  rejectTied,
+} from './leaves.js';
 
 /**
  * The optimizer of `fusedOptimizer`. Its state lies on the GPU and is its own; parameters and gradients are the
  * caller's and pass through `step`.
  */
-export class FusedOptimizer<Tree> {
-  /** What each parameter was bound to last. */
-  readonly #bound = new Map<string, { data: GPUBuffer; grad: GPUBuffer }>();
+export class FusedOptimizer<Tree, R extends Rule = Rule> {
+  readonly #bound = new BoundBuffers();
 
   /** @internal */
   constructor(
@@ -57,8 +67,9 @@ export class FusedOptimizer<Tree> {
     const weights = namedLeaves(params, 'params');
     checkReferences({ params: weights });
     // The last gradients' buffers may hold other arrays by now, even these.
-    const unused = this.buffers.makePlaceholder(longestOf(weights));
+    const own = new OwnBuffers(this.buffers.device, 'webgpu-optim jax');
     try {
+      const unused = own.zeros(longestOf(weights));
       return this.#update(
         weights,
         params,
@@ -66,7 +77,7 @@ export class FusedOptimizer<Tree> {
         () => this.optimizer.swapEma(),
       );
     } finally {
-      unused.destroy();
+      own.destroy();
     }
   }
 
@@ -110,7 +121,7 @@ export class FusedOptimizer<Tree> {
   }
 
   /** Reads a slot of a leaf's state, e.g. `readState('dense1.kernel', 'exp_avg')`; see `Optimizer.readState`. */
-  async readState(path: string, slot: string): Promise<Float32Array<ArrayBuffer>> {
+  async readState(path: string, slot: StateName<R>): Promise<Float32Array<ArrayBuffer>> {
     return this.optimizer.readState(path, slot);
   }
 
@@ -157,23 +168,17 @@ export class FusedOptimizer<Tree> {
   #rebind(weights: Leaves, gradOf: (name: string) => GPUBuffer, copies: Map<string, JaxArray>): void {
     // All of them before any weights: what computes a gradient reads the weights, and refers to them until it is dispatched.
     const grads = Array.from(weights.keys(), gradOf);
-    const changes: Record<string, { data: GPUBufferBinding; grad: GPUBufferBinding }> = {};
-    [...weights].forEach(([name, array], k) => {
-      const [data, grad] = [this.#ownBuffer(name, array, copies), grads[k]!];
-      const last = this.#bound.get(name);
-      if (last?.data === data && last.grad === grad) return;
-      changes[name] = { data: wholeOf(data, array), grad: wholeOf(grad, array) };
+    const placed = [...weights].map(([name, array]) => ({ name, array, data: this.buffers.bufferOf(array) }));
+    rejectTied(placed, 'params');
+    const placements = placed.map(({ name, array, data }, k): [string, Placement] => {
+      const own = this.buffers.isUnshared(array) ? data : this.#copy(name, array, copies);
+      return [name, { data: own, grad: grads[k]!, elementCount: array.size }];
     });
-    this.optimizer.rebind(changes);
-    for (const [name, { data, grad }] of Object.entries(changes)) {
-      this.#bound.set(name, { data: data.buffer, grad: grad.buffer });
-    }
+    this.#bound.rebind(this.optimizer, new Map(placements));
   }
 
-  /** The buffer of an array that nobody else refers to, or of a copy of it. */
-  #ownBuffer(name: string, array: JaxArray, copies: Map<string, JaxArray>): GPUBuffer {
-    const buffer = this.buffers.bufferOf(array);
-    if (this.buffers.isUnshared(array)) return buffer;
+  /** The buffer of a copy of an array that others refer to. */
+  #copy(name: string, array: JaxArray, copies: Map<string, JaxArray>): GPUBuffer {
     const copy = array.ref.mul(1);
     copies.set(name, copy);
     return this.buffers.bufferOf(copy);

@@ -1,3 +1,2 @@
-export { fusedOptimizer, type FusedOptimizerOptions } from './create.js';
+export { fusedOptimizer, type FusedOptimizerOptions, type LeafGroup } from './create.js';
 export type { FusedOptimizer } from './fused-optimizer.js';
-export type { LeafGroup } from './leaf-groups.js';

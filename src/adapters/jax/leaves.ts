@@ -71,6 +71,31 @@ export function checkReferences(trees: Readonly<Record<string, Leaves>>): void {
   }
 }
 
+/**
+ * Throws if one buffer holds the weights of two leaves: each would be trained by itself, and no longer be the other.
+ *
+ * @throws OptimizerError `invalid-parameter` naming both.
+ */
+export function rejectTied(
+  placed: Iterable<{ readonly name: string; readonly data: GPUBuffer }>,
+  what: string,
+): void {
+  const names = new Map<GPUBuffer, string>();
+  for (const { name, data } of placed) {
+    const other = names.get(data);
+    names.set(data, name);
+    if (other === undefined) continue;
+    fail(
+      `${what}: ${quote(other)} and ${quote(name)} are one array, or views of one; name it once and sum the gradients, or ` +
+        'give a copy, array.ref.mul(1), if they are to part.',
+    );
+  }
+}
+
+/** Bytes of the longest of some arrays. */
+export const longestOf = (leaves: Leaves): number =>
+  4 * Math.max(...Array.from(leaves.values(), ({ size }) => size));
+
 /** Leaves with their paths. What is a node is what jax-js's own `tree.flatten` takes for one. */
 function* walk(tree: unknown, path: string): Generator<[path: string, leaf: unknown]> {
   const isNode = Array.isArray(tree) || (typeof tree === 'object' && tree?.constructor === Object);

@@ -1,5 +1,6 @@
 import type * as Ort from 'onnxruntime-web';
 import { OptimizerError, quote } from '../../errors.js';
+import { tagOf } from '../../given.js';
 
 /** A parameter's weights at the beginning: numbers, or a float32 tensor. */
 export type InitialWeights = Float32Array | Ort.Tensor;
@@ -113,7 +114,7 @@ function fits({ shape }: TensorValue, dims: readonly number[]): boolean {
 
 function checkInitial(initial: InitialWeights, dims: readonly number[], what: string): void {
   const wanted = `float32 [${dims.join(', ')}]`;
-  if (initial instanceof Float32Array) {
+  if (isFloat32Array(initial)) {
     if (initial.length === countElements(dims)) return;
     fail(`${what}: ${initial.length} numbers are given; the graph takes ${wanted}.`);
   }
@@ -135,6 +136,10 @@ function find(values: readonly Value[], name: string, missing: string, remedy = 
   if (value?.isTensor) return value;
   return fail(`${missing}; it has ${values.map((other) => quote(other.name)).join(', ')}${remedy}.`);
 }
+
+/** Whether a value is a Float32Array, be it of another realm. */
+export const isFloat32Array = (value: unknown): value is Float32Array =>
+  tagOf(value) === '[object Float32Array]';
 
 const describe = (value: Value): string => (value.isTensor ? `[${value.shape.join(', ')}]` : 'no tensor');
 

@@ -1,5 +1,7 @@
 import type * as Ort from 'onnxruntime-web';
 import { OptimizerError, quote } from '../../errors.js';
+import { tagOf } from '../../given.js';
+import { isDevice } from '../shared/gpu-objects.js';
 
 /** ONNX Runtime as imported: `import * as ort from 'onnxruntime-web/webgpu'`, or another entry that has WebGPU. */
 export type OnnxRuntime = Pick<typeof Ort, 'InferenceSession' | 'Tensor' | 'env'>;
@@ -39,7 +41,7 @@ export async function openSession(
     }
     // Outside of a session of its own choice, the runtime tells the device here.
     const found: unknown = device ?? (await ort.env.webgpu?.device);
-    if (found instanceof GPUDevice) return { session, device: found, isOwn };
+    if (isDevice(found)) return { session, device: found, isOwn };
     throw new OptimizerError(
       'invalid-config',
       `ort.env.webgpu.device is ${quote(found)}: no session of this runtime computes on WebGPU; import onnxruntime-web/webgpu, ` +
@@ -111,7 +113,9 @@ async function createSession(
     ...options,
   };
   if (typeof model === 'string') return await ort.InferenceSession.create(model, all);
-  if (model instanceof ArrayBuffer || model instanceof Uint8Array) {
+  // Of whatever realm.
+  const kind = tagOf(model);
+  if (kind === '[object ArrayBuffer]' || kind === '[object Uint8Array]') {
     return await ort.InferenceSession.create(new Uint8Array(model), all);
   }
   throw new OptimizerError(

@@ -1,8 +1,9 @@
 import type * as Ort from 'onnxruntime-web';
 import { captureErrors } from '../../gpu/device.js';
-import { readSpans } from '../../gpu/readback.js';
+import { Reader } from '../../gpu/readback.js';
 import { OptimizerError } from '../../errors.js';
-import { type InitialWeights, countElements } from './parameters.js';
+import { OwnBuffers } from '../shared/own-buffers.js';
+import { type InitialWeights, countElements, isFloat32Array } from './parameters.js';
 import type { OnnxRuntime } from './session.js';
 
 /** Where a float32 tensor lies for good. */
@@ -20,13 +21,17 @@ export class TensorStore {
   readonly #ort: OnnxRuntime;
   readonly #device: GPUDevice;
   readonly #label: string;
-  readonly #own: GPUBuffer[] = [];
+  readonly #own: OwnBuffers;
+  readonly #reader: Reader;
+  #isDestroyed = false;
 
   /** @param label prefix of the buffers' labels. */
   constructor(ort: OnnxRuntime, device: GPUDevice, label: string) {
     this.#ort = ort;
     this.#device = device;
     this.#label = label;
+    this.#own = new OwnBuffers(device, label);
+    this.#reader = new Reader(device, label);
   }
 
   /**
@@ -35,8 +40,9 @@ export class TensorStore {
    * @throws OptimizerError `out-of-memory`.
    */
   async fill<T>(make: () => T): Promise<T> {
-    const { result, error } = await captureErrors(this.#device, make);
-    if (!error) return result;
+    const { value, error: pending } = captureErrors(this.#device, make);
+    const error = await pending;
+    if (!error) return value;
     this.destroy();
     throw new OptimizerError(
       'out-of-memory',
@@ -46,21 +52,17 @@ export class TensorStore {
 
   /** A place for a tensor, zeros at first. */
   allocate(name: string, dims: readonly number[]): Place {
-    const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    const label = `${this.#label} ${name}`;
-    const size = Math.ceil((4 * countElements(dims)) / GRANULE) * GRANULE;
-    const buffer = this.#device.createBuffer({ label, size, usage: STORAGE | COPY_SRC | COPY_DST });
-    this.#own.push(buffer);
-    return { buffer, dims, label };
+    const byteLength = Math.ceil((4 * countElements(dims)) / GRANULE) * GRANULE;
+    return { buffer: this.#own.make(name, byteLength), dims, label: `${this.#label} ${name}` };
   }
 
   /** The place of weights: where they are if that is on the GPU, else a copy of them there. */
   place(name: string, dims: readonly number[], initial: InitialWeights): Place {
-    if (!(initial instanceof Float32Array) && initial.location === 'gpu-buffer') {
+    if (!isFloat32Array(initial) && initial.location === 'gpu-buffer') {
       return { buffer: initial.gpuBuffer, dims, label: `${this.#label} ${name}` };
     }
     const place = this.allocate(name, dims);
-    const values = initial instanceof Float32Array ? initial : (initial.data as Float32Array);
+    const values = isFloat32Array(initial) ? initial : (initial.data as Float32Array);
     this.#device.queue.writeBuffer(place.buffer, 0, values as Float32Array<ArrayBuffer>);
     return place;
   }
@@ -74,12 +76,20 @@ export class TensorStore {
     return this.#ort.Tensor.fromGpuBuffer(buffer, {
       dataType: 'float32',
       dims,
-      download: () => readSpans(this.#device, [{ buffer, byteOffset: 0, byteLength }], label),
+      download: async () => {
+        if (this.#isDestroyed) {
+          throw new OptimizerError('destroyed', `${label} was read after destroy(); read it before.`);
+        }
+        const [bytes] = await this.#reader.read([[{ buffer, byteOffset: 0, byteLength }]], label);
+        return new Float32Array(bytes!);
+      },
     });
   }
 
   /** Frees what was made here; tensors that were given stay. */
   destroy(): void {
-    for (const buffer of this.#own) buffer.destroy();
+    this.#isDestroyed = true;
+    this.#own.destroy();
+    this.#reader.destroy();
   }
 }

@@ -1,7 +1,9 @@
 import type * as Ort from 'onnxruntime-web';
 import { Optimizer } from '../../engine/optimizer.js';
 import { OptimizerError, quote } from '../../errors.js';
-import { type OnnxTrainerConfig, groupParameters } from './config.js';
+import type { Rule } from '../../rules/rule.js';
+import { parameterAt } from '../shared/bound-buffers.js';
+import { type OnnxTrainerConfig, checkConfig } from './config.js';
 import { type GraphParameter, checkFeeds, countElements, findParameters, staticDims } from './parameters.js';
 import {
   type OnnxModel,
@@ -38,7 +40,7 @@ interface Places {
  * const { loss } = await trainer.step({ x, labels });
  * console.log(await loss.getData());
  */
-export class OnnxTrainer {
+export class OnnxTrainer<R extends Rule = Rule> {
   /** The device that ONNX Runtime and the optimizer compute on. */
   readonly device: GPUDevice;
   /** The session that runs the graph. */
@@ -47,7 +49,7 @@ export class OnnxTrainer {
    * The optimizer: `lr`, `stats()`, `readParam(name)`, `stateDict()` and all else. {@link OnnxTrainer.step} steps it, and it is
    * destroyed with the trainer.
    */
-  readonly optimizer: Optimizer;
+  readonly optimizer: Optimizer<R>;
   readonly #ort: OnnxRuntime;
   readonly #store: TensorStore;
   readonly #places: Places;
@@ -56,14 +58,14 @@ export class OnnxTrainer {
   readonly #inputs: readonly Ort.InferenceSession.ValueMetadata[];
   readonly #results: readonly string[];
   #running: Promise<unknown> | undefined;
-  #isDestroyed = false;
+  #destroying: Promise<void> | undefined;
 
   private constructor(
     ort: OnnxRuntime,
     { session, device, isOwn }: OpenSession,
     store: TensorStore,
     places: Places,
-    optimizer: Optimizer,
+    optimizer: Optimizer<R>,
   ) {
     this.#ort = ort;
     this.device = device;
@@ -88,30 +90,26 @@ export class OnnxTrainer {
    * @throws OptimizerError `invalid-config` if the runtime or the session does not compute on WebGPU, `invalid-parameter` if
    *   the graph lacks a parameter or its gradient, or shapes or types differ (float32 only); as `Optimizer.create`.
    */
-  static async create(ort: OnnxRuntime, model: OnnxModel, config: OnnxTrainerConfig): Promise<OnnxTrainer> {
-    if (typeof config !== 'object' || config === null) {
-      throw new OptimizerError(
-        'invalid-config',
-        `the config is ${quote(config)}; give { rule, parameters }.`,
-      );
-    }
-    const { parameters, gradientName, groups, device, sessionOptions, ...options } = config;
+  static async create<R extends Rule>(
+    ort: OnnxRuntime,
+    model: OnnxModel,
+    config: OnnxTrainerConfig<R>,
+  ): Promise<OnnxTrainer<R>> {
+    const { parameters, gradientName, groups, device, sessionOptions, options } = checkConfig(config);
     const open = await openSession(ort, model, device, sessionOptions);
     const store = new TensorStore(ort, open.device, `${options.label ?? 'webgpu-optim'} onnxruntime`);
     try {
       const found = findParameters(open.session, parameters, gradientName);
       const places = await store.fill(() => makePlaces(store, open.session, found));
-      const params = found.map(({ name, dims }) => ({
-        name,
-        data: places.weights.get(name)!.buffer,
-        grad: places.gradients.get(name)!.buffer,
-        length: countElements(dims),
-      }));
-      const optimizer = await Optimizer.create(open.device, {
-        ...options,
-        groups: groupParameters(params, groups),
+      const params = found.map(({ name, dims }) => {
+        const [{ buffer: data }, { buffer: grad }] = [places.weights.get(name)!, places.gradients.get(name)!];
+        return parameterAt(name, { data, grad, elementCount: countElements(dims) });
       });
-      return new OnnxTrainer(ort, open, store, places, optimizer);
+      const optimizer = await Optimizer.create<Rule>(open.device, {
+        ...options,
+        groups: groups.assignAll(params).map((group) => ({ ...group.overrides, params: group.params })),
+      });
+      return new OnnxTrainer<R>(ort, open, store, places, optimizer);
     } catch (error) {
       store.destroy();
       if (open.isOwn) await open.session.release();
@@ -165,11 +163,13 @@ export class OnnxTrainer {
 
   /**
    * Frees the weights, gradients and outputs that the trainer made, the optimizer, and the session unless it was given. Waits
-   * for a step that is running. May be called twice.
+   * for a step that is running, which is made. May be called twice; each call resolves when all is freed.
    */
   async destroy(): Promise<void> {
-    if (this.#isDestroyed) return;
-    this.#isDestroyed = true;
+    await (this.#destroying ??= this.#destroy());
+  }
+
+  async #destroy(): Promise<void> {
     await this.#running?.catch(() => undefined);
     this.optimizer.destroy();
     this.#store.destroy();
@@ -199,7 +199,7 @@ export class OnnxTrainer {
   }
 
   #rejectUnusable(): void {
-    if (this.#isDestroyed) {
+    if (this.#destroying) {
       throw new OptimizerError('destroyed', 'step(): the trainer is destroyed; create a new one.');
     }
     if (this.#running) {

@@ -1,6 +1,8 @@
 import { type Tensor, type Variable, backend, engine, getBackend, version_core } from '@tensorflow/tfjs-core';
 import { isDeviceLost } from '../../gpu/device.js';
 import { OptimizerError, quote } from '../../errors.js';
+import { BufferUsage } from '../../gpu/flags.js';
+import { isBuffer, isCommandEncoder, isDevice, isTexture } from '../shared/gpu-objects.js';
 
 /** The version that this file was written for. */
 const SUPPORTED = '4.22';
@@ -73,6 +75,11 @@ export class TfjsBackend {
     );
   }
 
+  /** Whether tfjs still computes on this backend, and the backend can. */
+  get isUsable(): boolean {
+    return (backend() as unknown) === this.internals && !isDeviceLost(this.device);
+  }
+
   /** The device that tfjs computes on. */
   get device(): GPUDevice {
     return this.internals.device;
@@ -87,16 +94,16 @@ export class TfjsBackend {
   bufferOf(tensor: Tensor, what: string): GPUBuffer {
     this.internals.uploadToGPU(tensor.dataId);
     const resource = this.internals.tensorMap.get(tensor.dataId)?.resource;
-    if (resource instanceof GPUTexture) {
+    if (isTexture(resource)) {
       throw new OptimizerError(
         'invalid-parameter',
         `${what} lies in ${quote(resource)}, not in a GPUBuffer; copy it with tf.add(x, 0).`,
       );
     }
-    if (!(resource instanceof GPUBuffer)) {
+    if (!isBuffer(resource)) {
       throw unknownInside(`keeps ${what} in ${quote(resource)}, not in a GPUBuffer`);
     }
-    if ((resource.usage & GPUBufferUsage.STORAGE) === 0) {
+    if ((resource.usage & BufferUsage.STORAGE) === 0) {
       throw unknownInside(
         `keeps ${what} in a buffer of usage 0x${resource.usage.toString(16)}, without STORAGE`,
       );
@@ -183,14 +190,14 @@ export function registeredVariables(): Readonly<Record<string, Variable>> {
 function rejectUnknownInside(internals: unknown): asserts internals is Internals {
   const given = internals as Partial<Internals>;
   const missing = [
-    ...(given.device instanceof GPUDevice ? [] : ['device']),
+    ...(isDevice(given.device) ? [] : ['device']),
     ...(typeof given.tensorMap?.get === 'function' ? [] : ['tensorMap']),
     ...('commandEncoder' in given ? [] : ['commandEncoder']),
     ...METHODS.filter((name) => typeof given[name] !== 'function'),
   ];
   if (missing.length > 0) throw unknownInside(`has no ${missing.join(', ')}`);
   given.ensureCommandEncoderReady!();
-  if (given.commandEncoder instanceof GPUCommandEncoder) return;
+  if (isCommandEncoder(given.commandEncoder)) return;
   throw unknownInside(`has ${quote(given.commandEncoder)} as its commandEncoder`);
 }
 

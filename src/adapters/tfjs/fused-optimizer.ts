@@ -4,14 +4,11 @@ import {
   type Tensor,
   type Variable,
   dispose,
-  scalar,
   serialization,
-  tensor,
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
 import { checkGradScale } from '../../engine/input/gradient-options.js';
-import type { Parameter } from '../../engine/input/parameter.js';
 import type { StepStats } from '../../engine/stats.js';
 import { OptimizerError } from '../../errors.js';
 import { type LearningRate, evaluateLearningRate } from '../../rules/options.js';
@@ -25,10 +22,17 @@ import {
   resolveOptions,
   toConfig,
 } from './options.js';
-import { type NamedTensor, type SavedState, fromStateDict, fromTensors, toTensors } from './saved-state.js';
+import {
+  NO_STATE,
+  type NamedTensor,
+  type SavedState,
+  fromStateDict,
+  fromTensors,
+  toTensors,
+} from './saved-state.js';
 import { scaledGradients } from './scaled-gradients.js';
 import { checkUpdates } from './updates.js';
-import { VariableTable } from './variable-table.js';
+import { type FreshVariable, VariableTable } from './variable-table.js';
 
 type NamedTensorMap = Record<string, Tensor>;
 
@@ -38,14 +42,15 @@ type NamedTensorMap = Record<string, Tensor>;
  * WebGPU backend. Float32 variables.
  *
  * Variables are adopted when their first gradient comes; one without a gradient in a step is left as it is in this step,
- * and so is its state. The count of steps, which bias corrections follow, is the optimizer's; that of a variable which
- * came later begins when it came.
+ * and so is its state. Each counts the steps that it has made itself, and its bias corrections follow that count, as in
+ * PyTorch; schedules follow the optimizer's. Where a variable is disposed, the others go on; a new one of its name starts
+ * fresh.
  *
  * @example
  * const optimizer = new FusedOptimizer(adam({ lr: 1e-3 })); // in place of tf.train.adam(1e-3)
  * optimizer.minimize(() => loss(model.predict(x), y));
  */
-export class FusedOptimizer extends TfjsOptimizer {
+export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   /** The name under which tfjs saves it. */
   static get className(): string {
     return 'FusedOptimizer';
@@ -56,7 +61,9 @@ export class FusedOptimizer extends TfjsOptimizer {
   #isLrSet = false;
   #backend: TfjsBackend | undefined;
   #variables: VariableTable | undefined;
-  #engine: Optimizer | undefined;
+  #engine: Optimizer<R> | undefined;
+  // Which of the options' groups each of the engine's belongs to.
+  #ranks: number[] = [];
   #gradScale: number;
   // Weights of an optimizer that has yet to meet its variables.
   #pending: SavedState | undefined;
@@ -72,25 +79,30 @@ export class FusedOptimizer extends TfjsOptimizer {
    *   {@link FusedOptimizerOptions}.
    * @throws OptimizerError on an unknown option or a value out of range.
    */
-  constructor(rule: Rule, options: FusedOptimizerOptions = {}) {
+  constructor(rule: R, options: FusedOptimizerOptions<NoInfer<R>> = {}) {
     super();
     this.#options = resolveOptions(rule, options);
     this.#rule = rule;
     this.#gradScale = this.#options.settings.gradients.gradScale;
   }
 
-  /** The learning rate of the next step; with groups, that of the first one in use. */
+  /** The learning rate of the next step, of the variables that no group names; if all are in groups, of the first one. */
   get learningRate(): number {
-    if (this.#engine) return this.#engine.lr;
+    if (this.#engine) {
+      const rest = this.#ranks.indexOf(this.#options.groups.list.length);
+      const first = this.#ranks.indexOf(Math.min(...this.#ranks));
+      return this.#engine.groups[rest === -1 ? first : rest]!.lr;
+    }
     return evaluateLearningRate(this.#rule.options.lr, this.#pending?.step ?? 0);
   }
 
   /**
    * Sets the learning rate, or a schedule, of all variables from the next step on.
    *
-   * @throws OptimizerError `invalid-option` if negative, NaN or infinite; nothing changes then.
+   * @throws OptimizerError `invalid-option` if negative, NaN or infinite, `destroyed`; nothing changes then.
    */
   set learningRate(lr: LearningRate) {
+    this.#rejectDisposed('learningRate');
     this.#rule = overrideRule(this.#rule, { lr });
     this.#isLrSet = true;
     if (this.#engine) this.#engine.lr = lr;
@@ -110,24 +122,34 @@ export class FusedOptimizer extends TfjsOptimizer {
     return this.#gradScale;
   }
 
-  /** @throws OptimizerError `invalid-option` unless a finite number > 0. */
+  /** @throws OptimizerError `invalid-option` unless a finite number > 0, `destroyed`. */
   set gradScale(gradScale: number) {
+    this.#rejectDisposed('gradScale');
     this.#gradScale = checkGradScale(gradScale);
     if (this.#engine) this.#engine.gradScale = gradScale;
   }
 
   /**
    * The engine behind it, from the first step to `dispose()` or `setWeights()`: for `readState`, `readEma`, `swapEma`.
-   * Parameters have the variables' names. Which buffers it steps and when is this class's business. What tfjs has recorded
-   * is submitted first, for the engine to see it.
+   * Parameters have the variables' names; one whose name a disposed variable had before is `'name#2'`. Which buffers it steps
+   * and when is this class's business: it is told where the variables are by now, and what tfjs has recorded is submitted
+   * first, for the engine to see it. So take it anew for each call.
    */
-  get engine(): Optimizer | undefined {
-    this.#backend?.flush();
+  get engine(): Optimizer<R> | undefined {
+    if (this.#engine && this.#backend!.isUsable) {
+      this.#variables!.follow(this.#engine);
+      this.#backend!.flush();
+    }
     return this.#engine;
   }
 
-  /** What became of the steps so far; see `Optimizer.stats`. All zeros before the first. */
+  /**
+   * What became of the steps so far; see `Optimizer.stats`. All zeros before the first.
+   *
+   * @throws OptimizerError `destroyed`, `device-lost`.
+   */
   async stats(): Promise<StepStats> {
+    this.#rejectDisposed('stats()');
     if (this.#engine) return this.#engine.stats();
     const { lossScale } = this.#options.settings.gradients;
     return { step: 0, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr: NaN };
@@ -138,9 +160,10 @@ export class FusedOptimizer extends TfjsOptimizer {
    * `applyGradients` expects; `value` is the loss.
    */
   override computeGradients(f: () => Scalar, varList?: Variable[]): { value: Scalar; grads: NamedTensorMap } {
-    const { gradients } = this.#options.settings;
-    if (gradients.lossScale === 1 && !gradients.dynamic) return variableGrads(f, varList);
-    return scaledGradients(f, varList, this.#lossScale());
+    const { lossScale, dynamic } = this.#options.settings.gradients;
+    if (lossScale === 1 && !dynamic) return variableGrads(f, varList);
+    const moving = this.#engine?.lossScaleBuffer ?? this.#pending?.control?.lossScale;
+    return scaledGradients(f, varList, (dynamic ? moving : undefined) ?? lossScale);
   }
 
   /**
@@ -153,31 +176,22 @@ export class FusedOptimizer extends TfjsOptimizer {
    *   does not compute on WebGPU; no variable has changed then.
    */
   override applyGradients(variableGradients: NamedTensorMap | NamedTensor[]): void {
-    if (this.#isDisposed) {
-      throw new OptimizerError(
-        'destroyed',
-        'applyGradients() was called after dispose(); create a new optimizer.',
-      );
-    }
+    this.#rejectDisposed('applyGradients()');
     this.#backend ??= TfjsBackend.current();
     this.#backend.assertCurrent();
-    this.#variables ??= new VariableTable(this.#backend, this.#options.settings.label);
-    const updates = checkUpdates(variableGradients);
-    this.#variables.rejectDisposed();
-    const skipped = this.#variables.skippedIn(updates);
-    const { fresh, changes, commitChanges, commitFresh } = this.#variables.locate(updates);
-    this.#engine?.rebind(changes);
+    const variables = (this.#variables ??= new VariableTable(this.#backend, this.#options.settings.label));
+    const located = variables.locate(checkUpdates(variableGradients));
+    const { fresh, skipped } = located;
     // At once: if the fresh ones are refused, the engine has the others where they are now all the same.
-    commitChanges();
+    if (this.#engine) variables.rebind(this.#engine, located);
     if (fresh.length > 0) {
-      this.#adopt(fresh);
+      this.#adopt(fresh, variables);
       // If the device rejects their buffers, this step has no effect; what tfjs has recorded must have its own.
       this.#backend.flush();
     }
-    commitFresh();
     const engine = this.#engine;
     if (engine) {
-      this.#backend.submit((encoder) => engine.encode(encoder, skipped));
+      this.#backend.submit((encoder) => engine.encode(encoder, { skip: skipped }));
       engine.reportStep();
     }
     this.incrementIterations();
@@ -185,14 +199,18 @@ export class FusedOptimizer extends TfjsOptimizer {
 
   /**
    * The state as tensors, for `setWeights` and for `model.save(…, { includeOptimizer: true })`. They belong to the
-   * optimizer, and are disposed by the next call and by `dispose()`.
+   * optimizer, and are disposed by the next call and by `dispose()`. Variables that are disposed are not in it.
+   *
+   * @throws OptimizerError `destroyed`, `device-lost`.
    */
   override async getWeights(): Promise<NamedTensor[]> {
-    const saved = this.#engine
-      ? fromStateDict(await this.#engine.stateDict(), this.#variables!.names)
-      : this.#pending;
+    this.#rejectDisposed('getWeights()');
+    // As they are now: by the time that the state has been read, others may have come.
+    const variables = this.#variables?.variables ?? [];
+    const saved = this.#engine ? fromStateDict(await this.#engine.stateDict(), variables) : this.#pending;
+    this.#rejectDisposed('getWeights()');
     this.#disposeExported();
-    const list = toTensors(saved ?? { step: 0, variables: [], joined: [] });
+    const list = toTensors(saved ?? NO_STATE);
     this.#exported = list;
     return [...list];
   }
@@ -201,11 +219,13 @@ export class FusedOptimizer extends TfjsOptimizer {
    * Goes on with what `getWeights` returned. The next step must bring gradients of all variables that are in it; they are
    * told by their names if these are the same, otherwise by their order, as in `tf.train.*`.
    *
-   * @throws OptimizerError `invalid-state-dict` if these are no such weights. Whether they fit the variables turns out at
-   *   the next step, which is not made if they do not.
+   * @throws OptimizerError `destroyed`, `invalid-state-dict` if these are no such weights. Whether they fit the variables
+   *   turns out at the next step, which is not made if they do not.
    */
   override async setWeights(weights: NamedTensor[]): Promise<void> {
+    this.#rejectDisposed('setWeights()');
     const saved = await fromTensors(weights);
+    this.#rejectDisposed('setWeights()');
     this.#forget();
     this.#pending = saved;
     // oxlint-disable-next-line no-underscore-dangle -- tfjs's name
@@ -237,33 +257,37 @@ export class FusedOptimizer extends TfjsOptimizer {
   }
 
   /** Makes the engine, or adds to it. */
-  #adopt(fresh: readonly Parameter[]): void {
+  #adopt(fresh: readonly FreshVariable[], table: VariableTable): void {
     const rule = this.#rule;
     const lr = this.#isLrSet ? rule.options.lr : undefined;
     if (this.#engine) {
-      for (const group of inGroups(this.#options, lr, fresh)) this.#engine.addGroupSync(group);
+      for (const { rank, group, variables } of inGroups(this.#options.groups, lr, fresh)) {
+        this.#engine.addGroupSync(group);
+        this.#ranks.push(rank);
+        table.add(variables);
+      }
       return;
     }
     const { device } = this.#backend!;
-    const engine = makeEngine(device, rule, this.#options, lr, fresh, this.#pending);
+    const { engine, ranks } = makeEngine(device, rule, this.#options, lr, fresh, this.#pending);
     engine.gradScale = this.#gradScale;
     this.#engine = engine;
+    this.#ranks = ranks;
     this.#pending = undefined;
-  }
-
-  /** What the loss is multiplied with; the caller disposes it. */
-  #lossScale(): Scalar {
-    const { dynamic, lossScale } = this.#options.settings.gradients;
-    if (!dynamic) return scalar(lossScale);
-    if (!this.#engine) return scalar(this.#pending?.control?.lossScale ?? lossScale);
-    return tensor({ buffer: this.#engine.lossScaleBuffer, zeroCopy: true }, [], 'float32');
+    table.add(fresh);
   }
 
   #forget(): void {
     this.#engine?.destroy();
     this.#engine = undefined;
+    this.#ranks = [];
     this.#variables?.destroy();
     this.#pending = undefined;
+  }
+
+  #rejectDisposed(what: string): void {
+    if (!this.#isDisposed) return;
+    throw new OptimizerError('destroyed', `${what} was used after dispose(); create a new optimizer.`);
   }
 
   #disposeExported(): void {

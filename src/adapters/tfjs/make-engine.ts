@@ -1,15 +1,41 @@
-import type { ParameterGroupConfig } from '../../engine/input/config.js';
 import { Optimizer } from '../../engine/optimizer.js';
-import type { Parameter } from '../../engine/input/parameter.js';
+import type { ParameterGroupConfig } from '../../engine/input/config.js';
 import type { LearningRate } from '../../rules/options.js';
 import type { Rule } from '../../rules/rule.js';
-import { type ResolvedOptions, groupOf } from './options.js';
+import { parameterAt } from '../shared/bound-buffers.js';
+import type { NamedGroups } from '../shared/named-groups.js';
+import type { ResolvedOptions } from './options.js';
 import { type SavedState, renameVariables, restore } from './saved-state.js';
+import type { FreshVariable } from './variable-table.js';
+
+/** A group of the engine, and which of the options' groups it belongs to. */
+export interface RankedGroup {
+  readonly rank: number;
+  readonly group: ParameterGroupConfig;
+  readonly variables: readonly FreshVariable[];
+}
+
+/**
+ * Variables as groups of the engine.
+ *
+ * @param lr in place of that of the rule and the groups, if it was set since.
+ */
+export function inGroups(
+  groups: NamedGroups,
+  lr: LearningRate | undefined,
+  variables: readonly FreshVariable[],
+): RankedGroup[] {
+  return groups.assign(variables).map(({ rank, overrides, params: members }) => {
+    const params = members.map(({ parameter, placement }) => parameterAt(parameter, placement));
+    return { rank, group: { ...overrides, ...(lr !== undefined && { lr }), params }, variables: members };
+  });
+}
 
 /**
  * The engine for the variables of a first step, with the state that was saved of them, if any.
  *
- * @param lr in place of that of the rule and the groups, if it was set since.
+ * @param lr as for {@link inGroups}.
+ * @returns it, and the ranks of its groups.
  * @throws OptimizerError as `Optimizer.createSync`, and `invalid-state-dict` if the state does not fit; nothing of it is
  *   left then.
  */
@@ -18,12 +44,17 @@ export function makeEngine(
   rule: Rule,
   options: ResolvedOptions,
   lr: LearningRate | undefined,
-  variables: readonly Parameter[],
+  variables: readonly FreshVariable[],
   pending: SavedState | undefined,
-): Optimizer {
-  const names = variables.map(({ name }) => name!);
-  const saved = pending && renameVariables(pending, names);
-  const groups = inGroups(options, lr, variables, saved?.joined);
+): { engine: Optimizer; ranks: number[] } {
+  const saved =
+    pending &&
+    renameVariables(
+      pending,
+      variables.map(({ name }) => name),
+    );
+  const ranked = inGroups(options.groups, lr, variables);
+  const groups = ranked.map(({ group }) => group);
   const engine = Optimizer.createSync(device, { ...options.config, rule, groups });
   try {
     if (saved) restore(engine, saved);
@@ -31,32 +62,5 @@ export function makeEngine(
     engine.destroy();
     throw error;
   }
-  return engine;
-}
-
-/**
- * Variables that share options, and the step at which they joined.
- *
- * @param lr as for {@link makeEngine}.
- * @param joined per variable, that step; 0 where there is none.
- */
-export function inGroups(
-  options: ResolvedOptions,
-  lr: LearningRate | undefined,
-  variables: readonly Parameter[],
-  joined: readonly number[] = [],
-): ParameterGroupConfig[] {
-  const groups = new Map<string, { params: Parameter[]; [option: string]: unknown }>();
-  variables.forEach((variable, k) => {
-    const g = groupOf(options, variable.name!);
-    const key = `${g} ${joined[k] ?? 0}`;
-    const group = groups.get(key) ?? {
-      ...options.groups[g]?.overrides,
-      ...(lr !== undefined && { lr }),
-      params: [],
-    };
-    groups.set(key, group);
-    group.params.push(variable);
-  });
-  return [...groups.values()];
+  return { engine, ranks: ranked.map(({ rank }) => rank) };
 }

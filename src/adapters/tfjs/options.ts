@@ -1,65 +1,37 @@
 import type { serialization } from '@tensorflow/tfjs-core';
-import {
-  type OptimizerConfig,
-  SETTING_KEYS,
-  type ResolvedSettings,
-  resolveSettings,
-} from '../../engine/input/config.js';
-import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
+import { type OptimizerSettings, type ResolvedSettings, resolveSettings } from '../../engine/input/config.js';
+import { OptimizerError, quote } from '../../errors.js';
 import { evaluateLearningRate } from '../../rules/options.js';
 import { type RuleName, rules } from '../../rules/registry.js';
-import { type Rule, overrideRule } from '../../rules/rule.js';
+import type { Rule } from '../../rules/rule.js';
+import { type NamedGroup, NamedGroups } from '../shared/named-groups.js';
+import { checkOptions } from '../shared/options.js';
 
-/** Variables with hyper-parameters of their own: any option of the rule, beside `match`. */
-export interface FusedGroup {
-  /** What the name of a variable must match, e.g. `/bias$/`. The first group that matches counts. */
-  match: RegExp;
-  /** Any option of the rule, in place of the rule's. */
-  [option: string]: unknown;
-}
+/** Variables with hyper-parameters of their own, e.g. `{ match: /bias$/, weightDecay: 0 }`; see {@link NamedGroup}. */
+export type FusedGroup<R extends Rule = Rule> = NamedGroup<R>;
 
 /** What `new FusedOptimizer` takes beside the rule: what the engine's config has, but for the parameters. */
-export interface FusedOptimizerOptions extends Omit<OptimizerConfig, 'rule' | 'params' | 'groups'> {
+export interface FusedOptimizerOptions<R extends Rule = Rule> extends OptimizerSettings {
   /** Hyper-parameters by the variables' names. Default: all variables have the rule's. */
-  groups?: readonly FusedGroup[];
+  groups?: readonly FusedGroup<R>[];
 }
 
 /** Checked options. */
 export interface ResolvedOptions {
   readonly settings: ResolvedSettings;
-  readonly groups: readonly ResolvedGroup[];
+  readonly groups: NamedGroups;
   /** For the engine. */
-  readonly config: Omit<OptimizerConfig, 'rule' | 'params' | 'groups'>;
-}
-
-interface ResolvedGroup {
-  readonly match: RegExp;
-  readonly overrides: Readonly<Record<string, unknown>>;
+  readonly config: OptimizerSettings;
 }
 
 /** @throws OptimizerError `invalid-config` or `invalid-option` on anything wrong. */
-export function resolveOptions(rule: Rule, options: FusedOptimizerOptions): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) {
-    fail(`the options are ${quote(options)}; give e.g. { maxGradNorm: 1 }.`);
-  }
-  rejectUnknownKeys(options, [...SETTING_KEYS, 'groups'], 'FusedOptimizer', 'invalid-config');
-  const { groups = [], ...config } = options;
-  const settings = resolveSettings({ ...config, rule });
-  if (!Array.isArray(groups)) fail(`groups is ${quote(groups)}; give [{ match: /bias$/, …options }].`);
-  const resolved = groups.map((group: FusedGroup, g) => {
-    const { match, ...overrides } = group;
-    if (!(match instanceof RegExp))
-      fail(`groups[${g}].match is ${quote(match)}; give a RegExp, e.g. /bias$/.`);
-    overrideRule(rule, overrides);
-    // These flags would let a match depend on the one before.
-    return { match: new RegExp(match.source, match.flags.replace(/[gy]/g, '')), overrides };
+export function resolveOptions(rule: Rule, given: FusedOptimizerOptions): ResolvedOptions {
+  const { groups = [], ...config } = checkOptions(given, ['groups'], {
+    subject: 'the options are',
+    example: 'e.g. { maxGradNorm: 1 }',
   });
-  return { settings, groups: resolved, config };
-}
-
-/** Index of the group that a variable belongs to; -1 for the rule's own options. */
-export function groupOf({ groups }: ResolvedOptions, name: string): number {
-  return groups.findIndex(({ match }) => match.test(name));
+  const settings = resolveSettings({ ...config, rule });
+  return { settings, groups: new NamedGroups(groups, rule, 'variable'), config };
 }
 
 /**
@@ -73,9 +45,9 @@ export function toConfig(rule: Rule, options: ResolvedOptions, step: number): se
     options: withoutSchedule(rule.options, step),
     settings,
     // tfjs changes the case of strings, but for those under `name`.
-    groups: options.groups.map(({ match, overrides }) => ({
-      name: match.source,
-      flags: match.flags,
+    groups: options.groups.list.map(({ names, match, overrides }) => ({
+      ...(match && { name: match.source, flags: match.flags }),
+      params: names.map((name) => ({ name })),
       options: withoutSchedule(overrides, step),
     })),
   };
@@ -97,7 +69,12 @@ export function fromConfig(config: serialization.ConfigDict): { rule: Rule; opti
     rule: RuleName;
     options: object;
     settings: object;
-    groups: readonly { name: string; flags: string; options: object }[];
+    groups: readonly {
+      name?: string;
+      flags?: string;
+      params?: readonly { name: string }[];
+      options: object;
+    }[];
   };
   const factory = Object.hasOwn(rules, name) ? rules[name] : undefined;
   if (!factory) fail(`the config's rule is ${quote(name)}; there are ${Object.keys(rules).join(', ')}.`);
@@ -105,7 +82,14 @@ export function fromConfig(config: serialization.ConfigDict): { rule: Rule; opti
     rule: factory(options),
     options: {
       ...settings,
-      groups: groups.map((group) => ({ match: new RegExp(group.name, group.flags), ...group.options })),
+      groups: groups.map(({ name: source, flags, params = [], options: overrides }) => {
+        const group = {
+          ...(source !== undefined && { match: new RegExp(source, flags) }),
+          ...(params.length > 0 && { params: params.map((param) => param.name) }),
+          ...overrides,
+        };
+        return group as NamedGroup;
+      }),
     },
   };
 }

@@ -1,6 +1,11 @@
 import { type Tensor, scalar, tensor } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
-import { type SavedControl, type StateDict, describeGroup } from '../../engine/saved/state-dict.js';
+import {
+  type GroupState,
+  type SavedControl,
+  type StateDict,
+  describeGroup,
+} from '../../engine/saved/state-dict.js';
 import { OptimizerError, quote } from '../../errors.js';
 
 /** A tensor with a name, as tfjs's optimizers hand them out. */
@@ -16,39 +21,48 @@ export interface SavedState {
   /** Steps applied. */
   readonly step: number;
   readonly control?: SavedControl;
-  /** Variables in the order in which the optimizer met them; none for rules without state. */
-  readonly variables: readonly { readonly name: string; readonly slots: Slots }[];
-  /** Per variable, the steps applied before the optimizer met it; empty if all are 0. */
-  readonly joined: readonly number[];
+  /** State by variable, in the order in which the optimizer met them; none for rules without state. */
+  readonly slots: ReadonlyMap<string, Slots>;
+  /** Steps that each variable has made, in the same order; none if all have made all. */
+  readonly steps: ReadonlyMap<string, number>;
 }
+
+/** Of an optimizer that has made no step. */
+export const NO_STATE: SavedState = { step: 0, slots: new Map(), steps: new Map() };
 
 const STEP = 'iter';
 const COUNTS = 'control/counts';
 const LOSS_SCALE = 'control/loss_scale';
-const JOINED = 'joined';
+const STEPS = 'steps';
 
 /**
  * The part of a state dict that is not in the optimizer's config.
  *
- * @param order the variables' names.
+ * @param variables names, and what the engine calls them.
  */
-export function fromStateDict(dict: StateDict, order: readonly string[]): SavedState {
+export function fromStateDict(
+  dict: StateDict,
+  variables: readonly { readonly name: string; readonly parameter: string }[],
+): SavedState {
   const { step, control, groups, state } = dict;
-  const joinedAt = new Map(
-    groups.flatMap(({ params, joinedAt: at = 0 }) => params.map((name) => [name, at])),
+  const counts = new Map(
+    groups.flatMap(({ params, steps: ofGroup, joinedAt = 0 }) =>
+      params.map((parameter, k) => [parameter, ofGroup?.[k] ?? step - joinedAt]),
+    ),
   );
-  const joined = order.map((name) => joinedAt.get(name)!);
-  const variables = order.map((name) => ({ name, slots: state[name]! }));
+  const steps = new Map(variables.map(({ name, parameter }) => [name, counts.get(parameter)!]));
+  const slots = new Map(variables.map(({ name, parameter }) => [name, state[parameter]!]));
+  const isStateless = [...slots.values()].every((values) => Object.keys(values).length === 0);
   return {
     step,
     ...(control && { control }),
-    variables: variables.filter(({ slots }) => Object.keys(slots).length > 0),
-    joined: joined.some((at) => at > 0) ? joined : [],
+    slots: isStateless ? NO_STATE.slots : slots,
+    steps: [...steps.values()].every((count) => count === step) ? NO_STATE.steps : steps,
   };
 }
 
 /** As tensors: the counters, then `<variable>/<slot>`. */
-export function toTensors({ step, control, joined, variables }: SavedState): NamedTensor[] {
+export function toTensors({ step, control, steps, slots }: SavedState): NamedTensor[] {
   const list: NamedTensor[] = [{ name: STEP, tensor: scalar(step, 'int32') }];
   const add = (name: string, values: readonly number[] | Float32Array, dtype: 'int32' | 'float32') =>
     list.push({ name, tensor: tensor(values as number[], [values.length], dtype) });
@@ -56,37 +70,43 @@ export function toTensors({ step, control, joined, variables }: SavedState): Nam
     add(COUNTS, [control.skipped, control.consecutiveSkips, control.growthTracker], 'int32');
     add(LOSS_SCALE, [control.lossScale], 'float32');
   }
-  if (joined.length > 0) add(JOINED, joined, 'int32');
-  for (const { name, slots } of variables) {
-    for (const [slot, values] of Object.entries(slots)) add(`${name}/${slot}`, values, 'float32');
+  if (steps.size > 0) add(STEPS, [...steps.values()], 'int32');
+  for (const [name, ofVariable] of slots) {
+    for (const [slot, values] of Object.entries(ofVariable)) add(`${name}/${slot}`, values, 'float32');
   }
   return list;
 }
 
 /**
- * The reverse of {@link toTensors}; the tensors may be disposed then.
+ * The reverse of {@link toTensors}; the tensors may be disposed as soon as it has been called.
  *
  * @throws OptimizerError `invalid-state-dict` if they are not such tensors.
  */
 export async function fromTensors(list: readonly NamedTensor[]): Promise<SavedState> {
-  const values = new Map<string, Float32Array<ArrayBuffer>>();
-  for (const { name, tensor: given } of list) values.set(name, Float32Array.from(await given.data()));
+  const names = list.map(({ name }) => name);
+  const read = await Promise.all(list.map(async (given) => given.tensor.data()));
+  const values = new Map(names.map((name, k) => [name, read[k]!]));
   const take = (name: string): number[] | undefined => {
     const taken = values.get(name);
     values.delete(name);
-    return taken && [...taken];
+    return taken && Array.from(taken, Number);
   };
   const [step] = take(STEP) ?? fail(`they lack ${quote(STEP)}`);
   const [skipped, consecutiveSkips, growthTracker] = take(COUNTS) ?? [];
   const [lossScale] = take(LOSS_SCALE) ?? [];
-  const joined = take(JOINED) ?? [];
-  const variables = new Map<string, Slots>();
+  const counts = take(STEPS) ?? [];
+  const slots = new Map<string, Slots>();
   for (const [name, slotValues] of values) {
     const cut = name.lastIndexOf('/');
     if (cut < 1) fail(`there is one named ${quote(name)}, which is not <variable>/<slot>`);
-    const slots = variables.get(name.slice(0, cut)) ?? {};
-    slots[name.slice(cut + 1)] = slotValues;
-    variables.set(name.slice(0, cut), slots);
+    const ofVariable = slots.get(name.slice(0, cut)) ?? {};
+    ofVariable[name.slice(cut + 1)] = Float32Array.from(slotValues);
+    slots.set(name.slice(0, cut), ofVariable);
+  }
+  // Of rules without state, the variables have no names here; they are told by their order then.
+  const variables = slots.size > 0 ? [...slots.keys()] : counts.map((_, k) => `${k}`);
+  if (counts.length > 0 && counts.length !== variables.length) {
+    fail(`they hold state of ${variables.length} variables, but ${quote(STEPS)} of ${counts.length}`);
   }
   return {
     step: step!,
@@ -98,8 +118,8 @@ export async function fromTensors(list: readonly NamedTensor[]): Promise<SavedSt
         lossScale: lossScale!,
       },
     }),
-    variables: [...variables].map(([name, slots]) => ({ name, slots })),
-    joined,
+    slots,
+    steps: new Map(counts.map((count, k) => [variables[k]!, count])),
   };
 }
 
@@ -111,45 +131,39 @@ export async function fromTensors(list: readonly NamedTensor[]): Promise<SavedSt
  * @throws OptimizerError `invalid-state-dict` if there are not as many.
  */
 export function renameVariables(saved: SavedState, names: readonly string[]): SavedState {
-  const { variables, joined } = saved;
-  const savedCount = Math.max(variables.length, joined.length);
-  if (savedCount > 0 && savedCount !== names.length) {
-    const known = variables.map(({ name }) => quote(name)).join(', ');
+  const savedNames = [...(saved.slots.size > 0 ? saved.slots : saved.steps).keys()];
+  if (savedNames.length > 0 && savedNames.length !== names.length) {
+    const known = [...saved.slots.keys()].map(quote).join(', ');
     fail(
-      `they hold state of ${savedCount} variables (${known}), but the first step brings gradients of ${names.length}: ` +
-        `${names.map(quote).join(', ')}; let it bring those of all`,
+      `they hold state of ${savedNames.length} variables (${known}), but the first step brings gradients of ` +
+        `${names.length}: ${names.map(quote).join(', ')}; let it bring those of all`,
     );
   }
-  const indexOf = new Map(variables.map(({ name }, k) => [name, k]));
-  const isNamed = names.every((name) => indexOf.has(name));
-  const index = (name: string, k: number): number => (isNamed ? indexOf.get(name)! : k);
-  return {
-    ...saved,
-    variables:
-      variables.length === 0 ? [] : names.map((name, k) => ({ ...variables[index(name, k)]!, name })),
-    joined: joined.length === 0 ? [] : names.map((name, k) => joined[index(name, k)]!),
-  };
+  const isNamed = names.every((name) => saved.slots.has(name));
+  const rename = <T>(values: ReadonlyMap<string, T>): Map<string, T> =>
+    values.size === 0
+      ? new Map()
+      : new Map(names.map((name, k) => [name, values.get(isNamed ? name : savedNames[k]!)!]));
+  return { ...saved, slots: rename(saved.slots), steps: rename(saved.steps) };
 }
 
 /**
  * Gives a fresh engine a saved state.
  *
- * @param saved under the engine's names; variables of one group joined at the same step.
+ * @param saved under the engine's names.
  * @throws OptimizerError `invalid-state-dict` if it does not fit the rule, its options or the variables' shapes.
  */
-export function restore(engine: Optimizer, saved: SavedState): void {
-  const slotsOf = new Map(saved.variables.map(({ name, slots }) => [name, slots]));
-  const joinedAt = new Map(saved.variables.map(({ name }, k) => [name, saved.joined[k] ?? 0]));
+export function restore(engine: Optimizer, { step, control, slots, steps }: SavedState): void {
   const names = engine.groups.flatMap(({ params }) => params);
   engine.loadStateDictSync({
     rule: engine.rule,
-    step: saved.step,
+    step,
     groups: engine.groups.map((group) => ({
-      ...describeGroup(group),
-      joinedAt: joinedAt.get(group.params[0]!) ?? 0,
+      ...(describeGroup(group) as GroupState),
+      steps: group.params.map((name) => steps.get(name) ?? step),
     })),
-    state: Object.fromEntries(names.map((name) => [name, slotsOf.get(name) ?? {}])),
-    ...(saved.control && { control: saved.control }),
+    state: Object.fromEntries(names.map((name) => [name, slots.get(name) ?? {}])),
+    ...(control && { control }),
   });
 }
 

@@ -1,128 +1,136 @@
 import type { Variable } from '@tensorflow/tfjs-core';
-import type { Parameter } from '../../engine/input/parameter.js';
-import type { BufferChange } from '../../engine/input/rebind-input.js';
-import { OptimizerError, quote } from '../../errors.js';
+import type { Optimizer } from '../../engine/optimizer.js';
+import { quote } from '../../errors.js';
+import { BoundBuffers, type Placement } from '../shared/bound-buffers.js';
+import { OwnBuffers } from '../shared/own-buffers.js';
 import type { TfjsBackend } from './backend.js';
 import type { Update } from './updates.js';
 
-/** A variable that the engine steps, and the buffers that it is bound to. */
+/** A variable that the engine steps. */
 interface Entry {
   readonly variable: Variable;
-  data: GPUBuffer;
-  grad: GPUBuffer;
+  /** The engine's name of it. */
+  readonly parameter: string;
+  /**
+   * Where its parameter lies once the variable is disposed, and its buffer another tensor's: bytes that are nobody else's.
+   * The engine cannot give up a parameter yet, so these bytes and its state stay until `destroy()`.
+   */
+  remains?: GPUBuffer;
+}
+
+/** A variable that the engine does not know yet. */
+export interface FreshVariable {
+  /** The variable's name. */
+  readonly name: string;
+  readonly variable: Variable;
+  /** What the engine is to call it: the variable's name, unless one that is gone had it. */
+  readonly parameter: string;
+  readonly placement: Placement;
 }
 
 /** Where the variables of a step lie. */
-export interface Placement {
-  /** Variables that the engine does not know yet, as its parameters. */
-  readonly fresh: readonly Parameter[];
-  /** What has moved since the last step. */
-  readonly changes: Readonly<Record<string, BufferChange>>;
-  /** Takes over the changes, once the engine has. */
-  readonly commitChanges: () => void;
-  /** Takes over the fresh ones, once the engine has. */
-  readonly commitFresh: () => void;
+export interface Located {
+  readonly fresh: readonly FreshVariable[];
+  /** Those that the engine knows, by its names. */
+  readonly known: ReadonlyMap<string, Placement>;
+  /** Of these, the ones that have no gradient in this step, or are gone. */
+  readonly skipped: readonly string[];
 }
+
+const NO_UPDATES: ReadonlyMap<string, Update> = new Map();
 
 /** The variables that the engine knows, in the order in which it met them. */
 export class VariableTable {
-  readonly #entries = new Map<string, Entry>();
-  // The gradients of variables that have none in a step; all of them share it.
-  #zeros: GPUBuffer | undefined;
+  readonly #entries = new Map<Variable, Entry>();
+  readonly #bound = new BoundBuffers();
+  readonly #own: OwnBuffers;
 
   constructor(
     private readonly backend: TfjsBackend,
-    private readonly label: string,
-  ) {}
-
-  get names(): string[] {
-    return [...this.#entries.keys()];
+    label: string,
+  ) {
+    this.#own = new OwnBuffers(backend.device, `${label} tfjs`);
   }
 
-  /**
-   * Throws if a variable is gone: it cannot be told from a new one with its name, and its buffer is another tensor's now.
-   *
-   * @throws OptimizerError `invalid-parameter`.
-   */
-  rejectDisposed(): void {
-    for (const [name, { variable }] of this.#entries) {
-      if (!variable.isDisposed) continue;
-      throw new OptimizerError(
-        'invalid-parameter',
-        `variable ${quote(name)} was disposed, but this optimizer has its state; create a new optimizer for the others.`,
-      );
-    }
-  }
-
-  /** Those of the variables that have no gradient in this step; undefined if all have. */
-  skippedIn(updates: ReadonlyMap<string, Update>): Set<string> | undefined {
-    const skipped = this.names.filter((name) => !updates.has(name));
-    return skipped.length > 0 ? new Set(skipped) : undefined;
+  /** The variables that are not disposed, with the engine's names of them. */
+  get variables(): { name: string; parameter: string }[] {
+    const entries = [...this.#entries.values()].filter(({ variable }) => !variable.isDisposed);
+    return entries.map(({ variable, parameter }) => ({ name: variable.name, parameter }));
   }
 
   /** Finds the buffers of all variables. */
-  locate(updates: ReadonlyMap<string, Update>): Placement {
-    const fresh: Parameter[] = [];
-    const changes: Record<string, BufferChange> = {};
-    const moved: (() => void)[] = [];
-    const added: (() => void)[] = [];
-    for (const [name, update] of updates) {
-      if (this.#entries.has(name)) continue;
-      const { variable } = update;
-      const [data, grad] = [this.#dataOf(name, variable), this.#gradOf(name, update)];
-      fresh.push({ name, data: rangeOf(data, variable), grad: rangeOf(grad, variable) });
-      added.push(() => this.#entries.set(name, { variable, data, grad }));
+  locate(updates: ReadonlyMap<string, Update>): Located {
+    const names = new Set(Array.from(this.#entries.values(), ({ parameter }) => parameter));
+    const fresh = [...updates].flatMap(([name, { variable, gradient }]) => {
+      if (this.#entries.has(variable)) return [];
+      const [data, grad] = [this.#dataOf(variable), this.#gradOf(name, gradient)];
+      const parameter = freeName(name, names);
+      names.add(parameter);
+      return [{ name, variable, parameter, placement: { data, grad, elementCount: variable.size } }];
+    });
+    const known = new Map<string, Placement>();
+    const skipped: string[] = [];
+    for (const [variable, entry] of this.#entries) {
+      const { name, size: elementCount } = variable;
+      // A variable that is gone may have a successor of its name.
+      const gradient = variable.isDisposed ? undefined : updates.get(name)?.gradient;
+      if (!gradient) skipped.push(entry.parameter);
+      const grad = gradient ? this.#gradOf(name, gradient) : this.#zeros();
+      known.set(entry.parameter, { data: this.#placeOf(entry), grad, elementCount });
     }
-    for (const [name, entry] of this.#entries) {
-      const { variable } = entry;
-      const update = updates.get(name);
-      const data = this.#dataOf(name, variable);
-      const grad = update ? this.#gradOf(name, update) : this.#zerosForAll();
-      if (data === entry.data && grad === entry.grad) continue;
-      changes[name] = { data: rangeOf(data, variable), grad: rangeOf(grad, variable) };
-      moved.push(() => Object.assign(entry, { data, grad }));
+    return { fresh, known, skipped };
+  }
+
+  /** Tells the engine where variables lie by now. @throws OptimizerError as `Optimizer.rebind`; nothing has changed then. */
+  rebind(engine: Optimizer, { known }: Located): void {
+    this.#bound.rebind(engine, known);
+  }
+
+  /** As {@link rebind}, for what works on weights between steps: by then, gradients may have gone where weights are. */
+  follow(engine: Optimizer): void {
+    const isBound = (entry: Entry): boolean =>
+      this.#bound.get(entry.parameter)!.data === this.#placeOf(entry);
+    if ([...this.#entries.values()].every(isBound)) return;
+    this.rebind(engine, this.locate(NO_UPDATES));
+  }
+
+  /** Takes over fresh variables, once the engine has. */
+  add(fresh: readonly FreshVariable[]): void {
+    for (const { variable, parameter, placement } of fresh) {
+      this.#entries.set(variable, { variable, parameter });
+      this.#bound.set(parameter, placement);
     }
-    return {
-      fresh,
-      changes,
-      commitChanges: () => {
-        for (const move of moved) move();
-      },
-      commitFresh: () => {
-        for (const add of added) add();
-      },
-    };
   }
 
   destroy(): void {
     this.#entries.clear();
-    this.#zeros?.destroy();
-    this.#zeros = undefined;
+    this.#bound.clear();
+    this.#own.destroy();
   }
 
-  #dataOf(name: string, variable: Variable): GPUBuffer {
-    return this.backend.ownBufferOf(variable, `variable ${quote(name)}`);
+  #placeOf(entry: Entry): GPUBuffer {
+    const { variable, parameter } = entry;
+    if (!variable.isDisposed) return this.#dataOf(variable);
+    return (entry.remains ??= this.#own.make(`remains of ${parameter}`, 4 * variable.size));
   }
 
-  #gradOf(name: string, { gradient }: Update): GPUBuffer {
+  #dataOf(variable: Variable): GPUBuffer {
+    return this.backend.ownBufferOf(variable, `variable ${quote(variable.name)}`);
+  }
+
+  #gradOf(name: string, gradient: Update['gradient']): GPUBuffer {
     return this.backend.bufferOf(gradient, `the gradient of variable ${quote(name)}`);
   }
 
-  /** As long as the longest variable. */
-  #zerosForAll(): GPUBuffer {
-    const sizes = [...this.#entries.values()].map(({ variable }) => 4 * variable.size);
-    const byteLength = Math.max(...sizes);
-    if (this.#zeros && this.#zeros.size >= byteLength) return this.#zeros;
-    this.#zeros?.destroy();
-    this.#zeros = this.backend.device.createBuffer({
-      label: `${this.label} zeros`,
-      size: byteLength,
-      usage: GPUBufferUsage.STORAGE,
-    });
-    return this.#zeros;
+  /** The gradients of variables that have none in a step: as long as the longest variable. */
+  #zeros(): GPUBuffer {
+    return this.#own.zeros(4 * Math.max(...Array.from(this.#entries.keys(), ({ size }) => size)));
   }
 }
 
-function rangeOf(buffer: GPUBuffer, { size }: Variable): GPUBufferBinding {
-  return { buffer, size: 4 * size };
+/** A name that no parameter has. */
+function freeName(name: string, taken: ReadonlySet<string>): string {
+  let free = name;
+  for (let k = 2; taken.has(free); k++) free = `${name}#${k}`;
+  return free;
 }

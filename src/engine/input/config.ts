@@ -1,7 +1,12 @@
-import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../../averages/registry.js';
+import {
+  AVERAGE_OPTION_NAMES,
+  type AverageOptions,
+  type AverageSlot,
+  resolveAverages,
+} from '../../averages/registry.js';
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
-import { type Rule, withAverages } from '../../rules/rule.js';
+import { type Rule, type RuleOverrides, type SlotOf, withAverages } from '../../rules/rule.js';
 import type { StepStats } from '../stats.js';
 import {
   GRADIENT_OPTION_NAMES,
@@ -14,22 +19,53 @@ import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
 import { rejectWholeTable } from './sparse-table.js';
 
-/** Some parameters with hyper-parameters of their own: any option of the rule, beside `params`. */
-export interface ParameterGroupConfig {
+/**
+ * Some parameters with hyper-parameters of their own: any option of the rule, beside `params`.
+ *
+ * @typeParam R the rule; of some rule, options that only some have are not checked by types.
+ */
+export type ParameterGroupConfig<R extends Rule = Rule> = RuleOverrides<R> & {
   /** The group's parameters; at least one. */
   params: readonly Parameter[];
-  /** Any option of the rule, in place of the rule's. */
-  [option: string]: unknown;
-}
+  /** Of groups that were made without knowing the rule, as `ParameterArena.groups` does. */
+  readonly [optionNames]?: keyof R['options'];
+};
 
-/** What `Optimizer.create` takes beside the device. It is copied at the call. */
-export interface OptimizerConfig extends GradientOptions, AverageOptions {
+/** Stands for no property at all: for types, it says which options a group has, so that a rule that lacks them refuses it. */
+declare const optionNames: unique symbol;
+
+/** A group that was made without knowing the rule: it fits the rules that have all its options. */
+export type LooseGroupConfig<O extends object> = O & {
+  /** The group's parameters. */
+  params: readonly Parameter[];
+  readonly [optionNames]?: O extends unknown ? keyof O : never;
+};
+
+/** Either all parameters, or groups of them. */
+export type ParamsOrGroups<P, G> =
+  | {
+      /** The parameters, all under the rule's options. Give these or `groups`. */
+      params: readonly P[];
+      groups?: never;
+    }
+  | {
+      /** Groups of parameters, each with options that replace the rule's. Give these or `params`. */
+      groups: readonly G[];
+      params?: never;
+    };
+
+/**
+ * What `Optimizer.create` takes beside the device: rule, parameters and settings. It is copied at the call.
+ *
+ * @typeParam R the rule; groups take its options.
+ */
+export type OptimizerConfig<R extends Rule = Rule> = OptimizerSettings & {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
-  rule: Rule;
-  /** The parameters, all under the rule's options. Give these or `groups`. */
-  params?: readonly Parameter[];
-  /** Groups of parameters, each with options that replace the rule's. Give these or `params`. */
-  groups?: readonly ParameterGroupConfig[];
+  rule: R;
+} & ParamsOrGroups<Parameter, ParameterGroupConfig<NoInfer<R>>>;
+
+/** What an optimizer's config has beside the rule and the parameters. */
+export interface OptimizerSettings extends GradientOptions, AverageOptions {
   /**
    * Called with the stats of steps made with `step()`, as they become known; under load some steps are left out. What it
    * throws is reported as an event listener's error is, and ends nothing: `reportError` where there is one, else the console.
@@ -40,6 +76,9 @@ export interface OptimizerConfig extends GradientOptions, AverageOptions {
   /** Prefix of the labels of all GPU objects. Default `'webgpu-optim'`. */
   label?: string;
 }
+
+/** What `readState` reads: a slot of the rule, `'step'`, or what an average keeps. */
+export type StateName<R extends Rule = Rule> = SlotOf<R> | AverageSlot | 'step';
 
 /** A checked group: its rule has the group's options, and the averages. */
 export interface ResolvedGroup {

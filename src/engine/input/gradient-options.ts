@@ -33,7 +33,8 @@ export interface GradientOptions {
   /**
    * What the caller's backward pass multiplied its loss with; gradients are divided by it. A number > 0 (default
    * 1), `'dynamic'`, or the dynamic one's settings. `optimizer.lossScaleBuffer` holds its present value. A dynamic one
-   * backs off to 2⁻²⁴ at most, below which a loss is 0 in float16; one that starts below stays where it is.
+   * backs off to 2⁻²⁴ at most, below which a loss is 0 in float16; one that starts below stays where it is. It grows to
+   * 2¹²⁶ at most, the largest that float32 can hold the reciprocal of.
    */
   lossScale?: number | 'dynamic' | DynamicLossScale;
 }
@@ -48,6 +49,9 @@ export interface ResolvedGradientOptions {
   readonly lossScale: number;
   readonly dynamic: Readonly<Required<DynamicLossScale>> | undefined;
 }
+
+/** What a dynamic loss scale grows to at most, as in `decide.wgsl`: GPUs may take the reciprocal of a larger one for 0. */
+export const LARGEST_LOSS_SCALE = 2 ** 126;
 
 /** Counts are u32 on the GPU. */
 const MAX_COUNT = 2 ** 32 - 1;

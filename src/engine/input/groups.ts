@@ -1,6 +1,6 @@
 import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { copyGiven } from '../../given.js';
-import { type Rule, makeRule, overrideRule } from '../../rules/rule.js';
+import { type Rule, checkRule, makeRule, overrideRule } from '../../rules/rule.js';
 
 /** A group as given: its rule has the group's options; its parameters are unchecked. */
 export interface GivenGroup<P> {
@@ -15,25 +15,8 @@ export interface GivenGroup<P> {
  *   not fit.
  */
 export function resolveRule(rule: unknown): Rule {
-  if (!isRecord(rule) || !('declaration' in rule) || !('options' in rule)) {
-    throw new OptimizerError('invalid-config', `rule is ${describeWrongRule(rule)}.`);
-  }
-  const { name, options, declaration } = rule as unknown as Rule;
-  if (typeof declaration?.scalars !== 'function' || typeof declaration.reference !== 'function') {
-    const call = typeof name === 'string' ? `${name}(options)` : 'adam(options)';
-    throw new OptimizerError(
-      'invalid-config',
-      `rule is ${quote(rule)} without its functions, as after JSON or structuredClone; make it anew: ${call}.`,
-    );
-  }
-  return makeRule(declaration, options);
-}
-
-function describeWrongRule(rule: unknown): string {
-  if (typeof rule !== 'function') return `${quote(rule)}; give e.g. adam({ lr: 1e-3 })`;
-  const { declaration } = rule as { declaration?: { name?: unknown } };
-  if (typeof declaration?.name !== 'string') return `${quote(rule)}; call it, e.g. adam({ lr: 1e-3 })`;
-  return `the function ${declaration.name}; call it: ${declaration.name}({ lr: 1e-3 })`;
+  checkRule(rule);
+  return makeRule(rule.declaration, rule.options);
 }
 
 /**

@@ -34,7 +34,11 @@ export function resolveKernelOptions(kernel: unknown = {}): Readonly<KernelOptio
   if (consecutive !== undefined && typeof consecutive !== 'boolean') {
     fail(`consecutive is ${quote(consecutive)}; give true or false`);
   }
-  return Object.freeze(given as KernelOptions);
+  return Object.freeze({
+    ...(workgroupSize !== undefined && { workgroupSize }),
+    ...(lanesPerInvocation !== undefined && { lanesPerInvocation }),
+    ...(consecutive !== undefined && { consecutive }),
+  });
 }
 
 /** @throws OptimizerError `limit-exceeded` if the device has no workgroups of that size. */
@@ -48,7 +52,7 @@ export function checkKernelLimits({ limits }: GPUDevice, { workgroupSize = 1 }: 
   );
 }
 
-function checkCount(name: string, value: unknown, most: number): void {
+function checkCount(name: string, value: unknown, most: number): asserts value is number | undefined {
   if (value === undefined) return;
   if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most) return;
   fail(`${name} is ${quote(value)}; give an integer from 1${most === Infinity ? '' : ` to ${most}`}`);

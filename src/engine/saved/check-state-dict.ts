@@ -11,26 +11,38 @@ import type { SavedControl } from './state-dict.js';
 
 const CONTROL_COUNTS = ['skipped', 'consecutiveSkips', 'growthTracker'] as const;
 
+/** A dict that fits, but for the values, which are as they were given. */
+export type CheckedRun = Omit<CheckedState, 'values'> & { readonly state: unknown };
+
 /**
  * Checks a state dict against an optimizer, changing nothing.
  *
  * @throws OptimizerError `invalid-state-dict`, or `invalid-option` for an option out of range.
  */
 export function checkStateDict(dict: unknown, target: StateDictTarget): CheckedState {
+  const { state, ...run } = checkRun(dict, target.ruleName, target.groups);
+  return { ...run, values: checkValues(state, target) };
+}
+
+/** As {@link checkStateDict}, of all but the values. */
+export function checkRun(
+  dict: unknown,
+  ruleName: string,
+  targetGroups: readonly ParameterGroup[],
+): CheckedRun {
   if (!isRecord(dict)) fail(`the state dict is ${quote(dict)}; give what stateDict() returned.`);
   const { control: givenControl, ...given } = copyGiven(dict);
   sameKeys(given, ['rule', 'step', 'groups', 'state'], 'the state dict');
   const control = givenControl === undefined ? undefined : checkControl(givenControl);
-  if (given['rule'] !== target.ruleName) {
+  if (given['rule'] !== ruleName) {
     fail(
-      `the state dict is of rule ${quote(given['rule'])} but this optimizer runs ${quote(target.ruleName)}; load it into ` +
+      `the state dict is of rule ${quote(given['rule'])} but this optimizer runs ${quote(ruleName)}; load it into ` +
         'one of its rule.',
     );
   }
   const step = checkCount(given['step'], 'step');
-  const groups = checkGroups(given['groups'], step, target.groups);
-  const values = checkValues(given['state'], target);
-  return { step, scheduleStep: step + (control?.skipped ?? 0), groups, values, control };
+  const groups = checkGroups(given['groups'], step, targetGroups);
+  return { step, scheduleStep: step + (control?.skipped ?? 0), groups, control, state: given['state'] };
 }
 
 function checkControl(control: unknown): SavedControl {
@@ -39,8 +51,10 @@ function checkControl(control: unknown): SavedControl {
   sameKeys(given, [...CONTROL_COUNTS, 'lossScale'], 'control');
   for (const key of CONTROL_COUNTS) checkCount(given[key], `control.${key}`);
   const { lossScale } = given;
-  if (typeof lossScale !== 'number' || !(lossScale > 0) || !fitsFloat32(lossScale)) {
-    fail(`control.lossScale is ${quote(lossScale)}; give a finite number > 0 that float32 can hold.`);
+  if (typeof lossScale !== 'number' || !(lossScale > 0) || ![lossScale, 1 / lossScale].every(fitsFloat32)) {
+    fail(
+      `control.lossScale is ${quote(lossScale)}; give a finite number > 0 that float32 can hold, and its reciprocal, too.`,
+    );
   }
   return given as unknown as SavedControl;
 }

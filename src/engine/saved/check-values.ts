@@ -54,7 +54,9 @@ function checkSlots(
 const FLOAT_VIEWS = ['[object Float32Array]', '[object DataView]', '[object Uint8Array]'];
 
 /** The values of a view, of whatever realm; the same array if it is one that can be written as it is. */
-function asFloats(view: unknown, valueCount: number, what: string): Float32Array<ArrayBuffer> {
+function asFloats(given: unknown, valueCount: number, what: string): Float32Array<ArrayBuffer> {
+  // What the float64 reference saves is rounded.
+  const view = tagOf(given) === '[object Float64Array]' ? Float32Array.from(given as Float64Array) : given;
   if (!ArrayBuffer.isView(view) || !FLOAT_VIEWS.includes(tagOf(view))) {
     return fail(`${what} is ${quote(view)}; give a Float32Array, or a view of its bytes.`);
   }

@@ -2,7 +2,7 @@ import wgsl from '../../../shaders/rules/parts/adam-moments.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
 import { correctionOf } from '../declaration.js';
 import { type EpsPlacement, betas, boolean, choice, number } from '../options.js';
-import { definePart } from '../part.js';
+import { declarePart } from '../part.js';
 import { amsgrad, largest } from './amsgrad.js';
 import { adamDenominator, denominator, scaleStep } from './denominator.js';
 
@@ -28,7 +28,7 @@ export interface AdamMomentsOptions {
 type Resolved = Readonly<Required<AdamMomentsOptions>>;
 
 /** Adam's moments, for a rule with a scalar `lr` that calls `take_moments` and `adam_step`. */
-export const adamMoments = definePart({
+export const adamMoments = declarePart({
   wgsl,
   parts: [amsgrad, adamDenominator],
   options: {

@@ -1,10 +1,10 @@
 import wgsl from '../../../shaders/rules/parts/amsgrad.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
 import { boolean } from '../options.js';
-import { definePart } from '../part.js';
+import { declarePart } from '../part.js';
 
 /** AMSGrad's maximum, for a rule that calls `largest`. */
-export const amsgrad = definePart({
+export const amsgrad = declarePart({
   wgsl,
   options: { amsgrad: boolean(false) },
   slots: [{ name: 'max_exp_avg_sq', usedBy: (o: { readonly amsgrad: boolean }) => o.amsgrad }],

@@ -1,7 +1,8 @@
 import wgsl from '../../../shaders/rules/parts/caution.wgsl?raw';
+import { measuring } from '../../stages/measure/measuring.js';
 import type { Arithmetic } from '../arithmetic.js';
 import { boolean } from '../options.js';
-import { definePart } from '../part.js';
+import { declarePart } from '../part.js';
 
 /** Twin of `agreeing`. */
 function agreeing<N>({ load, neg, where }: Arithmetic<N>, m: N, g: N): N {
@@ -44,11 +45,12 @@ interface MeasuredMoment<N> {
 }
 
 /** The mask of cautious steps, for a rule with a slot `exp_avg` that calls `cautious`. */
-export const caution = definePart({
+export const caution = declarePart({
   wgsl,
   options: { cautious: boolean(false), cautionRescaled: boolean(false) },
   switches: (o: Resolved) => ({ CAUTIOUS: o.cautious, CAUTION_RESCALED: o.cautious && o.cautionRescaled }),
   tensor: {
+    stage: measuring,
     usedBy: (o: Resolved) => o.cautious && o.cautionRescaled,
     quantityCount: 2,
     reads: ['exp_avg'],

@@ -1,7 +1,7 @@
 import wgsl from '../../../shaders/rules/parts/dampening.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
 import { boolean, number } from '../options.js';
-import { definePart } from '../part.js';
+import { declarePart } from '../part.js';
 import { velocity } from './velocity.js';
 
 /** Options of rules whose weights move with a velocity, and with nothing else: momentum's. */
@@ -21,7 +21,7 @@ export interface VelocityOptions {
 type Resolved = Readonly<Required<VelocityOptions>>;
 
 /** A velocity that may be dampened, for a rule with a scalar `lr` that calls `advance` and reads `undamped`. */
-export const dampedVelocity = definePart({
+export const dampedVelocity = declarePart({
   wgsl,
   parts: [velocity],
   options: {

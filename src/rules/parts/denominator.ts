@@ -1,12 +1,12 @@
 import wgsl from '../../../shaders/rules/parts/denominator.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
 import type { EpsPlacement } from '../options.js';
-import { definePart } from '../part.js';
+import { declarePart } from '../part.js';
 
 type On = Readonly<Record<'EPS_INSIDE' | 'EPS_HAT', boolean>>;
 
 /** Adam's denominator, for a rule that calls `prepare_denominator`, `scale_step` and `denominator`. */
-export const adamDenominator = definePart({
+export const adamDenominator = declarePart({
   wgsl,
   switches: ({ epsPlacement }: { readonly epsPlacement: EpsPlacement }) => ({
     EPS_INSIDE: epsPlacement === 'inside',

@@ -2,7 +2,7 @@ import wgsl from '../../../shaders/rules/parts/rectification.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
 import { correctionOf } from '../declaration.js';
 import { boolean, number } from '../options.js';
-import { definePart } from '../part.js';
+import { declarePart } from '../part.js';
 
 /** Options of a rule with rectified steps. */
 export interface RectificationOptions {
@@ -24,7 +24,7 @@ type RhoScalar = 'rho_inf' | 'rho_offset' | 'half_rate' | 'rho_threshold' | 'rho
 type PreparedFrom<N> = Readonly<Record<RhoScalar | 't' | 'bias_correction2' | 'root_correction', N>>;
 
 /** Rectified steps, for a rule that calls `prepare_rectification` and reads `is_adaptive` and `rectification`. */
-export const rectifying = definePart({
+export const rectifying = declarePart({
   wgsl,
   options: { rectify: boolean(true), rectificationThreshold: number(5, 4) },
   switches: (o: Resolved) => ({ RECTIFY: o.rectify }),

@@ -1,7 +1,7 @@
 import wgsl from '../../../shaders/rules/parts/schedule-free.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
 import { type OptionSpec, integer } from '../options.js';
-import { definePart } from '../part.js';
+import { declarePart } from '../part.js';
 
 /** Options of rules that average instead of following a schedule. */
 export interface ScheduleFreeOptions {
@@ -91,7 +91,7 @@ interface Decaying {
  * @param beta the option that the average divides by.
  */
 export function scheduleFree<O>(beta: (o: O) => number) {
-  return definePart({
+  return declarePart({
     wgsl,
     options: {
       warmupSteps: integer(0, 0, Infinity, [3]),

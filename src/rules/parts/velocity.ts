@@ -1,16 +1,17 @@
 import wgsl from '../../../shaders/rules/parts/velocity.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
 import { boolean } from '../options.js';
-import { definePart } from '../part.js';
+import { declarePart } from '../part.js';
 
-interface VelocityForm {
+/** The options that decide how a velocity moves the weight. */
+export interface VelocityForm {
   readonly momentum: number;
   readonly nesterov: boolean;
   readonly lrInVelocity: boolean;
 }
 
 /** A velocity, for a rule with scalars `lr` and `momentum` and a slot `momentum_buffer` that calls `advance`. */
-export const velocity = definePart({
+export const velocity = declarePart({
   wgsl,
   options: { nesterov: boolean(false), lrInVelocity: boolean(true) },
   complaint: (o: VelocityForm) =>

@@ -19,7 +19,7 @@ export interface RecordChunk {
   readonly buffer: GPUBuffer;
 }
 
-/** Tensors of the first chunk; each one after it has twice as many as the last. */
+/** Tensors of the first chunk, at least; each one after it has at least twice as many as the last. */
 const FIRST_CAPACITY = 256;
 /** Words of a record before its corrections, of which the first is the count. */
 const COUNT_WORDS = 4;
@@ -56,7 +56,7 @@ export class StepRecords {
       const last = this.#chunks.at(-1);
       const first = last ? last.first + last.capacity : 0;
       if (first >= tensorCount && last) return;
-      const capacity = last ? 2 * last.capacity : FIRST_CAPACITY;
+      const capacity = Math.max(last ? 2 * last.capacity : FIRST_CAPACITY, tensorCount - first);
       const buffer = this.device.createBuffer({
         label: `${this.label} step records ${this.#chunks.length}`,
         size: this.#byteLength * capacity,

@@ -2,11 +2,11 @@ import wgsl from '../../../shaders/stages/accumulate.wgsl?raw';
 import type { Planned } from '../../gpu/pipelines.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { commonOptions } from '../../rules/common-options.js';
-import { defineRule } from '../../rules/define-rule.js';
+import { declareRule } from '../../rules/declare-rule.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 
 /** Addition in the form of a rule. */
-const accumulate = defineRule({
+const accumulate = declareRule({
   name: 'accumulate',
   wgsl,
   options: commonOptions(0),

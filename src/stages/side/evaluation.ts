@@ -7,13 +7,13 @@ import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { commonOptions } from '../../rules/common-options.js';
-import { defineRule } from '../../rules/define-rule.js';
+import { declareRule } from '../../rules/declare-rule.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 
 const slots = [{ name: 'kept' }] as const;
 
 /** Weights and an average of them change places. */
-const exchange = defineRule({
+const exchange = declareRule({
   name: 'exchange',
   wgsl: exchangeWgsl,
   options: commonOptions(0),
@@ -27,7 +27,7 @@ const exchange = defineRule({
 });
 
 /** A share of a state is added; of either sign, so it is no option. */
-const interpolate = defineRule({
+const interpolate = declareRule({
   name: 'interpolate',
   wgsl: interpolateWgsl,
   options: commonOptions(0),
@@ -36,21 +36,25 @@ const interpolate = defineRule({
   reference: ({ add, mul }, { w, s, h }) => add(w, mul(h.factor, s.kept)),
 });
 
-/** What of a group is evaluated with other weights than it trains with. */
-export interface EvaluatedPart {
+/** Tensors with the same history, which are evaluated with other weights than they train with. */
+export interface EvaluatedRow {
   readonly tensors: readonly PlanTensor<GPUBuffer>[];
   /** The slot that they come from. */
   readonly slab: (index: number) => GPUBuffer;
   /** The share of it that is added to the weights; absent where the two change places. */
   readonly share?: number;
-  /** Of {@link createInPlace}; one per group, for good. */
-  readonly inPlace: GPUBuffer;
+  /** Of {@link createPlace}; one per row, for good. */
+  readonly place: GPUBuffer;
   readonly label: string;
 }
 
+/** Byte of a place that has the count of applied steps, to be written before tensors are exchanged. */
+export const COUNT_OFFSET = 4;
+
 /** Whether the weights to evaluate with are in the place of those that train, as the GPU knows it; 0 at first. */
-export function createInPlace(device: GPUDevice, label: string): GPUBuffer {
-  return device.createBuffer({ label: `${label} weights in place`, size: 4, usage: BufferUsage.STORAGE });
+export function createPlace(device: GPUDevice, label: string): GPUBuffer {
+  const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
+  return device.createBuffer({ label: `${label} weights in place`, size: 8, usage });
 }
 
 /** Puts the weights to evaluate with in place of those that train, and back. */
@@ -64,9 +68,9 @@ export class Evaluation {
   constructor(
     device: GPUDevice,
     input: Pick<SidePassInput, 'facts' | 'nameOf'>,
-    parts: readonly EvaluatedPart[],
+    rows: readonly EvaluatedRow[],
   ) {
-    this.#passes = parts.map(({ tensors, slab, share, label }) =>
+    this.#passes = rows.map(({ tensors, slab, share, label }) =>
       planSidePass({
         ...input,
         device,
@@ -87,16 +91,16 @@ export class Evaluation {
         constants: { WANTED: wanted, ROW_WORDS: row.pageByteLength / 4 },
         bindGroups: [
           [
-            { type: 'storage', minBindingSize: 4 },
+            { type: 'storage', minBindingSize: 8 },
             { type: 'storage', minBindingSize: 4 },
           ],
         ],
       });
-      const groups = this.#passes.map(({ rows }, k) =>
+      const groups = this.#passes.map(({ rows: fixed }, k) =>
         device.createBindGroup({
           label: 'webgpu-optim evaluation gate',
           layout: pipeline.layouts[0]!,
-          entries: [parts[k]!.inPlace, rows.buffer].map((buffer, binding) => ({
+          entries: [rows[k]!.place, fixed.buffer].map((buffer, binding) => ({
             binding,
             resource: { buffer },
           })),

@@ -41,9 +41,9 @@ export class StateSlabs {
     return [...this.#slabsOfSlot.keys()];
   }
 
-  /** Bytes of all slabs. */
+  /** Bytes of the slabs of one slot. */
   get byteLength(): number {
-    return [...this.#slabsOfSlot.values()].flat().reduce((sum, { size }) => sum + size, 0);
+    return this.#plan.slabElementCounts.reduce((sum, count) => sum + f32.byteLength(count), 0);
   }
 
   slab(slot: string, index: number): GPUBuffer {

@@ -169,7 +169,7 @@ export class UpdateStage implements Stage {
         });
       });
     });
-    device.queue.writeBuffer(this.#segments, 0, view.u32.buffer as ArrayBuffer);
+    device.queue.writeBuffer(this.#segments, 0, view.u32.buffer);
   }
 
   #bind(batch: Batch<GPUBuffer>, k: number): GPUBindGroup {
@@ -184,27 +184,19 @@ export class UpdateStage implements Stage {
   #resource({ role, name, tensor }: StepBinding, batch: Batch<GPUBuffer>, k: number): GPUBufferBinding {
     const { slab, record } = this.input;
     const part = batch.parts[tensor]!;
-    switch (role) {
-      case 'segments': {
-        const size = Segment.byteLength * batch.parts.length;
-        return { buffer: this.#segments, offset: this.#segmentStride * k, size };
-      }
-      case 'data':
-        return part.data;
-      case 'grad':
-        return batch.grad ?? part.grad!;
-      case 'rows':
-        return part.rows!;
-      case 'record':
-        return record!(part.index);
-      case 'state': {
-        const { slab: index, element, elementCount } = batch.state!;
-        return {
-          buffer: slab(name, index),
-          offset: f32.byteLength(element),
-          size: f32.byteLength(elementCount),
-        };
-      }
+    if (role === 'segments') {
+      const size = Segment.byteLength * batch.parts.length;
+      return { buffer: this.#segments, offset: this.#segmentStride * k, size };
     }
+    if (role === 'data') return part.data;
+    if (role === 'grad') return batch.grad ?? part.grad!;
+    if (role === 'rows') return part.rows!;
+    if (role === 'record') return record!(part.index);
+    const { slab: index, element, elementCount } = batch.state!;
+    return {
+      buffer: slab(name, index),
+      offset: f32.byteLength(element),
+      size: f32.byteLength(elementCount),
+    };
   }
 }

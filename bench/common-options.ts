@@ -1,0 +1,79 @@
+import { randomInt } from 'node:crypto';
+import { Command, Option } from 'commander';
+import type { AdapterChoice, BrowserKind } from '../scripts/browsers.js';
+import { integerFrom } from './arguments.js';
+import { suites } from './suites/suites.js';
+
+/** The names of all suites. */
+export type SuiteName = 'steps' | keyof typeof suites;
+
+const SUITE_NAMES: readonly SuiteName[] = ['steps', ...(Object.keys(suites) as (keyof typeof suites)[])];
+
+/** What every suite is asked. */
+export interface CommonOptions {
+  readonly adapter: AdapterChoice;
+  readonly browser: BrowserKind;
+  readonly seed: number;
+  readonly rounds: number;
+  readonly json: boolean;
+  readonly save: boolean;
+}
+
+const suiteOption = (): Option =>
+  new Option('--suite <name>', 'what is measured').choices(SUITE_NAMES).default('steps');
+
+/** The suite that a command line names; on a mistake it prints what is wrong and ends the process. */
+export function readSuite(argv: readonly string[]): SuiteName {
+  return new Command('npm run bench --')
+    .addOption(suiteOption())
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .parse(argv)
+    .opts<{ suite: SuiteName }>().suite;
+}
+
+/** A command line with the options of every suite. */
+export function createCommand(description: string, rounds: string): Command {
+  const others = Object.entries(suites).map(([name, suite]) => `  --suite ${name}: ${suite.description}`);
+  return new Command('npm run bench --')
+    .description(description)
+    .addOption(suiteOption())
+    .addOption(
+      new Option('--adapter <kind>', 'software: the same everywhere; default: the GPU of this machine')
+        .choices(['software', 'default'])
+        .default('software'),
+    )
+    .addOption(
+      new Option('--browser <kind>', 'which browser').choices(['chrome', 'firefox']).default('chrome'),
+    )
+    .option('--rounds <n>', `rounds that count (default: ${rounds})`, integerFrom(1))
+    .option('--seed <n>', 'repeats the data and the order of a run', integerFrom(0))
+    .option('--json', 'print one JSON object instead of the table')
+    .option('--save', 'also write JSON and charts to bench/results')
+    .addHelpText(
+      'after',
+      `\nSuites, each with options of its own (--suite <name> --help):\n` +
+        `  --suite steps: optimizer steps against peers and the memory-traffic limit\n${others.join('\n')}`,
+    );
+}
+
+/** What was given for them. */
+export function commonOptions(command: Command, rounds: number): CommonOptions {
+  const given = command.opts<{
+    adapter: AdapterChoice;
+    browser: BrowserKind;
+    rounds?: number;
+    seed?: number;
+    json?: true;
+    save?: true;
+  }>();
+  return {
+    adapter: given.adapter,
+    browser: given.browser,
+    seed: given.seed ?? randomInt(2 ** 31),
+    rounds: given.rounds ?? rounds,
+    json: given.json ?? false,
+    save: given.save ?? false,
+  };
+}

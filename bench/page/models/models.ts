@@ -1,0 +1,32 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { TfjsModel } from '../../suites/tfjs.js';
+import { createDigitsCnn } from './digits-cnn.js';
+import { createMobyDick } from './moby-dick.js';
+
+/** Something to be trained: its variables, and the loss of a batch. */
+export interface Model {
+  readonly variables: readonly tf.Variable[];
+  /** The loss of batch k, the same for the same k; to be called in a `minimize`. */
+  readonly loss: (k: number) => tf.Scalar;
+  /** Frees what is no variable. */
+  readonly destroy: () => void;
+}
+
+/** One dense tensor, whose loss is as cheap as can be: what is measured is the step. */
+function createDense(elementCount: number): Model {
+  const values = tf.randomUniform([elementCount], -1, 1, 'float32', 1);
+  const variable = tf.variable(values);
+  values.dispose();
+  return {
+    variables: [variable],
+    loss: () => tf.mean(tf.square(variable)),
+    destroy: () => undefined,
+  };
+}
+
+/** Every model, by name; the benchmark's command line takes these. */
+export const models: Readonly<Record<TfjsModel, () => Model | Promise<Model>>> = {
+  'dense-1e6': () => createDense(1e6),
+  'digits-cnn': createDigitsCnn,
+  'moby-dick': createMobyDick,
+};

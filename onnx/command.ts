@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+/** `webgpu-optim-onnx`: makes the training graphs of `webgpu-optim/onnxruntime` out of an inference model. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import onnxProto from 'onnx-proto';
+import type { onnx } from 'onnx-proto';
+import { createRandom } from '../lab/random.js';
+import { makeMlp } from './mlp.js';
+import { makeTrainingModels } from './training-graph.js';
+
+const NAME = 'webgpu-optim-onnx';
+
+interface Options {
+  readonly batch: number;
+  readonly mlp?: readonly number[];
+  readonly seed: number;
+  readonly weights?: readonly string[];
+  readonly out: string;
+}
+
+const command = new Command(NAME)
+  .description(
+    'Makes what OnnxTrainer needs of an inference model that gives class scores:\n' +
+      '  training.onnx  softmax cross-entropy and the backward pass, in plain ONNX operators\n' +
+      '  forward.onnx   the model, with its weights as inputs\n' +
+      '  initial.onnx   the weights to begin with',
+  )
+  .argument('[model]', 'an ONNX file of opset 13 or later, its data inside')
+  .requiredOption('--batch <rows>', 'rows of a batch', wholeNumber)
+  .option('--mlp <widths>', 'no file, but a multilayer perceptron with layers of these widths', layerWidths)
+  .option('--seed <number>', "seed of the perceptron's weights", wholeNumber, 1)
+  .option(
+    '--weights <names>',
+    'initializers to train; default: all of float32 with more than one element',
+    (text) => text.split(','),
+  )
+  .option('--out <folder>', 'where to write', '.')
+  .addHelpText(
+    'after',
+    `\nExamples:\n  ${NAME} model.onnx --batch 64 --out public\n  ${NAME} --mlp 784,128,10 --batch 64`,
+  )
+  .action(async (file: string | undefined, options: Options) => {
+    const { batch, weights, out } = options;
+    const models = makeTrainingModels(await readModel(file, options), { batch, ...(weights && { weights }) });
+    await mkdir(out, { recursive: true });
+    for (const [name, bytes] of Object.entries(models)) {
+      const path = join(out, `${name}.onnx`);
+      await writeFile(path, bytes);
+      console.log(`${path}: ${bytes.length} bytes`);
+    }
+  });
+
+try {
+  await command.parseAsync();
+} catch (error) {
+  console.error(`${NAME}: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+
+async function readModel(file: string | undefined, { mlp, seed }: Options): Promise<onnx.IModelProto> {
+  if (file === undefined && mlp === undefined) {
+    throw new Error('No model is given; name an ONNX file, or describe a perceptron with --mlp 784,128,10.');
+  }
+  if (file === undefined) return makeMlp(mlp!, createRandom(seed));
+  if (mlp) throw new Error(`"${file}" and --mlp are given; give one of them.`);
+  const model = decode(file, await readFile(file).catch((error: unknown) => rejectFile(file, error)));
+  if (model.graph?.node?.length && model.graph.output?.length) return model;
+  throw new Error(`"${file}" holds no ONNX model; give a file that an exporter has written.`);
+}
+
+function decode(file: string, bytes: Uint8Array): onnx.IModelProto {
+  try {
+    return onnxProto.onnx.ModelProto.decode(bytes);
+  } catch {
+    throw new Error(`"${file}" is no ONNX file; give one that an exporter has written.`);
+  }
+}
+
+function rejectFile(file: string, error: unknown): never {
+  const { code = String(error) } = error as NodeJS.ErrnoException;
+  const reason = { ENOENT: 'does not exist', EISDIR: 'is a folder', EACCES: 'may not be read' }[code];
+  throw new Error(`"${file}" ${reason ?? `cannot be read (${code})`}; give the path of an ONNX file.`);
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError('Give an integer ≥ 1.');
+}
+
+function layerWidths(text: string): number[] {
+  const widths = text.split(',').map(wholeNumber);
+  if (widths.length >= 2) return widths;
+  throw new InvalidArgumentError('Give two widths or more, from the inputs to the outputs: 784,128,10.');
+}

@@ -1,0 +1,54 @@
+import type { Optimizer } from '../../engine/optimizer.js';
+import type { Parameter } from '../../engine/input/parameter.js';
+import type { BufferChange } from '../../engine/input/rebind-input.js';
+
+/** Where a parameter lies: its elements are the first of both buffers, which may be longer. */
+export interface Placement {
+  readonly data: GPUBuffer;
+  readonly grad: GPUBuffer;
+  readonly elementCount: number;
+}
+
+/** A parameter of the engine that lies somewhere. */
+export function parameterAt(name: string, placement: Placement): Parameter & { name: string } {
+  return { name, ...rangesOf(placement) };
+}
+
+/** The buffers that the engine knows a framework's tensors to lie in, by its parameters' names. */
+export class BoundBuffers {
+  readonly #bound = new Map<string, Placement>();
+
+  /** Where a parameter lies, as far as the engine knows. */
+  get(name: string): Placement | undefined {
+    return this.#bound.get(name);
+  }
+
+  /** Takes note of what the engine has been given otherwise. */
+  set(name: string, placement: Placement): void {
+    this.#bound.set(name, placement);
+  }
+
+  /**
+   * Tells the engine what lies elsewhere than it knows.
+   *
+   * @throws OptimizerError as `Optimizer.rebind`; nothing has changed then.
+   */
+  rebind(engine: Optimizer, placements: ReadonlyMap<string, Placement>): void {
+    const moved = [...placements].filter(([name, { data, grad }]) => {
+      const bound = this.#bound.get(name);
+      return bound?.data !== data || bound.grad !== grad;
+    });
+    if (moved.length === 0) return;
+    engine.rebind(Object.fromEntries(moved.map(([name, placement]) => [name, rangesOf(placement)])));
+    for (const [name, placement] of moved) this.#bound.set(name, placement);
+  }
+
+  clear(): void {
+    this.#bound.clear();
+  }
+}
+
+function rangesOf({ data, grad, elementCount }: Placement): Required<BufferChange> {
+  const size = 4 * elementCount;
+  return { data: { buffer: data, size }, grad: { buffer: grad, size } };
+}

@@ -1,0 +1,150 @@
+import { resolveRule } from '../../engine/input/groups.js';
+import { OptimizerError, isRecord, quote } from '../../errors.js';
+import { copyGiven, tagOf } from '../../given.js';
+import { type Rule, type RuleOverrides, overrideRule } from '../../rules/rule.js';
+
+/**
+ * Some parameters with hyper-parameters of their own: any option of the rule, beside `params`, `match` or both.
+ *
+ * @typeParam R the rule.
+ */
+export type NamedGroup<R extends Rule = Rule> = RuleOverrides<R> & (Named | Matched | (Named & Matched));
+
+interface Named {
+  /**
+   * Names of parameters, or what they lie below: `'dense1'` is also `'dense1.kernel'` and `'dense1/kernel'`. They go before
+   * any `match`.
+   */
+  params: readonly string[];
+}
+
+interface Matched {
+  /** What the names of parameters match, e.g. `/bias$/`. Of several groups that match, the first counts. */
+  match: RegExp;
+}
+
+type UncheckedGroup = RuleOverrides & Partial<Named & Matched>;
+
+interface CheckedGroup {
+  readonly names: readonly string[];
+  readonly match: RegExp | undefined;
+  /** Options in place of the rule's. */
+  readonly overrides: Readonly<RuleOverrides>;
+}
+
+/** Parameters that share options. */
+export interface AssignedGroup<P> {
+  /** The index of the group among those given; of the last, the number of these. */
+  readonly rank: number;
+  readonly overrides: Readonly<RuleOverrides>;
+  readonly params: P[];
+}
+
+/**
+ * Groups as adapters take them, by names. They come first, in the order given; the parameters that none of them names are
+ * the last group, with the rule's own options.
+ */
+export class NamedGroups {
+  readonly list: readonly CheckedGroup[];
+
+  /**
+   * @param noun what a parameter is called in the framework, for errors.
+   * @throws OptimizerError `invalid-config` if they are no groups, `invalid-option` if an option is none of the rule's.
+   */
+  constructor(
+    given: readonly NamedGroup[],
+    rule: Rule,
+    private readonly noun: string,
+  ) {
+    if (!Array.isArray(given)) {
+      fail(
+        `groups is ${quote(given)}; give an array of { params: […], …options } or { match: /bias$/, …options }.`,
+      );
+    }
+    const base = resolveRule(rule);
+    this.list = Array.from(given, (group, g) => checkGroup(group, g, base));
+  }
+
+  /** The index of a parameter's group, as {@link AssignedGroup.rank}. */
+  rankOf(name: string): number {
+    const naming = this.list.flatMap(({ names }, g) =>
+      names.filter((path) => isAtOrBelow(name, path)).map(() => g),
+    );
+    if (naming.length > 1) {
+      fail(`groups[${naming[1]}]: ${quote(name)} is named twice; leave it out of one place.`);
+    }
+    const [rank = this.list.findIndex(({ match }) => match?.test(name) === true)] = naming;
+    return rank === -1 ? this.list.length : rank;
+  }
+
+  /** Puts parameters into their groups; others may come later. Groups that get none are left out. */
+  assign<P extends { readonly name: string }>(parameters: readonly P[]): AssignedGroup<P>[] {
+    const all = [...this.list.map(({ overrides }) => overrides), {}].map((overrides, rank) => ({
+      rank,
+      overrides,
+      params: [] as P[],
+    }));
+    for (const parameter of parameters) all[this.rankOf(parameter.name)]!.params.push(parameter);
+    return all.filter(({ params }) => params.length > 0);
+  }
+
+  /**
+   * Puts all parameters that there are into their groups.
+   *
+   * @throws OptimizerError `invalid-config` if a group names what is not there, or is left without any.
+   */
+  assignAll<P extends { readonly name: string }>(parameters: readonly P[]): AssignedGroup<P>[] {
+    const all = parameters.map(({ name }) => name);
+    const known = quote(all);
+    this.list.forEach(({ names }, g) => {
+      const missing = names.find((path) => !all.some((name) => isAtOrBelow(name, path)));
+      if (missing === undefined) return;
+      fail(`groups[${g}]: there is no ${this.noun} at or below ${quote(missing)}; there are ${known}.`);
+    });
+    const assigned = this.assign(parameters);
+    const ranks = new Set(assigned.map(({ rank }) => rank));
+    const empty = this.list.findIndex((_, g) => !ranks.has(g));
+    if (empty !== -1) {
+      const match = String(this.list[empty]!.match);
+      fail(`groups[${empty}]: no ${this.noun} is left that matches ${match}; there are ${known}.`);
+    }
+    return assigned;
+  }
+}
+
+function checkGroup(given: NamedGroup, g: number, rule: Rule): CheckedGroup {
+  const known = ['params', 'match', ...Object.keys(rule.declaration.options)];
+  const { params, match, ...overrides }: UncheckedGroup = isRecord(given) ? copyGiven(given, known) : {};
+  if (params === undefined && match === undefined) {
+    fail(
+      `groups[${g}] is ${quote(given)}; give { params: ['dense1.kernel', …], …options } or { match: /bias$/, …options }.`,
+    );
+  }
+  if (params !== undefined && !isListOfNames(params)) {
+    fail(`groups[${g}].params is ${quote(params)}; give an array of names, at least one.`);
+  }
+  // A regular expression of another realm is one, too.
+  if (match !== undefined && tagOf(match) !== '[object RegExp]') {
+    fail(`groups[${g}].match is ${quote(match)}; give a RegExp, e.g. /bias$/.`);
+  }
+  overrideRule(rule, overrides);
+  return {
+    names: params ? [...params] : [],
+    // The flags g and y would let a match depend on the one before.
+    match: match && new RegExp(match.source, match.flags.replace(/[gy]/g, '')),
+    overrides,
+  };
+}
+
+function isListOfNames(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string');
+}
+
+/** Whether a name is a path, or one that begins with it: paths are parted by dots or slashes. */
+function isAtOrBelow(name: string, path: string): boolean {
+  return name === path || name.startsWith(`${path}.`) || name.startsWith(`${path}/`);
+}
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-config', message);
+}

@@ -1,0 +1,165 @@
+/** Groups that joined a run: all that goes on behind it, without waiting. */
+import { expect, inject } from 'vitest';
+import { Optimizer, OptimizerError, adam, sgd } from '../../src/index.js';
+import { bitDifference } from '../../proof/compare.js';
+import { Random } from '../../proof/random.js';
+import type { Track } from '../../proof/track.js';
+import { getTestAdapter, gpuTest } from '../support/device.js';
+import { errorOf } from '../support/error-of.js';
+import { makeWords } from '../support/sparse-run.js';
+import { makeBuffer, makeParameter } from '../support/tensors.js';
+
+const CONTROLS = { plain: {}, controlled: { maxGradNorm: 1e9, skipNonFinite: true } };
+
+function makeTable(device: GPUDevice, track: Track, name: string) {
+  const values = makeBuffer(device, track, [1, 1, 1, 1]);
+  const indices = makeWords(device, track, [0, 2]);
+  const data = makeBuffer(device, track, [0, 0, 0, 0, 0, 0]);
+  return { name, data, rowLength: 2, grad: { indices, values } };
+}
+
+for (const [title, config] of Object.entries(CONTROLS)) {
+  gpuTest(`tables behind addGroup follow their gradients (${title})`, async ({ device, track }) => {
+    const first = makeTable(device, track, 'first');
+    const optimizer = track(
+      await Optimizer.create(device, { rule: sgd({ lr: 1 }), params: [first], ...config }),
+    );
+    optimizer.step();
+    const [second, third] = [makeTable(device, track, 'second'), makeTable(device, track, 'third')];
+    const adding = [optimizer.addGroup({ params: [second] }), optimizer.addGroup({ params: [third], lr: 2 })];
+    await Promise.all(adding);
+    optimizer.step();
+    for (const { grad } of [first, second, third]) {
+      device.queue.writeBuffer(grad.values, 0, Float32Array.of(10, 20, 30, 40));
+      device.queue.writeBuffer(grad.indices, 0, Uint32Array.of(1, 1));
+    }
+    optimizer.step();
+    const tables = ['first', 'second', 'third'].map((name) => optimizer.readParam(name));
+    optimizer.zeroGrad();
+    optimizer.step();
+    const read = (await Promise.all(tables)).map((values) => [...values]);
+    expect(read).toEqual([
+      [-2, -2, -40, -60, -2, -2],
+      [-1, -1, -40, -60, -1, -1],
+      [-2, -2, -80, -120, -2, -2],
+    ]);
+    expect([...(await optimizer.readParam('first'))]).toEqual(read[0]);
+  });
+
+  gpuTest(`a dict right behind addGroupSync is a whole one (${title})`, async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    const make = (name: string) => makeParameter(device, track, name, random.weights(6), random.gradients(6));
+    const optimizer = track(await Optimizer.create(device, { rule: adam(), params: [make('a')], ...config }));
+    optimizer.step();
+    optimizer.step();
+    optimizer.addGroupSync({ params: [make('b')], lr: 0.5 });
+    const [dict, stats, count] = [optimizer.stateDict(), optimizer.stats(), optimizer.readState('b', 'step')];
+    optimizer.step();
+    const { groups, step, state } = await dict;
+    expect(step).toBe(2);
+    expect((await stats).step).toBe(2);
+    expect([...(await count)]).toEqual([0]);
+    expect(groups.map(({ params, lr, joinedAt }) => [params, lr, joinedAt])).toEqual([
+      [['a'], 0.001, undefined],
+      [['b'], 0.5, 2],
+    ]);
+    expect(Object.keys(state)).toEqual(['a', 'b']);
+    expect([...state['b']!['exp_avg']!]).toEqual([0, 0, 0, 0, 0, 0]);
+    const resumed = await optimizer.stateDict();
+    optimizer.loadStateDictSync(await dict);
+    expect(await optimizer.stateDict()).toEqual(await dict);
+    optimizer.loadStateDictSync(resumed);
+    expect(await optimizer.stateDict()).toEqual(resumed);
+  });
+}
+
+gpuTest('three groups skip together, whoever has the NaN', async ({ device, track }) => {
+  const make = (name: string) => makeParameter(device, track, name, [8], [1]);
+  const params = ['a', 'b', 'c'].map(make);
+  const optimizer = track(
+    await Optimizer.create(device, { rule: adam({ lr: 1 }), params: [params[0]!], skipNonFinite: true }),
+  );
+  optimizer.step();
+  optimizer.addGroupSync({ params: [params[1]!] });
+  optimizer.step();
+  const adding = optimizer.addGroup({ params: [params[2]!] });
+  optimizer.step();
+  await adding;
+  const write = (k: number, value: number) =>
+    device.queue.writeBuffer(params[k]!.grad, 0, Float32Array.of(value));
+  for (const k of [0, 1, 2]) {
+    write(k, k === 1 ? Infinity : NaN);
+    optimizer.step();
+    write(k, 1);
+    optimizer.step();
+  }
+  const counts = await Promise.all(['a', 'b', 'c'].map((name) => optimizer.readState(name, 'step')));
+  // The step asked for while the third was being added may or may not have had it.
+  expect(counts.slice(0, 2).map(([count]) => count)).toEqual([6, 5]);
+  expect([3, 4]).toContain(counts[2]![0]);
+  expect(await optimizer.stats()).toMatchObject({ step: 6, skipped: 3 });
+  for (const [k, name] of ['a', 'b', 'c'].entries()) {
+    const alone = track(await Optimizer.create(device, { rule: adam({ lr: 1 }), params: [make(name)] }));
+    for (let step = 0; step < counts[k]![0]!; step++) alone.step();
+    expect(bitDifference(await optimizer.readParam(name), await alone.readParam(name)), name).toBeUndefined();
+  }
+});
+
+gpuTest('a group that is refused leaves all as it was, the loss scale, too', async ({ device, track }) => {
+  const foreign = track(await (await getTestAdapter()).requestDevice({ label: 'foreign' }));
+  const destroyed = makeBuffer(device, track, [1]);
+  destroyed.destroy();
+  const config = { rule: adam({ lr: 0.1 }), lossScale: { init: 8, growthInterval: 3 }, ema: { decay: 0.5 } };
+  const make = () => makeParameter(device, track, 'a', [4, 5], [8, 16]);
+  const [optimizer, twin] = [
+    track(await Optimizer.create(device, { ...config, params: [make()] })),
+    track(await Optimizer.create(device, { ...config, params: [make()] })),
+  ];
+  for (const each of [optimizer, twin]) each.step();
+  for (const buffer of [makeBuffer(foreign, track, [1]), destroyed]) {
+    for (const role of ['data', 'grad'] as const) {
+      const param = { ...makeParameter(device, track, 'b', [1], [1]), [role]: buffer };
+      const adding = optimizer.addGroup({ params: [param] });
+      optimizer.step();
+      twin.step();
+      const error = await errorOf(() => adding);
+      expect(error.code).toBe('invalid-parameter');
+      expect(error.message).toContain('"b"');
+    }
+  }
+  for (const each of [optimizer, twin]) each.step();
+  expect(await optimizer.stats()).toEqual(await twin.stats());
+  expect((await optimizer.stats()).lossScale).toBe(32);
+  expect(await optimizer.stateDict()).toEqual(await twin.stateDict());
+  expect(bitDifference(await optimizer.readParam('a'), await twin.readParam('a'))).toBeUndefined();
+  expect(optimizer.groups.length).toBe(1);
+  // The name is free again.
+  await optimizer.addGroup({ params: [makeParameter(device, track, 'b', [1], [8])] });
+  optimizer.step();
+  expect([...(await optimizer.readParam('b'))][0]).toBeLessThan(1);
+});
+
+gpuTest('groups that are added while others are refused keep their order', async ({ device, track }) => {
+  const make = (name: string) => makeParameter(device, track, name, [1], [1]);
+  const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params: [make('a')] }));
+  const outcomes = await Promise.allSettled([
+    optimizer.addGroup({ params: [make('b')] }),
+    optimizer.addGroup({ params: [make('a')] }),
+    optimizer.addGroup({ params: [make('c')] }),
+    optimizer.addGroup({ params: [make('b')] }),
+    optimizer.addGroup({ params: [make('d')] }),
+  ]);
+  expect(outcomes.map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+  ]);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(OptimizerError);
+  }
+  expect(optimizer.groups.flatMap(({ params }) => params)).toEqual(['a', 'b', 'c', 'd']);
+  optimizer.step();
+  for (const name of ['a', 'b', 'c', 'd']) expect([...(await optimizer.readParam(name))]).toEqual([0]);
+});

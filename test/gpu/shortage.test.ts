@@ -1,0 +1,247 @@
+/** Memory that runs out where nobody looks for it. */
+import { describe, expect, inject } from 'vitest';
+import {
+  Optimizer,
+  type OptimizerConfig,
+  OptimizerError,
+  ParameterArena,
+  adam,
+  lamb,
+  scheduleFreeAdamw,
+  sgd,
+} from '../../src/index.js';
+import { Random } from '../../proof/random.js';
+import type { Track } from '../../proof/track.js';
+import { gpuTest } from '../support/device.js';
+import { errorOf } from '../support/error-of.js';
+import { microtasks, watchBuffers } from '../support/live-buffers.js';
+import { runShort } from '../support/shortage.js';
+import { makeWords } from '../support/sparse-run.js';
+import { makeBuffer, makeParameter } from '../support/tensors.js';
+
+function makeParams(device: GPUDevice, track: Track, names: readonly string[]) {
+  const random = new Random(inject('seed'));
+  return names.map((name) => makeParameter(device, track, name, random.weights(9), random.gradients(9)));
+}
+
+/** Runs a call with the buffer of one position withheld, for each position that there is. */
+async function forEachBuffer(
+  device: GPUDevice,
+  track: Track,
+  call: (index: number) => Promise<void>,
+  mostBuffers = 200,
+): Promise<number> {
+  for (let index = 0; index < mostBuffers; index++) {
+    const shortage = track(runShort(device, (_, k) => k === index));
+    await call(index);
+    const { withheld } = shortage;
+    shortage.destroy();
+    if (withheld === 0) return index;
+  }
+  throw new Error(`more than ${mostBuffers} buffers`);
+}
+
+/** Every kind of buffer that an optimizer may make. */
+function makeConfigs(device: GPUDevice, track: Track): Record<string, OptimizerConfig> {
+  const table = {
+    name: 'table',
+    data: makeBuffer(device, track, [0, 0, 0, 0]),
+    rowLength: 2,
+    grad: { indices: makeWords(device, track, [1]), values: makeBuffer(device, track, [1, 1]) },
+  };
+  const params = makeParams(device, track, ['a', 'b']);
+  const micro = { ...params[0]!, microGrad: makeBuffer(device, track, new Float32Array(9)) };
+  return {
+    plain: { rule: adam(), params },
+    controlled: { rule: sgd(), params: [...params, table], maxGradNorm: 1, lossScale: 'dynamic' },
+    measured: { rule: lamb(), params, ema: { decay: 0.5 } },
+    evaluated: { rule: scheduleFreeAdamw(), params: [micro, params[1]!] },
+  };
+}
+
+describe('creation', () => {
+  for (const title of ['plain', 'controlled', 'measured', 'evaluated']) {
+    gpuTest(
+      `says so whichever buffer is missing, and leaves nothing (${title})`,
+      async ({ device, track }) => {
+        const config = makeConfigs(device, track)[title]!;
+        const live = track(watchBuffers(device));
+        const made = await forEachBuffer(device, track, async (index) => {
+          let optimizer: Optimizer | undefined;
+          let error: unknown;
+          try {
+            optimizer = await Optimizer.create(device, config);
+          } catch (thrown) {
+            error = thrown;
+          }
+          if (optimizer) {
+            // All buffers could be had.
+            optimizer.step();
+            optimizer.destroy();
+          } else {
+            expect(error, `buffer ${index}`).toBeInstanceOf(OptimizerError);
+            expect((error as OptimizerError).code, `buffer ${index}`).toBe('out-of-memory');
+          }
+          expect(live.labels, `buffer ${index}`).toEqual([]);
+        });
+        expect(made).toBeGreaterThan(1);
+      },
+    );
+  }
+
+  gpuTest('at once says so at a later call, and leaves nothing', async ({ device, track }) => {
+    const { plain } = makeConfigs(device, track);
+    const live = track(watchBuffers(device));
+    await forEachBuffer(device, track, async (index) => {
+      let optimizer: Optimizer;
+      try {
+        optimizer = Optimizer.createSync(device, plain!);
+      } catch (error) {
+        expect((error as OptimizerError).code, `buffer ${index}`).toBe('out-of-memory');
+        expect(live.labels, `buffer ${index}`).toEqual([]);
+        return;
+      }
+      await device.queue.onSubmittedWorkDone();
+      await microtasks(20);
+      try {
+        optimizer.zeroGrad();
+      } catch (error) {
+        expect((error as OptimizerError).code, `buffer ${index}`).toBe('out-of-memory');
+      }
+      optimizer.destroy();
+      expect(live.labels, `buffer ${index}`).toEqual([]);
+    });
+  });
+
+  for (const init of ['ones', 'normal'] as const) {
+    gpuTest(`of an arena of ${init} is whole, or refused and gone`, async ({ device, track }) => {
+      const live = track(watchBuffers(device));
+      await forEachBuffer(device, track, async (index) => {
+        let arena: ParameterArena | undefined;
+        try {
+          arena = await ParameterArena.create(device, { w: { shape: [5], init }, v: { shape: [2], init } });
+        } catch (error) {
+          expect((error as OptimizerError).code, `buffer ${index}`).toBe('out-of-memory');
+        }
+        if (arena) {
+          const values = [...(await arena.read('w')), ...(await arena.read('v'))];
+          expect(
+            values.every((value) => value !== 0),
+            `buffer ${index}: ${values.join()}`,
+          ).toBe(true);
+          arena.destroy();
+        }
+        expect(live.labels, `buffer ${index}`).toEqual([]);
+      });
+    });
+  }
+});
+
+describe('a change or a reading', () => {
+  const calls: Record<string, (optimizer: Optimizer, late: ReturnType<typeof makeParameter>) => unknown> = {
+    addGroup: (optimizer, late) => optimizer.addGroup({ params: [late] }),
+    addGroupSync: (optimizer, late) => optimizer.addGroupSync({ params: [late] }),
+    stateDict: (optimizer) => optimizer.stateDict(),
+    readParam: (optimizer) => optimizer.readParam('a'),
+    readState: (optimizer) => optimizer.readState('a', 'exp_avg'),
+    stats: (optimizer) => optimizer.stats(),
+    swapEma: (optimizer) => {
+      optimizer.swapEma();
+      optimizer.swapEma();
+    },
+    zeroGrad: (optimizer) => optimizer.zeroGrad(),
+    rebind: (optimizer, late) => optimizer.rebind({ a: { grad: late.grad } }),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    gpuTest(`that finds no memory says so, and the run goes on: ${name}`, async ({ device, track }) => {
+      const config = { rule: adam({ lr: 0.1 }), ema: { decay: 0.5 }, skipNonFinite: true };
+      const run = async (isShort: boolean, index: number) => {
+        const [a, late] = makeParams(device, track, ['a', 'late']);
+        const optimizer = track(await Optimizer.create(device, { ...config, params: [a!] }));
+        optimizer.step();
+        const shortage = isShort ? runShort(device, (_, k) => k === index) : undefined;
+        let error: unknown;
+        try {
+          await call(optimizer, late!);
+        } catch (thrown) {
+          error = thrown;
+        }
+        const withheld = shortage?.withheld ?? 0;
+        shortage?.destroy();
+        return { optimizer, error, withheld };
+      };
+      for (let index = 0; ; index++) {
+        const { optimizer, error, withheld } = await run(true, index);
+        if (withheld === 0) break;
+        const what = `buffer ${index}`;
+        if (error !== undefined) {
+          expect(error, what).toBeInstanceOf(OptimizerError);
+          expect((error as OptimizerError).code, what).toBe('out-of-memory');
+        }
+        await device.queue.onSubmittedWorkDone();
+        await microtasks(20);
+        // Made at once, it is known at the next call; then there is no step, and nobody claims one.
+        let later: unknown;
+        try {
+          optimizer.step();
+        } catch (thrown) {
+          later = thrown;
+        }
+        if (later !== undefined) {
+          expect((later as OptimizerError).code, what).toBe('out-of-memory');
+          continue;
+        }
+        const want = (await run(false, 0)).optimizer;
+        if (error !== undefined && name.startsWith('addGroup')) {
+          expect(optimizer.groups.length, what).toBe(1);
+        }
+        want.step();
+        expect(await optimizer.readParam('a'), what).toEqual(await want.readParam('a'));
+        expect(await optimizer.readEma('a'), what).toEqual(await want.readEma('a'));
+        expect((await optimizer.stats()).step, what).toBe(2);
+      }
+    });
+  }
+});
+
+gpuTest(
+  'steps beyond what the ring can grow to are made, or nobody counts them',
+  async ({ device, track }) => {
+    for (const config of [{}, { maxGradNorm: 1e9 }]) {
+      const params = [makeParameter(device, track, 'w', [0], [-1])];
+      const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params, ...config }));
+      optimizer.step();
+      const shortage = track(runShort(device, () => true));
+      const encoder = device.createCommandEncoder();
+      let encoded = 0;
+      let refused: OptimizerError | undefined;
+      while (encoded < 3200 && !refused) {
+        try {
+          optimizer.encode(encoder);
+          encoded++;
+        } catch (error) {
+          if (!(error instanceof OptimizerError)) throw error;
+          refused = error;
+        }
+      }
+      // What was encoded over a buffer that does not exist is an error of the caller's encoder; there is no other witness.
+      device.pushErrorScope('validation');
+      device.queue.submit([encoder.finish()]);
+      const invalid = await device.popErrorScope();
+      shortage.destroy();
+      if (shortage.withheld === 0) expect(invalid).toBeNull();
+      else expect(refused?.code ?? 'out-of-memory').toBe('out-of-memory');
+      await microtasks(20);
+      try {
+        optimizer.step();
+        const { step } = await optimizer.stats();
+        expect([...(await optimizer.readParam('w'))]).toEqual([step]);
+        expect(step).toBeGreaterThan(1);
+      } catch (error) {
+        if (!(error instanceof OptimizerError)) throw error;
+        expect(error.code).toBe('out-of-memory');
+        expect((await errorOf(() => optimizer.step())).code).toBe('out-of-memory');
+      }
+    }
+  },
+);

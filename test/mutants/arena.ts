@@ -1,0 +1,63 @@
+import { slipsIn } from './slip.js';
+
+const layout = ['unit/arena', 'gpu/arena'];
+const values = ['gpu/initial-weights', 'gpu/arena'];
+
+export const arenaSlips = [
+  ...slipsIn('src/arena/layout.ts', layout, [
+    ['last < 0 ? 0 : alignUp(byteLengths[last]!, alignment)', 'last < 0 ? 0 : byteLengths[last]!'],
+    ['byteOffset + byteLength <= capacity', 'byteOffset + byteLength < capacity'],
+    ['byteLengths[last] = byteOffset + byteLength;', 'byteLengths[last] = byteLength;'],
+    ['bufferIndex: last + 1', 'bufferIndex: last'],
+    ['tensors.filter((tensor) => tensor.group === group)', 'tensors'],
+    ['byteLengths.map((byteLength) => alignUp(byteLength, VECTOR))', 'byteLengths'],
+  ]),
+  ...slipsIn(
+    'src/arena/spec.ts',
+    ['unit/arena', 'gpu/arena', 'gpu/bad-input'],
+    [
+      ['Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)', 'limits.maxBufferSize'],
+      ['capacity - (capacity % VECTOR)', 'capacity'],
+      ['STORAGE | COPY_SRC | COPY_DST | usage', 'STORAGE | COPY_SRC | COPY_DST'],
+      ['Number.isSafeInteger(n) && n >= 1', 'Number.isSafeInteger(n) && n >= 0'],
+      ["typeof group !== 'string' || group === ''", "typeof group !== 'string'"],
+      ['if (byteLength > largest) {', 'if (byteLength > 2 * largest) {'],
+      ['Object.freeze([...shape])', 'shape'],
+    ],
+  ),
+  ...slipsIn('src/arena/fill-tensors.ts', values, [
+    ['seed >>> 0, Math.floor(seed / 2 ** 32)', 'seed >>> 0, 0'],
+    ['seed >>> 0, Math.floor', '0, Math.floor'],
+    ['return [Number(hash & 0xffffffffn), Number(hash >> 32n)];', 'return [1, Number(hash >> 32n)];'],
+    ['Number(hash & 0xffffffffn), Number(hash >> 32n)', 'Number(hash & 0xffffffffn), 0'],
+    ['scale, shift, pLow, pHigh, least, greatest]);', 'scale, shift, pHigh, pLow, least, greatest]);'],
+  ]),
+  ...slipsIn('src/arena/initializer.ts', values, [
+    ["mode === 'fan_in' ? fanIn : fanOut", 'fanIn'],
+    ['gain / Math.sqrt(', 'gain * Math.sqrt('],
+    ['gain * Math.sqrt(2 / (fanIn + fanOut))', 'gain * Math.sqrt(1 / (fanIn + fanOut))'],
+    ['scale: b - a, shift: a', 'scale: b, shift: a'],
+    [
+      'ones: (options, _, what) => check(what, {}, options) && constant(1)',
+      'ones: (options, _, what) => check(what, {}, options) && constant(0)',
+    ],
+    ['scale: std, shift: mean, ...range', 'scale: std ** 2, shift: mean, ...range'],
+    ['Math.min(Math.max(mean, a), b)', 'mean'],
+    ['[(a - mean) / std, (b - mean) / std]', '[a / std, b / std]'],
+    ['const isMirrored = low + high > 0;', 'const isMirrored = low + high < 0;'],
+    ["...fanSpecs(Math.SQRT2, 'normal')", "...fanSpecs(1, 'normal')"],
+  ]),
+  ...slipsIn('shaders/initialize.wgsl', values, [
+    ['(fill.element_count + 3u) / 4u', 'fill.element_count / 4u'],
+    ['block += workgroup_count.x * WORKGROUP_SIZE', 'block += WORKGROUP_SIZE'],
+    ['(f32(word >> 9u) + 0.5) * 0x1p-23', 'f32(word >> 9u) * 0x1p-23'],
+    ['(word & 1u) == 1u', '(word & 2u) == 2u'],
+    ['clamp(fill.shift + fill.scale * z, fill.least, fill.greatest)', 'fill.shift + fill.scale * z'],
+    [
+      'philox(vec4<u32>(block, 0u, fill.stream), fill.key)',
+      'philox(vec4<u32>(block, 0u, fill.stream), fill.key.yx)',
+    ],
+    ['if (w < 5.0) {', 'if (w < 50.0) {'],
+    ['y = 0.246640727 + y * w;', 'y = 0.246640727 - y * w;'],
+  ]),
+];

@@ -1,0 +1,93 @@
+import { slipsIn } from './slip.js';
+
+const control = ['gpu/control', 'gpu/control-skip', 'gpu/control-norm', 'unit/reference'];
+const numbers = ['unit/reference', 'unit/numerics', 'unit/golden'];
+
+export const referenceSlips = [
+  ...slipsIn('src/reference/gradient-control.ts', control, [
+    ['gradScale / this.lossScale', 'gradScale'],
+    ['Math.abs(unscale) * Math.hypot', 'unscale * Math.hypot'],
+    ['maxGradNorm / (this.gradNorm + 1e-6)', 'maxGradNorm / this.gradNorm'],
+    ['Math.min(1, maxGradNorm', 'Math.max(1, maxGradNorm'],
+    ['this.#consecutiveSkips < maxConsecutiveSkips', 'this.#consecutiveSkips <= maxConsecutiveSkips'],
+    ['if (isFinite) this.#consecutiveSkips = 0;', ''],
+    ['isFinite ? this.#growthTracker + 1 : 0', 'this.#growthTracker + 1'],
+    [
+      'if (this.#growthTracker < growthInterval) return;',
+      'if (this.#growthTracker <= growthInterval) return;',
+    ],
+    ['maxGradNorm < Infinity ? unscale * this.clipFactor : unscale', 'unscale'],
+  ]),
+  ...slipsIn(
+    'src/reference/sum-rows.ts',
+    ['unit/sparse', 'gpu/sparse'],
+    [
+      ['Math.min(count, indices.length)', 'indices.length'],
+      ['if (!(row < rowCount)) continue;', 'if (!(row <= rowCount)) continue;'],
+      ['values[k * rowLength + e]!', 'values[k + e]!'],
+      ['f.add(value, entry[e]!)', 'entry[e]!'],
+      ['row * rowLength + e', 'row + e'],
+    ],
+  ),
+  ...slipsIn('src/reference/arithmetic.ts', numbers, [
+    ['if (a < -limit) return -limit;', 'if (a < -limit) return limit;'],
+    ['return a > limit ? limit : a;', 'return a;'],
+    ['if (Number.isNaN(a)) return NaN;', ''],
+    ['const TINY = 2 ** -126 - 2 ** -151;', 'const TINY = 2 ** -126 + 2 ** -151;'],
+    ['value < TINY && value > -TINY ? value / Infinity', 'value < TINY && value > -TINY ? value'],
+    ['round(a + round(t * round(b - a)))', 'round(a + t * (b - a))'],
+  ]),
+  ...slipsIn(
+    'src/reference/element-step.ts',
+    ['unit/golden', 'unit/reference', 'gpu/parity-options'],
+    [
+      ["if (clamped) g = f.clamp(g, h['max_grad_value']!);", ''],
+      ["if (on['MAXIMIZE']) g = f.neg(g);", ''],
+      ['g = f.add(g, f.mul(decay, w));', 'g = f.sub(g, f.mul(decay, w));'],
+      ['w = f.sub(w, f.mul(decay, w));', 'w = f.add(w, f.mul(decay, w));'],
+      ["f.mul(gradient, h['grad_multiplier']!)", 'gradient'],
+      ['w = result.weight;', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/reference/tensor-norm.ts',
+    ['unit/tensor-norm', 'gpu/tensor-norms'],
+    [
+      ['if (magnitude > LARGE)', 'if (magnitude > 2 * LARGE)'],
+      ['magnitude / SCALE]', 'magnitude]'],
+      ['magnitude < SMALL', 'magnitude > SMALL'],
+      ['if (isInfinite) return Infinity;', ''],
+      [
+        'if (large > 0) return flushed(root(large, medium) * SCALE);',
+        'if (large > 0) return flushed(root(large, 0) * SCALE);',
+      ],
+      ['if (value < 2 ** -126) return 0;', ''],
+      ['half >= 1; half /= 2', 'half > 1; half /= 2'],
+      ['const low = round(sums[first]! + sums[first + 1]!);', 'const low = sums[first]! + sums[first + 1]!;'],
+    ],
+  ),
+  ...slipsIn(
+    'src/reference/error-bound.ts',
+    ['unit/numerics', 'unit/reference'],
+    [
+      ['carried + ulps * ULP * magnitude + flush', 'carried + ulps * ULP * magnitude'],
+      ['carried + ulps * ULP * magnitude', 'carried + ULP * magnitude'],
+      [
+        'sub: (a, b) => bounded(a.value - b.value, a.error + b.error, 1)',
+        'sub: (a, b) => bounded(a.value - b.value, a.error - b.error, 1)',
+      ],
+      ['smallest, 2.5)', 'smallest, 0.5)'],
+      ['Math.max(limit.error, a.error)', 'limit.error'],
+      ['Math.abs(a.value) * b.error + Math.abs(b.value) * a.error', 'Math.abs(a.value) * b.error'],
+    ],
+  ),
+  ...slipsIn(
+    'src/reference/parameter-state.ts',
+    ['unit/reference', 'unit/sparse'],
+    [
+      ['state[slot]![0] = store(whole[slot]!);', ''],
+      ['const i = elements ? elements[k]! : k;', 'const i = k;'],
+      ['isPerTensor(rule, slot) ? 1 : weights.length', 'weights.length'],
+    ],
+  ),
+];

@@ -1,0 +1,93 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ruleFactories } from '../../src/rules/registry.js';
+import { stripWgsl } from '../../scripts/wgsl-plugin.js';
+
+const shaders = Object.values(
+  import.meta.glob<string>('../../shaders/**/*.wgsl', { query: '?raw', import: 'default', eager: true }),
+);
+
+let folder: string;
+
+/** The package as it is published, but for its types. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'webgpu-optim-bundle-'));
+  await build({
+    configFile: 'vite.config.ts',
+    logLevel: 'error',
+    build: { outDir: join(folder, 'dist'), emptyOutDir: true, sourcemap: false },
+  });
+  await writeFile(join(folder, 'package.json'), '{ "type": "module", "sideEffects": false }');
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+/** What a user's bundler makes of an import: the minified text. */
+async function bundle(names: readonly string[]): Promise<string> {
+  const entry = join(folder, `${names.join('-')}.js`);
+  await writeFile(entry, `export { ${names.join(', ')} } from './dist/index.js';`);
+  const result = await build({
+    configFile: false,
+    root: folder,
+    logLevel: 'error',
+    build: {
+      write: false,
+      minify: true,
+      target: 'es2022',
+      modulePreload: false,
+      rolldownOptions: { input: entry, preserveEntrySignatures: 'strict' },
+    },
+  });
+  const outputs = [result].flat().flatMap((one) => ('output' in one ? one.output : []));
+  return outputs.map((one) => ('code' in one ? one.code : '')).join('\n');
+}
+
+const byteLength = (text: string): number => gzipSync(text, { level: 9 }).length;
+
+describe.for([
+  // In bytes, gzipped.
+  { names: ['adam'], limit: 4000 },
+  { names: ['Optimizer', 'adam'], limit: 37_500 },
+])('$names', ({ names, limit }) => {
+  let text: string;
+  beforeAll(async () => {
+    text = await bundle(names);
+  });
+
+  test('is no larger than it must be', () => {
+    expect(byteLength(text)).toBeLessThanOrEqual(limit);
+  });
+
+  test('has nothing of other rules, of conventions, schedules or the reference', () => {
+    const others = ruleFactories.map(([name]) => name).filter((name) => name !== 'adam');
+    for (const name of [...others, 'initialAccumulator', 'optax', 'Float64Array', 'reduceOnPlateau']) {
+      expect(new RegExp(`\\b${name}\\b`).test(text), name).toBe(false);
+    }
+    // But it has what it is about.
+    for (const name of ['adam', 'exp_avg_sq', 'take_moments']) expect(text.includes(name), name).toBe(true);
+  });
+
+  test('has no comments of shaders', () => {
+    const comments = shaders.flatMap((wgsl) => wgsl.match(/\/\/.{20,}/g) ?? []);
+    expect(comments.length).toBeGreaterThan(100);
+    expect(comments.filter((comment) => text.includes(comment))).toEqual([]);
+  });
+});
+
+test('stripping takes nothing from a shader but what only people read', () => {
+  const words = (wgsl: string) => wgsl.replaceAll(/\/\/.*/g, '').match(/\w+|[^\s\w]/g);
+  expect(shaders.length).toBeGreaterThan(40);
+  for (const wgsl of shaders) {
+    const stripped = stripWgsl(wgsl);
+    expect(stripped).not.toMatch(/\/\/|\n\n|^\s| $/m);
+    expect(words(stripped)).toEqual(words(wgsl));
+    expect(stripped.length).toBeLessThan(wgsl.length);
+  }
+  expect(stripWgsl('  let a = b - -c; // d\n\n/* e\n f */ if (a > = 1) {\n')).toBe(
+    'let a = b - -c;\nif(a > = 1){',
+  );
+});

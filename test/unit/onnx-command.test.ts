@@ -1,0 +1,82 @@
+/** `webgpu-optim-onnx`, as the package ships it: built, and run where there are no other packages. */
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import onnxProto from 'onnx-proto';
+import { build } from 'vite';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createRandom } from '../../lab/random.js';
+import { makeMlp } from '../../onnx/mlp.js';
+import { encode } from '../../onnx/training-graph.js';
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'webgpu-optim-onnx-'));
+  await build({ configFile: 'onnx/vite.config.ts', logLevel: 'error', build: { outDir: folder } });
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+function run(...args: string[]) {
+  return spawnSync(process.execPath, [join(folder, 'command.js'), ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+}
+
+async function read(name: string) {
+  const { graph } = onnxProto.onnx.ModelProto.decode(await readFile(join(folder, name)));
+  const namesOf = (values: readonly { name?: string | null }[]) => values.map((value) => value.name);
+  return { inputs: namesOf(graph!.input!), outputs: namesOf(graph!.output!) };
+}
+
+test('a model and a perceptron of the same weights give the same three files, byte for byte', async () => {
+  await writeFile(join(folder, 'model.onnx'), encode(makeMlp([6, 5, 3], createRandom(7))));
+  const given = run('model.onnx', '--batch', '4', '--out', 'given');
+  expect(given.stderr).toBe('');
+  expect(given.stdout.split('\n').map((line) => line.split(':')[0])).toEqual([
+    'given/training.onnx',
+    'given/forward.onnx',
+    'given/initial.onnx',
+    '',
+  ]);
+  expect(run('--mlp', '6,5,3', '--seed', '7', '--batch', '4', '--out', 'made').status).toBe(0);
+  for (const name of ['training', 'forward', 'initial']) {
+    const [a, b] = [`given/${name}.onnx`, `made/${name}.onnx`].map((file) => readFile(join(folder, file)));
+    expect(Buffer.compare(await a!, await b!)).toBe(0);
+  }
+  const weights = ['w1', 'b1', 'w2', 'b2'];
+  expect(await read('given/training.onnx')).toEqual({
+    inputs: ['x', ...weights, 'labels'],
+    outputs: ['loss', ...weights.map((name) => `${name}_grad`)],
+  });
+  expect(await read('given/forward.onnx')).toEqual({ inputs: ['x', ...weights], outputs: ['scores'] });
+  expect(await read('given/initial.onnx')).toEqual({ inputs: [], outputs: weights });
+});
+
+test('only the weights that are named are trained', async () => {
+  expect(run('--mlp', '6,5,3', '--batch', '4', '--weights', 'w2', '--out', 'part').status).toBe(0);
+  expect(await read('part/initial.onnx')).toEqual({ inputs: [], outputs: ['w2'] });
+});
+
+test.each([
+  [[], /required option '--batch <rows>'/],
+  [['--batch', '4'], /^webgpu-optim-onnx: No model is given; name an ONNX file/],
+  [['none.onnx', '--batch', '4'], /^webgpu-optim-onnx: "none\.onnx" does not exist; give the path/],
+  [['.', '--batch', '4'], /^webgpu-optim-onnx: "\." is a folder; give the path/],
+  [['command.js', '--batch', '4'], /^webgpu-optim-onnx: "command\.js" is no ONNX file/],
+  [['empty.onnx', '--batch', '4'], /^webgpu-optim-onnx: "empty\.onnx" holds no ONNX model/],
+  [['empty.onnx', '--mlp', '2,2', '--batch', '4'], /"empty\.onnx" and --mlp are given; give one of them/],
+  [['--mlp', '2', '--batch', '4'], /'--mlp <widths>' argument '2' is invalid\. Give two widths or more/],
+  [['--mlp', '2,2', '--batch', 'x'], /'--batch <rows>' argument 'x' is invalid\. Give an integer ≥ 1/],
+  [['--mlp', '2,2', '--batch', '4', '--weights', 'w9'], /no initializer "w9"; it has w1, b1/],
+])('%j is refused in plain words, without a stack', async (args, message) => {
+  await writeFile(join(folder, 'empty.onnx'), '');
+  const { status, stderr, stdout } = run(...args);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toContain('    at ');
+  expect(stdout).toBe('');
+});
