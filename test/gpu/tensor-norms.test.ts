@@ -119,6 +119,9 @@ for (const rule of RULES) {
       const config = { rule, params: [param], skipNonFinite: true };
       const optimizer = track(await Optimizer.create(device, config));
       optimizer.step();
+      // What is measured of the next is not what was: a record made again of old measures would be another one.
+      device.queue.writeBuffer(param.grad, 0, Float32Array.of(4, 4, 4, 4, 4));
+      optimizer.step();
       const before = await optimizer.stateDict();
       const weights = await optimizer.readParam('w');
       device.queue.writeBuffer(param.grad, 0, Float32Array.of(NaN));

@@ -59,7 +59,7 @@ export function makeControlRun(
   function step(
     stage = first.stage,
     isActive: (row: number) => boolean = () => true,
-    rates: readonly RisingRate[] = layout.corrections.map(({ rate }) => rate),
+    ratesOf: (row: number) => readonly RisingRate[] = () => layout.corrections.map(({ rate }) => rate),
     also: (encoder: GPUCommandEncoder) => void = () => {},
   ): void {
     const active = Uint8Array.from({ length: rowCount }, (_, k) => Number(isActive(k)));
@@ -67,7 +67,7 @@ export function makeControlRun(
       writeSettings(view, 0, resolved, resolved.gradScale, ring.slot);
       for (let k = 0; k < rowCount; k++) {
         row.struct.write(view, wordOfRow(k), { is_active: active[k]!, t_count: 7, t: 7, grad_multiplier: 7 });
-        view.u32.set(rateWords(rates), rateOffset(row, ring.slot, k) / 4);
+        view.u32.set(rateWords(ratesOf(k)), rateOffset(row, ring.slot, k) / 4);
       }
     });
     const encoder = device.createCommandEncoder({ label: 'test' });
@@ -81,8 +81,8 @@ export function makeControlRun(
   /** The words of the present slot's rows after a step. */
   async function stepAndReadRows(...args: Parameters<typeof step>) {
     const copy = await copyStorage(device, ring.slot.byteLength);
-    const [stage, isActive, rates] = args;
-    step(stage, isActive, rates, (encoder) =>
+    const [stage, isActive, ratesOf] = args;
+    step(stage, isActive, ratesOf, (encoder) =>
       copy.encode(encoder, ring.context.slots, ring.context.slotOffset()[0]),
     );
     const words = await copy.read();

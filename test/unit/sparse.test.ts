@@ -75,7 +75,7 @@ describe('the sums of rows', () => {
   });
 
   test('are added in blocks where a row has more entries than one', () => {
-    const indices = new Array<number>(2 * ROW_BLOCK).fill(0);
+    const indices = Array.from({ length: 2 * ROW_BLOCK }, () => 0);
     // One block of ones, then a huge one, ones, and its opposite: in order of position they would all be lost.
     const values = indices.map((_, k) => ({ [ROW_BLOCK]: 2 ** 60, [2 * ROW_BLOCK - 1]: -(2 ** 60) })[k] ?? 1);
     expect(sumRows(float64, { indices, values }, 1, 1).values).toEqual([ROW_BLOCK]);
