@@ -5,9 +5,9 @@ import { compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
 import type { LearningRate } from '../rules/options.js';
 import type { Rule } from '../rules/rule.js';
-import { Evaluating } from './evaluating.js';
-import { Gradients } from './gradients.js';
-import type { RunTensor } from './group-part.js';
+import { Evaluating } from './calls/evaluating.js';
+import { Gradients } from './calls/gradients.js';
+import type { RunTensor } from './run/group-part.js';
 import {
   type OptimizerConfig,
   type ParameterGroupConfig,
@@ -18,17 +18,17 @@ import { checkGradScale } from './input/gradient-options.js';
 import { checkKernelLimits } from './input/kernel-options.js';
 import { type StepOptions, resolveSkip } from './input/names.js';
 import { type BufferChange, resolveChanges } from './input/rebind-input.js';
-import { Joining } from './joining.js';
+import { Joining } from './calls/joining.js';
 import type { ParameterGroup } from './parameter-group.js';
-import { Reading } from './reading.js';
-import { restore } from './restoring.js';
-import type { Run } from './run.js';
+import { Reading } from './calls/reading.js';
+import { restore } from './calls/restoring.js';
+import type { Run } from './run/run.js';
 import { checkStateDict } from './saved/check-state-dict.js';
 import { restoreSchedules } from './saved/restore-schedules.js';
 import type { StateDict } from './saved/state-dict.js';
 import { Session } from './session.js';
 import { type StepStats, reportStep } from './stats.js';
-import type { StepInputs } from './step-slot.js';
+import type { StepInputs } from './run/step-slot.js';
 
 /** Calls of `onStep` that may be due at once. */
 const MOST_REPORTS = 4;

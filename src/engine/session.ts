@@ -1,16 +1,16 @@
 import { captureErrors, isOutOfMemory } from '../gpu/device.js';
 import { arenasAmong, rejectDestroyedArena } from '../gpu/arena-buffers.js';
 import { OptimizerError } from '../errors.js';
-import { type Assembled, assemble } from './assemble.js';
+import { type Assembled, assemble } from './run/assemble.js';
 import { UsageGuard } from './guard.js';
 import type { ResolvedConfig } from './input/config.js';
 import { NameTable } from './input/names.js';
 import { Occupancy } from './input/occupancy.js';
 import type { ResolvedParameter } from './input/parameter.js';
 import { type GroupHost, ParameterGroup } from './parameter-group.js';
-import { type Run, type Watch, planRun } from './run.js';
-import type { RunTensor } from './group-part.js';
-import { StepLog } from './step-log.js';
+import { type Run, type Watch, planRun } from './run/run.js';
+import type { RunTensor } from './run/group-part.js';
+import { StepLog } from './run/step-log.js';
 import { type PipelineSource } from '../gpu/pipelines.js';
 
 /** What an optimizer is beside what it has on the GPU: who may use it, what it has counted, who its parameters are. */

@@ -1,9 +1,9 @@
-import type { Run } from './run.js';
-import type { CheckedState } from './saved/checked-state.js';
-import { layoutOf } from '../kernel/rule-layout.js';
-import type { StepRecord } from '../stages/control/step-records.js';
-import type { RunTensor } from './group-part.js';
-import type { StepLog } from './step-log.js';
+import type { Run } from '../run/run.js';
+import type { CheckedState } from '../saved/checked-state.js';
+import { layoutOf } from '../../kernel/rule-layout.js';
+import type { StepRecord } from '../../stages/control/step-records.js';
+import type { RunTensor } from '../run/group-part.js';
+import type { StepLog } from '../run/step-log.js';
 
 /** Gives a run the state that was checked to fit it; none of it takes waiting, and nothing of it can fail. */
 export function restore(

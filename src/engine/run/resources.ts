@@ -1,8 +1,8 @@
-import type { BindGroups } from '../gpu/bind-groups.js';
-import { paddingOf } from '../gpu/arena-buffers.js';
-import type { RowLayout } from '../kernel/row.js';
-import type { KernelShape } from '../kernel/shape.js';
-import type { StretchFacts } from '../plan/stretch.js';
+import type { BindGroups } from '../../gpu/bind-groups.js';
+import { paddingOf } from '../../gpu/arena-buffers.js';
+import type { RowLayout } from '../../kernel/row.js';
+import type { KernelShape } from '../../kernel/shape.js';
+import type { StretchFacts } from '../../plan/stretch.js';
 
 /** What all that is made for an optimizer is made with. */
 export interface Resources {

@@ -1,13 +1,13 @@
-import type { Planned } from '../gpu/pipelines.js';
-import type { RuleLayout } from '../kernel/rule-layout.js';
-import type { Piece, PlanTensor } from '../plan/pieces.js';
-import { type ReductionPlan, planReduction, withGathered } from '../plan/reduction.js';
-import type { Control } from '../stages/control/control.js';
-import { planControlStage } from '../stages/control/control-stage.js';
-import { reductionFacts } from '../stages/control/reduction-facts.js';
-import { SparseStage } from '../stages/sparse/sparse-stage.js';
-import type { Stage, StepContext } from '../stages/stage.js';
-import { planUpdate } from '../stages/update/update-stage.js';
+import type { Planned } from '../../gpu/pipelines.js';
+import type { RuleLayout } from '../../kernel/rule-layout.js';
+import type { Piece, PlanTensor } from '../../plan/pieces.js';
+import { type ReductionPlan, planReduction, withGathered } from '../../plan/reduction.js';
+import type { Control } from '../../stages/control/control.js';
+import { planControlStage } from '../../stages/control/control-stage.js';
+import { reductionFacts } from '../../stages/control/reduction-facts.js';
+import { SparseStage } from '../../stages/sparse/sparse-stage.js';
+import type { Stage, StepContext } from '../../stages/stage.js';
+import { planUpdate } from '../../stages/update/update-stage.js';
 import { type GroupPart, measuringOf } from './group-part.js';
 import { NO_BUFFER, type Resources } from './resources.js';
 

@@ -1,8 +1,8 @@
-import { OptimizerError, quote } from '../errors.js';
-import { type NamedBuffer, findRejected } from '../gpu/check-buffers.js';
-import { captureErrors, isOutOfMemory, rejectLostDevice } from '../gpu/device.js';
-import { type PipelineSource, compileAll } from '../gpu/pipelines.js';
-import type { ResolvedParameter } from './input/parameter.js';
+import { OptimizerError, quote } from '../../errors.js';
+import { type NamedBuffer, findRejected } from '../../gpu/check-buffers.js';
+import { captureErrors, isOutOfMemory, rejectLostDevice } from '../../gpu/device.js';
+import { type PipelineSource, compileAll } from '../../gpu/pipelines.js';
+import type { ResolvedParameter } from '../input/parameter.js';
 
 /** Something that is made of the caller's buffers. */
 export interface Assembly<T> {

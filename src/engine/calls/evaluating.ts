@@ -1,10 +1,10 @@
-import { OptimizerError } from '../errors.js';
-import { encodeOrSubmit } from '../gpu/commands.js';
-import { COUNT_OFFSET, Evaluation, createPlace } from '../stages/side/evaluation.js';
-import type { GroupPart } from './group-part.js';
-import type { Run } from './run.js';
-import type { Session } from './session.js';
-import { layoutOf } from '../kernel/rule-layout.js';
+import { OptimizerError } from '../../errors.js';
+import { encodeOrSubmit } from '../../gpu/commands.js';
+import { COUNT_OFFSET, Evaluation, createPlace } from '../../stages/side/evaluation.js';
+import type { GroupPart } from '../run/group-part.js';
+import type { Run } from '../run/run.js';
+import type { Session } from '../session.js';
+import { layoutOf } from '../../kernel/rule-layout.js';
 
 /** What the weights to evaluate with come from: the rule's own, or an average's slot. */
 type Source = 'rule' | 'ema' | 'swa';

@@ -1,14 +1,14 @@
-import { OptimizerError, quote } from '../errors.js';
-import { f32 } from '../codecs/f32.js';
-import type { ByteRange, Reader } from '../gpu/readback.js';
-import { ELEMENT_BYTE_LENGTH, type Piece } from '../plan/pieces.js';
-import { type ControlHead, HEAD_BYTE_LENGTH, parseHead } from '../stages/control/head.js';
-import { parseCount } from '../stages/control/step-records.js';
-import type { RunTensor } from './group-part.js';
-import type { Run } from './run.js';
-import { type SavedControl, type StateDict, describeCounts, describeGroup } from './saved/state-dict.js';
-import type { StepStats } from './stats.js';
-import type { StepLog } from './step-log.js';
+import { OptimizerError, quote } from '../../errors.js';
+import { f32 } from '../../codecs/f32.js';
+import type { ByteRange, Reader } from '../../gpu/readback.js';
+import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
+import { type ControlHead, HEAD_BYTE_LENGTH, parseHead } from '../../stages/control/head.js';
+import { parseCount } from '../../stages/control/step-records.js';
+import type { RunTensor } from '../run/group-part.js';
+import type { Run } from '../run/run.js';
+import { type SavedControl, type StateDict, describeCounts, describeGroup } from '../saved/state-dict.js';
+import type { StepStats } from '../stats.js';
+import type { StepLog } from '../run/step-log.js';
 
 type Floats = Float32Array<ArrayBuffer>;
 

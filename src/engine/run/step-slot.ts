@@ -1,7 +1,7 @@
-import type { SlotLayout } from '../kernel/row.js';
-import { type RuleLayout, layoutOf } from '../kernel/rule-layout.js';
-import type { WordView } from '../kernel/structs.js';
-import { rateOffset, rateWords, writeSettings } from '../stages/control/slot.js';
+import type { SlotLayout } from '../../kernel/row.js';
+import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
+import type { WordView } from '../../kernel/structs.js';
+import { rateOffset, rateWords, writeSettings } from '../../stages/control/slot.js';
 import type { GroupPart } from './group-part.js';
 import type { Run } from './run.js';
 

@@ -1,17 +1,17 @@
-import { type RuleLayout, layoutOf } from '../kernel/rule-layout.js';
-import { f32 } from '../codecs/f32.js';
-import type { ByteRange } from '../gpu/readback.js';
-import type { Planned } from '../gpu/pipelines.js';
-import type { PlanTensor, StatePiece } from '../plan/pieces.js';
-import { type StatePlan, placeState } from '../plan/plan.js';
-import type { Measuring } from '../stages/measure/measuring.js';
-import type { TensorRecords } from '../stages/measure/tensor-records.js';
-import { type RowSums, planRowSums } from '../stages/sparse/row-sums.js';
-import { StateSlabs } from '../stages/update/state-slabs.js';
-import type { ParameterGroup } from './parameter-group.js';
-import { planAccumulation } from '../stages/side/accumulation.js';
-import type { SidePass } from '../stages/side/side-pass.js';
-import type { ResolvedParameter } from './input/parameter.js';
+import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
+import { f32 } from '../../codecs/f32.js';
+import type { ByteRange } from '../../gpu/readback.js';
+import type { Planned } from '../../gpu/pipelines.js';
+import type { PlanTensor, StatePiece } from '../../plan/pieces.js';
+import { type StatePlan, placeState } from '../../plan/plan.js';
+import type { Measuring } from '../../stages/measure/measuring.js';
+import type { TensorRecords } from '../../stages/measure/tensor-records.js';
+import { type RowSums, planRowSums } from '../../stages/sparse/row-sums.js';
+import { StateSlabs } from '../../stages/update/state-slabs.js';
+import type { ParameterGroup } from '../parameter-group.js';
+import { planAccumulation } from '../../stages/side/accumulation.js';
+import type { SidePass } from '../../stages/side/side-pass.js';
+import type { ResolvedParameter } from '../input/parameter.js';
 import { NO_BUFFER, type Resources } from './resources.js';
 
 /** A parameter of a run. */

@@ -1,9 +1,9 @@
-import { OptimizerError, quote } from '../errors.js';
-import { paddingOf } from '../gpu/arena-buffers.js';
-import { BufferUsage } from '../gpu/flags.js';
-import { joinPieces } from '../plan/join.js';
-import { ELEMENT_BYTE_LENGTH, type Piece } from '../plan/pieces.js';
-import type { Run } from './run.js';
+import { OptimizerError, quote } from '../../errors.js';
+import { paddingOf } from '../../gpu/arena-buffers.js';
+import { BufferUsage } from '../../gpu/flags.js';
+import { joinPieces } from '../../plan/join.js';
+import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
+import type { Run } from '../run/run.js';
 
 /** Zeroes gradients and adds those of micro-batches. */
 export class Gradients {

@@ -1,13 +1,13 @@
-import { OptimizerError } from '../errors.js';
-import { compileAll } from '../gpu/pipelines.js';
-import { type Assembled, assemble } from './assemble.js';
-import { type Generation, planGeneration } from './generation.js';
-import { type GroupPart, type PlannedPart, planPart } from './group-part.js';
-import { resolveAddedGroup } from './input/config.js';
-import type { ResolvedParameter } from './input/parameter.js';
-import type { ParameterGroup } from './parameter-group.js';
-import { type Run, labelOf } from './run.js';
-import type { Session } from './session.js';
+import { OptimizerError } from '../../errors.js';
+import { compileAll } from '../../gpu/pipelines.js';
+import { type Assembled, assemble } from '../run/assemble.js';
+import { type Generation, planGeneration } from '../run/generation.js';
+import { type GroupPart, type PlannedPart, planPart } from '../run/group-part.js';
+import { resolveAddedGroup } from '../input/config.js';
+import type { ResolvedParameter } from '../input/parameter.js';
+import type { ParameterGroup } from '../parameter-group.js';
+import { type Run, labelOf } from '../run/run.js';
+import type { Session } from '../session.js';
 
 /** A group that is about to join: checked against all others, and its numbers reserved. */
 interface Joiner {
