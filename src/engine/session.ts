@@ -60,12 +60,12 @@ export class Session {
   /** Makes GPU objects in the midst of the run; what the device has against them ends it. */
   readonly watch: Watch = (make, onFine) => {
     const { value, error } = captureErrors(this.device, make);
-    this.guard.failWith(
-      error.then((cause) => {
-        if (cause) throw unmakeable(cause);
-        onFine?.();
-      }),
-    );
+    const check = async (): Promise<void> => {
+      const cause = await error;
+      if (cause) throw unmakeable(cause);
+      onFine?.();
+    };
+    this.guard.failWith(check());
     return value;
   };
 
