@@ -72,7 +72,7 @@ export class ReductionBindings {
     });
   }
 
-  /** A last lane in part is read whole where the buffer has room for that; another one may have none. */
+  /** A last lane in part is read whole in an arena, which has room for that; another buffer may have none. */
   #rejectOverrun(k: number, moved: ReadonlyMap<number, Place>): void {
     for (const { buffer, offset, size } of this.#bindingsOf(k, moved)) {
       if (offset + size > buffer.size) throw otherReduction();
