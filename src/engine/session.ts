@@ -63,7 +63,7 @@ export class Session {
     this.guard.failWith(
       error.then((cause) => {
         if (cause) throw unmakeable(cause);
-        onFine?.();
+        return onFine?.();
       }),
     );
     return value;
