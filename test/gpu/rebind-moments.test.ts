@@ -143,13 +143,14 @@ for (const [title, config] of Object.entries({
 gpuTest(
   'weights that moved while they were evaluated come back where they lie',
   async ({ device, track }) => {
-    const configs: Omit<OptimizerConfig, 'params'>[] = [
+    const configs: Omit<OptimizerConfig, 'params' | 'groups'>[] = [
       { rule: scheduleFreeSgd({ lr: 1 }) },
       { rule: sgd({ lr: 1 }), ema: { decay: 0.5 } },
     ];
     for (const config of configs) {
       const param = makeParameter(device, track, 'w', [1, 2], [1, 1]);
-      const optimizer = track(await Optimizer.create(device, { ...config, params: [param] }));
+      const params = [param];
+      const optimizer = track(await Optimizer.create(device, { ...config, params }));
       optimizer.step();
       optimizer.step();
       const trained = await optimizer.readParam('w');
