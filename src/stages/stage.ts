@@ -21,7 +21,11 @@ export interface StepContext {
 /** One part of a step. A step is a list of these, encoded in order into one compute pass. */
 export interface Stage {
   encode(pass: GPUComputePassEncoder, step: StepContext): void;
-  /** Encodes all that binds the caller's buffers, with nothing to do: the device checks them when it is submitted. */
+  /**
+   * Encodes all that binds the caller's buffers, to have the device check them when it is submitted.
+   *
+   * @param step says that no row takes part, so that nothing is done to them.
+   */
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void;
   /**
    * Prepares the same stage over other buffers.

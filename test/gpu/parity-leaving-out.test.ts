@@ -1,8 +1,9 @@
 import { inject } from 'vitest';
 import { paritySuite } from '../../proof/parity-suite.js';
 import { gpuTest } from '../support/device.js';
+import { drawn } from '../support/draw.js';
 
-for (const { title, check } of paritySuite(inject('seed')).leavingOut) {
+for (const { title, check } of drawn(paritySuite(inject('seed')).leavingOut, 3)) {
   gpuTest(title, async ({ device, track }) => {
     await check(device, track);
   });

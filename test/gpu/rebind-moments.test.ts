@@ -1,6 +1,6 @@
 /** `rebind` in moments that nobody planned for, and to ranges that are almost what they were. */
 import { expect, inject } from 'vitest';
-import { Optimizer, type Rule, adam, scheduleFreeSgd, sgd } from '../../src/index.js';
+import { Optimizer, type OptimizerConfig, adam, scheduleFreeSgd, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
@@ -143,12 +143,14 @@ for (const [title, config] of Object.entries({
 gpuTest(
   'weights that moved while they were evaluated come back where they lie',
   async ({ device, track }) => {
-    for (const config of [
+    const configs: Omit<OptimizerConfig, 'params' | 'groups'>[] = [
       { rule: scheduleFreeSgd({ lr: 1 }) },
       { rule: sgd({ lr: 1 }), ema: { decay: 0.5 } },
-    ]) {
+    ];
+    for (const config of configs) {
       const param = makeParameter(device, track, 'w', [1, 2], [1, 1]);
-      const optimizer = track(await Optimizer.create<Rule>(device, { ...config, params: [param] }));
+      const params = [param];
+      const optimizer = track(await Optimizer.create(device, { ...config, params }));
       optimizer.step();
       optimizer.step();
       const trained = await optimizer.readParam('w');

@@ -141,7 +141,7 @@ export class Joining {
     const plan = run.plan([...run.parts, part]);
     return assemble(this.session.device, {
       make: () => plan.make(),
-      probe: (generation, pass) => generation.encodeProbe(pass, run.ring.context),
+      probe: (generation, pass) => generation.encodeProbe(pass, run.idle),
       sources: plan.sources,
       parameters,
       stateByteLength: () => part.slabs.byteLength,

@@ -6,7 +6,8 @@ import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import { Control } from '../../stages/control/control.js';
 import { type RingWatch, RowRing } from '../../stages/row-ring.js';
-import type { Stage } from '../../stages/stage.js';
+import { FixedRows } from '../../stages/fixed-rows.js';
+import type { Stage, StepContext } from '../../stages/stage.js';
 import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
 import { type GroupPart, type PlannedPart, type RunTensor, planPart } from './group-part.js';
 import type { ParameterGroup } from '../parameter-group.js';
@@ -39,6 +40,9 @@ export class Run {
   readonly control: Control | undefined;
   readonly ring: RowRing;
   readonly #parts: GroupPart[] = [];
+  /** What stages are told that are only to be checked: no row takes part. */
+  readonly idle: StepContext;
+  readonly #idleRow: FixedRows;
   readonly #retirement = new Retirement();
   #generation!: Generation;
   #version = 0;
@@ -64,6 +68,8 @@ export class Run {
     if (isControlled) this.control = new Control(device, gradients, row, this.lossScaleBuffer, label);
     this.ring = new RowRing(device, row, isControlled, rows.list.length, pagesLayout, watch, label);
     this.control?.reserve(tensors.length);
+    this.#idleRow = new FixedRows(device, row, pagesLayout, [{ is_active: 0 }], `${label} idle`);
+    this.idle = idleContext(this.#idleRow.context(0), this.ring.context);
     for (const planned of parts) this.#take(planned.make());
     this.#generation = this.plan(this.#parts).make();
   }
@@ -182,7 +188,7 @@ export class Run {
 
   /** Encodes all that binds the callers' buffers, with nothing to do. */
   encodeProbe(pass: GPUComputePassEncoder): void {
-    this.#generation.encodeProbe(pass, this.ring.context);
+    this.#generation.encodeProbe(pass, this.idle);
     for (const part of this.#parts) part.encodeProbe(pass);
   }
 
@@ -202,6 +208,7 @@ export class Run {
     for (const part of this.#parts) part.destroy();
     this.control?.destroy();
     this.ring.destroy();
+    this.#idleRow.destroy();
     this.lossScaleBuffer.destroy();
   }
 
@@ -218,6 +225,22 @@ export class Run {
     this.#version++;
     this.retire(before.without(generation));
   }
+}
+
+/** The ring as it is, but that every row is one that takes no part. */
+function idleContext(row: StepContext, ring: StepContext): StepContext {
+  return {
+    pages: row.pages,
+    pageOffset: row.pageOffset.bind(row),
+    get slots() {
+      return ring.slots;
+    },
+    slotOffset: ring.slotOffset.bind(ring),
+    get slotByteLength() {
+      return ring.slotByteLength;
+    },
+    isActive: () => false,
+  };
 }
 
 /** A part as its generation sees it. */

@@ -146,7 +146,7 @@ export class ControlStage implements Stage {
       pass.setPipeline(this.#reducers[k]!.pipeline);
       pass.setBindGroup(0, this.#bindings.bindGroups[k]);
       pass.setBindGroup(1, step.pages, step.pageOffset(parts[0]!.row), 0, 1);
-      pass.dispatchWorkgroups(0);
+      pass.dispatchWorkgroups(1);
     });
     // So that the first step makes nothing.
     this.#slotGroupOf(step);

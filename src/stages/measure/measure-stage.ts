@@ -146,7 +146,7 @@ export class MeasureStage implements Stage {
       pass.setPipeline(pipeline.pipeline);
       pass.setBindGroup(0, bindGroup);
       pass.setBindGroup(1, step.pages, step.pageOffset(chunk.row), 0, 1);
-      pass.dispatchWorkgroups(0);
+      pass.dispatchWorkgroups(1);
     }
     // So that the first step makes nothing.
     this.#rowsGroupOf(step);

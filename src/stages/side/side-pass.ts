@@ -8,6 +8,7 @@ import type { PlanTensor } from '../../plan/pieces.js';
 import type { StretchFacts } from '../../plan/stretch.js';
 import type { Rule } from '../../rules/rule.js';
 import { FixedRows } from '../fixed-rows.js';
+import type { StepContext } from '../stage.js';
 import { type UpdateStage, planUpdate } from '../update/update-stage.js';
 
 /** An operation beside the steps, in the form of a rule: so it shares their kernels' lanes and bindings. */
@@ -27,14 +28,17 @@ export interface SidePassInput {
 
 /** Such an operation, made with all that it may be asked for: encoding it creates nothing. */
 export class SidePass {
-  readonly #contexts: readonly ReturnType<FixedRows['context']>[];
+  readonly #contexts: readonly StepContext[];
+  readonly #idle: StepContext;
 
   constructor(
     private readonly stage: UpdateStage,
+    /** Behind those that it may be encoded with, one that does nothing. */
     readonly rows: FixedRows,
     rowCount: number,
   ) {
     this.#contexts = Array.from({ length: rowCount }, (_, k) => rows.context(k));
+    this.#idle = rows.context(rowCount);
   }
 
   /** @param k which of the numbers that it was made with. */
@@ -44,7 +48,7 @@ export class SidePass {
 
   /** As `Stage.encodeProbe`. */
   encodeProbe(pass: GPUComputePassEncoder): void {
-    this.stage.encodeProbe(pass, this.#contexts[0]!);
+    this.stage.encodeProbe(pass, this.#idle);
   }
 
   destroy(): void {
@@ -74,7 +78,7 @@ export function planSidePass(input: SidePassInput): Planned<SidePass> {
         label: `${label} rows`,
         entries: pageLayout(row).map((buffer, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer })),
       });
-      const values = rows.map((given) => ({ ...layout.values(0, 1), ...given }));
+      const values = [...rows, { is_active: 0 }].map((given) => ({ ...layout.values(0, 1), ...given }));
       return new SidePass(plan.make(), new FixedRows(device, row, pagesLayout, values, label), rows.length);
     },
   };

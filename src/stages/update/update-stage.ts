@@ -133,7 +133,7 @@ export class UpdateStage implements Stage {
       pass.setPipeline(pipeline);
       pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
       pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(0);
+      pass.dispatchWorkgroups(1);
     }
   }
 
