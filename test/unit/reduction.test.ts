@@ -21,7 +21,6 @@ function makeFacts(limits: Partial<ReductionFacts<string>['limits']> = {}): Redu
       maxComputeWorkgroupsPerDimension: 65_535,
       ...limits,
     },
-    byteLengthOf: () => Infinity,
     paddingOf: (buffer) => (buffer.startsWith('arena') ? 256 : 0),
     shapeOf: (_, isShort) => ({
       workgroupSize: 32,
