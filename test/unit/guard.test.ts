@@ -135,7 +135,7 @@ describe('onStep', () => {
     const done = vi.fn<() => void>();
     const report = vi.fn<(error: unknown) => void>();
     vi.stubGlobal('reportError', report);
-    reportStep(
+    void reportStep(
       () => {
         throw new Error('mine');
       },
@@ -147,7 +147,7 @@ describe('onStep', () => {
     vi.stubGlobal('reportError', undefined);
     expect(report.mock.calls.map(([error]) => (error as Error).message)).toEqual(['mine']);
     const log = vi.spyOn(console, 'error').mockReturnValue();
-    reportStep(
+    void reportStep(
       () => {
         throw new Error('mine');
       },
@@ -167,7 +167,7 @@ describe('onStep', () => {
     const [onStep, done] = [vi.fn<(given: StepStats) => void>(), vi.fn<() => void>()];
     const guard = new UsageGuard(fakeDevice().device);
     guard.failWith(Promise.reject(new OptimizerError('shader', 'broken')));
-    reportStep(onStep, Promise.reject(new OptimizerError('shader', 'broken')), guard, done);
+    void reportStep(onStep, Promise.reject(new OptimizerError('shader', 'broken')), guard, done);
     await flush();
     expect(onStep).not.toHaveBeenCalled();
     expect(done).toHaveBeenCalledTimes(1);
