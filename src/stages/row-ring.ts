@@ -5,8 +5,9 @@ import type { StepContext } from './stage.js';
 
 /** Steps that may be pending, over all encoders that are not submitted yet. */
 const MOST_PENDING = 1024;
-/** Slots for them when the first one comes. */
+/** Slots for them when the first one comes, at least; of few rows as many as fit into so many bytes, mostly all. */
 const FIRST_PENDING = 8;
+const FIRST_BYTE_LENGTH = 2 ** 18;
 
 /** Does what a device may have something against, and tells once it is known that it has not. */
 export type RingWatch = <T>(make: () => T, onFine?: () => void) => T;
@@ -146,12 +147,17 @@ export class RowRing {
     const encoded = (this.#encodedWith.get(encoder) ?? 0) + 1;
     const isFull = this.#pendingCount >= this.#pendingCapacity;
     if (isFull && (encoded > this.#pendingCapacity || this.#pendingCapacity < MOST_PENDING)) {
-      this.#pendingCapacity = Math.max(FIRST_PENDING, 2 * this.#pendingCapacity);
+      this.#pendingCapacity = this.#pendingCapacity === 0 ? this.#firstCapacity() : 2 * this.#pendingCapacity;
       this.#replace();
       // What this encoder holds already lies in the old buffer, so it starts the new one from nothing.
       this.#encodedWith = new WeakMap([[encoder, 1]]);
     } else this.#encodedWith.set(encoder, encoded);
     return 1 + (this.#pendingCount++ % this.#pendingCapacity);
+  }
+
+  #firstCapacity(): number {
+    const fitting = Math.floor(FIRST_BYTE_LENGTH / this.#slot.byteLength);
+    return Math.min(Math.max(fitting, FIRST_PENDING), MOST_PENDING);
   }
 
   /** Commands that are encoded already refer to the present buffer. */
