@@ -13,6 +13,7 @@ import {
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
+import { drawn } from '../support/draw.js';
 import { errorOf } from '../support/error-of.js';
 import { watchBuffers } from '../support/live-buffers.js';
 import { makeWords } from '../support/sparse-run.js';
@@ -61,7 +62,7 @@ gpuTest(
 );
 
 describe('tiny limits', () => {
-  for (const bytes of [4, 16, 64, 256, 1024]) {
+  for (const bytes of drawn([4, 16, 64, 256, 1024], 2)) {
     gpuTest(`bindings of ${bytes} bytes are planned for or refused`, async ({ device, track }) => {
       const random = new Random(inject('seed'));
       const [weights, gradients] = [random.weights(300), random.gradients(300)];
@@ -156,7 +157,7 @@ describe('a rule with as many bindings as there are, and one more', () => {
     { ema: { decay: 0.5 }, swa: { start: 1, period: 1 } },
     { ema: { decay: 0.5 }, swa: { start: 1, period: 1 }, lookahead: { every: 2, alpha: 0.5 } },
   ];
-  for (const [name, make] of Object.entries(RULES)) {
+  for (const [name, make] of drawn(Object.entries(RULES), 4)) {
     gpuTest(
       `${name}: what fits steps, and the rest is refused in terms of the limit`,
       async ({ device, track }) => {

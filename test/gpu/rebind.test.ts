@@ -75,7 +75,10 @@ gpuTest('a change that does not fit is refused, and nothing changes', async ({ d
   const noStorage = makeBuffer(device, track, [1, 2, 3, 4], GPUBufferUsage.COPY_SRC);
   for (const [changes, complaint] of [
     [{ c: { grad: long } }, 'no parameter "c"'],
-    [{ b: { grad: short } }, '"b": grad has 2 elements, but the parameter has 4; rebind() changes no lengths'],
+    [
+      { b: { grad: short } },
+      '"b": grad has 2 elements, but the parameter has 4; rebind() changes no lengths',
+    ],
     [{ a: { grad: long } }, '"a": grad has 8 elements, but the parameter has 4'],
     [{ a: { grad: noStorage } }, 'without STORAGE'],
     [{ a: { data: params[1]!.data } }, 'name it once and sum the gradients'],
