@@ -52,7 +52,7 @@ export class Evaluating {
     if (!this.#has('ema')) {
       throw new OptimizerError(
         'invalid-config',
-        'swapEma(): the optimizer takes no moving average; create it with ema: { decay: 0.999 }.',
+        'swapEma(): there is no state "ema" here; create the optimizer with ema: { decay: 0.999 }.',
       );
     }
     if (this.#source !== undefined && this.#source !== 'ema') {
@@ -165,7 +165,7 @@ function slotOf({ layout }: GroupPart, average: string): string {
 function noOtherWeights(call: string, run: Run): OptimizerError {
   return new OptimizerError(
     'invalid-config',
-    `${call}: ${run.parts[0]!.group.rule.name} evaluates with the weights that it trains, and there is no average of them; ` +
-      'leave the call out.',
+    `${call}: ${run.parts[0]!.group.rule.name} evaluates with the weights that it trains; leave the call out, or have an ` +
+      'average taken: ema or swa.',
   );
 }

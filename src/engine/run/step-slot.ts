@@ -3,12 +3,23 @@ import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
 import type { WordView } from '../../kernel/structs.js';
 import { rateOffset, rateWords, writeSettings } from '../../stages/control/slot.js';
 import type { GroupPart } from './group-part.js';
-import type { Run } from './run.js';
+import type { Control } from '../../stages/control/control.js';
+import type { ResolvedSettings } from '../input/config.js';
+import type { Resources } from './resources.js';
+import type { Rows } from './rows.js';
 
 /** What the host decides of a step: per group, by its part, the learning rate in force. */
 export interface StepInputs {
   readonly lrOf: ReadonlyMap<GroupPart, number>;
   readonly gradScale: number;
+}
+
+/** What of a run the numbers of a step follow from. */
+export interface SlotSource {
+  readonly rows: Rows;
+  readonly control: Control | undefined;
+  readonly resources: Resources;
+  readonly settings: ResolvedSettings;
 }
 
 const rates = new WeakMap<RuleLayout, readonly number[]>();
@@ -29,7 +40,7 @@ export function writeSlot(
   view: WordView,
   wordOfRow: (row: number) => number,
   slot: SlotLayout,
-  { rows, control, resources, settings }: Run,
+  { rows, control, resources, settings }: SlotSource,
   active: Uint8Array,
   { lrOf, gradScale }: StepInputs,
 ): void {
