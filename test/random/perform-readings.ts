@@ -54,13 +54,18 @@ export async function performLoad(
   const expected = world.expected<never>(trainingRefusal ?? twin.misfitOf(dict));
   const load = (given: StateDict) => optimizer!.loadStateDictSync(given);
   if (sync) {
-    if (world.verdicts.attempt(what, expected, () => load(structuredClone(dict)))) twin.load(dict);
+    if (!world.verdicts.attempt(what, expected, () => load(structuredClone(dict)))) return;
+    twin.load(dict);
+    world.noteLoad(subject);
     return;
   }
   // It takes effect at the call.
   const given = structuredClone(dict);
   const loading = optimizer!.loadStateDict(given);
-  if (!expected.isRefused && !world.isLost) twin.load(dict);
+  if (!expected.isRefused && !world.isLost) {
+    twin.load(dict);
+    world.noteLoad(subject);
+  }
   world.verdicts.expect(what, loading, expected);
 }
 

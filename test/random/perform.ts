@@ -64,7 +64,8 @@ async function performOn(
       const options = call.skip === 0 ? undefined : { skip };
       const make = (encoder: GPUCommandEncoder | undefined) =>
         encoder ? optimizer.encode(encoder, options) : optimizer.step(options);
-      world.act(what, subject, trainingRefusal, call.encoder, make, () => twin.step(skipped));
+      const kind = skipped.size > 0 ? 'step that leaves out' : 'step';
+      world.act(what, subject, trainingRefusal, call.encoder, make, () => twin.step(skipped), kind);
       return;
     }
     case 'zeroGrad':
@@ -97,7 +98,7 @@ async function performOn(
       const code = refusal ?? (twin.defaultSource ? undefined : 'invalid-config');
       const make = (e: GPUCommandEncoder | undefined) => (isEval ? optimizer.eval(e) : optimizer.train(e));
       if (isEval) subject.evaluations++;
-      world.act(what, subject, code, call.encoder, make, () => twin.evaluate(isEval), true);
+      world.act(what, subject, code, call.encoder, make, () => twin.evaluate(isEval), 'evaluation');
       return;
     }
     case 'swapEma': {

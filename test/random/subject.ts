@@ -24,6 +24,8 @@ export class Subject {
   isArenaDestroyed = false;
   /** How often it was to evaluate: who was under way then may be refused. */
   evaluations = 0;
+  /** The last call that was done and divides what had made the same steps: a step that left tensors out, or a load. */
+  latestDivide = 0;
   /** Groups that were to join, and may have. */
   readonly joining = new Set<GroupTwin>();
   /** By tensor, all homes that it ever had. */

@@ -48,6 +48,11 @@ export class OptimizerTwin {
     if (needsControlPass(this.#gradients)) this.#control = new ControlTwin(this.#gradients);
   }
 
+  /** Whether steps count as they are submitted, and not as they are encoded. */
+  get countsOnGpu(): boolean {
+    return this.#control !== undefined;
+  }
+
   get tensors(): TensorTwin[] {
     return this.groups.flatMap(({ tensors }) => tensors);
   }

@@ -8,10 +8,15 @@ import type { Subject } from './subject.js';
 import type { Command } from './twin.js';
 import { type Expected, Verdicts } from './verdicts.js';
 
+/** What kind of work it is, as far as the order of submissions matters. */
+export type WorkKind = 'step' | 'step that leaves out' | 'evaluation' | 'other';
+
 interface Pending {
   readonly subject: Subject;
   readonly run: Command;
-  readonly isEvaluation: boolean;
+  readonly kind: WorkKind;
+  /** Its place among all calls of the case. */
+  readonly order: number;
 }
 
 interface OpenEncoder {
@@ -30,6 +35,7 @@ export class World {
   /** Whether anything was encoded for later. */
   hasEncoded = false;
   readonly #encoders = new Map<number, OpenEncoder>();
+  #order = 0;
 
   constructor(
     readonly device: GPUDevice,
@@ -83,34 +89,42 @@ export class World {
     encoder: number,
     call: (encoder: GPUCommandEncoder | undefined) => void,
     note: () => Command,
-    isEvaluation = false,
+    kind: WorkKind = 'other',
   ): void {
     const open = encoder === NO_ENCODER ? undefined : this.#open(encoder);
     if (!this.verdicts.attempt(what, this.expected(refusal), () => call(open?.gpu))) return;
-    const run = note();
-    if (open) open.pending.push({ subject, run, isEvaluation });
-    else run();
+    const work = { subject, run: note(), kind, order: ++this.#order };
+    if (open) open.pending.push(work);
+    else done(work);
   }
 
   /** Whether an encoder has a change of weights that is not submitted yet. */
   hasPendingEvaluation(subject: Subject): boolean {
     return [...this.#encoders.values()].some(({ pending }) =>
-      pending.some((each) => each.subject === subject && each.isEvaluation),
+      pending.some((each) => each.subject === subject && each.kind === 'evaluation'),
     );
   }
 
-  /** Submits encoders together; what an optimizer encoded that is destroyed can only be dropped. */
+  /** Notes that a dict was loaded: steps that were encoded before are not to be submitted any more. */
+  noteLoad(subject: Subject): void {
+    subject.latestDivide = ++this.#order;
+  }
+
+  /**
+   * Submits encoders together. What an optimizer encoded that is destroyed can only be dropped, and so is what its docs want
+   * submitted earlier.
+   */
   submit(encoders: readonly number[]): void {
     const chosen: OpenEncoder[] = [];
     for (const k of encoders) {
       const open = this.#encoders.get(k);
       if (!open) continue;
       this.#encoders.delete(k);
-      if (open.pending.every(({ subject }) => subject.refusal === undefined)) chosen.push(open);
+      if (!open.pending.every((work) => maySubmit(work))) continue;
+      for (const work of open.pending) done(work);
+      chosen.push(open);
     }
-    if (chosen.length === 0) return;
-    this.device.queue.submit(chosen.map(({ gpu }) => gpu.finish()));
-    for (const { pending } of chosen) for (const { run } of pending) run();
+    if (chosen.length > 0) this.device.queue.submit(chosen.map(({ gpu }) => gpu.finish()));
   }
 
   drop(encoder: number): void {
@@ -148,4 +162,16 @@ export class World {
     }
     return open;
   }
+}
+
+/** Has the model do what was submitted. */
+function done({ subject, run, kind, order }: Pending): void {
+  run();
+  if (kind === 'step that leaves out') subject.latestDivide = Math.max(subject.latestDivide, order);
+}
+
+function maySubmit({ subject, kind, order }: Pending): boolean {
+  if (subject.refusal) return false;
+  const isStep = kind === 'step' || kind === 'step that leaves out';
+  return !(isStep && subject.twin.countsOnGpu && order < subject.latestDivide);
 }
