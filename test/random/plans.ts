@@ -68,10 +68,19 @@ export interface Palette {
   readonly settings: readonly OptimizerSettings[];
 }
 
-/** Of a few rules and settings. */
-export function drawPalette(random: Random): Palette {
+const RULES_PER_PALETTE = 2;
+
+/**
+ * Of a few rules and settings.
+ *
+ * @param turn palettes that follow each other have all rules in turn.
+ */
+export function drawPalette(random: Random, turn: number): Palette {
+  const first = RULES_PER_PALETTE * turn;
   return {
-    rules: Array.from({ length: 2 }, () => drawRule(random)),
+    rules: Array.from({ length: RULES_PER_PALETTE }, (_, k) =>
+      drawRule(random, ruleFactories[(first + k) % ruleFactories.length]!),
+    ),
     settings: Array.from({ length: 3 }, () => drawSettings(random)),
   };
 }
@@ -115,8 +124,7 @@ export function drawRate(random: Random): RatePlan {
   return { kind: random.pick(['cosine', 'decay', 'plateau']), lr: lr + 0.01 };
 }
 
-function drawRule(random: Random): RulePlan {
-  const [rule, factory] = random.pick(ruleFactories);
+function drawRule(random: Random, [rule, factory]: (typeof ruleFactories)[number]): RulePlan {
   const specs = Object.entries(factory.declaration.options).filter(([name]) => name !== 'lr');
   const [name, spec] = random.pick(specs);
   const options =

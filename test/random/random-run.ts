@@ -18,7 +18,7 @@ export interface RandomRunOptions {
 /** A device keeps each kernel that it ever compiled, so that it is changed now and then. */
 const CASES_PER_DEVICE = 400;
 /** Cases in a row with the same rules and settings. */
-const CASES_PER_PALETTE = 40;
+const CASES_PER_PALETTE = 60;
 const REPORT_MS = 60_000;
 /** Who fails more often than this has one cause, and need not look for it any further. */
 const MOST_FAILURES = 20;
@@ -57,7 +57,9 @@ export async function randomRun({ minutes, seed, only, gpu, log }: RandomRunOpti
 
 /** The case of a number: each is drawn by itself, so that one may be run alone. */
 function caseOf(seed: number, k: number): Case {
-  const palette = drawPalette(randomOf(seed, -1 - Math.floor(k / CASES_PER_PALETTE)));
+  const turn = Math.floor(k / CASES_PER_PALETTE);
+  // Not all runs begin with the same rules.
+  const palette = drawPalette(randomOf(seed, -1 - turn), turn + (seed % 21));
   return drawCase(randomOf(seed, k), palette, `--seed ${seed} --case ${k}`);
 }
 
