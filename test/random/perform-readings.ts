@@ -39,18 +39,21 @@ export function performReading(world: World, subject: Subject, call: ReadingCall
   return undefined;
 }
 
-/** Loads a dict that was saved, of whatever optimizer. */
+/** Loads a dict that was saved, of whatever optimizer: that of the shelf, unless another fits better. */
 export async function performLoad(
   world: World,
   subject: Subject,
   { shelf, sync }: Extract<Call, { kind: 'load' }>,
   what: string,
 ): Promise<void> {
-  const dict = structuredClone(await world.shelves.get(shelf));
-  if (!dict) return;
+  const saved = await Promise.all(
+    [...world.shelves].toSorted(([a], [b]) => rank(a) - rank(b)).map(([, s]) => s),
+  );
   subject.notice();
   const { twin, optimizer, trainingRefusal } = subject;
-  if (!fits(dict, subject)) return;
+  const known = saved.filter((each) => each !== undefined && fits(each, subject)) as StateDict[];
+  const dict = structuredClone(known.find((each) => !twin.misfitOf(each)) ?? known[0]);
+  if (!dict) return;
   const expected = world.expected<never>(trainingRefusal ?? twin.misfitOf(dict));
   const load = (given: StateDict) => optimizer!.loadStateDictSync(given);
   if (sync) {
@@ -67,6 +70,10 @@ export async function performLoad(
     world.noteLoad(subject);
   }
   world.verdicts.expect(what, loading, expected);
+
+  function rank(k: number): number {
+    return k === shelf ? -1 : k;
+  }
 }
 
 /** Whether a dict is of the same kind of optimizer, so that the model knows what comes of it. */

@@ -16,15 +16,15 @@ export function describeCall(call: Call): string {
   return `${kind} ${JSON.stringify(rest)}`;
 }
 
-/** Makes one call, and has the model make it; what makes no sense as things are is left out. */
-export async function perform(world: World, call: Call): Promise<void> {
+/**
+ * Makes one call, and has the model make it; what makes no sense as things are is left out.
+ *
+ * @returns what is to be waited for before the next one; nothing, mostly, so that calls follow each other at once.
+ */
+export function perform(world: World, call: Call): Promise<void> | void {
   if (call.kind === 'submit') return world.submit(call.encoders);
   if (call.kind === 'drop') return world.drop(call.encoder);
-  if (call.kind === 'pause') {
-    await microtasks(call.turns);
-    if (call.turns % 3 === 0) await new Promise((resolve) => setTimeout(resolve));
-    return undefined;
-  }
+  if (call.kind === 'pause') return pause(call.turns);
   if (call.kind === 'lose') {
     world.isLost = true;
     return world.device.destroy();
@@ -33,11 +33,14 @@ export async function perform(world: World, call: Call): Promise<void> {
   if (!subject) return undefined;
   if (call.kind === 'create') return performCreate(world, subject, call.sync);
   if (call.kind === 'gradients') return performGradients(world, subject, call);
+  if (subject.optimizer) return performOn(world, subject, subject.optimizer, call);
   // Nobody has an optimizer before it is there.
-  await subject.ready;
-  if (!subject.optimizer) return undefined;
-  subject.notice();
-  return performOn(world, subject, subject.optimizer, call);
+  return subject.ready.then(() => subject.optimizer && performOn(world, subject, subject.optimizer, call));
+}
+
+async function pause(turns: number): Promise<void> {
+  await microtasks(turns);
+  if (turns % 3 === 0) await new Promise((resolve) => setTimeout(resolve));
 }
 
 type OnOptimizer = Exclude<
@@ -45,12 +48,13 @@ type OnOptimizer = Exclude<
   { readonly kind: 'submit' | 'drop' | 'pause' | 'lose' | 'create' | 'gradients' }
 >;
 
-async function performOn(
+function performOn(
   world: World,
   subject: Subject,
   optimizer: NonNullable<Subject['optimizer']>,
   call: OnOptimizer,
-): Promise<void> {
+): Promise<void> | void {
+  subject.notice();
   const { twin } = subject;
   const what = describeCall(call);
   const { refusal, trainingRefusal } = subject;
@@ -132,8 +136,7 @@ async function performOn(
       twin.report(call.metric);
       return;
     case 'load':
-      if (!isAstray) await performLoad(world, subject, call, what);
-      return;
+      return isAstray ? undefined : performLoad(world, subject, call, what);
     case 'bad':
       if (!isAstray) makeBad(world, subject, call.which);
       return;

@@ -42,7 +42,8 @@ export async function runCase(
       world.subjects.set(on, await Subject.make(plan, device, memory, new Random(plan.placeSeed)));
     }
     for (const call of calls) {
-      await perform(world, call);
+      const waited = perform(world, call);
+      if (waited) await waited;
       callCount++;
       if (verdicts.failures.length > 0) break;
     }
