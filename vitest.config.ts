@@ -54,6 +54,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // No test changes what another one sees, and loading modules once per file takes a quarter of the time.
+          isolate: false,
           environment: 'node',
           include: ['test/unit/**/*.test.ts'],
           testTimeout: 30_000,
