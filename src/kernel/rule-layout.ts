@@ -1,7 +1,8 @@
 import type { Average } from '../averages/average.js';
 import { OptimizerError, quote } from '../errors.js';
 import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
-import { type Rule, type RuleOptions, overrideRule, tensorOf } from '../rules/rule.js';
+import type { RuleOptions } from '../rules/common-options.js';
+import { type Rule, overrideRule, tensorOf } from '../rules/rule.js';
 import { scalarComplaint } from '../rules/scalar-complaint.js';
 import type { TensorDeclaration } from '../rules/tensor.js';
 
