@@ -95,7 +95,10 @@ export class Run {
     if (k >= 0) return this.#released.splice(k, 1)[0]!;
     const firstIndex = this.tensors.length;
     this.tensors.length += tensorCount;
-    return { firstIndex, tensorCount, row: this.rows.reserve(), groupIndex: this.#groupCount++ };
+    const row = this.rows.reserve();
+    // At once: steps before it joins say of this row, too, that it takes no part.
+    this.ring.reserve(this.rows.list.length);
+    return { firstIndex, tensorCount, row, groupIndex: this.#groupCount++ };
   }
 
   /** Takes the numbers of a group back that did not join: nothing that is encoded knows them. */
