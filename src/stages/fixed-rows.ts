@@ -8,7 +8,6 @@ export class FixedRows {
   readonly buffer: GPUBuffer;
   readonly #pages: GPUBindGroup;
   readonly #row: RowLayout;
-  readonly #device: GPUDevice;
 
   /**
    * Creates the buffer; run it in error scopes.
@@ -23,7 +22,6 @@ export class FixedRows {
     label: string,
   ) {
     const { COPY_DST, UNIFORM, STORAGE } = BufferUsage;
-    this.#device = device;
     this.#row = row;
     const size = row.pageByteLength * rows.length;
     this.buffer = device.createBuffer({ label: `${label} rows`, size, usage: COPY_DST | UNIFORM | STORAGE });
@@ -52,12 +50,6 @@ export class FixedRows {
       slotByteLength: this.#row.pageByteLength,
       isActive: () => true,
     };
-  }
-
-  /** Changes one number of the k-th. */
-  set(k: number, field: string, value: number): void {
-    const byteOffset = this.#row.pageByteLength * k + 4 * this.#row.struct.wordOf(field);
-    this.#device.queue.writeBuffer(this.buffer, byteOffset, Float32Array.of(value));
   }
 
   destroy(): void {

@@ -69,7 +69,7 @@ export class Run {
     this.ring = new RowRing(device, row, isControlled, rows.list.length, pagesLayout, watch, label);
     this.control?.reserve(tensors.length);
     this.#idleRow = new FixedRows(device, row, pagesLayout, [{ is_active: 0 }], `${label} idle`);
-    this.idle = idleContext(this.#idleRow.context(0), this.ring.context);
+    this.idle = idleContext(this.#idleRow.context(0), this.ring);
     for (const planned of parts) this.#take(planned.make());
     this.#generation = this.plan(this.#parts).make();
   }
@@ -153,7 +153,7 @@ export class Run {
 
   #encodePass(encoder: GPUCommandEncoder): void {
     const pass = encoder.beginComputePass({ label: `${this.resources.label} step` });
-    this.#generation.encode(pass, this.ring.context);
+    this.#generation.encode(pass, this.ring);
     pass.end();
   }
 

@@ -50,7 +50,7 @@ interface Command {
  *
  * @throws OptimizerError `limit-exceeded` if the rule needs more storage bindings than the device has.
  */
-export function planUpdate(input: UpdateInput): Planned<UpdateStage> & { readonly dispatchCount: number } {
+export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
   const { device, layout, tensors, facts } = input;
   checkSlotBindings(layout, tensors, facts.limits);
   const plan = planStep(tensors, layout.elementSlots.length, facts, layout.tensor === undefined);
@@ -63,7 +63,6 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> & { readonl
   );
   return {
     sources,
-    dispatchCount: sources.length,
     make: () =>
       new UpdateStage(
         input,
