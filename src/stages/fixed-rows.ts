@@ -1,6 +1,8 @@
+import { createFilled } from '../gpu/filled-buffer.js';
 import { BufferUsage } from '../gpu/flags.js';
 import type { RowLayout } from '../kernel/row.js';
 import { wordView } from '../kernel/structs.js';
+import { bindPages } from './pages.js';
 import type { StepContext } from './stage.js';
 
 /** Rows of numbers that stay as they are, a page each, for passes beside the steps. */
@@ -21,22 +23,14 @@ export class FixedRows {
     rows: readonly Readonly<Record<string, number>>[],
     label: string,
   ) {
-    const { COPY_DST, UNIFORM, STORAGE } = BufferUsage;
     this.#row = row;
-    const size = row.pageByteLength * rows.length;
-    this.buffer = device.createBuffer({ label: `${label} rows`, size, usage: COPY_DST | UNIFORM | STORAGE });
-    const view = wordView(new ArrayBuffer(size));
+    const view = wordView(new ArrayBuffer(row.pageByteLength * rows.length));
     rows.forEach((values, k) =>
       row.struct.write(view, (row.pageByteLength / 4) * k, { is_active: 1, ...values }),
     );
-    device.queue.writeBuffer(this.buffer, 0, view.u32.buffer);
-    this.#pages = device.createBindGroup({
-      label: `${label} rows`,
-      layout: pagesLayout,
-      entries: [
-        { binding: 0, resource: { buffer: this.buffer, size: row.struct.byteLength * row.rowsPerPage } },
-      ],
-    });
+    const { UNIFORM, STORAGE } = BufferUsage;
+    this.buffer = createFilled(device, `${label} rows`, UNIFORM | STORAGE, view.u32);
+    this.#pages = bindPages(device, row, pagesLayout, this.buffer, label);
   }
 
   /** What a stage is told that steps tensors of row 0 with the k-th of these. */

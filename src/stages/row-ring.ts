@@ -1,6 +1,7 @@
 import { BufferUsage } from '../gpu/flags.js';
 import { type RowLayout, type SlotLayout, rowOffset, slotLayout } from '../kernel/row.js';
 import { type WordView, wordView } from '../kernel/structs.js';
+import { bindPages } from './pages.js';
 import type { StepContext } from './stage.js';
 
 /** Steps that may be pending, over all encoders that are not submitted yet. */
@@ -182,15 +183,6 @@ export class RowRing implements StepContext {
       size: (1 + this.#pendingCapacity) * this.#slot.byteLength,
       usage: BufferUsage.UNIFORM | BufferUsage.STORAGE | BufferUsage.COPY_DST,
     });
-    this.#pages = this.#device.createBindGroup({
-      label: `${this.#label} rows`,
-      layout: this.#pagesLayout,
-      entries: [
-        {
-          binding: 0,
-          resource: { buffer: this.#buffer, size: this.#row.struct.byteLength * this.#row.rowsPerPage },
-        },
-      ],
-    });
+    this.#pages = bindPages(this.#device, this.#row, this.#pagesLayout, this.#buffer, this.#label);
   }
 }

@@ -1,11 +1,11 @@
 import type { BindGroups } from '../../gpu/bind-groups.js';
+import { createFilled } from '../../gpu/filled-buffer.js';
 import { BufferUsage } from '../../gpu/flags.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
-import { alignUp } from '../../kernel/alignment.js';
 import { chooseGrid } from '../../kernel/shape.js';
-import { wordView } from '../../kernel/structs.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import type { ReductionPlan } from '../../plan/reduction.js';
+import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
 import {
   NO_ROW,
@@ -59,7 +59,7 @@ export class ControlStage implements Stage {
   readonly #bindings: ReductionBindings;
   readonly #decide: Command;
   readonly #advance: readonly Command[];
-  readonly #own: readonly GPUBuffer[];
+  readonly #own: readonly { destroy(): void }[];
   #slots: GPUBuffer | undefined;
   #slotGroup: GPUBindGroup | undefined;
 
@@ -73,16 +73,15 @@ export class ControlStage implements Stage {
     const [decide, advance] = [sources.decide, sources.advance].map((source) =>
       getPipelineSync(device, source),
     );
-    const { portions, stride } = this.#createPortions();
-    const portionOf = (k: number, size: number): GPUBufferBinding => ({
-      buffer: portions,
-      offset: stride * k,
-      size,
-    });
+    const portions = this.#createPortions();
     this.#bindings = new ReductionBindings(reduction, device.limits, (bindings, k) =>
       bindGroups.get(
         this.#reducers[k]!.layouts[0]!,
-        [portionOf(k, portionByteLength(reduction.dispatches[k]!)), { buffer: workspace }, ...bindings],
+        [
+          portions.binding(k, portionByteLength(reduction.dispatches[k]!)),
+          { buffer: workspace },
+          ...bindings,
+        ],
         `${control.label} reduce ${k}`,
       ),
     );
@@ -92,7 +91,7 @@ export class ControlStage implements Stage {
       buffers: bindGroups.get(
         decide!.layouts[0]!,
         [
-          portionOf(reduction.dispatches.length, REDUCTION.byteLength),
+          portions.binding(reduction.dispatches.length, REDUCTION.byteLength),
           { buffer: workspace },
           { buffer: headBuffer },
           { buffer: lossScaleBuffer },
@@ -157,7 +156,7 @@ export class ControlStage implements Stage {
   }
 
   destroy(): void {
-    for (const buffer of this.#own) buffer.destroy();
+    for (const own of this.#own) own.destroy();
   }
 
   #encodeCommand(
@@ -185,28 +184,25 @@ export class ControlStage implements Stage {
   }
 
   /** What each dispatch covers, and behind that where the partials are. */
-  #createPortions(): { portions: GPUBuffer; stride: number } {
+  #createPortions(): Portions {
     const { reduction, control } = this.parts;
     const { dispatches, firstPartialLane, partialCount } = reduction;
     const largest = Math.max(REDUCTION.byteLength, ...dispatches.map(portionByteLength));
-    const stride = alignUp(largest, this.device.limits.minUniformBufferOffsetAlignment);
-    const portions = this.device.createBuffer({
-      label: `${control.label} portions`,
-      size: stride * (dispatches.length + 1),
-      usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
-    });
-    const bytes = new ArrayBuffer(portions.size);
-    const view = wordView(bytes);
-    dispatches.forEach((dispatch, k) => {
-      const rowInPage = dispatch.parts[0]!.row % control.row.rowsPerPage;
-      writePortion(view, (stride / 4) * k, dispatch, firstPartialLane, rowInPage);
-    });
-    REDUCTION.write(view, (stride / 4) * dispatches.length, {
-      first_partial: firstPartialLane,
-      partial_count: partialCount,
-    });
-    this.device.queue.writeBuffer(portions, 0, bytes);
-    return { portions, stride };
+    return new Portions(
+      this.device,
+      `${control.label} portions`,
+      largest,
+      dispatches.length + 1,
+      (view, firstWord, k) => {
+        const dispatch = dispatches[k];
+        if (dispatch) {
+          const rowInPage = dispatch.parts[0]!.row % control.row.rowsPerPage;
+          writePortion(view, firstWord, dispatch, firstPartialLane, rowInPage);
+        } else {
+          REDUCTION.write(view, firstWord, { first_partial: firstPartialLane, partial_count: partialCount });
+        }
+      },
+    );
   }
 
   /** Per chunk of records, the row of each tensor up to the last; the first one of a row speaks for it. */
@@ -225,13 +221,7 @@ export class ControlStage implements Stage {
         { length: Math.min(capacity, end - first) },
         (_, i) => rowOf.get(first + i) ?? NO_ROW,
       );
-      const buffer = this.device.createBuffer({
-        label: `${control.label} rows ${k}`,
-        size: words.byteLength,
-        usage: BufferUsage.STORAGE | BufferUsage.COPY_DST,
-      });
-      this.device.queue.writeBuffer(buffer, 0, words);
-      return buffer;
+      return createFilled(this.device, `${control.label} rows ${k}`, BufferUsage.STORAGE, words);
     });
   }
 }

@@ -1,19 +1,18 @@
 import { f32 } from '../../codecs/f32.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
-import { BufferUsage } from '../../gpu/flags.js';
 import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
-import { alignUp } from '../../kernel/alignment.js';
 import type { RowLayout } from '../../kernel/row.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
 import { Segment, type StepBinding, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
-import { wordView } from '../../kernel/structs.js';
+import type { WordView } from '../../kernel/structs.js';
 import type { Batch } from '../../plan/batches.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';
 import { type StretchFacts, unitOf } from '../../plan/stretch.js';
+import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
 
 /** What an elementwise stage steps, and how. */
@@ -75,8 +74,7 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
 
 /** The elementwise pass over some tensors. */
 export class UpdateStage implements Stage {
-  readonly #segments: GPUBuffer;
-  readonly #segmentStride: number;
+  readonly #segments: Portions;
   readonly #pipelines: readonly Pipeline[];
   readonly #commands: readonly Command[];
   readonly #plan: StepPlan<GPUBuffer>;
@@ -92,13 +90,13 @@ export class UpdateStage implements Stage {
     this.#plan = plan;
     this.#pipelines = pipelines;
     const most = plan.batches.reduce((largest, { parts }) => Math.max(largest, parts.length), 1);
-    this.#segmentStride = alignUp(Segment.byteLength * most, limits.minUniformBufferOffsetAlignment);
-    this.#segments = device.createBuffer({
-      label: `${label} segments`,
-      size: Math.max(this.#segmentStride * plan.batches.length, 16),
-      usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
-    });
-    this.#writeSegments();
+    this.#segments = new Portions(
+      device,
+      `${label} segments`,
+      Segment.byteLength * most,
+      plan.batches.length,
+      (view, firstWord, k) => this.#writeSegments(view, firstWord, plan.batches[k]!),
+    );
     this.#commands = plan.batches.map((batch, k) => ({
       pipeline: pipelines[k]!.pipeline,
       grid: chooseGrid(batch.laneCount, shapes[k]!, limits.maxComputeWorkgroupsPerDimension),
@@ -150,25 +148,19 @@ export class UpdateStage implements Stage {
     this.#segments.destroy();
   }
 
-  #writeSegments(): void {
-    const { batches } = this.#plan;
-    const { device, row: layout } = this.input;
-    const view = wordView(new ArrayBuffer(this.#segmentStride * batches.length));
-    batches.forEach(({ parts, state, grad }, k) => {
-      parts.forEach((part, p) => {
-        const ahead = part.stateStart + (part.state ? part.state.element - state!.element : 0);
-        const gradAhead = grad ? part.grad!.offset - grad.offset : 0;
-        Segment.write(view, (this.#segmentStride * k + Segment.byteLength * p) / 4, {
-          lane_count: part.laneCount,
-          element_count: part.elementCount,
-          data_base: part.dataBase,
-          grad_base: part.gradBase + gradAhead / unitOf(part.access.grad),
-          state_base: part.access.state === 'vector' ? ahead / 4 : ahead,
-          row: part.row % layout.rowsPerPage,
-        });
+  #writeSegments(view: WordView, firstWord: number, { parts, state, grad }: Batch<GPUBuffer>): void {
+    parts.forEach((part, p) => {
+      const ahead = part.stateStart + (part.state ? part.state.element - state!.element : 0);
+      const gradAhead = grad ? part.grad!.offset - grad.offset : 0;
+      Segment.write(view, firstWord + (Segment.byteLength / 4) * p, {
+        lane_count: part.laneCount,
+        element_count: part.elementCount,
+        data_base: part.dataBase,
+        grad_base: part.gradBase + gradAhead / unitOf(part.access.grad),
+        state_base: part.access.state === 'vector' ? ahead / 4 : ahead,
+        row: part.row % this.input.row.rowsPerPage,
       });
     });
-    device.queue.writeBuffer(this.#segments, 0, view.u32.buffer);
   }
 
   #bind(batch: Batch<GPUBuffer>, k: number): GPUBindGroup {
@@ -183,10 +175,7 @@ export class UpdateStage implements Stage {
   #resource({ role, name, tensor }: StepBinding, batch: Batch<GPUBuffer>, k: number): GPUBufferBinding {
     const { slab, record } = this.input;
     const part = batch.parts[tensor]!;
-    if (role === 'segments') {
-      const size = Segment.byteLength * batch.parts.length;
-      return { buffer: this.#segments, offset: this.#segmentStride * k, size };
-    }
+    if (role === 'segments') return this.#segments.binding(k, Segment.byteLength * batch.parts.length);
     if (role === 'data') return part.data;
     if (role === 'grad') return batch.grad ?? part.grad!;
     if (role === 'rows') return part.rows!;
