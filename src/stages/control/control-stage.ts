@@ -5,6 +5,7 @@ import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } fro
 import { chooseGrid } from '../../kernel/shape.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import type { ReductionPlan } from '../../plan/reduction.js';
+import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
 import {
@@ -55,7 +56,7 @@ interface Command {
  * corrections of each tensor. It writes what it decided to the step's rows, for the stages behind it.
  */
 export class ControlStage implements Stage {
-  readonly #reducers: readonly Pipeline[];
+  readonly #reduce: readonly RowDispatch[];
   readonly #bindings: ReductionBindings;
   readonly #decide: Command;
   readonly #advance: readonly Command[];
@@ -69,14 +70,14 @@ export class ControlStage implements Stage {
     sources: Record<'decide' | 'advance', PipelineSource> & { reduce: readonly PipelineSource[] },
   ) {
     const { control, reduction, workspace, tensors, bindGroups } = parts;
-    this.#reducers = sources.reduce.map((source) => getPipelineSync(device, source));
+    const reducers = sources.reduce.map((source) => getPipelineSync(device, source));
     const [decide, advance] = [sources.decide, sources.advance].map((source) =>
       getPipelineSync(device, source),
     );
     const portions = this.#createPortions();
     this.#bindings = new ReductionBindings(reduction, device.limits, (bindings, k) =>
       bindGroups.get(
-        this.#reducers[k]!.layouts[0]!,
+        reducers[k]!.layouts[0]!,
         [
           portions.binding(k, portionByteLength(reduction.dispatches[k]!)),
           { buffer: workspace },
@@ -85,6 +86,12 @@ export class ControlStage implements Stage {
         `${control.label} reduce ${k}`,
       ),
     );
+    this.#reduce = reduction.dispatches.map(({ parts: [first], grid }, k) => ({
+      pipeline: reducers[k]!.pipeline,
+      row: first!.row,
+      grid,
+      bindGroup: this.#bindings.bindGroups[k]!,
+    }));
     const { headBuffer, lossScaleBuffer } = control;
     this.#decide = {
       pipeline: decide!,
@@ -118,41 +125,25 @@ export class ControlStage implements Stage {
   }
 
   encode(pass: GPUComputePassEncoder, step: StepContext): void {
-    const { dispatches } = this.parts.reduction;
-    const groups = this.#bindings.bindGroups;
-    let [pipeline, row]: [Pipeline | undefined, number] = [undefined, -1];
-    // By index: the pairs of `entries()` would be an allocation per dispatch and step.
-    for (let k = 0; k < dispatches.length; k++) {
-      const { parts, grid } = dispatches[k]!;
-      if (pipeline !== this.#reducers[k]) {
-        pipeline = this.#reducers[k]!;
-        pass.setPipeline(pipeline.pipeline);
-      }
-      if (row !== parts[0]!.row) {
-        row = parts[0]!.row;
-        pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
-      }
-      pass.setBindGroup(0, groups[k]);
-      pass.dispatchWorkgroups(grid[0], grid[1]);
-    }
+    // Where rows take no part, too: what they leave is added up as well.
+    encodeDispatches(pass, this.#reduce, step, this.parts.control.row.rowsPerPage, true);
     const slotGroup = this.#slotGroupOf(step);
     this.#encodeCommand(pass, this.#decide, slotGroup, step);
     for (const command of this.#advance) this.#encodeCommand(pass, command, slotGroup, step);
   }
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
-    this.parts.reduction.dispatches.forEach(({ parts }, k) => {
-      pass.setPipeline(this.#reducers[k]!.pipeline);
-      pass.setBindGroup(0, this.#bindings.bindGroups[k]);
-      pass.setBindGroup(1, step.pages, step.pageOffset(parts[0]!.row), 0, 1);
-      pass.dispatchWorkgroups(1);
-    });
+    encodeProbes(pass, this.#reduce, step);
     // So that the first step makes nothing.
     this.#slotGroupOf(step);
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
-    return this.#bindings.prepareRebind(changed);
+    const commit = this.#bindings.prepareRebind(changed);
+    return () => {
+      commit();
+      this.#reduce.forEach((dispatch, k) => (dispatch.bindGroup = this.#bindings.bindGroups[k]!));
+    };
   }
 
   destroy(): void {

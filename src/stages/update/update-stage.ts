@@ -12,6 +12,7 @@ import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';
 import { type StretchFacts, unitOf } from '../../plan/stretch.js';
+import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
 
@@ -34,14 +35,6 @@ export interface UpdateInput {
   readonly nameOf: (tensor: number) => string;
   readonly bindGroups: BindGroups;
   readonly label: string;
-}
-
-/** A dispatch ready to be encoded. */
-interface Command {
-  readonly pipeline: GPUComputePipeline;
-  readonly grid: readonly [number, number];
-  readonly row: number;
-  bindGroup: GPUBindGroup;
 }
 
 /**
@@ -76,7 +69,7 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
 export class UpdateStage implements Stage {
   readonly #segments: Portions;
   readonly #pipelines: readonly Pipeline[];
-  readonly #commands: readonly Command[];
+  readonly #commands: readonly RowDispatch[];
   readonly #plan: StepPlan<GPUBuffer>;
 
   constructor(
@@ -106,32 +99,11 @@ export class UpdateStage implements Stage {
   }
 
   encode(pass: GPUComputePassEncoder, step: StepContext): void {
-    const { rowsPerPage } = this.input.row;
-    let pipeline: GPUComputePipeline | undefined;
-    let page = -1;
-    // By index: the pairs of `entries()` would be an allocation per dispatch and step.
-    for (let k = 0; k < this.#commands.length; k++) {
-      const command = this.#commands[k]!;
-      const { row, grid } = command;
-      if (!step.isActive(row)) continue;
-      if (command.pipeline !== pipeline) pass.setPipeline((pipeline = command.pipeline));
-      const pageOfRow = Math.floor(row / rowsPerPage);
-      if (pageOfRow !== page) {
-        pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
-        page = pageOfRow;
-      }
-      pass.setBindGroup(0, command.bindGroup);
-      pass.dispatchWorkgroups(grid[0], grid[1]);
-    }
+    encodeDispatches(pass, this.#commands, step, this.input.row.rowsPerPage);
   }
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
-    for (const { pipeline, bindGroup, row } of this.#commands) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(1);
-    }
+    encodeProbes(pass, this.#commands, step);
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
