@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Plugin, Visitor, parseSync } from 'vite';
+import { shortenWgsl } from './shorten-wgsl.js';
 
 /**
  * WGSL without what only people read: comments, indentation, blank lines, and blanks beside all but operators. Line ends stay,
@@ -47,7 +48,7 @@ export function wgslPlugin(): Plugin {
     async load(id) {
       const [path, query] = id.split('?');
       if (query !== 'raw' || !path!.endsWith('.wgsl')) return null;
-      return `export default ${JSON.stringify(stripWgsl(await readFile(path!, 'utf8')))};`;
+      return `export default ${JSON.stringify(shortenWgsl(stripWgsl(await readFile(path!, 'utf8'))))};`;
     },
     transform(code, id) {
       // Line by line as it was, so that the source map is right as it is.
