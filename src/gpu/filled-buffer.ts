@@ -1,4 +1,4 @@
-import { BufferUsage } from './flags.js';
+import * as BufferUsage from './buffer-usage.js';
 
 /** Creates a buffer that holds these bytes; run it in error scopes. */
 export function createFilled(

@@ -1,5 +1,5 @@
 import { createFilled } from '../gpu/filled-buffer.js';
-import { BufferUsage } from '../gpu/flags.js';
+import * as BufferUsage from '../gpu/buffer-usage.js';
 import type { RowLayout } from '../kernel/row.js';
 import { wordView } from '../kernel/structs.js';
 import { bindPages } from './pages.js';
@@ -28,8 +28,7 @@ export class FixedRows {
     rows.forEach((values, k) =>
       row.struct.write(view, (row.pageByteLength / 4) * k, { is_active: 1, ...values }),
     );
-    const { UNIFORM, STORAGE } = BufferUsage;
-    this.buffer = createFilled(device, `${label} rows`, UNIFORM | STORAGE, view.u32);
+    this.buffer = createFilled(device, `${label} rows`, BufferUsage.UNIFORM | BufferUsage.STORAGE, view.u32);
     this.#pages = bindPages(device, row, pagesLayout, this.buffer, label);
   }
 

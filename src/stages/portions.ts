@@ -1,5 +1,5 @@
 import { createFilled } from '../gpu/filled-buffer.js';
-import { BufferUsage } from '../gpu/flags.js';
+import * as BufferUsage from '../gpu/buffer-usage.js';
 import { alignUp } from '../kernel/alignment.js';
 import { type WordView, wordView } from '../kernel/structs.js';
 

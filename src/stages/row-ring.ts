@@ -1,4 +1,4 @@
-import { BufferUsage } from '../gpu/flags.js';
+import * as BufferUsage from '../gpu/buffer-usage.js';
 import { type RowLayout, type SlotLayout, rowOffset, slotLayout } from '../kernel/row.js';
 import { type WordView, wordView } from '../kernel/structs.js';
 import { bindPages } from './pages.js';

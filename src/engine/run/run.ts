@@ -1,6 +1,6 @@
 import { BindGroups } from '../../gpu/bind-groups.js';
 import { createFilled } from '../../gpu/filled-buffer.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { Planned } from '../../gpu/pipelines.js';
 import { createPagesLayout } from '../../stages/pages.js';
 import { rowLayout } from '../../kernel/row.js';
@@ -307,12 +307,11 @@ function makeResources(
 }
 
 function createLossScale(device: GPUDevice, lossScale: number, label: string): GPUBuffer {
-  const { STORAGE, UNIFORM, COPY_SRC } = BufferUsage;
   // Of the size that a uniform of a vec4 has.
   return createFilled(
     device,
     `${label} loss scale`,
-    STORAGE | UNIFORM | COPY_SRC,
+    BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_SRC,
     Float32Array.of(lossScale, 0, 0, 0),
   );
 }

@@ -1,6 +1,6 @@
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import { createFilled } from '../../gpu/filled-buffer.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { chooseGrid } from '../../kernel/shape.js';
 import type { PlanTensor } from '../../plan/pieces.js';

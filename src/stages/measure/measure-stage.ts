@@ -1,6 +1,6 @@
 import { f32 } from '../../codecs/f32.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { alignUp } from '../../kernel/alignment.js';
 import { chooseGrid } from '../../kernel/shape.js';
@@ -91,11 +91,18 @@ export class MeasureStage implements Stage {
     const partialCount = chunks.reduce((sum, { workgroupCount }) => sum + workgroupCount, 0);
     const create = (what: string, size: number, usage: number) =>
       device.createBuffer({ label: `${label} ${what}`, size, usage });
-    const { STORAGE, UNIFORM, COPY_DST } = BufferUsage;
     this.#portionStride = alignUp(PORTION.byteLength, limits.minUniformBufferOffsetAlignment);
-    this.#partials = create('partials', PARTIAL_BYTE_LENGTH * quantityCount * partialCount, STORAGE);
-    this.#portions = create('portions', this.#portionStride * chunks.length, UNIFORM | COPY_DST);
-    this.#spans = create('spans', SPAN.byteLength * plan.length, STORAGE | COPY_DST);
+    this.#partials = create(
+      'partials',
+      PARTIAL_BYTE_LENGTH * quantityCount * partialCount,
+      BufferUsage.STORAGE,
+    );
+    this.#portions = create(
+      'portions',
+      this.#portionStride * chunks.length,
+      BufferUsage.UNIFORM | BufferUsage.COPY_DST,
+    );
+    this.#spans = create('spans', SPAN.byteLength * plan.length, BufferUsage.STORAGE | BufferUsage.COPY_DST);
     this.#commandsOf = this.#writePlan(plan);
     const pipelines = sources.measure.map((source) => getPipelineSync(device, source));
     this.#commands = chunks.map((chunk, k) => {

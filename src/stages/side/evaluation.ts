@@ -2,7 +2,7 @@ import exchangeWgsl from '../../../shaders/stages/evaluation/exchange.wgsl?raw';
 import gateWgsl from '../../../shaders/stages/evaluation/gate.wgsl?raw';
 import interpolateWgsl from '../../../shaders/stages/evaluation/interpolate.wgsl?raw';
 import { bindBuffers } from '../../gpu/bind-groups.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';

@@ -1,7 +1,7 @@
 import { OptimizerError, quote } from '../../errors.js';
 import type { SparseTable } from '../../engine/input/sparse-table.js';
 import { bindBuffers } from '../../gpu/bind-groups.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
 import type { WordView } from '../../kernel/structs.js';
