@@ -61,14 +61,14 @@ export default defineConfig({
         },
       },
       siteProject('demo', 'chrome', ['test/demo/**/*.test.ts']),
-      browserProject('chrome', ['test/gpu/**/*.test.ts', 'test/e2e/**/!(training|transformer).test.ts']),
+      browserProject('chrome', 'chrome', ['test/gpu/**/*.test.ts']),
       // Mutants are told from the rule by bits where results are exact to the bit; by bounds it takes three times as long.
-      // Networks of TensorFlow.js learn four times as fast on llvmpipe as on SwiftShader. What is about the host's calls and
-      // counts is the same code in both; what is about kernels, buffers and the order of commands runs in both.
-      browserProject('firefox', [
-        `test/gpu/**/!(mutation|${HOST_TESTS.join('|')}).test.ts`,
-        'test/e2e/{training,transformer}.test.ts',
-      ]),
+      // What is about the host's calls and counts is the same code in both; what is about kernels, buffers and the order of
+      // commands runs in both.
+      browserProject('firefox', 'firefox', [`test/gpu/**/!(mutation|${HOST_TESTS.join('|')}).test.ts`]),
+      // Networks of TensorFlow.js learn four times as fast on llvmpipe as on SwiftShader.
+      browserProject('e2e', 'chrome', ['test/e2e/**/!(training|transformer).test.ts']),
+      browserProject('e2e-firefox', 'firefox', ['test/e2e/{training,transformer,readme}.test.ts']),
       // What axe-core reads is the same there; what the other one breaks is broken by means that only Chrome has.
       siteProject('demo-firefox', 'firefox', ['test/demo/**/!(accessibility|trouble).test.ts']),
     ],
@@ -92,7 +92,8 @@ function siteProject(name: string, kind: BrowserKind, include: string[]): TestPr
   };
 }
 
-function browserProject(kind: BrowserKind, include: string[]): TestProjectConfiguration {
+/** Tests in a page. */
+function browserProject(name: string, kind: BrowserKind, include: string[]): TestProjectConfiguration {
   return {
     // Found in mid-run, a package would be optimized anew, and that reloads the page under its tests.
     optimizeDeps: {
@@ -110,10 +111,10 @@ function browserProject(kind: BrowserKind, include: string[]): TestProjectConfig
     },
     plugins: [digitsPlugin(), mobyDickPlugin(), photoPlugin()],
     // One folder for both would let one project's server rewrite what the other's is serving.
-    cacheDir: `node_modules/.vite-${kind}`,
+    cacheDir: `node_modules/.vite-${name}`,
     test: {
       // Only the instance below carries the plain name: vitest wants both, and wants them to differ.
-      name: `${kind}-server`,
+      name: `${name}-server`,
       include,
       testTimeout: SLOW_ADAPTER_MS,
       hookTimeout: SLOW_ADAPTER_MS,
@@ -122,12 +123,15 @@ function browserProject(kind: BrowserKind, include: string[]): TestProjectConfig
       browser: {
         enabled: true,
         headless: true,
+        // Frameworks keep a page's device, and much else, for themselves. Other tests share one page and one device: what one
+        // file compiled, the next one finds.
+        isolate: name.startsWith('e2e'),
         ui: false,
         screenshotFailures: false,
         connectTimeout: SLOW_ADAPTER_MS,
         api: { host: '127.0.0.1' },
         provider: puppeteerProvider({ kind, adapter }),
-        instances: [{ browser: kind, name: kind }],
+        instances: [{ browser: kind, name }],
       },
     },
   };
