@@ -1,4 +1,10 @@
-import type { KernelShape } from '../../src/kernel/shape.js';
+import {
+  CPU_MAX_LANES_PER_INVOCATION,
+  CPU_MIN_LANES_PER_INVOCATION,
+  CPU_MIN_WORKGROUPS,
+  CPU_SMALL_WORKGROUP_SIZE,
+  type KernelShape,
+} from '../../src/kernel/shape.js';
 import { type BenchCase, totalElements } from './cases.js';
 import type { Heat, PeerName, StepCounts } from './protocol.js';
 import { median, pairedRatio, round } from './statistics.js';
@@ -97,4 +103,16 @@ const roundHost = (counts: StepCounts): StepCounts => ({ ...counts, hostMs: roun
 /** A shape in short: `64×256c`, `c` for consecutive lanes. */
 export function describeShape({ workgroupSize, lanesPerInvocation, consecutive }: KernelShape): string {
   return `${workgroupSize}×${lanesPerInvocation}${consecutive ? 'c' : ''}`;
+}
+
+/** Why the library chose a shape, for people. */
+export function reasonOf({ workgroupSize, consecutive }: KernelShape): string {
+  if (!consecutive) return 'GPU: many invocations, neighbours at neighbouring addresses';
+  if (workgroupSize === CPU_SMALL_WORKGROUP_SIZE) {
+    return 'CPU adapter: a workgroup is one core’s work, so that a small tensor is given two';
+  }
+  return (
+    `CPU adapter: of ${CPU_MIN_LANES_PER_INVOCATION} to ${CPU_MAX_LANES_PER_INVOCATION} lanes per invocation the most ` +
+    `that leave ${CPU_MIN_WORKGROUPS} workgroups`
+  );
 }

@@ -1,6 +1,7 @@
 import { OptimizerError, quote } from '../errors.js';
 import { captureErrors, isOutOfMemory, rejectIfLost, settleOrLose } from './device.js';
-import { BufferUsage, MAP_MODE_READ } from './flags.js';
+import * as BufferUsage from './buffer-usage.js';
+import { MAP_MODE_READ } from './flags.js';
 
 /** Bytes of a buffer; offset and length are multiples of 4. */
 export interface ByteRange {

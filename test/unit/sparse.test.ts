@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
 import { OptimizerError, ReferenceOptimizer, adam, novograd, sgd } from '../../src/index.js';
 import { ROW_BLOCK, planRowSum } from '../../src/plan/row-sums.js';
-import { planNamedRows } from '../../src/plan/stretch.js';
+import { planStretches } from '../../src/plan/stretch.js';
 import { float64 } from '../../src/reference/arithmetic.js';
 import { sumRows } from '../../src/reference/sum-rows.js';
 import { ruleFactories } from '../../src/rules/registry.js';
@@ -134,17 +134,19 @@ describe('the dispatch over named rows', () => {
     maxComputeWorkgroupsPerDimension: 65_535,
   };
   const plan = (rowLength: number, byteOffset: number) =>
-    planNamedRows(
-      3,
-      1,
+    planStretches(
+      {
+        members: [{ index: 3, start: 0, elementCount: rowLength * 100 }],
+        row: 1,
+        rows: { buffer: 'rows', entryCount: 7, rowLength },
+      },
       {
         data: { buffer: 'table', byteOffset, elementCount: rowLength * 100 },
         grad: { buffer: 'sums', byteOffset: 0, elementCount: rowLength * 7 },
         state: { slab: 0, element: 128, elementCount: rowLength * 100, isPadded: true },
       },
-      { buffer: 'rows', entryCount: 7, rowLength },
       { limits, paddingOf: () => 0 },
-    );
+    )[0]!;
 
   test('has lanes of four elements, vec4s where rows are whole ones on their boundaries', () => {
     const { access, laneCount, data, dataBase, rows, state, stateStart } = plan(8, 272);
