@@ -46,6 +46,27 @@ for (const [title, config] of Object.entries(CONTROLS)) {
     expect([...(await optimizer.readParam('first'))]).toEqual(read[0]);
   });
 
+  gpuTest(
+    `steps while groups are about to join are those without them (${title})`,
+    async ({ device, track }) => {
+      const random = new Random(inject('seed'));
+      const [weights, gradients] = [random.weights(6), random.gradients(6)];
+      const make = async () => {
+        const params = [makeParameter(device, track, 'a', weights, gradients)];
+        return track(await Optimizer.create(device, { rule: adam(), params, ...config }));
+      };
+      const [alone, joined] = [await make(), await make()];
+      // More of them than a slot for one row has room for.
+      const adding = Array.from({ length: 9 }, (_, k) =>
+        joined.addGroup({ params: [makeParameter(device, track, `b${k}`, [1], [0])] }),
+      );
+      for (const optimizer of [alone, joined]) optimizer.step();
+      await Promise.all(adding);
+      for (const optimizer of [alone, joined]) optimizer.step();
+      expect(bitDifference(await joined.readParam('a'), await alone.readParam('a'))).toBeUndefined();
+    },
+  );
+
   gpuTest(`a dict right behind addGroupSync is a whole one (${title})`, async ({ device, track }) => {
     const random = new Random(inject('seed'));
     const make = (name: string) => makeParameter(device, track, name, random.weights(6), random.gradients(6));

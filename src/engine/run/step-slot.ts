@@ -51,8 +51,10 @@ export function writeSlot(
   const { list } = rows;
   for (let k = 0; k < list.length; k++) {
     const row = list[k];
+    // Of a group that is about to join; the slot may have no room for it yet.
+    if (!row) continue;
     const word = wordOfRow(k);
-    if (!row || active[k] === 0) {
+    if (active[k] === 0) {
       layoutOfRow.struct.write(view, word, { is_active: 0 });
       continue;
     }
