@@ -3,6 +3,7 @@ import type { suites } from '../suites/suites.js';
 /** Each makes what is offered as `bench`. Only what is asked for is loaded: a suite's library may take its time. */
 const pages: Record<'steps' | keyof typeof suites, () => Promise<{ bench: object }>> = {
   steps: () => import('./suites/steps.js'),
+  calls: () => import('./suites/calls.js'),
   shapes: () => import('./suites/shapes.js'),
   sparse: () => import('./suites/sparse.js'),
   tfjs: () => import('./suites/tfjs.js'),

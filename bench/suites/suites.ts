@@ -1,4 +1,5 @@
 import type { Suite } from '../suite.js';
+import { calls } from './calls.js';
 import { jax } from './jax.js';
 import { onnxruntime } from './onnxruntime.js';
 import { shapes } from './shapes.js';
@@ -6,7 +7,7 @@ import { sparse } from './sparse.js';
 import { tfjs } from './tfjs.js';
 
 /** Every suite but `steps`, whose peers take more to describe; the page's side of each has the same name in bench/page/suites. */
-export const suites = { shapes, sparse, tfjs, jax, onnxruntime } satisfies Record<
+export const suites = { calls, shapes, sparse, tfjs, jax, onnxruntime } satisfies Record<
   string,
   Suite<unknown, never>
 >;

@@ -1,8 +1,9 @@
 import { OptimizerError, quote } from '../errors.js';
 import { type Batch, canShare, joinBatch } from './batches.js';
-import type { PlanTensor } from './pieces.js';
+import { bindingAlignment } from './cut.js';
+import type { Binding, Piece, PlanTensor } from './pieces.js';
 import { type PlannedRun, type StepPlan, planRuns, stretchesOf } from './plan.js';
-import type { Stretch, StretchFacts } from './stretch.js';
+import { type Stretch, type StretchFacts, canRead } from './stretch.js';
 
 /** What differs where tensors lie elsewhere. */
 export interface Move<B> {
@@ -26,15 +27,20 @@ export function planMove<B>(
 ): Move<B> {
   const runs = new Map<number, PlannedRun<B>>();
   const batches = new Map<number, Batch<B>>();
-  for (const index of changed.keys()) {
-    const k = plan.runOfTensor.get(index);
-    if (k === undefined || runs.has(k)) continue;
-    const run = plan.runs[k]!;
+  const replanned = (run: PlannedRun<B>, index: number): Stretch<B>[] => {
     const tensors = run.members.map((member) => changed.get(member) ?? plan.tensors.get(member)!);
     const moved = planRuns(tensors, facts, tensors.length > 1);
     const stretches = moved.flatMap((each) => stretchesOf(each, facts));
     const differing = firstDifference(run.stretches, stretches);
     if (moved.length > 1 || differing) throw otherKernels(nameOf(differing?.index ?? index));
+    return stretches;
+  };
+  for (const index of changed.keys()) {
+    const k = plan.runOfTensor.get(index);
+    if (k === undefined || runs.has(k)) continue;
+    const run = plan.runs[k]!;
+    const stretches =
+      swapped(run, plan.tensors.get(index)!, changed.get(index)!, facts) ?? replanned(run, index);
     runs.set(k, { ...run, stretches });
     run.places.forEach(({ batch, part }, s) => {
       const parts = (batches.get(batch) ?? plan.batches[batch]!).parts.with(part, stretches[s]!);
@@ -52,6 +58,53 @@ export function planMove<B>(
   };
   return { batches, commit };
 }
+
+/**
+ * The stretch of a run that is one tensor, where that lies alike in other buffers: as planned anew, for less. Most changes are
+ * such, and some frameworks make thousands at every step.
+ */
+function swapped<B>(
+  { members, stretches }: PlannedRun<B>,
+  before: PlanTensor<B>,
+  after: PlanTensor<B>,
+  facts: StretchFacts<B>,
+): Stretch<B>[] | undefined {
+  if (members.length > 1 || stretches.length > 1 || before.rows || !before.grad || !after.grad)
+    return undefined;
+  // In one buffer, weights and gradients share bindings.
+  if (before.data[0]!.buffer === before.grad[0]!.buffer) return undefined;
+  if (after.data[0]!.buffer === after.grad[0]!.buffer) return undefined;
+  const data = distance(before.data, after.data, facts);
+  const grad = distance(before.grad, after.grad, facts);
+  if (data === undefined || grad === undefined) return undefined;
+  const [stretch] = stretches;
+  return [
+    {
+      ...stretch!,
+      data: moved(stretch!.data, after.data[0]!, data),
+      grad: moved(stretch!.grad!, after.grad[0]!, grad),
+    },
+  ];
+}
+
+/** Bytes from one place to another where kernels reach both alike; none where they might not. */
+function distance<B>(
+  before: readonly Piece<B>[],
+  after: readonly Piece<B>[],
+  facts: StretchFacts<B>,
+): number | undefined {
+  const [a, b] = [before[0]!, after[0]!];
+  if (before.length > 1 || after.length > 1 || a.elementCount !== b.elementCount) return undefined;
+  const bytes = b.byteOffset - a.byteOffset;
+  const isAlike = bytes % bindingAlignment(facts.limits) === 0 && canRead(a, facts) === canRead(b, facts);
+  return isAlike ? bytes : undefined;
+}
+
+const moved = <B>({ offset, size }: Binding<B>, { buffer }: Piece<B>, bytes: number): Binding<B> => ({
+  buffer,
+  offset: offset + bytes,
+  size,
+});
 
 function firstDifference<B>(
   before: readonly Stretch<B>[],

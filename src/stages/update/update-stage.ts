@@ -71,6 +71,8 @@ export class UpdateStage implements Stage {
   readonly #pipelines: readonly Pipeline[];
   readonly #commands: readonly RowDispatch[];
   readonly #plan: StepPlan<GPUBuffer>;
+  /** Per batch, what its kernel binds. */
+  readonly #bindings: readonly (readonly StepBinding[])[];
 
   constructor(
     private readonly input: UpdateInput,
@@ -78,9 +80,12 @@ export class UpdateStage implements Stage {
     pipelines: readonly Pipeline[],
     shapes: readonly KernelShape[],
   ) {
-    const { device, label } = input;
+    const { device, layout, label } = input;
     const { limits } = device;
     this.#plan = plan;
+    this.#bindings = plan.batches.map(({ access, parts }) =>
+      stepBindings({ layout, access, together: parts.length }),
+    );
     this.#pipelines = pipelines;
     const most = plan.batches.reduce((largest, { parts }) => Math.max(largest, parts.length), 1);
     this.#segments = new Portions(
@@ -136,11 +141,8 @@ export class UpdateStage implements Stage {
   }
 
   #bind(batch: Batch<GPUBuffer>, k: number): GPUBindGroup {
-    const { layout, bindGroups, label } = this.input;
-    const together = batch.parts.length;
-    const resources = stepBindings({ layout, access: batch.access, together }).map((binding) =>
-      this.#resource(binding, batch, k),
-    );
+    const { bindGroups, label } = this.input;
+    const resources = this.#bindings[k]!.map((binding) => this.#resource(binding, batch, k));
     return bindGroups.get(this.#pipelines[k]!.layouts[0]!, resources, `${label} buffers ${k}`);
   }
 
