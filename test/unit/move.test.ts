@@ -71,6 +71,36 @@ describe('a plan over tensors that lie elsewhere', () => {
     fc.assert(check, { seed: inject('seed'), numRuns: 80 });
   });
 
+  test('is that plan where other things lie behind the tensors, or it is refused', () => {
+    for (const elementCount of [1, 3, 4, 5, 4096, 4097, 4099]) {
+      for (const [paddingBefore, paddingAfter] of [
+        [0, 0],
+        [0, 16],
+        [16, 0],
+        [16, 16],
+      ] as const) {
+        const of = {
+          ...facts,
+          paddingOf: (buffer: string) => (buffer.endsWith('!') ? paddingAfter : paddingBefore),
+        };
+        const plan = planOf([own(0, elementCount)], of);
+        const changed = change(plan, own(0, elementCount, '!'));
+        const fresh = planStep([...changed.values()], SLOT_COUNT, of, true);
+        const isAlike = fresh.batches.every(({ access, parts }, k) => {
+          const before = plan.batches[k];
+          return (
+            access.data === before?.access.data && parts[0]!.elementCount === before.parts[0]!.elementCount
+          );
+        });
+        const what = `${elementCount} elements, padding ${paddingBefore} then ${paddingAfter}`;
+        if (isAlike && fresh.batches.length === plan.batches.length) {
+          planMove(plan, changed, of, nameOf).commit();
+          expect(show(plan), what).toEqual(show(fresh));
+        } else expect(() => planMove(plan, changed, of, nameOf), what).toThrow('other kernels');
+      }
+    }
+  });
+
   test('looks at what has a part in it alone', () => {
     const plan = planOf(Array.from({ length: 9 }, (_, index) => own(index, 100)));
     expect(plan.batches).toHaveLength(3);
