@@ -1,6 +1,6 @@
 /**
  * `npm run mutants`: makes the slips listed in test/mutants one at a time in a copy of the tree and runs the tests that should
- * notice each. Takes an hour or two, so it is for the night and for whoever changes a test.
+ * notice each. It takes an hour or so, and is for the night and for whoever changes a test.
  *
  * Its exit status is 1 if fewer than {@link LEAST_NOTICED} are noticed, or if a slip no longer fits the code.
  */
@@ -11,22 +11,34 @@ import { Command } from 'commander';
 import { slips } from '../test/mutants/slips.js';
 import type { Slip } from '../test/mutants/slip.js';
 import { ensureBrowser } from './browsers.js';
-import { runVitest } from './run-vitest.js';
+import { TestRunner } from './mutants/client.js';
 
 const LEAST_NOTICED = 0.9;
-/** A slip may make a test wait for ever. */
+/** What a test file may take as the code is. */
 const LIMIT_MS = 300_000;
+/** What one with a slip may take: so many times as long as without, and this on top. */
+const PATIENCE = 3;
+const PATIENCE_MS = 40_000;
+/** A slip may leave a browser behind in which everything fails: after so many that it noticed it is tried. */
+const TRIED_AFTER = 10;
+const TRIAL = 'gpu/adapter';
 /** On the disk of the packages, which are linked and not copied. Git, linter and formatter ignore it. */
 const TREE = resolve('.cache/mutants');
 
-const { only, list } = new Command('npm run mutants --')
+const { only, list, unit } = new Command('npm run mutants --')
   .description('Makes slips one at a time in a copy of the tree and says which of them the tests notice.')
   .option('--only <text>', 'only slips whose file, or text, has this in it', '')
+  .option('--unit', 'only unit tests, and slips that one of them should notice: without a browser')
   .option('--list', 'only says which slips fit the code, and runs nothing')
   .parse()
-  .opts<{ only: string; list?: true }>();
+  .opts<{ only: string; unit?: true; list?: true }>();
 
-const chosen = slips.filter(({ file, find }) => file.includes(only) || find.includes(only));
+const isUnit = (test: string): boolean => test.startsWith('unit/');
+
+const chosen = slips
+  .filter(({ file, find }) => file.includes(only) || find.includes(only))
+  .map((slip) => (unit ? { ...slip, noticedBy: slip.noticedBy.filter(isUnit) } : slip))
+  .filter(({ noticedBy }) => noticedBy.length > 0);
 const misfits = chosen.filter((slip) => misfitOf(slip) !== undefined);
 for (const slip of misfits) console.log(`MISFIT ${describe(slip)}: ${misfitOf(slip)}`);
 const fitting = chosen.filter((slip) => !misfits.includes(slip));
@@ -36,56 +48,116 @@ process.exit(isGood && misfits.length === 0 ? 0 : 1);
 
 async function runAll(all: readonly Slip[]): Promise<boolean> {
   process.env['TEST_SEED'] ||= '1';
-  await ensureBrowser('chrome');
+  if (!unit) await ensureBrowser('chrome');
   copyTree();
+  const runner = new TestRunner(TREE);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      runner.stop();
+      process.exit(1);
+    });
+  }
   try {
-    const broken = await findBroken(all);
-    const unnoticed: Slip[] = [];
-    for (const [k, slip] of all.entries()) {
-      const by = await noticeOf(slip, broken);
-      if (by === undefined) unnoticed.push(slip);
-      console.log(`${k + 1}/${all.length} ${by ?? 'UNNOTICED'}: ${describe(slip)}`);
-    }
-    const share = 1 - unnoticed.length / Math.max(all.length, 1);
-    console.log(['', ...unnoticed.map((slip) => `UNNOTICED ${describe(slip)}`)].join('\n'));
-    for (const test of broken) console.log(`NOT RUN, it fails without any slip: ${test}`);
-    console.log(`${all.length - unnoticed.length} of ${all.length} noticed, ${(100 * share).toFixed(1)} %`);
-    return share >= LEAST_NOTICED && broken.size === 0;
+    return await new Mutation(runner).run(all);
   } finally {
+    runner.stop();
     rmSync(TREE, { recursive: true, force: true });
   }
 }
 
-/** Tests that fail as the code is: they would notice everything. */
-async function findBroken(all: readonly Slip[]): Promise<Set<string>> {
-  const broken = new Set<string>();
-  for (const test of new Set(all.flatMap(({ noticedBy }) => noticedBy))) {
-    if (await fails(test)) broken.add(test);
-  }
-  return broken;
-}
+/** A run over many slips. */
+class Mutation {
+  /** Milliseconds that tests take as the code is; of those that fail then, Infinity: they would notice everything. */
+  readonly #timeOf = new Map<string, number>();
+  readonly #noticedBy = new Map<Slip, string | undefined>();
+  /** Files that are not what they were at the last run. */
+  #changed: string[] = [];
 
-/** The first of the tests that notices a slip. */
-async function noticeOf(slip: Slip, broken: ReadonlySet<string>): Promise<string | undefined> {
-  const file = join(TREE, slip.file);
-  const text = readFileSync(file, 'utf8');
-  writeFileSync(
-    file,
-    text.replace(slip.find, () => slip.replace),
-  );
-  try {
-    for (const test of slip.noticedBy) if (!broken.has(test) && (await fails(test))) return test;
-    return undefined;
-  } finally {
-    writeFileSync(file, text);
-  }
-}
+  constructor(private readonly runner: TestRunner) {}
 
-async function fails(test: string): Promise<boolean> {
-  const project = test.startsWith('unit/') ? 'unit' : 'chrome';
-  const args = [`--project=${project}`, `test/${test}.test.ts`, '--bail=1'];
-  const { failed } = await runVitest(args, LIMIT_MS, { cwd: TREE, quiet: true });
-  return failed > 0;
+  async run(all: readonly Slip[]): Promise<boolean> {
+    const start = Date.now();
+    // Of those that Chrome noticed since it was last tried.
+    let doubtful: Slip[] = [];
+    const waiting = [...all];
+    for (let slip = waiting.shift(); slip; slip = waiting.shift()) {
+      const before = Date.now();
+      const { test, reason } = await this.#noticeOf(slip);
+      this.#noticedBy.set(slip, test);
+      const took = `${((Date.now() - before) / 1000).toFixed(1)} s`;
+      console.log(
+        `${this.#noticedBy.size}/${all.length} ${test ?? 'UNNOTICED'} (${took}): ${describe(slip)}${test ? ` | ${short(reason).slice(0, 120)}` : ''}`,
+      );
+      if (test !== undefined && !isUnit(test)) doubtful.push(slip);
+      if (doubtful.length < TRIED_AFTER && waiting.length > 0) continue;
+      if (doubtful.length > 0 && !(await this.#isWell())) {
+        console.log(`The browser has suffered: another one does the last ${doubtful.length} again.`);
+        this.runner.stop();
+        waiting.unshift(...doubtful);
+      }
+      doubtful = [];
+    }
+    return this.#report(all, Date.now() - start);
+  }
+
+  /** The first of the tests that notices a slip. */
+  async #noticeOf(slip: Slip): Promise<{ test?: string; reason: string }> {
+    const tests: string[] = [];
+    for (const test of slip.noticedBy) if ((await this.#timeAsIs(test)) < Infinity) tests.push(test);
+    const file = join(TREE, slip.file);
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(
+      file,
+      text.replace(slip.find, () => slip.replace),
+    );
+    this.#changed.push(slip.file);
+    try {
+      for (const test of tests) {
+        const { isGood, reason } = await this.#ask(test, PATIENCE * this.#timeOf.get(test)! + PATIENCE_MS);
+        if (!isGood) return { test, reason };
+      }
+      return { reason: '' };
+    } finally {
+      writeFileSync(file, text);
+      this.#changed.push(slip.file);
+    }
+  }
+
+  async #timeAsIs(test: string): Promise<number> {
+    const known = this.#timeOf.get(test);
+    if (known !== undefined) return known;
+    const start = Date.now();
+    const { isGood, reason } = await this.#ask(test, LIMIT_MS);
+    const time = isGood ? Date.now() - start : Infinity;
+    console.log(`${test} takes ${(time / 1000).toFixed(1)} s${isGood ? '' : `: ${short(reason)}`}`);
+    this.#timeOf.set(test, time);
+    return time;
+  }
+
+  async #isWell(): Promise<boolean> {
+    return (await this.#ask(TRIAL, PATIENCE_MS)).isGood;
+  }
+
+  async #ask(test: string, limitMs: number): Promise<{ isGood: boolean; reason: string }> {
+    const changed = this.#changed;
+    this.#changed = [];
+    return this.runner.run(test, changed, limitMs);
+  }
+
+  #report(all: readonly Slip[], took: number): boolean {
+    const unnoticed = all.filter((slip) => this.#noticedBy.get(slip) === undefined);
+    const broken = [...this.#timeOf].filter(([, time]) => time === Infinity).map(([test]) => test);
+    const byUnit = all.filter((slip) => this.#noticedBy.get(slip)?.startsWith('unit/')).length;
+    const noticed = all.length - unnoticed.length;
+    const share = noticed / Math.max(all.length, 1);
+    console.log(['', ...unnoticed.map((slip) => `UNNOTICED ${describe(slip)}`)].join('\n'));
+    for (const test of broken) console.log(`NOT RUN, it fails without any slip: ${test}`);
+    console.log(
+      `${noticed} of ${all.length} noticed, ${byUnit} by unit tests and ${noticed - byUnit} in Chrome: ` +
+        `${(100 * share).toFixed(1)} %, in ${(took / 60_000).toFixed(1)} minutes`,
+    );
+    return share >= LEAST_NOTICED && broken.length === 0;
+  }
 }
 
 /** Why a slip cannot be made, if so: the code has moved on, and the list has to follow. */
@@ -97,8 +169,11 @@ function misfitOf({ file, find, noticedBy }: Slip): string | undefined {
   return missing === undefined ? undefined : `there is no test/${missing}.test.ts`;
 }
 
+function short(text: string): string {
+  return text.replaceAll(/\s+/gu, ' ').trim();
+}
+
 function describe({ file, find, replace }: Slip): string {
-  const short = (text: string): string => text.replaceAll(/\s+/gu, ' ').trim();
   return `${file}: ${short(find)} → ${short(replace) || 'nothing'}`;
 }
 
