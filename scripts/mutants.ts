@@ -9,7 +9,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, write
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { slips } from '../test/mutants/slips.js';
-import type { Slip } from '../test/mutants/slip.js';
+import { type Slip, partsOf } from '../test/mutants/slip.js';
 import { ensureBrowser } from './browsers.js';
 import { TestRunner } from './mutants/client.js';
 
@@ -165,8 +165,8 @@ function misfitOf({ file, find, noticedBy }: Slip): string | undefined {
   if (!existsSync(file)) return 'there is no such file';
   const count = readFileSync(file, 'utf8').split(find).length - 1;
   if (count !== 1) return `its text occurs ${count} times`;
-  const missing = noticedBy.find((test) => !existsSync(`test/${test}.test.ts`));
-  return missing === undefined ? undefined : `there is no test/${missing}.test.ts`;
+  const missing = noticedBy.map((test) => partsOf(test).path).find((path) => !existsSync(path));
+  return missing === undefined ? undefined : `there is no ${missing}`;
 }
 
 function short(text: string): string {

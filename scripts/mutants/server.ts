@@ -4,10 +4,11 @@
  */
 import { join } from 'node:path';
 import { type TestSpecification, createVitest } from 'vitest/node';
+import { partsOf } from '../../test/mutants/slip.js';
 
-/** What the server is asked: to run one test file. */
+/** What the server is asked: to run one test file, or some of its tests. */
 export interface Request {
-  /** As in a slip: `unit/arena`. */
+  /** As in a slip: `unit/arena#the generator`. */
   readonly test: string;
   /** Files that are not what they were at the run before, relative to the tree. */
   readonly changed: readonly string[];
@@ -43,7 +44,7 @@ process.send!('ready');
 
 async function run(test: string, changed: readonly string[]): Promise<Answer> {
   for (const file of changed) vitest.invalidateFile(join(process.cwd(), file));
-  const specification = await specificationOf(test);
+  const specification = specificationOf(test);
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification]);
   const module = testModules.find(({ moduleId, project }) => {
     return moduleId === specification.moduleId && project === specification.project;
@@ -52,14 +53,18 @@ async function run(test: string, changed: readonly string[]): Promise<Answer> {
   const [failed] = module.children.allTests('failed');
   const errors = failed ? (failed.result().errors ?? []) : [...module.errors(), ...unhandledErrors];
   const [error] = errors as readonly { readonly message?: string }[];
-  const isGood = module.ok() && unhandledErrors.length === 0;
-  return { isGood, reason: isGood ? '' : `${failed?.name ?? 'the file'}: ${error?.message ?? 'no message'}` };
+  const hasPassed = [...module.children.allTests('passed')].length > 0;
+  if (module.ok() && unhandledErrors.length === 0 && hasPassed) return { isGood: true, reason: '' };
+  return { isGood: false, reason: `${failed?.name ?? 'the file'}: ${error?.message ?? 'no test has passed'}` };
 }
 
-async function specificationOf(test: string): Promise<TestSpecification> {
-  const name = test.startsWith('unit/') ? 'unit' : 'chrome';
-  const found = await vitest.globTestSpecifications([`test/${test}.test.ts`]);
-  const specification = found.find(({ project }) => project.name === name);
-  if (!specification) throw new Error(`There is no test/${test}.test.ts in the project ${name}.`);
-  return specification;
+function specificationOf(test: string): TestSpecification {
+  const { path, title } = partsOf(test);
+  const project = vitest.getProjectByName(test.startsWith('unit/') ? 'unit' : 'chrome');
+  const testNamePattern = title === undefined ? undefined : new RegExp(escape(title), 'u');
+  return project.createSpecification(join(process.cwd(), path), testNamePattern && { testNamePattern });
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[$()*+.?[\\\]^{|}]/gu, String.raw`\$&`);
 }

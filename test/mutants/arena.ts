@@ -19,10 +19,10 @@ export const arenaSlips = [
       ['Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)', 'limits.maxBufferSize'],
       ['capacity - (capacity % VECTOR)', 'capacity'],
       ['STORAGE | COPY_SRC | COPY_DST | usage', 'STORAGE | COPY_SRC | COPY_DST'],
-      ['Number.isSafeInteger(n) && n >= 1', 'Number.isSafeInteger(n) && n >= 0'],
+      ['Number.isSafeInteger(n) && (n as number) >= 1', 'Number.isSafeInteger(n) && (n as number) >= 0'],
       ["typeof group !== 'string' || group === ''", "typeof group !== 'string'"],
       ['if (byteLength > largest) {', 'if (byteLength > 2 * largest) {'],
-      ['Object.freeze([...shape])', 'shape'],
+      ['Object.freeze(axes as number[])', 'shape as readonly number[]'],
     ],
   ),
   ...slipsIn('src/arena/fill-tensors.ts', values, [

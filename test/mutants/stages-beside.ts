@@ -1,0 +1,157 @@
+/** Slips in what control keeps, in measuring, in the update, in sparse sums and in what is done beside the steps. */
+import { slipsIn } from './slip.js';
+
+export const besideSlips = [
+  ...slipsIn(
+    'src/stages/control/fixed-point.ts',
+    ['unit/fixed-point'],
+    [
+      ['(a * b + (ONE >> 1n)) >> 64n', '(a * b) >> 64n'],
+      ['BigInt(Math.round(beta * 2 ** 64))', 'BigInt(Math.round(beta * 2 ** 53)) << 11n'],
+      ['Number(fraction & 0xffff_ffffn)', '0'],
+      ['if (rest % 2 === 1) result', 'if (rest % 2 === 0) result'],
+      [
+        'i < t && product > NOTHING && damped > NOTHING',
+        'i < t - 1 && product > NOTHING && damped > NOTHING',
+      ],
+      ['multiply(product, power(b, t - i))', 'product'],
+      ['damping === 0 ? powerWords(beta, t)', 'damping >= 0 ? powerWords(beta, t)'],
+      ['return [...product, ...powerWords(damping, t)];', 'return [...powerWords(damping, t), ...product];'],
+      ['b - multiply(b, damped >> 1n)', 'b - multiply(b, damped)'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/control/head.ts',
+    ['gpu/control-stage', 'gpu/control'],
+    [
+      ["view.f32[HEAD.wordOf('clip_factor')] = 1;", ''],
+      ['consecutive_skips: head.consecutiveSkips,', ''],
+      ["growthTracker: count('growth_tracker')", "growthTracker: count('consecutive_skips')"],
+      ["skipped: count('skipped')", "skipped: count('was_skipped')"],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/control/slot.ts',
+    ['gpu/control-stage', 'gpu/control', 'gpu/loss-scale'],
+    [
+      ['(slot.rates - SETTINGS_BYTE_LENGTH) / 4', 'slot.rates / 4'],
+      ['dynamic?.growthInterval ?? 0', '(dynamic?.growthInterval ?? 0) + 1'],
+      ['Math.min(maxConsecutiveSkips, NEVER)', 'NEVER'],
+      ['growth_factor: dynamic?.growthFactor ?? 1', 'growth_factor: 2'],
+      ['backoff_factor: dynamic?.backoffFactor ?? 1', 'backoff_factor: 0.5'],
+      ['[...betaWords(beta), ...betaWords(damping)]', '[...betaWords(damping), ...betaWords(beta)]'],
+      ['RATE_BYTE_LENGTH * corrections.length * row;', 'RATE_BYTE_LENGTH * row;'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/control/step-records.ts',
+    ['gpu/control-stage', 'gpu/counts', 'gpu/object-lifetimes'],
+    [
+      ['last.first + last.capacity : 0;', 'last.capacity : 0;'],
+      ['chunk) => index < chunk.first + chunk.capacity', 'chunk) => index <= chunk.first + chunk.capacity'],
+      ['this.#byteLength * (index - first)', 'this.#byteLength * index'],
+      ['index >= chunk.first && index < chunk.first', 'index < chunk.first'],
+      ['this.#byteLength * (own[from]! - chunk.first)', 'this.#byteLength * from'],
+      ['while (to < own.length && own[to] === own[to - 1]! + 1) to++;', 'to = own.length;'],
+      ['JSON.stringify([count, rates', 'JSON.stringify([rates'],
+      ['for (const { buffer } of this.#chunks) buffer.destroy();', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/control/reduction-bindings.ts',
+    ['gpu/control-stage', 'gpu/rebind'],
+    [
+      ['binding.offset + shift, size', 'binding.offset, size'],
+      ['next.byteOffset - 4 * start - piece.byteOffset', 'next.byteOffset - piece.byteOffset'],
+      ['if (own.shift % this.#alignment !== 0) throw otherReduction();', ''],
+      ['if (offset + size > buffer.size) throw otherReduction();', ''],
+      ['(place.buffer !== own.buffer || place.shift !== own.shift)', 'place.buffer !== own.buffer'],
+      ['for (const [run, place] of moved) this.#places[run] = place;', ''],
+      ['|| tensor.grad.length !== pieceCount', ''],
+      ['before.buffer !== after.buffer || before.shift !== after.shift', 'before.buffer !== after.buffer'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/control/reduction-facts.ts',
+    ['gpu/control-dispatches', 'gpu/control-stage'],
+    [['if (isShort) return short;', '']],
+  ),
+  ...slipsIn(
+    'src/stages/measure/measure-stage.ts',
+    ['gpu/tensor-norms', 'gpu/rebind', 'gpu/large-shapes'],
+    [
+      ['partial += chunk.workgroupCount;', 'partial++;'],
+      ['partial_count: partial - firstPartial', 'partial_count: partial'],
+      ['first_partial: partial,', 'first_partial: firstPartial,'],
+      ['row: row % layout.rowsPerPage', 'row: 0'],
+      ['record: records!.wordOf(index)', 'record: records!.wordOf(plan[0]!.index)'],
+      ['PARTIAL_BYTE_LENGTH * quantityCount * partialCount', 'PARTIAL_BYTE_LENGTH * partialCount'],
+      ['if (chunks.length !== count) throw otherKernels(nameOf(index));', ''],
+      ['if (!measuresAlike(chunk, command.chunk)) throw otherKernels(nameOf(index));', ''],
+      ['command.bindGroup = bindGroup;', 'void bindGroup;'],
+      ['command.pipeline, chunk, first + k)', 'command.pipeline, chunk, k)'],
+      ['if (pageOfRow !== page) {', 'if (page === -1) {'],
+      ['if (slots !== this.#slots || !this.#rowsGroup) {', 'if (!this.#rowsGroup) {'],
+      [
+        'for (const buffer of [this.#partials, this.#portions, this.#spans]) buffer.destroy();',
+        'this.#partials.destroy();',
+      ],
+      ['offset: f32.byteLength(state!.element),', 'offset: 0,'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/measure/tensor-records.ts',
+    ['gpu/tensor-norms', 'gpu/object-lifetimes'],
+    [
+      ['this.#stride * (tensor - this.firstIndex)', 'this.#stride * tensor'],
+      ['4 * this.#struct.wordOf(slot)', '0'],
+      [
+        'alignUp(this.#struct.byteLength, device.limits.minUniformBufferOffsetAlignment)',
+        'this.#struct.byteLength',
+      ],
+      ['this.buffer.destroy();', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/update/state-slabs.ts',
+    ['gpu/large-shapes', 'gpu/optimizer', 'gpu/object-lifetimes'],
+    [
+      ['if (initial !== 0) fill(device, buffer, initial);', ''],
+      ['byteOffset += block.byteLength', 'byteOffset += 2 * block.byteLength'],
+      ['byteOffset: f32.byteLength(element),', 'byteOffset: 0,'],
+      ['for (const slabs of this.#slabsOfSlot.values()) for (const slab of slabs) slab.destroy();', ''],
+      ['if (perTensor) continue;', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/update/update-stage.ts',
+    ['gpu/batches', 'gpu/rebind', 'gpu/leaving-out'],
+    [
+      [
+        'Segment.byteLength * most, limits.minUniformBufferOffsetAlignment',
+        'Segment.byteLength, limits.minUniformBufferOffsetAlignment',
+      ],
+      ['part.stateStart + (part.state ? part.state.element - state!.element : 0)', 'part.stateStart'],
+      ['part.gradBase + gradAhead / unitOf(part.access.grad)', 'part.gradBase'],
+      ["part.access.state === 'vector' ? ahead / 4 : ahead", 'ahead'],
+      ['row: part.row % layout.rowsPerPage', 'row: part.row'],
+      ['if (!step.isActive(row)) continue;', ''],
+      ['if (pageOfRow !== page) {', 'if (page < 0) {'],
+      ['if (command.pipeline !== pipeline) pass', 'if (!pipeline) pass'],
+      ['move.commit();', ''],
+      ['for (const [k, bindGroup] of bound) this.#commands[k]!.bindGroup = bindGroup;', ''],
+      ['return batch.grad ?? part.grad!;', 'return part.grad ?? batch.grad!;'],
+      ['offset: f32.byteLength(element),\n      size', 'size'],
+      ['this.#segments.destroy();', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/update/check-bindings.ts',
+    ['gpu/loops-and-bounds', 'gpu/bad-input'],
+    [
+      ['if (bindingCount <= limit) return;', 'if (bindingCount <= limit + 1) return;'],
+      ['...(rows && { rowLength: rows.rowLength })', ''],
+      ["tensors[0]?.grad ? 'read' : 'none'", "'none'"],
+    ],
+  ),
+];
