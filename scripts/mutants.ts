@@ -12,6 +12,7 @@ import { slips } from '../test/mutants/slips.js';
 import { type Slip, partsOf } from '../test/mutants/slip.js';
 import { ensureBrowser } from './browsers.js';
 import { TestRunner } from './mutants/client.js';
+import type { Answer } from './mutants/server.js';
 
 const LEAST_NOTICED = 0.9;
 /** What a test file may take as the code is. */
@@ -43,8 +44,8 @@ const misfits = chosen.filter((slip) => misfitOf(slip) !== undefined);
 for (const slip of misfits) console.log(`MISFIT ${describe(slip)}: ${misfitOf(slip)}`);
 const fitting = chosen.filter((slip) => !misfits.includes(slip));
 if (list) console.log(`${fitting.length} of ${chosen.length} slips fit the code.`);
-const isGood = list ? true : await runAll(fitting);
-process.exit(isGood && misfits.length === 0 ? 0 : 1);
+const isEnough = list ? true : await runAll(fitting);
+process.exit(isEnough && misfits.length === 0 ? 0 : 1);
 
 async function runAll(all: readonly Slip[]): Promise<boolean> {
   process.env['TEST_SEED'] ||= '1';
@@ -138,7 +139,7 @@ class Mutation {
     return (await this.#ask(TRIAL, PATIENCE_MS)).isGood;
   }
 
-  async #ask(test: string, limitMs: number): Promise<{ isGood: boolean; reason: string }> {
+  async #ask(test: string, limitMs: number): Promise<Answer> {
     const changed = this.#changed;
     this.#changed = [];
     return this.runner.run(test, changed, limitMs);

@@ -55,7 +55,10 @@ async function run(test: string, changed: readonly string[]): Promise<Answer> {
   const [error] = errors as readonly { readonly message?: string }[];
   const hasPassed = [...module.children.allTests('passed')].length > 0;
   if (module.ok() && unhandledErrors.length === 0 && hasPassed) return { isGood: true, reason: '' };
-  return { isGood: false, reason: `${failed?.name ?? 'the file'}: ${error?.message ?? 'no test has passed'}` };
+  return {
+    isGood: false,
+    reason: `${failed?.name ?? 'the file'}: ${error?.message ?? 'no test has passed'}`,
+  };
 }
 
 function specificationOf(test: string): TestSpecification {

@@ -38,20 +38,33 @@ export const gpuSlips = [
       ['if (status.lost) setTimeout(reject, LOSS_GRACE_MS, lostError(status.lost));', ''],
       ['status.listeners.add(reject);', ''],
       ['statusOfDevice.set(device, status);', ''],
-      ["error.constructor.name === 'GPUOutOfMemoryError'", 'false'],
-    ],
-  ),
-  ...slipsIn(
-    'src/gpu/device.ts',
-    ['gpu/shortage', 'gpu/bad-input', 'gpu/device-loss'],
-    [
+      [
+        "error.constructor.name === 'GPUOutOfMemoryError'",
+        'false',
+        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+      ],
       [
         "device.pushErrorScope('out-of-memory');\n  device.pushErrorScope('validation');",
         "device.pushErrorScope('validation');\n  device.pushErrorScope('validation');",
+        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
       ],
-      ['errors.find((scopeError) => scopeError !== null) ?? undefined', 'errors[0] ?? undefined'],
-      ['error.catch(() => undefined);\n  return { value, error };', 'return { value, error };'],
-      ['.finally(() => status.listeners.delete(reject))', ''],
+      [
+        'errors.find((scopeError) => scopeError !== null) ?? undefined',
+        'errors[0] ?? undefined',
+        'gpu/bad-input#of another device',
+      ],
+      [
+        'error.catch(() => undefined);\n  return { value, error };',
+        'return { value, error };',
+        'gpu/device-loss',
+      ],
+      [
+        '.finally(() => status.listeners.delete(reject))',
+        '',
+        'gpu/shortage',
+        'gpu/bad-input',
+        'gpu/device-loss',
+      ],
     ],
   ),
   ...slipsIn(
@@ -65,7 +78,7 @@ export const gpuSlips = [
   ),
   ...slipsIn(
     'src/gpu/check-buffers.ts',
-    ['gpu/batches', 'gpu/bad-input', 'gpu/sparse-engine'],
+    ['gpu/batches#a buffer that the device rejects', 'gpu/bad-input#of another device'],
     [
       [
         'if (message !== undefined) return { owner, message: message.trim() };',
@@ -79,11 +92,12 @@ export const gpuSlips = [
   ),
   ...slipsIn(
     'src/gpu/pipelines.ts',
-    ['gpu/loops-and-bounds', 'gpu/optimizer', 'gpu/plain-words'],
+    ['gpu/optimizer#kernels compile once', 'gpu/kernel-shape', 'gpu/loops-and-bounds#broken WGSL'],
     [
       [
         'JSON.stringify([source.constants, source.bindGroups, source.entryPoint])',
         'JSON.stringify([source.constants, source.bindGroups])',
+        'gpu/row-sums',
       ],
       [
         'JSON.stringify([source.constants, source.bindGroups, source.entryPoint])',
@@ -94,6 +108,7 @@ export const gpuSlips = [
       [
         'if (!(pipeline instanceof Error) && !error) return pipeline;',
         'if (!(pipeline instanceof Error)) return pipeline;',
+        'gpu/loops-and-bounds#broken WGSL',
       ],
       ['() => pipelines.get(key) === entry && pipelines.delete(key),', '() => undefined,'],
       ['remember(pipelines, key, { checked, usable });', ''],

@@ -1,4 +1,4 @@
-/** Slips in what the engine checks of all that it is given, and in what it saves and takes back. */
+/** Slips in what the engine checks of all that it is given. */
 import { slipsIn } from './slip.js';
 
 export const inputSlips = [
@@ -150,18 +150,20 @@ export const inputSlips = [
   ),
   ...slipsIn(
     'src/engine/input/sparse-table.ts',
-    ['gpu/sparse-engine', 'gpu/bad-input'],
+    ['gpu/sparse-engine#refuses'],
     [
       [
         "if (typeof grad !== 'object' || grad === null || Array.isArray(grad)) return false;",
         "if (typeof grad !== 'object' || grad === null) return false;",
+        'gpu/sparse-engine#refuses',
+        'gpu/evaluation-averages#in pieces',
       ],
       ['if (data.length > 1) {', 'if (data.length > 2) {'],
       ['values.elementCount !== entryCount * rowLength', 'values.elementCount < entryCount * rowLength'],
       ['if (Number.isInteger(rowCount)) return rowCount;', 'if (rowCount) return Math.floor(rowCount);'],
       ['rejectMeasuredTable(rule, parameterName);', ''],
       ['rejectAveragedTable(rule, parameterName);', ''],
-      ['...(count && { count }) }, data };', '}, data };'],
+      ['...(count && { count }) }, data };', '}, data };', 'gpu/sparse#a count on the GPU'],
       ['(elementCount as number) <= held)', 'true)'],
     ],
   ),

@@ -1,4 +1,4 @@
-/** Slips in what places state and shares out measuring, reduction and sparse sums, which is planned in Node. */
+/** Slips in what places state and shares out measuring, reduction and sparse sums. */
 import { slipsIn } from './slip.js';
 
 export const planShareSlips = [
@@ -50,15 +50,27 @@ export const planShareSlips = [
       ['stateStart: state.element - element }', 'stateStart: 0 }'],
       ['rest > 0 && elementCount > ONE_STRETCH', 'elementCount > ONE_STRETCH'],
       ['Math.ceil(data.elementCount / LANE)', 'Math.floor(data.elementCount / LANE)'],
-    ],
-  ),
-  ...slipsIn(
-    'src/plan/stretch.ts',
-    ['unit/sparse', 'unit/plan', 'gpu/sparse'],
-    [
-      ['const isWhole = rowLength % LANE === 0;', 'const isWhole = true;'],
-      ['entryCount * Math.ceil(rowLength / LANE)', 'Math.ceil((entryCount * rowLength) / LANE)'],
-      ['rows: { buffer, offset: 0, size: 4 * entryCount }', 'rows: { buffer, offset: 0, size: 4 }'],
+      [
+        'const isWhole = rowLength % LANE === 0;',
+        'const isWhole = true;',
+        'unit/sparse',
+        'unit/plan',
+        'gpu/sparse',
+      ],
+      [
+        'entryCount * Math.ceil(rowLength / LANE)',
+        'Math.ceil((entryCount * rowLength) / LANE)',
+        'unit/sparse',
+        'unit/plan',
+        'gpu/sparse',
+      ],
+      [
+        'rows: { buffer, offset: 0, size: 4 * entryCount }',
+        'rows: { buffer, offset: 0, size: 4 }',
+        'unit/sparse',
+        'unit/plan',
+        'gpu/sparse',
+      ],
     ],
   ),
   ...slipsIn(
@@ -90,12 +102,12 @@ export const planShareSlips = [
   ),
   ...slipsIn(
     'src/plan/measure.ts',
-    ['gpu/tensor-norms', 'gpu/rebind'],
+    ['gpu/tensor-norms#the norms are the whole', 'gpu/tensor-norms#neighbours', 'gpu/rebind#measured tensor'],
     [
       ['Math.ceil(laneCount / LANES_PER_PARTIAL)', 'Math.floor(laneCount / LANES_PER_PARTIAL)'],
       ["access.state === 'vector' ? stateStart / LANE : stateStart", 'stateStart'],
-      ['a.gradBase === b.gradBase &&', ''],
-      ['planRuns(tensors, facts, false)', 'planRuns(tensors, facts, true)'],
+      ['a.gradBase === b.gradBase &&', '', 'gpu/rebind#measured tensor'],
+      ['planRuns(tensors, facts, false)', 'planRuns(tensors, facts, true)', 'gpu/tensor-norms#neighbours'],
     ],
   ),
   ...slipsIn(

@@ -1,74 +1,83 @@
 /** Slips in the planning of dispatches, which runs in Node. */
 import { slipsIn } from './slip.js';
 
-const steps = ['unit/batches', 'unit/plan', 'unit/move'];
-const cuts = ['unit/plan', 'unit/runs', 'unit/reduction'];
-
 export const planSlips = [
-  ...slipsIn('src/plan/pieces.ts', cuts, [
-    ['pieces.reduce((sum, { elementCount }) => sum + elementCount, 0)', 'pieces[0]!.elementCount'],
-    ['byteOffset + ELEMENT_BYTE_LENGTH * elementCount;', 'byteOffset + elementCount;'],
-  ]),
-  ...slipsIn('src/plan/batches.ts', steps, [
-    ["gradBinding === 'read' || gradBinding === 'read_write' ? 2 : 1", "gradBinding === 'read' ? 2 : 1"],
+  ...slipsIn(
+    'src/plan/pieces.ts',
+    ['unit/plan', 'unit/runs', 'unit/reduction'],
     [
-      "slotCount + Number(rowLength !== undefined) + Number(gradBinding === 'gathered')",
-      'slotCount + Number(rowLength !== undefined)',
+      ['pieces.reduce((sum, { elementCount }) => sum + elementCount, 0)', 'pieces[0]!.elementCount'],
+      ['byteOffset + ELEMENT_BYTE_LENGTH * elementCount;', 'byteOffset + elementCount;'],
     ],
-    ['|| laneCount > MOST_LANES) return 1;', ') return 1;'],
+  ),
+  ...slipsIn(
+    'src/plan/batches.ts',
+    ['unit/batches', 'unit/plan', 'unit/move'],
     [
-      '(limits.maxStorageBuffersPerShaderStage - shared) / perTensor',
-      'limits.maxStorageBuffersPerShaderStage / perTensor',
+      ["gradBinding === 'read' || gradBinding === 'read_write' ? 2 : 1", "gradBinding === 'read' ? 2 : 1"],
+      [
+        "slotCount + Number(rowLength !== undefined) + Number(gradBinding === 'gathered')",
+        'slotCount + Number(rowLength !== undefined)',
+      ],
+      ['|| laneCount > MOST_LANES) return 1;', ') return 1;'],
+      [
+        '(limits.maxStorageBuffersPerShaderStage - shared) / perTensor',
+        'limits.maxStorageBuffersPerShaderStage / perTensor',
+      ],
+      ['Math.min(room, MOST_TOGETHER)', 'room'],
+      ['if (batch.length === capacity) open', 'if (batch.length > capacity) open'],
+      ['if (open.length > MOST_OPEN) open.shift();', ''],
+      ['${gradBinding} ${row} ${range?.slab}`', '${gradBinding} ${range?.slab}`'],
+      ['${gradBinding} ${row} ${range?.slab}`', '${gradBinding} ${row}`'],
+      ['return parts.every((part) => canShare(part, stretch));', 'return canShare(parts[0]!, stretch);'],
+      ['if (size > limits.maxStorageBufferBindingSize) return false;', ''],
+      ['Math.max(most, part.laneCount), 0)', 'most + part.laneCount, 0)'],
+      [
+        'end = Math.max(end, state!.element + state!.elementCount);',
+        'end = state!.element + state!.elementCount;',
+      ],
+      [
+        'grad !== undefined && (grad === b.data.buffer || grad === b.grad?.buffer)',
+        'grad !== undefined && grad === b.grad?.buffer',
+      ],
+      [
+        '(range.isWritten === other.isWritten && !(range.isWritten && overlap(range, other)))',
+        'range.isWritten === other.isWritten',
+      ],
+      ['a.offset < b.offset + b.size && b.offset < a.offset + a.size', 'a.offset < b.offset + b.size'],
     ],
-    ['Math.min(room, MOST_TOGETHER)', 'room'],
-    ['if (batch.length === capacity) open', 'if (batch.length > capacity) open'],
-    ['if (open.length > MOST_OPEN) open.shift();', ''],
-    ['${gradBinding} ${row} ${range?.slab}`', '${gradBinding} ${range?.slab}`'],
-    ['${gradBinding} ${row} ${range?.slab}`', '${gradBinding} ${row}`'],
-    ['return parts.every((part) => canShare(part, stretch));', 'return canShare(parts[0]!, stretch);'],
-    ['if (size > limits.maxStorageBufferBindingSize) return false;', ''],
-    ['Math.max(most, part.laneCount), 0)', 'most + part.laneCount, 0)'],
+  ),
+  ...slipsIn(
+    'src/plan/cut.ts',
+    ['unit/plan', 'unit/runs', 'unit/reduction'],
     [
-      'end = Math.max(end, state!.element + state!.elementCount);',
-      'end = state!.element + state!.elementCount;',
+      ['Math.max(minStorageBufferOffsetAlignment, VECTOR)', 'minStorageBufferOffsetAlignment'],
+      ['size: endOf(piece) - offset }', 'size: endOf(piece) - piece.byteOffset }'],
+      [
+        'if (state) advance(state, cursors.state, elementCount);',
+        'if (state) advance(state, cursors.data, elementCount);',
+      ],
+      [
+        'if (cursor.done < pieces[cursor.index]!.elementCount) return;',
+        'if (cursor.done <= pieces[cursor.index]!.elementCount) return;',
+      ],
+      ['cursor.index++;\n  cursor.done = 0;', 'cursor.index++;'],
+      [
+        "'element' in piece ? { ...piece, elementCount, isPadded: false }",
+        "'element' in piece ? { ...piece, elementCount }",
+      ],
+      ['const lost = byteOffset % alignment === 0 ? 0 : alignment;', 'const lost = 0;'],
+      ["if (gradBindingOf(chunk, limits) !== 'read_write') return [chunk];", 'if (chunk) return [chunk];'],
+      ['[firstOf(chunk, half), restOf(chunk, half)].flatMap', '[firstOf(chunk, half)].flatMap'],
+      [
+        "if (data.buffer !== grad.buffer) return 'read';",
+        "if (data.buffer === grad.buffer) return 'shared';\n  if (data.buffer !== grad.buffer) return 'read';",
+      ],
+      ['Math.max(endOf(data), endOf(grad!)) - offset', 'endOf(data) - offset'],
+      ['Math.min(data.byteOffset, grad!.byteOffset), alignment', 'data.byteOffset, alignment'],
+      ['alignUp(size, VECTOR) <= limits', 'size <= limits'],
     ],
-    [
-      'grad !== undefined && (grad === b.data.buffer || grad === b.grad?.buffer)',
-      'grad !== undefined && grad === b.grad?.buffer',
-    ],
-    [
-      '(range.isWritten === other.isWritten && !(range.isWritten && overlap(range, other)))',
-      'range.isWritten === other.isWritten',
-    ],
-    ['a.offset < b.offset + b.size && b.offset < a.offset + a.size', 'a.offset < b.offset + b.size'],
-  ]),
-  ...slipsIn('src/plan/cut.ts', cuts, [
-    ['Math.max(minStorageBufferOffsetAlignment, VECTOR)', 'minStorageBufferOffsetAlignment'],
-    ['size: endOf(piece) - offset }', 'size: endOf(piece) - piece.byteOffset }'],
-    [
-      'if (state) advance(state, cursors.state, elementCount);',
-      'if (state) advance(state, cursors.data, elementCount);',
-    ],
-    [
-      'if (cursor.done < pieces[cursor.index]!.elementCount) return;',
-      'if (cursor.done <= pieces[cursor.index]!.elementCount) return;',
-    ],
-    ['cursor.index++;\n  cursor.done = 0;', 'cursor.index++;'],
-    [
-      "'element' in piece ? { ...piece, elementCount, isPadded: false }",
-      "'element' in piece ? { ...piece, elementCount }",
-    ],
-    ['const lost = byteOffset % alignment === 0 ? 0 : alignment;', 'const lost = 0;'],
-    ["if (gradBindingOf(chunk, limits) !== 'read_write') return [chunk];", 'if (chunk) return [chunk];'],
-    ['[firstOf(chunk, half), restOf(chunk, half)].flatMap', '[firstOf(chunk, half)].flatMap'],
-    [
-      "if (data.buffer !== grad.buffer) return 'read';",
-      "if (data.buffer === grad.buffer) return 'shared';\n  if (data.buffer !== grad.buffer) return 'read';",
-    ],
-    ['Math.max(endOf(data), endOf(grad!)) - offset', 'endOf(data) - offset'],
-    ['Math.min(data.byteOffset, grad!.byteOffset), alignment', 'data.byteOffset, alignment'],
-    ['alignUp(size, VECTOR) <= limits', 'size <= limits'],
-  ]),
+  ),
   ...slipsIn(
     'src/plan/join.ts',
     ['unit/runs', 'unit/plan', 'unit/reduction'],

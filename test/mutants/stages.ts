@@ -1,7 +1,5 @@
-/** Slips in the parts of a step: rows of numbers, control, measuring. */
+/** Slips in rows of numbers, and in the stage that decides on the GPU. */
 import { slipsIn } from './slip.js';
-
-const control = ['gpu/control-stage'];
 
 export const stageSlips = [
   ...slipsIn(
@@ -37,52 +35,61 @@ export const stageSlips = [
         'size: this.#pendingCapacity * this.#slot.byteLength + 256',
       ],
       ['while (this.#rowCapacity < rowCount) this.#rowCapacity *= 2;', 'this.#rowCapacity = rowCount - 1;'],
-    ],
-  ),
-  ...slipsIn(
-    'src/stages/row-ring.ts',
-    ['gpu/shortage', 'gpu/ring-growth'],
-    [
-      ['this.#isUnsure = true;', ''],
-      ['() => (this.#isUnsure = false),', ''],
+      ['this.#isUnsure = true;', '', 'unit/row-ring', 'gpu/shortage#the ring can grow to'],
+      ['() => (this.#isUnsure = false),', '', 'unit/row-ring', 'gpu/optimizer#a step makes no buffer'],
     ],
   ),
   ...slipsIn(
     'src/stages/fixed-rows.ts',
-    ['gpu/evaluation', 'gpu/groups-and-accumulation', 'gpu/object-lifetimes'],
+    ['gpu/groups-and-accumulation#micro-batches', 'gpu/evaluation#and train comes back'],
     [
       ['{ is_active: 1, ...values }', '{ ...values }'],
       ['{ is_active: 1, ...values }', '{ ...values, is_active: 1 }'],
       ['this.#row.pageByteLength * k]', '4 * k]'],
-      ['this.buffer.destroy();', ''],
+      ['this.buffer.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
     ],
   ),
   ...slipsIn(
     'src/stages/control/control.ts',
-    ['gpu/control-stage', 'gpu/object-lifetimes', 'gpu/state-dict-trust'],
+    ['gpu/object-lifetimes#nothing is left behind'],
     [
-      ['if (last && last.size >= byteLength) return last;', 'if (last) return last;'],
-      ['this.#workspaces.push(made);', ''],
+      [
+        'if (last && last.size >= byteLength) return last;',
+        'if (last) return last;',
+        'gpu/added-groups#three groups',
+        'gpu/groups-and-accumulation#a group added later',
+        'gpu/counts#steps encoded before a group joined',
+      ],
+      [
+        'this.#workspaces.push(made);',
+        '',
+        'gpu/object-lifetimes#nothing is left behind',
+        'gpu/object-lifetimes#behind 50 times addGroup',
+      ],
       [
         'for (const buffer of [this.headBuffer, ...this.#workspaces]) buffer.destroy();',
         'this.headBuffer.destroy();',
       ],
       ['this.#records.destroy();', ''],
-    ],
-  ),
-  ...slipsIn(
-    'src/stages/control/control.ts',
-    ['gpu/control', 'gpu/counts'],
-    [
-      ['this.#writeHead(head);\n    this.#records', 'this.#records'],
-      ['this.#records.restore(records);', ''],
-      ['this.device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(head.lossScale));', ''],
-      ['growthTracker: 0, lossScale });', 'growthTracker: 0, lossScale: 1 });'],
+      ['this.#writeHead(head);\n    this.#records', 'this.#records', 'gpu/control#resumes from a state dict'],
+      [
+        'this.#records.restore(records);',
+        '',
+        'gpu/control#resumes from a state dict',
+        'gpu/counts#a dict of a run',
+      ],
+      [
+        'this.device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(head.lossScale));',
+        '',
+        'gpu/control#resumes from a state dict',
+        'gpu/state-dict-trust',
+      ],
+      ['growthTracker: 0, lossScale });', 'growthTracker: 0, lossScale: 1 });', 'gpu/control#follows torch'],
     ],
   ),
   ...slipsIn(
     'src/stages/control/compose-control.ts',
-    ['gpu/control', 'gpu/control-skip', 'gpu/control-norm'],
+    ['gpu/control-skip#maxConsecutiveSkips', 'gpu/control#follows torch', 'gpu/control-norm#clips as'],
     [
       ['CLIP: Number(options.maxGradNorm < Infinity)', 'CLIP: 1'],
       ['CLIP: Number(options.maxGradNorm < Infinity)', 'CLIP: 0'],
@@ -90,23 +97,27 @@ export const stageSlips = [
       ['DYNAMIC: Number(options.dynamic !== undefined)', 'DYNAMIC: 0'],
     ],
   ),
-  ...slipsIn('src/stages/control/compose-reduce.ts', control, [
-    ['first_partial: firstPartialLane + firstPartial', 'first_partial: firstPartial'],
-    ['gathered_lane: gatheredLane,', 'gathered_lane: 0,'],
-    ['MASKED: Number(isShort)', 'MASKED: 0'],
-    ['GATHERED: Number(gatheredLane !== undefined)', 'GATHERED: 0'],
-    ['grad_${k}[min(first + 3u, last)]', 'grad_${k}[first + 3u]'],
-    ['workspace[part.gathered_lane + i] = bits;', 'workspace[part.gathered_lane] = bits;'],
+  ...slipsIn(
+    'src/stages/control/compose-reduce.ts',
+    ['gpu/control-stage'],
     [
-      'sums = add_part_carefully_${k}(sums, workgroup, local_index, is_needed);',
-      'sums = add_part_carefully_${k}(given, workgroup, local_index, is_needed);',
+      ['first_partial: firstPartialLane + firstPartial', 'first_partial: firstPartial'],
+      ['gathered_lane: gatheredLane,', 'gathered_lane: 0,'],
+      ['MASKED: Number(isShort)', 'MASKED: 0'],
+      ['GATHERED: Number(gatheredLane !== undefined)', 'GATHERED: 0'],
+      ['grad_${k}[min(first + 3u, last)]', 'grad_${k}[first + 3u]'],
+      ['workspace[part.gathered_lane + i] = bits;', 'workspace[part.gathered_lane] = bits;'],
+      [
+        'sums = add_part_carefully_${k}(sums, workgroup, local_index, is_needed);',
+        'sums = add_part_carefully_${k}(given, workgroup, local_index, is_needed);',
+      ],
+      ['let end = select(lanes.first, lanes.end, is_needed);', 'let end = lanes.end;'],
+      ['row: rowInPage,', 'row: 0,'],
     ],
-    ['let end = select(lanes.first, lanes.end, is_needed);', 'let end = lanes.end;'],
-    ['row: rowInPage,', 'row: 0,'],
-  ]),
+  ),
   ...slipsIn(
     'src/stages/control/control-stage.ts',
-    [...control, 'gpu/leaving-out-norm'],
+    ['gpu/control-stage', 'gpu/leaving-out-norm'],
     [
       ['if (row !== parts[0]!.row) {', 'if (row === -1) {'],
       ['rowInPage = dispatch.parts[0]!.row % control.row.rowsPerPage', 'rowInPage = dispatch.parts[0]!.row'],
@@ -119,16 +130,23 @@ export const stageSlips = [
       ['offset: stride * k,', 'offset: 0,'],
       ['this.#advance) this.#encodeCommand', 'this.#advance.slice(0, 1)) this.#encodeCommand'],
       ['buffer: control.chunks[k]!.buffer', 'buffer: control.chunks[0]!.buffer'],
-    ],
-  ),
-  ...slipsIn(
-    'src/stages/control/control-stage.ts',
-    ['gpu/ring-growth', 'gpu/object-lifetimes', 'gpu/counts'],
-    [
-      ['if (slots !== this.#slots || !this.#slotGroup) {', 'if (!this.#slotGroup) {'],
-      ['for (const buffer of this.#own) buffer.destroy();', ''],
-      ['this.#own = [portions, ...rows];', 'this.#own = [portions];'],
-      ['step.slotOffset(), 0, 1);', 'new Uint32Array(1), 0, 1);'],
+      [
+        'if (slots !== this.#slots || !this.#slotGroup) {',
+        'if (!this.#slotGroup) {',
+        'gpu/control#a fixed loss scale',
+        'gpu/ring-growth#a group joins between',
+      ],
+      [
+        'for (const buffer of this.#own) buffer.destroy();',
+        '',
+        'gpu/object-lifetimes#nothing is left behind',
+      ],
+      [
+        'this.#own = [portions, ...rows];',
+        'this.#own = [portions];',
+        'gpu/object-lifetimes#nothing is left behind',
+      ],
+      ['step.slotOffset(), 0, 1);', 'new Uint32Array(1), 0, 1);', 'gpu/control#a fixed loss scale'],
     ],
   ),
 ];
