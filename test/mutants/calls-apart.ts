@@ -94,12 +94,7 @@ export const callPartSlips = [
         'const { parts } = this.run;',
         'gpu/snapshots#knows nothing of a group',
       ],
-      [
-        'const described = parts.map(({ group }) => describeGroup(group));',
-        'const described = { get: (g: number) => describeGroup(parts[g]!.group) } as never;',
-        'gpu/snapshots#has the options',
-        'gpu/optimizer#resumes from',
-      ],
+      ['...described[g]!,', '...describeGroup(part.group),', 'gpu/snapshots#has the options'],
       ['bytes[1 + k]!', 'bytes[k]!', 'gpu/leaving-out-norm#a resumed run', 'gpu/control#resumes'],
       [
         'bytes[head.length + counts.length + k]!',

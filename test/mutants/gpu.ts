@@ -58,13 +58,6 @@ export const gpuSlips = [
         'return { value, error };',
         'gpu/device-loss',
       ],
-      [
-        '.finally(() => status.listeners.delete(reject))',
-        '',
-        'gpu/shortage',
-        'gpu/bad-input',
-        'gpu/device-loss',
-      ],
     ],
   ),
   ...slipsIn(

@@ -128,7 +128,6 @@ export const runPartSlips = [
       ],
       ['[...data, ...grad, ...microGrad]', '[...data, ...grad]'],
       ['sparse.indices, sparse.values,', 'sparse.values,', 'gpu/sparse-engine#names the table'],
-      ['checked.catch(() => undefined);', '', 'gpu/device-loss', 'gpu/shortage#at once says so'],
     ],
   ),
 ];

@@ -57,9 +57,7 @@ export const runSlips = [
       [
         'if (k >= 0) return this.#released.splice(k, 1)[0]!;',
         'if (k >= 0) return this.#released[k]!;',
-        'gpu/groups-and-accumulation#groups added at once',
-        'gpu/added-groups#keep their order',
-        'gpu/object-lifetimes#with the number of changes: a foreign group',
+        'gpu/added-groups#a group that is refused',
       ],
       [
         'free.tensorCount >= tensorCount',
@@ -249,14 +247,6 @@ export const runSlips = [
         'lrOf.get(row.part)!, t, scaling',
         'lrOf.values().next().value!, t, scaling',
         'gpu/optimizer#groups override',
-      ],
-      [
-        'if (!words) rates.set(layout',
-        'if (!words) rates.set(layoutOf(layout.rule)',
-        'gpu/control-skip',
-        'gpu/control',
-        'gpu/leaving-out',
-        'gpu/counts',
       ],
     ],
   ),

@@ -91,10 +91,6 @@ export const besideSlips = [
     'src/stages/update/update-stage.ts',
     ['gpu/batches#as many tensors', 'gpu/batches#every length at once'],
     [
-      [
-        'Segment.byteLength * most, limits.minUniformBufferOffsetAlignment',
-        'Segment.byteLength, limits.minUniformBufferOffsetAlignment',
-      ],
       ['part.stateStart + (part.state ? part.state.element - state!.element : 0)', 'part.stateStart'],
       [
         'part.gradBase + gradAhead / unitOf(part.access.grad)',
