@@ -12,7 +12,7 @@ export const adapterSlips = [
     ['if (variable.size > 0) updates.set', 'updates.set'],
   ]),
   ...slipsIn('src/adapters/tfjs/variable-table.ts', tfjs, [
-    ['if (!gradient) skipped.push(entry.parameter);', ''],
+    ['if (!gradient) skipped.push(entry.parameter);', '', 'e2e/tfjs-variables', 'e2e/tfjs-optimizer'],
     ['const gradient = variable.isDisposed ? undefined : ', 'const gradient = '],
     ['names.add(parameter);', ''],
     [
@@ -24,8 +24,20 @@ export const adapterSlips = [
     ['ofGroup?.[k] ?? step - joinedAt', 'step - joinedAt'],
     ['values.get(isNamed ? name : savedNames[k]!)!', 'values.get(savedNames[k]!)!'],
     ['savedNames.length > 0 && savedNames.length !== names.length', 'savedNames.length > names.length'],
-    ['steps.get(name) ?? step', 'step'],
+    ['steps.get(name) ?? step', 'step', 'e2e/tfjs-model', 'e2e/tfjs-variables'],
   ]),
+  ...slipsIn(
+    'src/adapters/tfjs/fused-optimizer.ts',
+    ['e2e/tfjs-variables', ...tfjs],
+    [
+      ['engine.gradScale = this.#gradScale;', ''],
+      ['this.#variables!.follow(this.#engine);', ''],
+      ['saved.step + (saved.control?.skipped ?? 0)', 'saved.step'],
+      ['{ skip: skipped }', '{}'],
+      ['this.#isLrSet = true;', ''],
+      ['if (this.#engine) variables.rebind(this.#engine, located);', ''],
+    ],
+  ),
   ...slipsIn('src/adapters/jax/leaves.ts', jax, [
     [
       'if (leaf.shape.join() === shape.join()) continue;',
@@ -78,6 +90,7 @@ export const adapterSlips = [
     ["initial.location !== 'cpu' && initial.location !== 'gpu-buffer'", 'false'],
   ]),
   ...slipsIn('src/adapters/onnxruntime/trainer.ts', onnx, [
+    ['await this.#running?.catch(() => undefined);', ''],
     ['if (open.isOwn) await open.session.release();', ''],
     ['if (this.#isSessionOwn) await this.session.release();', ''],
     ['if (this.#running) {', 'if (false) {'],

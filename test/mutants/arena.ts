@@ -25,6 +25,14 @@ export const arenaSlips = [
       ['Object.freeze(axes as number[])', 'shape as readonly number[]'],
     ],
   ),
+  ...slipsIn(
+    'src/arena/as-floats.ts',
+    ['gpu/arena-calls#loads take memory'],
+    [
+      ["&& tagOf(typed.buffer) === '[object ArrayBuffer]'", ''],
+      ['if (typed.length !== count) return undefined;', '', 'gpu/arena#wrong names and lengths'],
+    ],
+  ),
   ...slipsIn('src/arena/fill-tensors.ts', values, [
     ['seed >>> 0, Math.floor(seed / 2 ** 32)', 'seed >>> 0, 0'],
     ['seed >>> 0, Math.floor', '0, Math.floor'],

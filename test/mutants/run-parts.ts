@@ -7,6 +7,11 @@ export const runPartSlips = [
     ['gpu/control-norm', 'gpu/batches#a new gradient buffer', 'gpu/rebind#are followed'],
     [
       [
+        'const summed = views.flatMap(',
+        'const summed = views.slice(0, 1).flatMap(',
+        'gpu/added-groups#tables behind',
+      ],
+      [
         '[...this.#sparse, ...this.#control, ...own]',
         '[...this.#control, ...this.#sparse, ...own]',
         'gpu/sparse-engine#norm is that of the sums',

@@ -136,6 +136,18 @@ export const controlSlips = [
         'gpu/large-shapes#a NaN in the last',
       ],
       ['loss_scale[0] = head.loss_scale;', '', 'gpu/control#follows torch'],
+      [
+        'head.grad_norm = select(0x7f800000u, 0x7fc00000u,',
+        'head.grad_norm = select(0x7fc00000u, 0x7f800000u,',
+        'gpu/loss-scale#NaN and',
+        'gpu/control-stage#no more steps',
+      ],
+      [
+        'i += WORKGROUP_SIZE) {',
+        'i += WORKGROUP_SIZE + 1u) {',
+        'gpu/large-shapes#a NaN in the last',
+        'gpu/control-norm',
+      ],
     ],
   ),
   ...slipsIn(
@@ -172,6 +184,20 @@ export const controlSlips = [
       ['if (page[header.row].is_active != 0u) {', 'if (true) {'],
       ['      sums = Squares();\n', ''],
       ['workspace[header.first_partial + workgroup]', 'workspace[header.first_partial]'],
+    ],
+  ),
+  ...slipsIn(
+    'shaders/lanes.wgsl',
+    ['gpu/large-shapes#the step reaches'],
+    [
+      ['return workgroup_id.y * workgroup_count.x + workgroup_id.x;', 'return workgroup_id.x;'],
+      ['stride = 1u;', 'stride = 2u;', 'gpu/batches#every length'],
+      [
+        '* stride, lane_count), stride)',
+        '* stride, lane_count + 1u), stride)',
+        'gpu/batches#every length',
+        'gpu/kernel-shape',
+      ],
     ],
   ),
   ...slipsIn(
