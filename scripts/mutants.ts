@@ -18,8 +18,8 @@ const LEAST_NOTICED = 0.9;
 /** What a test file may take as the code is. */
 const LIMIT_MS = 300_000;
 /** What one with a slip may take: so many times as long as without, and this on top. */
-const PATIENCE = 3;
-const PATIENCE_MS = 40_000;
+const PATIENCE = 4;
+const PATIENCE_MS = 60_000;
 /** A slip may leave a browser behind in which everything fails: after so many that it noticed it is tried. */
 const TRIED_AFTER = 10;
 const TRIAL = 'gpu/adapter';
@@ -48,7 +48,7 @@ async function runAll(all: readonly Slip[]): Promise<boolean> {
   process.env['TEST_SEED'] ||= '1';
   if (!unit) await ensureBrowser('chrome');
   copyTree();
-  const runner = new TestRunner(TREE);
+  const runner = new TestRunner(TREE, unit ? ['unit'] : ['unit', 'chrome']);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       runner.stop();

@@ -11,7 +11,11 @@ const START_LIMIT_MS = 300_000;
 export class TestRunner {
   #server: ChildProcess | undefined;
 
-  constructor(private readonly tree: string) {}
+  /** @param projects vitest's, that the tests are in. */
+  constructor(
+    private readonly tree: string,
+    private readonly projects: readonly string[],
+  ) {}
 
   /**
    * Runs a test file.
@@ -43,7 +47,8 @@ export class TestRunner {
   }
 
   async #start(): Promise<ChildProcess> {
-    const server = spawn(process.execPath, ['--import', 'tsx', join('scripts', 'mutants', 'server.ts')], {
+    const args = ['--import', 'tsx', join('scripts', 'mutants', 'server.ts'), ...this.projects];
+    const server = spawn(process.execPath, args, {
       cwd: this.tree,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: process.platform !== 'win32',
