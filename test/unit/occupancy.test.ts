@@ -32,6 +32,8 @@ describe('bytes that are written are one parameter’s own', () => {
       'data of parameter "b" (bytes 8 to 24) overlaps data of parameter "a" (bytes 0 to 16)',
     );
     expect(overlap.message).toContain('give each its own bytes');
+    const twice = parameterOf('c', [range(buffer, 4, 4), range(buffer, 4, 4)], fakeBuffer(8));
+    expect((await errorOf(() => occupancy.claim([twice]))).message).toContain('overlaps');
   });
 
   test('gradients may be shared, unless they are accumulated into', async () => {
