@@ -145,7 +145,7 @@ export const inputSlips = [
   ),
   ...slipsIn(
     'src/engine/input/span.ts',
-    ['unit/occupancy', 'gpu/bad-input#create refuses'],
+    ['unit/input', 'unit/occupancy', 'gpu/bad-input#create refuses'],
     [
       ['byteOffset + byteLength > bufferSize', 'byteLength > bufferSize'],
       ['if ((usage & BufferUsage.STORAGE) === 0) {', 'if (usage === 0) {'],

@@ -175,7 +175,7 @@ describe('a parameter', () => {
     ['length is 0', { length: 0 }],
     ['rowLength is 2, but grad is not { indices, values }', { rowLength: 2 }],
     ['microGrad is given with a sparse grad', { grad: entries, rowLength: 2, microGrad: fakeBuffer(4) }],
-    ['without STORAGE', { data: { ...fakeBuffer(4), usage: 0x8 } }],
+    ['without STORAGE', { data: Object.assign(fakeBuffer(4), { usage: 0x8 }) }],
     ['empty array', { data: [] }],
     ['offset 20 is beyond', { data: { buffer: fakeBuffer(4), offset: 20 } }],
     ['offset 4 + size 16 is beyond', { data: { buffer: fakeBuffer(4), offset: 4, size: 16 } }],
