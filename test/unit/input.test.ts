@@ -18,15 +18,19 @@ const parameter = (name: string, elementCount = 4) => ({
 
 describe('a config is copied', () => {
   test('so that nothing that is done to it afterwards shows', () => {
-    const betas = [0.8, 0.9];
+    const [own, betas] = [
+      [0.6, 0.7],
+      [0.8, 0.9],
+    ];
     const config = {
-      rule: { ...adam() } as Record<string, unknown>,
+      rule: { ...adam(), options: { ...adam().options, betas: own } } as Record<string, unknown>,
       groups: [{ params: [parameter('a')], betas }] as Record<string, unknown>[],
       lossScale: { init: 8 },
       kernel: { workgroupSize: 64 },
       maxGradNorm: 1,
     };
     const resolved = resolveConfig(config);
+    own[0] = 2;
     betas[0] = 2;
     config.lossScale.init = -1;
     config.kernel.workgroupSize = -1;
@@ -39,7 +43,8 @@ describe('a config is copied', () => {
     expect(resolved.gradients).toMatchObject({ lossScale: 8, maxGradNorm: 1, skipNonFinite: true });
     expect(resolved.kernel).toEqual({ workgroupSize: 64 });
     expect(Object.isFrozen(group!.rule.options['betas'])).toBe(true);
-    expect(resolveAddedGroup(resolved, { params: [parameter('b')] }, 1).rule.options['eps']).toBe(1e-8);
+    const added = resolveAddedGroup(resolved, { params: [parameter('b')] }, 1);
+    expect(added.rule.options['betas']).toEqual([0.6, 0.7]);
     expect(Object.isFrozen(resolved.gradients) && Object.isFrozen(resolved.kernel)).toBe(true);
   });
 
@@ -164,6 +169,8 @@ describe('a parameter', () => {
   test('may be the front of longer buffers, if it says so', () => {
     const { elementCount, data, grad } = resolve({ data: fakeBuffer(9), grad: fakeBuffer(6), length: 5 });
     expect([elementCount, data[0]!.elementCount, grad[0]!.elementCount]).toEqual([5, 5, 5]);
+    const pieces = resolve({ data: [fakeBuffer(2), fakeBuffer(2), fakeBuffer(2)], length: 3 }).data;
+    expect(pieces.map((piece) => piece.elementCount)).toEqual([2, 1]);
   });
 
   test.for<[string, object]>([
