@@ -21,9 +21,6 @@ export interface Answer {
   readonly reason: string;
 }
 
-/** Where nothing is wrong, no test of those that are named by slips takes so long. */
-const TEST_TIMEOUT_MS = 60_000;
-
 // Workers need no more than vitest gives them: loading what runs this file would take longer than most tests.
 process.execArgv.length = 0;
 
@@ -31,7 +28,6 @@ const vitest = await createVitest('test', {
   watch: false,
   bail: 1,
   pool: 'threads',
-  testTimeout: TEST_TIMEOUT_MS,
   // None: whoever asks is told.
   reporters: [{}],
   project: process.argv.slice(2),

@@ -124,6 +124,15 @@ describe('the guard', () => {
     guard.destroy();
     fail(new Error('raw'));
     expect((await errorOf(() => settled)).code).toBe('destroyed');
+    const told = Promise.reject(new OptimizerError('out-of-memory', 'told'));
+    expect((await errorOf(() => guard.settle('stats()', told))).code).toBe('out-of-memory');
+  });
+
+  test('rejects what it gave out once the device is lost', async () => {
+    const { device, lose } = fakeDevice();
+    const settled = new UsageGuard(device).settle('stats()', never);
+    lose();
+    expect((await errorOf(() => settled)).code).toBe('device-lost');
   });
 });
 
