@@ -79,6 +79,7 @@ describe('what is taken', () => {
     const checked = checkStateDict(dict, target);
     expect(checked).toMatchObject({ step: 5, scheduleStep: 9, control: { skipped: 4, lossScale: 8 } });
     expect(checked.control).not.toBe(dict['control']);
+    expect(checkStateDict(Object.create(dict) as object, target)).toEqual(checked);
     expect(checked.groups.map(({ counts }) => counts)).toEqual([[5, 2], [5]]);
     expect(checked.groups[0]!.rule.options.lr).toBe(0.25);
     expect([...checked.values.keys()]).toEqual(['a', 'b', 'c']);
