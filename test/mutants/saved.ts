@@ -118,7 +118,7 @@ export const savedSlips = [
     [
       ['} finally {\n      done();\n    }', '} finally {\n    }'],
       ['if (!guard.isOver) reportListenerError(error);', 'reportListenerError(error);'],
-      ["if (typeof globalThis.reportError === 'function') globalThis", 'globalThis'],
+      ["typeof globalThis.reportError === 'function'", 'globalThis.reportError !== null'],
     ],
   ),
   ...slipsIn(
