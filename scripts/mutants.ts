@@ -100,24 +100,29 @@ class Mutation {
 
   /** The first of the tests that notices a slip. */
   async #noticeOf(slip: Slip): Promise<{ test?: string; reason: string }> {
-    const tests: string[] = [];
-    for (const test of slip.noticedBy) if ((await this.#timeAsIs(test)) < Infinity) tests.push(test);
-    const file = join(TREE, slip.file);
-    const text = readFileSync(file, 'utf8');
+    for (const test of slip.noticedBy) {
+      const time = await this.#timeAsIs(test);
+      if (time === Infinity) continue;
+      const { isGood, reason } = await this.#askWith(slip, test, PATIENCE * time + PATIENCE_MS);
+      if (!isGood) return { test, reason };
+    }
+    return { reason: '' };
+  }
+
+  /** Runs a test while the slip is in the code. */
+  async #askWith({ file, find, replace }: Slip, test: string, limitMs: number): Promise<Answer> {
+    const path = join(TREE, file);
+    const text = readFileSync(path, 'utf8');
     writeFileSync(
-      file,
-      text.replace(slip.find, () => slip.replace),
+      path,
+      text.replace(find, () => replace),
     );
-    this.#changed.push(slip.file);
+    this.#changed.push(file);
     try {
-      for (const test of tests) {
-        const { isGood, reason } = await this.#ask(test, PATIENCE * this.#timeOf.get(test)! + PATIENCE_MS);
-        if (!isGood) return { test, reason };
-      }
-      return { reason: '' };
+      return await this.#ask(test, limitMs);
     } finally {
-      writeFileSync(file, text);
-      this.#changed.push(slip.file);
+      writeFileSync(path, text);
+      this.#changed.push(file);
     }
   }
 
