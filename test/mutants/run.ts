@@ -4,50 +4,19 @@ import { slipsIn } from './slip.js';
 export const runSlips = [
   ...slipsIn(
     'src/engine/run/rows.ts',
+    ['unit/run-rows'],
     [
-      'gpu/leaving-out#two batches',
-      'gpu/leaving-out#counts the steps',
-      'gpu/leaving-out-norm#a resumed run',
-      'gpu/leaving-out-norm#leaves all out',
-    ],
-    [
-      [
-        'this.#isActive = new Uint8Array(this.#rows.length);',
-        '',
-        'gpu/added-groups#three groups',
-        'gpu/groups-and-accumulation#a group added later',
-        'gpu/counts#steps encoded before a group joined',
-      ],
+      ['this.#isActive = new Uint8Array(this.#rows.length);', ''],
       ['if (row.tensors.size === tensors.length) continue;', ''],
       ['row.tensors.delete(tensor);', ''],
       ['tensor.row = fresh;', ''],
       ['this.fill(fresh, row.part, tensors, row.count);', 'this.fill(fresh, row.part, tensors);'],
-      [
-        'for (const row of free) this.#rows[row]!.tensors.clear();',
-        '',
-        'gpu/leaving-out-norm#a resumed run',
-        'gpu/reference-dict',
-      ],
-      [
-        'this.fill(row, part, [], count);',
-        'this.fill(row, part, []);',
-        'gpu/control#resumes from',
-        'gpu/optimizer#resumes from',
-      ],
-      ['rowOfCount.set(count, row);', '', 'gpu/optimizer#resumes from', 'gpu/leaving-out-norm#a resumed run'],
-      [
-        'for (const row of free) this.#rows[row] = undefined;',
-        '',
-        'gpu/leaving-out-norm#a resumed run',
-        'gpu/reference-dict',
-      ],
+      ['for (const row of free) this.#rows[row]!.tensors.clear();', ''],
+      ['this.fill(row, part, [], count);', 'this.fill(row, part, []);'],
+      ['rowOfCount.set(count, row);', ''],
+      ['for (const row of free) this.#rows[row] = undefined;', ''],
       ['if (skipped) for (const { row } of skipped) this.#isActive[row] = 0;', ''],
-      [
-        'this.#isActive[k] = this.#rows[k] ? 1 : 0;',
-        'this.#isActive[k] = 1;',
-        'gpu/added-groups#a group that is refused',
-        'gpu/reference-dict',
-      ],
+      ['this.#isActive[k] = this.#rows[k] ? 1 : 0;', 'this.#isActive[k] = 1;'],
     ],
   ),
   ...slipsIn(
@@ -204,20 +173,10 @@ export const runSlips = [
   ),
   ...slipsIn(
     'src/engine/run/retirement.ts',
-    ['gpu/object-lifetimes#nothing is left behind', 'gpu/object-lifetimes#behind 50 times addGroup'],
+    ['unit/run-rows'],
     [
-      [
-        'if (!this.isPending) {',
-        'if (this.isPending) {',
-        'gpu/groups-and-accumulation#steps encoded before',
-        'gpu/object-lifetimes#behind 50 times addGroup',
-      ],
-      [
-        'if (!this.isPending) {',
-        'if (true) {',
-        'gpu/groups-and-accumulation#steps encoded before',
-        'gpu/counts#an encoder that holds',
-      ],
+      ['if (!this.isPending) {', 'if (this.isPending) {'],
+      ['if (!this.isPending) {', 'if (true) {'],
       ['for (const ref of this.#left) ref.deref()?.destroy();', ''],
       ['this.#left.add(new WeakRef(retiree));', ''],
     ],
@@ -252,16 +211,11 @@ export const runSlips = [
   ),
   ...slipsIn(
     'src/engine/run/step-log.ts',
-    ['gpu/optimizer#a schedule is asked'],
+    ['unit/step-log'],
     [
       ['this.asked++;', ''],
-      ['this.applied++;', '', 'gpu/optimizer#resumes from', 'gpu/counts#what is loaded'],
-      [
-        'this.lastLr = lr;\n      break;',
-        'this.lastLr = lr;',
-        'gpu/control#onStep hears',
-        'gpu/optimizer#groups override',
-      ],
+      ['this.applied++;', ''],
+      ['this.lastLr = lr;\n      break;', 'this.lastLr = lr;'],
     ],
   ),
 ];

@@ -22,7 +22,7 @@ export const controlSlips = [
   ),
   ...slipsIn(
     'src/stages/control/head.ts',
-    ['gpu/control#resumes from a state dict', 'gpu/control#onStep hears', 'gpu/control#follows torch'],
+    ['unit/control-memory'],
     [
       ["view.f32[HEAD.wordOf('clip_factor')] = 1;", ''],
       ['consecutive_skips: head.consecutiveSkips,', ''],
@@ -32,31 +32,20 @@ export const controlSlips = [
   ),
   ...slipsIn(
     'src/stages/control/slot.ts',
-    ['gpu/control-stage#each row gets'],
+    ['unit/control-memory'],
     [
       ['(slot.rates - SETTINGS_BYTE_LENGTH) / 4', 'slot.rates / 4'],
-      ['dynamic?.growthInterval ?? 0', '(dynamic?.growthInterval ?? 0) + 1', 'gpu/control#follows torch'],
-      ['Math.min(maxConsecutiveSkips, NEVER)', 'NEVER', 'gpu/control-skip#maxConsecutiveSkips'],
-      [
-        'growth_factor: dynamic?.growthFactor ?? 1',
-        'growth_factor: 2',
-        'gpu/control#follows torch',
-        'gpu/control-stage#loss scale',
-      ],
-      [
-        'backoff_factor: dynamic?.backoffFactor ?? 1',
-        'backoff_factor: 0.5',
-        'gpu/control#follows torch',
-        'gpu/control-stage#loss scale',
-        'gpu/loss-scale#a floor stops',
-      ],
+      ['dynamic?.growthInterval ?? 0', '(dynamic?.growthInterval ?? 0) + 1'],
+      ['Math.min(maxConsecutiveSkips, NEVER)', 'NEVER'],
+      ['growth_factor: dynamic?.growthFactor ?? 1', 'growth_factor: 2'],
+      ['backoff_factor: dynamic?.backoffFactor ?? 1', 'backoff_factor: 0.5'],
       ['[...betaWords(beta), ...betaWords(damping)]', '[...betaWords(damping), ...betaWords(beta)]'],
       ['RATE_BYTE_LENGTH * corrections.length * row;', 'RATE_BYTE_LENGTH * row;'],
     ],
   ),
   ...slipsIn(
     'src/stages/control/step-records.ts',
-    ['gpu/control-stage#records beyond', 'gpu/counts#what is loaded', 'gpu/control-stage#a rate that rises'],
+    ['unit/control-memory'],
     [
       ['last.first + last.capacity : 0;', 'last.capacity : 0;'],
       ['chunk) => index < chunk.first + chunk.capacity', 'chunk) => index <= chunk.first + chunk.capacity'],
@@ -65,11 +54,7 @@ export const controlSlips = [
       ['this.#byteLength * (own[from]! - chunk.first)', 'this.#byteLength * from'],
       ['while (to < own.length && own[to] === own[to - 1]! + 1) to++;', 'to = own.length;'],
       ['JSON.stringify([count, rates', 'JSON.stringify([rates'],
-      [
-        'for (const { buffer } of this.#chunks) buffer.destroy();',
-        '',
-        'gpu/object-lifetimes#nothing is left behind',
-      ],
+      ['for (const { buffer } of this.#chunks) buffer.destroy();', ''],
     ],
   ),
   ...slipsIn(

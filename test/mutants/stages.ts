@@ -29,7 +29,6 @@ export const stageSlips = [
       ['this.#encodedWith = new WeakMap([[encoder, 1]]);', ''],
       ['return 1 + (this.#pendingCount++', 'return this.#pendingCount++ % 1 + (this.#pendingCount'],
       ['this.#outgrown.push(this.#buffer);', 'this.#buffer.destroy();'],
-      ['this.#pendingCount = 0;\n  }', '}'],
       [
         'size: (1 + this.#pendingCapacity) * this.#slot.byteLength',
         'size: this.#pendingCapacity * this.#slot.byteLength + 256',
