@@ -21,13 +21,7 @@ export const callPartSlips = [
         'gpu/groups-and-accumulation#groups added at once',
       ],
       ['joiner.release();\n        throw error;', 'throw error;'],
-      [
-        'names.size + joining.size',
-        'names.size',
-        'gpu/added-groups',
-        'gpu/groups-and-accumulation',
-        'gpu/options-are-values',
-      ],
+      ['names.size + joining.size', 'names.size', 'gpu/added-groups#names by position'],
       ['names.rejectTaken(taken);\n', '', 'gpu/groups-and-accumulation#groups added at once'],
       [
         'if (joining.has(name)) names.rejectTaken([name, name]);',
@@ -73,8 +67,7 @@ export const callPartSlips = [
       [
         'for (const { name } of parameters) session.joining.delete(name);',
         '',
-        'gpu/added-groups',
-        'gpu/options-are-values',
+        'gpu/added-groups#names by position',
       ],
       ['session.adopt(part.tensors);', '', 'gpu/groups-and-accumulation#groups added at once'],
       [

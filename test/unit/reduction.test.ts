@@ -157,6 +157,14 @@ describe('the reduction of gradients', () => {
     });
   });
 
+  test('gathers from a number of gradients on, and no more than half a binding holds', () => {
+    const list = Array.from({ length: FEWEST_GATHERED }, (_, index) => own(index, 40));
+    expect(planReduction(list, makeFacts(), true).gathered.size).toBe(FEWEST_GATHERED);
+    // Ten lanes each; the binding has 256.
+    const small = makeFacts({ maxStorageBufferBindingSize: 4096 });
+    expect(planReduction(list, small, true).gathered.size).toBe(12);
+  });
+
   test.for([
     ['few', () => Array.from({ length: FEWEST_GATHERED - 1 }, (_, k) => own(k, 10))],
     ['many, of few in a row', () => Array.from({ length: 40 }, (_, k) => own(k, 10, k % 4))],
