@@ -62,9 +62,15 @@ export const gpuSlips = [
   ),
   ...slipsIn(
     'src/gpu/arena-buffers.ts',
-    ['unit/runs', 'unit/arena', 'gpu/arena'],
+    ['unit/runs'],
     [
-      ['known?.ends.has(end) ? known.about.padding : 0', 'known ? known.about.padding : 0'],
+      [
+        'known?.ends.has(end) ? known.about.padding : 0',
+        'known ? known.about.padding : 0',
+        'unit/runs',
+        'unit/arena',
+        'gpu/arena',
+      ],
       ['if (!isDestroyed) continue;', 'if (isDestroyed) continue;'],
       ['if (known) found.add(known.about);', ''],
     ],

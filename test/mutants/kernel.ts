@@ -64,7 +64,7 @@ export const kernelSlips = [
       ['layouts.set(rule, layout);', ''],
       ['[...ofTensors, ...(tensor?.values ?? [])]', '[...(tensor?.values ?? []), ...ofTensors]'],
       ['elementSlots.filter((name) => tensor?.reads.includes(name) ?? false)', '[...elementSlots]'],
-      ['rejectClashes(rule);', ''],
+      ['rejectClashes(rule);', '', 'unit/define-rule'],
       ['product *= beta * (1 - damping ** ++i / 2)', 'product *= beta * (1 - damping ** i++ / 2)'],
       ['return 1 - product * beta ** (t - i);', 'return 1 - product;'],
     ],

@@ -11,7 +11,6 @@ export const runSlips = [
       ['row.tensors.delete(tensor);', ''],
       ['tensor.row = fresh;', ''],
       ['this.fill(fresh, row.part, tensors, row.count);', 'this.fill(fresh, row.part, tensors);'],
-      ['for (const row of free) this.#rows[row]!.tensors.clear();', ''],
       ['this.fill(row, part, [], count);', 'this.fill(row, part, []);'],
       ['rowOfCount.set(count, row);', ''],
       ['for (const row of free) this.#rows[row] = undefined;', ''],
