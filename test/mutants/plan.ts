@@ -108,7 +108,6 @@ export const planSlips = [
       ['rejectUnshareable(parts, nameOf);', ''],
       ['for (const [k, run] of runs) plan.runs[k] = run;', ''],
       ['if (plan.tensors.has(index)) plan.tensors.set(index, tensor);', 'plan.tensors.set(index, tensor);'],
-      ['k < Math.max(before.length, after.length)', 'k < Math.min(before.length, after.length)'],
       ['a.gradBase === b.gradBase &&', ''],
       ['changed.get(member) ?? plan.tensors.get(member)!', 'plan.tensors.get(member)!'],
       ['if (k === undefined || runs.has(k)) continue;', 'if (runs.has(k!)) continue;'],
