@@ -14,7 +14,6 @@ export const planSlips = [
     'src/plan/batches.ts',
     ['unit/batches', 'unit/plan', 'unit/move'],
     [
-      ["gradBinding === 'read' || gradBinding === 'read_write' ? 2 : 1", "gradBinding === 'read' ? 2 : 1"],
       [
         "slotCount + Number(rowLength !== undefined) + Number(gradBinding === 'gathered')",
         'slotCount + Number(rowLength !== undefined)',
@@ -100,7 +99,6 @@ export const planSlips = [
     'src/plan/move.ts',
     ['unit/move'],
     [
-      ['if (moved.length > 1 || differing)', 'if (differing)'],
       [
         'const parts = (batches.get(batch) ?? plan.batches[batch]!).parts',
         'const parts = plan.batches[batch]!.parts',
@@ -108,7 +106,7 @@ export const planSlips = [
       ['rejectUnshareable(parts, nameOf);', ''],
       ['for (const [k, run] of runs) plan.runs[k] = run;', ''],
       ['if (plan.tensors.has(index)) plan.tensors.set(index, tensor);', 'plan.tensors.set(index, tensor);'],
-      ['a.gradBase === b.gradBase &&', ''],
+      ['a.gradBase === b.gradBase &&', '', 'unit/move', 'gpu/rebind#is refused'],
       ['changed.get(member) ?? plan.tensors.get(member)!', 'plan.tensors.get(member)!'],
       ['if (k === undefined || runs.has(k)) continue;', 'if (runs.has(k!)) continue;'],
     ],
