@@ -1,6 +1,6 @@
 import { createRandom } from '../lab/random.js';
 import type { CallCounts } from '../lab/measuring/protocol.js';
-import { round } from '../lab/measuring/rows.js';
+import { round } from '../lab/measuring/statistics.js';
 import { median, pairedRatio } from '../lab/measuring/statistics.js';
 import { type Measured, measureContestants } from './measure-contestants.js';
 import { Progress } from './progress.js';

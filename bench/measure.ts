@@ -3,7 +3,7 @@ import { fitCurves } from '../lab/measuring/fit.js';
 import type { BenchOptions } from './options.js';
 import { MAX_STEPS_PER_SUBMIT } from '../lab/measuring/page/gpu-clock.js';
 import type { BenchPage, PeerName, StepCounts } from '../lab/measuring/protocol.js';
-import { type Results, type Row, describeShape, makeRows } from '../lab/measuring/rows.js';
+import { type Results, type Row, describeShape, makeRows, reasonOf } from '../lab/measuring/rows.js';
 import { measureContestants } from './measure-contestants.js';
 import { Progress } from './progress.js';
 import type { Session } from './session/session.js';
@@ -61,7 +61,7 @@ export async function measureAll(page: Session<BenchPage>, options: BenchOptions
       shapes.set(benchCase.text, {
         case: benchCase.text,
         ours: describeShape(heat.shape),
-        why: heat.shape.reason,
+        why: reasonOf(heat.shape),
         // Tuned for each rule anew; the last stands for all.
         // Of Adam, the only rule it has.
         hand: heat.handShape ? describeShape(heat.handShape) : (shapes.get(benchCase.text)?.hand ?? null),

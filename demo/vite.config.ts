@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { digitsPlugin } from '../lab/tasks/digits-plugin.js';
 import { mobyDickPlugin } from '../lab/tasks/moby-dick-plugin.js';
+import { wgslPlugin } from '../scripts/wgsl-plugin.js';
 import { photoPlugin } from './photo-plugin.js';
 import { pageFiles, sitePlugin } from './site-plugin.js';
 
@@ -16,7 +17,8 @@ export default defineConfig({
   root: here,
   // Relative, so that a built demo may be put under any path.
   base: './',
-  plugins: [sitePlugin(), digitsPlugin(), mobyDickPlugin(), photoPlugin()],
+  // The shaders as the package ships them: stripped.
+  plugins: [wgslPlugin(), sitePlugin(), digitsPlugin(), mobyDickPlugin(), photoPlugin()],
   server: {
     host: '127.0.0.1',
     // The library's sources and shaders lie beside the demo, not under it.

@@ -1,16 +1,13 @@
 import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
-import { operatorOf } from './operators.js';
+import { type Attributes, type OperatorGraph, operatorOf } from './operators.js';
 import { type Shape, floatTensor, integerTensor, isFloatTensor, shapeOf } from './tensor.js';
-
-/** Attributes of a node: whole numbers, lists of them, or numbers where the name is that of a float attribute. */
-export type Attributes = Readonly<Record<string, number | readonly number[]>>;
 
 const { AttributeType } = onnxProto.onnx.AttributeProto;
 const FLOAT_ATTRIBUTES = ['alpha', 'beta'];
 
 /** An ONNX graph that grows: nodes are appended behind those they use, and every value's shape is known. */
-export class Graph {
+export class Graph implements OperatorGraph {
   readonly #proto: onnx.IGraphProto;
   readonly #opset: number;
   readonly #shapes = new Map<string, Shape>();
@@ -46,7 +43,6 @@ export class Graph {
     return (this.#proto.initializer ?? []).filter(isFloatTensor);
   }
 
-  /** @throws Error if there is no such value. */
   shape(value: string): Shape {
     const shape = this.#shapes.get(value);
     if (!shape) throw new Error(`The graph has no value "${value}".`);
@@ -85,7 +81,6 @@ export class Graph {
     return output;
   }
 
-  /** A single float32 that is part of the graph. */
   constant(value: number): string {
     const name = this.#fresh('constant');
     this.#proto.initializer!.push(floatTensor(name, { dims: [], data: Float32Array.of(value) }));
@@ -93,19 +88,16 @@ export class Graph {
     return name;
   }
 
-  /** Sums over some axes, or takes the largest; of all axes, what is left is a single number. */
   reduce(opType: 'ReduceSum' | 'ReduceMax', value: string, axes: readonly number[], keepdims: 0 | 1): string {
     // ReduceMax has its axes as an attribute until opset 18, ReduceSum until 13.
     if (opType === 'ReduceMax' && this.#opset < 18) return this.add(opType, [value], { axes, keepdims });
     return this.add(opType, [value, this.#integers(axes)], { keepdims });
   }
 
-  /** The same numbers in another shape. */
   reshape(value: string, shape: Shape): string {
     return this.add('Reshape', [value, this.#integers(shape)]);
   }
 
-  /** The integers of a constant that {@link reduce} or {@link reshape} has made, or that the model brought. */
   integers(name: string): readonly number[] | undefined {
     const tensor = this.#proto.initializer!.find((other) => other.name === name);
     if (!tensor?.rawData?.length) return undefined;

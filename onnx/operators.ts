@@ -1,18 +1,36 @@
 /** What the operators of a network give and how gradients go back through them; all that training needs of them. */
 import type { onnx } from 'onnx-proto';
-import type { Graph } from './graph.js';
 import { type Shape, elementCount, showShape } from './tensor.js';
+
+/** Attributes of a node: whole numbers, lists of them, or numbers where the name is that of a float attribute. */
+export type Attributes = Readonly<Record<string, number | readonly number[]>>;
+
+/** What operators use of a graph; all take and give names of values. */
+export interface OperatorGraph {
+  /** @throws Error if there is no such value. */
+  shape(value: string): Shape;
+  /** Appends a node and returns the name of its result. */
+  add(opType: string, inputs: readonly string[], attributes?: Attributes): string;
+  /** A single float32 that is part of the graph. */
+  constant(value: number): string;
+  /** Sums over some axes, or takes the largest; of all axes, what is left is a single number. */
+  reduce(opType: 'ReduceSum' | 'ReduceMax', value: string, axes: readonly number[], keepdims: 0 | 1): string;
+  /** The same numbers in another shape. */
+  reshape(value: string, shape: Shape): string;
+  /** The integers of a constant that {@link reduce} or {@link reshape} has made, or that the model brought. */
+  integers(name: string): readonly number[] | undefined;
+}
 
 /** A node, seen when its result's shape is wanted. */
 interface Forward {
-  readonly graph: Graph;
+  readonly graph: OperatorGraph;
   readonly node: onnx.INodeProto;
   readonly inputs: readonly Shape[];
 }
 
 /** A node, seen when the loss's gradient with respect to its result is known. */
 interface Backward {
-  readonly graph: Graph;
+  readonly graph: OperatorGraph;
   readonly node: onnx.INodeProto;
   /** The gradient's name; it has the result's shape. */
   readonly gradient: string;
@@ -176,7 +194,7 @@ function productGradients(
 }
 
 /** What undoes a broadcast: the sum over the axes that were added or stretched. */
-function sumTo(graph: Graph, value: string, shape: Shape): string {
+function sumTo(graph: OperatorGraph, value: string, shape: Shape): string {
   const from = graph.shape(value);
   const added = from.length - shape.length;
   const leading = added > 0 ? graph.reduce('ReduceSum', value, range(added), 0) : value;

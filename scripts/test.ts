@@ -14,7 +14,9 @@ const browserOf = {
   chrome: 'chrome',
   firefox: 'firefox',
   demo: 'chrome',
+  e2e: 'chrome',
   'demo-firefox': 'firefox',
+  'e2e-firefox': 'firefox',
   unit: undefined,
 } as const;
 type Project = keyof typeof browserOf;

@@ -1,4 +1,4 @@
-// Sums of squares and the norm that they give; for control/reduce.wgsl, control/finalize.wgsl and tensor/*.wgsl.
+// Sums of squares and the norm that they give; for stages/control/{reduce,decide}.wgsl and stages/measure/*.wgsl.
 //
 // A sum of squares overflows long before the norm does, so three sums are kept (Blue 1978, as LAPACK's snrm2):
 // magnitudes above 2⁴⁴ are scaled by 2⁻⁸⁴ before squaring, those below 2⁻⁴⁴ by 2⁸⁴. Up to 2³⁰ elements, no sum
@@ -61,8 +61,8 @@ fn total(v: vec4<f32>) -> f32 {
 }
 
 /// Large, medium and small squares.
-fn totals(sums: Squares) -> vec4<f32> {
-  return vec4<f32>(total(sums.large), total(sums.medium), total(sums.small), 0.0);
+fn totals(sums: Squares) -> vec3<f32> {
+  return vec3<f32>(total(sums.large), total(sums.medium), total(sums.small));
 }
 
 /// x · 2ᵉ for x ≥ 0, by its exponent bits: a product of powers of two may be reassociated, and overflow on the way.
@@ -81,7 +81,7 @@ fn scale_by_power(x: f32, e: i32) -> f32 {
 }
 
 /// `factor` times the norm, from the sums of large, medium and small squares of finite numbers.
-fn norm_of(sums: vec4<f32>, factor: f32) -> f32 {
+fn norm_of(sums: vec3<f32>, factor: f32) -> f32 {
   if (sums.x > 0.0) {
     return scale_by_power(sqrt(sums.x + scale_by_power(sums.y, -168)) * factor, 84);
   }

@@ -17,13 +17,12 @@ export function copyGiven(
   const copy: Record<string, unknown> = {};
   const hidden = known.filter((name) => given[name] !== undefined);
   for (const name of new Set([...propertyNames(given), ...hidden])) {
-    // Defined, not assigned: `__proto__` is a name as any other.
-    Object.defineProperty(copy, name, {
-      value: given[name],
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    define(copy, name, given[name]);
   }
   return copy;
+}
+
+/** Gives a record a value: defined, not assigned, since `__proto__` is a name as any other. */
+export function define<T>(record: Record<string, T>, name: string, value: T): void {
+  Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -57,7 +57,8 @@ export { option } from './rules/option.js';
 export { correctionOf } from './rules/declaration.js';
 export { rules, type RuleName } from './rules/registry.js';
 export type { CommonOptions, UpdateDecayOptions } from './rules/common-options.js';
-export type { Rule, RuleFactory, RuleOptions, RuleOverrides, SlotOf } from './rules/rule.js';
+export type { RuleOptions } from './rules/common-options.js';
+export type { Rule, RuleFactory, RuleOverrides, SlotOf } from './rules/rule.js';
 export type {
   EpsPlacement,
   LearningRate,

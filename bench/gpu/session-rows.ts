@@ -1,4 +1,5 @@
-import { type Results, type Row, round } from '../../lab/measuring/rows.js';
+import { type Results, type Row } from '../../lab/measuring/rows.js';
+import { round } from '../../lab/measuring/statistics.js';
 import type { TorchResults } from './torch.js';
 
 /** One line of a session's table: who made a step, how long it took, and what that means. */

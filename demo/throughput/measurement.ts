@@ -1,7 +1,7 @@
 import type { BenchCase } from '../../lab/measuring/cases.js';
 import { WARMUP_MEASUREMENTS, interleave } from '../../lab/measuring/interleave.js';
 import type { BenchPage, Heat, StepCounts } from '../../lab/measuring/protocol.js';
-import { type Results, type Row, describeShape, makeRows } from '../../lab/measuring/rows.js';
+import { type Results, type Row, describeShape, makeRows, reasonOf } from '../../lab/measuring/rows.js';
 import { createRandom } from '../../lab/random.js';
 import { whenVisible } from '../site/visibility.js';
 import { GpuLostError, isAborted, lossIsKnown } from '../site/webgpu.js';
@@ -86,7 +86,7 @@ export async function measureSizes(
       shapes.push({
         case: benchCase.text,
         ours: describeShape(heat.shape),
-        why: heat.shape.reason,
+        why: reasonOf(heat.shape),
         hand: null,
         limit: heat.limitShape ? describeShape(heat.limitShape) : null,
       });

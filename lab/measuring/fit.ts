@@ -1,18 +1,7 @@
 import { parseCase } from './cases.js';
 import type { PeerName } from './protocol.js';
-import { type Row, round } from './rows.js';
-
-/** What a step costs a peer: `fixedMs` + `nsPerElement` × elements / 10⁶, in milliseconds. */
-export interface CostCurve {
-  readonly peer: PeerName;
-  readonly rule: string;
-  /** Milliseconds that any step takes, 0 or more. */
-  readonly fixedMs: number;
-  /** Nanoseconds that each element adds, 0 or more. */
-  readonly nsPerElement: number;
-  /** How far a measured time is from the line at most, as a fraction of the time. */
-  readonly worstError: number;
-}
+import type { CostCurve, Row } from './rows.js';
+import { round } from './statistics.js';
 
 /** One measured time. */
 export interface Point {

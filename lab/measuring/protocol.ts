@@ -1,5 +1,5 @@
 /** What the Node side and the measured page say to each other: plain data only, it crosses the debugger's wire. */
-import type { ChosenShape, KernelShape } from '../../src/kernel/shape.js';
+import type { KernelShape } from '../../src/kernel/shape.js';
 import type { BenchCase } from './cases.js';
 
 /** Everything that can be measured, in the order of the table. */
@@ -48,7 +48,7 @@ export interface Heat {
   readonly arraysRead: number;
   readonly arraysWritten: number;
   /** The shape that the library chose for each tensor. */
-  readonly shape: ChosenShape;
+  readonly shape: KernelShape;
   /** The shapes found best for the hand-written and the limit kernel, if they take part. */
   readonly handShape?: KernelShape;
   readonly limitShape?: KernelShape;

@@ -1,8 +1,13 @@
-import type { KernelShape } from '../../src/kernel/shape.js';
+import {
+  CPU_MAX_LANES_PER_INVOCATION,
+  CPU_MIN_LANES_PER_INVOCATION,
+  CPU_MIN_WORKGROUPS,
+  CPU_SMALL_WORKGROUP_SIZE,
+  type KernelShape,
+} from '../../src/kernel/shape.js';
 import { type BenchCase, totalElements } from './cases.js';
-import type { CostCurve } from './fit.js';
 import type { Heat, PeerName, StepCounts } from './protocol.js';
-import { median, pairedRatio } from './statistics.js';
+import { median, pairedRatio, round } from './statistics.js';
 
 /** One line of the results: a peer, a rule and a case. Times are per step. */
 export interface Row extends StepCounts {
@@ -26,6 +31,18 @@ export interface Row extends StepCounts {
   readonly gpuMs?: number | null;
   /** Median over rounds of the limit's time over this peer's; null if the limit was not measured. */
   readonly fractionOfLimit: number | null;
+}
+
+/** What a step costs a peer: `fixedMs` + `nsPerElement` × elements / 10⁶, in milliseconds. */
+export interface CostCurve {
+  readonly peer: PeerName;
+  readonly rule: string;
+  /** Milliseconds that any step takes, 0 or more. */
+  readonly fixedMs: number;
+  /** Nanoseconds that each element adds, 0 or more. */
+  readonly nsPerElement: number;
+  /** How far a measured time is from the line at most, as a fraction of the time. */
+  readonly worstError: number;
 }
 
 /** Everything that `--json` prints. */
@@ -88,7 +105,14 @@ export function describeShape({ workgroupSize, lanesPerInvocation, consecutive }
   return `${workgroupSize}×${lanesPerInvocation}${consecutive ? 'c' : ''}`;
 }
 
-/** Four significant digits: more would only be noise. */
-export function round(value: number): number {
-  return Number(value.toPrecision(4));
+/** Why the library chose a shape, for people. */
+export function reasonOf({ workgroupSize, consecutive }: KernelShape): string {
+  if (!consecutive) return 'GPU: many invocations, neighbours at neighbouring addresses';
+  if (workgroupSize === CPU_SMALL_WORKGROUP_SIZE) {
+    return 'CPU adapter: a workgroup is one core’s work, so that a small tensor is given two';
+  }
+  return (
+    `CPU adapter: of ${CPU_MIN_LANES_PER_INVOCATION} to ${CPU_MAX_LANES_PER_INVOCATION} lanes per invocation the most ` +
+    `that leave ${CPU_MIN_WORKGROUPS} workgroups`
+  );
 }

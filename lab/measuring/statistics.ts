@@ -8,5 +8,10 @@ export function median(values: readonly number[]): number {
 
 /** Median over rounds of `numerators[r] / denominators[r]`: both were measured within one round, so drift cancels. */
 export function pairedRatio(numerators: readonly number[], denominators: readonly number[]): number {
-  return median(numerators.map((value, round) => value / denominators[round]!));
+  return median(numerators.map((value, k) => value / denominators[k]!));
+}
+
+/** Four significant digits: more would only be noise. */
+export function round(value: number): number {
+  return Number(value.toPrecision(4));
 }

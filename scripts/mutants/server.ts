@@ -28,6 +28,8 @@ const vitest = await createVitest('test', {
   watch: false,
   bail: 1,
   pool: 'threads',
+  // Modules that are shared would still be those of the run before.
+  isolate: true,
   // None: whoever asks is told.
   reporters: [{}],
   project: process.argv.slice(2),

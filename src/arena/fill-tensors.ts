@@ -2,7 +2,7 @@ import initializeWgsl from '../../shaders/initialize.wgsl?raw';
 import philoxWgsl from '../../shaders/philox.wgsl?raw';
 import wordsWgsl from '../../shaders/words.wgsl?raw';
 import { alignUp } from '../kernel/alignment.js';
-import { BufferUsage } from '../gpu/flags.js';
+import * as BufferUsage from '../gpu/buffer-usage.js';
 import { type PipelineSource, type Planned, getPipelineSync } from '../gpu/pipelines.js';
 import type { Fill } from './initializer.js';
 

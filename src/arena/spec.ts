@@ -1,6 +1,6 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
 import { copyGiven } from '../given.js';
-import { BufferUsage } from '../gpu/flags.js';
+import * as BufferUsage from '../gpu/buffer-usage.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
 import { VECTOR } from '../kernel/alignment.js';
 import { type Place, layOut } from './layout.js';
@@ -91,8 +91,14 @@ export function resolveArena(
   const tensors = new Map(
     checked.map((tensor) => [tensor.name, { ...tensor, place: places.get(tensor.name)! }]),
   );
-  const { STORAGE, COPY_SRC, COPY_DST } = BufferUsage;
-  return { tensors, byteLengths, alignment, usage: STORAGE | COPY_SRC | COPY_DST | usage, seed, label };
+  return {
+    tensors,
+    byteLengths,
+    alignment,
+    usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST | usage,
+    seed,
+    label,
+  };
 }
 
 function resolveArenaOptions(options: unknown = {}): Required<ArenaOptions> {

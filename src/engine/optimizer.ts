@@ -226,6 +226,10 @@ export class Optimizer<R extends Rule = Rule> {
    * `gradScale` in force now. It may be called any number of times on one encoder. Of encoders that are not
    * submitted yet, all together may hold 1024 steps; a single one may hold any number.
    *
+   * Steps count as they are encoded, those of encoders that are dropped included; where the GPU decides about them (clipping,
+   * skipping, a dynamic loss scale) as they are submitted. There, a step is to be submitted before any that was encoded
+   * later and leaves parameters out, and before `loadStateDict`: its tensors have one count.
+   *
    * @param options as for {@link step}.
    * @throws OptimizerError as {@link step}.
    */

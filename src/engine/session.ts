@@ -96,7 +96,7 @@ export class Session {
 
   /** The arenas that the parameters lie in now. */
   refreshArenas(): void {
-    this.guard.arenas = arenasAmong(buffersOf([...this.names.values].map(({ parameter }) => parameter)));
+    this.guard.arenas = arenasAmong(buffersOf([...this.names.values()].map(({ parameter }) => parameter)));
   }
 
   /** @throws OptimizerError `destroyed` if parameters lie in an arena that is. */

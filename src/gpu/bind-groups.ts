@@ -1,3 +1,26 @@
+import { COMPUTE_STAGE } from './flags.js';
+
+/** The layout of a compute kernel's bind group: its buffers at bindings 0, 1, … */
+export function createLayout(
+  device: GPUDevice,
+  label: string,
+  buffers: readonly GPUBufferBindingLayout[],
+): GPUBindGroupLayout {
+  const entries = buffers.map((buffer, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer }));
+  return device.createBindGroupLayout({ label, entries });
+}
+
+/** Binds ranges of buffers at bindings 0, 1, … */
+export function bindBuffers(
+  device: GPUDevice,
+  label: string,
+  layout: GPUBindGroupLayout,
+  resources: readonly GPUBufferBinding[],
+): GPUBindGroup {
+  const entries = resources.map((resource, binding) => ({ binding, resource: { ...resource } }));
+  return device.createBindGroup({ label, layout, entries });
+}
+
 interface Node {
   readonly next: WeakMap<GPUBuffer, Node>;
   readonly bindGroups: Map<string, GPUBindGroup>;
@@ -42,8 +65,7 @@ export class BindGroups {
       return this.get(layout, resources, label);
     }
     this.#count++;
-    const entries = resources.map((resource, binding) => ({ binding, resource: { ...resource } }));
-    const made = this.device.createBindGroup({ label, layout, entries });
+    const made = bindBuffers(this.device, label, layout, resources);
     node.bindGroups.set(key, made);
     return made;
   }

@@ -1,3 +1,4 @@
+import { bindBuffers } from './bind-groups.js';
 import { captureErrors } from './device.js';
 import { getPipelineSync } from './pipelines.js';
 
@@ -51,11 +52,7 @@ function submitAlone(device: GPUDevice, buffer: GPUBuffer): Promise<GPUError | u
     const encoder = device.createCommandEncoder({ label });
     const pass = encoder.beginComputePass({ label });
     pass.setPipeline(pipeline);
-    const resource = { buffer, size: 4 };
-    pass.setBindGroup(
-      0,
-      device.createBindGroup({ label, layout: layouts[0]!, entries: [{ binding: 0, resource }] }),
-    );
+    pass.setBindGroup(0, bindBuffers(device, label, layouts[0]!, [{ buffer, size: 4 }]));
     pass.dispatchWorkgroups(1);
     pass.end();
     device.queue.submit([encoder.finish()]);

@@ -107,9 +107,24 @@ async function explain<T>(pending: Promise<T>, status: DeviceStatus): Promise<T>
   } catch (error) {
     if (error instanceof OptimizerError) throw error;
     // Mapping is given up before the device says that it is lost.
-    if (!status.lost) await new Promise((resolve) => setTimeout(resolve, LOSS_GRACE_MS));
+    await awaitLoss(status);
     throw lostError(status.lost ?? { reason: 'unknown', message: messageOf(error) });
   }
+}
+
+/**
+ * For callers to whom the device said that something is wrong: Firefox says so of what belongs to a lost device before it
+ * says that the device is lost.
+ *
+ * @throws OptimizerError `device-lost` if that is the reason.
+ */
+export async function rejectIfLost(device: GPUDevice): Promise<void> {
+  await awaitLoss(watch(device));
+  rejectLostDevice(device);
+}
+
+async function awaitLoss(status: DeviceStatus): Promise<void> {
+  if (!status.lost) await new Promise((resolve) => setTimeout(resolve, LOSS_GRACE_MS));
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : quote(error));

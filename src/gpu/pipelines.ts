@@ -1,5 +1,5 @@
 import { OptimizerError } from '../errors.js';
-import { COMPUTE_STAGE } from './flags.js';
+import { createLayout } from './bind-groups.js';
 
 /** A compute pipeline, described. */
 export interface PipelineSource {
@@ -86,10 +86,7 @@ function describe(
 ): { module: GPUShaderModule; layouts: GPUBindGroupLayout[]; descriptor: GPUComputePipelineDescriptor } {
   const { label, code, entryPoint, constants } = source;
   const layouts = source.bindGroups.map((buffers, group) =>
-    device.createBindGroupLayout({
-      label: `${label} group ${group}`,
-      entries: buffers.map((buffer, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer })),
-    }),
+    createLayout(device, `${label} group ${group}`, buffers),
   );
   const module = device.createShaderModule({ label, code });
   const layout = device.createPipelineLayout({ label, bindGroupLayouts: layouts });

@@ -1,6 +1,7 @@
 import { OptimizerError, quote } from '../errors.js';
-import { captureErrors, isOutOfMemory, settleOrLose } from './device.js';
-import { BufferUsage, MAP_MODE_READ } from './flags.js';
+import { captureErrors, isOutOfMemory, rejectIfLost, settleOrLose } from './device.js';
+import * as BufferUsage from './buffer-usage.js';
+import { MAP_MODE_READ } from './flags.js';
 
 /** Bytes of a buffer; offset and length are multiples of 4. */
 export interface ByteRange {
@@ -109,7 +110,10 @@ export class Reader {
     // What the device had against buffers and copies says more than that they cannot be mapped.
     const [mapping] = await Promise.allSettled([firstMapped, error]);
     const cause = await error;
-    if (cause) throw readError(cause, byteLength, what);
+    if (cause) {
+      await rejectIfLost(this.device);
+      throw readError(cause, byteLength, what);
+    }
     if (mapping.status === 'rejected') throw mapping.reason;
     let left = byteLength;
     for (const [k, staging] of stagings.entries()) {

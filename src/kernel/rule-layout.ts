@@ -1,7 +1,8 @@
 import type { Average } from '../averages/average.js';
 import { OptimizerError, quote } from '../errors.js';
 import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
-import { type Rule, type RuleOptions, overrideRule, tensorOf } from '../rules/rule.js';
+import type { RuleOptions } from '../rules/common-options.js';
+import { type Rule, overrideRule, tensorOf } from '../rules/rule.js';
 import { scalarComplaint } from '../rules/scalar-complaint.js';
 import type { TensorDeclaration } from '../rules/tensor.js';
 
@@ -199,28 +200,23 @@ export function correction({ beta, damping }: RisingRate, t: number): number {
 }
 
 /**
- * The options that make two rules of one kind need other kernels, as a sentence for errors: by the names that users know,
- * not by those of the switches that follow from them.
- *
- * @returns nothing if one kernel serves both.
+ * The names of the options by which one rule needs other kernels than another of its kind; none if one kernel serves both.
+ * They are those that do it by themselves; if it takes several together, all that differ.
  */
-export function kernelDifference(given: Rule, made: Rule): string | undefined {
+export function optionsOfOtherKernels(before: Rule, after: Rule): string[] {
   // In the same order in both, for they are of one kind.
   const key = (rule: Rule) => JSON.stringify(layoutOf(rule).switches);
-  if (key(given) === key(made)) return undefined;
-  const names = Object.keys(given.options).filter(
-    (name) => name !== 'lr' && quote(given.options[name]) !== quote(made.options[name]),
+  if (key(before) === key(after)) return [];
+  const names = Object.keys(after.options).filter(
+    (name) => name !== 'lr' && quote(before.options[name]) !== quote(after.options[name]),
   );
-  // Those that do it by themselves; if it takes several, all of them.
   const alone = names.filter((name) => {
     try {
-      return key(overrideRule(made, { [name]: given.options[name] })) !== key(made);
+      return key(overrideRule(before, { [name]: after.options[name] })) !== key(before);
     } catch {
-      return true;
+      // One that the others forbid is no case of its own.
+      return false;
     }
   });
-  const told = alone.length > 0 ? alone : names;
-  return told
-    .map((name) => `${name} ${quote(given.options[name])} in place of ${quote(made.options[name])}`)
-    .join(', ');
+  return alone.length > 0 ? alone : names;
 }

@@ -8,34 +8,23 @@ export interface KernelShape {
   readonly consecutive: boolean;
 }
 
-/** A shape, and why it was chosen. */
-export interface ChosenShape extends KernelShape {
-  /** For people. */
-  readonly reason: string;
-}
-
 /**
  * CPU adapters pay for each invocation and each workgroup, so few of them do much each, as long as all cores have
  * work; measured by bench/shapes.ts, tables in bench/README.md.
  */
 const CPU_WORKGROUP_SIZE = 64;
 /** More gains nothing measurable. */
-const CPU_MAX_LANES_PER_INVOCATION = 256;
+export const CPU_MAX_LANES_PER_INVOCATION = 256;
 /** Fewer cost more than an idle core does. */
-const CPU_MIN_LANES_PER_INVOCATION = 8;
+export const CPU_MIN_LANES_PER_INVOCATION = 8;
 /** Where one workgroup of the above would hold the whole tensor, the other cores would idle. */
-const CPU_SMALL_WORKGROUP_SIZE = 32;
+export const CPU_SMALL_WORKGROUP_SIZE = 32;
 const CPU_SMALL_LANES_PER_INVOCATION = 4;
 /** Below this many workgroups, cores would idle or be left with uneven shares. */
-const CPU_MIN_WORKGROUPS = 16;
+export const CPU_MIN_WORKGROUPS = 16;
 
 /** GPUs hide latency with many invocations and want neighbours to touch neighbouring addresses. */
-const GPU_SHAPE: ChosenShape = {
-  workgroupSize: 256,
-  lanesPerInvocation: 1,
-  consecutive: false,
-  reason: 'GPU: many invocations, neighbours at neighbouring addresses',
-};
+const GPU_SHAPE: KernelShape = { workgroupSize: 256, lanesPerInvocation: 1, consecutive: false };
 
 /** Whether the adapter computes on the CPU, by its name: SwiftShader, llvmpipe, lavapipe, WARP. */
 export function isCpuAdapter(info: Partial<GPUAdapterInfo> | undefined): boolean {
@@ -49,7 +38,7 @@ export function isCpuAdapter(info: Partial<GPUAdapterInfo> | undefined): boolean
  *
  * @param laneCount lanes of the dispatch. Shapes differ in powers of two, so that few pipelines serve all sizes.
  */
-export function chooseShape(info: Partial<GPUAdapterInfo> | undefined, laneCount = Infinity): ChosenShape {
+export function chooseShape(info: Partial<GPUAdapterInfo> | undefined, laneCount = Infinity): KernelShape {
   return isCpuAdapter(info) ? chooseCpuShape(laneCount) : GPU_SHAPE;
 }
 
@@ -63,22 +52,18 @@ export function shapeConstants(shape: KernelShape): Record<string, number> {
 }
 
 /** The most lanes per invocation that leave enough workgroups; for a tensor too small for that, two workgroups. */
-function chooseCpuShape(laneCount: number): ChosenShape {
+function chooseCpuShape(laneCount: number): KernelShape {
   let workgroupSize = CPU_WORKGROUP_SIZE;
   let lanesPerInvocation = CPU_MAX_LANES_PER_INVOCATION;
   const workgroupCount = () => laneCount / (workgroupSize * lanesPerInvocation);
   while (lanesPerInvocation > CPU_MIN_LANES_PER_INVOCATION && workgroupCount() < CPU_MIN_WORKGROUPS) {
     lanesPerInvocation /= 2;
   }
-  let reason =
-    `CPU adapter: of ${CPU_MIN_LANES_PER_INVOCATION} to ${CPU_MAX_LANES_PER_INVOCATION} lanes per invocation the most ` +
-    `that leave ${CPU_MIN_WORKGROUPS} workgroups`;
   if (workgroupCount() <= 1) {
     workgroupSize = CPU_SMALL_WORKGROUP_SIZE;
     lanesPerInvocation = CPU_SMALL_LANES_PER_INVOCATION;
-    reason = 'CPU adapter: a workgroup is one core’s work, so that a small tensor is given two';
   }
-  return { workgroupSize, lanesPerInvocation, consecutive: true, reason };
+  return { workgroupSize, lanesPerInvocation, consecutive: true };
 }
 
 /**

@@ -5,8 +5,8 @@ export type WordType = 'u32' | 'f32';
 
 /** Words to be written as either type. */
 export interface WordView {
-  readonly u32: Uint32Array;
-  readonly f32: Float32Array;
+  readonly u32: Uint32Array<ArrayBuffer>;
+  readonly f32: Float32Array<ArrayBuffer>;
 }
 
 /** The same bytes as u32 and as f32. */

@@ -45,51 +45,30 @@ export function cutTogether<B>(
   limits: PlanLimits,
 ): Chunk<B>[] {
   const alignment = bindingAlignment(limits);
-  const cursors = { data: startCursor(), grad: startCursor(), state: startCursor() };
+  // Of each list, what is not covered yet.
+  const left = { data: [...data], grad: [...(grad ?? [])], state: [...(state ?? [])] };
   const chunks: Chunk<B>[] = [];
-  while (cursors.data.index < data.length) {
-    const here = {
-      data: partOf(data, cursors.data),
-      ...(grad && { grad: partOf(grad, cursors.grad) }),
-      ...(state && { state: partOf(state, cursors.state) }),
-    };
-    const room = [here.data, ...(here.grad ? [here.grad] : [])].map(({ byteOffset }) =>
-      roomFrom(byteOffset, limits, alignment),
-    );
-    if (here.state) room.push(roomFrom(ELEMENT_BYTE_LENGTH * here.state.element, limits, alignment));
-    const elementCount = Math.min(
-      ...[here.data, here.grad, here.state].flatMap((piece) => (piece ? [piece.elementCount] : [])),
-      ...room,
-    );
+  while (left.data.length > 0) {
+    const here = chunkOf(left.data[0]!, left.grad[0], left.state[0]);
+    const room = [here.data, here.grad, here.state].map((piece) => roomIn(piece, limits, alignment));
+    const elementCount = Math.min(...room);
     chunks.push(...separate(firstOf(here, elementCount), limits, alignment));
-    advance(data, cursors.data, elementCount);
-    if (grad) advance(grad, cursors.grad, elementCount);
-    if (state) advance(state, cursors.state, elementCount);
+    for (const list of Object.values<(Piece<B> | StatePiece)[]>(left)) dropElements(list, elementCount);
   }
   return chunks;
 }
 
-interface Cursor {
-  index: number;
-  done: number;
+/** A chunk of what there is. */
+export function chunkOf<B>(data: Piece<B>, grad?: Piece<B>, state?: StatePiece): Chunk<B> {
+  return { data, ...(grad && { grad }), ...(state && { state }) };
 }
 
-const startCursor = (): Cursor => ({ index: 0, done: 0 });
-
-/** What is left of the piece that a cursor is in. */
-function partOf<P extends Piece<unknown> | StatePiece>(pieces: readonly P[], { index, done }: Cursor): P {
-  return skipElements(pieces[index]!, done);
-}
-
-function advance(
-  pieces: readonly { readonly elementCount: number }[],
-  cursor: Cursor,
-  elementCount: number,
-): void {
-  cursor.done += elementCount;
-  if (cursor.done < pieces[cursor.index]!.elementCount) return;
-  cursor.index++;
-  cursor.done = 0;
+/** Takes the first elements out of a list; they lie in its first piece. */
+function dropElements(list: (Piece<unknown> | StatePiece)[], elementCount: number): void {
+  const [first] = list;
+  if (!first) return;
+  if (first.elementCount === elementCount) list.shift();
+  else list[0] = skipElements(first, elementCount);
 }
 
 /** A piece from one of its elements on. */
@@ -109,32 +88,34 @@ function keepElements<P extends Piece<unknown> | StatePiece>(piece: P, elementCo
 
 /** The first elements of a chunk. */
 export function firstOf<B>({ data, grad, state }: Chunk<B>, elementCount: number): Chunk<B> {
-  return {
-    data: keepElements(data, elementCount),
-    ...(grad && { grad: keepElements(grad, elementCount) }),
-    ...(state && { state: keepElements(state, elementCount) }),
-  };
+  return chunkOf(
+    keepElements(data, elementCount),
+    grad && keepElements(grad, elementCount),
+    state && keepElements(state, elementCount),
+  );
 }
 
 /** What is left of a chunk from one of its elements on. */
 export function restOf<B>({ data, grad, state }: Chunk<B>, elementCount: number): Chunk<B> {
-  return {
-    data: skipElements(data, elementCount),
-    ...(grad && { grad: skipElements(grad, elementCount) }),
-    ...(state && { state: skipElements(state, elementCount) }),
-  };
+  return chunkOf(
+    skipElements(data, elementCount),
+    grad && skipElements(grad, elementCount),
+    state && skipElements(state, elementCount),
+  );
 }
 
-/** Elements that one binding can reach from a byte on, whole lanes of them. */
-function roomFrom(
-  byteOffset: number,
+/** Elements of a piece that one binding can reach from its first one on: all, or whole lanes of them. */
+function roomIn(
+  piece: Piece<unknown> | StatePiece | undefined,
   { maxStorageBufferBindingSize }: PlanLimits,
   alignment: number,
 ): number {
+  if (!piece) return Infinity;
+  const byteOffset = 'element' in piece ? ELEMENT_BYTE_LENGTH * piece.element : piece.byteOffset;
   // Rounding an offset down can add almost `alignment` bytes to a binding.
   const lost = byteOffset % alignment === 0 ? 0 : alignment;
   const byteLength = alignDown(maxStorageBufferBindingSize, alignment) - lost;
-  if (byteLength > 0) return byteLength / ELEMENT_BYTE_LENGTH;
+  if (byteLength > 0) return Math.min(piece.elementCount, byteLength / ELEMENT_BYTE_LENGTH);
   throw new OptimizerError(
     'limit-exceeded',
     `the device binds ${maxStorageBufferBindingSize} bytes at most, which is too few at offsets of ${alignment}; request it ` +

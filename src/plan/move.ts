@@ -64,20 +64,13 @@ function firstDifference<B>(
   return undefined;
 }
 
+const STRUCTURE = ['index', 'elementCount', 'laneCount', 'dataBase', 'gradBase', 'stateStart'] as const;
+const ACCESS = ['data', 'grad', 'state', 'gradBinding', 'rowLength'] as const;
+
 /** Whether two stretches differ in what is bound alone. */
 function hasSameStructure<B>(a: Stretch<B>, b: Stretch<B>): boolean {
   return (
-    a.index === b.index &&
-    a.elementCount === b.elementCount &&
-    a.laneCount === b.laneCount &&
-    a.dataBase === b.dataBase &&
-    a.gradBase === b.gradBase &&
-    a.stateStart === b.stateStart &&
-    a.access.data === b.access.data &&
-    a.access.grad === b.access.grad &&
-    a.access.state === b.access.state &&
-    a.access.gradBinding === b.access.gradBinding &&
-    a.access.rowLength === b.access.rowLength
+    STRUCTURE.every((key) => a[key] === b[key]) && ACCESS.every((key) => a.access[key] === b.access[key])
   );
 }
 

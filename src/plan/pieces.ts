@@ -82,3 +82,16 @@ export const countElements = (pieces: readonly { readonly elementCount: number }
 /** The byte behind the last element of a piece. */
 export const endOf = ({ byteOffset, elementCount }: Omit<Piece<unknown>, 'buffer'>): number =>
   byteOffset + ELEMENT_BYTE_LENGTH * elementCount;
+
+/** Whether two lists of pieces are the same elements of the same buffers. */
+export function areSamePieces<B>(a: readonly Piece<B>[], b: readonly Piece<B>[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  // By index: thousands are compared at every step of some frameworks.
+  for (let k = 0; k < a.length; k++) {
+    const [one, other] = [a[k]!, b[k]!];
+    if (one.buffer !== other.buffer || one.byteOffset !== other.byteOffset) return false;
+    if (one.elementCount !== other.elementCount) return false;
+  }
+  return true;
+}

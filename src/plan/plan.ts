@@ -1,9 +1,9 @@
 import { type Batch, joinBatch, planBatches } from './batches.js';
-import { type Chunk, cutTogether } from './cut.js';
+import { type Chunk, chunkOf, cutTogether } from './cut.js';
 import { type Run, asRun, joinRuns } from './join.js';
 import type { PlanTensor, StatePiece } from './pieces.js';
 import { StatePlaces, stateOf } from './state-places.js';
-import { type Stretch, type StretchFacts, planNamedRows, planStretches } from './stretch.js';
+import { type Stretch, type StretchFacts, planStretches } from './stretch.js';
 
 /** A run, cut where bindings need it. */
 export interface CutRun<B> {
@@ -28,8 +28,7 @@ export function planRuns<B>(
 /** The chunks of a run. */
 export function cutRun<B>(run: Run<B>, limits: StretchFacts<B>['limits']): Chunk<B>[] {
   // A table and the sums of its rows are no stretches of one another: each is bound whole.
-  if (run.rows)
-    return [{ data: run.data[0]!, grad: run.grad![0]!, ...(run.state && { state: run.state[0]! }) }];
+  if (run.rows) return [chunkOf(run.data[0]!, run.grad?.[0], run.state?.[0])];
   return cutTogether(run.data, run.grad, run.state, limits);
 }
 
@@ -56,10 +55,7 @@ export function placeState<B>(
 
 /** The stretches of a run. */
 export function stretchesOf<B>({ run, chunks }: CutRun<B>, facts: StretchFacts<B>): Stretch<B>[] {
-  const { row, rows, members, isGathered = false } = run;
-  const { index } = members[0]!;
-  if (rows) return [planNamedRows(index, row, chunks[0]!, rows, facts)];
-  return chunks.flatMap((chunk) => planStretches(index, row, chunk, isGathered, facts));
+  return chunks.flatMap((chunk) => planStretches(run, chunk, facts));
 }
 
 /** A run with its stretches, and where these are. */

@@ -1,5 +1,5 @@
 /** Bits of a digit, and pairs per workgroup: the constants of `shaders/stages/sparse/radix-sort.wgsl`. */
-const DIGIT_BITS = 6;
+const DIGIT_BITS = 4;
 const DIGIT_COUNT = 1 << DIGIT_BITS;
 const PAIRS_PER_BLOCK = 1024;
 

@@ -15,11 +15,11 @@ import {
   type BufferFacts,
   ELEMENT_BYTE_LENGTH,
   LANE,
-  type NamedRows,
   type Piece,
   type PlanLimits,
   endOf,
 } from './pieces.js';
+import type { Run } from './join.js';
 
 /** How a stretch reaches its elements; with the rule's switches, all that two step kernels differ in. */
 export interface StretchAccess {
@@ -70,22 +70,20 @@ export interface StretchFacts<B> extends BufferFacts<B> {
   readonly limits: PlanLimits;
 }
 
-/** The stretches of a chunk: one, or its whole lanes and the rest of a long one that cannot be reached as vec4s. */
-export function planStretches<B>(
-  index: number,
-  row: number,
-  chunk: Chunk<B>,
-  isGathered: boolean,
-  facts: StretchFacts<B>,
-): Stretch<B>[] {
+/** The run that stretches belong to, as far as it says how they are stepped. */
+export type SteppedRun<B> = Pick<Run<B>, 'members' | 'row' | 'rows' | 'isGathered'>;
+
+/**
+ * The stretches of a chunk: one, or its whole lanes and the rest of a long one that cannot be reached as vec4s. Rows of a
+ * list take one, with lanes of their own for each row; the chunk is the whole table then, and its gradient a row per entry.
+ */
+export function planStretches<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts<B>): Stretch<B>[] {
   const { elementCount } = chunk.data;
   const rest = elementCount % LANE;
-  const isCut = rest > 0 && elementCount > ONE_STRETCH && !isWholeVectors(chunk, facts);
-  if (!isCut) return [planStretch(index, row, chunk, isGathered, facts)];
+  const isCut = !run.rows && rest > 0 && elementCount > ONE_STRETCH && !isWholeVectors(chunk, facts);
   const body = elementCount - rest;
-  return [firstOf(chunk, body), restOf(chunk, body)].map((part) =>
-    planStretch(index, row, part, isGathered, facts),
-  );
+  const parts = isCut ? [firstOf(chunk, body), restOf(chunk, body)] : [chunk];
+  return parts.map((part) => planStretch(run, part, facts));
 }
 
 function isWholeVectors<B>({ data, grad, state }: Chunk<B>, facts: StretchFacts<B>): boolean {
@@ -103,70 +101,46 @@ export function canRead<B>(piece: Piece<B>, { paddingOf }: BufferFacts<B>): bool
 }
 
 function planStretch<B>(
-  index: number,
-  row: number,
+  { members, row, rows, isGathered }: SteppedRun<B>,
   chunk: Chunk<B>,
-  isGathered: boolean,
   facts: StretchFacts<B>,
 ): Stretch<B> {
   const { data, grad, state } = chunk;
   const alignment = bindingAlignment(facts.limits);
   const gradBinding = isGathered ? 'gathered' : gradBindingOf(chunk, facts.limits);
   const isShared = gradBinding === 'shared';
-  let dataAccess = accessIf(canRead(data, facts));
-  let gradAccess = grad ? accessIf(canRead(grad, facts)) : 'vector';
+  // The rows of a table can be read as vec4s if they are whole ones.
+  const isWhole = !rows || rows.rowLength % LANE === 0;
+  let dataAccess = accessIf(isWhole && canRead(data, facts));
+  let gradAccess = accessIf(isWhole && (!grad || canRead(grad, facts)));
   // One array has elements of one type.
   if (isShared && dataAccess !== gradAccess) dataAccess = gradAccess = 'gather';
   const dataBinding = extend(isShared ? union(chunk, alignment) : bindPiece(data, alignment), dataAccess);
   const gradBound = grad && (isShared ? dataBinding : extend(bindPiece(grad, alignment), gradAccess));
-  const stateAccess = accessIf(
-    !state || (state.element % LANE === 0 && (state.isPadded || state.elementCount % LANE === 0)),
-  );
+  const isStateWhole =
+    !state || (state.element % LANE === 0 && (state.isPadded || state.elementCount % LANE === 0));
   return {
-    index,
+    index: members[0]!.index,
     row,
-    access: { data: dataAccess, grad: gradAccess, state: stateAccess, gradBinding },
+    access: {
+      data: dataAccess,
+      grad: gradAccess,
+      state: accessIf(isWhole && isStateWhole),
+      gradBinding,
+      ...(rows && { rowLength: rows.rowLength }),
+    },
     elementCount: data.elementCount,
-    laneCount: Math.ceil(data.elementCount / LANE),
+    laneCount: rows ? rows.entryCount * lanesIn(rows.rowLength) : lanesIn(data.elementCount),
     data: dataBinding,
     dataBase: (data.byteOffset - dataBinding.offset) / unitOf(dataAccess),
     ...(gradBound && !isShared && { grad: gradBound }),
     gradBase: gradBound ? (grad.byteOffset - gradBound.offset) / unitOf(gradAccess) : 0,
+    ...(rows && { rows: { buffer: rows.buffer, offset: 0, size: 4 * rows.entryCount } }),
     ...stateRange(state, alignment),
   };
 }
 
-/**
- * The stretch that steps the rows of a list, each in lanes of its own.
- *
- * @param chunk the whole table; its gradient is a row per entry of the list.
- */
-export function planNamedRows<B>(
-  index: number,
-  row: number,
-  { data, grad, state }: Chunk<B>,
-  { buffer, entryCount, rowLength }: NamedRows<B>,
-  { limits }: StretchFacts<B>,
-): Stretch<B> {
-  const alignment = bindingAlignment(limits);
-  const isWhole = rowLength % LANE === 0;
-  const dataAccess = accessIf(isWhole && data.byteOffset % VECTOR === 0);
-  const gradAccess = accessIf(isWhole && grad!.byteOffset % VECTOR === 0);
-  const [dataBinding, gradBinding] = [bindPiece(data, alignment), bindPiece(grad!, alignment)];
-  return {
-    index,
-    row,
-    access: { data: dataAccess, grad: gradAccess, state: accessIf(isWhole), gradBinding: 'read', rowLength },
-    elementCount: data.elementCount,
-    laneCount: entryCount * Math.ceil(rowLength / LANE),
-    data: dataBinding,
-    dataBase: (data.byteOffset - dataBinding.offset) / unitOf(dataAccess),
-    grad: gradBinding,
-    gradBase: (grad!.byteOffset - gradBinding.offset) / unitOf(gradAccess),
-    rows: { buffer, offset: 0, size: 4 * entryCount },
-    ...stateRange(state, alignment),
-  };
-}
+const lanesIn = (elementCount: number): number => Math.ceil(elementCount / LANE);
 
 export const accessIf = (isVector: boolean): Access => (isVector ? 'vector' : 'gather');
 

@@ -34,7 +34,8 @@ export class GradientControl {
     const { maxGradNorm, skipNonFinite, maxConsecutiveSkips, dynamic } = this.options;
     const unscale = this.round(this.round(gradScale) / this.lossScale);
     this.gradNorm = Math.abs(unscale) * Math.hypot(...gradients.map(norm));
-    this.clipFactor = Math.min(1, maxGradNorm / (this.gradNorm + 1e-6));
+    // Without a limit nothing is clipped, not even where ∞/∞ would say so.
+    this.clipFactor = maxGradNorm < Infinity ? Math.min(1, maxGradNorm / (this.gradNorm + 1e-6)) : 1;
     const isFinite = Number.isFinite(this.gradNorm);
     if (dynamic) this.#adjustLossScale(isFinite);
     if (skipNonFinite && !isFinite && this.#consecutiveSkips < maxConsecutiveSkips) {

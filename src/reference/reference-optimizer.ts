@@ -91,9 +91,9 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
   step(grads?: ReferenceGradients, options?: StepOptions): void {
     this.#checkTraining('step');
     const skipped = resolveSkip(options, this.#parameters, 'step()');
-    const given = grads === undefined ? undefined : gradientsByParameter(grads, [...this.#parameters.names]);
+    const given = grads === undefined ? undefined : gradientsByParameter(grads, [...this.#parameters.keys()]);
     const gradients = new Map<ParameterState, ElementGradients<number>>();
-    [...this.#parameters.values].forEach((parameter, k) => {
+    [...this.#parameters.values()].forEach((parameter, k) => {
       if (skipped?.has(parameter)) return;
       const gradient = given ? given(k, parameter.name) : parameter.grad;
       gradients.set(parameter, parameter.elementGradients(gradient));
@@ -211,7 +211,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
   loadStateDict(dict: StateDict | ReferenceStateDict): void {
     this.#checkTraining('loadStateDict');
     const { scheduleStep, groups, state, control } = checkRun(dict, this.groups[0]!.rule.name, this.groups);
-    checkArrays(state, this.#parameters.values);
+    checkArrays(state, this.#parameters.values());
     restoreSchedules(groups, this.groups);
     this.#groups.forEach(({ group, parameters }, g) => {
       const { rule, counts } = groups[g]!;

@@ -1,7 +1,7 @@
+import type { RuleOptions } from './common-options.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import type { RuleDeclaration } from './declaration.js';
 import { type LooseSource, declaresFunction } from './merge-parts.js';
-import type { RuleOptions } from './rule.js';
 import { scalarComplaint } from './scalar-complaint.js';
 
 /** Names that generated WGSL and `shaders/*.wgsl` use, and those words of WGSL that a name may well collide with. */

@@ -67,3 +67,8 @@ export function commonOptions(
     maximize: boolean(false),
   };
 }
+
+/** A rule's options, complete; of some rule, whose names are not known, the common ones and whatever else it has. */
+export type RuleOptions<O extends object = object> = [keyof O] extends [never]
+  ? ResolvedCommonOptions & Readonly<Record<string, unknown>>
+  : Readonly<Required<O>>;

@@ -1,7 +1,6 @@
 import type { Arithmetic } from './arithmetic.js';
-import type { ResolvedCommonOptions } from './common-options.js';
+import type { ResolvedCommonOptions, RuleOptions } from './common-options.js';
 import type { OptionSpecs } from './options.js';
-import type { RuleOptions } from './rule.js';
 import type { TensorDeclaration } from './tensor.js';
 
 /** One state array of a rule. */

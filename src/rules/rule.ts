@@ -1,15 +1,10 @@
 import type { Average } from '../averages/average.js';
 import { OptimizerError, isRecord, propertyNames, quote, readProperty } from '../errors.js';
-import type { ResolvedCommonOptions } from './common-options.js';
+import type { RuleOptions } from './common-options.js';
 import type { RuleDeclaration } from './declaration.js';
 import { resolveOptions } from './options.js';
 import { scalarComplaint } from './scalar-complaint.js';
 import type { TensorDeclaration } from './tensor.js';
-
-/** A rule's options, complete; of some rule, whose names are not known, the common ones and whatever else it has. */
-export type RuleOptions<O extends object = object> = [keyof O] extends [never]
-  ? ResolvedCommonOptions & Readonly<Record<string, unknown>>
-  : Readonly<Required<O>>;
 
 /**
  * A rule with its options: what `adam({ lr: 1e-3 })` returns and `Optimizer.create` takes. Plain and frozen.

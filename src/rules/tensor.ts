@@ -1,5 +1,5 @@
+import type { RuleOptions } from './common-options.js';
 import type { Arithmetic } from './arithmetic.js';
-import type { RuleOptions } from './rule.js';
 
 /** What `measure` sees of one element: the same that the update will see. */
 export interface MeasuredElement<N, Slot extends string, Scalar extends string, Switch extends string> {

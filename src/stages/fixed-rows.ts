@@ -1,6 +1,8 @@
-import { BufferUsage } from '../gpu/flags.js';
+import { createFilled } from '../gpu/filled-buffer.js';
+import * as BufferUsage from '../gpu/buffer-usage.js';
 import type { RowLayout } from '../kernel/row.js';
 import { wordView } from '../kernel/structs.js';
+import { bindPages } from './pages.js';
 import type { StepContext } from './stage.js';
 
 /** Rows of numbers that stay as they are, a page each, for passes beside the steps. */
@@ -8,7 +10,6 @@ export class FixedRows {
   readonly buffer: GPUBuffer;
   readonly #pages: GPUBindGroup;
   readonly #row: RowLayout;
-  readonly #device: GPUDevice;
 
   /**
    * Creates the buffer; run it in error scopes.
@@ -22,23 +23,13 @@ export class FixedRows {
     rows: readonly Readonly<Record<string, number>>[],
     label: string,
   ) {
-    const { COPY_DST, UNIFORM, STORAGE } = BufferUsage;
-    this.#device = device;
     this.#row = row;
-    const size = row.pageByteLength * rows.length;
-    this.buffer = device.createBuffer({ label: `${label} rows`, size, usage: COPY_DST | UNIFORM | STORAGE });
-    const view = wordView(new ArrayBuffer(size));
+    const view = wordView(new ArrayBuffer(row.pageByteLength * rows.length));
     rows.forEach((values, k) =>
       row.struct.write(view, (row.pageByteLength / 4) * k, { is_active: 1, ...values }),
     );
-    device.queue.writeBuffer(this.buffer, 0, view.u32.buffer);
-    this.#pages = device.createBindGroup({
-      label: `${label} rows`,
-      layout: pagesLayout,
-      entries: [
-        { binding: 0, resource: { buffer: this.buffer, size: row.struct.byteLength * row.rowsPerPage } },
-      ],
-    });
+    this.buffer = createFilled(device, `${label} rows`, BufferUsage.UNIFORM | BufferUsage.STORAGE, view.u32);
+    this.#pages = bindPages(device, row, pagesLayout, this.buffer, label);
   }
 
   /** What a stage is told that steps tensors of row 0 with the k-th of these. */
@@ -52,12 +43,6 @@ export class FixedRows {
       slotByteLength: this.#row.pageByteLength,
       isActive: () => true,
     };
-  }
-
-  /** Changes one number of the k-th. */
-  set(k: number, field: string, value: number): void {
-    const byteOffset = this.#row.pageByteLength * k + 4 * this.#row.struct.wordOf(field);
-    this.#device.queue.writeBuffer(this.buffer, byteOffset, Float32Array.of(value));
   }
 
   destroy(): void {

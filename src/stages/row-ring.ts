@@ -1,6 +1,7 @@
-import { BufferUsage } from '../gpu/flags.js';
+import * as BufferUsage from '../gpu/buffer-usage.js';
 import { type RowLayout, type SlotLayout, rowOffset, slotLayout } from '../kernel/row.js';
 import { type WordView, wordView } from '../kernel/structs.js';
+import { bindPages } from './pages.js';
 import type { StepContext } from './stage.js';
 
 /** Steps that may be pending, over all encoders that are not submitted yet. */
@@ -16,9 +17,10 @@ export type RingWatch = <T>(make: () => T, onFine?: () => void) => T;
  * Memory for the numbers of steps. A step that the optimizer submits itself always uses slot 0: the queue orders its write
  * behind the step before. A step that is encoded for later needs a slot that nobody overwrites until the caller submits,
  * which the API does not tell us; so these slots rotate through a ring. It grows with the number of such steps, up to
- * {@link MOST_PENDING}, and further where a single encoder would go round it.
+ * {@link MOST_PENDING}, and further where a single encoder would go round it. To stages it speaks of the step that was
+ * written last.
  */
-export class RowRing {
+export class RowRing implements StepContext {
   readonly #device: GPUDevice;
   readonly #row: RowLayout;
   readonly #controlled: boolean;
@@ -40,8 +42,6 @@ export class RowRing {
   #buffer!: GPUBuffer;
   #pages!: GPUBindGroup;
   #isUnsure = false;
-  /** What stages are told of the step that was written last. */
-  readonly context: StepContext;
 
   /**
    * @param controlled whether slots have settings and rates.
@@ -67,7 +67,6 @@ export class RowRing {
     this.#rowCapacity = rowCapacity;
     this.#layOut();
     this.#make();
-    this.context = this.#makeContext();
   }
 
   /** Whether it is not known yet that the present buffer could be had: what binds it is to be watched as well. */
@@ -78,6 +77,33 @@ export class RowRing {
   /** Layout of a slot. */
   get slot(): SlotLayout {
     return this.#slot;
+  }
+
+  get pages(): GPUBindGroup {
+    return this.#pages;
+  }
+
+  get slots(): GPUBuffer {
+    return this.#buffer;
+  }
+
+  get slotByteLength(): number {
+    return this.#slot.byteLength;
+  }
+
+  pageOffset(row: number): Uint32Array {
+    const { rowsPerPage, pageByteLength } = this.#row;
+    const page = Math.floor(row / rowsPerPage);
+    this.#offset[0] = this.#slotOffset[0]! + this.#slot.rows + pageByteLength * page;
+    return this.#offset;
+  }
+
+  slotOffset(): Uint32Array {
+    return this.#slotOffset;
+  }
+
+  isActive(row: number): boolean {
+    return this.#isActive[row] === 1;
   }
 
   /** Makes room for so many rows. */
@@ -114,32 +140,6 @@ export class RowRing {
 
   #upload(byteOffset: number): void {
     this.#device.queue.writeBuffer(this.#buffer, byteOffset, this.#staging.u32.buffer);
-  }
-
-  /** What it says follows the ring: getters, for buffers change when it grows. */
-  #makeContext(): StepContext {
-    const { rowsPerPage, pageByteLength } = this.#row;
-    const pages = (): GPUBindGroup => this.#pages;
-    const slots = (): GPUBuffer => this.#buffer;
-    const slot = (): SlotLayout => this.#slot;
-    return {
-      get pages() {
-        return pages();
-      },
-      get slots() {
-        return slots();
-      },
-      get slotByteLength() {
-        return slot().byteLength;
-      },
-      pageOffset: (row) => {
-        const page = Math.floor(row / rowsPerPage);
-        this.#offset[0] = this.#slotOffset[0]! + this.#slot.rows + pageByteLength * page;
-        return this.#offset;
-      },
-      slotOffset: () => this.#slotOffset,
-      isActive: (row) => this.#isActive[row] === 1,
-    };
   }
 
   /** The number of the slot that a pending step takes. */
@@ -183,15 +183,6 @@ export class RowRing {
       size: (1 + this.#pendingCapacity) * this.#slot.byteLength,
       usage: BufferUsage.UNIFORM | BufferUsage.STORAGE | BufferUsage.COPY_DST,
     });
-    this.#pages = this.#device.createBindGroup({
-      label: `${this.#label} rows`,
-      layout: this.#pagesLayout,
-      entries: [
-        {
-          binding: 0,
-          resource: { buffer: this.#buffer, size: this.#row.struct.byteLength * this.#row.rowsPerPage },
-        },
-      ],
-    });
+    this.#pages = bindPages(this.#device, this.#row, this.#pagesLayout, this.#buffer, this.#label);
   }
 }

@@ -1,6 +1,6 @@
 /** Groups that joined a run: all that goes on behind it, without waiting. */
 import { expect, inject } from 'vitest';
-import { Optimizer, OptimizerError, adam, sgd } from '../../src/index.js';
+import { Optimizer, OptimizerError, adam, nadam, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
@@ -45,6 +45,32 @@ for (const [title, config] of Object.entries(CONTROLS)) {
     ]);
     expect([...(await optimizer.readParam('first'))]).toEqual(read[0]);
   });
+
+  gpuTest(
+    `steps while groups are joining are those of who is there (${title})`,
+    async ({ device, track }) => {
+      for (const rule of [adam({ lr: 0.1 }), nadam({ lr: 0.1 })]) {
+        // Whose rows fill the memory for them, and whose do not.
+        for (let count = 1; count <= 9; count++) {
+          const random = new Random(inject('seed') + count);
+          const [weights, gradients] = [random.weights(3), random.gradients(3)];
+          const make = (name: string) => makeParameter(device, track, name, weights, gradients);
+          const groups = Array.from({ length: count }, (_, k) => ({ params: [make(`w${k}`)] }));
+          const optimizer = track(await Optimizer.create(device, { rule, groups, ...config }));
+          const alone = track(await Optimizer.create(device, { rule, params: [make('alone')], ...config }));
+          const joining = [0, 1].map((k) => optimizer.addGroup({ params: [make(`late${k}`)] }));
+          for (const one of [optimizer, alone]) one.step();
+          await Promise.all(joining);
+          for (const one of [optimizer, alone]) one.step();
+          const want = await alone.readParam('alone');
+          for (const { params } of groups) {
+            const got = await optimizer.readParam(params[0]!.name!);
+            expect(bitDifference(got, want), `${rule.name}, ${count} groups`).toBeUndefined();
+          }
+        }
+      }
+    },
+  );
 
   gpuTest(`a dict right behind addGroupSync is a whole one (${title})`, async ({ device, track }) => {
     const random = new Random(inject('seed'));

@@ -6,6 +6,7 @@ import { ruleFactories } from '../../src/rules/registry.js';
 import { withAverages } from '../../src/rules/rule.js';
 import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
+import { isTurn } from '../support/draw.js';
 import { checkParity } from '../../proof/parity.js';
 import { Random } from '../../proof/random.js';
 import { makeParameter } from '../support/tensors.js';
@@ -19,9 +20,9 @@ const COMBINATIONS: AverageOptions[] = [
   { lookahead: { every: 1, alpha: 1 }, ema: { decay: 0.5 }, swa: { start: 1, period: 1 } },
 ];
 
-/** All of them where bits are proof; elsewhere half, the other half for seeds of the other parity. */
+/** A third of them where bits are proof, a sixth elsewhere; each rule and each combination has its turn in every run. */
 const isWanted = (rule: number, combination: number): boolean =>
-  inject('runtime') === 'chrome' || (rule + combination + inject('seed')) % 2 === 0;
+  isTurn(rule + combination, inject('runtime') === 'chrome' ? 3 : 6);
 
 for (const [index, [name, factory]] of ruleFactories.entries()) {
   for (const options of COMBINATIONS.filter((_, k) => isWanted(index, k))) {

@@ -37,7 +37,7 @@ async function checkGolden(golden: GoldenCase, device: GPUDevice, track: Track):
 for (const [name] of ruleFactories) {
   const ofRule = goldenCases.filter(({ rule }) => rule === name);
   // Published numbers tell of the formula, which is the same in every browser.
-  const cases = inject('runtime') === 'chrome' ? ofRule : drawn(ofRule, 2);
+  const cases = inject('runtime') === 'chrome' ? ofRule : drawn(ofRule, 4);
   gpuTest(`published numbers on the GPU: ${name}, ${cases.length} runs`, ({ device, track }) =>
     checkTogether(
       cases,

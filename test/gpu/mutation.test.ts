@@ -73,12 +73,12 @@ const byOptions = ruleFactories.toSorted(
   ([, a], [, b]) => Object.keys(b.declaration.options).length - Object.keys(a.declaration.options).length,
 );
 
-/** Each mutant compiles its kernels, so one of three is made. Every mutant of every rule must be caught by some options of the matrix: the matrix can fail, everywhere. */
+/** Each mutant compiles its kernels, so one of six is made. Every mutant of every rule must be caught by some options of the matrix: the matrix can fail, everywhere. */
 for (const [name, factory] of byOptions) {
   const cases = [...singleOptionCases(), ...combinedOptionCases(new Random(inject('seed')))].filter(
     ({ rule }) => rule.name === name,
   );
-  const mutants = drawn(mutantsOf(factory.declaration.wgsl), 3);
+  const mutants = drawn(mutantsOf(factory.declaration.wgsl), 6);
   test.for(mutants)(`${name} with $title is caught`, async ({ wgsl }) => {
     const device = await getTestDevice();
     let caught = false;

@@ -16,15 +16,15 @@ const PLACES = [false, true].flatMap((oneBuffer) =>
 type Place = (typeof PLACES)[number];
 
 /** Drawn anew for each seed: the way to an element is the template's, and the rules share it. */
-const DRAWN_PLACES = 4;
+const DRAWN_PLACES = 2;
 
 const slotCounts = ruleFactories.map(([, factory]) => layoutOf(factory()).slots.length);
 const random = new Random(inject('seed'));
 
 for (const [index, [name, factory]] of ruleFactories.entries()) {
   const count = slotCounts[index]!;
-  // One rule for each number of bindings goes everywhere in two runs; an index that shifts mixes offsets and buffers.
-  const everywhere = PLACES.filter((_, k) => isTurn(k + (k >> 1) + (k >> 3), 2));
+  // One rule for each number of bindings goes everywhere in four runs; an index that shifts mixes offsets and buffers.
+  const everywhere = PLACES.filter((_, k) => isTurn(k + (k >> 1) + (k >> 3), 4));
   const places =
     takesAll || slotCounts.indexOf(count) === index
       ? everywhere

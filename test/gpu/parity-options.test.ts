@@ -47,11 +47,11 @@ for (const [name, factory] of ruleFactories) {
         },
       ),
     );
-  // With norms, each case compiles three kernels for each of four layouts: half of them, by the seed.
-  const measures = tensorOf(factory()) !== undefined;
-  const ofEach = drawn(single.filter(ofRule), measures ? 2 : 1);
+  // Each case compiles kernels for each of four layouts; with norms, three of them. By the seed, a third of them or a quarter.
+  const share = tensorOf(factory()) === undefined ? 3 : 4;
+  const ofEach = drawn(single.filter(ofRule), share);
   test(`every path, ${name} with each setting of each option`, ofEach, (k) => stepsOf(ofEach[k]!.rule, k));
   // Elsewhere bits are no proof, and each kernel takes its time to compile.
   if (inject('runtime') !== 'chrome') continue;
-  test(`${name} with settings combined`, drawn(combined.filter(ofRule), measures ? 3 : 2), () => FEW_STEPS);
+  test(`${name} with settings combined`, drawn(combined.filter(ofRule), 2 * share), () => FEW_STEPS);
 }

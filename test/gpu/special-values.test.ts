@@ -50,7 +50,7 @@ async function checkSpecialValues(
   }
 }
 
-const cases = inject('runtime') === 'chrome' ? singleOptionCases() : drawn(singleOptionCases(), 2);
+const cases = drawn(singleOptionCases(), inject('runtime') === 'chrome' ? 2 : 4);
 
 for (const [name] of ruleFactories) {
   const ofRule = cases.filter(({ rule }) => rule.name === name);

@@ -18,7 +18,7 @@ export const arenaSlips = [
     [
       ['Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)', 'limits.maxBufferSize'],
       ['capacity - (capacity % VECTOR)', 'capacity'],
-      ['STORAGE | COPY_SRC | COPY_DST | usage', 'STORAGE | COPY_SRC | COPY_DST'],
+      ['BufferUsage.COPY_DST | usage', 'BufferUsage.COPY_DST'],
       ['Number.isSafeInteger(n) && (n as number) >= 1', 'Number.isSafeInteger(n) && (n as number) >= 0'],
       ["typeof group !== 'string' || group === ''", "typeof group !== 'string'"],
       ['if (byteLength > largest) {', 'if (byteLength > 2 * largest) {'],

@@ -143,7 +143,7 @@ export const gpuSlips = [
       ['this.#position += size;', ''],
       ['this.#index++;\n      this.#position = 0;', 'this.#index++;'],
       ['new Uint8Array(bytes, done, size)', 'new Uint8Array(bytes, 0, size)'],
-      ['if (cause) throw readError(cause, byteLength, what);', ''],
+      ['if (cause) {', 'if (cause === null) {'],
       [
         'if (isKept) this.#free.push(staging);\n      else staging.destroy();',
         'if (isKept) this.#free.push(staging);',

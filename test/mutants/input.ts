@@ -71,10 +71,10 @@ export const inputSlips = [
     'src/engine/input/kernel-options.ts',
     ['unit/input', 'gpu/kernel-shape'],
     [
-      ['return Object.freeze({', 'return ({'],
-      ['(value as number) >= 1 && (value as number) <= most', '(value as number) <= most'],
+      ['return Object.freeze(Object.fromEntries', 'return (Object.fromEntries'],
+      ['optional(integer(1, 1)),', 'optional(integer(1, 0)),'],
       ['if (workgroupSize <= largest) return;', 'if (workgroupSize) return;', 'gpu/kernel-shape'],
-      ["checkCount('lanesPerInvocation', lanesPerInvocation, MAX_LANES_PER_INVOCATION);", ''],
+      ['integer(1, 1, MAX_LANES_PER_INVOCATION)', 'integer(1, 1)'],
     ],
   ),
   ...slipsIn(
@@ -87,7 +87,7 @@ export const inputSlips = [
       ["rejectUnknownKeys(given, STEP_KEYS, call, 'invalid-config');", ''],
       ["typeof value === 'object' &&\n    value !== null &&", ''],
       ['skipped.size > 0 ? skipped : undefined', 'skipped'],
-      ['this.#entries.has(name) || ', ''],
+      ['this.has(name) || ', ''],
     ],
   ),
   ...slipsIn(
@@ -130,7 +130,6 @@ export const inputSlips = [
     [
       ['held < elementCount || (held > elementCount && !hasLength)', 'held < elementCount'],
       ['held < elementCount || (held > elementCount && !hasLength)', 'held > elementCount && !hasLength'],
-      ['|| one.byteOffset !== other.byteOffset', ''],
       [
         'if (parameter.microGrad) {',
         'if (parameter.microGrad && parameter.sparse) {',

@@ -53,14 +53,11 @@ export const planSlips = [
       ['Math.max(minStorageBufferOffsetAlignment, VECTOR)', 'minStorageBufferOffsetAlignment'],
       ['size: endOf(piece) - offset }', 'size: endOf(piece) - piece.byteOffset }'],
       [
-        'if (state) advance(state, cursors.state, elementCount);',
-        'if (state) advance(state, cursors.data, elementCount);',
+        'for (const list of Object.values<(Piece<B> | StatePiece)[]>(left)) dropElements',
+        'for (const list of [left.data, left.grad]) dropElements',
       ],
-      [
-        'if (cursor.done < pieces[cursor.index]!.elementCount) return;',
-        'if (cursor.done <= pieces[cursor.index]!.elementCount) return;',
-      ],
-      ['cursor.index++;\n  cursor.done = 0;', 'cursor.index++;'],
+      ['if (first.elementCount === elementCount) list.shift();\n  else list', 'list'],
+      ['Math.min(piece.elementCount, byteLength / ELEMENT_BYTE_LENGTH)', 'byteLength / ELEMENT_BYTE_LENGTH'],
       [
         "'element' in piece ? { ...piece, elementCount, isPadded: false }",
         "'element' in piece ? { ...piece, elementCount }",
@@ -106,7 +103,12 @@ export const planSlips = [
       ['rejectUnshareable(parts, nameOf);', ''],
       ['for (const [k, run] of runs) plan.runs[k] = run;', ''],
       ['if (plan.tensors.has(index)) plan.tensors.set(index, tensor);', 'plan.tensors.set(index, tensor);'],
-      ['a.gradBase === b.gradBase &&', '', 'unit/move', 'gpu/rebind#is refused'],
+      [
+        "'dataBase', 'gradBase', 'stateStart'] as const",
+        "'dataBase', 'stateStart'] as const",
+        'unit/move',
+        'gpu/rebind#is refused',
+      ],
       ['changed.get(member) ?? plan.tensors.get(member)!', 'plan.tensors.get(member)!'],
       ['if (k === undefined || runs.has(k)) continue;', 'if (runs.has(k!)) continue;'],
     ],

@@ -16,10 +16,7 @@ export const savedSlips = [
     'src/engine/saved/check-state-dict.ts',
     ['unit/state-dict'],
     [
-      [
-        'const { control: givenControl, ...given } = copyGiven(dict);',
-        'const { control: givenControl, ...given } = dict;',
-      ],
+      ["copyRecord(dict, 'the state dict')", 'dict as Record<string, unknown>'],
       ["if (given['rule'] !== ruleName) {", "if (typeof given['rule'] !== 'string') {"],
       ['step + (control?.skipped ?? 0)', 'step'],
       ["sameKeys(given, [...CONTROL_COUNTS, 'lossScale'], 'control');", ''],
@@ -45,8 +42,7 @@ export const savedSlips = [
     [
       ['group.isScheduled || lr === undefined ? options : saved', 'saved'],
       ['group.isScheduled || lr === undefined ? options : saved', 'options'],
-      ['if (areSameKernels(group.rule, rule)) return rule;', 'if (rule) return rule;'],
-      ['alone.length > 0 ? alone : different', 'different'],
+      ['if (reasons.length === 0) return rule;', 'if (rule) return rule;'],
     ],
   ),
   ...slipsIn(

@@ -24,13 +24,9 @@ export const asideSlips = [
       ],
       ['pairs[plan.shifts.length % 2]!, pairs[(plan.shifts.length + 1) % 2]!', 'pairs[0]!, pairs[1]!'],
       ['Math.max(plan.shifts.length, plan.strides.length)', 'plan.shifts.length'],
-      ['this.#settingsStride * settings,', '0,'],
+      ['this.#settings.binding(settings,', 'this.#settings.binding(0,'],
       ['byteLength + (byteOffset % alignment)', 'byteLength', 'gpu/sparse-engine#refuses'],
-      [
-        'for (const buffer of this.#own) buffer.destroy();',
-        '',
-        'gpu/object-lifetimes#nothing is left behind',
-      ],
+      ['for (const own of this.#own) own.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
       [
         '[this.summed, this.rows, ...pairs, histogram, this.#settings]',
         '[this.summed, this.rows, ...pairs, histogram]',

@@ -19,13 +19,7 @@ export const besideSlips = [
         'gpu/rebind#measured tensor',
       ],
       ['command.bindGroup = bindGroup;', 'void bindGroup;', 'gpu/rebind#measures what lies'],
-      ['command.pipeline, chunk, first + k)', 'command.pipeline, chunk, k)', 'gpu/rebind#measures what lies'],
-      [
-        'if (pageOfRow !== page) {',
-        'if (page === -1) {',
-        'gpu/leaving-out#counts the steps',
-        'gpu/tensor-norms#neighbours',
-      ],
+      ['command.layout, chunk, first + k)', 'command.layout, chunk, k)', 'gpu/rebind#measures what lies'],
       [
         'if (slots !== this.#slots || !this.#rowsGroup) {',
         'if (!this.#rowsGroup) {',
@@ -99,15 +93,7 @@ export const besideSlips = [
         'gpu/control-norm#clips as',
       ],
       ["part.access.state === 'vector' ? ahead / 4 : ahead", 'ahead'],
-      ['row: part.row % layout.rowsPerPage', 'row: part.row', 'gpu/leaving-out#two batches'],
-      [
-        'if (!step.isActive(row)) continue;',
-        '',
-        'gpu/leaving-out-norm#leaves all out',
-        'gpu/leaving-out#two batches',
-      ],
-      ['if (pageOfRow !== page) {', 'if (page < 0) {', 'gpu/leaving-out#two batches'],
-      ['if (command.pipeline !== pipeline) pass', 'if (!pipeline) pass'],
+      ['row: part.row % this.input.row.rowsPerPage', 'row: part.row', 'gpu/leaving-out#two batches'],
       ['move.commit();', '', 'gpu/batches#a new gradient buffer', 'gpu/rebind#weights may move'],
       [
         'for (const [k, bindGroup] of bound) this.#commands[k]!.bindGroup = bindGroup;',

@@ -115,8 +115,8 @@ export const controlSlips = [
       ['head.consecutive_skips = select(head.consecutive_skips, 0u, is_finite);', ''],
       ['head.step += 1u;', '', 'gpu/control-stage', 'gpu/loss-scale'],
       [
-        'flags |= partial.w;',
-        'flags = partial.w;',
+        'partial = add_partials(partial, workspace[reduction.first_partial + i]);',
+        'partial = workspace[reduction.first_partial + i];',
         'gpu/control-stage',
         'gpu/large-shapes#a NaN in the last',
       ],

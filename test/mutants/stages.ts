@@ -118,15 +118,15 @@ export const stageSlips = [
     'src/stages/control/control-stage.ts',
     ['gpu/control-stage', 'gpu/leaving-out-norm'],
     [
-      ['if (row !== parts[0]!.row) {', 'if (row === -1) {'],
+      ['this.parts.control.row.rowsPerPage, true);', 'this.parts.control.row.rowsPerPage);'],
       ['rowInPage = dispatch.parts[0]!.row % control.row.rowsPerPage', 'rowInPage = dispatch.parts[0]!.row'],
-      ['partial_count: partialCount,', 'partial_count: partialCount - 1,'],
+      ['partial_count: partialCount }', 'partial_count: partialCount - 1 }'],
       ['spokenFor.has(row) ? row : (row | SPEAKS) >>> 0', '(row | SPEAKS) >>> 0'],
       ['spokenFor.has(row) ? row : (row | SPEAKS) >>> 0', 'spokenFor.size > 0 ? row : (row | SPEAKS) >>> 0'],
       ['rowOf.get(first + i) ?? NO_ROW', 'rowOf.get(i) ?? NO_ROW'],
       ['Math.min(capacity, end - first)', 'Math.min(capacity, 64)'],
-      ['if (pipeline !== this.#reducers[k]) {', 'if (pipeline === undefined) {'],
-      ['offset: stride * k,', 'offset: 0,'],
+      ['this.#reduce.forEach((dispatch, k) => (dispatch.bindGroup = this.#bindings.bindGroups[k]!));', ''],
+      ['dispatches.length + 1,', 'dispatches.length,'],
       ['this.#advance) this.#encodeCommand', 'this.#advance.slice(0, 1)) this.#encodeCommand'],
       ['buffer: control.chunks[k]!.buffer', 'buffer: control.chunks[0]!.buffer'],
       [
@@ -135,17 +135,35 @@ export const stageSlips = [
         'gpu/control#a fixed loss scale',
         'gpu/ring-growth#a group joins between',
       ],
-      [
-        'for (const buffer of this.#own) buffer.destroy();',
-        '',
-        'gpu/object-lifetimes#nothing is left behind',
-      ],
+      ['for (const own of this.#own) own.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
       [
         'this.#own = [portions, ...rows];',
         'this.#own = [portions];',
         'gpu/object-lifetimes#nothing is left behind',
       ],
       ['step.slotOffset(), 0, 1);', 'new Uint32Array(1), 0, 1);', 'gpu/control#a fixed loss scale'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/dispatches.ts',
+    ['gpu/leaving-out-norm#leaves all out', 'gpu/leaving-out#two batches'],
+    [
+      ['if (!always && !step.isActive(row)) continue;', ''],
+      [
+        'if (pageOfRow !== page) {',
+        'if (page < 0) {',
+        'gpu/leaving-out#two batches',
+        'gpu/control-stage#each row gets',
+      ],
+      ['if (dispatch.pipeline !== pipeline) pass', 'if (!pipeline) pass', 'gpu/batches#every length'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/portions.ts',
+    ['gpu/batches#every length', 'gpu/control-stage#the norm of'],
+    [
+      ['offset: this.#stride * k,', 'offset: 0,'],
+      ['this.#buffer.destroy();', '', 'gpu/optimizer#destroy frees'],
     ],
   ),
 ];

@@ -72,7 +72,7 @@ export function makeControlRun(
     });
     const encoder = device.createCommandEncoder({ label: 'test' });
     const pass = encoder.beginComputePass({ label: 'test' });
-    stage.encode(pass, ring.context);
+    stage.encode(pass, ring);
     pass.end();
     also(encoder);
     device.queue.submit([encoder.finish()]);
@@ -82,9 +82,7 @@ export function makeControlRun(
   async function stepAndReadRows(...args: Parameters<typeof step>) {
     const copy = await copyStorage(device, ring.slot.byteLength);
     const [stage, isActive, ratesOf] = args;
-    step(stage, isActive, ratesOf, (encoder) =>
-      copy.encode(encoder, ring.context.slots, ring.context.slotOffset()[0]),
-    );
+    step(stage, isActive, ratesOf, (encoder) => copy.encode(encoder, ring.slots, ring.slotOffset()[0]));
     const words = await copy.read();
     const floats = new Float32Array(words.buffer);
     return Array.from({ length: rowCount }, (_, k) => {

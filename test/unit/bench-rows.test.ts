@@ -3,7 +3,8 @@ import { parseCase, resolveCase } from '../../lab/measuring/cases.js';
 import { CpuClock } from '../../bench/cpu-clock.js';
 import { interleave } from '../../lab/measuring/interleave.js';
 import type { Heat, PeerName } from '../../lab/measuring/protocol.js';
-import { describeShape, makeRows } from '../../lab/measuring/rows.js';
+import { chooseShape } from '../../src/kernel/shape.js';
+import { describeShape, makeRows, reasonOf } from '../../lab/measuring/rows.js';
 import { createRandom, shuffled } from '../../lab/random.js';
 import { median, pairedRatio } from '../../lab/measuring/statistics.js';
 
@@ -57,7 +58,7 @@ test('CPU time is per step, without what the first measurement compiled', async 
 });
 
 test('a row says what a fused step would have to move, whatever was moved', () => {
-  const shape = { workgroupSize: 64, lanesPerInvocation: 8, consecutive: true, reason: 'given' };
+  const shape = { workgroupSize: 64, lanesPerInvocation: 8, consecutive: true };
   const peers: PeerName[] = ['ours', 'limit', 'cpu'];
   const heat: Heat = { peers, cannotHold: [], arraysRead: 4, arraysWritten: 3, shape };
   const counts = { dispatches: 1, submits: 1, newObjects: 0, hostMs: 0.1 };
@@ -91,4 +92,7 @@ test('a row says what a fused step would have to move, whatever was moved', () =
   expect(rows.map(({ gpuMs }) => gpuMs)).toEqual([2, 2, null]);
   expect(rows[1]!.fractionOfLimit).toBe(1);
   expect(describeShape(shape)).toBe('64×8c');
+  expect(reasonOf(shape)).toMatch(/^CPU adapter: of 8 to 256 lanes .* 16 workgroups$/);
+  expect(reasonOf(chooseShape({ architecture: 'swiftshader' }, 4))).toMatch(/^CPU adapter: a workgroup is/);
+  expect(reasonOf(chooseShape({ vendor: 'nvidia' }, 4))).toMatch(/^GPU/);
 });

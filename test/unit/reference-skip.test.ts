@@ -196,3 +196,10 @@ describe('the loss scale', () => {
     expect(optimizer.stats().lossScale).toBe(Math.fround(Math.fround(0.3) * Math.fround(0.3)));
   });
 });
+
+test.each([NaN, Infinity])('without a limit nothing is clipped, even where a gradient is %s', (bad) => {
+  const params = [{ name: 'w', data: Float32Array.of(1) }];
+  const optimizer = new ReferenceOptimizer({ rule: sgd(), skipNonFinite: true, params });
+  optimizer.step([[bad]]);
+  expect(optimizer.stats()).toMatchObject({ skipped: 1, gradNorm: bad, clipFactor: 1 });
+});

@@ -63,10 +63,9 @@ function makeRing({
     ring.take(encoder, new Uint8Array(rowCount).fill(1), (view, wordOfRow) => {
       for (let k = 0; k < rowCount; k++) of.struct.write(view, wordOfRow(k), { t_count: 1000 * value + k });
     });
-    const { context } = ring;
-    const buffer = context.slots as unknown as FakeBuffer;
-    const [slot] = context.slotOffset();
-    const pages = Array.from({ length: rowCount }, (_, k) => context.pageOffset(k)[0]!);
+    const buffer = ring.slots as unknown as FakeBuffer;
+    const [slot] = ring.slotOffset();
+    const pages = Array.from({ length: rowCount }, (_, k) => ring.pageOffset(k)[0]!);
     const isIntact = (): boolean =>
       !buffer.isDestroyed &&
       pages.every((page, k) => {
@@ -159,7 +158,7 @@ describe('the memory of the numbers of steps', () => {
       expect(buffers).toHaveLength(bufferCount);
       ring.reserve(100);
       expect(ring.slot).toEqual(slotLayout(row, 128, controlled));
-      expect(ring.context.slotByteLength).toBe(ring.slot.byteLength);
+      expect(ring.slotByteLength).toBe(ring.slot.byteLength);
       const after = steps(20, () => step(encoder, 100));
       for (const each of [...before, ...after]) expect(each.isIntact()).toBe(true);
       for (const { slot, buffer, pages } of after) {
@@ -183,20 +182,20 @@ describe('the memory of the numbers of steps', () => {
 
   test('binds a page at the beginning of the present buffer', () => {
     const { ring, step } = makeRing();
-    const entries = () => (ring.context.pages as unknown as { entries: GPUBindGroupEntry[] }).entries;
+    const entries = () => (ring.pages as unknown as { entries: GPUBindGroupEntry[] }).entries;
     for (let k = 0; k < 9; k++) {
       step({});
       const size = row.struct.byteLength * row.rowsPerPage;
-      expect(entries()).toEqual([{ binding: 0, resource: { buffer: ring.context.slots, size } }]);
+      expect(entries()).toEqual([{ binding: 0, resource: { buffer: ring.slots, size } }]);
     }
   });
 
   test('says which rows take part, as the last step was told', () => {
     const { ring } = makeRing({ rowCapacity: 2 });
     ring.take(undefined, Uint8Array.of(1, 0), () => {});
-    expect([0, 1].map((k) => ring.context.isActive(k))).toEqual([true, false]);
+    expect([0, 1].map((k) => ring.isActive(k))).toEqual([true, false]);
     ring.take({}, Uint8Array.of(0, 1), () => {});
-    expect([0, 1].map((k) => ring.context.isActive(k))).toEqual([false, true]);
+    expect([0, 1].map((k) => ring.isActive(k))).toEqual([false, true]);
   });
 
   test('is unsure of a buffer until it is known that it could be had', () => {

@@ -3,7 +3,7 @@ import { CLASS_COUNT } from '../../../lab/tasks/digit-format.js';
 import { DigitTask } from '../../../lab/tasks/digit-task.js';
 import { fetchDigits, firstDigits } from '../../../lab/tasks/digits.js';
 import { meanCrossEntropy } from '../../../lab/tasks/task.js';
-import type { Model } from './models.js';
+import type { Model } from './model.js';
 
 /** On a CPU adapter tfjs's backward pass takes most of a second for as few. */
 const BATCH = 8;

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { fetchMobyDick } from '../../../lab/tasks/text/corpus.js';
 import { textSizes } from '../../../lab/tasks/text/sizes.js';
 import { TextTask } from '../../../lab/tasks/text/text-task.js';
-import type { Model } from './models.js';
+import type { Model } from './model.js';
 
 /** The demo's small transformer on characters of Moby-Dick, 20 variables; the same batches for all. */
 export async function createMobyDick(): Promise<Model> {

@@ -1,16 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { TfjsModel } from '../../suites/tfjs.js';
 import { createDigitsCnn } from './digits-cnn.js';
+import type { Model } from './model.js';
 import { createMobyDick } from './moby-dick.js';
-
-/** Something to be trained: its variables, and the loss of a batch. */
-export interface Model {
-  readonly variables: readonly tf.Variable[];
-  /** The loss of batch k, the same for the same k; to be called in a `minimize`. */
-  readonly loss: (k: number) => tf.Scalar;
-  /** Frees what is no variable. */
-  readonly destroy: () => void;
-}
 
 /** One dense tensor, whose loss is as cheap as can be: what is measured is the step. */
 function createDense(elementCount: number): Model {

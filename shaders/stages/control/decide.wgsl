@@ -41,13 +41,14 @@ fn adjust_loss_scale(is_finite: bool) {
   }
 }
 
-fn decide_all(sums: vec4<f32>, flags: u32) {
+fn decide_all(total: vec4<u32>) {
+  let flags = total.w;
   let is_finite = flags == 0u;
   let unscale = slot.settings.grad_scale / head.loss_scale;
   var multiplier = bitcast<u32>(unscale);
   head.clip_factor = 0x3f800000u;
   if (is_finite) {
-    let norm = norm_of(sums, unscale);
+    let norm = norm_of(bitcast<vec3<f32>>(total.xyz), unscale);
     head.grad_norm = bitcast<u32>(norm);
     if (CLIP) {
       let factor = min(1.0, slot.settings.max_grad_norm / (norm + 1e-6));
@@ -80,15 +81,12 @@ fn decide_all(sums: vec4<f32>, flags: u32) {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn decide(@builtin(local_invocation_index) local_index: u32) {
-  var sums = vec4<f32>(0.0);
-  var flags = 0u;
+  var partial = vec4<u32>(0u);
   for (var i = local_index; i < reduction.partial_count; i += WORKGROUP_SIZE) {
-    let partial = workspace[reduction.first_partial + i];
-    sums = sums + sums_of_partial(partial);
-    flags |= partial.w;
+    partial = add_partials(partial, workspace[reduction.first_partial + i]);
   }
-  sum_workgroup(local_index, sums, flags);
+  sum_workgroup(local_index, partial);
   if (local_index == 0u) {
-    decide_all(shared_sums[0], shared_flags[0]);
+    decide_all(shared_partials[0]);
   }
 }

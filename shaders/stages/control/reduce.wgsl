@@ -28,8 +28,8 @@ fn reduce(
     }
     sums = add_parts_carefully(sums, workgroup, local_index, is_extreme);
   }
-  sum_workgroup(local_index, totals(sums), all_flags(sums));
+  sum_workgroup(local_index, partial_of(sums));
   if (local_index == 0u && workgroup < header.workgroup_count) {
-    workspace[header.first_partial + workgroup] = partial_of_workgroup();
+    workspace[header.first_partial + workgroup] = shared_partials[0];
   }
 }

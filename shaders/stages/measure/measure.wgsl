@@ -71,8 +71,8 @@ fn measure_tensor(
 }
 
 fn store_partial(sums: Squares, quantity: u32, local_index: u32, workgroup: u32) {
-  sum_workgroup(local_index, totals(sums), all_flags(sums));
+  sum_workgroup(local_index, partial_of(sums));
   if (local_index == 0u && workgroup < portion.workgroup_count) {
-    partials[(portion.first_partial + workgroup) * QUANTITY_COUNT + quantity] = partial_of_workgroup();
+    partials[(portion.first_partial + workgroup) * QUANTITY_COUNT + quantity] = shared_partials[0];
   }
 }

@@ -15,9 +15,10 @@
 var<private> record_base: u32;
 
 /// The norm of a tensor's quantity from its sums: what is not finite must not meet arithmetic that may assume it is.
-fn norm_with_flags(sums: vec4<f32>, flags: u32) -> f32 {
+fn norm_of_partial(partial: vec4<u32>) -> f32 {
+  let flags = partial.w;
   if ((flags & (INFINITE | NOT_A_NUMBER)) == 0u) {
-    return norm_of(sums, 1.0);
+    return norm_of(bitcast<vec3<f32>>(partial.xyz), 1.0);
   }
   return bitcast<f32>(select(0x7f800000u, 0x7fc00000u, (flags & NOT_A_NUMBER) != 0u));
 }
@@ -40,16 +41,13 @@ fn summarize_tensors(
   prepare();
   var norms: array<f32, QUANTITY_COUNT>;
   for (var k = 0u; k < QUANTITY_COUNT; k++) {
-    var sums = vec4<f32>(0.0);
-    var flags = 0u;
+    var partial = vec4<u32>(0u);
     for (var i = local_index; i < span.partial_count; i += WORKGROUP_SIZE) {
-      let partial = partials[(span.first_partial + i) * QUANTITY_COUNT + k];
-      sums = sums + sums_of_partial(partial);
-      flags |= partial.w;
+      partial = add_partials(partial, partials[(span.first_partial + i) * QUANTITY_COUNT + k]);
     }
-    sum_workgroup(local_index, sums, flags);
+    sum_workgroup(local_index, partial);
     if (local_index == 0u) {
-      norms[k] = norm_with_flags(shared_sums[0], shared_flags[0]);
+      norms[k] = norm_of_partial(shared_partials[0]);
     }
   }
   if (local_index == 0u) {

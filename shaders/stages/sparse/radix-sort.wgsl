@@ -5,12 +5,13 @@
 // goes through them one by one, so nothing is atomic, and pairs with equal digits keep their order: the result is the
 // same on every run and device.
 
-/// Few invocations with many pairs each: every one has a counter per digit to clear and to add up.
+/// Few invocations with many pairs each, and few digits: every one has a counter per digit to clear and to add up, and SwiftShader
+/// compiles a store for each word of workgroup memory.
 const WORKGROUP_SIZE: u32 = 32u;
 const PAIRS_PER_INVOCATION: u32 = 32u;
 const PAIRS_PER_BLOCK: u32 = PAIRS_PER_INVOCATION * WORKGROUP_SIZE;
-const DIGIT_BITS: u32 = 6u;
-const DIGIT_COUNT: u32 = 64u;
+const DIGIT_BITS: u32 = 4u;
+const DIGIT_COUNT: u32 = 16u;
 const SCAN_SIZE: u32 = 128u;
 
 @group(0) @binding(0) var<uniform> settings: Settings;

@@ -1,6 +1,4 @@
-import { BufferUsage } from '../../gpu/flags.js';
-
-const { STORAGE, COPY_SRC, COPY_DST } = BufferUsage;
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 
 /** The GPU buffers that an adapter makes beside its framework's; all are freed together. */
 export class OwnBuffers {
@@ -16,7 +14,11 @@ export class OwnBuffers {
 
   /** A buffer of zeros, for weights or whatever is copied. */
   make(name: string, byteLength: number): GPUBuffer {
-    const buffer = this.#create(name, byteLength, STORAGE | COPY_SRC | COPY_DST);
+    const buffer = this.#create(
+      name,
+      byteLength,
+      BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
+    );
     this.#made.push(buffer);
     return buffer;
   }
@@ -28,7 +30,7 @@ export class OwnBuffers {
   zeros(byteLength: number): GPUBuffer {
     if (this.#zeros && this.#zeros.size >= byteLength) return this.#zeros;
     this.#zeros?.destroy();
-    this.#zeros = this.#create('zeros', byteLength, STORAGE);
+    this.#zeros = this.#create('zeros', byteLength, BufferUsage.STORAGE);
     return this.#zeros;
   }
 

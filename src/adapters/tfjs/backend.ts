@@ -1,7 +1,7 @@
 import { type Tensor, type Variable, backend, engine, getBackend, version_core } from '@tensorflow/tfjs-core';
 import { isDeviceLost } from '../../gpu/device.js';
 import { OptimizerError, quote } from '../../errors.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { isBuffer, isCommandEncoder, isDevice, isTexture } from '../shared/gpu-objects.js';
 
 /** The version that this file was written for. */

@@ -1,6 +1,6 @@
 import { OptimizerError, quote } from '../../errors.js';
 import { paddingOf } from '../../gpu/arena-buffers.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { joinPieces } from '../../plan/join.js';
 import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
 import type { Run } from '../run/run.js';

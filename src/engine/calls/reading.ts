@@ -1,4 +1,5 @@
 import { OptimizerError, quote } from '../../errors.js';
+import { define } from '../../given.js';
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange, Reader } from '../../gpu/readback.js';
 import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
@@ -47,8 +48,7 @@ export class Reading {
   /** As `Optimizer.readParam`. */
   async param({ parameter }: RunTensor): Promise<Floats> {
     const ranges = rangesOf(parameter.data);
-    const [bytes] = await this.reader.read([ranges], `parameter ${quote(parameter.name)}`);
-    return f32.decode(bytes!);
+    return this.#floats(ranges, `parameter ${quote(parameter.name)}`);
   }
 
   /** As `Optimizer.readState`. */
@@ -64,8 +64,7 @@ export class Reading {
       );
     }
     const ranges = tensor.part.stateRanges(slot, tensor.index);
-    const [bytes] = await this.reader.read([ranges], `${slot} of parameter ${quote(name)}`);
-    return f32.decode(bytes!);
+    return this.#floats(ranges, `${slot} of parameter ${quote(name)}`);
   }
 
   /** As `Optimizer.stateDict`. */
@@ -103,6 +102,11 @@ export class Reading {
     return { rule, step, groups, state, ...(known && { control: savedControl(known) }) };
   }
 
+  async #floats(ranges: readonly ByteRange[], what: string): Promise<Floats> {
+    const [bytes] = await this.reader.read([ranges], what);
+    return f32.decode(bytes!);
+  }
+
   /** Steps applied to some tensors. */
   async #counts(tensors: readonly RunTensor[]): Promise<number[]> {
     const { control, rows } = this.run;
@@ -118,9 +122,4 @@ export class Reading {
 
 function savedControl({ skipped, consecutiveSkips, growthTracker, lossScale }: ControlHead): SavedControl {
   return { skipped, consecutiveSkips, growthTracker, lossScale };
-}
-
-/** Sets a property of any name, `__proto__` too. */
-function define<T>(record: Record<string, T>, name: string, value: T): void {
-  Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
 }

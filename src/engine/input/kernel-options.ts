@@ -1,5 +1,5 @@
-import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
-import { copyGiven } from '../../given.js';
+import { OptimizerError, isRecord, quote } from '../../errors.js';
+import { type OptionSpec, boolean, integer, resolveOptions } from '../../rules/options.js';
 
 /**
  * The shape of the step kernels, where the choice by adapter class is not wanted. Results are the same bits whatever
@@ -15,7 +15,17 @@ export interface KernelOptions {
 }
 
 const MAX_LANES_PER_INVOCATION = 65_536;
-const KEYS = ['workgroupSize', 'lanesPerInvocation', 'consecutive'] satisfies (keyof KernelOptions)[];
+
+/** An option that need not be given. */
+function optional<T>(spec: OptionSpec<T>): OptionSpec<T | undefined> {
+  return { ...spec, default: undefined, accepts: (value) => value === undefined || spec.accepts(value) };
+}
+
+const SPECS = {
+  workgroupSize: optional(integer(1, 1)),
+  lanesPerInvocation: optional(integer(1, 1, MAX_LANES_PER_INVOCATION)),
+  consecutive: optional(boolean(true)),
+};
 
 /**
  * A frozen copy of what was given.
@@ -24,21 +34,13 @@ const KEYS = ['workgroupSize', 'lanesPerInvocation', 'consecutive'] satisfies (k
  */
 export function resolveKernelOptions(kernel: unknown = {}): Readonly<KernelOptions> {
   if (!isRecord(kernel)) {
-    fail(`is ${quote(kernel)}; give { workgroupSize, lanesPerInvocation, consecutive }, or some of them`);
+    throw new OptimizerError(
+      'invalid-option',
+      `kernel: is ${quote(kernel)}; give { workgroupSize, lanesPerInvocation, consecutive }, or some of them.`,
+    );
   }
-  const given = copyGiven(kernel, KEYS);
-  rejectUnknownKeys(given, KEYS, 'kernel', 'invalid-option');
-  const { workgroupSize, lanesPerInvocation, consecutive } = given;
-  checkCount('workgroupSize', workgroupSize, Infinity);
-  checkCount('lanesPerInvocation', lanesPerInvocation, MAX_LANES_PER_INVOCATION);
-  if (consecutive !== undefined && typeof consecutive !== 'boolean') {
-    fail(`consecutive is ${quote(consecutive)}; give true or false`);
-  }
-  return Object.freeze({
-    ...(workgroupSize !== undefined && { workgroupSize }),
-    ...(lanesPerInvocation !== undefined && { lanesPerInvocation }),
-    ...(consecutive !== undefined && { consecutive }),
-  });
+  const options = Object.entries(resolveOptions('kernel', SPECS, kernel));
+  return Object.freeze(Object.fromEntries(options.filter(([, value]) => value !== undefined)));
 }
 
 /** @throws OptimizerError `limit-exceeded` if the device has no workgroups of that size. */
@@ -50,14 +52,4 @@ export function checkKernelLimits({ limits }: GPUDevice, { workgroupSize = 1 }: 
     `kernel: workgroupSize is ${workgroupSize}, but the device allows ${largest}; give less, or request the device with ` +
       'larger requiredLimits.maxComputeInvocationsPerWorkgroup and maxComputeWorkgroupSizeX.',
   );
-}
-
-function checkCount(name: string, value: unknown, most: number): asserts value is number | undefined {
-  if (value === undefined) return;
-  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most) return;
-  fail(`${name} is ${quote(value)}; give an integer from 1${most === Infinity ? '' : ` to ${most}`}`);
-}
-
-function fail(complaint: string): never {
-  throw new OptimizerError('invalid-option', `kernel: ${complaint}.`);
 }

@@ -16,31 +16,7 @@ const STEP_KEYS = ['skip'] satisfies (keyof StepOptions)[];
 const LISTED_NAMES = 20;
 
 /** Something per parameter, by the parameters' names. */
-export class NameTable<T> {
-  readonly #entries = new Map<string, T>();
-
-  /** Names, in the order in which they were added. */
-  get names(): IterableIterator<string> {
-    return this.#entries.keys();
-  }
-
-  /** In the order of the names. */
-  get values(): IterableIterator<T> {
-    return this.#entries.values();
-  }
-
-  get size(): number {
-    return this.#entries.size;
-  }
-
-  has(name: string): boolean {
-    return this.#entries.has(name);
-  }
-
-  get(name: string): T | undefined {
-    return this.#entries.get(name);
-  }
-
+export class NameTable<T> extends Map<string, T> {
   /**
    * What is there under a name.
    *
@@ -48,10 +24,10 @@ export class NameTable<T> {
    * @throws OptimizerError `invalid-parameter` if there is no such name, listing those that there are.
    */
   find(name: unknown, call: string): T {
-    const found = this.#entries.get(name as string);
+    const found = this.get(name as string);
     if (found !== undefined) return found;
-    const known = [...this.#entries.keys()].slice(0, LISTED_NAMES).map(quote).join(', ');
-    const more = this.#entries.size > LISTED_NAMES ? ', …' : '';
+    const known = [...this.keys()].slice(0, LISTED_NAMES).map(quote).join(', ');
+    const more = this.size > LISTED_NAMES ? ', …' : '';
     throw new OptimizerError(
       'invalid-parameter',
       `${call}: there is no parameter ${quote(name)}; there are ${known}${more}.`,
@@ -62,7 +38,7 @@ export class NameTable<T> {
   rejectTaken(names: Iterable<string>): void {
     const seen = new Set<string>();
     for (const name of names) {
-      if (this.#entries.has(name) || seen.has(name)) {
+      if (this.has(name) || seen.has(name)) {
         throw new OptimizerError(
           'invalid-parameter',
           `two parameters are named ${quote(name)}; give each its own name.`,
@@ -70,11 +46,6 @@ export class NameTable<T> {
       }
       seen.add(name);
     }
-  }
-
-  /** Adds, or replaces, what is under a name. */
-  set(name: string, value: T): void {
-    this.#entries.set(name, value);
   }
 }
 

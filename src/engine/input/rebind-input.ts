@@ -1,5 +1,5 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
-import { type Piece, countElements } from '../../plan/pieces.js';
+import { type Piece, areSamePieces, countElements } from '../../plan/pieces.js';
 import type { NameTable } from './names.js';
 import type { ResolvedParameter } from './parameter.js';
 import { type BufferRange, resolvePieces, truncate } from './span.js';
@@ -83,17 +83,7 @@ function replace(
     );
   }
   const pieces = truncate(resolved, elementCount);
-  return areSame(pieces, before) ? before : pieces;
-}
-
-function areSame(a: readonly Piece<GPUBuffer>[], b: readonly Piece<GPUBuffer>[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let k = 0; k < a.length; k++) {
-    const [one, other] = [a[k]!, b[k]!];
-    if (one.buffer !== other.buffer || one.byteOffset !== other.byteOffset) return false;
-    if (one.elementCount !== other.elementCount) return false;
-  }
-  return true;
+  return areSamePieces(pieces, before) ? before : pieces;
 }
 
 function fail(message: string): never {

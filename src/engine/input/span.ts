@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../../errors.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Piece, countElements } from '../../plan/pieces.js';
 
 /** A stretch of a caller-owned buffer: all of it, or the part that a binding names. Offsets and sizes in bytes. */

@@ -1,6 +1,6 @@
 import type { Planned } from '../../gpu/pipelines.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
-import type { Piece, PlanTensor } from '../../plan/pieces.js';
+import { type PlanTensor, areSamePieces } from '../../plan/pieces.js';
 import { type ReductionPlan, planReduction, withGathered } from '../../plan/reduction.js';
 import type { Control } from '../../stages/control/control.js';
 import { planControlStage } from '../../stages/control/control-stage.js';
@@ -168,13 +168,5 @@ function areSame(a: readonly PlanTensor<GPUBuffer>[], b: readonly PlanTensor<GPU
         areSamePieces(tensor.grad!, other.grad!)
       );
     })
-  );
-}
-
-function areSamePieces(a: readonly Piece<GPUBuffer>[], b: readonly Piece<GPUBuffer>[]): boolean {
-  if (a === b) return true;
-  return (
-    a.length === b.length &&
-    a.every(({ buffer, byteOffset }, k) => buffer === b[k]!.buffer && byteOffset === b[k]!.byteOffset)
   );
 }

@@ -1,7 +1,8 @@
 import { BindGroups } from '../../gpu/bind-groups.js';
-import { BufferUsage, COMPUTE_STAGE } from '../../gpu/flags.js';
+import { createFilled } from '../../gpu/filled-buffer.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { Planned } from '../../gpu/pipelines.js';
-import { pageLayout } from '../../kernel/compose-rule.js';
+import { createPagesLayout } from '../../stages/pages.js';
 import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import { Control } from '../../stages/control/control.js';
@@ -69,7 +70,7 @@ export class Run {
     this.ring = new RowRing(device, row, isControlled, rows.list.length, pagesLayout, watch, label);
     this.control?.reserve(tensors.length);
     this.#idleRow = new FixedRows(device, row, pagesLayout, [{ is_active: 0 }], `${label} idle`);
-    this.idle = idleContext(this.#idleRow.context(0), this.ring.context);
+    this.idle = idleContext(this.#idleRow.context(0), this.ring);
     for (const planned of parts) this.#take(planned.make());
     this.#generation = this.plan(this.#parts).make();
   }
@@ -95,7 +96,10 @@ export class Run {
     if (k >= 0) return this.#released.splice(k, 1)[0]!;
     const firstIndex = this.tensors.length;
     this.tensors.length += tensorCount;
-    return { firstIndex, tensorCount, row: this.rows.reserve(), groupIndex: this.#groupCount++ };
+    const row = this.rows.reserve();
+    // At once: steps before it joins say of this row, too, that it takes no part.
+    this.ring.reserve(this.rows.list.length);
+    return { firstIndex, tensorCount, row, groupIndex: this.#groupCount++ };
   }
 
   /** Takes the numbers of a group back that did not join: nothing that is encoded knows them. */
@@ -153,7 +157,7 @@ export class Run {
 
   #encodePass(encoder: GPUCommandEncoder): void {
     const pass = encoder.beginComputePass({ label: `${this.resources.label} step` });
-    this.#generation.encode(pass, this.ring.context);
+    this.#generation.encode(pass, this.ring);
     pass.end();
   }
 
@@ -299,19 +303,18 @@ function makeResources(
     isClamped: gradients.maxGradValue < Infinity,
     shape: kernel,
     bindGroups: new BindGroups(device),
-    pagesLayout: device.createBindGroupLayout({
-      label: `${label} rows`,
-      entries: pageLayout(row).map((buffer, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer })),
-    }),
+    pagesLayout: createPagesLayout(device, row, label),
     nameOf: (tensor) => tensors[tensor]!.parameter.name,
     label,
   };
 }
 
 function createLossScale(device: GPUDevice, lossScale: number, label: string): GPUBuffer {
-  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = BufferUsage;
-  const usage = STORAGE | UNIFORM | COPY_SRC | COPY_DST;
-  const buffer = device.createBuffer({ label: `${label} loss scale`, size: 16, usage });
-  device.queue.writeBuffer(buffer, 0, Float32Array.of(lossScale));
-  return buffer;
+  // Of the size that a uniform of a vec4 has.
+  return createFilled(
+    device,
+    `${label} loss scale`,
+    BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_SRC,
+    Float32Array.of(lossScale, 0, 0, 0),
+  );
 }

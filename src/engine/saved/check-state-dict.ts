@@ -1,9 +1,8 @@
-import { isRecord, quote } from '../../errors.js';
+import { quote } from '../../errors.js';
 import { fitsFloat32 } from '../../float32.js';
-import { copyGiven } from '../../given.js';
 import type { ScheduleState } from '../../schedules/schedule.js';
 import type { ParameterGroup } from '../parameter-group.js';
-import { checkCount, fail, sameKeys } from './check.js';
+import { checkCount, copyRecord, fail, sameKeys } from './check.js';
 import { checkOptions } from './check-options.js';
 import { checkValues } from './check-values.js';
 import type { CheckedGroup, CheckedState, StateDictTarget } from './checked-state.js';
@@ -30,8 +29,7 @@ export function checkRun(
   ruleName: string,
   targetGroups: readonly ParameterGroup[],
 ): CheckedRun {
-  if (!isRecord(dict)) fail(`the state dict is ${quote(dict)}; give what stateDict() returned.`);
-  const { control: givenControl, ...given } = copyGiven(dict);
+  const { control: givenControl, ...given } = copyRecord(dict, 'the state dict');
   sameKeys(given, ['rule', 'step', 'groups', 'state'], 'the state dict');
   const control = givenControl === undefined ? undefined : checkControl(givenControl);
   if (given['rule'] !== ruleName) {
@@ -46,8 +44,7 @@ export function checkRun(
 }
 
 function checkControl(control: unknown): SavedControl {
-  if (!isRecord(control)) fail(`control is ${quote(control)}; give what stateDict() returned.`);
-  const given = copyGiven(control);
+  const given = copyRecord(control, 'control');
   sameKeys(given, [...CONTROL_COUNTS, 'lossScale'], 'control');
   for (const key of CONTROL_COUNTS) checkCount(given[key], `control.${key}`);
   const { lossScale } = given;
@@ -71,8 +68,7 @@ function checkGroups(saved: unknown, step: number, groups: readonly ParameterGro
 }
 
 function checkGroup(saved: unknown, what: string, step: number, group: ParameterGroup): CheckedGroup {
-  if (!isRecord(saved)) fail(`${what} is ${quote(saved)}; give what stateDict() returned.`);
-  const { params, schedule, joinedAt, steps, ...options } = copyGiven(saved);
+  const { params, schedule, joinedAt, steps, ...options } = copyRecord(saved, what);
   const isSame =
     Array.isArray(params) &&
     params.length === group.params.length &&

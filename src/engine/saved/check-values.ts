@@ -1,8 +1,8 @@
-import { isRecord, quote } from '../../errors.js';
-import { copyGiven, tagOf } from '../../given.js';
+import { quote } from '../../errors.js';
+import { tagOf } from '../../given.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule } from '../../rules/rule.js';
-import { fail, sameKeys } from './check.js';
+import { copyRecord, fail, sameKeys } from './check.js';
 import type { StateDictTarget, StateValues } from './checked-state.js';
 
 const BYTES_PER_VALUE = 4;
@@ -13,8 +13,7 @@ const BYTES_PER_VALUE = 4;
  * @throws OptimizerError `invalid-state-dict` naming the parameter and the slot.
  */
 export function checkValues(state: unknown, { groups, elementCount }: StateDictTarget): StateValues {
-  if (!isRecord(state)) fail(`state is ${quote(state)}; give { [param]: { [slot]: Float32Array } }.`);
-  const given = copyGiven(state);
+  const given = copyRecord(state, 'state', '{ [param]: { [slot]: Float32Array } }');
   sameKeys(
     given,
     groups.flatMap(({ params }) => params),
@@ -34,9 +33,8 @@ function checkSlots(
   elementCount: number,
 ): ReadonlyMap<string, Float32Array<ArrayBuffer>> {
   const what = `state of parameter ${quote(name)}`;
-  if (!isRecord(given)) fail(`${what} is ${quote(given)}; give { [slot]: Float32Array }.`);
   const { slots } = layoutOf(rule);
-  const ofSlot = copyGiven(given);
+  const ofSlot = copyRecord(given, what, '{ [slot]: Float32Array }');
   sameKeys(
     ofSlot,
     slots.map((slot) => slot.name),

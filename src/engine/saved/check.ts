@@ -1,4 +1,5 @@
-import { OptimizerError, quote } from '../../errors.js';
+import { OptimizerError, isRecord, quote } from '../../errors.js';
+import { copyGiven } from '../../given.js';
 
 /** Steps and other counts are u32 on the GPU. */
 const COUNT_LIMIT = 2 ** 32;
@@ -15,6 +16,21 @@ export function fail(message: string): never {
 export function checkCount(value: unknown, what: string, most = COUNT_LIMIT - 1): number {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most) return value as number;
   return fail(`${what} is ${quote(value)}; give an integer from 0 to ${most}, as stateDict() returned.`);
+}
+
+/**
+ * A copy of a part of a dict.
+ *
+ * @param form what it should be, for the error.
+ * @throws OptimizerError `invalid-state-dict` unless it is an object of named fields.
+ */
+export function copyRecord(
+  given: unknown,
+  what: string,
+  form = 'what stateDict() returned',
+): Record<string, unknown> {
+  if (!isRecord(given)) fail(`${what} is ${quote(given)}; give ${form}.`);
+  return copyGiven(given);
 }
 
 /** @throws OptimizerError `invalid-state-dict` unless `got` has just these keys. */

@@ -1,11 +1,12 @@
 import type { BindGroups } from '../../gpu/bind-groups.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import { createFilled } from '../../gpu/filled-buffer.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
-import { alignUp } from '../../kernel/alignment.js';
 import { chooseGrid } from '../../kernel/shape.js';
-import { wordView } from '../../kernel/structs.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import type { ReductionPlan } from '../../plan/reduction.js';
+import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
+import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
 import {
   NO_ROW,
@@ -55,11 +56,11 @@ interface Command {
  * corrections of each tensor. It writes what it decided to the step's rows, for the stages behind it.
  */
 export class ControlStage implements Stage {
-  readonly #reducers: readonly Pipeline[];
+  readonly #reduce: readonly RowDispatch[];
   readonly #bindings: ReductionBindings;
   readonly #decide: Command;
   readonly #advance: readonly Command[];
-  readonly #own: readonly GPUBuffer[];
+  readonly #own: readonly { destroy(): void }[];
   #slots: GPUBuffer | undefined;
   #slotGroup: GPUBindGroup | undefined;
 
@@ -69,30 +70,35 @@ export class ControlStage implements Stage {
     sources: Record<'decide' | 'advance', PipelineSource> & { reduce: readonly PipelineSource[] },
   ) {
     const { control, reduction, workspace, tensors, bindGroups } = parts;
-    this.#reducers = sources.reduce.map((source) => getPipelineSync(device, source));
+    const reducers = sources.reduce.map((source) => getPipelineSync(device, source));
     const [decide, advance] = [sources.decide, sources.advance].map((source) =>
       getPipelineSync(device, source),
     );
-    const { portions, stride } = this.#createPortions();
-    const portionOf = (k: number, size: number): GPUBufferBinding => ({
-      buffer: portions,
-      offset: stride * k,
-      size,
-    });
+    const portions = this.#createPortions();
     this.#bindings = new ReductionBindings(reduction, device.limits, (bindings, k) =>
       bindGroups.get(
-        this.#reducers[k]!.layouts[0]!,
-        [portionOf(k, portionByteLength(reduction.dispatches[k]!)), { buffer: workspace }, ...bindings],
+        reducers[k]!.layouts[0]!,
+        [
+          portions.binding(k, portionByteLength(reduction.dispatches[k]!)),
+          { buffer: workspace },
+          ...bindings,
+        ],
         `${control.label} reduce ${k}`,
       ),
     );
+    this.#reduce = reduction.dispatches.map(({ parts: [first], grid }, k) => ({
+      pipeline: reducers[k]!.pipeline,
+      row: first!.row,
+      grid,
+      bindGroup: this.#bindings.bindGroups[k]!,
+    }));
     const { headBuffer, lossScaleBuffer } = control;
     this.#decide = {
       pipeline: decide!,
       buffers: bindGroups.get(
         decide!.layouts[0]!,
         [
-          portionOf(reduction.dispatches.length, REDUCTION.byteLength),
+          portions.binding(reduction.dispatches.length, REDUCTION.byteLength),
           { buffer: workspace },
           { buffer: headBuffer },
           { buffer: lossScaleBuffer },
@@ -119,45 +125,29 @@ export class ControlStage implements Stage {
   }
 
   encode(pass: GPUComputePassEncoder, step: StepContext): void {
-    const { dispatches } = this.parts.reduction;
-    const groups = this.#bindings.bindGroups;
-    let [pipeline, row]: [Pipeline | undefined, number] = [undefined, -1];
-    // By index: the pairs of `entries()` would be an allocation per dispatch and step.
-    for (let k = 0; k < dispatches.length; k++) {
-      const { parts, grid } = dispatches[k]!;
-      if (pipeline !== this.#reducers[k]) {
-        pipeline = this.#reducers[k]!;
-        pass.setPipeline(pipeline.pipeline);
-      }
-      if (row !== parts[0]!.row) {
-        row = parts[0]!.row;
-        pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
-      }
-      pass.setBindGroup(0, groups[k]);
-      pass.dispatchWorkgroups(grid[0], grid[1]);
-    }
+    // Where rows take no part, too: what they leave is added up as well.
+    encodeDispatches(pass, this.#reduce, step, this.parts.control.row.rowsPerPage, true);
     const slotGroup = this.#slotGroupOf(step);
     this.#encodeCommand(pass, this.#decide, slotGroup, step);
     for (const command of this.#advance) this.#encodeCommand(pass, command, slotGroup, step);
   }
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
-    this.parts.reduction.dispatches.forEach(({ parts }, k) => {
-      pass.setPipeline(this.#reducers[k]!.pipeline);
-      pass.setBindGroup(0, this.#bindings.bindGroups[k]);
-      pass.setBindGroup(1, step.pages, step.pageOffset(parts[0]!.row), 0, 1);
-      pass.dispatchWorkgroups(1);
-    });
+    encodeProbes(pass, this.#reduce, step);
     // So that the first step makes nothing.
     this.#slotGroupOf(step);
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
-    return this.#bindings.prepareRebind(changed);
+    const commit = this.#bindings.prepareRebind(changed);
+    return () => {
+      commit();
+      this.#reduce.forEach((dispatch, k) => (dispatch.bindGroup = this.#bindings.bindGroups[k]!));
+    };
   }
 
   destroy(): void {
-    for (const buffer of this.#own) buffer.destroy();
+    for (const own of this.#own) own.destroy();
   }
 
   #encodeCommand(
@@ -185,28 +175,25 @@ export class ControlStage implements Stage {
   }
 
   /** What each dispatch covers, and behind that where the partials are. */
-  #createPortions(): { portions: GPUBuffer; stride: number } {
+  #createPortions(): Portions {
     const { reduction, control } = this.parts;
     const { dispatches, firstPartialLane, partialCount } = reduction;
     const largest = Math.max(REDUCTION.byteLength, ...dispatches.map(portionByteLength));
-    const stride = alignUp(largest, this.device.limits.minUniformBufferOffsetAlignment);
-    const portions = this.device.createBuffer({
-      label: `${control.label} portions`,
-      size: stride * (dispatches.length + 1),
-      usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
-    });
-    const bytes = new ArrayBuffer(portions.size);
-    const view = wordView(bytes);
-    dispatches.forEach((dispatch, k) => {
-      const rowInPage = dispatch.parts[0]!.row % control.row.rowsPerPage;
-      writePortion(view, (stride / 4) * k, dispatch, firstPartialLane, rowInPage);
-    });
-    REDUCTION.write(view, (stride / 4) * dispatches.length, {
-      first_partial: firstPartialLane,
-      partial_count: partialCount,
-    });
-    this.device.queue.writeBuffer(portions, 0, bytes);
-    return { portions, stride };
+    return new Portions(
+      this.device,
+      `${control.label} portions`,
+      largest,
+      dispatches.length + 1,
+      (view, firstWord, k) => {
+        const dispatch = dispatches[k];
+        if (dispatch) {
+          const rowInPage = dispatch.parts[0]!.row % control.row.rowsPerPage;
+          writePortion(view, firstWord, dispatch, firstPartialLane, rowInPage);
+        } else {
+          REDUCTION.write(view, firstWord, { first_partial: firstPartialLane, partial_count: partialCount });
+        }
+      },
+    );
   }
 
   /** Per chunk of records, the row of each tensor up to the last; the first one of a row speaks for it. */
@@ -225,13 +212,7 @@ export class ControlStage implements Stage {
         { length: Math.min(capacity, end - first) },
         (_, i) => rowOf.get(first + i) ?? NO_ROW,
       );
-      const buffer = this.device.createBuffer({
-        label: `${control.label} rows ${k}`,
-        size: words.byteLength,
-        usage: BufferUsage.STORAGE | BufferUsage.COPY_DST,
-      });
-      this.device.queue.writeBuffer(buffer, 0, words);
-      return buffer;
+      return createFilled(this.device, `${control.label} rows ${k}`, BufferUsage.STORAGE, words);
     });
   }
 }

@@ -1,5 +1,5 @@
 import type { ResolvedGradientOptions } from '../../engine/input/gradient-options.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { HEAD_BYTE_LENGTH, type KeptHead, headBytes } from './head.js';
 import { type RecordChunk, type StepRecord, StepRecords } from './step-records.js';

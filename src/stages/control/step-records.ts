@@ -1,4 +1,4 @@
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { RisingRate } from '../../rules/declaration.js';
 import { correctionWords } from './fixed-point.js';
 

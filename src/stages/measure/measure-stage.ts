@@ -1,6 +1,6 @@
 import { f32 } from '../../codecs/f32.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { alignUp } from '../../kernel/alignment.js';
 import { chooseGrid } from '../../kernel/shape.js';
@@ -9,6 +9,7 @@ import { type MeasuredTensor, type PlannedMeasure, measuresAlike, planMeasure } 
 import { otherKernels } from '../../plan/move.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import type { StretchFacts } from '../../plan/stretch.js';
+import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import type { Stage, StepContext } from '../stage.js';
 import {
   type MeasureVariant,
@@ -54,10 +55,9 @@ export function planMeasureStage(input: MeasureInput): Planned<MeasureStage> {
 }
 
 /** A dispatch ready to be encoded. */
-interface Command {
-  readonly pipeline: Pipeline;
+interface Command extends RowDispatch {
+  readonly layout: GPUBindGroupLayout;
   readonly chunk: PlannedMeasure<GPUBuffer>;
-  bindGroup: GPUBindGroup;
 }
 
 /**
@@ -91,16 +91,24 @@ export class MeasureStage implements Stage {
     const partialCount = chunks.reduce((sum, { workgroupCount }) => sum + workgroupCount, 0);
     const create = (what: string, size: number, usage: number) =>
       device.createBuffer({ label: `${label} ${what}`, size, usage });
-    const { STORAGE, UNIFORM, COPY_DST } = BufferUsage;
     this.#portionStride = alignUp(PORTION.byteLength, limits.minUniformBufferOffsetAlignment);
-    this.#partials = create('partials', PARTIAL_BYTE_LENGTH * quantityCount * partialCount, STORAGE);
-    this.#portions = create('portions', this.#portionStride * chunks.length, UNIFORM | COPY_DST);
-    this.#spans = create('spans', SPAN.byteLength * plan.length, STORAGE | COPY_DST);
+    this.#partials = create(
+      'partials',
+      PARTIAL_BYTE_LENGTH * quantityCount * partialCount,
+      BufferUsage.STORAGE,
+    );
+    this.#portions = create(
+      'portions',
+      this.#portionStride * chunks.length,
+      BufferUsage.UNIFORM | BufferUsage.COPY_DST,
+    );
+    this.#spans = create('spans', SPAN.byteLength * plan.length, BufferUsage.STORAGE | BufferUsage.COPY_DST);
     this.#commandsOf = this.#writePlan(plan);
     const pipelines = sources.measure.map((source) => getPipelineSync(device, source));
     this.#commands = chunks.map((chunk, k) => {
-      const pipeline = pipelines[k]!;
-      return { pipeline, chunk, bindGroup: this.#bind(pipeline, chunk, k) };
+      const { pipeline, layouts } = pipelines[k]!;
+      const bindGroup = this.#bind(layouts[0]!, chunk, k);
+      return { pipeline, layout: layouts[0]!, row: chunk.row, grid: chunk.grid, chunk, bindGroup };
     });
     this.#summarizer = getPipelineSync(device, sources.summarize);
     this.#summarizeGroup = bindGroups.get(
@@ -118,23 +126,7 @@ export class MeasureStage implements Stage {
   }
 
   encode(pass: GPUComputePassEncoder, step: StepContext): void {
-    const { rowsPerPage } = this.input.row;
-    let pipeline: Pipeline | undefined;
-    let page = -1;
-    // By index: the pairs of `entries()` would be an allocation per dispatch and step.
-    for (let k = 0; k < this.#commands.length; k++) {
-      const command = this.#commands[k]!;
-      const { row, grid } = command.chunk;
-      if (!step.isActive(row)) continue;
-      if (command.pipeline !== pipeline) pass.setPipeline((pipeline = command.pipeline).pipeline);
-      const pageOfRow = Math.floor(row / rowsPerPage);
-      if (pageOfRow !== page) {
-        pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
-        page = pageOfRow;
-      }
-      pass.setBindGroup(0, command.bindGroup);
-      pass.dispatchWorkgroups(grid[0], grid[1]);
-    }
+    encodeDispatches(pass, this.#commands, step, this.input.row.rowsPerPage);
     pass.setPipeline(this.#summarizer.pipeline);
     pass.setBindGroup(0, this.#summarizeGroup);
     pass.setBindGroup(1, this.#rowsGroupOf(step), step.pageOffset(0), 0, 1);
@@ -142,12 +134,7 @@ export class MeasureStage implements Stage {
   }
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
-    for (const { pipeline, chunk, bindGroup } of this.#commands) {
-      pass.setPipeline(pipeline.pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.setBindGroup(1, step.pages, step.pageOffset(chunk.row), 0, 1);
-      pass.dispatchWorkgroups(1);
-    }
+    encodeProbes(pass, this.#commands, step);
     // So that the first step makes nothing.
     this.#rowsGroupOf(step);
   }
@@ -162,7 +149,7 @@ export class MeasureStage implements Stage {
       chunks.forEach((chunk, k) => {
         const command = this.#commands[first + k]!;
         if (!measuresAlike(chunk, command.chunk)) throw otherKernels(nameOf(index));
-        groups.push([command, this.#bind(command.pipeline, chunk, first + k)]);
+        groups.push([command, this.#bind(command.layout, chunk, first + k)]);
       });
     }
     return () => {
@@ -185,7 +172,7 @@ export class MeasureStage implements Stage {
     return this.#rowsGroup;
   }
 
-  #bind(pipeline: Pipeline, { data, grad, state }: PlannedMeasure<GPUBuffer>, k: number): GPUBindGroup {
+  #bind(to: GPUBindGroupLayout, { data, grad, state }: PlannedMeasure<GPUBuffer>, k: number): GPUBindGroup {
     const { layout, slab, bindGroups, label } = this.input;
     const portion = { buffer: this.#portions, offset: this.#portionStride * k, size: PORTION.byteLength };
     const slots = layout.measuredSlots.map((slot) => ({
@@ -194,7 +181,7 @@ export class MeasureStage implements Stage {
       size: f32.byteLength(state!.elementCount),
     }));
     const resources = [{ buffer: this.#partials }, portion, data, grad, ...slots];
-    return bindGroups.get(pipeline.layouts[0]!, resources, `${label} measure ${k}`);
+    return bindGroups.get(to, resources, `${label} measure ${k}`);
   }
 
   /** Writes what dispatches cover and where tensors' partials are. */

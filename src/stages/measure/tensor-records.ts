@@ -1,4 +1,4 @@
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { alignUp } from '../../kernel/alignment.js';
 import { recordStruct } from '../../kernel/compose-rule.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';

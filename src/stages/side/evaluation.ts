@@ -1,7 +1,8 @@
 import exchangeWgsl from '../../../shaders/stages/evaluation/exchange.wgsl?raw';
 import gateWgsl from '../../../shaders/stages/evaluation/gate.wgsl?raw';
 import interpolateWgsl from '../../../shaders/stages/evaluation/interpolate.wgsl?raw';
-import { BufferUsage } from '../../gpu/flags.js';
+import { bindBuffers } from '../../gpu/bind-groups.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
@@ -97,14 +98,10 @@ export class Evaluation {
         ],
       });
       const groups = this.#passes.map(({ rows: fixed }, k) =>
-        device.createBindGroup({
-          label: 'webgpu-optim evaluation gate',
-          layout: pipeline.layouts[0]!,
-          entries: [rows[k]!.place, fixed.buffer].map((buffer, binding) => ({
-            binding,
-            resource: { buffer },
-          })),
-        }),
+        bindBuffers(device, 'webgpu-optim evaluation gate', pipeline.layouts[0]!, [
+          { buffer: rows[k]!.place },
+          { buffer: fixed.buffer },
+        ]),
       );
       return { pipeline, groups };
     });

@@ -1,13 +1,12 @@
 import { BindGroups } from '../../gpu/bind-groups.js';
-import { COMPUTE_STAGE } from '../../gpu/flags.js';
 import type { Planned } from '../../gpu/pipelines.js';
-import { pageLayout } from '../../kernel/compose-rule.js';
 import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import type { StretchFacts } from '../../plan/stretch.js';
 import type { Rule } from '../../rules/rule.js';
 import { FixedRows } from '../fixed-rows.js';
+import { createPagesLayout } from '../pages.js';
 import type { StepContext } from '../stage.js';
 import { type UpdateStage, planUpdate } from '../update/update-stage.js';
 
@@ -74,10 +73,7 @@ export function planSidePass(input: SidePassInput): Planned<SidePass> {
   return {
     sources: plan.sources,
     make: () => {
-      const pagesLayout = device.createBindGroupLayout({
-        label: `${label} rows`,
-        entries: pageLayout(row).map((buffer, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer })),
-      });
+      const pagesLayout = createPagesLayout(device, row, label);
       const values = [...rows, { is_active: 0 }].map((given) => ({ ...layout.values(0, 1), ...given }));
       return new SidePass(plan.make(), new FixedRows(device, row, pagesLayout, values, label), rows.length);
     },

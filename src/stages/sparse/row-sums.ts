@@ -1,16 +1,16 @@
 import { OptimizerError, quote } from '../../errors.js';
 import type { SparseTable } from '../../engine/input/sparse-table.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import { bindBuffers } from '../../gpu/bind-groups.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
-import { alignUp } from '../../kernel/alignment.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
-import { wordView } from '../../kernel/structs.js';
+import type { WordView } from '../../kernel/structs.js';
 import { bindPiece, bindingAlignment } from '../../plan/cut.js';
 import { ELEMENT_BYTE_LENGTH, LANE, type Piece } from '../../plan/pieces.js';
 import { type RowSumPlan, planRowSum } from '../../plan/row-sums.js';
+import { Portions } from '../portions.js';
 import { SETTINGS, listSource, sortSource, startsSource, sumSource } from './compose-row-sums.js';
 
-const { STORAGE, UNIFORM, COPY_DST } = BufferUsage;
 /** One workgroup per block of the sort. */
 const BLOCK_SHAPE: KernelShape = { workgroupSize: 1, lanesPerInvocation: 1, consecutive: false };
 
@@ -77,9 +77,8 @@ export class RowSums {
   readonly summed: GPUBuffer;
   /** Per entry, the row that it is the first of. */
   readonly rows: GPUBuffer;
-  readonly #own: readonly GPUBuffer[];
-  readonly #settings: GPUBuffer;
-  readonly #settingsStride: number;
+  readonly #own: readonly { destroy(): void }[];
+  readonly #settings: Portions;
   readonly #commands: readonly Command[];
 
   /** Creates buffers and bind groups; run it in error scopes. */
@@ -90,17 +89,21 @@ export class RowSums {
   ) {
     const { table, plan } = planned;
     const { entryCount, rowLength } = table;
-    const create = (what: string, size: number, usage: number = STORAGE) =>
-      device.createBuffer({ label: `${label} ${what}`, size, usage });
+    const create = (what: string, size: number) =>
+      device.createBuffer({ label: `${label} ${what}`, size, usage: BufferUsage.STORAGE });
     this.summed = create('summed rows', ELEMENT_BYTE_LENGTH * entryCount * rowLength);
     this.rows = create('named rows', 4 * entryCount);
     const pairs = [create('pairs 0', 8 * entryCount), create('pairs 1', 8 * entryCount)];
     const histogram = create('histogram', 4 * plan.counterCount);
-    this.#settingsStride = alignUp(SETTINGS.byteLength, device.limits.minUniformBufferOffsetAlignment);
     const settingsCount = Math.max(plan.shifts.length, plan.strides.length);
-    this.#settings = create('row settings', this.#settingsStride * settingsCount, UNIFORM | COPY_DST);
+    this.#settings = new Portions(
+      device,
+      `${label} row settings`,
+      SETTINGS.byteLength,
+      settingsCount,
+      (view, firstWord, k) => this.#writeSettings(view, firstWord, k),
+    );
     this.#own = [this.summed, this.rows, ...pairs, histogram, this.#settings];
-    this.#writeSettings();
     this.#commands = [
       this.#list(pairs[0]!),
       ...this.#sort(pairs, histogram),
@@ -124,7 +127,7 @@ export class RowSums {
   }
 
   destroy(): void {
-    for (const buffer of this.#own) buffer.destroy();
+    for (const own of this.#own) own.destroy();
   }
 
   #list(pairs: GPUBuffer): Command {
@@ -178,16 +181,8 @@ export class RowSums {
     grid: readonly [number, number],
   ): Command {
     const { pipeline, layouts }: Pipeline = getPipelineSync(this.device, source);
-    const uniform = {
-      buffer: this.#settings,
-      offset: this.#settingsStride * settings,
-      size: SETTINGS.byteLength,
-    };
-    const buffers = this.device.createBindGroup({
-      label: `${this.label} rows`,
-      layout: layouts[0]!,
-      entries: [uniform, ...resources].map((resource, binding) => ({ binding, resource })),
-    });
+    const uniform = this.#settings.binding(settings, SETTINGS.byteLength);
+    const buffers = bindBuffers(this.device, `${this.label} rows`, layouts[0]!, [uniform, ...resources]);
     return { pipeline, buffers, grid };
   }
 
@@ -196,26 +191,21 @@ export class RowSums {
     return bindPiece(piece, bindingAlignment(this.device.limits));
   }
 
-  #writeSettings(): void {
+  #writeSettings(view: WordView, firstWord: number, k: number): void {
     const { table, plan, laneWidth } = this.planned;
     const { entryCount, rowCount, indices, count = indices, values } = table;
     const baseOf = (piece: Piece<GPUBuffer>) =>
       (piece.byteOffset % bindingAlignment(this.device.limits)) / ELEMENT_BYTE_LENGTH;
-    const bytes = new ArrayBuffer(this.#settings.size);
-    const view = wordView(bytes);
-    for (let byteOffset = 0, k = 0; byteOffset < bytes.byteLength; byteOffset += this.#settingsStride, k++) {
-      SETTINGS.write(view, byteOffset / 4, {
-        entry_count: entryCount,
-        row_count: rowCount,
-        block_count: plan.blockCount,
-        shift: plan.shifts[k] ?? 0,
-        stride: plan.strides[k] ?? 0,
-        indices_base: baseOf(indices),
-        count_base: baseOf(count),
-        values_base: baseOf(values) / laneWidth,
-      });
-    }
-    this.device.queue.writeBuffer(this.#settings, 0, bytes);
+    SETTINGS.write(view, firstWord, {
+      entry_count: entryCount,
+      row_count: rowCount,
+      block_count: plan.blockCount,
+      shift: plan.shifts[k] ?? 0,
+      stride: plan.strides[k] ?? 0,
+      indices_base: baseOf(indices),
+      count_base: baseOf(count),
+      values_base: baseOf(values) / laneWidth,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { f32 } from '../../codecs/f32.js';
-import { BufferUsage } from '../../gpu/flags.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import type { StatePiece } from '../../plan/pieces.js';
 import type { StatePlan } from '../../plan/plan.js';

@@ -1,19 +1,19 @@
 import { f32 } from '../../codecs/f32.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
-import { BufferUsage } from '../../gpu/flags.js';
 import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
-import { alignUp } from '../../kernel/alignment.js';
 import type { RowLayout } from '../../kernel/row.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
 import { Segment, type StepBinding, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
-import { wordView } from '../../kernel/structs.js';
+import type { WordView } from '../../kernel/structs.js';
 import type { Batch } from '../../plan/batches.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';
 import { type StretchFacts, unitOf } from '../../plan/stretch.js';
+import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
+import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
 
 /** What an elementwise stage steps, and how. */
@@ -37,20 +37,12 @@ export interface UpdateInput {
   readonly label: string;
 }
 
-/** A dispatch ready to be encoded. */
-interface Command {
-  readonly pipeline: GPUComputePipeline;
-  readonly grid: readonly [number, number];
-  readonly row: number;
-  bindGroup: GPUBindGroup;
-}
-
 /**
  * Plans the elementwise pass over some tensors: the step of a rule, or anything that has the form of one.
  *
  * @throws OptimizerError `limit-exceeded` if the rule needs more storage bindings than the device has.
  */
-export function planUpdate(input: UpdateInput): Planned<UpdateStage> & { readonly dispatchCount: number } {
+export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
   const { device, layout, tensors, facts } = input;
   checkSlotBindings(layout, tensors, facts.limits);
   const plan = planStep(tensors, layout.elementSlots.length, facts, layout.tensor === undefined);
@@ -63,7 +55,6 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> & { readonl
   );
   return {
     sources,
-    dispatchCount: sources.length,
     make: () =>
       new UpdateStage(
         input,
@@ -76,10 +67,9 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> & { readonl
 
 /** The elementwise pass over some tensors. */
 export class UpdateStage implements Stage {
-  readonly #segments: GPUBuffer;
-  readonly #segmentStride: number;
+  readonly #segments: Portions;
   readonly #pipelines: readonly Pipeline[];
-  readonly #commands: readonly Command[];
+  readonly #commands: readonly RowDispatch[];
   readonly #plan: StepPlan<GPUBuffer>;
 
   constructor(
@@ -93,13 +83,13 @@ export class UpdateStage implements Stage {
     this.#plan = plan;
     this.#pipelines = pipelines;
     const most = plan.batches.reduce((largest, { parts }) => Math.max(largest, parts.length), 1);
-    this.#segmentStride = alignUp(Segment.byteLength * most, limits.minUniformBufferOffsetAlignment);
-    this.#segments = device.createBuffer({
-      label: `${label} segments`,
-      size: Math.max(this.#segmentStride * plan.batches.length, 16),
-      usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
-    });
-    this.#writeSegments();
+    this.#segments = new Portions(
+      device,
+      `${label} segments`,
+      Segment.byteLength * most,
+      plan.batches.length,
+      (view, firstWord, k) => this.#writeSegments(view, firstWord, plan.batches[k]!),
+    );
     this.#commands = plan.batches.map((batch, k) => ({
       pipeline: pipelines[k]!.pipeline,
       grid: chooseGrid(batch.laneCount, shapes[k]!, limits.maxComputeWorkgroupsPerDimension),
@@ -109,32 +99,11 @@ export class UpdateStage implements Stage {
   }
 
   encode(pass: GPUComputePassEncoder, step: StepContext): void {
-    const { rowsPerPage } = this.input.row;
-    let pipeline: GPUComputePipeline | undefined;
-    let page = -1;
-    // By index: the pairs of `entries()` would be an allocation per dispatch and step.
-    for (let k = 0; k < this.#commands.length; k++) {
-      const command = this.#commands[k]!;
-      const { row, grid } = command;
-      if (!step.isActive(row)) continue;
-      if (command.pipeline !== pipeline) pass.setPipeline((pipeline = command.pipeline));
-      const pageOfRow = Math.floor(row / rowsPerPage);
-      if (pageOfRow !== page) {
-        pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
-        page = pageOfRow;
-      }
-      pass.setBindGroup(0, command.bindGroup);
-      pass.dispatchWorkgroups(grid[0], grid[1]);
-    }
+    encodeDispatches(pass, this.#commands, step, this.input.row.rowsPerPage);
   }
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
-    for (const { pipeline, bindGroup, row } of this.#commands) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(1, step.pages, step.pageOffset(row), 0, 1);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(1);
-    }
+    encodeProbes(pass, this.#commands, step);
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
@@ -151,25 +120,19 @@ export class UpdateStage implements Stage {
     this.#segments.destroy();
   }
 
-  #writeSegments(): void {
-    const { batches } = this.#plan;
-    const { device, row: layout } = this.input;
-    const view = wordView(new ArrayBuffer(this.#segmentStride * batches.length));
-    batches.forEach(({ parts, state, grad }, k) => {
-      parts.forEach((part, p) => {
-        const ahead = part.stateStart + (part.state ? part.state.element - state!.element : 0);
-        const gradAhead = grad ? part.grad!.offset - grad.offset : 0;
-        Segment.write(view, (this.#segmentStride * k + Segment.byteLength * p) / 4, {
-          lane_count: part.laneCount,
-          element_count: part.elementCount,
-          data_base: part.dataBase,
-          grad_base: part.gradBase + gradAhead / unitOf(part.access.grad),
-          state_base: part.access.state === 'vector' ? ahead / 4 : ahead,
-          row: part.row % layout.rowsPerPage,
-        });
+  #writeSegments(view: WordView, firstWord: number, { parts, state, grad }: Batch<GPUBuffer>): void {
+    parts.forEach((part, p) => {
+      const ahead = part.stateStart + (part.state ? part.state.element - state!.element : 0);
+      const gradAhead = grad ? part.grad!.offset - grad.offset : 0;
+      Segment.write(view, firstWord + (Segment.byteLength / 4) * p, {
+        lane_count: part.laneCount,
+        element_count: part.elementCount,
+        data_base: part.dataBase,
+        grad_base: part.gradBase + gradAhead / unitOf(part.access.grad),
+        state_base: part.access.state === 'vector' ? ahead / 4 : ahead,
+        row: part.row % this.input.row.rowsPerPage,
       });
     });
-    device.queue.writeBuffer(this.#segments, 0, view.u32.buffer);
   }
 
   #bind(batch: Batch<GPUBuffer>, k: number): GPUBindGroup {
@@ -184,10 +147,7 @@ export class UpdateStage implements Stage {
   #resource({ role, name, tensor }: StepBinding, batch: Batch<GPUBuffer>, k: number): GPUBufferBinding {
     const { slab, record } = this.input;
     const part = batch.parts[tensor]!;
-    if (role === 'segments') {
-      const size = Segment.byteLength * batch.parts.length;
-      return { buffer: this.#segments, offset: this.#segmentStride * k, size };
-    }
+    if (role === 'segments') return this.#segments.binding(k, Segment.byteLength * batch.parts.length);
     if (role === 'data') return part.data;
     if (role === 'grad') return batch.grad ?? part.grad!;
     if (role === 'rows') return part.rows!;

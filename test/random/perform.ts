@@ -1,0 +1,210 @@
+import { Random } from '../../proof/random.js';
+import { microtasks } from '../support/live-buffers.js';
+import { makeBad } from './bad-calls.js';
+import { type Call, NO_ENCODER } from './calls.js';
+import { writeGradients } from './homes.js';
+import { makeRate } from './plans.js';
+import { performLoad, performReading } from './perform-readings.js';
+import { performRebind } from './perform-rebind.js';
+import type { Subject } from './subject.js';
+import type { TensorTwin } from './twin-tensor.js';
+import type { World } from './world.js';
+
+/** Names a call in messages. */
+export function describeCall(call: Call): string {
+  const { kind, ...rest } = call;
+  return `${kind} ${JSON.stringify(rest)}`;
+}
+
+/**
+ * Makes one call, and has the model make it; what makes no sense as things are is left out.
+ *
+ * @returns what is to be waited for before the next one; nothing, mostly, so that calls follow each other at once.
+ */
+export function perform(world: World, call: Call): Promise<void> | void {
+  if (call.kind === 'submit') return world.submit(call.encoders);
+  if (call.kind === 'drop') return world.drop(call.encoder);
+  if (call.kind === 'pause') return pause(call.turns);
+  if (call.kind === 'lose') {
+    world.isLost = true;
+    return world.device.destroy();
+  }
+  const subject = world.subjects.get(call.on);
+  if (!subject) return undefined;
+  if (call.kind === 'create') return performCreate(world, subject, call.sync);
+  if (call.kind === 'gradients') return performGradients(world, subject, call);
+  if (subject.optimizer) return performOn(world, subject, subject.optimizer, call);
+  // Nobody has an optimizer before it is there.
+  return subject.ready.then(() => subject.optimizer && performOn(world, subject, subject.optimizer, call));
+}
+
+async function pause(turns: number): Promise<void> {
+  await microtasks(turns);
+  if (turns % 3 === 0) await new Promise((resolve) => setTimeout(resolve));
+}
+
+type OnOptimizer = Exclude<
+  Call,
+  { readonly kind: 'submit' | 'drop' | 'pause' | 'lose' | 'create' | 'gradients' }
+>;
+
+function performOn(
+  world: World,
+  subject: Subject,
+  optimizer: NonNullable<Subject['optimizer']>,
+  call: OnOptimizer,
+): Promise<void> | void {
+  subject.notice();
+  const { twin } = subject;
+  const what = describeCall(call);
+  const { refusal, trainingRefusal } = subject;
+  // With weights astray, what one may do is to put them right.
+  const isAstray = twin.isAstray || world.hasPendingEvaluation(subject);
+  switch (call.kind) {
+    case 'step': {
+      if (isAstray) return;
+      const skipped = new Set(twin.tensors.filter((_, k) => ((call.skip >> (k % 31)) & 1) === 1));
+      const skip = [...skipped].map(({ name }) => name);
+      const options = call.skip === 0 ? undefined : { skip };
+      const make = (encoder: GPUCommandEncoder | undefined) =>
+        encoder ? optimizer.encode(encoder, options) : optimizer.step(options);
+      const kind = skipped.size > 0 ? 'step that leaves out' : 'step';
+      world.act(what, subject, trainingRefusal, call.encoder, make, () => twin.step(skipped), kind);
+      return;
+    }
+    case 'zeroGrad':
+      world.act(
+        what,
+        subject,
+        refusal,
+        call.encoder,
+        (e) => optimizer.zeroGrad(e),
+        () => twin.zeroGrad(),
+      );
+      return;
+    case 'accumulate': {
+      const hasMicro = twin.tensors.some(({ home }) => home.micro);
+      const code = refusal ?? (hasMicro ? undefined : 'invalid-config');
+      world.act(
+        what,
+        subject,
+        code,
+        call.encoder,
+        (e) => optimizer.accumulate(e),
+        () => twin.accumulate(),
+      );
+      return;
+    }
+    case 'eval':
+    case 'train': {
+      const isEval = call.kind === 'eval';
+      if (isEval && isAstray) return;
+      const code = refusal ?? (twin.defaultSource ? undefined : 'invalid-config');
+      const make = (e: GPUCommandEncoder | undefined) => (isEval ? optimizer.eval(e) : optimizer.train(e));
+      if (isEval) subject.evaluations++;
+      world.act(what, subject, code, call.encoder, make, () => twin.evaluate(isEval), 'evaluation');
+      return;
+    }
+    case 'swapEma': {
+      if (isAstray) return;
+      const code = refusal ?? (twin.swapsTo === undefined ? 'invalid-config' : undefined);
+      subject.evaluations++;
+      const note = () => twin.evaluate(twin.swapsTo!, 'ema');
+      world.act(what, subject, code, NO_ENCODER, () => optimizer.swapEma(), note);
+      return;
+    }
+    case 'addGroup':
+      performAddGroup(world, subject, call.sync, what);
+      return;
+    case 'rebind':
+      performRebind(world, subject, call, what);
+      return;
+    case 'lr': {
+      const group = call.group < 0 ? undefined : call.group % twin.groups.length;
+      const target = group === undefined ? optimizer : optimizer.groups[group]!;
+      const set = () => (target.lr = makeRate(call.lr));
+      if (world.verdicts.attempt(what, world.expected(refusal), set)) twin.setLr(makeRate(call.lr), group);
+      return;
+    }
+    case 'gradScale':
+      if (world.verdicts.attempt(what, world.expected(refusal), () => (optimizer.gradScale = call.value)))
+        twin.gradScale = call.value;
+      return;
+    case 'report':
+      for (const lr of new Set(optimizer.groups.map(({ options }) => options.lr)))
+        if (typeof lr === 'function' && 'report' in lr) (lr.report as (metric: number) => void)(call.metric);
+      twin.report(call.metric);
+      return;
+    case 'load':
+      return isAstray ? undefined : performLoad(world, subject, call, what);
+    case 'bad':
+      if (!isAstray) makeBad(world, subject, call.which);
+      return;
+    case 'destroy':
+      optimizer.destroy();
+      twin.isDestroyed = true;
+      return;
+    case 'destroyArena':
+      if (!subject.arena) return;
+      subject.arena.destroy();
+      subject.isArenaDestroyed = true;
+      return;
+    default:
+      performReading(world, subject, call, what);
+  }
+}
+
+function performCreate(world: World, subject: Subject, isSync: boolean): void {
+  if (subject.optimizer || subject.isArenaDestroyed) return;
+  if (isSync) {
+    const make = () => (subject.optimizer = subject.createSync());
+    world.verdicts.attempt('createSync', world.expected(undefined), make);
+    return;
+  }
+  const created = subject.create().then((optimizer) => (subject.optimizer ??= optimizer));
+  subject.ready = created.catch(() => undefined);
+  world.verdicts.expect('create', created, world.expected(undefined));
+}
+
+function performGradients(
+  world: World,
+  { plan, twin, isArenaDestroyed }: Subject,
+  { seed, poison }: Extract<Call, { kind: 'gradients' }>,
+): void {
+  if (isArenaDestroyed) return;
+  const { skipNonFinite, lossScale } = plan.settings;
+  const maySkip = skipNonFinite === true || typeof lossScale === 'object';
+  writeGradients(
+    twin.tensors.map(({ home }: TensorTwin) => home),
+    world.memory,
+    new Random(seed),
+    { hasExactNorms: plan.hasExactNorms, poison: maySkip ? [undefined, NaN, Infinity][poison] : undefined },
+  );
+}
+
+function performAddGroup(world: World, subject: Subject, isSync: boolean, what: string): void {
+  const group = subject.nextGroup(world.random);
+  if (!group) return;
+  const { joining, trainingRefusal, optimizer, evaluations } = subject;
+  if (isSync) {
+    const isBusy = joining.size > 0;
+    const expected = world.expected<never>(trainingRefusal, () => (isBusy ? ['invalid-config'] : []));
+    joining.add(group.twin);
+    const isMade = world.verdicts.attempt(what, expected, () => optimizer!.addGroupSync(group.config));
+    if (isMade) subject.notice();
+    joining.delete(group.twin);
+    return;
+  }
+  joining.add(group.twin);
+  const added = optimizer!.addGroup(group.config);
+  added.catch(() => joining.delete(group.twin));
+  const others = () => [
+    subject.refusal,
+    subject.evaluations > evaluations ? ('invalid-config' as const) : undefined,
+  ];
+  world.verdicts.expect(
+    what,
+    added.then(() => undefined),
+    world.expected(trainingRefusal, others),
+  );
+}

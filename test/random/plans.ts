@@ -1,0 +1,207 @@
+import type { Random } from '../../proof/random.js';
+import {
+  type LearningRate,
+  type OptimizerSettings,
+  type Rule,
+  type RuleName,
+  rules,
+  schedules,
+} from '../../src/index.js';
+import { ruleFactories } from '../../src/rules/registry.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
+
+/** A learning rate: a number, or a schedule, of which everybody who asks for it gets one of his own. */
+export type RatePlan = number | { readonly kind: 'cosine' | 'decay' | 'plateau'; readonly lr: number };
+
+/** A tensor, without its place. */
+export interface TensorPlan {
+  readonly name: string;
+  readonly length: number;
+  /** Elements of the first of two ranges that its weights and gradients lie in. */
+  readonly cut?: number;
+  readonly hasMicro: boolean;
+  readonly sparse?: { readonly rowLength: number; readonly entryCount: number; readonly hasCount: boolean };
+}
+
+/** Tensors with options of their own. */
+export interface GroupPlan {
+  readonly options: Readonly<Record<string, number>>;
+  readonly lr?: RatePlan;
+  readonly tensors: readonly TensorPlan[];
+}
+
+/** An optimizer, without its buffers. */
+export interface OptimizerPlan {
+  readonly rule: RuleName;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly lr: RatePlan;
+  readonly settings: OptimizerSettings;
+  readonly groups: readonly GroupPlan[];
+  /** Groups that may be added. */
+  readonly extra: readonly GroupPlan[];
+  readonly isInArena: boolean;
+  /** Whether gradients are small multiples of 1/16, whose sums of squares are exact in any order. */
+  readonly hasExactNorms: boolean;
+  readonly placeSeed: number;
+}
+
+/** The learning rate of a plan, a schedule of one's own. */
+export function makeRate(plan: RatePlan): LearningRate {
+  if (typeof plan === 'number') return plan;
+  const { kind, lr } = plan;
+  if (kind === 'cosine') return schedules.cosine({ lr, tMax: 20, etaMin: lr / 10 });
+  if (kind === 'plateau') return schedules.reduceOnPlateau({ lr, patience: 1, factor: 0.5 });
+  return (step) => lr / Math.sqrt(step + 1);
+}
+
+/** The rule of a plan; its schedule is the caller's own. */
+export function makeRule({ rule, options, lr }: Pick<OptimizerPlan, 'rule' | 'options' | 'lr'>): Rule {
+  return (rules[rule] as unknown as (given: object) => Rule)({ ...options, lr: makeRate(lr) });
+}
+
+/** A rule with options of its own kernels. */
+type RulePlan = Pick<OptimizerPlan, 'rule' | 'options'>;
+
+/** What optimizers are drawn from for a stretch of cases: compiling kernels takes longer than all else. */
+export interface Palette {
+  readonly rules: readonly RulePlan[];
+  readonly settings: readonly OptimizerSettings[];
+}
+
+const RULES_PER_PALETTE = 2;
+
+/**
+ * Of a few rules and settings.
+ *
+ * @param turn palettes that follow each other have all rules in turn.
+ */
+export function drawPalette(random: Random, turn: number): Palette {
+  const first = RULES_PER_PALETTE * turn;
+  return {
+    rules: Array.from({ length: RULES_PER_PALETTE }, (_, k) =>
+      drawRule(random, ruleFactories[(first + k) % ruleFactories.length]!),
+    ),
+    settings: Array.from({ length: 3 }, () => drawSettings(random)),
+  };
+}
+
+/** Few kernels, for cases that have a device of their own. */
+export const SIMPLE: Palette = {
+  rules: [{ rule: 'sgd', options: {} }],
+  settings: [{ skipNonFinite: true }, {}],
+};
+
+export function drawOptimizer(random: Random, palette: Palette): OptimizerPlan {
+  const chosen = random.pick(palette.rules);
+  const settings = random.pick(palette.settings);
+  const hasAverage = 'ema' in settings || 'swa' in settings || 'lookahead' in settings;
+  const { tensor, evaluation } = layoutOf(makeRule({ ...chosen, lr: 0.1 }));
+  const isSimple = palette === SIMPLE;
+  const maySparse = !isSimple && !tensor && !evaluation && !hasAverage && random.uniform() < 0.35;
+  const hasMicro = random.uniform() < 0.15;
+  const isInArena = !hasMicro && !maySparse && random.uniform() < 0.2;
+  const names = { next: 0 };
+  // Of a tensor in two ranges, norms are summed in another order than the model's.
+  const mayCut = !hasMicro && !isInArena && !tensor;
+  const group = () => drawGroup(random, { maySparse, hasMicro, mayCut, isSimple, names });
+  const groups = Array.from({ length: random.uniform() < 0.5 ? 1 : 1 + random.integer(4) }, group);
+  return {
+    ...chosen,
+    lr: drawRate(random),
+    settings,
+    groups,
+    extra: isInArena ? [] : Array.from({ length: random.integer(3) }, group),
+    isInArena,
+    hasExactNorms: settings.maxGradNorm !== undefined,
+    placeSeed: random.integer(2 ** 31),
+  };
+}
+
+export function drawRate(random: Random): RatePlan {
+  const lr = random.pick([1e-4, 1e-3, 0.01, 0.1, 0.5]);
+  const u = random.uniform();
+  if (u > 0.25) return lr;
+  return { kind: random.pick(['cosine', 'decay', 'plateau']), lr: lr + 0.01 };
+}
+
+function drawRule(random: Random, [rule, factory]: (typeof ruleFactories)[number]): RulePlan {
+  const specs = Object.entries(factory.declaration.options).filter(([name]) => name !== 'lr');
+  const [name, spec] = random.pick(specs);
+  const options =
+    random.uniform() < 0.5 && spec.samples.length > 0 ? { [name]: random.pick(spec.samples) } : {};
+  try {
+    makeRule({ rule, options, lr: 0.1 });
+    return { rule, options };
+  } catch {
+    // Some options are only allowed together with others.
+    return { rule, options: {} };
+  }
+}
+
+function drawSettings(random: Random): OptimizerSettings {
+  const chance = (share: number) => random.uniform() < share;
+  const control = random.uniform();
+  const dynamic = { init: random.pick([1, 4, 1024]), growthFactor: 2, growthInterval: 1 + random.integer(4) };
+  return {
+    ...(control < 0.25 && { maxGradNorm: random.pick([0.5, 3, 100]) }),
+    ...(control > 0.15 && control < 0.35 && { skipNonFinite: true }),
+    ...(control > 0.2 && control < 0.35 && chance(0.3) && { maxConsecutiveSkips: 2 }),
+    ...((control < 0.08 || (control >= 0.35 && control < 0.5)) && { lossScale: dynamic }),
+    ...(control >= 0.5 && chance(0.15) && { lossScale: 8 }),
+    ...(chance(0.1) && { maxGradValue: 0.25 }),
+    ...(chance(0.15) && { gradScale: random.pick([0.5, 0.3, 3]) }),
+    ...(chance(0.4) && drawAverages(random)),
+  };
+}
+
+function drawAverages(random: Random): OptimizerSettings {
+  const ema = { decay: random.pick([0, 0.5, 0.9]), startStep: random.integer(3) };
+  const swa = { start: 1 + random.integer(3), period: 1 + random.integer(2) };
+  const lookahead = { every: 1 + random.integer(3), alpha: random.pick([0.5, 1]) };
+  return random.pick<OptimizerSettings>([
+    { ema },
+    { ema },
+    { ema: { ...ema, warmup: true } },
+    { ema: { ...ema, init: 'first-update' } },
+    { swa },
+    { lookahead },
+    { ema, swa, lookahead },
+  ]);
+}
+
+interface GroupNeeds {
+  readonly maySparse: boolean;
+  readonly hasMicro: boolean;
+  readonly mayCut: boolean;
+  readonly isSimple: boolean;
+  readonly names: { next: number };
+}
+
+function drawGroup(random: Random, needs: GroupNeeds): GroupPlan {
+  const count = random.uniform() < 0.6 ? 1 + random.integer(3) : 1 + random.integer(8);
+  const tensors = Array.from({ length: count }, () => drawTensor(random, needs));
+  const u = needs.isSimple ? 1 : random.uniform();
+  return {
+    options: u < 0.2 ? { weightDecay: 0.1 } : {},
+    ...(u > 0.6 && { lr: drawRate(random) }),
+    tensors,
+  };
+}
+
+function drawTensor(random: Random, { maySparse, hasMicro, mayCut, names }: GroupNeeds): TensorPlan {
+  const name = `w${names.next++}`;
+  if (maySparse && random.uniform() < 0.5) {
+    const rowLength = random.pick([1, 2, 3, 4, 7, 16]);
+    const length = rowLength * (1 + random.integer(30));
+    const entryCount = 1 + random.integer(random.uniform() < 0.1 ? 80 : 12);
+    return {
+      name,
+      length,
+      hasMicro: false,
+      sparse: { rowLength, entryCount, hasCount: random.uniform() < 0.4 },
+    };
+  }
+  const length = 1 + random.integer(random.pick([4, 16, 70, 600]));
+  const isCut = mayCut && length > 1 && random.uniform() < 0.15;
+  return { name, length, hasMicro, ...(isCut && { cut: 1 + random.integer(length - 1) }) };
+}

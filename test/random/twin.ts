@@ -1,0 +1,247 @@
+import { needsControlPass, resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
+import type { StateDict } from '../../src/engine/saved/state-dict.js';
+import type { StepStats } from '../../src/engine/stats.js';
+import type { LearningRate, OptimizerErrorCode, ReduceOnPlateauSchedule, Rule } from '../../src/index.js';
+import { resolveAverages } from '../../src/averages/registry.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
+import { float32 } from '../../src/reference/arithmetic.js';
+import { makeElementRule } from '../../src/reference/element-step.js';
+import { evaluateLearningRate } from '../../src/rules/options.js';
+import { overrideRule, withAverages } from '../../src/rules/rule.js';
+import { readPlaces, setPlaces } from './memory.js';
+import { type OptimizerPlan, makeRule } from './plans.js';
+import { ControlTwin } from './twin-control.js';
+import type { Home, Source, TensorTwin } from './twin-tensor.js';
+
+/** Work on the GPU: what it does to the model when it is submitted. */
+export type Command = () => void;
+
+/** The model of a group. */
+export interface GroupTwin {
+  rule: Rule;
+  readonly tensors: readonly TensorTwin[];
+}
+
+/**
+ * The model of an optimizer: what its docs promise, on the CPU, in the order in which work is submitted. What the host decides
+ * is noted when it is asked for it; what the GPU does is a {@link Command}, for whoever knows when it is submitted.
+ */
+export class OptimizerTwin {
+  readonly groups: GroupTwin[] = [];
+  /** The rule that groups override. */
+  readonly rule: Rule;
+  gradScale: number;
+  isDestroyed = false;
+  readonly #gradients;
+  readonly #control: ControlTwin | undefined;
+  #asked = 0;
+  #applied = 0;
+  #lastLr = NaN;
+  #source: Source | undefined;
+  /** What was in place before the last way back. */
+  #lastSource: Source | undefined;
+
+  constructor(plan: OptimizerPlan) {
+    this.rule = withAverages(makeRule(plan), resolveAverages(plan.settings));
+    this.#gradients = resolveGradientOptions(plan.settings);
+    this.gradScale = this.#gradients.gradScale;
+    if (needsControlPass(this.#gradients)) this.#control = new ControlTwin(this.#gradients);
+  }
+
+  /** Whether steps count as they are submitted, and not as they are encoded. */
+  get countsOnGpu(): boolean {
+    return this.#control !== undefined;
+  }
+
+  get tensors(): TensorTwin[] {
+    return this.groups.flatMap(({ tensors }) => tensors);
+  }
+
+  get isEvaluating(): boolean {
+    return this.#source !== undefined;
+  }
+
+  /** Whether weights are in place that were not asked for last: an encoder with `eval` or `train` was dropped, or is due. */
+  get isAstray(): boolean {
+    return this.tensors.some(({ isServed }) => isServed !== this.isEvaluating);
+  }
+
+  /** The state that a tensor has. */
+  slotsOf(tensor: TensorTwin): string[] {
+    return Object.keys(tensor.state.state);
+  }
+
+  /** What `eval` serves. */
+  get defaultSource(): Source | undefined {
+    if (layoutOf(this.rule).evaluation) return 'rule';
+    return (['ema', 'swa'] as const).find((source) => this.has(source));
+  }
+
+  has(average: 'ema' | 'swa'): boolean {
+    return layoutOf(this.rule).averages.some(({ declaration }) => declaration.slot === average);
+  }
+
+  setLr(lr: LearningRate, group?: number): void {
+    const changed = group === undefined ? this.groups : [this.groups[group]!];
+    for (const each of changed) each.rule = overrideRule(each.rule, { lr });
+  }
+
+  /** Tells schedules that follow a metric; each once, however many groups share it. */
+  report(metric: number): void {
+    for (const schedule of new Set(this.groups.map(({ rule }) => rule.options.lr))) {
+      if (isPlateau(schedule)) schedule.report(metric);
+    }
+  }
+
+  /** Notes a step, and returns what it does when it is submitted. */
+  step(skipped: ReadonlySet<TensorTwin>): Command {
+    const { gradScale } = this;
+    const isClamped = this.#gradients.maxGradValue < Infinity;
+    const parts = this.groups.map(({ rule, tensors }) => ({
+      rule,
+      elementRule: makeElementRule(float32, rule, isClamped),
+      lr: evaluateLearningRate(rule.options.lr, this.#asked),
+      active: tensors
+        .filter((tensor) => !skipped.has(tensor))
+        .map((tensor) => ({ tensor, home: tensor.home, t: ++tensor.hostCount })),
+    }));
+    this.#asked++;
+    this.#applied++;
+    this.#lastLr = parts[0]!.lr;
+    return () => {
+      const active = parts.flatMap((part) => part.active);
+      const multiplier = this.#control
+        ? this.#control.decide(
+            active.map(({ tensor, home }) => tensor.gradientValues(home)),
+            gradScale,
+          )
+        : gradScale / this.#gradients.lossScale;
+      if (multiplier === undefined) return;
+      const scaling = { multiplier, maxValue: this.#gradients.maxGradValue };
+      for (const { rule, elementRule, lr, active: own } of parts) {
+        for (const { tensor, home, t: encodedT } of own) {
+          const t = this.#control ? tensor.state.stepCount + 1 : encodedT;
+          const h = elementRule.prepare(layoutOf(rule).values(lr, t, scaling), t);
+          tensor.update(elementRule, home, { h, t });
+        }
+      }
+    };
+  }
+
+  /** Notes which weights are wanted in place. */
+  evaluate(isEvaluating: boolean, wanted: Source | undefined = this.defaultSource): Command {
+    const source = this.#source ?? (isEvaluating ? wanted : this.#lastSource) ?? wanted!;
+    this.#lastSource = source;
+    this.#source = isEvaluating ? source : undefined;
+    const served = this.groups.flatMap(({ rule, tensors }) =>
+      tensors.map((tensor) => ({ rule, tensor, home: tensor.home })),
+    );
+    // Where the host counts, it tells so at the call.
+    for (const { tensor } of served) tensor.toldCount = tensor.hostCount;
+    return () => {
+      for (const { tensor, home, rule } of served) {
+        const count = this.#control ? tensor.state.stepCount : tensor.toldCount;
+        tensor.serve(home, rule, source, isEvaluating, count);
+      }
+    };
+  }
+
+  /** Whether `swapEma` would evaluate; undefined if it is refused. */
+  get swapsTo(): boolean | undefined {
+    if (!this.has('ema') || (this.isEvaluating && this.#source !== 'ema')) return undefined;
+    return !this.isEvaluating;
+  }
+
+  zeroGrad(): Command {
+    const homes = this.tensors.map(({ home }) => home);
+    return () => {
+      for (const { grad } of homes) setPlaces(grad, readPlaces(grad).fill(0));
+    };
+  }
+
+  accumulate(): Command {
+    const all = this.tensors.map((tensor): [TensorTwin, Home] => [tensor, tensor.home]);
+    return () => {
+      for (const [tensor, home] of all) tensor.accumulate(home);
+    };
+  }
+
+  countOf(tensor: TensorTwin): number {
+    return this.#control ? tensor.state.stepCount : tensor.hostCount;
+  }
+
+  get lossScale(): number {
+    return this.#control?.decisions.lossScale ?? this.#gradients.lossScale;
+  }
+
+  stats(): StepStats {
+    const lr = this.#lastLr;
+    if (!this.#control) {
+      return { step: this.#applied, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale: this.lossScale, lr };
+    }
+    const { step, decisions } = this.#control;
+    const { skipped, gradNorm, clipFactor, lossScale } = decisions;
+    return { step, skipped, gradNorm, clipFactor, lossScale, lr };
+  }
+
+  stateDict(): StateDict {
+    const step = this.#control ? this.#control.step : this.#applied;
+    return {
+      rule: this.rule.name,
+      step,
+      groups: this.groups.map(({ rule, tensors }) => {
+        const { lr } = rule.options;
+        const counts = tensors.map((tensor) => this.countOf(tensor));
+        const isUniform = counts.every((count) => count === counts[0]);
+        return {
+          ...structuredClone({ ...rule.options, lr: 0 }),
+          params: tensors.map(({ name }) => name),
+          lr: evaluateLearningRate(lr, this.#asked),
+          ...(isPlateau(lr) && { schedule: lr.state() }),
+          ...(!isUniform && { steps: counts }),
+          ...(isUniform && counts[0]! < step && { joinedAt: step - counts[0]! }),
+        };
+      }),
+      state: Object.fromEntries(
+        this.tensors.map((tensor) => [
+          tensor.name,
+          Object.fromEntries(this.slotsOf(tensor).map((slot) => [slot, tensor.slot(slot)])),
+        ]),
+      ),
+      ...(this.#control && { control: this.#control.decisions.save() }),
+    };
+  }
+
+  /** The error that loading a dict of this kind of optimizer ends with, if any. */
+  misfitOf({ groups }: StateDict): OptimizerErrorCode | undefined {
+    const names = (list: readonly string[][]) => JSON.stringify(list);
+    const own = this.groups.map(({ tensors }) => tensors.map(({ name }) => name));
+    if (names(own) !== names(groups.map(({ params }) => params))) return 'invalid-state-dict';
+    const lacks = this.groups.some(({ rule }, g) => isPlateau(rule.options.lr) && !groups[g]!.schedule);
+    return lacks ? 'invalid-state-dict' : undefined;
+  }
+
+  load({ step, groups, state, control }: StateDict): void {
+    this.groups.forEach((group, g) => {
+      const { lr } = group.rule.options;
+      const { schedule, lr: savedLr, steps, joinedAt = 0 } = groups[g]!;
+      if (isPlateau(lr)) lr.loadState(schedule!);
+      if (typeof lr === 'number') group.rule = overrideRule(group.rule, { lr: savedLr as number });
+      group.tensors.forEach((tensor, k) => {
+        tensor.hostCount = steps?.[k] ?? step - joinedAt;
+        tensor.state.restore(tensor.hostCount, state[tensor.name]!);
+      });
+    });
+    this.#asked = step + (control?.skipped ?? 0);
+    this.#applied = step;
+    if (!this.#control) return;
+    this.#control.step = step;
+    this.#control.decisions.restore(control);
+    this.#control.decisions.gradNorm = NaN;
+    this.#control.decisions.clipFactor = 1;
+  }
+}
+
+function isPlateau(lr: unknown): lr is ReduceOnPlateauSchedule {
+  return typeof lr === 'function' && 'report' in lr;
+}
