@@ -159,12 +159,10 @@ gpuTest('a group that is refused leaves all as it was, the loss scale, too', asy
   expect(await optimizer.stateDict()).toEqual(await twin.stateDict());
   expect(bitDifference(await optimizer.readParam('a'), await twin.readParam('a'))).toBeUndefined();
   expect(optimizer.groups.length).toBe(1);
-  // The name is free again, and what was reserved is for one group alone.
-  for (const name of ['b', 'c']) {
-    await optimizer.addGroup({ params: [makeParameter(device, track, name, [1], [8])] });
-  }
+  // The name is free again.
+  await optimizer.addGroup({ params: [makeParameter(device, track, 'b', [1], [8])] });
   optimizer.step();
-  for (const name of ['b', 'c']) expect([...(await optimizer.readParam(name))][0], name).toBeLessThan(1);
+  expect([...(await optimizer.readParam('b'))][0]).toBeLessThan(1);
 });
 
 gpuTest('groups that are added while others are refused keep their order', async ({ device, track }) => {

@@ -144,7 +144,7 @@ test.for<[string, string, () => unknown]>([
   ['no parameter', 'params is []', () => ({ rule: sgd(), params: [] })],
   [
     'workgroups of nobody',
-    'workgroupSize is 0; give an integer from 1',
+    'workgroupSize is 0; give an integer ≥ 1',
     () => ({ rule: sgd(), params, kernel: { workgroupSize: 0 } }),
   ],
   [
