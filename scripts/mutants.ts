@@ -1,6 +1,6 @@
 /**
  * `npm run mutants`: makes the slips listed in test/mutants one at a time in a copy of the tree and runs the tests that should
- * notice each. Takes an hour or two, so it is for the night and for whoever changes a test.
+ * notice each. It takes an hour or so, and is for the night and for whoever changes a test.
  *
  * Its exit status is 1 if fewer than {@link LEAST_NOTICED} are noticed, or if a slip no longer fits the code.
  */
@@ -9,83 +9,158 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, write
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { slips } from '../test/mutants/slips.js';
-import type { Slip } from '../test/mutants/slip.js';
+import { type Slip, partsOf } from '../test/mutants/slip.js';
 import { ensureBrowser } from './browsers.js';
-import { runVitest } from './run-vitest.js';
+import { TestRunner } from './mutants/client.js';
+import type { Answer } from './mutants/server.js';
 
 const LEAST_NOTICED = 0.9;
-/** A slip may make a test wait for ever. */
+/** What a test file may take as the code is. */
 const LIMIT_MS = 300_000;
+/** What one with a slip may take: so many times as long as without, and this on top. */
+const PATIENCE = 4;
+const PATIENCE_MS = 60_000;
+/** A slip may leave a browser behind in which everything fails: after so many that it noticed it is tried. */
+const TRIED_AFTER = 10;
+const TRIAL = 'gpu/adapter';
 /** On the disk of the packages, which are linked and not copied. Git, linter and formatter ignore it. */
 const TREE = resolve('.cache/mutants');
 
-const { only, list } = new Command('npm run mutants --')
+const { only, list, unit } = new Command('npm run mutants --')
   .description('Makes slips one at a time in a copy of the tree and says which of them the tests notice.')
   .option('--only <text>', 'only slips whose file, or text, has this in it', '')
+  .option('--unit', 'only unit tests, and slips that one of them should notice: without a browser')
   .option('--list', 'only says which slips fit the code, and runs nothing')
   .parse()
-  .opts<{ only: string; list?: true }>();
+  .opts<{ only: string; unit?: true; list?: true }>();
 
-const chosen = slips.filter(({ file, find }) => file.includes(only) || find.includes(only));
+const isUnit = (test: string): boolean => test.startsWith('unit/');
+
+const chosen = slips
+  .filter(({ file, find }) => file.includes(only) || find.includes(only))
+  .map((slip) => (unit ? { ...slip, noticedBy: slip.noticedBy.filter(isUnit) } : slip))
+  .filter(({ noticedBy }) => noticedBy.length > 0);
 const misfits = chosen.filter((slip) => misfitOf(slip) !== undefined);
 for (const slip of misfits) console.log(`MISFIT ${describe(slip)}: ${misfitOf(slip)}`);
 const fitting = chosen.filter((slip) => !misfits.includes(slip));
 if (list) console.log(`${fitting.length} of ${chosen.length} slips fit the code.`);
-const isGood = list ? true : await runAll(fitting);
-process.exit(isGood && misfits.length === 0 ? 0 : 1);
-
 async function runAll(all: readonly Slip[]): Promise<boolean> {
   process.env['TEST_SEED'] ||= '1';
-  await ensureBrowser('chrome');
+  if (!unit) await ensureBrowser('chrome');
   copyTree();
+  const runner = new TestRunner(TREE, unit ? ['unit'] : ['unit', 'chrome']);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      runner.stop();
+      process.exit(1);
+    });
+  }
   try {
-    const broken = await findBroken(all);
-    const unnoticed: Slip[] = [];
-    for (const [k, slip] of all.entries()) {
-      const by = await noticeOf(slip, broken);
-      if (by === undefined) unnoticed.push(slip);
-      console.log(`${k + 1}/${all.length} ${by ?? 'UNNOTICED'}: ${describe(slip)}`);
-    }
-    const share = 1 - unnoticed.length / Math.max(all.length, 1);
-    console.log(['', ...unnoticed.map((slip) => `UNNOTICED ${describe(slip)}`)].join('\n'));
-    for (const test of broken) console.log(`NOT RUN, it fails without any slip: ${test}`);
-    console.log(`${all.length - unnoticed.length} of ${all.length} noticed, ${(100 * share).toFixed(1)} %`);
-    return share >= LEAST_NOTICED && broken.size === 0;
+    return await new Mutation(runner).run(all);
   } finally {
+    runner.stop();
     rmSync(TREE, { recursive: true, force: true });
   }
 }
 
-/** Tests that fail as the code is: they would notice everything. */
-async function findBroken(all: readonly Slip[]): Promise<Set<string>> {
-  const broken = new Set<string>();
-  for (const test of new Set(all.flatMap(({ noticedBy }) => noticedBy))) {
-    if (await fails(test)) broken.add(test);
-  }
-  return broken;
-}
+/** A run over many slips. */
+class Mutation {
+  /** Milliseconds that tests take as the code is; of those that fail then, Infinity: they would notice everything. */
+  readonly #timeOf = new Map<string, number>();
+  readonly #noticedBy = new Map<Slip, string | undefined>();
+  /** Files that are not what they were at the last run. */
+  #changed: string[] = [];
 
-/** The first of the tests that notices a slip. */
-async function noticeOf(slip: Slip, broken: ReadonlySet<string>): Promise<string | undefined> {
-  const file = join(TREE, slip.file);
-  const text = readFileSync(file, 'utf8');
-  writeFileSync(
-    file,
-    text.replace(slip.find, () => slip.replace),
-  );
-  try {
-    for (const test of slip.noticedBy) if (!broken.has(test) && (await fails(test))) return test;
-    return undefined;
-  } finally {
-    writeFileSync(file, text);
-  }
-}
+  constructor(private readonly runner: TestRunner) {}
 
-async function fails(test: string): Promise<boolean> {
-  const project = test.startsWith('unit/') ? 'unit' : 'chrome';
-  const args = [`--project=${project}`, `test/${test}.test.ts`, '--bail=1'];
-  const { failed } = await runVitest(args, LIMIT_MS, { cwd: TREE, quiet: true });
-  return failed > 0;
+  async run(all: readonly Slip[]): Promise<boolean> {
+    const start = Date.now();
+    // Of those that Chrome noticed since it was last tried.
+    let doubtful: Slip[] = [];
+    const waiting = [...all];
+    for (let slip = waiting.shift(); slip; slip = waiting.shift()) {
+      const before = Date.now();
+      const { test, reason } = await this.#noticeOf(slip);
+      this.#noticedBy.set(slip, test);
+      const took = `${((Date.now() - before) / 1000).toFixed(1)} s`;
+      console.log(
+        `${this.#noticedBy.size}/${all.length} ${test ?? 'UNNOTICED'} (${took}): ${describe(slip)}${test ? ` | ${short(reason).slice(0, 120)}` : ''}`,
+      );
+      if (test !== undefined && !isUnit(test)) doubtful.push(slip);
+      if (doubtful.length < TRIED_AFTER && waiting.length > 0) continue;
+      if (doubtful.length > 0 && !(await this.#isWell())) {
+        console.log(`The browser has suffered: another one does the last ${doubtful.length} again.`);
+        this.runner.stop();
+        waiting.unshift(...doubtful);
+      }
+      doubtful = [];
+    }
+    return this.#report(all, Date.now() - start);
+  }
+
+  /** The first of the tests that notices a slip. */
+  async #noticeOf(slip: Slip): Promise<{ test?: string; reason: string }> {
+    for (const test of slip.noticedBy) {
+      const time = await this.#timeAsIs(test);
+      if (time === Infinity) continue;
+      const { isGood, reason } = await this.#askWith(slip, test, PATIENCE * time + PATIENCE_MS);
+      if (!isGood) return { test, reason };
+    }
+    return { reason: '' };
+  }
+
+  /** Runs a test while the slip is in the code. */
+  async #askWith({ file, find, replace }: Slip, test: string, limitMs: number): Promise<Answer> {
+    const path = join(TREE, file);
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(
+      path,
+      text.replace(find, () => replace),
+    );
+    this.#changed.push(file);
+    try {
+      return await this.#ask(test, limitMs);
+    } finally {
+      writeFileSync(path, text);
+      this.#changed.push(file);
+    }
+  }
+
+  async #timeAsIs(test: string): Promise<number> {
+    const known = this.#timeOf.get(test);
+    if (known !== undefined) return known;
+    const start = Date.now();
+    const { isGood, reason } = await this.#ask(test, LIMIT_MS);
+    const time = isGood ? Date.now() - start : Infinity;
+    console.log(`${test} takes ${(time / 1000).toFixed(1)} s${isGood ? '' : `: ${short(reason)}`}`);
+    this.#timeOf.set(test, time);
+    return time;
+  }
+
+  async #isWell(): Promise<boolean> {
+    return (await this.#ask(TRIAL, PATIENCE_MS)).isGood;
+  }
+
+  async #ask(test: string, limitMs: number): Promise<Answer> {
+    const changed = this.#changed;
+    this.#changed = [];
+    return this.runner.run(test, changed, limitMs);
+  }
+
+  #report(all: readonly Slip[], took: number): boolean {
+    const unnoticed = all.filter((slip) => this.#noticedBy.get(slip) === undefined);
+    const broken = [...this.#timeOf].filter(([, time]) => time === Infinity).map(([test]) => test);
+    const byUnit = all.filter((slip) => this.#noticedBy.get(slip)?.startsWith('unit/')).length;
+    const noticed = all.length - unnoticed.length;
+    const share = noticed / Math.max(all.length, 1);
+    console.log(['', ...unnoticed.map((slip) => `UNNOTICED ${describe(slip)}`)].join('\n'));
+    for (const test of broken) console.log(`NOT RUN, it fails without any slip: ${test}`);
+    console.log(
+      `${noticed} of ${all.length} noticed, ${byUnit} by unit tests and ${noticed - byUnit} in Chrome: ` +
+        `${(100 * share).toFixed(1)} %, in ${(took / 60_000).toFixed(1)} minutes`,
+    );
+    return share >= LEAST_NOTICED && broken.length === 0;
+  }
 }
 
 /** Why a slip cannot be made, if so: the code has moved on, and the list has to follow. */
@@ -93,12 +168,15 @@ function misfitOf({ file, find, noticedBy }: Slip): string | undefined {
   if (!existsSync(file)) return 'there is no such file';
   const count = readFileSync(file, 'utf8').split(find).length - 1;
   if (count !== 1) return `its text occurs ${count} times`;
-  const missing = noticedBy.find((test) => !existsSync(`test/${test}.test.ts`));
-  return missing === undefined ? undefined : `there is no test/${missing}.test.ts`;
+  const missing = noticedBy.map((test) => partsOf(test).path).find((path) => !existsSync(path));
+  return missing === undefined ? undefined : `there is no ${missing}`;
+}
+
+function short(text: string): string {
+  return text.replaceAll(/\s+/gu, ' ').trim();
 }
 
 function describe({ file, find, replace }: Slip): string {
-  const short = (text: string): string => text.replaceAll(/\s+/gu, ' ').trim();
   return `${file}: ${short(find)} → ${short(replace) || 'nothing'}`;
 }
 
@@ -121,3 +199,7 @@ function linkPackages(): void {
     if (name.startsWith('.vite')) rmSync(join(target, name), { recursive: true });
   }
 }
+
+// At the end, where classes are there.
+const isEnough = list ? true : await runAll(fitting);
+process.exit(isEnough && misfits.length === 0 ? 0 : 1);

@@ -189,3 +189,13 @@ gpuTest('groups that are added while others are refused keep their order', async
   optimizer.step();
   for (const name of ['a', 'b', 'c', 'd']) expect([...(await optimizer.readParam(name))]).toEqual([0]);
 });
+
+gpuTest('names by position count those that are about to join, once', async ({ device, track }) => {
+  const unnamed = () => ({
+    params: [{ data: makeBuffer(device, track, [1]), grad: makeBuffer(device, track, [1]) }],
+  });
+  const optimizer = track(await Optimizer.create(device, { rule: sgd(), ...unnamed() }));
+  await Promise.all([optimizer.addGroup(unnamed()), optimizer.addGroup(unnamed())]);
+  optimizer.addGroupSync(unnamed());
+  expect(optimizer.groups.flatMap(({ params }) => params)).toEqual(['param0', 'param1', 'param2', 'param3']);
+});

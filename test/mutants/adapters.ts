@@ -12,15 +12,32 @@ export const adapterSlips = [
     ['if (variable.size > 0) updates.set', 'updates.set'],
   ]),
   ...slipsIn('src/adapters/tfjs/variable-table.ts', tfjs, [
-    ['if (data === entry.data && grad === entry.grad) continue;', 'if (data === entry.data) continue;'],
-    ['this.names.filter((name) => !updates.has(name))', 'this.names.filter((name) => updates.has(name))'],
-    ['this.#zeros.size >= byteLength', 'this.#zeros.size > 0'],
+    ['if (!gradient) skipped.push(entry.parameter);', '', 'e2e/tfjs-variables', 'e2e/tfjs-optimizer'],
+    ['const gradient = variable.isDisposed ? undefined : ', 'const gradient = '],
+    ['names.add(parameter);', ''],
+    [
+      'if (!variable.isDisposed) return this.#dataOf(variable);',
+      'if (variable.size > 0) return this.#dataOf(variable);',
+    ],
   ]),
   ...slipsIn('src/adapters/tfjs/saved-state.ts', tfjs, [
-    ['saved.joined[k] ?? 0', '0'],
-    ['isNamed ? indexOf.get(name)! : k', 'k'],
-    ['savedCount > 0 && savedCount !== names.length', 'savedCount > names.length'],
+    ['ofGroup?.[k] ?? step - joinedAt', 'step - joinedAt'],
+    ['values.get(isNamed ? name : savedNames[k]!)!', 'values.get(savedNames[k]!)!'],
+    ['savedNames.length > 0 && savedNames.length !== names.length', 'savedNames.length > names.length'],
+    ['steps.get(name) ?? step', 'step', 'e2e/tfjs-model', 'e2e/tfjs-variables'],
   ]),
+  ...slipsIn(
+    'src/adapters/tfjs/fused-optimizer.ts',
+    ['e2e/tfjs-variables', ...tfjs],
+    [
+      ['engine.gradScale = this.#gradScale;', ''],
+      ['this.#variables!.follow(this.#engine);', ''],
+      ['saved.step + (saved.control?.skipped ?? 0)', 'saved.step'],
+      ['{ skip: skipped }', '{}'],
+      ['this.#isLrSet = true;', ''],
+      ['if (this.#engine) variables.rebind(this.#engine, located);', ''],
+    ],
+  ),
   ...slipsIn('src/adapters/jax/leaves.ts', jax, [
     [
       'if (leaf.shape.join() === shape.join()) continue;',
@@ -30,14 +47,41 @@ export const adapterSlips = [
     ['if (leaf.dtype !== numpy.float32) {', 'if (!leaf.dtype) {'],
     ['if (leaf.refCount <= 0) {', 'if (leaf.refCount < 0) {'],
   ]),
-  ...slipsIn('src/adapters/jax/leaf-groups.ts', jax, [
-    ['name === path || name!.startsWith(`${path}.`)', 'name!.startsWith(path)'],
-    ['[...groups, { params: [...left.values()] }]', 'groups'],
-  ]),
+  ...slipsIn(
+    'src/adapters/shared/named-groups.ts',
+    ['unit/named-groups', ...jax],
+    [
+      ['name === path || name.startsWith(`${path}.`) ||', 'name.startsWith(path) ||'],
+      [
+        '[...this.list.map(({ overrides }) => overrides), {}]',
+        '[{}, ...this.list.map(({ overrides }) => overrides)]',
+      ],
+      ['if (naming.length > 1) {', 'if (naming.length > 2) {'],
+      ["match.flags.replace(/[gy]/g, '')", 'match.flags'],
+    ],
+  ),
+  ...slipsIn(
+    'src/adapters/shared/bound-buffers.ts',
+    [...jax, ...tfjs],
+    [
+      ['bound?.data !== data || bound.grad !== grad', 'bound?.data !== data'],
+      ['for (const [name, placement] of moved) this.#bound.set(name, placement);', ''],
+      ['grad: { buffer: grad, size } };', 'grad: { buffer: grad } };'],
+    ],
+  ),
+  ...slipsIn(
+    'src/adapters/shared/own-buffers.ts',
+    [...tfjs, ...onnx],
+    [
+      ['this.#zeros.size >= byteLength) return', 'this.#zeros.size > 0) return'],
+      ['for (const buffer of this.#made.splice(0)) buffer.destroy();', ''],
+    ],
+  ),
   ...slipsIn('src/adapters/jax/fused-optimizer.ts', jax, [
     ['copies.get(name) ?? array', 'array'],
-    ['if (last?.data === data && last.grad === grad) return;', 'if (last?.data === data) return;'],
-    ['if (this.buffers.isUnshared(array)) return buffer;', 'return buffer;'],
+    ['this.buffers.isUnshared(array) ? data : this.#copy(name, array, copies)', 'data'],
+    ["rejectTied(placed, 'params');", ''],
+    ['for (const copy of copies.values()) copy.dispose();', ''],
   ]),
   ...slipsIn('src/adapters/onnxruntime/parameters.ts', onnx, [
     ['if (!fits(output, dims)) {', 'if (false) {'],
@@ -46,6 +90,7 @@ export const adapterSlips = [
     ["initial.location !== 'cpu' && initial.location !== 'gpu-buffer'", 'false'],
   ]),
   ...slipsIn('src/adapters/onnxruntime/trainer.ts', onnx, [
+    ['await this.#running?.catch(() => undefined);', ''],
     ['if (open.isOwn) await open.session.release();', ''],
     ['if (this.#isSessionOwn) await this.session.release();', ''],
     ['if (this.#running) {', 'if (false) {'],

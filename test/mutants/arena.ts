@@ -18,11 +18,19 @@ export const arenaSlips = [
     [
       ['Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)', 'limits.maxBufferSize'],
       ['capacity - (capacity % VECTOR)', 'capacity'],
-      ['STORAGE | COPY_SRC | COPY_DST | usage', 'STORAGE | COPY_SRC | COPY_DST'],
-      ['Number.isSafeInteger(n) && n >= 1', 'Number.isSafeInteger(n) && n >= 0'],
+      ['BufferUsage.COPY_DST | usage', 'BufferUsage.COPY_DST'],
+      ['Number.isSafeInteger(n) && (n as number) >= 1', 'Number.isSafeInteger(n) && (n as number) >= 0'],
       ["typeof group !== 'string' || group === ''", "typeof group !== 'string'"],
       ['if (byteLength > largest) {', 'if (byteLength > 2 * largest) {'],
-      ['Object.freeze([...shape])', 'shape'],
+      ['Object.freeze(axes as number[])', 'shape as readonly number[]'],
+    ],
+  ),
+  ...slipsIn(
+    'src/arena/as-floats.ts',
+    ['gpu/arena-calls#loads take memory'],
+    [
+      ["&& tagOf(typed.buffer) === '[object ArrayBuffer]'", ''],
+      ['if (typed.length !== count) return undefined;', '', 'gpu/arena#wrong names and lengths'],
     ],
   ),
   ...slipsIn('src/arena/fill-tensors.ts', values, [

@@ -5,7 +5,11 @@ const numbers = ['unit/reference', 'unit/numerics', 'unit/golden'];
 
 export const referenceSlips = [
   ...slipsIn('src/reference/gradient-control.ts', control, [
-    ['gradScale / this.lossScale', 'gradScale'],
+    ['this.round(this.round(gradScale) / this.lossScale)', 'this.round(gradScale)'],
+    [
+      'Math.max(round(this.lossScale * round(backoffFactor)), floor)',
+      'round(this.lossScale * round(backoffFactor))',
+    ],
     ['Math.abs(unscale) * Math.hypot', 'unscale * Math.hypot'],
     ['maxGradNorm / (this.gradNorm + 1e-6)', 'maxGradNorm / this.gradNorm'],
     ['Math.min(1, maxGradNorm', 'Math.max(1, maxGradNorm'],
@@ -25,7 +29,8 @@ export const referenceSlips = [
       ['Math.min(count, indices.length)', 'indices.length'],
       ['if (!(row < rowCount)) continue;', 'if (!(row <= rowCount)) continue;'],
       ['values[k * rowLength + e]!', 'values[k + e]!'],
-      ['f.add(value, entry[e]!)', 'entry[e]!'],
+      ['k += ROW_BLOCK', 'k += ROW_BLOCK + 1'],
+      ['} while (level.length > 1);', '} while (level.length > 2);'],
       ['row * rowLength + e', 'row + e'],
     ],
   ),
@@ -33,9 +38,10 @@ export const referenceSlips = [
     ['if (a < -limit) return -limit;', 'if (a < -limit) return limit;'],
     ['return a > limit ? limit : a;', 'return a;'],
     ['if (Number.isNaN(a)) return NaN;', ''],
-    ['const TINY = 2 ** -126 - 2 ** -151;', 'const TINY = 2 ** -126 + 2 ** -151;'],
+    ['const TINY = MIN_NORMAL - 2 ** -151;', 'const TINY = MIN_NORMAL + 2 ** -151;'],
+    ['abs: Math.abs,\n  larger: (a, b) => (flushed(b)', 'abs: Math.abs,\n  larger: (a, b) => (b'],
     ['value < TINY && value > -TINY ? value / Infinity', 'value < TINY && value > -TINY ? value'],
-    ['round(a + round(t * round(b - a)))', 'round(a + t * (b - a))'],
+    ['float32.add(a, float32.mul(t, float32.sub(b, a)))', 'round(a + t * (b - a))'],
   ]),
   ...slipsIn(
     'src/reference/element-step.ts',
@@ -87,7 +93,7 @@ export const referenceSlips = [
     [
       ['state[slot]![0] = store(whole[slot]!);', ''],
       ['const i = elements ? elements[k]! : k;', 'const i = k;'],
-      ['isPerTensor(rule, slot) ? 1 : weights.length', 'weights.length'],
+      ['perTensor ? 1 : weights.length', 'weights.length'],
     ],
   ),
 ];

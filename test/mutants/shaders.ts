@@ -6,24 +6,24 @@ const sparse = ['gpu/sparse', 'gpu/sparse-engine'];
 export const shaderSlips = [
   ...slipsIn('shaders/averages/ema.wgsl', averages, [
     ['max(ema_weight, 9.0', 'min(ema_weight, 9.0'],
-    ['(9.0 + (h.t - h.ema_start))', '(9.0 + h.t)'],
-    ['if (h.t > h.ema_start + 1.0) {', 'if (h.t >= h.ema_start + 1.0) {'],
+    ['f32(10u + (h.t_count - ema_first))', 'f32(10u + h.t_count)'],
+    ['if (h.t_count > ema_first) {', 'if (h.t_count >= ema_first) {'],
     ['ema = lerp(before, after, ema_weight);', 'ema = after;'],
-    ['EMA_FROM_PARAMS && h.t == h.ema_start + 1.0', 'EMA_FROM_PARAMS'],
+    ['EMA_FROM_PARAMS && h.t_count == ema_first', 'EMA_FROM_PARAMS'],
   ]),
   ...slipsIn('shaders/averages/lookahead.wgsl', averages, [
-    ['u32(h.t) % u32(h.lookahead_every) == 0u', 'u32(h.t) % u32(h.lookahead_every) == 1u'],
-    ['if (h.t == 1.0) {', 'if (h.t == 2.0) {'],
+    ['h.t_count % u32(h.lookahead_every) == 0u', 'h.t_count % u32(h.lookahead_every) == 1u'],
+    ['if (h.t_count == 1u) {', 'if (h.t_count == 2u) {'],
     ['slow = before;', 'slow = after;'],
     ['return slow;', 'return after;'],
   ]),
   ...slipsIn('shaders/averages/swa.wgsl', averages, [
-    ['max(h.t - h.swa_start, 0.0)', 'h.t'],
-    ['(f32(steps / period) + 1.0)', '(f32(steps / period) + 2.0)'],
+    ['let steps = h.t_count - start;', 'let steps = h.t_count;'],
+    ['f32(steps / period + 1u)', 'f32(steps / period + 2u)'],
     ['steps % period == 0u', 'steps % period != 0u'],
-    ['if (h.t <= h.swa_start) {', 'if (h.t < h.swa_start) {'],
+    ['has_swa_begun = h.t_count > start;', 'has_swa_begun = h.t_count >= start;'],
   ]),
-  ...slipsIn('shaders/sparse/radix-sort.wgsl', sparse, [
+  ...slipsIn('shaders/stages/sparse/radix-sort.wgsl', sparse, [
     ['histogram[k] = before;', 'histogram[k] = here;'],
     ['let share = (length + SCAN_SIZE - 1u) / SCAN_SIZE;', 'let share = length / SCAN_SIZE;'],
     ['for (var k = 0u; k < local_index; k++) {', 'for (var k = 0u; k <= local_index; k++) {'],

@@ -1,12 +1,40 @@
 /** Slips for `npm run mutants`; those of the rules' WGSL are made by test/gpu/mutation.test.ts. */
 import { adapterSlips } from './adapters.js';
 import { arenaSlips } from './arena.js';
+import { callPartSlips } from './calls-apart.js';
+import { callSlips } from './calls.js';
+import { gpuSlips } from './gpu.js';
+import { inputSlips } from './input.js';
+import { kernelSlips } from './kernel.js';
+import { planShareSlips } from './plan-shares.js';
+import { planSlips } from './plan.js';
 import { referenceSlips } from './reference.js';
+import { runPartSlips } from './run-parts.js';
+import { runSlips } from './run.js';
+import { savedSlips } from './saved.js';
 import { scheduleSlips } from './schedules.js';
 import { shaderSlips } from './shaders.js';
 import type { Slip } from './slip.js';
+import { asideSlips } from './stages-aside.js';
+import { besideSlips } from './stages-beside.js';
+import { controlSlips } from './stages-control.js';
+import { stageSlips } from './stages.js';
 
 export const slips: readonly Slip[] = [
+  ...planSlips,
+  ...planShareSlips,
+  ...kernelSlips,
+  ...gpuSlips,
+  ...inputSlips,
+  ...savedSlips,
+  ...stageSlips,
+  ...controlSlips,
+  ...besideSlips,
+  ...asideSlips,
+  ...runSlips,
+  ...runPartSlips,
+  ...callSlips,
+  ...callPartSlips,
   ...scheduleSlips,
   ...arenaSlips,
   ...referenceSlips,

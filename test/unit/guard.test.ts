@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { UsageGuard } from '../../src/engine/guard.js';
 import { type StepStats, reportStep } from '../../src/engine/stats.js';
 import { OptimizerError } from '../../src/errors.js';
-import { checkEncoder } from '../../src/gpu/commands.js';
+import { checkEncoder, encodeOrSubmit } from '../../src/gpu/commands.js';
 import { checkDevice, noticeLostDevice, settleOrLose } from '../../src/gpu/device.js';
 import { errorOf } from '../support/error-of.js';
 
@@ -51,6 +51,9 @@ describe('devices', () => {
     lose();
     expect((await errorOf(() => noticeLostDevice(device))).code).toBe('device-lost');
     expect((await errorOf(() => checkDevice(device))).message).toContain('gone');
+    const unwatched = fakeDevice();
+    unwatched.lose();
+    expect((await errorOf(() => noticeLostDevice(unwatched.device))).code).toBe('device-lost');
   });
 
   test('that are lost reject what they owe, whether they settle it or not', async () => {
@@ -71,9 +74,27 @@ describe('devices', () => {
     const nothing = () => undefined;
     const encoder = { beginComputePass: nothing, copyBufferToBuffer: nothing, clearBuffer: nothing };
     expect(() => checkEncoder(encoder, 'encode()')).not.toThrow();
-    expect((await errorOf(() => checkEncoder({}, 'encode()'))).message).toContain(
-      'device.createCommandEncoder()',
-    );
+    for (const other of [{}, { beginComputePass: nothing }]) {
+      expect((await errorOf(() => checkEncoder(other, 'encode()'))).message).toContain(
+        'device.createCommandEncoder()',
+      );
+    }
+  });
+
+  test('what a caller gives no encoder for is submitted, and nothing else', async () => {
+    const nothing = () => undefined;
+    const encoder = { beginComputePass: nothing, copyBufferToBuffer: nothing, clearBuffer: nothing };
+    const given = encoder as unknown as GPUCommandEncoder;
+    const own = { finish: () => 'commands' };
+    const [encode, submit] = [vi.fn<(commands: unknown) => void>(), vi.fn<(commands: unknown) => void>()];
+    const device = { createCommandEncoder: () => own, queue: { submit } } as unknown as GPUDevice;
+    encodeOrSubmit(device, given, 'label', 'eval()', encode);
+    expect([encode.mock.calls, submit.mock.calls]).toEqual([[[given]], []]);
+    encodeOrSubmit(device, undefined, 'label', 'eval()', encode);
+    expect([encode.mock.calls, submit.mock.calls]).toEqual([[[given], [own]], [[['commands']]]]);
+    const refused = await errorOf(() => encodeOrSubmit(device, {} as never, 'label', 'eval()', encode));
+    expect(refused.message).toContain('eval(): encoder is {  }');
+    expect(encode).toHaveBeenCalledTimes(2);
   });
 });
 
@@ -113,6 +134,8 @@ describe('the guard', () => {
     guard.failWith(Promise.reject(new OptimizerError('shader', 'broken')));
     guard.check('step()');
     await Promise.resolve();
+    guard.failWith(Promise.reject(new OptimizerError('out-of-memory', 'later')));
+    await Promise.resolve();
     expect((await errorOf(() => guard.check('step()'))).code).toBe('shader');
     expect(guard.isOver).toBe(true);
   });
@@ -124,6 +147,19 @@ describe('the guard', () => {
     guard.destroy();
     fail(new Error('raw'));
     expect((await errorOf(() => settled)).code).toBe('destroyed');
+    const told = Promise.reject(new OptimizerError('out-of-memory', 'told'));
+    expect((await errorOf(() => guard.settle('stats()', told))).code).toBe('out-of-memory');
+  });
+
+  test('rejects what it gave out once the device is lost', async () => {
+    const { device, lose } = fakeDevice();
+    const settled = new UsageGuard(device).settle('stats()', never);
+    lose();
+    expect((await errorOf(() => settled)).code).toBe('device-lost');
+    expect((await errorOf(() => new UsageGuard(device).check('step()'))).code).toBe('device-lost');
+    // A read that is given up before the device says that it is lost.
+    const aborted = new UsageGuard(fakeDevice().device).settle('stats()', Promise.reject(new Error('raw')));
+    expect((await errorOf(() => aborted)).code).toBe('device-lost');
   });
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { resolveAddedGroup, resolveConfig } from '../../src/engine/input/config.js';
 import { checkGradScale, resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
 import { resolveKernelOptions } from '../../src/engine/input/kernel-options.js';
+import { resolveParameter } from '../../src/engine/input/parameter.js';
 import { adam } from '../../src/rules/adam.js';
 import { adamw } from '../../src/rules/adamw.js';
 import { sgd } from '../../src/rules/sgd.js';
@@ -17,15 +18,19 @@ const parameter = (name: string, elementCount = 4) => ({
 
 describe('a config is copied', () => {
   test('so that nothing that is done to it afterwards shows', () => {
-    const betas = [0.8, 0.9];
+    const [own, betas] = [
+      [0.6, 0.7],
+      [0.8, 0.9],
+    ];
     const config = {
-      rule: { ...adam() } as Record<string, unknown>,
+      rule: { ...adam(), options: { ...adam().options, betas: own } } as Record<string, unknown>,
       groups: [{ params: [parameter('a')], betas }] as Record<string, unknown>[],
       lossScale: { init: 8 },
       kernel: { workgroupSize: 64 },
       maxGradNorm: 1,
     };
     const resolved = resolveConfig(config);
+    own[0] = 2;
     betas[0] = 2;
     config.lossScale.init = -1;
     config.kernel.workgroupSize = -1;
@@ -38,6 +43,8 @@ describe('a config is copied', () => {
     expect(resolved.gradients).toMatchObject({ lossScale: 8, maxGradNorm: 1, skipNonFinite: true });
     expect(resolved.kernel).toEqual({ workgroupSize: 64 });
     expect(Object.isFrozen(group!.rule.options['betas'])).toBe(true);
+    const added = resolveAddedGroup(resolved, { params: [parameter('b')] }, 1);
+    expect(added.rule.options['betas']).toEqual([0.6, 0.7]);
     expect(Object.isFrozen(resolved.gradients) && Object.isFrozen(resolved.kernel)).toBe(true);
   });
 
@@ -132,6 +139,19 @@ test.for<[string, string, () => unknown]>([
   ['a list as kernel', 'kernel: is []', () => ({ rule: sgd(), params, kernel: [] })],
   ['a list as loss scale', 'lossScale is []', () => ({ rule: sgd(), params, lossScale: [] })],
   ['a Map as loss scale', 'lossScale is a Map', () => ({ rule: sgd(), params, lossScale: new Map() })],
+  ['neither params nor groups', 'neither params nor groups is given', () => ({ rule: sgd() })],
+  ['both', 'both params and groups are given', () => ({ rule: sgd(), params, groups: [{ params }] })],
+  ['no parameter', 'params is []', () => ({ rule: sgd(), params: [] })],
+  [
+    'workgroups of nobody',
+    'workgroupSize is 0; give an integer ≥ 1',
+    () => ({ rule: sgd(), params, kernel: { workgroupSize: 0 } }),
+  ],
+  [
+    'too many lanes',
+    'lanesPerInvocation is 65537; give an integer from 1 to 65536',
+    () => ({ rule: sgd(), params, kernel: { lanesPerInvocation: 65_537 } }),
+  ],
   [
     'another key of the dynamic loss scale',
     'unknown option "start"',
@@ -140,6 +160,39 @@ test.for<[string, string, () => unknown]>([
 ])('a config is refused with %s', async ([, message, config]) => {
   const error = await errorOf(() => resolveConfig(config()));
   expect(error.message).toContain(message);
+});
+
+describe('a parameter', () => {
+  const resolve = (changes: object) => resolveParameter({ ...parameter('w'), ...changes }, 0);
+  const entries = { indices: fakeBuffer(2), values: fakeBuffer(4) };
+
+  test('may be the front of longer buffers, if it says so', () => {
+    const { elementCount, data, grad } = resolve({ data: fakeBuffer(9), grad: fakeBuffer(6), length: 5 });
+    expect([elementCount, data[0]!.elementCount, grad[0]!.elementCount]).toEqual([5, 5, 5]);
+    const pieces = resolve({ data: [fakeBuffer(2), fakeBuffer(2), fakeBuffer(2)], length: 3 }).data;
+    expect(pieces.map((piece) => piece.elementCount)).toEqual([2, 1]);
+  });
+
+  test.for<[string, object]>([
+    ['name is ""', { name: '' }],
+    ['unknown option "lr"', { lr: 1 }],
+    ['dtype is "f64"', { dtype: 'f64' }],
+    ['data has 4 elements but grad has 3', { grad: fakeBuffer(3) }],
+    ['length is 4; give an integer from 1 to 3', { grad: fakeBuffer(3), length: 4 }],
+    ['length is 0', { length: 0 }],
+    ['rowLength is 2, but grad is not { indices, values }', { rowLength: 2 }],
+    ['microGrad is given with a sparse grad', { grad: entries, rowLength: 2, microGrad: fakeBuffer(4) }],
+    ['without STORAGE', { data: Object.assign(fakeBuffer(4), { usage: 0x8 }) }],
+    ['empty array', { data: [] }],
+    ['offset 20 is beyond', { data: { buffer: fakeBuffer(4), offset: 20 } }],
+    ['offset 4 + size 16 is beyond', { data: { buffer: fakeBuffer(4), offset: 4, size: 16 } }],
+    ['offset is 2 bytes', { data: { buffer: fakeBuffer(4), offset: 2 } }],
+    ['size is 0 bytes', { data: { buffer: fakeBuffer(4), size: 0 } }],
+    ['data has 3 elements but grad has 4', { data: { buffer: fakeBuffer(4), offset: 4 } }],
+  ])('is refused: %s', async ([message, changes]) => {
+    const error = await errorOf(() => resolve(changes));
+    expect([error.code, error.message]).toEqual(['invalid-parameter', expect.stringContaining(message)]);
+  });
 });
 
 describe('gradient options are float32 on the GPU', () => {
@@ -157,6 +210,7 @@ describe('gradient options are float32 on the GPU', () => {
     ['backoffFactor is 1e-46', { lossScale: { backoffFactor: 1e-46 } }],
     ['backoffFactor is 0.99999999', { lossScale: { backoffFactor: 0.99999999 } }],
     ['growthInterval is 4294967296', { lossScale: { growthInterval: 2 ** 32 } }],
+    ['growthInterval is 1.5', { lossScale: { growthInterval: 1.5 } }],
     ['maxConsecutiveSkips is 4294967296', { maxConsecutiveSkips: 2 ** 32 }],
     ['gradScale is 1e-30 and lossScale 1e+30', { gradScale: 1e-30, lossScale: 1e30 }],
     ['gradScale is 1e+30 and lossScale 1e-30', { gradScale: 1e30, lossScale: { init: 1e-30 } }],

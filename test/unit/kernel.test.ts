@@ -270,6 +270,7 @@ describe('the grid', () => {
     expect(isCpuAdapter({ description: 'llvmpipe (LLVM 15.0.6, 256 bits)' })).toBe(true);
     expect(isCpuAdapter({ vendor: 'nvidia', architecture: 'hopper', isFallbackAdapter: false })).toBe(false);
     expect(isCpuAdapter(undefined)).toBe(false);
+    expect(isCpuAdapter({ vendor: 'unknown', isFallbackAdapter: true })).toBe(true);
     expect(chooseShape({ architecture: 'swiftshader' }, 4).consecutive).toBe(true);
     expect(chooseShape({ vendor: 'nvidia' }, 4).consecutive).toBe(false);
   });

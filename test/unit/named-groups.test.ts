@@ -22,7 +22,7 @@ test('groups come in the order given, and what none of them names comes last', (
     { rank: 2, overrides: {}, params: [{ name: 'dense.kernel' }, { name: 'dense2/kernel' }] },
   ]);
   expect(groupsOf().assignAll(parameters)).toEqual([{ rank: 0, overrides: {}, params: parameters }]);
-  expect(namesIn(groupsOf({ match: /./ }))).toEqual([[0, ...NAMES]]);
+  expect(namesIn(groupsOf({ match: /.+/gy }))).toEqual([[0, ...NAMES]]);
 });
 
 test('a name stands for what lies below it, and for nothing that only begins like it', () => {

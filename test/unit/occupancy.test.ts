@@ -32,6 +32,14 @@ describe('bytes that are written are one parameter’s own', () => {
       'data of parameter "b" (bytes 8 to 24) overlaps data of parameter "a" (bytes 0 to 16)',
     );
     expect(overlap.message).toContain('give each its own bytes');
+    const twice = parameterOf('c', [range(buffer, 4, 4), range(buffer, 4, 4)], fakeBuffer(8));
+    expect((await errorOf(() => occupancy.claim([twice]))).message).toContain('overlaps');
+    const entries = { indices: fakeBuffer(2), values: fakeBuffer(4) };
+    for (const role of ['indices', 'values', 'count'] as const) {
+      const grad = { ...entries, [role]: range(buffer, 0, role === 'count' ? 1 : role === 'values' ? 4 : 2) };
+      const table = parameterOf('table', fakeBuffer(4), grad, { rowLength: 2 });
+      expect((await errorOf(() => occupancy.claim([table]))).message).toContain('overlaps');
+    }
   });
 
   test('gradients may be shared, unless they are accumulated into', async () => {
@@ -134,7 +142,7 @@ describe('rebind', () => {
     });
     const [w, part] = resolveChanges(changes, table);
     expect(w!.parameter).toMatchObject({ name: 'w', data: [{ buffer: data }], grad: [{ buffer: next }] });
-    expect(part!.parameter.data[0]!.elementCount).toBe(4);
+    expect(part!.parameter).toMatchObject({ data: [{ elementCount: 4 }], hasLength: true });
     expect(resolveChanges({ w: { data, grad: range(grad, 0, 4) } }, table)).toEqual([]);
     const long = fakeBuffer(8);
     const at = new NameTable<{ parameter: ResolvedParameter }>();

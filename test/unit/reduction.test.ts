@@ -140,6 +140,8 @@ describe('the reduction of gradients', () => {
     const list = Array.from({ length: 1000 }, (_, index) => own(index, 1000));
     const plan = planReduction(list, makeFacts(), true);
     expect(plan.dispatches).toHaveLength(Math.ceil(1000 / 7));
+    // A long one on whole vec4s has nothing before or behind them.
+    expect(planReduction([own(0, 8 * SHORT_LANES)], makeFacts(), true).dispatches).toHaveLength(1);
     expect(plan.gathered.size).toBe(1000);
     // Each begins at a lane of its own, and partials behind them all.
     expect([...plan.gathered.values()]).toEqual(list.map((_, k) => 250 * k));
@@ -155,6 +157,14 @@ describe('the reduction of gradients', () => {
       grad: [{ buffer: 'workspace', byteOffset: 12_000, elementCount: 1000 }],
       isGathered: true,
     });
+  });
+
+  test('gathers from a number of gradients on, and no more than half a binding holds', () => {
+    const list = Array.from({ length: FEWEST_GATHERED }, (_, index) => own(index, 40));
+    expect(planReduction(list, makeFacts(), true).gathered.size).toBe(FEWEST_GATHERED);
+    // Ten lanes each; the binding has 256.
+    const small = makeFacts({ maxStorageBufferBindingSize: 4096 });
+    expect(planReduction(list, small, true).gathered.size).toBe(12);
   });
 
   test.for([
@@ -175,6 +185,14 @@ describe('the reduction of gradients', () => {
         Array.from({ length: 40 }, (_, k) => ({
           ...own(k, 10),
           grad: [{ buffer: 'one', byteOffset: 40 * k, elementCount: 10 }],
+        })),
+    ],
+    [
+      'pairs of neighbours',
+      () =>
+        Array.from({ length: 40 }, (_, k) => ({
+          ...own(k, 10),
+          grad: [{ buffer: `pair${k >> 1}`, byteOffset: 40 * (k % 2), elementCount: 10 }],
         })),
     ],
     [

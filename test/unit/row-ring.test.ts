@@ -119,7 +119,7 @@ describe('the memory of the numbers of steps', () => {
 
   test('steps that are submitted at once overwrite none that is pending', () => {
     const { step } = makeRing();
-    const pending = steps(8, () => step({}));
+    const pending = steps(1024, () => step({}));
     step();
     expect(pending.every(({ isIntact }) => isIntact())).toBe(true);
   });
@@ -196,6 +196,21 @@ describe('the memory of the numbers of steps', () => {
     expect([0, 1].map((k) => ring.isActive(k))).toEqual([true, false]);
     ring.take({}, Uint8Array.of(0, 1), () => {});
     expect([0, 1].map((k) => ring.isActive(k))).toEqual([false, true]);
+  });
+
+  test('is unsure of a buffer until it is known that it could be had', () => {
+    const { device } = makeDevice();
+    const known: (() => void)[] = [];
+    const watch = <T>(make: () => T, onFine?: () => void): T => {
+      if (onFine) known.push(onFine);
+      return make();
+    };
+    const ring = new RowRing(device, row, false, 1, {} as GPUBindGroupLayout, watch, 'test');
+    expect(ring.isUnsure).toBe(false);
+    ring.reserve(9);
+    expect([ring.isUnsure, known.length]).toEqual([true, 1]);
+    known[0]!();
+    expect(ring.isUnsure).toBe(false);
   });
 
   test('makes every buffer where a lack of memory is noticed, and frees all', () => {

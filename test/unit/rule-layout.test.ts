@@ -4,6 +4,7 @@ import { makeAverage } from '../../src/averages/average.js';
 import { lookahead } from '../../src/averages/lookahead.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { adam } from '../../src/rules/adam.js';
+import { adan } from '../../src/rules/adan.js';
 import { nadam } from '../../src/rules/nadam.js';
 import { novograd } from '../../src/rules/novograd.js';
 import { withAverages } from '../../src/rules/rule.js';
@@ -77,6 +78,23 @@ describe('layoutOf', () => {
     const { switches, equationSwitches } = layoutOf(rule);
     expect(switches).toMatchObject({ MAXIMIZE: true, AMSGRAD: false, EMA_WARMUP: true });
     expect(Object.keys(equationSwitches)).not.toContain('EMA_WARMUP');
+  });
+
+  it('has the template decay neither for nothing nor what the rule decays by itself', () => {
+    const decaying = (...options: Parameters<typeof adan>) => {
+      const { DECAY_GRADIENT, DECAY_WEIGHT } = layoutOf(adan(...options)).switches;
+      return [DECAY_GRADIENT, DECAY_WEIGHT];
+    };
+    expect(decaying({ weightDecay: 0, weightDecayMode: 'l2' })).toEqual([false, false]);
+    expect(decaying({ weightDecay: 0.5, weightDecayMode: 'l2' })).toEqual([true, false]);
+    expect(decaying({ weightDecay: 0, weightDecayMode: 'decoupled' })).toEqual([false, false]);
+    for (const weightDecayMode of ['decoupled', 'raw'] as const) {
+      expect(decaying({ weightDecay: 0.5, weightDecayMode, proximal: false })).toEqual([false, true]);
+    }
+    expect(decaying({ weightDecay: 0.5, weightDecayMode: 'decoupled', proximal: true })).toEqual([
+      false,
+      false,
+    ]);
   });
 
   it('has the stage that measures, of every rule that measures tensors', () => {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { paddingOf as paddingOfBuffer, registerArenaBuffer } from '../../src/gpu/arena-buffers.js';
+import {
+  arenasAmong,
+  paddingOf as paddingOfBuffer,
+  registerArenaBuffer,
+  rejectDestroyedArena,
+} from '../../src/gpu/arena-buffers.js';
 import { joinPieces, joinRuns } from '../../src/plan/join.js';
 import type { PlanTensor } from '../../src/plan/pieces.js';
 import { placeState, planStep } from '../../src/plan/plan.js';
@@ -132,6 +137,8 @@ describe('joined pieces', () => {
     expect(joinPieces(pieces, callers, false)).toHaveLength(4);
     expect(joinPieces(pieces, arena, false)).toHaveLength(3);
     expect(joinPieces(pieces, arena, true)).toEqual([piece('d', 0, 80), piece('e', 0, 4)]);
+    const within = [piece('d', 0, 60), piece('d', 8, 4)];
+    expect(joinPieces(within, callers, true)).toEqual([piece('d', 0, 60)]);
   });
 });
 
@@ -141,4 +148,18 @@ test('an arena’s buffer has padding behind its tensors, and none within them',
   expect([20, 300].map((end) => paddingOfBuffer(buffer, end))).toEqual([256, 256]);
   expect([0, 16, 256].map((end) => paddingOfBuffer(buffer, end))).toEqual([0, 0, 0]);
   expect(paddingOfBuffer({} as GPUBuffer, 20)).toBe(0);
+});
+
+test('arenas are known by their buffers, each once, and refused when they are destroyed', () => {
+  const [about, gone] = [false, true].map((isDestroyed) => ({ padding: 256, arena: 'test', isDestroyed }));
+  const buffers = [about!, about!, gone!].map((of) => {
+    const buffer = {} as GPUBuffer;
+    registerArenaBuffer(buffer, of, new Set());
+    return buffer;
+  });
+  expect(arenasAmong([...buffers.slice(0, 2), {} as GPUBuffer])).toEqual([about]);
+  rejectDestroyedArena(arenasAmong(buffers.slice(0, 2)), 'step()');
+  expect(() => rejectDestroyedArena(arenasAmong(buffers), 'step()')).toThrow(
+    'the arena "test", which is destroyed',
+  );
 });

@@ -37,6 +37,8 @@ function dictOf(changes: object = {}): Record<string, unknown> {
 
 const withGroup = (changes: object) =>
   dictOf({ groups: [describeGroup(target.groups[0]!), { ...describeGroup(target.groups[1]!), ...changes }] });
+const withFirst = (changes: object) =>
+  dictOf({ groups: [{ ...describeGroup(target.groups[0]!), ...changes }, describeGroup(target.groups[1]!)] });
 const withControl = (changes: object) =>
   dictOf({ control: { skipped: 1, consecutiveSkips: 1, growthTracker: 0, lossScale: 8, ...changes } });
 const withSlot = (values: unknown) => {
@@ -49,14 +51,19 @@ describe('what is saved', () => {
     const described = describeGroup(target.groups[1]!);
     expect(described).toMatchObject({ params: ['c'], lr: 0.2, betas: [0.5, 0.75] });
     expect(described['betas']).not.toBe(target.groups[1]!.options['betas']);
+    expect(described.params).not.toBe(target.groups[1]!.params);
+    expect(Object.isFrozen(target.groups[1]!.params)).toBe(true);
     const scheduled = groupOf(adam({ lr: (step) => step / 10 }), 'w');
     expect(describeGroup(scheduled)['lr']).toBeCloseTo(0.3);
+    const lr = schedules.reduceOnPlateau({ lr: 1, factor: 0.5, patience: 0 });
+    expect(describeGroup(groupOf(adam({ lr }), 'w')).schedule).toEqual(lr.state());
   });
 
   test('counts: one number where one tells all, a list where they differ', () => {
     expect(describeCounts(5, [5, 5])).toEqual({});
     expect(describeCounts(5, [3, 3])).toEqual({ joinedAt: 2 });
     expect(describeCounts(5, [5, 3])).toEqual({ steps: [5, 3] });
+    expect(describeCounts(5, [3, 5])).toEqual({ steps: [3, 5] });
     for (const counts of [[5], [3], [0]]) {
       const checked = checkStateDict(withGroup(describeCounts(5, counts)), target);
       expect(checked.groups[1]!.counts).toEqual(counts);
@@ -71,6 +78,8 @@ describe('what is taken', () => {
     groups[0] = { ...groups[0], steps: [5, 2], lr: 0.25 };
     const checked = checkStateDict(dict, target);
     expect(checked).toMatchObject({ step: 5, scheduleStep: 9, control: { skipped: 4, lossScale: 8 } });
+    expect(checked.control).not.toBe(dict['control']);
+    expect(checkStateDict(Object.create(dict) as object, target)).toEqual(checked);
     expect(checked.groups.map(({ counts }) => counts)).toEqual([[5, 2], [5]]);
     expect(checked.groups[0]!.rule.options.lr).toBe(0.25);
     expect([...checked.values.keys()]).toEqual(['a', 'b', 'c']);
@@ -139,6 +148,8 @@ test.for<[string, unknown]>([
   ['control.lossScale is 1e+300', withControl({ lossScale: 1e300 })],
   ['control.lossScale is 1e-50', withControl({ lossScale: 1e-50 })],
   ['control.lossScale is 0', withControl({ lossScale: 0 })],
+  // Gradients are multiplied by its reciprocal.
+  ['control.lossScale is 3e+38', withControl({ lossScale: 3e38 })],
   ['control.skipped is 4294967296', withControl({ skipped: 2 ** 32 })],
   ['control.growthTracker is 0.5', withControl({ growthTracker: 0.5 })],
   ['control lacks "consecutiveSkips"', withControl({ consecutiveSkips: undefined })],
@@ -156,6 +167,8 @@ test.for<[string, unknown]>([
   ['weightDecay is 0.1 in the dict and 0 here', withGroup({ weightDecay: 0.1, lr: 7 })],
   ['params are ["d"] but this optimizer has ["c"]', withGroup({ params: ['d'] })],
   ['params are [', withGroup({ params: Array(1) })],
+  ['params are ["b", "a"]', withFirst({ params: ['b', 'a'] })],
+  ['params are ["a", "b", "c"]', withFirst({ params: ['a', 'b', 'c'] })],
   ['groups has 1 entries, but this optimizer has 2 groups; create it with', dictOf({ groups: [1] })],
   ['groups[1] is undefined', dictOf({ groups: Object.assign(Array(2), [describeGroup(target.groups[0]!)]) })],
   ['this optimizer runs "adam"; load it', dictOf({ rule: 'sgd' })],
@@ -197,7 +210,8 @@ describe('schedules with state', () => {
     for (const metric of [1, 1]) source.report(metric);
     const before = lrs.map((lr) => lr.state());
     for (const bad of [undefined, { kind: 'other' }, { ...source.state(), best: 'x' }]) {
-      await errorOf(() => restoreSchedules(saved(source.state(), bad), groups));
+      const error = await errorOf(() => restoreSchedules(saved(source.state(), bad), groups));
+      if (bad === undefined) expect(error.message).toContain('groups[1] lacks the state of its schedule');
       expect(lrs.map((lr) => lr.state())).toEqual(before);
     }
     const undo = restoreSchedules(saved(source.state(), source.state()), groups);

@@ -1,0 +1,153 @@
+/** Slips in what WebGPU needs whatever is computed: devices, error scopes, pipelines, bind groups, read-back. */
+import { slipsIn } from './slip.js';
+
+export const gpuSlips = [
+  ...slipsIn(
+    'src/gpu/bind-groups.ts',
+    ['unit/bind-groups'],
+    [
+      ['let key = String(this.#idOf(layout));', "let key = '';"],
+      ['key += ` ${offset} ${size}`;', 'key += `${offset}${size}`;'],
+      ['KEPT_PER_USE * count', 'count'],
+      ['if (this.#count >= this.#limit) {', 'if (this.#count > this.#limit) {'],
+      ['this.#count++;', ''],
+      ['node.bindGroups.set(key, made);', ''],
+      ['this.#root = createNode();\n      this.#count = 0;', 'this.#root = createNode();'],
+      ['this.#layoutCount++', 'this.#layoutCount'],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/commands.ts',
+    ['unit/guard', 'gpu/bad-input'],
+    [
+      ['METHODS.every((method)', 'METHODS.some((method)'],
+      ['checkEncoder(encoder, call);\n    encode', 'encode'],
+      ['encode(encoder);\n    return;', 'encode(encoder);'],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/device.ts',
+    ['unit/guard', 'gpu/device-loss', 'gpu/readback'],
+    [
+      ["typeof device.queue?.submit === 'function' &&", ''],
+      ['status.lost = info;', ''],
+      ['for (const listener of status.listeners) listener(lostError(info));', ''],
+      ['  watch(device);\n  // The promise', '  // The promise'],
+      ['await Promise.resolve();\n  rejectLostDevice(device);', 'rejectLostDevice(device);'],
+      ['if (error instanceof OptimizerError) throw error;', ''],
+      ['if (status.lost) setTimeout(reject, LOSS_GRACE_MS, lostError(status.lost));', ''],
+      ['status.listeners.add(reject);', ''],
+      ['statusOfDevice.set(device, status);', ''],
+      [
+        "error.constructor.name === 'GPUOutOfMemoryError'",
+        'false',
+        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+      ],
+      [
+        "device.pushErrorScope('out-of-memory');\n  device.pushErrorScope('validation');",
+        "device.pushErrorScope('validation');\n  device.pushErrorScope('validation');",
+        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+      ],
+      [
+        'errors.find((scopeError) => scopeError !== null) ?? undefined',
+        'errors[0] ?? undefined',
+        'gpu/bad-input#of another device',
+      ],
+      [
+        'error.catch(() => undefined);\n  return { value, error };',
+        'return { value, error };',
+        'gpu/device-loss',
+      ],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/arena-buffers.ts',
+    ['unit/runs'],
+    [
+      [
+        'known?.ends.has(end) ? known.about.padding : 0',
+        'known ? known.about.padding : 0',
+        'unit/runs',
+        'unit/arena',
+        'gpu/arena',
+      ],
+      ['if (!isDestroyed) continue;', 'if (isDestroyed) continue;'],
+      ['if (known) found.add(known.about);', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/check-buffers.ts',
+    ['gpu/batches#a buffer that the device rejects', 'gpu/bad-input#of another device'],
+    [
+      [
+        'if (message !== undefined) return { owner, message: message.trim() };',
+        'return message === undefined ? undefined : { owner, message };',
+      ],
+      [
+        'if (!error) seen.set(buffer, (error = submitAlone(device, buffer)));',
+        'if (!error) seen.set(buffer, (error = Promise.resolve(undefined)));',
+      ],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/pipelines.ts',
+    ['gpu/optimizer#kernels compile once', 'gpu/kernel-shape', 'gpu/loops-and-bounds#broken WGSL'],
+    [
+      [
+        'JSON.stringify([source.constants, source.bindGroups, source.entryPoint])',
+        'JSON.stringify([source.constants, source.bindGroups])',
+        'gpu/row-sums',
+      ],
+      [
+        'JSON.stringify([source.constants, source.bindGroups, source.entryPoint])',
+        'JSON.stringify([source.bindGroups, source.entryPoint])',
+      ],
+      ['pipelines.set(key, entry);', ''],
+      ['(pipeline) => (entry.usable = pipeline),', '() => undefined,'],
+      [
+        'if (!(pipeline instanceof Error) && !error) return pipeline;',
+        'if (!(pipeline instanceof Error)) return pipeline;',
+        'gpu/loops-and-bounds#broken WGSL',
+      ],
+      ['() => pipelines.get(key) === entry && pipelines.delete(key),', '() => undefined,'],
+      ['remember(pipelines, key, { checked, usable });', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/readback.ts',
+    ['gpu/readback', 'gpu/snapshots', 'gpu/pending-readings'],
+    [
+      ['rejectUnreadable(ranges, what);', ''],
+      ['if (byteLength === 0) return results;', ''],
+      ['if (!staging || position === staging.size) {', 'if (!staging) {'],
+      ['position = 0;\n        }', '}'],
+      ['range.byteOffset + done, staging', 'range.byteOffset, staging'],
+      ['position += size;\n        left', 'left'],
+      [
+        'this.device.queue.submit([encoder.finish()]);',
+        'void Promise.resolve().then(() => this.device.queue.submit([encoder.finish()]));',
+      ],
+      ['isSmall ? SMALL_BYTE_LENGTH : Math.min', 'Math.min'],
+      ['if (k > 0) await mapNext(staging, left);', ''],
+      [
+        'sink.write(staging.getMappedRange(0, size));\n      staging.unmap();',
+        'sink.write(staging.getMappedRange(0, size));',
+      ],
+      ['if (staging.size > SMALL_BYTE_LENGTH) staging.destroy();', ''],
+      ['isWhole &&\n        !this.#isDestroyed', '!this.#isDestroyed'],
+      ['!this.#isDestroyed &&', ''],
+      ['this.#free.length < KEPT_STAGINGS', 'this.#free.length < 1000'],
+      ['for (const staging of this.#free.splice(0)) staging.destroy();', ''],
+      ['last.byteOffset + last.byteLength === range.byteOffset) {', 'last.byteOffset <= range.byteOffset) {'],
+      ['if (last && last.buffer === range.buffer && last', 'if (last && last'],
+      ['this.#position += size;', ''],
+      ['this.#index++;\n      this.#position = 0;', 'this.#index++;'],
+      ['new Uint8Array(bytes, done, size)', 'new Uint8Array(bytes, 0, size)'],
+      ['if (cause) {', 'if (cause === null) {'],
+      [
+        'if (isKept) this.#free.push(staging);\n      else staging.destroy();',
+        'if (isKept) this.#free.push(staging);',
+      ],
+    ],
+  ),
+];

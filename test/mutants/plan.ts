@@ -1,0 +1,116 @@
+/** Slips in the planning of dispatches, which runs in Node. */
+import { slipsIn } from './slip.js';
+
+export const planSlips = [
+  ...slipsIn(
+    'src/plan/pieces.ts',
+    ['unit/plan', 'unit/runs', 'unit/reduction'],
+    [
+      ['pieces.reduce((sum, { elementCount }) => sum + elementCount, 0)', 'pieces[0]!.elementCount'],
+      ['byteOffset + ELEMENT_BYTE_LENGTH * elementCount;', 'byteOffset + elementCount;'],
+    ],
+  ),
+  ...slipsIn(
+    'src/plan/batches.ts',
+    ['unit/batches', 'unit/plan', 'unit/move'],
+    [
+      [
+        "slotCount + Number(rowLength !== undefined) + Number(gradBinding === 'gathered')",
+        'slotCount + Number(rowLength !== undefined)',
+      ],
+      ['|| laneCount > MOST_LANES) return 1;', ') return 1;'],
+      [
+        '(limits.maxStorageBuffersPerShaderStage - shared) / perTensor',
+        'limits.maxStorageBuffersPerShaderStage / perTensor',
+      ],
+      ['Math.min(room, MOST_TOGETHER)', 'room'],
+      ['if (batch.length === capacity) open', 'if (batch.length > capacity) open'],
+      ['if (open.length > MOST_OPEN) open.shift();', ''],
+      ['${gradBinding} ${row} ${range?.slab}`', '${gradBinding} ${range?.slab}`'],
+      ['${gradBinding} ${row} ${range?.slab}`', '${gradBinding} ${row}`'],
+      ['return parts.every((part) => canShare(part, stretch));', 'return canShare(parts[0]!, stretch);'],
+      ['if (size > limits.maxStorageBufferBindingSize) return false;', ''],
+      ['Math.max(most, part.laneCount), 0)', 'most + part.laneCount, 0)'],
+      [
+        'end = Math.max(end, state!.element + state!.elementCount);',
+        'end = state!.element + state!.elementCount;',
+      ],
+      [
+        'grad !== undefined && (grad === b.data.buffer || grad === b.grad?.buffer)',
+        'grad !== undefined && grad === b.grad?.buffer',
+      ],
+      [
+        '(range.isWritten === other.isWritten && !(range.isWritten && overlap(range, other)))',
+        'range.isWritten === other.isWritten',
+      ],
+      ['a.offset < b.offset + b.size && b.offset < a.offset + a.size', 'a.offset < b.offset + b.size'],
+    ],
+  ),
+  ...slipsIn(
+    'src/plan/cut.ts',
+    ['unit/plan', 'unit/runs', 'unit/reduction'],
+    [
+      ['Math.max(minStorageBufferOffsetAlignment, VECTOR)', 'minStorageBufferOffsetAlignment'],
+      ['size: endOf(piece) - offset }', 'size: endOf(piece) - piece.byteOffset }'],
+      [
+        'for (const list of Object.values<(Piece<B> | StatePiece)[]>(left)) dropElements',
+        'for (const list of [left.data, left.grad]) dropElements',
+      ],
+      ['if (first.elementCount === elementCount) list.shift();\n  else list', 'list'],
+      ['Math.min(piece.elementCount, byteLength / ELEMENT_BYTE_LENGTH)', 'byteLength / ELEMENT_BYTE_LENGTH'],
+      [
+        "'element' in piece ? { ...piece, elementCount, isPadded: false }",
+        "'element' in piece ? { ...piece, elementCount }",
+      ],
+      ['const lost = byteOffset % alignment === 0 ? 0 : alignment;', 'const lost = 0;'],
+      ["if (gradBindingOf(chunk, limits) !== 'read_write') return [chunk];", 'if (chunk) return [chunk];'],
+      ['[firstOf(chunk, half), restOf(chunk, half)].flatMap', '[firstOf(chunk, half)].flatMap'],
+      [
+        "if (data.buffer !== grad.buffer) return 'read';",
+        "if (data.buffer === grad.buffer) return 'shared';\n  if (data.buffer !== grad.buffer) return 'read';",
+      ],
+      ['Math.max(endOf(data), endOf(grad!)) - offset', 'endOf(data) - offset'],
+      ['Math.min(data.byteOffset, grad!.byteOffset), alignment', 'data.byteOffset, alignment'],
+      ['alignUp(size, VECTOR) <= limits', 'size <= limits'],
+    ],
+  ),
+  ...slipsIn(
+    'src/plan/join.ts',
+    ['unit/runs', 'unit/plan', 'unit/reduction'],
+    [
+      ['!rows && data.length === 1 &&', 'data.length === 1 &&'],
+      ['gap === 0 || (gap > 0 && gap < padding)', 'gap === 0 || (gap > 0 && gap <= padding)'],
+      ['gap === 0 || (gap > 0 && gap < padding)', 'gap < padding || gap === 0'],
+      ['if (run.row !== next.row || run', 'if (run'],
+      [' || nextGrad.byteOffset - grad.byteOffset !== distance', ''],
+      ['padding = Math.min(padding, paddingOf(grad.buffer, endOf(grad)));', ''],
+      ['if (run.state && !state) return undefined;', ''],
+      ['{ ...member, start: member.start + start }', 'member'],
+      ['last.slab !== next.slab || next.element', 'next.element'],
+      ['isPadded: next.isPadded };', 'isPadded: last.isPadded };'],
+      ['const end = Math.max(endOf(last), endOf(next));', 'const end = endOf(next);'],
+      ['.toSorted((a, b) => place(a) - place(b))', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/plan/move.ts',
+    ['unit/move'],
+    [
+      [
+        'const parts = (batches.get(batch) ?? plan.batches[batch]!).parts',
+        'const parts = plan.batches[batch]!.parts',
+      ],
+      ['rejectUnshareable(parts, nameOf);', ''],
+      ['for (const [k, run] of runs) plan.runs[k] = run;', ''],
+      ['if (plan.tensors.has(index)) plan.tensors.set(index, tensor);', 'plan.tensors.set(index, tensor);'],
+      [
+        "'dataBase', 'gradBase', 'stateStart'] as const",
+        "'dataBase', 'stateStart'] as const",
+        'unit/move',
+        'gpu/rebind#is refused',
+      ],
+      ['changed.get(member) ?? plan.tensors.get(member)!', 'plan.tensors.get(member)!'],
+      ['if (k === undefined || runs.has(k)) continue;', 'if (runs.has(k!)) continue;'],
+    ],
+  ),
+];

@@ -1,0 +1,138 @@
+/** Slips in generations of stages, in groups, and in how they are made. */
+import { slipsIn } from './slip.js';
+
+export const runPartSlips = [
+  ...slipsIn(
+    'src/engine/run/generation.ts',
+    ['gpu/control-norm', 'gpu/batches#a new gradient buffer', 'gpu/rebind#are followed'],
+    [
+      [
+        'const summed = views.flatMap(',
+        'const summed = views.slice(0, 1).flatMap(',
+        'gpu/added-groups#tables behind',
+      ],
+      [
+        '[...this.#sparse, ...this.#control, ...own]',
+        '[...this.#control, ...this.#sparse, ...own]',
+        'gpu/sparse-engine#norm is that of the sums',
+      ],
+      ['isBefore.has(stage) ? before : behind', 'before'],
+      ['isBefore.has(stage) ? before : behind', 'behind'],
+      [
+        'const behind = byIndex(this.gather(changed));',
+        'const behind = byIndex(changed);',
+        'gpu/batches#a new gradient buffer',
+        'gpu/rebind#are followed',
+      ],
+      [
+        'filter((stage) => !kept.has(stage))',
+        'filter((stage) => kept.has(stage))',
+        'gpu/object-lifetimes#nothing is left behind',
+        'gpu/added-groups#tables behind',
+      ],
+      [
+        'views.every(({ layout }) => !layout.tensor)',
+        'true',
+        'gpu/tensor-norms',
+        'gpu/leaving-out#every rule',
+      ],
+      [
+        'known !== undefined && areSame(known.tensors, own)',
+        'known !== undefined',
+        'gpu/leaving-out#two batches',
+        'gpu/rebind-moments#is being added',
+      ],
+      [
+        'tensor.row === other.row &&',
+        '',
+        'gpu/leaving-out#two batches',
+        'gpu/leaving-out-norm#a resumed run',
+      ],
+      ['areSamePieces(tensor.grad!, other.grad!)', 'true', 'gpu/rebind-moments#is being added'],
+      [
+        '[measuring.planStage({ ...input, records }), update]',
+        '[update, measuring.planStage({ ...input, records })]',
+        'gpu/tensor-norms#the norms are',
+        'gpu/golden#lamb',
+      ],
+      [
+        'for (const commit of commits) commit();',
+        'commits[0]?.();',
+        'gpu/rebind#are followed',
+        'gpu/control-stage#rebind',
+      ],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/run/group-part.ts',
+    ['gpu/object-lifetimes#nothing is left behind'],
+    [
+      [
+        'position += elementCount;',
+        '',
+        'gpu/evaluation-averages#in pieces',
+        'gpu/large#tensor past the buffer',
+        'gpu/optimizer#resumes from',
+      ],
+      [
+        'if (this.layout.tensorSlots.includes(slot)) return',
+        'if (this.layout.slots.length === 0) return',
+        'gpu/tensor-norms#novograd keeps',
+      ],
+      ['this.accumulation?.destroy();', ''],
+      ['this.#slabs.destroy();', ''],
+      ['this.records?.destroy();', ''],
+      ['for (const sums of this.sums.values()) sums.destroy();', ''],
+      [
+        'this.accumulation?.encodeProbe(pass);',
+        '',
+        'gpu/bad-input#of another device',
+        'gpu/groups-and-accumulation',
+      ],
+      [
+        'for (const sums of this.sums.values()) sums.encodeProbe(pass);',
+        '',
+        'gpu/sparse-engine#names the table',
+      ],
+      [
+        'row: 0, data: grad, grad: microGrad }',
+        'row: 0, data: microGrad, grad }',
+        'gpu/groups-and-accumulation#micro-batches',
+      ],
+      [
+        '{ index: firstIndex + k, part: this, parameter, row }',
+        '{ index: k, part: this, parameter, row }',
+        'gpu/evaluation#groups, resumed',
+        'gpu/added-groups#a dict right',
+      ],
+      [
+        'elementCount: entryCount * rowLength }',
+        'elementCount: entryCount }',
+        'gpu/row-sums',
+        'gpu/sparse-engine#norm is that',
+      ],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/run/assemble.ts',
+    ['gpu/bad-input#of another device'],
+    [
+      ['await compileAll(device, assembly.sources);', '', 'gpu/loops-and-bounds#broken WGSL'],
+      [
+        'const error = unmade ?? unbound;',
+        'const error = unbound;',
+        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+      ],
+      ['const error = unmade ?? unbound;', 'const error = unmade;'],
+      ['device.queue.submit([encoder.finish()]);', 'encoder.finish();'],
+      [
+        'unmade ? value : undefined',
+        'value',
+        'gpu/bad-input#of another device',
+        'gpu/shortage#leaves nothing (plain)',
+      ],
+      ['[...data, ...grad, ...microGrad]', '[...data, ...grad]'],
+      ['sparse.indices, sparse.values,', 'sparse.values,', 'gpu/sparse-engine#names the table'],
+    ],
+  ),
+];

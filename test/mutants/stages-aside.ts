@@ -1,0 +1,122 @@
+/** Slips in sparse sums and in evaluation, and in their WGSL. */
+import { slipsIn } from './slip.js';
+
+export const asideSlips = [
+  ...slipsIn(
+    'src/stages/sparse/row-sums.ts',
+    ['gpu/sparse', 'gpu/row-sums'],
+    [
+      ['count !== undefined),', 'false),', 'gpu/sparse#a count on the GPU'],
+      [
+        'rowLength % LANE === 0 && values.byteOffset % (LANE * ELEMENT_BYTE_LENGTH) === 0',
+        'rowLength % LANE === 0',
+        'gpu/sparse-engine#may lie in one buffer',
+        'gpu/sparse#adam steps the rows',
+      ],
+      ['plan.shifts[k] ?? 0', '0'],
+      ['plan.strides[k] ?? 0', '0'],
+      ['baseOf(values) / laneWidth', 'baseOf(values)'],
+      [
+        'count_base: baseOf(count)',
+        'count_base: 0',
+        'gpu/sparse#a count on the GPU',
+        'gpu/sparse-engine#may lie in one buffer',
+      ],
+      ['pairs[plan.shifts.length % 2]!, pairs[(plan.shifts.length + 1) % 2]!', 'pairs[0]!, pairs[1]!'],
+      ['Math.max(plan.shifts.length, plan.strides.length)', 'plan.shifts.length'],
+      ['this.#settings.binding(settings,', 'this.#settings.binding(0,'],
+      ['byteLength + (byteOffset % alignment)', 'byteLength', 'gpu/sparse-engine#refuses'],
+      ['for (const own of this.#own) own.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
+      [
+        '[this.summed, this.rows, ...pairs, histogram, this.#settings]',
+        '[this.summed, this.rows, ...pairs, histogram]',
+        'gpu/object-lifetimes#nothing is left behind',
+      ],
+      ['8 * entryCount },', '4 * entryCount },', 'gpu/sparse-engine#refuses'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/sparse/sparse-stage.ts',
+    ['gpu/added-groups#tables behind'],
+    [
+      [
+        'of this.summed) if (step.isActive(tensor.row)) sums.encode(pass);',
+        'of this.summed.slice(0, 1)) if (step.isActive(tensor.row)) sums.encode(pass);',
+      ],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/side/evaluation.ts',
+    [
+      'gpu/evaluation-averages#eval is the average',
+      'gpu/evaluation-averages#comes back',
+      'gpu/evaluation#and train comes back',
+    ],
+    [
+      ['[{ factor: share }, { factor: -share }]', '[{ factor: share }, { factor: share }]'],
+      ['[1, 0].map((wanted)', '[1, 1].map((wanted)'],
+      ['const direction = isEvaluating ? 0 : 1;', 'const direction = isEvaluating ? 1 : 0;'],
+      [
+        'for (const side of this.#passes) side.encode(pass, direction);',
+        'for (const side of this.#passes.slice(0, 1)) side.encode(pass, direction);',
+        'gpu/evaluation#groups, resumed',
+        'gpu/evaluation-averages#made no step',
+      ],
+      [
+        'for (const group of groups) {',
+        'for (const group of groups.slice(0, 1)) {',
+        'gpu/evaluation#groups, resumed',
+        'gpu/evaluation-averages#made no step',
+      ],
+      ['ROW_WORDS: row.pageByteLength / 4', 'ROW_WORDS: row.struct.byteLength / 4'],
+      ['...(state && { state }) };', '};'],
+      [
+        'for (const side of this.#passes) side.destroy();',
+        '',
+        'gpu/object-lifetimes#with the number of changes: eval and train',
+        'gpu/object-lifetimes#nothing is left behind',
+      ],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/side/side-pass.ts',
+    ['gpu/groups-and-accumulation#micro-batches', 'gpu/evaluation#and train comes back'],
+    [
+      ['this.#idle = rows.context(rowCount);', 'this.#idle = rows.context(0);'],
+      ['this.stage.destroy();\n', '', 'gpu/object-lifetimes#nothing is left behind'],
+      ['this.rows.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
+      ['this.#contexts[k]!', 'this.#contexts[0]!'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/side/accumulation.ts',
+    ['gpu/groups-and-accumulation#micro-batches'],
+    [['reference: ({ add }, { w, g }) => add(w, g)', 'reference: ({ add }, { w }) => add(w, w)']],
+  ),
+  ...slipsIn(
+    'shaders/stages/sparse/sum-rows.wgsl',
+    ['gpu/sparse', 'gpu/row-sums'],
+    [
+      ['min(entry + ROW_BLOCK, settings.entry_count)', 'settings.entry_count'],
+      ['begins_block && within == 0u', 'begins_block'],
+      ['if (last >= settings.entry_count) {', 'if (last > settings.entry_count) {'],
+      ['summed[k * ROW_LANES + base] = lane(0.0);', ''],
+    ],
+  ),
+  ...slipsIn(
+    'shaders/stages/sparse/list-rows.wgsl',
+    ['gpu/sparse', 'gpu/row-sums'],
+    [
+      ['row = min(row, indices[settings.indices_base + i]);', 'row = indices[settings.indices_base + i];'],
+      ['counts[settings.count_base]', 'counts[0]'],
+    ],
+  ),
+  ...slipsIn(
+    'shaders/stages/sparse/find-starts.wgsl',
+    ['gpu/sparse', 'gpu/row-sums'],
+    [
+      ['first = known - step + 1u;', 'first = known - step + 2u;'],
+      ['if (row >= settings.row_count) {', 'if (row > settings.row_count) {'],
+    ],
+  ),
+];

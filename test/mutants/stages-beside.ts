@@ -1,0 +1,122 @@
+/** Slips in measuring, in the update and in its bindings. */
+import { slipsIn } from './slip.js';
+
+export const besideSlips = [
+  ...slipsIn(
+    'src/stages/measure/measure-stage.ts',
+    ['gpu/tensor-norms#the norms are the whole', 'gpu/tensor-norms#neighbours'],
+    [
+      ['partial += chunk.workgroupCount;', 'partial++;'],
+      ['partial_count: partial - firstPartial', 'partial_count: partial'],
+      ['first_partial: partial,', 'first_partial: firstPartial,'],
+      ['row: row % layout.rowsPerPage', 'row: 0', 'gpu/leaving-out#counts the steps'],
+      ['record: records!.wordOf(index)', 'record: records!.wordOf(plan[0]!.index)'],
+      ['PARTIAL_BYTE_LENGTH * quantityCount * partialCount', 'PARTIAL_BYTE_LENGTH * partialCount'],
+      ['if (chunks.length !== count) throw otherKernels(nameOf(index));', '', 'gpu/rebind#measured tensor'],
+      [
+        'if (!measuresAlike(chunk, command.chunk)) throw otherKernels(nameOf(index));',
+        '',
+        'gpu/rebind#measured tensor',
+      ],
+      ['command.bindGroup = bindGroup;', 'void bindGroup;', 'gpu/rebind#measures what lies'],
+      ['command.layout, chunk, first + k)', 'command.layout, chunk, k)', 'gpu/rebind#measures what lies'],
+      [
+        'if (slots !== this.#slots || !this.#rowsGroup) {',
+        'if (!this.#rowsGroup) {',
+        'gpu/ring-growth#steps on one encoder',
+        'gpu/leaving-out#counts the steps',
+      ],
+      [
+        'for (const buffer of [this.#partials, this.#portions, this.#spans]) buffer.destroy();',
+        'this.#partials.destroy();',
+        'gpu/object-lifetimes#nothing is left behind',
+      ],
+      ['offset: f32.byteLength(state!.element),', 'offset: 0,'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/measure/tensor-records.ts',
+    ['gpu/tensor-norms#neighbours', 'gpu/tensor-norms#novograd keeps'],
+    [
+      [
+        'this.#stride * (tensor - this.firstIndex)',
+        'this.#stride * tensor',
+        'gpu/leaving-out#counts the steps',
+        'gpu/tensor-norms',
+      ],
+      ['4 * this.#struct.wordOf(slot)', '0'],
+      [
+        'alignUp(this.#struct.byteLength, device.limits.minUniformBufferOffsetAlignment)',
+        'this.#struct.byteLength',
+      ],
+      ['this.buffer.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/update/state-slabs.ts',
+    ['gpu/large-shapes#a state that does not', 'gpu/golden#adagrad'],
+    [
+      ['if (initial !== 0) fill(device, buffer, initial);', ''],
+      [
+        'byteOffset += block.byteLength',
+        'byteOffset += 2 * block.byteLength',
+        'gpu/large-shapes#a state that does not',
+      ],
+      [
+        'byteOffset: f32.byteLength(element),',
+        'byteOffset: 0,',
+        'gpu/groups-and-accumulation#a group added',
+        'gpu/optimizer#resumes from',
+      ],
+      [
+        'for (const slabs of this.#slabsOfSlot.values()) for (const slab of slabs) slab.destroy();',
+        '',
+        'gpu/object-lifetimes#nothing is left behind',
+      ],
+      [
+        'if (perTensor) continue;',
+        '',
+        'gpu/tensor-norms#novograd keeps',
+        'gpu/object-lifetimes#nothing is left behind',
+      ],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/update/update-stage.ts',
+    ['gpu/batches#as many tensors', 'gpu/batches#every length at once'],
+    [
+      ['part.stateStart + (part.state ? part.state.element - state!.element : 0)', 'part.stateStart'],
+      [
+        'part.gradBase + gradAhead / unitOf(part.access.grad)',
+        'part.gradBase',
+        'gpu/control-dispatches',
+        'gpu/control-norm#clips as',
+      ],
+      ["part.access.state === 'vector' ? ahead / 4 : ahead", 'ahead'],
+      ['row: part.row % this.input.row.rowsPerPage', 'row: part.row', 'gpu/leaving-out#two batches'],
+      ['move.commit();', '', 'gpu/batches#a new gradient buffer', 'gpu/rebind#weights may move'],
+      [
+        'for (const [k, bindGroup] of bound) this.#commands[k]!.bindGroup = bindGroup;',
+        '',
+        'gpu/batches#a new gradient buffer',
+      ],
+      [
+        'return batch.grad ?? part.grad!;',
+        'return part.grad ?? batch.grad!;',
+        'gpu/control-dispatches',
+        'gpu/control-norm#clips as',
+      ],
+      ['offset: f32.byteLength(element),\n      size', 'size'],
+      ['this.#segments.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/update/check-bindings.ts',
+    ['gpu/loops-and-bounds#what fits steps', 'gpu/loops-and-bounds#a table, whose rows'],
+    [
+      ['if (bindingCount <= limit) return;', 'if (bindingCount <= limit + 1) return;'],
+      ['...(rows && { rowLength: rows.rowLength })', ''],
+      ["tensors[0]?.grad ? 'read' : 'none'", "'none'"],
+    ],
+  ),
+];

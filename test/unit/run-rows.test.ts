@@ -1,0 +1,77 @@
+/** Which tensors are stepped together, and what is freed when: what a run knows without a GPU. */
+import { describe, expect, test } from 'vitest';
+import type { GroupPart, RunTensor } from '../../src/engine/run/group-part.js';
+import { Retirement } from '../../src/engine/run/retirement.js';
+import { Rows } from '../../src/engine/run/rows.js';
+
+/** Rows with one group in row 0, whose tensors have made three steps. */
+function makeRows(tensorCount: number) {
+  const rows = new Rows();
+  const row = rows.reserve();
+  const part = {} as { tensors: RunTensor[] };
+  part.tensors = Array.from({ length: tensorCount }, (_, index) => ({ index, part, row }) as never);
+  rows.fill(row, part as never, part.tensors, 3);
+  const seen = () =>
+    rows.list.map((each) => each && { count: each.count, tensors: [...each.tensors].map((t) => t.index) });
+  const rowsOfTensors = () => part.tensors.map((tensor) => tensor.row);
+  return { rows, part: part as unknown as GroupPart, tensors: part.tensors, seen, rowsOfTensors };
+}
+
+describe('rows', () => {
+  test('are split, for good, by what leaves out a part of them', () => {
+    const { rows, part, tensors, seen, rowsOfTensors } = makeRows(4);
+    expect(rows.separate(new Set(tensors)).size).toBe(0);
+    expect([...rows.separate(new Set([tensors[1]!, tensors[3]!]))]).toEqual([part]);
+    expect(seen()).toEqual([
+      { count: 3, tensors: [0, 2] },
+      { count: 3, tensors: [1, 3] },
+    ]);
+    expect(rowsOfTensors()).toEqual([0, 1, 0, 1]);
+    expect(rows.list[1]!.part).toBe(part);
+    rows.separate(new Set([tensors[0]!, tensors[1]!, tensors[3]!]));
+    expect(rowsOfTensors()).toEqual([2, 1, 0, 1]);
+  });
+
+  test('take part unless they are left out, or nobody is in them', () => {
+    const { rows, tensors } = makeRows(2);
+    rows.reserve();
+    expect([...rows.activeWithout(undefined)]).toEqual([1, 0]);
+    rows.separate(new Set([tensors[1]!]));
+    expect([...rows.activeWithout(new Set([tensors[1]!]))]).toEqual([1, 0, 0]);
+    expect([...rows.activeWithout(undefined)]).toEqual([1, 0, 1]);
+  });
+
+  test('are regrouped by the counts that are loaded, and those left over are empty', () => {
+    const { rows, part, tensors, seen, rowsOfTensors } = makeRows(3);
+    rows.separate(new Set([tensors[0]!]));
+    rows.separate(new Set([tensors[1]!]));
+    const regroup = (...counts: number[]) =>
+      rows.regroup(part, new Map(tensors.map((tensor, k) => [tensor, counts[k]!])));
+    regroup(5, 5, 2);
+    expect(rowsOfTensors()).toEqual([1, 1, 2]);
+    expect(seen()).toEqual([undefined, { count: 5, tensors: [0, 1] }, { count: 2, tensors: [2] }]);
+    regroup(7, 8, 9);
+    // A number that was given up is not given again.
+    expect(rowsOfTensors()).toEqual([1, 2, 3]);
+    expect(seen()).toEqual([
+      undefined,
+      { count: 7, tensors: [0] },
+      { count: 8, tensors: [1] },
+      { count: 9, tensors: [2] },
+    ]);
+  });
+});
+
+test('what is left behind is freed at once, or at the end where commands may still refer to it', () => {
+  const freed: string[] = [];
+  const retirees = ['a', 'b', 'c'].map((name) => ({ destroy: () => void freed.push(name) }));
+  const retirement = new Retirement();
+  retirement.add(retirees[0]!);
+  expect(freed).toEqual(['a']);
+  retirement.isPending = true;
+  for (const retiree of retirees.slice(1)) retirement.add(retiree);
+  expect(freed).toEqual(['a']);
+  retirement.destroy();
+  retirement.destroy();
+  expect(freed).toEqual(['a', 'b', 'c']);
+});
