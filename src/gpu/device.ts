@@ -1,4 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
+import { COPY_DST } from './buffer-usage.js';
 
 type LossListener = (error: OptimizerError) => void;
 
@@ -114,13 +115,18 @@ async function explain<T>(pending: Promise<T>, status: DeviceStatus): Promise<T>
 
 /**
  * For callers to whom the device said that something is wrong: Firefox says so of what belongs to a lost device before it
- * says that the device is lost.
+ * says that the device is lost, and lets it refuse everything until then.
  *
  * @throws OptimizerError `device-lost` if that is the reason.
  */
 export async function rejectIfLost(device: GPUDevice): Promise<void> {
-  await awaitLoss(watch(device));
+  const status = watch(device);
+  await awaitLoss(status);
   rejectLostDevice(device);
+  const { error } = captureErrors(device, () =>
+    device.createBuffer({ label: 'webgpu-optim probe', size: 4, usage: COPY_DST }).destroy(),
+  );
+  if (await error) throw lostError(status.lost ?? { reason: 'unknown', message: (await error)!.message });
 }
 
 async function awaitLoss(status: DeviceStatus): Promise<void> {

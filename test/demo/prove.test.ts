@@ -57,7 +57,10 @@ test('a kernel that computes something else is found out', async () => {
     const create = methods['createShaderModule']!;
     methods['createShaderModule'] = function broken(this: unknown, descriptor) {
       // The moments' interpolation, a third too fast.
-      const code = descriptor.code.replace('return a + t * (b - a);', 'return a + 1.3 * t * (b - a);');
+      const code = descriptor.code.replace(
+        /return (\w) ?\+ ?(\w) ?\* ?\((\w) ?- ?\1\);/,
+        'return $1 + 1.3 * $2 * ($3 - $1);',
+      );
       return create.call(this, { ...descriptor, code });
     };
   });

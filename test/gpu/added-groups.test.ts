@@ -199,3 +199,15 @@ gpuTest('names by position count those that are about to join, once', async ({ d
   optimizer.addGroupSync(unnamed());
   expect(optimizer.groups.flatMap(({ params }) => params)).toEqual(['param0', 'param1', 'param2', 'param3']);
 });
+
+gpuTest('what a refused group had reserved is for one group alone', async ({ device, track }) => {
+  const make = (name: string) => makeParameter(device, track, name, [1], [1]);
+  const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params: [make('a')] }));
+  const gone = make('gone');
+  gone.data.destroy();
+  expect((await errorOf(() => optimizer.addGroup({ params: [gone] }))).code).toBe('invalid-parameter');
+  for (const name of ['b', 'c']) await optimizer.addGroup({ params: [make(name)] });
+  optimizer.step({ skip: ['b'] });
+  const read = ['a', 'b', 'c'].map(async (name) => [...(await optimizer.readParam(name))]);
+  expect(await Promise.all(read)).toEqual([[0], [1], [0]]);
+});
