@@ -5,7 +5,7 @@ import { alignUp } from '../../kernel/alignment.js';
 import { chooseGrid } from '../../kernel/shape.js';
 import { wordView } from '../../kernel/structs.js';
 import type { PlanTensor } from '../../plan/pieces.js';
-import type { ReductionPlan } from '../../plan/reduction.js';
+import { type ReductionPlan, withGathered } from '../../plan/reduction.js';
 import type { Stage, StepContext } from '../stage.js';
 import {
   NO_ROW,
@@ -154,6 +154,11 @@ export class ControlStage implements Stage {
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
     return this.#bindings.prepareRebind(changed);
+  }
+
+  /** Those that the reduction gathers lie in its workspace. */
+  withGradients(tensors: readonly PlanTensor<GPUBuffer>[]): PlanTensor<GPUBuffer>[] {
+    return withGathered(tensors, this.parts.reduction.gathered, this.parts.workspace);
   }
 
   destroy(): void {
