@@ -1,5 +1,5 @@
 // What becomes of weight and gradient before the rule sees them, and the operations that rules share; for step.wgsl and
-// tensor/measure.wgsl.
+// stages/measure/measure.wgsl.
 
 override CLAMP_GRADIENT: bool = false;
 override MAXIMIZE: bool = false;

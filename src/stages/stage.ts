@@ -30,11 +30,13 @@ export interface Stage {
   /**
    * Prepares the same stage over other buffers.
    *
-   * @param changed the tensors that lie elsewhere, by index.
+   * @param changed the tensors that lie elsewhere, by index, as the stages before it leave them.
    * @returns what makes the change, and cannot fail.
    * @throws OptimizerError `invalid-parameter` if they lie so differently that other kernels are needed.
    */
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void;
+  /** Tensors as all stages behind it see them, if it puts another gradient in place of theirs. */
+  withGradients?(tensors: readonly PlanTensor<GPUBuffer>[]): readonly PlanTensor<GPUBuffer>[];
   /** Frees what it made. */
   destroy(): void;
 }

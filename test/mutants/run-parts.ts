@@ -12,15 +12,8 @@ export const runPartSlips = [
         'gpu/added-groups#tables behind',
       ],
       [
-        '[...this.#sparse, ...this.#control, ...own]',
-        '[...this.#control, ...this.#sparse, ...own]',
-        'gpu/sparse-engine#norm is that of the sums',
-      ],
-      ['isBefore.has(stage) ? before : behind', 'before'],
-      ['isBefore.has(stage) ? before : behind', 'behind'],
-      [
-        'const behind = byIndex(this.gather(changed));',
-        'const behind = byIndex(changed);',
+        'if (stage.withGradients) seen = byIndex(stage.withGradients([...seen.values()]));',
+        '',
         'gpu/batches#a new gradient buffer',
         'gpu/rebind#are followed',
       ],
@@ -68,7 +61,7 @@ export const runPartSlips = [
     ['gpu/object-lifetimes#nothing is left behind'],
     [
       [
-        'position += elementCount;',
+        'position += byteLength;',
         '',
         'gpu/evaluation-averages#in pieces',
         'gpu/large#tensor past the buffer',

@@ -161,7 +161,11 @@ function performCreate(world: World, subject: Subject, isSync: boolean): void {
     world.verdicts.attempt('createSync', world.expected(undefined), make);
     return;
   }
-  const created = subject.create().then((optimizer) => (subject.optimizer ??= optimizer));
+  const created = subject.create().then((optimizer) => {
+    // Asked for twice: the second one has no part in the run.
+    if (subject.optimizer) optimizer.destroy();
+    return (subject.optimizer ??= optimizer);
+  });
   subject.ready = created.catch(() => undefined);
   world.verdicts.expect('create', created, world.expected(undefined));
 }

@@ -52,13 +52,15 @@ test('the package has no runtime dependencies', async () => {
 });
 
 test('the README shows the registry as it is', async () => {
-  const readme = await readFile('README.md', 'utf8');
   // The formatter aligns columns.
-  const normalize = (text: string) => text.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---');
-  const table = await ruleTable();
-  expect(normalize(readme), `paste this table into README.md:\n${table}`).toContain(normalize(table));
+  const linesOf = (text: string) => text.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---').split('\n');
+  const readme = linesOf(await readFile('README.md', 'utf8'));
+  const table = linesOf(await ruleTable());
+  const first = readme.indexOf(table[0]!);
+  expect(readme.slice(first, readme.indexOf('', first)), 'paste missing rows into README.md').toEqual(table);
 });
 
 test('the README says how many runs of other projects are checked', async () => {
-  expect(await readFile('README.md', 'utf8')).toContain(`${goldenCases.length} runs of other projects`);
+  const [said] = /\d+ runs of other projects/.exec(await readFile('README.md', 'utf8')) ?? [];
+  expect(said).toBe(`${goldenCases.length} runs of other projects`);
 });

@@ -1,7 +1,7 @@
 import type { Planned } from '../../gpu/pipelines.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import { type PlanTensor, areSamePieces } from '../../plan/pieces.js';
-import { type ReductionPlan, planReduction, withGathered } from '../../plan/reduction.js';
+import { planReduction, withGathered } from '../../plan/reduction.js';
 import type { Control } from '../../stages/control/control.js';
 import { planControlStage } from '../../stages/control/control-stage.js';
 import { reductionFacts } from '../../stages/control/reduction-facts.js';
@@ -34,23 +34,14 @@ interface PartStages {
  * update. A change makes the next generation out of the last; of groups that it does not touch, the stages go on.
  */
 export class Generation {
-  readonly #sparse: readonly Stage[];
-  readonly #control: readonly Stage[];
   readonly #stages: readonly Stage[];
 
-  /**
-   * @param gather puts the place that gradients are gathered to in place of their own.
-   */
+  /** @param shared the stages of all groups, before those of each. */
   constructor(
-    sparse: Stage | undefined,
-    control: Stage | undefined,
+    shared: readonly Stage[],
     readonly ofPart: ReadonlyMap<GroupPart, PartStages>,
-    private readonly gather: (tensors: readonly PlanTensor<GPUBuffer>[]) => readonly PlanTensor<GPUBuffer>[],
   ) {
-    this.#sparse = sparse ? [sparse] : [];
-    this.#control = control ? [control] : [];
-    const own = [...ofPart.values()].flatMap(({ stages }) => stages);
-    this.#stages = [...this.#sparse, ...this.#control, ...own];
+    this.#stages = [...shared, ...[...ofPart.values()].flatMap(({ stages }) => stages)];
   }
 
   /** Encodes a step. */
@@ -67,10 +58,12 @@ export class Generation {
   prepareRebind(changed: readonly PlanTensor<GPUBuffer>[]): () => void {
     const byIndex = (tensors: readonly PlanTensor<GPUBuffer>[]) =>
       new Map(tensors.map((tensor) => [tensor.index, tensor]));
-    const before = byIndex(changed);
-    const behind = byIndex(this.gather(changed));
-    const isBefore = new Set([...this.#sparse, ...this.#control]);
-    const commits = this.#stages.map((stage) => stage.prepareRebind(isBefore.has(stage) ? before : behind));
+    let seen = byIndex(changed);
+    const commits = this.#stages.map((stage) => {
+      const commit = stage.prepareRebind(seen);
+      if (stage.withGradients) seen = byIndex(stage.withGradients([...seen.values()]));
+      return commit;
+    });
     return () => {
       for (const commit of commits) commit();
     };
@@ -107,9 +100,11 @@ export function planGeneration(
     const parts = { control: control as Control, tensors, reduction, workspace, bindGroups };
     return [planControlStage(device, parts)];
   };
+  const gathered = (list: readonly PlanTensor<GPUBuffer>[]) =>
+    reduction ? withGathered(list, reduction.gathered, NO_BUFFER) : list;
   const planned = [
     ...planControl(NO_BUFFER),
-    ...views.flatMap((view) => planPart(resources, view, gathered(view.tensors, reduction, NO_BUFFER))),
+    ...views.flatMap((view) => planPart(resources, view, gathered(view.tensors))),
   ];
   return {
     sources: planned.flatMap(({ sources }) => sources),
@@ -120,25 +115,17 @@ export function planGeneration(
       const [controlStage] = planControl(workspace).map((plan) => plan.make());
       const ofPart = new Map<GroupPart, PartStages>();
       for (const view of views) {
-        const own = gathered(view.tensors, reduction, workspace);
+        const own = controlStage ? controlStage.withGradients(view.tensors) : view.tensors;
         const known = previous?.ofPart.get(view.part!);
         const isKept = known !== undefined && areSame(known.tensors, own);
         const made = () => planPart(resources, view, own).map((plan) => plan.make());
         ofPart.set(view.part!, isKept ? known : { tensors: own, stages: made() });
       }
       const summed = views.flatMap(({ part }) => part!.summedRows());
-      const sparse = summed.length > 0 ? new SparseStage(summed) : undefined;
-      return new Generation(sparse, controlStage, ofPart, (list) => gathered(list, reduction, workspace));
+      const sparse = summed.length > 0 ? [new SparseStage(summed)] : [];
+      return new Generation([...sparse, ...(controlStage ? [controlStage] : [])], ofPart);
     },
   };
-}
-
-function gathered(
-  tensors: readonly PlanTensor<GPUBuffer>[],
-  reduction: ReductionPlan<GPUBuffer> | undefined,
-  workspace: GPUBuffer,
-): readonly PlanTensor<GPUBuffer>[] {
-  return reduction ? withGathered(tensors, reduction.gathered, workspace) : tensors;
 }
 
 /** The stages of one group: measuring, if its rule does, and update. */

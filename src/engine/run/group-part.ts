@@ -83,12 +83,11 @@ export class GroupPart {
 
   /** Replaces the state of a tensor. */
   writeState(device: GPUDevice, slot: string, tensor: number, values: Float32Array<ArrayBuffer>): void {
+    const bytes = f32.encode(values);
     let position = 0;
     for (const { buffer, byteOffset, byteLength } of this.stateRanges(slot, tensor)) {
-      const elementCount = byteLength / 4;
-      const bytes = f32.encode(values.subarray(position, position + elementCount));
-      device.queue.writeBuffer(buffer, byteOffset, bytes);
-      position += elementCount;
+      device.queue.writeBuffer(buffer, byteOffset, bytes, position, byteLength);
+      position += byteLength;
     }
   }
 

@@ -4,7 +4,7 @@ import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { chooseGrid } from '../../kernel/shape.js';
 import type { PlanTensor } from '../../plan/pieces.js';
-import type { ReductionPlan } from '../../plan/reduction.js';
+import { type ReductionPlan, withGathered } from '../../plan/reduction.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
@@ -144,6 +144,11 @@ export class ControlStage implements Stage {
       commit();
       this.#reduce.forEach((dispatch, k) => (dispatch.bindGroup = this.#bindings.bindGroups[k]!));
     };
+  }
+
+  /** Those that the reduction gathers lie in its workspace. */
+  withGradients(tensors: readonly PlanTensor<GPUBuffer>[]): PlanTensor<GPUBuffer>[] {
+    return withGathered(tensors, this.parts.reduction.gathered, this.parts.workspace);
   }
 
   destroy(): void {
