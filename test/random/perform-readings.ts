@@ -86,7 +86,11 @@ function fits(dict: StateDict, { twin }: Subject): boolean {
         Object.entries(s).map(([k, { length }]) => [k, length]),
       ]),
     );
+  // With decay or without, kernels are others.
+  const decays = ({ groups }: StateDict) =>
+    JSON.stringify(groups.map(({ weightDecay }) => weightDecay === 0));
   const isAlike = dict.rule === own.rule && (dict.control === undefined) === (own.control === undefined);
   // Of other groups, it is refused.
-  return isAlike && (dict.groups.length !== own.groups.length || slots(dict) === slots(own));
+  if (dict.groups.length !== own.groups.length) return isAlike;
+  return isAlike && slots(dict) === slots(own) && decays(dict) === decays(own);
 }
