@@ -18,7 +18,7 @@ function otherBetas({ declaration }: RuleFactory): { betas?: unknown } {
   return spec ? { betas: spec.samples[0] } : {};
 }
 
-for (const [name, factory] of drawn([...ruleFactories], 2)) {
+for (const [name, factory] of drawn([...ruleFactories], 3)) {
   gpuTest(`${name} skips steps with NaN or Inf, as if it never saw them`, async ({ device, track }) => {
     const random = new Random(inject('seed'));
     const tensors = makeTensors(
