@@ -126,7 +126,8 @@ export async function rejectIfLost(device: GPUDevice): Promise<void> {
   const { error } = captureErrors(device, () =>
     device.createBuffer({ label: 'webgpu-optim probe', size: 4, usage: COPY_DST }).destroy(),
   );
-  if (await error) throw lostError(status.lost ?? { reason: 'unknown', message: (await error)!.message });
+  const refusal = await error;
+  if (refusal) throw lostError(status.lost ?? { reason: 'unknown', message: refusal.message });
 }
 
 async function awaitLoss(status: DeviceStatus): Promise<void> {
