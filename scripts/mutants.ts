@@ -5,10 +5,12 @@
  * Its exit status is 1 if fewer than {@link LEAST_NOTICED} are noticed, or if a slip no longer fits the code.
  */
 import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { slips } from '../test/mutants/slips.js';
+import { Random } from '../proof/random.js';
 import { type Slip, partsOf } from '../test/mutants/slip.js';
 import { ensureBrowser } from './browsers.js';
 import { TestRunner } from './mutants/client.js';
@@ -26,13 +28,15 @@ const TRIAL = 'gpu/adapter';
 /** On the disk of the packages, which are linked and not copied. Git, linter and formatter ignore it. */
 const TREE = resolve('.cache/mutants');
 
-const { only, list, unit } = new Command('npm run mutants --')
+const { only, list, unit, draw, seed } = new Command('npm run mutants --')
   .description('Makes slips one at a time in a copy of the tree and says which of them the tests notice.')
   .option('--only <text>', 'only slips whose file, or text, has this in it', '')
   .option('--unit', 'only unit tests, and slips that one of them should notice: without a browser')
+  .option('--draw <count>', 'only so many of them, drawn at random', Number)
+  .option('--seed <integer>', 'draws the same ones again', Number, randomInt(2 ** 31))
   .option('--list', 'only says which slips fit the code, and runs nothing')
   .parse()
-  .opts<{ only: string; unit?: true; list?: true }>();
+  .opts<{ only: string; unit?: true; draw?: number; seed: number; list?: true }>();
 
 const isUnit = (test: string): boolean => test.startsWith('unit/');
 
@@ -42,7 +46,8 @@ const chosen = slips
   .filter(({ noticedBy }) => noticedBy.length > 0);
 const misfits = chosen.filter((slip) => misfitOf(slip) !== undefined);
 for (const slip of misfits) console.log(`MISFIT ${describe(slip)}: ${misfitOf(slip)}`);
-const fitting = chosen.filter((slip) => !misfits.includes(slip));
+const fitting = drawn(chosen.filter((slip) => !misfits.includes(slip)));
+if (draw !== undefined) console.log(`--draw ${draw} --seed ${seed}`);
 if (list) console.log(`${fitting.length} of ${chosen.length} slips fit the code.`);
 async function runAll(all: readonly Slip[]): Promise<boolean> {
   process.env['TEST_SEED'] ||= '1';
@@ -161,6 +166,15 @@ class Mutation {
     );
     return share >= LEAST_NOTICED && broken.length === 0;
   }
+}
+
+/** As many as `--draw` says, in the order of the list. */
+function drawn(all: readonly Slip[]): readonly Slip[] {
+  const count = Math.min(draw ?? all.length, all.length);
+  const random = new Random(seed);
+  const rest = [...all];
+  const taken = new Set(Array.from({ length: count }, () => rest.splice(random.integer(rest.length), 1)[0]));
+  return all.filter((slip) => taken.has(slip));
 }
 
 /** Why a slip cannot be made, if so: the code has moved on, and the list has to follow. */
