@@ -342,7 +342,7 @@ export class Optimizer<R extends Rule = Rule> {
   /**
    * Puts the weights to evaluate with in place of those that train, on the GPU: the rule's own, if it is a `scheduleFree`
    * one, else the moving average (`ema`), else the stochastic average (`swa`). In the caller's encoder, or submitted at
-   * once without one; one that is never submitted changes nothing. Again is no error and does nothing. Averages come back
+   * once without one; one that is never submitted changes nothing. Again is no error and changes nothing. Averages come back
    * bit for bit; of the `scheduleFree` rules weights are rounded on each way, so that they come back within a unit in the
    * last place or so.
    *

@@ -96,6 +96,22 @@ for (const [title, config, slot] of AVERAGED) {
     optimizer.step();
   });
 
+  gpuTest(`${title}: commands count in the order of their submission`, async ({ device, track }) => {
+    const { optimizer, read } = await makeRun(device, track, config);
+    for (let step = 0; step < 3; step++) optimizer.step();
+    const trained = await read();
+    const [leaving, entering] = [device.createCommandEncoder(), device.createCommandEncoder()];
+    optimizer.eval();
+    const evaluated = await read();
+    optimizer.eval(entering);
+    optimizer.train(leaving);
+    device.queue.submit([leaving.finish(), entering.finish()]);
+    if (slot) expectSame(await read(), evaluated, 'submitted last');
+    else expect(bitDifference((await read())[1]!, trained[1]!)).toBeDefined();
+    optimizer.train();
+    optimizer.step();
+  });
+
   gpuTest(
     `${title}: weights are brought back even if the first way back was dropped`,
     async ({ device, track }) => {

@@ -189,11 +189,10 @@ export const callPartSlips = [
     ['gpu/evaluation-averages', 'gpu/evaluation', 'gpu/rebind-moments#come back'],
     [
       [
-        'if (this.#source === undefined || this.#isEntering) {',
-        'if (this.#source === undefined) {',
-        'gpu/evaluation-averages#an encoder that is dropped',
+        'if (this.#latest !== undefined)',
+        'if (this.#source !== undefined)',
+        'gpu/evaluation-averages#dropped',
       ],
-      ['this.#source ?? this.#leaving;', 'this.#source;', 'gpu/evaluation-averages#way back was dropped'],
       [
         "if (this.#source !== undefined && this.#source !== 'ema') {",
         'if (this.#made === null) {',
@@ -201,16 +200,7 @@ export const callPartSlips = [
         'gpu/averages#swapEma',
       ],
       ['this.#tellCounts(commands);', '', 'gpu/evaluation-averages#eval is the average'],
-      [
-        'this.#leaving = encoder && !isEvaluating ? source : undefined;',
-        'this.#leaving = undefined;',
-        'gpu/evaluation-averages#way back was dropped',
-      ],
-      [
-        'this.#isEntering = encoder !== undefined && isEvaluating;',
-        '',
-        'gpu/evaluation-averages#an encoder that is dropped',
-      ],
+      ['this.#latest = source;', '', 'gpu/evaluation-averages#way back was dropped'],
       ['session.guard.isEvaluating = isEvaluating;', '', 'gpu/evaluation-averages#taken meanwhile'],
       [
         'this.#made.version === this.run.version',

@@ -13,10 +13,8 @@ type Source = 'rule' | 'ema' | 'swa';
 export class Evaluating {
   /** What the weights in place come from, as far as was asked. */
   #source: Source | undefined;
-  /** What they come from while the last way back is in a caller's encoder, which may never be submitted. */
-  #leaving: Source | undefined;
-  /** Whether the last way there is in a caller's encoder. */
-  #isEntering = false;
+  /** What they came from last. */
+  #latest: Source | undefined;
   #made: { readonly source: Source; readonly version: number; readonly evaluation: Evaluation } | undefined;
   /** What of it is known to have been made as it should be. */
   #fine: Evaluation | undefined;
@@ -33,17 +31,15 @@ export class Evaluating {
     this.session.guard.check('eval()');
     const source = this.#defaultSource();
     if (source === undefined) throw noOtherWeights('eval()', this.run);
-    if (this.#source === undefined || this.#isEntering) {
-      this.#exchange(this.#source ?? source, true, 'eval()', encoder);
-    }
+    // Again, too: whether that is of use is known when it is submitted, which callers may do in another order.
+    this.#exchange(this.#source ?? source, true, 'eval()', encoder);
   }
 
   /** As `Optimizer.train`. */
   train(encoder: GPUCommandEncoder | undefined): void {
     this.session.guard.check('train()');
     if (this.#defaultSource() === undefined) throw noOtherWeights('train()', this.run);
-    const source = this.#source ?? this.#leaving;
-    if (source !== undefined) this.#exchange(source, false, 'train()', encoder);
+    if (this.#latest !== undefined) this.#exchange(this.#latest, false, 'train()', encoder);
   }
 
   /** As `Optimizer.swapEma`. */
@@ -100,8 +96,7 @@ export class Evaluating {
     }
     if (encoder) run.expectSubmission();
     this.#source = isEvaluating ? source : undefined;
-    this.#leaving = encoder && !isEvaluating ? source : undefined;
-    this.#isEntering = encoder !== undefined && isEvaluating;
+    this.#latest = source;
     session.guard.isEvaluating = isEvaluating;
   }
 
