@@ -1,5 +1,5 @@
 import type { StateName } from '../engine/input/config.js';
-import { needsControlPass, checkGradScale } from '../engine/input/gradient-options.js';
+import { checkGradScale, isClamping, needsControlPass } from '../engine/input/gradient-options.js';
 import { NameTable, type StepOptions, resolveSkip } from '../engine/input/names.js';
 import { ParameterGroup } from '../engine/parameter-group.js';
 import { checkRun } from '../engine/saved/check-state-dict.js';
@@ -60,7 +60,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       const names = params.map(({ name }) => name);
       return {
         group: new ParameterGroup(rule, names, { currentStep: () => this.#stepCount, check: () => {} }),
-        rule: makeElementRule(arithmetic, rule, gradients.maxGradValue < Infinity),
+        rule: makeElementRule(arithmetic, rule, isClamping(gradients)),
         parameters: params.map((parameter) => new ParameterState(arithmetic, rule, parameter, ArrayType)),
       };
     });
@@ -105,7 +105,8 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       this.#gradScale,
     );
     if (multiplier === undefined) return;
-    const scaling = { multiplier, maxValue: this.#control.options.maxGradValue };
+    const { minGradValue: minValue, maxGradValue: maxValue } = this.#control.options;
+    const scaling = { multiplier, minValue, maxValue };
     this.#groups.forEach(({ group, rule, parameters }, g) => {
       // Parameters that have made the same number of steps share their scalars.
       const prepared = new Map<number, PreparedStep<number>>();
