@@ -21,11 +21,13 @@ export interface LayoutSlot {
 export interface GradientScaling {
   /** Factor on every gradient: accumulation, loss scale, clip by norm. */
   readonly multiplier: number;
-  /** Largest magnitude after that; Infinity for no limit. */
+  /** Least value after that; −Infinity for no limit. */
+  readonly minValue: number;
+  /** Largest value after that; Infinity for no limit. */
   readonly maxValue: number;
 }
 
-const UNSCALED: GradientScaling = { multiplier: 1, maxValue: Infinity };
+const UNSCALED: GradientScaling = { multiplier: 1, minValue: -Infinity, maxValue: Infinity };
 
 type Switches = Readonly<Record<string, boolean>>;
 
@@ -116,6 +118,7 @@ function deriveLayout(rule: Rule): RuleLayout {
       decay,
       t,
       grad_multiplier: scaling.multiplier,
+      min_grad_value: scaling.minValue,
       max_grad_value: scaling.maxValue,
     };
     for (const [name, value] of Object.entries(ofRule)) {

@@ -1,5 +1,5 @@
 import type { StateName } from '../engine/input/config.js';
-import { needsControlPass, checkGradScale } from '../engine/input/gradient-options.js';
+import { checkGradScale, isClamping, needsControlPass } from '../engine/input/gradient-options.js';
 import { NameTable, type StepOptions, resolveSkip } from '../engine/input/names.js';
 import { ParameterGroup } from '../engine/parameter-group.js';
 import { checkRun } from '../engine/saved/check-state-dict.js';
@@ -73,7 +73,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       return {
         group: new ParameterGroup(rule, names, { currentStep: () => this.#stepCount, check: () => {} }),
         elementRuleOf: remember((current: Rule) =>
-          makeElementRule(arithmetic, current, gradients.maxGradValue < Infinity),
+          makeElementRule(arithmetic, current, isClamping(gradients)),
         ),
         parameters: params.map((parameter) => new ParameterState(arithmetic, rule, parameter, ArrayType)),
       };
@@ -119,7 +119,8 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       this.#gradScale,
     );
     if (multiplier === undefined) return;
-    const scaling = { multiplier, maxValue: this.#control.options.maxGradValue };
+    const { minGradValue: minValue, maxGradValue: maxValue } = this.#control.options;
+    const scaling = { multiplier, minValue, maxValue };
     this.#groups.forEach(({ elementRuleOf, parameters }, g) => {
       const { rule: current, lr } = inForce[g]!;
       const rule = elementRuleOf(current);

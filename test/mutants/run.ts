@@ -148,7 +148,7 @@ export const runSlips = [
       ['this.ring.destroy();', ''],
       ['this.#idleRow.destroy();', ''],
       ['this.lossScaleBuffer.destroy();', ''],
-      ['isClamped: gradients.maxGradValue < Infinity', 'isClamped: false', 'gpu/control#maxGradValue'],
+      ['isClamped: isClamping(gradients)', 'isClamped: false', 'gpu/control#GradValue'],
       [
         'Float32Array.of(lossScale, 0, 0, 0)',
         'Float32Array.of(1, 0, 0, 0)',
@@ -186,7 +186,8 @@ export const runSlips = [
     ['gpu/control#a fixed loss scale', 'gpu/sparse-engine#loss scale and'],
     [
       ['gradScale / gradients.lossScale', 'gradScale'],
-      ['maxValue: gradients.maxGradValue', 'maxValue: gradients.maxGradNorm', 'gpu/control#maxGradValue'],
+      ['maxValue: gradients.maxGradValue', 'maxValue: gradients.maxGradNorm', 'gpu/control#GradValue'],
+      ['minValue: gradients.minGradValue', 'minValue: -gradients.maxGradValue', 'gpu/control#GradValue'],
       [
         'if (!row || active[k] === 0) {',
         'if (!row) {',

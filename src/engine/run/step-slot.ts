@@ -47,7 +47,11 @@ export function writeSlot(
 ): void {
   const { row: layoutOfRow } = resources;
   const { gradients } = settings;
-  const scaling = { multiplier: gradScale / gradients.lossScale, maxValue: gradients.maxGradValue };
+  const scaling = {
+    multiplier: gradScale / gradients.lossScale,
+    minValue: gradients.minGradValue,
+    maxValue: gradients.maxGradValue,
+  };
   if (control) writeSettings(view, 0, gradients, gradScale, slot);
   const { list } = rows;
   for (let k = 0; k < list.length; k++) {
