@@ -98,7 +98,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
    * Makes one step.
    *
    * @param grads an array per parameter, in their order or by name, each as long as the parameter, or `{ indices,
-   *   values }` where it has a `rowLength`; default the parameters' `grad`.
+   *   values }` of some rows where it has a `rowLength`; default the parameters' `grad`.
    * @param options which parameters to leave out; see {@link StepOptions}.
    * @throws OptimizerError on missing or mismatched gradients, unknown names, or after {@link eval}; nothing changes then.
    */
