@@ -55,9 +55,10 @@ export const runSlips = [
         'gpu/counts#steps encoded before a group joined',
         'gpu/object-lifetimes#1100 groups',
       ],
+      ['if (part.follow(rule)) isChanged = true;', 'part.follow(rule);', 'gpu/moving-options'],
       [
-        'if (skipped && this.rows.separate(skipped).size > 0) this.renew();',
-        'if (skipped) this.rows.separate(skipped);',
+        'let isChanged = skipped !== undefined && this.rows.separate(skipped).size > 0;',
+        'let isChanged = skipped !== undefined && this.rows.separate(skipped).size < 0;',
         'gpu/leaving-out#two batches',
         'gpu/leaving-out-norm#is not measured',
       ],
@@ -203,8 +204,8 @@ export const runSlips = [
         'gpu/counts#steps encoded before a group joined',
       ],
       [
-        'lrOf.get(row.part)!, t, scaling',
-        'lrOf.values().next().value!, t, scaling',
+        '{ rule, lr } = ruleOf.get(row.part)!',
+        '{ rule, lr } = ruleOf.values().next().value!',
         'gpu/optimizer#groups override',
       ],
     ],

@@ -173,6 +173,11 @@ describe('a parameter', () => {
     expect(pieces.map((piece) => piece.elementCount)).toEqual([2, 1]);
   });
 
+  test('may say how long its rows are, whatever its gradient is', () => {
+    expect([resolve({ rowLength: 2 }).rowLength, resolve({}).rowLength]).toEqual([2, undefined]);
+    expect(resolve({ rowLength: 2, grad: entries }).rowLength).toBe(2);
+  });
+
   test.for<[string, object]>([
     ['name is ""', { name: '' }],
     ['unknown option "lr"', { lr: 1 }],
@@ -180,7 +185,9 @@ describe('a parameter', () => {
     ['data has 4 elements but grad has 3', { grad: fakeBuffer(3) }],
     ['length is 4; give an integer from 1 to 3', { grad: fakeBuffer(3), length: 4 }],
     ['length is 0', { length: 0 }],
-    ['rowLength is 2, but grad is not { indices, values }', { rowLength: 2 }],
+    ['rowLength is 0; give the elements per row', { rowLength: 0 }],
+    ['rowLength is "2"', { rowLength: '2' }],
+    ['4 elements are not a whole number of rows of 3', { rowLength: 3 }],
     ['microGrad is given with a sparse grad', { grad: entries, rowLength: 2, microGrad: fakeBuffer(4) }],
     ['without STORAGE', { data: Object.assign(fakeBuffer(4), { usage: 0x8 }) }],
     ['empty array', { data: [] }],

@@ -141,7 +141,9 @@ export class Run {
     pendingIn: GPUCommandEncoder | undefined,
     skipped: ReadonlySet<RunTensor> | undefined,
   ): void {
-    if (skipped && this.rows.separate(skipped).size > 0) this.renew();
+    let isChanged = skipped !== undefined && this.rows.separate(skipped).size > 0;
+    for (const [part, { rule }] of inputs.ruleOf) if (part.follow(rule)) isChanged = true;
+    if (isChanged) this.renew();
     if (pendingIn) this.expectSubmission();
     const active = this.rows.activeWithout(skipped);
     this.ring.take(pendingIn, active, (slot, wordOfRow) =>
