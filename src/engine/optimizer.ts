@@ -5,6 +5,7 @@ import { compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
 import type { LearningRate } from '../rules/options.js';
 import type { Rule } from '../rules/rule.js';
+import { Editing } from './calls/editing.js';
 import { Evaluating } from './calls/evaluating.js';
 import { Gradients } from './calls/gradients.js';
 import type { RunTensor } from './run/group-part.js';
@@ -22,10 +23,11 @@ import { Joining } from './calls/joining.js';
 import type { ParameterGroup } from './parameter-group.js';
 import { Reading } from './calls/reading.js';
 import { restore } from './calls/restoring.js';
+import type { ResetOptions } from './calls/state-input.js';
 import type { Run } from './run/run.js';
-import { checkStateDict } from './saved/check-state-dict.js';
+import { checkLoadOptions, checkStateDict } from './saved/check-state-dict.js';
 import { restoreSchedules } from './saved/restore-schedules.js';
-import type { StateDict } from './saved/state-dict.js';
+import type { LoadOptions, LoadedNames, StateDict } from './saved/state-dict.js';
 import { Session } from './session.js';
 import { type StepStats, reportStep } from './stats.js';
 import type { StepInputs } from './run/step-slot.js';
@@ -53,6 +55,7 @@ export class Optimizer<R extends Rule = Rule> {
   readonly #run: Run;
   readonly #joining: Joining;
   readonly #evaluating: Evaluating;
+  readonly #editing: Editing;
   readonly #gradients: Gradients;
   readonly #reader: Reader;
   readonly #reading: Reading;
@@ -66,6 +69,7 @@ export class Optimizer<R extends Rule = Rule> {
     this.#run = run;
     this.#joining = new Joining(session, run);
     this.#evaluating = new Evaluating(session, run);
+    this.#editing = new Editing(session, run);
     this.#gradients = new Gradients(run);
     this.#reader = new Reader(device, config.label);
     this.#reading = new Reading(run, this.#reader, log);
@@ -321,6 +325,51 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
+   * Writes a slot of a parameter's optimizer state, as {@link readState} reads it; it takes effect between the steps called
+   * before and those called behind it. NaN and infinities are taken, as PyTorch's state takes them.
+   *
+   * `'step'` is a list of one integer, the steps applied to the parameter, from which its bias corrections follow; the other
+   * parameters keep theirs. If it is more than the steps that were asked for, the optimizer's own count, and with it
+   * schedules, goes on from there.
+   *
+   * Steps that were encoded and not submitted yet see it as those of {@link loadStateDict} do.
+   *
+   * @param values as many numbers as the slot has: one per element, or one in all. They are copied.
+   * @throws OptimizerError `invalid-parameter` if the name or the slot is unknown, there are more or fewer numbers, one of
+   *   them is finite and float32 cannot hold it, or the step is no count; `invalid-config` after {@link eval}. Nothing
+   *   changes then.
+   */
+  writeState(name: string, slot: StateName<R>, values: Float32Array | readonly number[]): void {
+    this.#editing.write(name, slot, values);
+  }
+
+  /**
+   * Takes state back to what it was at the start: each slot to its initial value, and the parameters' own counts of steps
+   * to 0, so that bias corrections and averages begin again. Weights stay, and so do the optimizer's own count and schedules.
+   *
+   * With `slots`, only these; the count is the slot `'step'`. An average that is reset without the count begins from the
+   * weights in place. With `rows`, of the named parameters only these rows, and no count.
+   *
+   * @param options `{ names?, slots?, rows? }`; default all. See {@link ResetOptions}.
+   * @throws OptimizerError `invalid-parameter` if a name, a slot or a row is unknown, or a parameter without `rowLength` is
+   *   to have rows; `invalid-config` for options of another form, and after {@link eval}. Nothing changes then.
+   */
+  resetState(options?: ResetOptions): void {
+    this.#editing.reset(options);
+  }
+
+  /**
+   * Copies all state of a parameter to another one, on the GPU: every slot, averages among them, and the count of steps.
+   * Weights stay.
+   *
+   * @throws OptimizerError `invalid-parameter` if a name is unknown, both are one, or they differ in size or slots;
+   *   `invalid-config` after {@link eval}. Nothing changes then.
+   */
+  copyState(from: string, to: string): void {
+    this.#editing.copy(from, to);
+  }
+
+  /**
    * Reads the exponential moving average of a parameter.
    *
    * @throws OptimizerError as {@link readState}, and if the config has no `ema`.
@@ -371,21 +420,29 @@ export class Optimizer<R extends Rule = Rule> {
    * Restores the step count, the state and the groups' options from {@link stateDict}. A live schedule stays and
    * follows the restored step.
    *
-   * @throws OptimizerError `invalid-state-dict` if the dict is of another rule, other names, shapes or switches;
-   *   nothing changes then.
+   * With `{ strict: false }` state is matched by the parameters' names, however the dict groups and orders them. Parameters
+   * that the dict lacks keep state and count; what it has of others is ignored. Averages that it lacks begin from the
+   * weights in place, so load these first; those that there are none of here are ignored. A group takes over the options of
+   * the dict's group that its parameters come from, if that is one, and else keeps its own.
+   *
+   * @returns which parameters were loaded, which the dict does not have, and which of the dict's are not here.
+   * @throws OptimizerError `invalid-state-dict` if the dict is of another rule, other names, shapes or switches (of other
+   *   shapes and switches without `strict`, too); nothing changes then.
    */
-  async loadStateDict(dict: StateDict): Promise<void> {
-    this.loadStateDictSync(dict);
+  async loadStateDict(dict: StateDict, options?: LoadOptions): Promise<LoadedNames> {
+    return this.loadStateDictSync(dict, options);
   }
 
   /** As {@link loadStateDict}; none of it takes waiting. */
-  loadStateDictSync(dict: StateDict): void {
-    const { guard, groups, names, log } = this.#session;
+  loadStateDictSync(dict: StateDict, options?: LoadOptions): LoadedNames {
+    const { guard, groups, names } = this.#session;
     guard.checkTraining('loadStateDict()');
+    const isStrict = checkLoadOptions(options);
     const elementCount = (name: string): number => names.get(name)!.parameter.elementCount;
-    const checked = checkStateDict(dict, { ruleName: this.rule, groups, elementCount });
-    restoreSchedules(checked.groups, groups);
-    restore(this.#run, log, checked);
+    const checked = checkStateDict(dict, { ruleName: this.rule, groups, elementCount }, isStrict);
+    restoreSchedules(checked.groups, groups, isStrict);
+    restore(this.#run, this.#session, checked);
+    return checked.names;
   }
 
   /** Frees the optimizer state. The parameters and the device stay the caller's. May be called twice. */

@@ -112,7 +112,7 @@ export const callSlips = [
         'gpu/pending-readings',
       ],
       [
-        'restoreSchedules(checked.groups, groups);',
+        'restoreSchedules(checked.groups, groups, isStrict);',
         '',
         'gpu/optimizer#reduceOnPlateau',
         'gpu/state-dict-trust#two schedules',

@@ -1,4 +1,4 @@
-import { OptimizerError, quote } from '../../errors.js';
+import { quote } from '../../errors.js';
 import { define } from '../../given.js';
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange, Reader } from '../../gpu/readback.js';
@@ -9,6 +9,7 @@ import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
 import { type SavedControl, type StateDict, describeCounts, describeGroup } from '../saved/state-dict.js';
 import type { StepStats } from '../stats.js';
+import { findSlot } from './state-input.js';
 import type { StepLog } from '../run/step-log.js';
 
 type Floats = Float32Array<ArrayBuffer>;
@@ -55,14 +56,7 @@ export class Reading {
   async state(tensor: RunTensor, slot: string): Promise<Floats> {
     const { name } = tensor.parameter;
     if (slot === 'step') return Float32Array.of((await this.#counts([tensor]))[0]!);
-    const slots = tensor.part.layout.slots.map((each) => each.name);
-    if (!slots.includes(slot)) {
-      const has = slots.length > 0 ? `has ${slots.map(quote).join(', ')}` : 'has none';
-      throw new OptimizerError(
-        'invalid-parameter',
-        `there is no state ${quote(slot)} here; the rule ${has}.`,
-      );
-    }
+    findSlot(tensor.part.layout, slot);
     const ranges = tensor.part.stateRanges(slot, tensor.index);
     return this.#floats(ranges, `${slot} of parameter ${quote(name)}`);
   }
@@ -87,7 +81,9 @@ export class Reading {
     const bytes = await this.reader.read([...head, ...counts, ...wanted], 'the state');
     const known = control ? parseHead(bytes[0]!) : undefined;
     const countOf = (k: number): number => (control ? parseCount(bytes[1 + k]!) : hostCounts[k]!);
-    const step = known?.step ?? applied;
+    const counted = tensors.map((_, k) => countOf(k));
+    // What was written by hand may be more than the GPU has applied of the steps that the host made.
+    const step = counted.reduce((most, count) => Math.max(most, count), known?.step ?? applied);
     const state: StateDict['state'] = {};
     for (const { parameter } of tensors) define(state, parameter.name, {});
     slots.forEach(({ tensor, slot }, k) => {
@@ -95,8 +91,7 @@ export class Reading {
     });
     let first = 0;
     const groups = parts.map((part, g) => {
-      const own = part.tensors.map((_, k) => countOf(first + k));
-      first += own.length;
+      const own = counted.slice(first, (first += part.tensors.length));
       return { ...described[g]!, ...describeCounts(step, own) } as StateDict['groups'][number];
     });
     return { rule, step, groups, state, ...(known && { control: savedControl(known) }) };

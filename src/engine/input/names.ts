@@ -71,19 +71,31 @@ export function resolveSkip<T>(
   rejectUnknownKeys(given, STEP_KEYS, call, 'invalid-config');
   const { skip } = given;
   if (skip === undefined) return undefined;
-  if (!isIterableOfNames(skip)) {
-    throw new OptimizerError(
-      'invalid-config',
-      `${call}: skip is ${quote(skip)}; give a list of names, e.g. ['w'].`,
-    );
-  }
-  const skipped = new Set<T>();
-  for (const name of skip) skipped.add(table.find(name, call));
+  const skipped = findNames(skip, table, call, 'skip');
   return skipped.size > 0 ? skipped : undefined;
 }
 
-/** A string is an iterable of its letters, which nobody means. */
-function isIterableOfNames(value: unknown): value is Iterable<unknown> {
+/**
+ * What a table has of some names.
+ *
+ * @param call the call, for errors: `'encode()'`.
+ * @param option the option that lists them, for errors: `'skip'`.
+ * @throws OptimizerError `invalid-config` unless it is a list, `invalid-parameter` if a name is unknown.
+ */
+export function findNames<T>(names: unknown, table: NameTable<T>, call: string, option: string): Set<T> {
+  if (!isIterable(names)) {
+    throw new OptimizerError(
+      'invalid-config',
+      `${call}: ${option} is ${quote(names)}; give a list of names, e.g. ['w'].`,
+    );
+  }
+  const found = new Set<T>();
+  for (const name of names) found.add(table.find(name, call));
+  return found;
+}
+
+/** Whether a value lists things. A string is an iterable of its letters, which nobody means. */
+export function isIterable(value: unknown): value is Iterable<unknown> {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -61,21 +61,29 @@ export class Rows {
   }
 
   /**
-   * Puts tensors that have made as many steps into rows of their own.
+   * Puts tensors that have made the same steps into rows of their own.
    *
-   * @param counts per tensor of a group.
+   * @param counts of tensors of the group that are given another count than they have.
+   * @param historyOf of a tensor and its count, what those that have made the same steps have in common.
    */
-  regroup(part: GroupPart, counts: ReadonlyMap<RunTensor, number>): void {
-    const rowOfCount = new Map<number, number>();
+  regroup(
+    part: GroupPart,
+    counts: ReadonlyMap<RunTensor, number>,
+    historyOf: (tensor: RunTensor, count: number) => unknown = (_, count) => count,
+  ): void {
+    const wanted = part.tensors.map((tensor) => {
+      const count = counts.get(tensor) ?? this.#rows[tensor.row]!.count;
+      return { tensor, count, history: historyOf(tensor, count) };
+    });
+    const rowOfHistory = new Map<unknown, number>();
     const free = [...new Set(part.tensors.map(({ row }) => row))];
     for (const row of free) this.#rows[row]!.tensors.clear();
-    for (const tensor of part.tensors) {
-      const count = counts.get(tensor)!;
-      let row = rowOfCount.get(count);
+    for (const { tensor, count, history } of wanted) {
+      let row = rowOfHistory.get(history);
       if (row === undefined) {
         row = free.shift() ?? this.reserve();
         this.fill(row, part, [], count);
-        rowOfCount.set(count, row);
+        rowOfHistory.set(history, row);
       }
       this.#rows[row]!.tensors.add(tensor);
       tensor.row = row;
