@@ -1,6 +1,11 @@
-import { layoutOf } from '../src/kernel/rule-layout.js';
+import {
+  type GradientOptions,
+  isClamping,
+  resolveGradientOptions,
+} from '../src/engine/input/gradient-options.js';
+import { type GradientScaling, layoutOf } from '../src/kernel/rule-layout.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
-import { makeElementRule } from '../src/reference/element-step.js';
+import { type ElementRule, makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
 import { summarizeTensor } from '../src/reference/tensor-step.js';
 import { evaluateLearningRate } from '../src/rules/options.js';
@@ -18,10 +23,15 @@ export function boundedPart(rule: Rule, weights: Float32Array, wanted: number): 
   return weights.length <= MAX_BOUNDED_TENSOR ? weights.slice() : new Float32Array(0);
 }
 
+/** The bounds that gradients are clamped to. */
+export type ValueBounds = Pick<GradientOptions, 'minGradValue' | 'maxGradValue'>;
+
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
   readonly weights: Bounded[];
   readonly #rule: Rule;
+  readonly #elementRule: ElementRule<Bounded>;
+  readonly #scaling: GradientScaling;
   readonly #states: Record<string, Bounded>[];
   readonly #tensorState: Record<string, Bounded>;
   /** Steps asked for, which schedules follow. */
@@ -36,8 +46,11 @@ export class BoundedRun {
    * @param inputUlps how far weights and gradients may be off: 0 if they are float32 already, ½ if the GPU gets them
    *   rounded.
    */
-  constructor(rule: Rule, weights: ArrayLike<number>, inputUlps: 0 | 0.5 = 0) {
+  constructor(rule: Rule, weights: ArrayLike<number>, inputUlps: 0 | 0.5 = 0, clip: ValueBounds = {}) {
+    const gradients = resolveGradientOptions(clip);
     this.#rule = rule;
+    this.#elementRule = makeElementRule(errorBound, rule, isClamping(gradients));
+    this.#scaling = { multiplier: 1, minValue: gradients.minGradValue, maxValue: gradients.maxGradValue };
     this.#load = inputUlps === 0 ? errorBound.load : errorBound.scalar;
     this.weights = Array.from(weights, this.#load);
     const initial = (perTensor: boolean): [string, Bounded][] =>
@@ -66,8 +79,8 @@ export class BoundedRun {
   #update({ values, elements }: ElementGradients<Bounded>): void {
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#asked++);
     const t = ++this.#step;
-    const rule = makeElementRule(errorBound, this.#rule);
-    const step = { h: rule.prepare(layoutOf(this.#rule).values(lr, t), t), t };
+    const rule = this.#elementRule;
+    const step = { h: rule.prepare(layoutOf(this.#rule).values(lr, t, this.#scaling), t), t };
     const at = (i: number) => ({ w: this.weights[i]!, g: values[i]!, s: { ...this.#states[i]! } });
     const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, step);
     for (let k = 0; k < values.length; k++) {

@@ -78,7 +78,7 @@ export type {
   ReferenceGradients,
   ReferenceParameter,
 } from './reference/reference-config.js';
-export type { StepOptions } from './engine/input/names.js';
+export type { SkipOptions, StepOptions } from './engine/input/names.js';
 export type { ReferenceStateDict } from './reference/saved-run.js';
 export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 

@@ -1,5 +1,12 @@
 import { OptimizerError } from '../errors.js';
-import { checkEncoder, encodeOrSubmit } from '../gpu/commands.js';
+import {
+  type PassTarget,
+  callersPass,
+  checkEncoder,
+  encodeOrSubmit,
+  isComputePass,
+  passIn,
+} from '../gpu/commands.js';
 import { checkDevice, noticeLostDevice } from '../gpu/device.js';
 import { compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
@@ -17,8 +24,9 @@ import {
 } from './input/config.js';
 import { checkGradScale } from './input/gradient-options.js';
 import { checkKernelLimits } from './input/kernel-options.js';
-import { type StepOptions, resolveSkip } from './input/names.js';
+import { type StepOptions, resolveStep } from './input/names.js';
 import { type BufferChange, resolveChanges } from './input/rebind-input.js';
+import { checkTimestampWrites, ownTimestampWrites } from './input/timestamp-writes.js';
 import { Joining } from './calls/joining.js';
 import type { ParameterGroup } from './parameter-group.js';
 import { Reading } from './calls/reading.js';
@@ -127,7 +135,7 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /** The parameter groups; one if the config gave `params`. */
-  get groups(): readonly ParameterGroup[] {
+  get groups(): readonly ParameterGroup<R>[] {
     return this.#session.groups;
   }
 
@@ -139,7 +147,7 @@ export class Optimizer<R extends Rule = Rule> {
    * @throws OptimizerError as {@link Optimizer.create}, and `invalid-config` after {@link eval}; the optimizer is as it
    *   was then.
    */
-  async addGroup(group: ParameterGroupConfig<R>): Promise<ParameterGroup> {
+  async addGroup(group: ParameterGroupConfig<R>): Promise<ParameterGroup<R>> {
     this.#session.guard.checkTraining('addGroup()');
     return this.#settle('addGroup()', this.#joining.add(group));
   }
@@ -150,7 +158,7 @@ export class Optimizer<R extends Rule = Rule> {
    * @throws OptimizerError as {@link Optimizer.createSync}, and `invalid-config` after {@link eval} or while `addGroup` is
    *   under way.
    */
-  addGroupSync(group: ParameterGroupConfig<R>): ParameterGroup {
+  addGroupSync(group: ParameterGroupConfig<R>): ParameterGroup<R> {
     this.#session.guard.checkTraining('addGroupSync()');
     return this.#joining.addSync(group);
   }
@@ -197,21 +205,32 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
+   * Bytes on the GPU that the state is made of: of each slot in use 4 per element, or 4 per parameter. Averages are among them.
+   * What the optimizer needs beside it, and what lies idle between tensors, is not. 0 once the optimizer is
+   * destroyed or its device lost.
+   */
+  get stateByteLength(): number {
+    return this.#session.guard.isOver ? 0 : this.#reading.stateByteLength;
+  }
+
+  /**
    * Makes one step: encodes and submits it. Returns before the GPU is done, and never waits. If a parameter's buffer was
    * destroyed meanwhile, the device rejects the whole submit, which shows as its error; the host counts the step all the
    * same.
    *
-   * @param options `skip`: names of parameters that this step leaves as they are; see {@link StepOptions}.
-   * @throws OptimizerError if destroyed, if the device is lost, if a name is unknown, or if a schedule returns nonsense;
-   *   the step is not made then.
+   * @param options `skip`: names of parameters that this step leaves as they are; `timestampWrites`: where the times of its
+   *   compute pass are written to; see {@link StepOptions}.
+   * @throws OptimizerError if destroyed, if the device is lost, if a name is unknown, if a schedule returns nonsense, or if the
+   *   device has no time stamps; the step is not made then.
    */
   step(options?: StepOptions): void {
     this.#session.guard.checkTraining('step()');
-    const skipped = resolveSkip(options, this.#session.names, 'step()');
+    const { device, config, names } = this.#session;
+    const { skipped, timestampWrites } = resolveStep(options, names, 'step()');
+    const writes = checkTimestampWrites(timestampWrites, device, 'step()');
     const inputs = this.#nextInputs('step()');
-    const { device, config } = this.#session;
     const encoder = device.createCommandEncoder({ label: `${config.label} step` });
-    this.#encode(encoder, inputs, undefined, skipped);
+    this.#encode(passIn(encoder, writes), inputs, undefined, skipped);
     device.queue.submit([encoder.finish()]);
     this.reportStep();
   }
@@ -226,22 +245,29 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
-   * Encodes one step into the caller's encoder, as a compute pass of its own, with the learning rates and the
-   * `gradScale` in force now. It may be called any number of times on one encoder. Of encoders that are not
-   * submitted yet, all together may hold 1024 steps; a single one may hold any number.
+   * Encodes one step, with the learning rates and the `gradScale` in force now: into the caller's encoder as a compute pass of
+   * its own, or into a compute pass of the caller's. That one is not ended; pipeline and bind groups 0 and 1 are not what
+   * they were. It may be called any number of times on one encoder or pass. Of those that are not submitted yet, all together
+   * may hold 1024 steps; a single one may hold any number, where each pass counts as one by itself.
    *
    * Steps count as they are encoded, those of encoders that are dropped included; where the GPU decides about them (clipping,
    * skipping, a dynamic loss scale) as they are submitted. There, a step is to be submitted before any that was encoded
    * later and leaves parameters out, and before `loadStateDict`: its tensors have one count.
    *
-   * @param options as for {@link step}.
+   * @param target a command encoder, or a compute pass that was begun and not ended.
+   * @param options as for {@link step}; no `timestampWrites` for a pass, whose own they would be.
    * @throws OptimizerError as {@link step}.
    */
-  encode(encoder: GPUCommandEncoder, options?: StepOptions): void {
+  encode(target: GPUCommandEncoder | GPUComputePassEncoder, options?: StepOptions): void {
     this.#session.guard.checkTraining('encode()');
-    checkEncoder(encoder, 'encode()');
-    const skipped = resolveSkip(options, this.#session.names, 'encode()');
-    this.#encode(encoder, this.#nextInputs('encode()'), encoder, skipped);
+    const { device, names } = this.#session;
+    const isPass = isComputePass(target);
+    if (!isPass) checkEncoder(target, 'encode()', 'device.createCommandEncoder(), or a compute pass of one');
+    const { skipped, timestampWrites } = resolveStep(options, names, 'encode()');
+    if (isPass && timestampWrites !== undefined) throw ownTimestampWrites();
+    const writes = checkTimestampWrites(timestampWrites, device, 'encode()');
+    const passes = isPass ? callersPass(target) : passIn(target, writes);
+    this.#encode(passes, this.#nextInputs('encode()'), target, skipped);
   }
 
   /**
@@ -440,8 +466,13 @@ export class Optimizer<R extends Rule = Rule> {
     const isStrict = checkLoadOptions(options);
     const elementCount = (name: string): number => names.get(name)!.parameter.elementCount;
     const checked = checkStateDict(dict, { ruleName: this.rule, groups, elementCount }, isStrict);
-    restoreSchedules(checked.groups, groups, isStrict);
-    restore(this.#run, this.#session, checked);
+    const undo = restoreSchedules(checked.groups, groups, isStrict);
+    try {
+      restore(this.#run, this.#session, checked);
+    } catch (error) {
+      undo();
+      throw error;
+    }
     return checked.names;
   }
 
@@ -479,12 +510,12 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   #encode(
-    encoder: GPUCommandEncoder,
+    target: PassTarget,
     inputs: StepInputs,
-    pendingIn: GPUCommandEncoder | undefined,
+    pendingIn: GPUCommandEncoder | GPUComputePassEncoder | undefined,
     skipped: ReadonlySet<RunTensor> | undefined,
   ): void {
-    this.#run.encode(encoder, inputs, pendingIn, skipped);
+    this.#run.encode(target, inputs, pendingIn, skipped);
     this.#session.log.add(inputs);
   }
 }

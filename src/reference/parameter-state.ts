@@ -1,12 +1,12 @@
 import { countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
-import { OptimizerError, quote } from '../errors.js';
+import { OptimizerError, isRecord, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import type { ElementRule, PreparedStep } from './element-step.js';
 import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
-import { type ElementGradients, checkEntries, sumRows } from './sum-rows.js';
+import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
 import { summarizeTensor } from './tensor-step.js';
 
 /** A parameter of the reference with its state; it is stepped in an arithmetic that its arrays can hold. */
@@ -28,16 +28,14 @@ export class ParameterState {
   /** @throws OptimizerError `invalid-parameter` if its data or its rows are unusable. */
   constructor(
     private readonly arithmetic: Arithmetic<number>,
-    rule: Rule,
+    private readonly rule: Rule,
     { name, data, grad, rowLength }: NamedParameter,
     ArrayType: Float32ArrayConstructor | Float64ArrayConstructor,
   ) {
     const what = `parameter ${quote(name)}`;
     if (ArrayType === Float32Array) rejectOverflow(data, `${what}: data`);
-    if (rowLength !== undefined) {
-      countRows(data.length, rowLength, what);
-      rejectWholeTable(rule, name);
-    }
+    if (rowLength !== undefined) countRows(data.length, rowLength, what);
+    if (isSparse(grad)) rejectWholeTable(rule, name);
     this.name = name;
     this.grad = grad;
     this.weights = new ArrayType(data);
@@ -58,13 +56,15 @@ export class ParameterState {
     const { length } = this.weights;
     const what = `step: the gradient of parameter ${quote(this.name)}`;
     const isSingle = this.weights instanceof Float32Array;
-    if (this.#rowLength !== undefined) {
+    if (isSparse(gradient) && this.#rowLength !== undefined) {
+      rejectWholeTable(this.rule, this.name);
       const entries = checkEntries(gradient, this.#rowLength, what);
       if (isSingle) rejectOverflow(entries.values, `${what}: values`);
       return sumRows(this.arithmetic, entries, this.#rowLength, length / this.#rowLength);
     }
     if (!isNumberList(gradient)) {
-      fail(`${what} is ${quote(gradient)}; give ${length} numbers, in a typed array or a plain one.`);
+      const or = this.#rowLength === undefined ? '' : ', or { indices, values }';
+      fail(`${what} is ${quote(gradient)}; give ${length} numbers, in a typed array or a plain one${or}.`);
     }
     if (gradient.length !== length) fail(`${what} has ${gradient.length} elements; give ${length}.`);
     if (isSingle) rejectOverflow(gradient, what);
@@ -125,6 +125,11 @@ export class ParameterState {
     weights.forEach((w, i) => (weights[i] = store(add(load(w), mul(rounded, load(offsets[i]!))))));
     this.#data.set(weights);
   }
+}
+
+/** Whether a gradient is meant as one of some rows. */
+function isSparse(gradient: unknown): gradient is ReferenceSparseGradient {
+  return isRecord(gradient) && !isNumberList(gradient);
 }
 
 function fail(message: string): never {

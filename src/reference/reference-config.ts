@@ -20,7 +20,7 @@ export interface ReferenceParameter {
   data: NumericArray;
   /** The gradients that `step()` takes when it is given none; the arrays are read at each step. */
   grad?: ReferenceGradient;
-  /** Elements per row of the table, if the gradients are sparse: `{ indices, values }`; only for these. */
+  /** Elements per row, an integer ≥ 1 that divides the tensor; sparse gradients, `{ indices, values }`, need it. */
   rowLength?: number;
 }
 

@@ -5,8 +5,8 @@ export type ElementAt<N> = (index: number) => N;
  * The operations that equations are written in, over a number type N. One reference then runs in float64, as
  * the float32 twin of a kernel, or with an error bound beside each value.
  *
- * The names and meanings are WGSL's; `lerp`, `larger`, `clamp` and `sign` are `lerp`, `larger`, `within` and `sign_of`
- * of `shaders/incoming.wgsl`.
+ * The names and meanings are WGSL's; `lerp`, `larger`, `between`, `clamp` and `sign` are `lerp`, `larger`, `between`, `within`
+ * and `sign_of` of `shaders/incoming.wgsl`.
  */
 export interface Arithmetic<N> {
   /** Takes a value out of memory. */
@@ -28,6 +28,8 @@ export interface Arithmetic<N> {
   readonly where: (a: N, positive: N, otherwise: N) => N;
   /** −1, 0 or 1 by the sign of a; keeps a NaN, and the sign of a zero. */
   readonly sign: (a: N) => N;
+  /** a, but not below `low` nor above `high`, which is the larger of the two; keeps a NaN. */
+  readonly between: (a: N, low: N, high: N) => N;
   /** a, no larger in magnitude than `limit`; keeps a NaN. */
   readonly clamp: (a: N, limit: N) => N;
   /** a + t(b − a), the form that keeps a moment exact when b = a. */

@@ -187,6 +187,31 @@ gpuTest(
   },
 );
 
+gpuTest('averages of rows begin from the weights of these', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const [rowCount, rowLength] = [40, 3];
+  const dense = (name: string, rows: number) => ({
+    ...makeParameter(device, track, name, random.weights(3 * rows), random.weights(3 * rows)),
+    rowLength,
+  });
+  const params = [dense('w', rowCount), dense('v', 5)];
+  const optimizer = track(await Optimizer.create(device, { rule: adam(), params, ema: { decay: 0.5 } }));
+  optimizer.step();
+  optimizer.step();
+  const before = optimizer.readEma('w');
+  optimizer.resetState({ names: ['w', 'v'], rows: [3, 1, 4] });
+  const [average, weights, moment] = [
+    await optimizer.readEma('w'),
+    await optimizer.readParam('w'),
+    await optimizer.readState('w', 'exp_avg'),
+  ];
+  const isReset = (i: number) => [1, 3, 4].includes(Math.floor(i / rowLength));
+  const want = (await before).map((value, i) => (isReset(i) ? weights[i]! : value));
+  expect(bitDifference(average, want)).toBeUndefined();
+  expect(average).not.toEqual(await before);
+  moment.forEach((value, i) => expect(value === 0, `element ${i}`).toBe(isReset(i)));
+});
+
 gpuTest('rows of a table are reset, and no others', async ({ device, track }) => {
   const [rowCount, rowLength] = [9, 3];
   const optimizer = track(

@@ -127,7 +127,12 @@ export const callPartSlips = [
     ['gpu/optimizer#resumes from', 'gpu/evaluation#groups, resumed'],
     [
       ['part.group.replaceRule(rule);', ''],
-      ['setCounts(run, countOf);', '', 'gpu/control#resumes', 'gpu/counts#what is loaded'],
+      [
+        'setCounts(run, countOf, (part) => inForce.get(part)!);',
+        '',
+        'gpu/control#resumes',
+        'gpu/counts#what is loaded',
+      ],
       [
         'if (floats) part.writeState(device, name, tensor.index, floats);\n        else',
         'if (!floats)',
@@ -204,8 +209,8 @@ export const callPartSlips = [
         'gpu/evaluation-averages#made no step',
       ],
       [
-        "slot = source === 'rule' ? own!.slot : slotOf(part, source);",
-        "slot = own?.slot ?? slotOf(part, source as 'ema');",
+        "slot = source === 'rule' ? part.layout.evaluation!.slot : slotOf(part, source);",
+        "slot = part.layout.evaluation?.slot ?? slotOf(part, source as 'ema');",
       ],
       [
         'if (this.#made) run.retire([this.#made.evaluation]);',

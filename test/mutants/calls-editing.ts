@@ -12,12 +12,15 @@ export const editingSlips = [
       ['this.#raiseStep(count);', ''],
       ['if (count > log.applied) this.run.control?.setStep(count);', ''],
       ['perTensor ? 1 : parameter.elementCount', 'parameter.elementCount'],
-      ['if (hasCount) this', 'if (!hasCount) this'],
+      ['if (hasCount) {', 'if (!hasCount) {'],
       ['!hasCount && isAverage(tensor, slot)', 'isAverage(tensor, slot) && hasCount'],
       ['slot.initial);', '0);'],
       ['if (control) {\n      copies.push', 'if (!control) {\n      copies.push'],
       ['new Map([[target, source]])', 'new Map([[source, target]])'],
-      ['if (setCounts(this.run, counts)) this.run.renew();', 'setCounts(this.run, counts);'],
+      [
+        'if (setCounts(this.run, counts, ruleOf)) this',
+        'setCounts(this.run, counts, ruleOf);\n    if (!this) this',
+      ],
       ['this.session.guard.checkTraining(call);', 'this.session.guard.check(call);', REFUSED],
       ["this.session.guard.checkTraining('resetState()');", '', REFUSED],
       ['free();', '', 'gpu/state-in-hand#within its buffer'],
@@ -72,7 +75,30 @@ export const editingSlips = [
   ...slipsIn(
     'src/engine/calls/seeding.ts',
     [DRAWN],
-    [['`${part.label} ${slot}`', 'slot', 'gpu/state-in-hand#the host counts']],
+    [
+      ['data: slicePieces(data, first, elementCount),', 'data,', 'gpu/state-in-hand#averages of rows'],
+      ['`${part.label} ${slot}`', 'slot', 'gpu/state-in-hand#the host counts'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/input/timestamp-writes.ts',
+    ['gpu/seeing#times of a step'],
+    [
+      ["if (!features.has('timestamp-query')) {", 'if (!features) {'],
+      ["type !== 'timestamp' ||", 'type === undefined &&'],
+      ['(index as number) < count', '(index as number) <= count'],
+      ['Number.isInteger(index) && ', ''],
+      ['if (first === last) {', 'if (first === last && first !== undefined) {'],
+      ['if (first === last) {', 'if (first === undefined && last === undefined) {'],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/commands.ts',
+    ['gpu/seeing#into a compute pass'],
+    [
+      ['begin: () => pass, end: () => undefined', 'begin: () => pass, end: () => pass.end()'],
+      ['...(timestampWrites && { timestampWrites })', '', 'gpu/seeing#times of a step'],
+    ],
   ),
   ...slipsIn(
     'src/gpu/copy-ranges.ts',

@@ -56,9 +56,10 @@ export const runSlips = [
         'gpu/counts#steps encoded before a group joined',
         'gpu/object-lifetimes#1100 groups',
       ],
+      ['if (part.follow(rule)) isChanged = true;', 'part.follow(rule);', 'gpu/moving-options'],
       [
-        'if (skipped && this.rows.separate(skipped).size > 0) this.renew();',
-        'if (skipped) this.rows.separate(skipped);',
+        'let isChanged = skipped !== undefined && this.rows.separate(skipped).size > 0;',
+        'let isChanged = skipped !== undefined && this.rows.separate(skipped).size < 0;',
         'gpu/leaving-out#two batches',
         'gpu/leaving-out-norm#is not measured',
       ],
@@ -107,7 +108,7 @@ export const runSlips = [
         'gpu/rebind#weights may move',
       ],
       [
-        'if (this.ring.isUnsure) this.watch(() => this.#encodePass(encoder));\n    else this',
+        'if (this.ring.isUnsure) this.watch(() => this.#encodePass(target));\n    else this',
         'this',
         'gpu/shortage#the ring can grow to',
       ],
@@ -148,7 +149,7 @@ export const runSlips = [
       ['this.ring.destroy();', ''],
       ['this.#idleRow.destroy();', ''],
       ['this.lossScaleBuffer.destroy();', ''],
-      ['isClamped: gradients.maxGradValue < Infinity', 'isClamped: false', 'gpu/control#maxGradValue'],
+      ['isClamped: isClamping(gradients)', 'isClamped: false', 'gpu/control#GradValue'],
       [
         'Float32Array.of(lossScale, 0, 0, 0)',
         'Float32Array.of(1, 0, 0, 0)',
@@ -186,7 +187,8 @@ export const runSlips = [
     ['gpu/control#a fixed loss scale', 'gpu/sparse-engine#loss scale and'],
     [
       ['gradScale / gradients.lossScale', 'gradScale'],
-      ['maxValue: gradients.maxGradValue', 'maxValue: gradients.maxGradNorm', 'gpu/control#maxGradValue'],
+      ['maxValue: gradients.maxGradValue', 'maxValue: gradients.maxGradNorm', 'gpu/control#GradValue'],
+      ['minValue: gradients.minGradValue', 'minValue: -gradients.maxGradValue', 'gpu/control#GradValue'],
       [
         'if (!row || active[k] === 0) {',
         'if (!row) {',
@@ -203,8 +205,8 @@ export const runSlips = [
         'gpu/counts#steps encoded before a group joined',
       ],
       [
-        'lrOf.get(row.part)!, t, scaling',
-        'lrOf.values().next().value!, t, scaling',
+        '{ rule, lr } = ruleOf.get(row.part)!',
+        '{ rule, lr } = ruleOf.values().next().value!',
         'gpu/optimizer#groups override',
       ],
     ],

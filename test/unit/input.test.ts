@@ -173,6 +173,11 @@ describe('a parameter', () => {
     expect(pieces.map((piece) => piece.elementCount)).toEqual([2, 1]);
   });
 
+  test('may say how long its rows are, whatever its gradient is', () => {
+    expect([resolve({ rowLength: 2 }).rowLength, resolve({}).rowLength]).toEqual([2, undefined]);
+    expect(resolve({ rowLength: 2, grad: entries }).rowLength).toBe(2);
+  });
+
   test.for<[string, object]>([
     ['name is ""', { name: '' }],
     ['unknown option "lr"', { lr: 1 }],
@@ -180,7 +185,9 @@ describe('a parameter', () => {
     ['data has 4 elements but grad has 3', { grad: fakeBuffer(3) }],
     ['length is 4; give an integer from 1 to 3', { grad: fakeBuffer(3), length: 4 }],
     ['length is 0', { length: 0 }],
-    ['rowLength is 2, but grad is not { indices, values }', { rowLength: 2 }],
+    ['rowLength is 0; give the elements per row', { rowLength: 0 }],
+    ['rowLength is "2"', { rowLength: '2' }],
+    ['4 elements are not a whole number of rows of 3', { rowLength: 3 }],
     ['microGrad is given with a sparse grad', { grad: entries, rowLength: 2, microGrad: fakeBuffer(4) }],
     ['without STORAGE', { data: Object.assign(fakeBuffer(4), { usage: 0x8 }) }],
     ['empty array', { data: [] }],
@@ -200,6 +207,17 @@ describe('gradient options are float32 on the GPU', () => {
     ['maxGradNorm is 1e-46', { maxGradNorm: 1e-46 }],
     ['maxGradNorm is 1e+39', { maxGradNorm: 1e39 }],
     ['maxGradValue is 1e-40', { maxGradValue: 1e-40 }],
+    ['maxGradValue is -1; give a number > 0', { maxGradValue: -1 }],
+    ['maxGradValue is NaN', { minGradValue: -1, maxGradValue: NaN }],
+    ['maxGradValue is -Infinity', { minGradValue: -1, maxGradValue: -Infinity }],
+    ['minGradValue is "1"', { minGradValue: '1' }],
+    ['minGradValue is null', { minGradValue: null }],
+    ['minGradValue is NaN; give a number that float32 can hold, or -Infinity', { minGradValue: NaN }],
+    ['minGradValue is Infinity', { minGradValue: Infinity }],
+    ['minGradValue is 1e-40', { minGradValue: 1e-40 }],
+    ['minGradValue is 2 and maxGradValue 1', { minGradValue: 2, maxGradValue: 1 }],
+    ['minGradValue is 1 and maxGradValue 1', { minGradValue: 1, maxGradValue: 1 }],
+    ['minGradValue is 1 and maxGradValue 1.00000001', { minGradValue: 1, maxGradValue: 1.00000001 }],
     ['gradScale is 1e-46', { gradScale: 1e-46 }],
     ['gradScale is 1e+39', { gradScale: 1e39 }],
     ['lossScale is 1e+39', { lossScale: 1e39 }],
@@ -227,6 +245,16 @@ describe('gradient options are float32 on the GPU', () => {
       maxConsecutiveSkips: Infinity,
     };
     expect(resolveGradientOptions(options)).toMatchObject(options);
+    expect(resolveGradientOptions({ maxGradValue: 2 })).toMatchObject({ minGradValue: -2, maxGradValue: 2 });
+    expect(resolveGradientOptions({ minGradValue: 0 })).toMatchObject({
+      minGradValue: 0,
+      maxGradValue: Infinity,
+    });
+    const negative = { minGradValue: -3, maxGradValue: -1 };
+    expect(resolveGradientOptions(negative)).toMatchObject(negative);
+    const oneSided = { minGradValue: -Infinity, maxGradValue: 0 };
+    expect(resolveGradientOptions(oneSided)).toMatchObject(oneSided);
+    expect(resolveGradientOptions({}).minGradValue).toBe(-Infinity);
     expect(resolveGradientOptions({ lossScale: 'dynamic' }).dynamic).toEqual({
       init: 65_536,
       growthFactor: 2,

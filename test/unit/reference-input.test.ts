@@ -123,7 +123,7 @@ describe('gradients of a step', () => {
   });
 
   test.for<[string, unknown]>([
-    ['is null; give { indices, values }', null],
+    ['is null; give 2 numbers, in a typed array or a plain one, or { indices, values }', null],
     ['is { indices }', { indices: [0] }],
     ['has 1 indices and 3 values', { indices: [0], values: [1, 2, 3] }],
     ['indices[1] is -1; give row numbers', { indices: [0, -1], values: [1, 2] }],

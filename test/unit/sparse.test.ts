@@ -198,6 +198,14 @@ describe('the reference with a sparse gradient', () => {
     expect([...data]).toEqual([1, 1, 0.5]);
   });
 
+  test('takes a dense gradient of a table as well', () => {
+    const data = Float64Array.of(1, 2, 3, 4);
+    const reference = new ReferenceOptimizer({ rule: sgd({ lr: 1 }), params: [{ data, rowLength: 2 }] });
+    reference.step([[1, 1, 1, 1]]);
+    reference.step([{ indices: [1], values: [1, 1] }]);
+    expect([...data]).toEqual([0, 1, 1, 2]);
+  });
+
   test('clips by the norm of the sums', () => {
     const params = [{ data: Float64Array.of(0, 0), rowLength: 1 }];
     const reference = new ReferenceOptimizer({ rule: sgd(), params, maxGradNorm: 1 });
@@ -220,7 +228,7 @@ describe('the reference with a sparse gradient', () => {
         new ReferenceOptimizer({
           rule: sgd(),
           ema: { decay: 0.5 },
-          params: [{ data: new Float32Array(4), rowLength: 2 }],
+          params: [{ data: new Float32Array(4), rowLength: 2, grad: { indices: [0], values: [1, 2] } }],
         }),
     ],
     [
@@ -229,7 +237,7 @@ describe('the reference with a sparse gradient', () => {
         new ReferenceOptimizer({
           rule: novograd(),
           params: [{ data: new Float32Array(4), rowLength: 2 }],
-        }),
+        }).step([{ indices: [0], values: [1, 2] }]),
     ],
     [
       'has 2 indices and 3 values',
@@ -239,7 +247,7 @@ describe('the reference with a sparse gradient', () => {
         ]),
     ],
     [
-      'is undefined; give { indices, values }',
+      'is undefined; give 4 numbers, in a typed array or a plain one, or { indices, values }',
       () =>
         new ReferenceOptimizer({ rule: sgd(), params: [{ data: new Float32Array(4), rowLength: 2 }] }).step(),
     ],

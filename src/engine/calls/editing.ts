@@ -5,7 +5,8 @@ import type { ByteRange } from '../../gpu/readback.js';
 import type { LayoutSlot } from '../../kernel/rule-layout.js';
 import { slicePieces } from '../../plan/cut.js';
 import { type NewCount, setCounts } from '../run/counts.js';
-import type { RunTensor } from '../run/group-part.js';
+import type { Rule } from '../../rules/rule.js';
+import type { GroupPart, RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
 import { type Seed, encodeSeeds } from './seeding.js';
@@ -26,8 +27,9 @@ export class Editing {
     const tensor = this.#find(name, 'writeState()');
     if (slot === 'step') {
       const count = checkStepValue(values, name);
+      const ruleOf = this.#rulesInForce([tensor], 'writeState()');
       this.#raiseStep(count);
-      this.#setCounts(new Map([[tensor, count]]));
+      this.#setCounts(new Map([[tensor, count]]), ruleOf);
       return;
     }
     const { part, parameter, index } = tensor;
@@ -40,7 +42,11 @@ export class Editing {
   reset(options: unknown): void {
     this.session.guard.checkTraining('resetState()');
     const { tensors, hasCount } = resolveReset(options, this.session.names);
-    if (hasCount) this.#setCounts(new Map(tensors.map(({ tensor }) => [tensor, 0])));
+    if (hasCount) {
+      const all = tensors.map(({ tensor }) => tensor);
+      const ruleOf = this.#rulesInForce(all, 'resetState()');
+      this.#setCounts(new Map(all.map((tensor) => [tensor, 0])), ruleOf);
+    }
     const seeds: Seed[] = [];
     this.#submit('resetState()', (encoder) => {
       for (const { tensor, slots, ranges } of tensors) {
@@ -69,7 +75,7 @@ export class Editing {
     this.#submit('copyState()', (encoder) =>
       encodeCopies(resources.device, encoder, copies, resources.label),
     );
-    this.#setCounts(new Map([[target, source]]));
+    this.#setCounts(new Map([[target, source]]), this.#rulesInForce([], 'copyState()'));
   }
 
   #find(name: string, call: string): RunTensor {
@@ -77,8 +83,17 @@ export class Editing {
     return this.session.names.find(name, call);
   }
 
-  #setCounts(counts: ReadonlyMap<RunTensor, NewCount>): void {
-    if (setCounts(this.run, counts)) this.run.renew();
+  /** Before anything changes: a schedule may return nonsense. */
+  #rulesInForce(tensors: readonly RunTensor[], call: string): (part: GroupPart) => Rule {
+    const rules = this.session.guard.whileAsking(
+      call,
+      () => new Map(tensors.map(({ part }) => [part, part.group.inForce().rule])),
+    );
+    return (part) => rules.get(part)!;
+  }
+
+  #setCounts(counts: ReadonlyMap<RunTensor, NewCount>, ruleOf: (part: GroupPart) => Rule): void {
+    if (setCounts(this.run, counts, ruleOf)) this.run.renew();
   }
 
   /** No parameter has made more steps than the optimizer. */

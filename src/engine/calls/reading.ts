@@ -34,6 +34,17 @@ export class Reading {
     private readonly log: StepLog,
   ) {}
 
+  /** As `Optimizer.stateByteLength`. */
+  get stateByteLength(): number {
+    const { parts } = this.run;
+    return parts.reduce((sum, { layout, tensors }) => {
+      const elementCount = tensors.reduce((count, { parameter }) => count + parameter.elementCount, 0);
+      const { elementSlots, tensorSlots } = layout;
+      const ofElements = elementSlots.length * f32.byteLength(elementCount);
+      return sum + ofElements + tensorSlots.length * f32.byteLength(tensors.length);
+    }, 0);
+  }
+
   /** As `Optimizer.stats`. */
   async stats(): Promise<StepStats> {
     const { control, settings } = this.run;

@@ -1,4 +1,5 @@
 import type { CheckedState } from '../saved/checked-state.js';
+import { ruleAt } from '../../rules/moving.js';
 import { setCounts } from '../run/counts.js';
 import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
@@ -6,14 +7,18 @@ import type { Session } from '../session.js';
 import { type Seed, encodeSeeds } from './seeding.js';
 
 /**
- * Gives a run the state that was checked to fit it; none of it takes waiting, and nothing of it can fail. Averages that the
- * state does not have begin from the weights as they are.
+ * Gives a run the state that was checked to fit it; none of it takes waiting. Averages that the state does not have begin
+ * from the weights as they are.
+ *
+ * @throws OptimizerError if a schedule returns nonsense; nothing has changed then.
  */
 export function restore(
   run: Run,
   { device, config, log, watch }: Session,
   { step, scheduleStep, groups, values, control }: CheckedState,
 ): void {
+  // Before anything changes: schedules may return nonsense.
+  const inForce = new Map(run.parts.map((part, g) => [part, ruleAt(groups[g]!.rule, scheduleStep)]));
   const countOf = new Map<RunTensor, number>();
   const seeds: Seed[] = [];
   run.parts.forEach((part, g) => {
@@ -34,7 +39,7 @@ export function restore(
   const { lossScale } = run.settings.gradients;
   const head = control ?? { skipped: 0, consecutiveSkips: 0, growthTracker: 0, lossScale };
   run.control?.restore({ step, ...head }, new Map());
-  setCounts(run, countOf);
+  setCounts(run, countOf, (part) => inForce.get(part)!);
   log.asked = scheduleStep;
   log.applied = step;
   run.renew();

@@ -147,9 +147,8 @@ function rejectWholeSlots(wanted: ReadonlySet<string>, tensors: readonly RunTens
 /** The elements of rows; rows that are neighbours are one range. */
 function rangesOf(
   rows: readonly number[],
-  { name, elementCount, sparse }: RunTensor['parameter'],
+  { name, elementCount, rowLength }: RunTensor['parameter'],
 ): ElementRange[] {
-  const rowLength = sparse?.rowLength;
   if (rowLength === undefined) {
     return fail(
       `resetState(): parameter ${quote(name)} has no rowLength, so that it has no rows; name those that have, or leave rows out.`,

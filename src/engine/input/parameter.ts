@@ -2,7 +2,13 @@ import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors
 import { copyGiven } from '../../given.js';
 import { type Piece, countElements } from '../../plan/pieces.js';
 import { type BufferRange, resolvePieces, truncate } from './span.js';
-import { type SparseGradient, type SparseTable, isSparseGradient, resolveTable } from './sparse-table.js';
+import {
+  type SparseGradient,
+  type SparseTable,
+  countRows,
+  isSparseGradient,
+  resolveTable,
+} from './sparse-table.js';
 
 /** Element type of a parameter or gradient. */
 export type DType = 'f32';
@@ -21,7 +27,7 @@ export interface Parameter {
    * table, see {@link SparseGradient}: then only these rows are read and written, weights and state alike.
    */
   grad: BufferRange | readonly BufferRange[] | SparseGradient;
-  /** Elements per row of the table, ≥ 1; for a sparse `grad`, and only there. */
+  /** Elements per row, an integer ≥ 1 that divides the tensor: what a sparse `grad`, and all that is said of rows, goes by. */
   rowLength?: number;
   /**
    * The gradients of one micro-batch, as `data`, for a backward pass that overwrites instead of adding:
@@ -46,6 +52,8 @@ export interface ResolvedParameter {
   /** As long as the other two, if present. */
   readonly microGrad?: readonly Piece<GPUBuffer>[];
   readonly sparse?: SparseTable;
+  /** Elements per row, if the tensor is one of rows. */
+  readonly rowLength?: number;
   /** Whether the caller said the length, so that buffers may be longer. */
   readonly hasLength: boolean;
 }
@@ -82,9 +90,6 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
     if (value !== 'f32') fail(`${what}: ${key} is ${quote(value)}; this version knows 'f32' only.`);
   }
   if (isSparseGradient(given.grad)) return resolveSparse(given, given.grad, name, what);
-  if (rowLength !== undefined) {
-    fail(`${what}: rowLength is ${quote(rowLength)}, but grad is not { indices, values }; leave it out.`);
-  }
   const resolve = (role: 'data' | 'grad' | 'microGrad') =>
     resolvePieces(given[role], { parameter: name, role });
   const pieces = {
@@ -93,12 +98,14 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
     ...(given.microGrad !== undefined && { microGrad: resolve('microGrad') }),
   };
   const elementCount = checkLength(pieces, length, what);
+  if (rowLength !== undefined) countRows(elementCount, rowLength, what);
   return {
     name,
     elementCount,
     data: truncate(pieces.data, elementCount),
     grad: truncate(pieces.grad, elementCount),
     ...(pieces.microGrad && { microGrad: truncate(pieces.microGrad, elementCount) }),
+    ...(rowLength !== undefined && { rowLength: rowLength as number }),
     hasLength: length !== undefined,
   };
 }
@@ -148,6 +155,7 @@ function resolveSparse(
     data: truncate(data, elementCount),
     grad: [table.values],
     sparse: table,
+    rowLength: table.rowLength,
     hasLength: length !== undefined,
   };
 }

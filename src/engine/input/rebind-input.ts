@@ -47,8 +47,7 @@ export function resolveChanges<T extends { readonly parameter: ResolvedParameter
 
 /** Thousands of changes come with every step of a framework, so nothing is made here that only an error needs. */
 function replacePieces(parameter: ResolvedParameter, change: unknown): ResolvedParameter {
-  const { name, elementCount, hasLength } = parameter;
-  const what = () => `rebind(): parameter ${quote(name)}`;
+  const what = () => `rebind(): parameter ${quote(parameter.name)}`;
   if (!isRecord(change)) fail(`${what()}: ${quote(change)} is no change; give { data, grad }.`);
   for (const key in change) {
     if (key !== 'data' && key !== 'grad')
@@ -61,7 +60,7 @@ function replacePieces(parameter: ResolvedParameter, change: unknown): ResolvedP
   const data = replace(parameter, 'data', change['data']);
   const grad = replace(parameter, 'grad', change['grad']);
   if (data === parameter.data && grad === parameter.grad) return parameter;
-  return { name, elementCount, data, grad, hasLength };
+  return { ...parameter, data, grad };
 }
 
 /** The pieces of a role; the same list if they lie where they did. */

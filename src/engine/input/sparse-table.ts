@@ -100,14 +100,14 @@ export function resolveTable(given: GivenTable): {
 }
 
 /**
- * The rows of a table.
+ * The rows of a tensor.
  *
  * @throws OptimizerError `invalid-parameter` unless `rowLength` is an integer ≥ 1 and the rows are whole.
  */
 export function countRows(elementCount: number, rowLength: unknown, what: string): number {
   if (!Number.isSafeInteger(rowLength) || (rowLength as number) < 1) {
     fail(
-      `${what}: rowLength is ${quote(rowLength)}; a sparse gradient needs the elements per row, an integer ≥ 1.`,
+      `${what}: rowLength is ${quote(rowLength)}; give the elements per row, an integer ≥ 1, which a sparse gradient needs.`,
     );
   }
   const rowCount = elementCount / (rowLength as number);

@@ -1,6 +1,7 @@
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { StepRecord } from '../../stages/control/step-records.js';
-import type { RunTensor } from './group-part.js';
+import type { Rule } from '../../rules/rule.js';
+import type { GroupPart, RunTensor } from './group-part.js';
 import type { Run } from './run.js';
 
 /** What a tensor's count of steps is to be: a number, or that of another one, whose record is copied by the caller. */
@@ -10,15 +11,20 @@ export type NewCount = number | RunTensor;
  * Gives tensors other counts of steps, and with them bias corrections; the others keep theirs. Tensors that then have made
  * the same steps, as far as the host knows, share a row.
  *
+ * @param ruleOf a group's rule with a number in place of each schedule.
  * @returns whether tensors are in other rows than before: the run is to be renewed then.
  */
-export function setCounts(run: Run, given: ReadonlyMap<RunTensor, NewCount>): boolean {
+export function setCounts(
+  run: Run,
+  given: ReadonlyMap<RunTensor, NewCount>,
+  ruleOf: (part: GroupPart) => Rule,
+): boolean {
   const { rows, control } = run;
   const counts = new Map<RunTensor, number>();
   const records = new Map<number, StepRecord>();
   for (const [tensor, count] of given) {
     if (typeof count === 'number') {
-      const rates = layoutOf(tensor.part.group.rule).corrections.map(({ rate }) => rate);
+      const rates = layoutOf(ruleOf(tensor.part)).corrections.map(({ rate }) => rate);
       records.set(tensor.index, { count, rates });
     }
     counts.set(tensor, typeof count === 'number' ? count : rows.list[count.row]!.count);

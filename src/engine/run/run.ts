@@ -1,4 +1,5 @@
 import { BindGroups } from '../../gpu/bind-groups.js';
+import type { PassTarget } from '../../gpu/commands.js';
 import { createFilled } from '../../gpu/filled-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { Planned } from '../../gpu/pipelines.js';
@@ -14,7 +15,7 @@ import { type GroupPart, type PlannedPart, type RunTensor, planPart } from './gr
 import type { ParameterGroup } from '../parameter-group.js';
 import type { ResolvedConfig, ResolvedSettings } from '../input/config.js';
 import type { ResolvedParameter } from '../input/parameter.js';
-import { needsControlPass as needsControl } from '../input/gradient-options.js';
+import { isClamping, needsControlPass as needsControl } from '../input/gradient-options.js';
 import { type Resources, factsOf } from './resources.js';
 import { Retirement } from './retirement.js';
 import { Rows } from './rows.js';
@@ -132,33 +133,36 @@ export class Run {
   /**
    * Encodes one step.
    *
-   * @param pendingIn the caller's encoder, or undefined if the step is submitted at once.
+   * @param target where its dispatches go.
+   * @param pendingIn the caller's encoder or pass, or undefined if the step is submitted at once.
    * @param skipped tensors that are left as they are.
    */
   encode(
-    encoder: GPUCommandEncoder,
+    target: PassTarget,
     inputs: StepInputs,
-    pendingIn: GPUCommandEncoder | undefined,
+    pendingIn: GPUCommandEncoder | GPUComputePassEncoder | undefined,
     skipped: ReadonlySet<RunTensor> | undefined,
   ): void {
-    if (skipped && this.rows.separate(skipped).size > 0) this.renew();
+    let isChanged = skipped !== undefined && this.rows.separate(skipped).size > 0;
+    for (const [part, { rule }] of inputs.ruleOf) if (part.follow(rule)) isChanged = true;
+    if (isChanged) this.renew();
     if (pendingIn) this.expectSubmission();
     const active = this.rows.activeWithout(skipped);
     this.ring.take(pendingIn, active, (slot, wordOfRow) =>
       writeSlot(slot, wordOfRow, this.ring.slot, this, active, inputs),
     );
     // Stages bind what the ring has made anew.
-    if (this.ring.isUnsure) this.watch(() => this.#encodePass(encoder));
-    else this.#encodePass(encoder);
+    if (this.ring.isUnsure) this.watch(() => this.#encodePass(target));
+    else this.#encodePass(target);
     this.rows.list.forEach((row, k) => {
       if (row && active[k] === 1) row.count++;
     });
   }
 
-  #encodePass(encoder: GPUCommandEncoder): void {
-    const pass = encoder.beginComputePass({ label: `${this.resources.label} step` });
+  #encodePass(target: PassTarget): void {
+    const pass = target.begin(`${this.resources.label} step`);
     this.#generation.encode(pass, this.ring);
-    pass.end();
+    target.end(pass);
   }
 
   /** Lets a part join, with the generation that was made for it and all others. */
@@ -300,7 +304,7 @@ function makeResources(
     device,
     row,
     facts: factsOf(device),
-    isClamped: gradients.maxGradValue < Infinity,
+    isClamped: isClamping(gradients),
     shape: kernel,
     bindGroups: new BindGroups(device),
     pagesLayout: createPagesLayout(device, row, label),

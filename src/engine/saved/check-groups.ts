@@ -1,5 +1,4 @@
 import { quote } from '../../errors.js';
-import type { ScheduleState } from '../../schedules/schedule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { checkCount, copyRecord, fail } from './check.js';
 import { checkOptions } from './check-options.js';
@@ -17,7 +16,7 @@ interface SavedGroup {
   /** What it is, for errors. */
   readonly what: string;
   readonly params: unknown;
-  readonly schedule: ScheduleState | undefined;
+  readonly schedules: CheckedGroup['schedules'];
   readonly options: Readonly<Record<string, unknown>>;
   /** Steps applied to each of so many parameters. */
   readonly countsOf: (parameterCount: number) => number[];
@@ -43,7 +42,7 @@ export function checkGroups(saved: unknown, step: number, groups: readonly Param
 }
 
 function checkGroup(
-  { what, params, schedule, options, countsOf }: SavedGroup,
+  { what, params, schedules, options, countsOf }: SavedGroup,
   group: ParameterGroup,
 ): CheckedGroup {
   const isSame =
@@ -56,7 +55,7 @@ function checkGroup(
         'load it with { strict: false }.',
     );
   }
-  return { rule: checkOptions(options, what, group), counts: countsOf(group.params.length), schedule };
+  return { rule: checkOptions(options, what, group), counts: countsOf(group.params.length), schedules };
 }
 
 /**
@@ -86,8 +85,8 @@ export function matchGroups(saved: unknown, step: number, groups: readonly Param
       const sources = new Set(found.flatMap((one) => (one ? [one.source] : [])));
       const counts = found.map((one) => one?.count);
       const [source] = sources;
-      if (!source || sources.size > 1) return { rule: group.rule, counts, schedule: undefined };
-      return { rule: checkOptions(source.options, source.what, group), counts, schedule: source.schedule };
+      if (!source || sources.size > 1) return { rule: group.rule, counts, schedules: {} };
+      return { rule: checkOptions(source.options, source.what, group), counts, schedules: source.schedules };
     }),
     names: {
       loaded: own.filter((name) => known.has(name)),
@@ -99,12 +98,15 @@ export function matchGroups(saved: unknown, step: number, groups: readonly Param
 
 function readGroup(saved: unknown, index: number, step: number): SavedGroup {
   const what = `groups[${index}]`;
-  const { params, schedule, joinedAt, steps, ...options } = copyRecord(saved, what);
+  const { params, schedule, schedules, joinedAt, steps, ...options } = copyRecord(saved, what);
   return {
     what,
     params,
     options,
-    schedule: schedule as ScheduleState | undefined,
+    schedules: {
+      ...(schedules === undefined ? {} : copyRecord(schedules, `${what}.schedules`)),
+      lr: schedule,
+    } as CheckedGroup['schedules'],
     countsOf: (parameterCount) => checkCounts(joinedAt, steps, what, step, parameterCount),
   };
 }

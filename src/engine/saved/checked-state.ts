@@ -17,8 +17,8 @@ export interface CheckedGroup {
   readonly rule: Rule;
   /** Steps applied to each of its parameters, in order; undefined for those that the dict does not have. */
   readonly counts: readonly (number | undefined)[];
-  /** State of its schedule, as it was saved, if the dict has it. */
-  readonly schedule: ScheduleState | undefined;
+  /** States of its schedules by name, as they were saved; the learning rate's is `lr`. */
+  readonly schedules: Readonly<Record<string, ScheduleState | undefined>>;
 }
 
 /** Per parameter that the dict has and slot, the values to be written. Averages that the dict does not have are left out. */
