@@ -217,7 +217,8 @@ test('numbers are the dict’s, whatever kernels they take; live schedules stay'
 
 describe('schedules with state', () => {
   const plateau = () => schedules.reduceOnPlateau({ lr: 1, factor: 0.5, patience: 0 });
-  const saved = (...states: unknown[]) => states.map((lr) => ({ schedules: { lr } }) as unknown as CheckedGroup);
+  const saved = (...states: unknown[]) =>
+    states.map((lr) => ({ schedules: { lr } }) as unknown as CheckedGroup);
 
   test('all or none are restored', async () => {
     const lrs = [plateau(), plateau()];

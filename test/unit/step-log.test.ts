@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import type { GroupPart } from '../../src/engine/run/group-part.js';
 import { StepLog } from '../../src/engine/run/step-log.js';
 
-const partsWith = (...lrs: number[]) => lrs.map((lr) => ({ group: { inForce: () => ({ rule: undefined, lr }) } }) as unknown as GroupPart);
+const partsWith = (...lrs: number[]) =>
+  lrs.map((lr) => ({ group: { inForce: () => ({ rule: undefined, lr }) } }) as unknown as GroupPart);
 
 test('counts each step, and tells the learning rate of the first group', () => {
   const log = new StepLog();

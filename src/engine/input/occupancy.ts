@@ -64,6 +64,14 @@ export class Occupancy {
     return undo;
   }
 
+  /** Lets go of the bytes of parameters. */
+  release(names: Iterable<string>): void {
+    for (const name of names) {
+      for (const claim of this.#ofParameter.get(name) ?? []) claim.holds = false;
+      this.#ofParameter.delete(name);
+    }
+  }
+
   #claimAll(
     { name, data, grad, microGrad, sparse }: ResolvedParameter,
     claims: Claim[],

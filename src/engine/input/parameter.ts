@@ -56,6 +56,14 @@ export interface ResolvedParameter {
   readonly rowLength?: number;
   /** Whether the caller said the length, so that buffers may be longer. */
   readonly hasLength: boolean;
+  /** All that the ranges hold that the caller gave: there, rows may come to be. */
+  readonly room: { readonly data: readonly Piece<GPUBuffer>[]; readonly grad: readonly Piece<GPUBuffer>[] };
+}
+
+/** Elements that the state of a parameter has room for: as many whole rows as its data has. */
+export function stateCapacity({ elementCount, rowLength, room }: ResolvedParameter): number {
+  if (rowLength === undefined) return elementCount;
+  return Math.max(elementCount, rowLength * Math.floor(countElements(room.data) / rowLength));
 }
 
 const PARAMETER_KEYS: readonly string[] = [
@@ -107,6 +115,7 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
     ...(pieces.microGrad && { microGrad: truncate(pieces.microGrad, elementCount) }),
     ...(rowLength !== undefined && { rowLength: rowLength as number }),
     hasLength: length !== undefined,
+    room: pieces,
   };
 }
 
@@ -157,6 +166,7 @@ function resolveSparse(
     sparse: table,
     rowLength: table.rowLength,
     hasLength: length !== undefined,
+    room: { data, grad: [table.values] },
   };
 }
 

@@ -59,8 +59,8 @@ function replacePieces(parameter: ResolvedParameter, change: unknown): ResolvedP
   if (parameter.sparse) fail(`${what()} has sparse gradients; it cannot be rebound.`);
   const data = replace(parameter, 'data', change['data']);
   const grad = replace(parameter, 'grad', change['grad']);
-  if (data === parameter.data && grad === parameter.grad) return parameter;
-  return { ...parameter, data, grad };
+  if (data.pieces === parameter.data && grad.pieces === parameter.grad) return parameter;
+  return { ...parameter, data: data.pieces, grad: grad.pieces, room: { data: data.room, grad: grad.room } };
 }
 
 /** The pieces of a role; the same list if they lie where they did. */
@@ -68,9 +68,9 @@ function replace(
   parameter: ResolvedParameter,
   role: 'data' | 'grad',
   ranges: unknown,
-): readonly Piece<GPUBuffer>[] {
+): Record<'pieces' | 'room', readonly Piece<GPUBuffer>[]> {
   const before = parameter[role];
-  if (ranges === undefined) return before;
+  if (ranges === undefined) return { pieces: before, room: parameter.room[role] };
   const { name, elementCount, hasLength } = parameter;
   const resolved = resolvePieces(ranges, { parameter: name, role });
   const held = countElements(resolved);
@@ -82,7 +82,7 @@ function replace(
     );
   }
   const pieces = truncate(resolved, elementCount);
-  return areSamePieces(pieces, before) ? before : pieces;
+  return { pieces: areSamePieces(pieces, before) ? before : pieces, room: resolved };
 }
 
 function fail(message: string): never {
