@@ -149,8 +149,7 @@ export const runPartSlips = [
       ['k < rowsBefore ? row === k : true', 'true'],
       ['k < rowsBefore ? row === k : true', 'false', 'gpu/map-rows#rows come and go'],
       ['slabs.use(index, parameter.elementCount);', ''],
-      ['if (value === 0) {', 'if (value !== undefined) {', 'gpu/map-rows#what starts'],
-      ['fresh: { initial },', 'fresh: { initial: 0 },', 'gpu/map-rows#what starts'],
+      ['                initial,', '                initial: 0,', 'gpu/map-rows#what starts'],
     ],
   ),
   ...slipsIn(

@@ -143,7 +143,6 @@ export const runSlips = [
       ['this.ring.destroy();', ''],
       ['this.#idleRow.destroy();', ''],
       ['this.lossScaleBuffer.destroy();', ''],
-      ['isClamped: isClamping(gradients)', 'isClamped: false', 'gpu/control#GradValue'],
       [
         'Float32Array.of(lossScale, 0, 0, 0)',
         'Float32Array.of(1, 0, 0, 0)',
@@ -151,7 +150,6 @@ export const runSlips = [
         'gpu/control#a fixed loss scale',
         'gpu/sparse-engine#loss scale and',
       ],
-      ['shape: kernel,', 'shape: {},', 'gpu/kernel-shape'],
       [
         'this.#generation.encodeProbe(pass, this.idle);',
         '',
@@ -212,6 +210,14 @@ export const runSlips = [
       ['this.asked++;', ''],
       ['this.applied++;', ''],
       ['this.lastLr = lr;\n      break;', 'this.lastLr = lr;'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/run/plan-run.ts',
+    ['gpu/object-lifetimes#nothing is left behind'],
+    [
+      ['isClamped: isClamping(gradients)', 'isClamped: false', 'gpu/control#GradValue'],
+      ['shape: kernel,', 'shape: {},', 'gpu/kernel-shape'],
     ],
   ),
 ];

@@ -56,12 +56,7 @@ export const besideSlips = [
     'src/stages/update/state-slabs.ts',
     ['gpu/large-shapes#a state that does not', 'gpu/golden#adagrad'],
     [
-      ['if (initial !== 0) fill(device, buffer, initial);', ''],
-      [
-        'byteOffset += block.byteLength',
-        'byteOffset += 2 * block.byteLength',
-        'gpu/large-shapes#a state that does not',
-      ],
+      ['if (initial !== 0) writeFloat', 'if (initial === null) writeFloat'],
       [
         'byteOffset: f32.byteLength(element),',
         'byteOffset: 0,',
@@ -117,6 +112,15 @@ export const besideSlips = [
       ['if (bindingCount <= limit) return;', 'if (bindingCount <= limit + 1) return;'],
       ['...(rows && { rowLength: rows.rowLength })', ''],
       ["tensors[0]?.grad ? 'read' : 'none'", "'none'"],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/fill-ranges.ts',
+    ['gpu/state-in-hand', 'gpu/map-rows#what starts'],
+    [
+      ['done += block.byteLength', 'done += 2 * block.byteLength', 'gpu/large-shapes#a state that does not'],
+      ['byteOffset + done, block', 'byteOffset, block', 'gpu/large-shapes#a state that does not'],
+      ['if (value === 0) encoder', 'if (value !== null) encoder'],
     ],
   ),
 ];

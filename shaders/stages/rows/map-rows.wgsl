@@ -8,9 +8,8 @@
 override ROW_LENGTH: u32 = 1u;
 /// Whether each row is what it was, whatever the map says.
 override IS_IDENTITY: bool = false;
-/// Whether a fresh row of the target takes what the same row of the source holds; else it is the initial value, or left alone.
-override FRESH_IS_OWN: bool = false;
-override FRESH_IS_INITIAL: bool = false;
+/// Whether a fresh row of the target is filled with the initial value; else it is left alone.
+override FILLS_FRESH: bool = false;
 
 /// In a map: a fresh row.
 const FRESH: u32 = 0xffffffffu;
@@ -43,9 +42,7 @@ fn map_rows(
       if (!IS_IDENTITY) {
         let entry = map[row];
         is_fresh = entry >= portion.rows_before;
-        if (!is_fresh || !FRESH_IS_OWN) {
-          origin = entry;
-        }
+        origin = entry;
         if (portion.counts_strays != 0u && column == 0u && is_fresh && entry != FRESH) {
           atomicAdd(&stray_count, 1u);
         }
@@ -53,8 +50,8 @@ fn map_rows(
       is_known = true;
     }
     let place = portion.target_base + row * portion.target_stride + column;
-    if (is_fresh && !FRESH_IS_OWN) {
-      if (FRESH_IS_INITIAL && portion.fills_fresh != 0u) {
+    if (is_fresh) {
+      if (FILLS_FRESH && portion.fills_fresh != 0u) {
         target_units[place] = unit(portion.initial);
       }
     } else {

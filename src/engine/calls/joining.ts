@@ -7,7 +7,8 @@ import { resolveAddedGroup } from '../input/config.js';
 import type { ResolvedParameter } from '../input/parameter.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { ParameterGroup } from '../parameter-group.js';
-import { type Run, labelOf } from '../run/run.js';
+import { labelOf } from '../run/plan-run.js';
+import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
 
 /** A group that is about to join: checked against all others, and its numbers reserved. */

@@ -59,7 +59,7 @@ export class Life {
 }
 
 /** What a group is without some tensors. */
-export function without(
+function without(
   run: Run,
   part: GroupPart,
   leaving: ReadonlySet<RunTensor>,

@@ -1,4 +1,5 @@
 import { captureErrors, isOutOfMemory } from '../../gpu/device.js';
+import { fillRanges } from '../../gpu/fill-ranges.js';
 import { createFilled } from '../../gpu/filled-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
@@ -120,7 +121,7 @@ export class Mapping {
                 map,
                 source: source.map(pieceOf),
                 target: target.map(pieceOf),
-                fresh: { initial },
+                initial,
                 countsStrays: false,
               });
               pass.end();
@@ -146,7 +147,7 @@ export class Mapping {
   ): void {
     const buffers = new Set(before.data.map(({ buffer }) => buffer));
     if (after.data.every(({ buffer }) => !buffers.has(buffer))) {
-      mapper.encode(pass, { map, source: before.data, target: after.data, fresh: 'kept', countsStrays });
+      mapper.encode(pass, { map, source: before.data, target: after.data, countsStrays });
       return;
     }
     const { device, label } = this.run.resources;
@@ -165,15 +166,13 @@ export class Mapping {
       map: identity,
       source: after.data,
       target: copy,
-      fresh: 'kept',
       countsStrays: false,
     });
-    mapper.encode(pass, { map, source: before.data, target: copy, fresh: 'kept', countsStrays });
+    mapper.encode(pass, { map, source: before.data, target: copy, countsStrays });
     mapper.encode(pass, {
       map: identity,
       source: copy,
       target: after.data,
-      fresh: 'kept',
       countsStrays: false,
     });
   }
@@ -195,6 +194,7 @@ export class Mapping {
   #resizeInPlace(tensors: readonly Mapped[], rowsKept: number): void {
     const { run } = this;
     const { device, label } = run.resources;
+    const encoder = device.createCommandEncoder({ label: `${label} fresh rows` });
     for (const { entry, parameter } of tensors) {
       const { part, index } = entry;
       const { slabs, layout } = part;
@@ -202,37 +202,12 @@ export class Mapping {
       entry.parameter = parameter;
       if (layout.elementSlots.length === 0) continue;
       slabs.use(index, parameter.elementCount);
-      if (kept === parameter.elementCount) continue;
       for (const { name, perTensor, initial } of layout.slots) {
-        if (!perTensor) fill(device, skip(slabs.ranges(name, index), kept), initial, `${label} fresh rows`);
+        if (!perTensor) fillRanges(device, encoder, slabs.ranges(name, index, kept), initial);
       }
     }
-    run.renew();
-  }
-}
-
-/** What of some ranges lies behind their first elements. */
-function skip(ranges: readonly ByteRange[], elementCount: number): ByteRange[] {
-  let left = ELEMENT_BYTE_LENGTH * elementCount;
-  return ranges.flatMap(({ buffer, byteOffset, byteLength }) => {
-    const skipped = Math.min(left, byteLength);
-    left -= skipped;
-    return skipped === byteLength
-      ? []
-      : [{ buffer, byteOffset: byteOffset + skipped, byteLength: byteLength - skipped }];
-  });
-}
-
-function fill(device: GPUDevice, ranges: readonly ByteRange[], value: number, label: string): void {
-  if (value === 0) {
-    const encoder = device.createCommandEncoder({ label });
-    for (const { buffer, byteOffset, byteLength } of ranges)
-      encoder.clearBuffer(buffer, byteOffset, byteLength);
     device.queue.submit([encoder.finish()]);
-    return;
-  }
-  for (const { buffer, byteOffset, byteLength } of ranges) {
-    device.queue.writeBuffer(buffer, byteOffset, new Float32Array(byteLength / 4).fill(value));
+    run.renew();
   }
 }
 

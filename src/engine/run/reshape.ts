@@ -65,7 +65,7 @@ export function reshape(
 }
 
 /** Encodes what takes the state of tensors from where it is to other holdings; what has no slot there is left behind. */
-export function moveState(
+function moveState(
   device: GPUDevice,
   encoder: GPUCommandEncoder,
   part: GroupPart,

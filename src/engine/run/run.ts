@@ -1,32 +1,20 @@
-import { BindGroups } from '../../gpu/bind-groups.js';
 import type { PassTarget } from '../../gpu/commands.js';
 import { createFilled } from '../../gpu/filled-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { Planned } from '../../gpu/pipelines.js';
-import { createPagesLayout } from '../../stages/pages.js';
-import { rowLayout } from '../../kernel/row.js';
-import { layoutOf } from '../../kernel/rule-layout.js';
 import { Control } from '../../stages/control/control.js';
 import { type RingWatch, RowRing } from '../../stages/row-ring.js';
 import { FixedRows } from '../../stages/fixed-rows.js';
 import type { Stage, StepContext } from '../../stages/stage.js';
 import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
 import { type Reshaping, reshape } from './reshape.js';
-import {
-  type GroupPart,
-  type Holdings,
-  type PlannedPart,
-  type RunTensor,
-  makePart,
-  planPart,
-} from './group-part.js';
-import type { ParameterGroup } from '../parameter-group.js';
-import type { ResolvedConfig, ResolvedSettings } from '../input/config.js';
+import { type GroupPart, type Holdings, type PlannedPart, type RunTensor, makePart } from './group-part.js';
+import type { ResolvedSettings } from '../input/config.js';
 import type { ResolvedParameter } from '../input/parameter.js';
-import { isClamping, needsControlPass as needsControl } from '../input/gradient-options.js';
-import { type Resources, factsOf } from './resources.js';
+import { needsControlPass as needsControl } from '../input/gradient-options.js';
+import type { Resources } from './resources.js';
 import { Retirement } from './retirement.js';
-import { Rows } from './rows.js';
+import type { Rows } from './rows.js';
 import { type StepInputs, writeSlot } from './step-slot.js';
 
 /** Whatever a run makes while it goes on is made through this: what the device has against it ends the run. */
@@ -307,64 +295,6 @@ function idleContext(row: StepContext, ring: StepContext): StepContext {
       return ring.slotByteLength;
     },
     isActive: () => false,
-  };
-}
-
-/**
- * Plans a run.
- *
- * @param groups as users see them, one per group of the config.
- * @throws OptimizerError `limit-exceeded`.
- */
-export function planRun(
-  device: GPUDevice,
-  config: ResolvedConfig,
-  groups: readonly ParameterGroup[],
-  watch: Watch,
-): Planned<Run> {
-  const tensors: (RunTensor | undefined)[] = [];
-  const resources = makeResources(device, config, tensors);
-  const rows = new Rows();
-  const parts = config.groups.map(({ parameters }, g) => {
-    const row = rows.reserve();
-    const members = parameters.map((parameter) => ({ index: tensors.push(undefined) - 1, row, parameter }));
-    const group = groups[g]!;
-    return planPart(resources, group, layoutOf(group.rule), members, labelOf(config, g));
-  });
-  const isControlled = needsControl(config.gradients);
-  // Without a part there is nothing to be made of it yet, but the kernels are known.
-  const kernels = planGeneration(
-    resources,
-    isControlled ? { options: config.gradients, row: resources.row, label: config.label } : undefined,
-    parts,
-  );
-  return {
-    sources: [...parts.flatMap(({ sources }) => sources), ...kernels.sources],
-    make: () => new Run(resources, config, tensors, rows, parts, watch),
-  };
-}
-
-/** Label of all that is a group's. */
-export function labelOf({ label, rule }: ResolvedSettings, group: number): string {
-  return `${label} ${rule.name}${group > 0 ? ` group ${group}` : ''}`;
-}
-
-function makeResources(
-  device: GPUDevice,
-  { gradients, kernel, label, rule }: ResolvedSettings,
-  tensors: readonly (RunTensor | undefined)[],
-): Resources {
-  const row = rowLayout(layoutOf(rule));
-  return {
-    device,
-    row,
-    facts: factsOf(device),
-    isClamped: isClamping(gradients),
-    shape: kernel,
-    bindGroups: new BindGroups(device),
-    pagesLayout: createPagesLayout(device, row, label),
-    nameOf: (tensor) => tensors[tensor]!.parameter.name,
-    label,
   };
 }
 

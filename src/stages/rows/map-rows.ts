@@ -7,14 +7,11 @@ import { type PipelineSource, getPipelineSync } from '../../gpu/pipelines.js';
 import { alignDown } from '../../kernel/alignment.js';
 import { type KernelShape, chooseGrid, chooseShape, shapeConstants } from '../../kernel/shape.js';
 import { wordStruct, wordView } from '../../kernel/structs.js';
-import { bindingAlignment } from '../../plan/cut.js';
+import { bindPiece, bindingAlignment, slicePieces } from '../../plan/cut.js';
 import { ELEMENT_BYTE_LENGTH, LANE, type Piece } from '../../plan/pieces.js';
 
 /** In a map: a row that was not there before. */
 export const FRESH_ROW = 0xffff_ffff;
-
-/** What becomes of a fresh row: a value, what the same row of the source holds, or what the target holds. */
-export type FreshRows = { readonly initial: number } | 'own' | 'kept';
 
 /** Where rows go. */
 export interface RowMap {
@@ -30,7 +27,8 @@ export interface RowMove {
   readonly map: RowMap;
   readonly source: readonly Piece<GPUBuffer>[];
   readonly target: readonly Piece<GPUBuffer>[];
-  readonly fresh: FreshRows;
+  /** What fresh rows are filled with; absent where they stay as the target has them. */
+  readonly initial?: number;
   /** Whether entries that name no row are counted here. */
   readonly countsStrays: boolean;
 }
@@ -69,7 +67,7 @@ export class RowMapper {
   ) {}
 
   /** Encodes a move; run it in error scopes. What it makes lives until {@link destroy}. */
-  encode(pass: GPUComputePassEncoder, { map, source, target, fresh, countsStrays }: RowMove): void {
+  encode(pass: GPUComputePassEncoder, { map, source, target, initial, countsStrays }: RowMove): void {
     const { device, label } = this;
     const isWhole =
       map.rowLength % LANE === 0 &&
@@ -82,7 +80,7 @@ export class RowMapper {
     for (const to of targets) {
       for (const [k, from] of sources.entries()) {
         const shape = chooseShape(device.adapterInfo, to.elementCount / width);
-        const pipeline = getPipelineSync(device, mapSource(shape, map, fresh, width));
+        const pipeline = getPipelineSync(device, mapSource(shape, map, initial !== undefined, width));
         const words = wordView(new ArrayBuffer(PORTION.byteLength));
         const [sourceBinding, sourceBase] = bind(from, device.limits, width);
         const [targetBinding, targetBase] = bind(to, device.limits, width);
@@ -98,7 +96,7 @@ export class RowMapper {
           rows_before: map.rowsBefore,
           fills_fresh: Number(k === 0),
           counts_strays: Number(countsStrays && k === 0),
-          initial: typeof fresh === 'object' ? fresh.initial : 0,
+          initial: initial ?? 0,
         });
         const portion = createFilled(device, `${label} portion`, BufferUsage.UNIFORM, words.u32);
         this.#own.push(portion);
@@ -140,7 +138,7 @@ export class RowMapper {
   }
 }
 
-function mapSource(shape: KernelShape, map: RowMap, fresh: FreshRows, width: number): PipelineSource {
+function mapSource(shape: KernelShape, map: RowMap, fillsFresh: boolean, width: number): PipelineSource {
   return {
     label: 'webgpu-optim map rows',
     code: `alias unit = ${width === 1 ? 'f32' : 'vec4<f32>'};
@@ -152,8 +150,7 @@ ${mapWgsl}`,
       ...shapeConstants(shape),
       ROW_LENGTH: map.rowLength / width,
       IS_IDENTITY: Number(map.entries === undefined),
-      FRESH_IS_OWN: Number(fresh === 'own'),
-      FRESH_IS_INITIAL: Number(typeof fresh === 'object'),
+      FILLS_FRESH: Number(fillsFresh),
     },
     bindGroups: [
       [
@@ -173,28 +170,17 @@ function partsOf(pieces: readonly Piece<GPUBuffer>[], limits: GPUSupportedLimits
   const most = (alignDown(limits.maxStorageBufferBindingSize, alignment) - alignment) / ELEMENT_BYTE_LENGTH;
   const parts: Part[] = [];
   let first = 0;
-  for (const { buffer, byteOffset, elementCount } of pieces) {
-    for (let done = 0; done < elementCount; done += most) {
-      const count = Math.min(most, elementCount - done);
-      parts.push({
-        buffer,
-        byteOffset: byteOffset + ELEMENT_BYTE_LENGTH * done,
-        elementCount: count,
-        first: first + done,
-      });
+  for (const piece of pieces) {
+    for (let done = 0; done < piece.elementCount; done += most) {
+      for (const slice of slicePieces([piece], done, most)) parts.push({ ...slice, first: first + done });
     }
-    first += elementCount;
+    first += piece.elementCount;
   }
   return parts;
 }
 
 /** The binding of a part, and the unit in it at which the part begins. */
-function bind(
-  { buffer, byteOffset, elementCount }: Part,
-  limits: GPUSupportedLimits,
-  width: number,
-): readonly [GPUBufferBinding, number] {
-  const offset = alignDown(byteOffset, bindingAlignment(limits));
-  const lead = (byteOffset - offset) / ELEMENT_BYTE_LENGTH;
-  return [{ buffer, offset, size: ELEMENT_BYTE_LENGTH * (lead + elementCount) }, lead / width];
+function bind(part: Part, limits: GPUSupportedLimits, width: number): readonly [GPUBufferBinding, number] {
+  const binding = bindPiece(part, bindingAlignment(limits));
+  return [binding, (part.byteOffset - binding.offset) / (ELEMENT_BYTE_LENGTH * width)];
 }

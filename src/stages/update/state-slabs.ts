@@ -1,19 +1,12 @@
 import { f32 } from '../../codecs/f32.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
+import { writeFloat } from '../../gpu/fill-ranges.js';
+import type { ByteRange } from '../../gpu/readback.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import { type StatePiece, countElements } from '../../plan/pieces.js';
 import type { StatePlan } from '../../plan/plan.js';
+import { slicePieces } from '../../plan/cut.js';
 import { firstPieces } from '../../plan/state-places.js';
-
-/** Bytes of some buffer. */
-export interface ByteRange {
-  readonly buffer: GPUBuffer;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-}
-
-/** Elements written at once when a slot starts at something other than 0. */
-const FILL_ELEMENTS = 1 << 20;
 
 /** The elementwise state of one group: for each slot that its rule uses, slabs that share one layout. They never move. */
 export class StateSlabs {
@@ -32,7 +25,7 @@ export class StateSlabs {
         const size = f32.byteLength(elementCount);
         const buffer = device.createBuffer({ label: `${label} ${name}[${k}]`, size, usage });
         // New buffers hold zeros.
-        if (initial !== 0) fill(device, buffer, initial);
+        if (initial !== 0) writeFloat(device.queue, { buffer, byteOffset: 0, byteLength: size }, initial);
         return buffer;
       });
       this.#slabsOfSlot.set(name, slabs);
@@ -68,9 +61,9 @@ export class StateSlabs {
     this.#used.set(tensor, firstPieces(this.#plan.stateOfTensor.get(tensor) ?? [], elementCount));
   }
 
-  /** The bytes of a tensor's slot, in order. */
-  ranges(slot: string, tensor: number): ByteRange[] {
-    return this.placeOf(tensor).map(({ slab, element, elementCount }) => ({
+  /** The bytes of a tensor's slot, in order; of some of its elements, if that is said. */
+  ranges(slot: string, tensor: number, first = 0, count = Infinity): ByteRange[] {
+    return slicePieces(this.placeOf(tensor), first, count).map(({ slab, element, elementCount }) => ({
       buffer: this.slab(slot, slab),
       byteOffset: f32.byteLength(element),
       byteLength: f32.byteLength(elementCount),
@@ -79,13 +72,5 @@ export class StateSlabs {
 
   destroy(): void {
     for (const slabs of this.#slabsOfSlot.values()) for (const slab of slabs) slab.destroy();
-  }
-}
-
-function fill(device: GPUDevice, buffer: GPUBuffer, value: number): void {
-  const block = new Float32Array(Math.min(FILL_ELEMENTS, buffer.size / 4)).fill(value);
-  for (let byteOffset = 0; byteOffset < buffer.size; byteOffset += block.byteLength) {
-    const elementCount = Math.min(block.length, (buffer.size - byteOffset) / 4);
-    device.queue.writeBuffer(buffer, byteOffset, block, 0, elementCount);
   }
 }
