@@ -149,7 +149,6 @@ export const runPartSlips = [
       ['k < rowsBefore ? row === k : true', 'true'],
       ['k < rowsBefore ? row === k : true', 'false', 'gpu/map-rows#rows come and go'],
       ['slabs.use(index, parameter.elementCount);', ''],
-      ['                initial,', '                initial: 0,', 'gpu/map-rows#what starts'],
     ],
   ),
   ...slipsIn(
@@ -159,9 +158,14 @@ export const runPartSlips = [
       ['entry >= portion.rows_before', 'entry == FRESH'],
       ['&& column == 0u && is_fresh', '&& is_fresh'],
       ['&& entry != FRESH', ''],
-      ['column %= ROW_LENGTH;', 'column = 0u;'],
+      ['column %= ROW_LENGTH;', 'column = 0u;', 'gpu/map-rows#rows are'],
       ['is_known = false;\n    }', '}'],
-      ['&& portion.fills_fresh != 0u', '&& portion.fills_fresh == 0u', 'gpu/map-rows#what starts'],
+      ['if (!is_fresh && element', 'if (element'],
+      [
+        'element >= portion.source_first',
+        'element > portion.source_first',
+        'gpu/map-rows#weights in several',
+      ],
     ],
   ),
 ];

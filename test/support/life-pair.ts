@@ -1,6 +1,13 @@
 /** An optimizer and a model of it on the CPU, for runs whose parameters come, go, rest and move. */
 import { expect } from 'vitest';
-import { Optimizer, ReferenceOptimizer, type Rule, type StateDict, momentum } from '../../src/index.js';
+import {
+  type KernelOptions,
+  Optimizer,
+  ReferenceOptimizer,
+  type Rule,
+  type StateDict,
+  momentum,
+} from '../../src/index.js';
 import { isSwiftShader } from '../../proof/adapter.js';
 import { bitDifference } from '../../proof/compare.js';
 import type { Random } from '../../proof/random.js';
@@ -60,7 +67,7 @@ export async function makeLifePair(
   random: Random,
   rule: Rule,
   groups: readonly (readonly PlannedTensor[])[],
-  settings: object = {},
+  { kernel, ...settings }: { readonly kernel?: KernelOptions; readonly [setting: string]: unknown } = {},
 ) {
   const isExact = isSwiftShader(device);
   const weightsOf = (length: number) => (isExact ? random.weights(length) : shortNumbers(random, length));
@@ -78,6 +85,7 @@ export async function makeLifePair(
       rule,
       groups: groups.map((list) => ({ params: list.map(make) })),
       ...settings,
+      ...(kernel && { kernel }),
     }),
   );
   let twin = makeTwin(groups.map((list) => list.map(({ name }) => name)));
@@ -196,7 +204,9 @@ export async function makeLifePair(
       remake(
         twin.groups.map(({ params }) => [...params]),
         (name, slot, values) => {
-          if (!names.includes(name)) return values;
+          // What is one number per tensor stays.
+          if (!names.includes(name) || values.length !== rowsBefore * tensors.get(name)!.rowLength)
+            return values;
           const { rowLength } = tensors.get(name)!;
           const next = new Float32Array(rowCount * rowLength).fill(initialOf(slot));
           from.forEach((row, k) => {

@@ -1,15 +1,13 @@
 // Composed with a generated alias `unit` and struct `Portion` (src/stages/rows/map-rows.ts), and lanes.wgsl.
 //
 // Rows of a tensor come to lie where a map says: row i is what row map[i] was. Both sides may be cut anywhere: a dispatch moves
-// what lies in its part of the source to its part of the target. Element (row, column) lies at base + row · stride + column;
+// what lies in its part of the source to its part of the target; fresh rows stay as the target has them. Element (row, column) lies at base + row · stride + column;
 // bases wrap around.
 
 /// Units of a row.
 override ROW_LENGTH: u32 = 1u;
 /// Whether each row is what it was, whatever the map says.
 override IS_IDENTITY: bool = false;
-/// Whether a fresh row of the target is filled with the initial value; else it is left alone.
-override FILLS_FRESH: bool = false;
 
 /// In a map: a fresh row.
 const FRESH: u32 = 0xffffffffu;
@@ -50,15 +48,9 @@ fn map_rows(
       is_known = true;
     }
     let place = portion.target_base + row * portion.target_stride + column;
-    if (is_fresh) {
-      if (FILLS_FRESH && portion.fills_fresh != 0u) {
-        target_units[place] = unit(portion.initial);
-      }
-    } else {
-      let element = origin * ROW_LENGTH + column;
-      if (element >= portion.source_first && element < portion.source_end) {
-        target_units[place] = source[portion.source_base + origin * portion.source_stride + column];
-      }
+    let element = origin * ROW_LENGTH + column;
+    if (!is_fresh && element >= portion.source_first && element < portion.source_end) {
+      target_units[place] = source[portion.source_base + origin * portion.source_stride + column];
     }
     column += lanes.stride;
     if (column >= ROW_LENGTH) {

@@ -77,7 +77,7 @@ export class Mapping {
       this.#resizeInPlace(tensors, Math.min(rowsBefore, rowCount));
       return;
     }
-    const mapper = new RowMapper(device, this.#strays, `${label} map rows`);
+    const mapper = new RowMapper(device, this.#strays, run.resources.shape, `${label} map rows`);
     try {
       this.#move(mapper, tensors, from, rowsBefore);
     } finally {
@@ -115,13 +115,13 @@ export class Mapping {
           return {
             tensor,
             parameter: mapped.parameter,
-            move: (encoder, { initial }, source, target) => {
+            // Where fresh rows come to be, the slot is as at the start.
+            move: (encoder, source, target) => {
               const pass = encoder.beginComputePass({ label: `${label} map rows` });
               mapper.encode(pass, {
                 map,
                 source: source.map(pieceOf),
                 target: target.map(pieceOf),
-                initial,
                 countsStrays: false,
               });
               pass.end();

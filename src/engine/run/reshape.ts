@@ -1,6 +1,5 @@
 import { type RangeCopy, encodeCopies } from '../../gpu/copy-ranges.js';
 import type { ByteRange } from '../../gpu/readback.js';
-import type { LayoutSlot } from '../../kernel/rule-layout.js';
 import type { ResolvedParameter } from '../input/parameter.js';
 import { type GroupPart, type Holdings, type PlannedPart, type RunTensor, planPart } from './group-part.js';
 import type { Resources } from './resources.js';
@@ -10,12 +9,7 @@ export interface Reshaped {
   readonly tensor: RunTensor;
   readonly parameter: ResolvedParameter;
   /** Encodes what puts a slot's elements where they are to be; absent where they are copied as they are. */
-  readonly move?: (
-    encoder: GPUCommandEncoder,
-    slot: LayoutSlot,
-    from: readonly ByteRange[],
-    to: readonly ByteRange[],
-  ) => void;
+  readonly move?: (encoder: GPUCommandEncoder, from: readonly ByteRange[], to: readonly ByteRange[]) => void;
 }
 
 const NONE = {
@@ -78,7 +72,7 @@ function moveState(
       if (!tensor.part.layout.slots.some(({ name }) => name === slot.name)) continue;
       const from = tensor.part.stateRanges(slot.name, tensor.index);
       const to = part.stateRanges(slot.name, tensor.index, holdings);
-      if (move && !slot.perTensor) move(encoder, slot, from, to);
+      if (move && !slot.perTensor) move(encoder, from, to);
       else copies.push({ from, to });
     }
     // To other buffers, so that none is needed in between.

@@ -22,13 +22,11 @@ export interface RowMap {
   readonly rowLength: number;
 }
 
-/** What is moved: from where to where, both at least as long as the rows that there will be. */
+/** What is moved: from where to where. Fresh rows stay as the target has them. */
 export interface RowMove {
   readonly map: RowMap;
   readonly source: readonly Piece<GPUBuffer>[];
   readonly target: readonly Piece<GPUBuffer>[];
-  /** What fresh rows are filled with; absent where they stay as the target has them. */
-  readonly initial?: number;
   /** Whether entries that name no row are counted here. */
   readonly countsStrays: boolean;
 }
@@ -43,9 +41,7 @@ const PORTION = wordStruct('Portion', {
   target_base: 'u32',
   target_stride: 'u32',
   rows_before: 'u32',
-  fills_fresh: 'u32',
   counts_strays: 'u32',
-  initial: 'f32',
 });
 
 /** A piece that one binding reaches, and the element of the tensor at which it begins. */
@@ -63,11 +59,13 @@ export class RowMapper {
   constructor(
     private readonly device: GPUDevice,
     private readonly strays: GPUBuffer,
+    /** What of the kernels' shape is not to be chosen. */
+    private readonly shape: Partial<KernelShape>,
     private readonly label: string,
   ) {}
 
   /** Encodes a move; run it in error scopes. What it makes lives until {@link destroy}. */
-  encode(pass: GPUComputePassEncoder, { map, source, target, initial, countsStrays }: RowMove): void {
+  encode(pass: GPUComputePassEncoder, { map, source, target, countsStrays }: RowMove): void {
     const { device, label } = this;
     const isWhole =
       map.rowLength % LANE === 0 &&
@@ -79,8 +77,8 @@ export class RowMapper {
     const sources = partsOf(source, device.limits);
     for (const to of targets) {
       for (const [k, from] of sources.entries()) {
-        const shape = chooseShape(device.adapterInfo, to.elementCount / width);
-        const pipeline = getPipelineSync(device, mapSource(shape, map, initial !== undefined, width));
+        const shape = { ...chooseShape(device.adapterInfo, to.elementCount / width), ...this.shape };
+        const pipeline = getPipelineSync(device, mapSource(shape, map, width));
         const words = wordView(new ArrayBuffer(PORTION.byteLength));
         const [sourceBinding, sourceBase] = bind(from, device.limits, width);
         const [targetBinding, targetBase] = bind(to, device.limits, width);
@@ -94,9 +92,7 @@ export class RowMapper {
           target_base: (targetBase - to.first / width) >>> 0,
           target_stride: map.rowLength / width,
           rows_before: map.rowsBefore,
-          fills_fresh: Number(k === 0),
           counts_strays: Number(countsStrays && k === 0),
-          initial: initial ?? 0,
         });
         const portion = createFilled(device, `${label} portion`, BufferUsage.UNIFORM, words.u32);
         this.#own.push(portion);
@@ -138,7 +134,7 @@ export class RowMapper {
   }
 }
 
-function mapSource(shape: KernelShape, map: RowMap, fillsFresh: boolean, width: number): PipelineSource {
+function mapSource(shape: KernelShape, map: RowMap, width: number): PipelineSource {
   return {
     label: 'webgpu-optim map rows',
     code: `alias unit = ${width === 1 ? 'f32' : 'vec4<f32>'};
@@ -150,7 +146,6 @@ ${mapWgsl}`,
       ...shapeConstants(shape),
       ROW_LENGTH: map.rowLength / width,
       IS_IDENTITY: Number(map.entries === undefined),
-      FILLS_FRESH: Number(fillsFresh),
     },
     bindGroups: [
       [
