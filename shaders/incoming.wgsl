@@ -16,6 +16,11 @@ fn larger(a: lane, b: lane) -> lane {
   return select(b, a, b <= a);
 }
 
+/// The smaller of two; keeps a NaN in b, as `larger`.
+fn smaller(a: lane, b: lane) -> lane {
+  return select(b, a, b >= a);
+}
+
 /// x, no larger in magnitude than `limit`; keeps a NaN, which `clamp` may drop.
 fn within(x: lane, limit: f32) -> lane {
   let raised = select(x, lane(-limit), x < lane(-limit));

@@ -7,6 +7,8 @@ export interface LaneAccess {
   /** Expression: where the tensor begins in it, in the units of the array. */
   readonly base: string;
   readonly access: Access;
+  /** Expression: elements from one row to the next; of `strided` ones only. */
+  readonly stride?: string;
 }
 
 /**
@@ -37,5 +39,20 @@ export const PLACE_WGSL = `struct Place {
   lane: u32,
   element: u32,
   valid: u32,
+}
+`;
+
+/** WGSL that says in which row and column the four elements of a lane are; behind a lane's last one, that one again. */
+export const CELLS_WGSL = `override ROW_LENGTH: u32 = 1u;
+
+struct Cells {
+  rows: vec4<u32>,
+  columns: vec4<u32>,
+}
+
+fn cells_of(at: Place) -> Cells {
+  let elements = at.element + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(at.valid - 1u));
+  let rows = elements / ROW_LENGTH;
+  return Cells(rows, elements - rows * ROW_LENGTH);
 }
 `;

@@ -5,6 +5,7 @@ import type { RuleOptions } from '../rules/common-options.js';
 import { type Rule, overrideRule, tensorOf } from '../rules/rule.js';
 import { scalarComplaint } from '../rules/scalar-complaint.js';
 import type { TensorDeclaration } from '../rules/tensor.js';
+import { findRateScalars } from './rate-scalars.js';
 
 /** A state slot that a rule's options, or its averages, need. */
 export interface LayoutSlot {
@@ -46,6 +47,8 @@ export interface RuleLayout {
   readonly scalars: readonly string[];
   /** The scalars that are corrections 1 − β₁β₂⋯βₜ, in order, each with its rate; damping 0 is a rate that stays. */
   readonly corrections: readonly { readonly name: string; readonly rate: RisingRate }[];
+  /** The scalars that are proportional to the learning rate; see {@link findRateScalars}. */
+  readonly rateScalars: readonly string[];
   /** Values of all `override` switches: the template's, the rule's and those of its averages. */
   readonly switches: Switches;
   /** Of these, those of the template and the rule: what measuring a tensor needs. */
@@ -127,6 +130,7 @@ function deriveLayout(rule: Rule): RuleLayout {
     laneVariables: [...new Set([...declared, ...elementSlots])],
     scalars: Object.keys(values(1, 1)),
     corrections,
+    rateScalars: findRateScalars(declaration, options),
     switches: Object.assign({}, equationSwitches, ...averageSwitches) as Switches,
     equationSwitches,
     averages,

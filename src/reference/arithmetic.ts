@@ -26,6 +26,7 @@ export const float64: Arithmetic<number> = {
   neg: (a) => -a,
   abs: Math.abs,
   larger: (a, b) => (b <= a ? a : b),
+  smaller: (a, b) => (b >= a ? a : b),
   where,
   sign: Math.sign,
   clamp,
@@ -72,6 +73,7 @@ export const float32: Arithmetic<number> = {
   neg: (a) => -flushed(a),
   abs: Math.abs,
   larger: (a, b) => (flushed(b) <= flushed(a) ? a : b),
+  smaller: (a, b) => (flushed(b) >= flushed(a) ? a : b),
   where: (a, positive, otherwise) => where(flushed(a), positive, otherwise),
   sign: (a) => (flushed(a) === 0 ? a : Math.sign(a)),
   clamp: (a, limit) => {

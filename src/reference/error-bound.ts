@@ -76,6 +76,7 @@ export const errorBound: Arithmetic<Bounded> = {
   neg: (a) => ({ value: -a.value, error: a.error }),
   abs: (a) => ({ value: Math.abs(a.value), error: a.error }),
   larger: (a, b) => ({ value: b.value <= a.value ? a.value : b.value, error: Math.max(a.error, b.error) }),
+  smaller: (a, b) => ({ value: b.value >= a.value ? a.value : b.value, error: Math.max(a.error, b.error) }),
   where: (a, positive, otherwise) => {
     if (Number.isNaN(a.value)) return a;
     const [taken, left] = a.value > 0 ? [positive, otherwise] : [otherwise, positive];

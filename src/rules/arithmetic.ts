@@ -5,7 +5,7 @@ export type ElementAt<N> = (index: number) => N;
  * The operations that equations are written in, over a number type N. One reference then runs in float64, as
  * the float32 twin of a kernel, or with an error bound beside each value.
  *
- * The names and meanings are WGSL's; `lerp`, `larger`, `clamp` and `sign` are `lerp`, `larger`, `within` and `sign_of`
+ * The names and meanings are WGSL's; `lerp`, `larger`, `smaller`, `clamp` and `sign` are `lerp`, `larger`, `smaller`, `within` and `sign_of`
  * of `shaders/incoming.wgsl`.
  */
 export interface Arithmetic<N> {
@@ -24,6 +24,8 @@ export interface Arithmetic<N> {
   readonly abs: (a: N) => N;
   /** The larger of two; NaN if `b` is NaN. */
   readonly larger: (a: N, b: N) => N;
+  /** The smaller of two; NaN if `b` is NaN. */
+  readonly smaller: (a: N, b: N) => N;
   /** `positive` where a > 0, `otherwise` where not, NaN where a is NaN. */
   readonly where: (a: N, positive: N, otherwise: N) => N;
   /** −1, 0 or 1 by the sign of a; keeps a NaN, and the sign of a zero. */

@@ -2,7 +2,7 @@ import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { Planned } from '../../gpu/pipelines.js';
-import type { PlanTensor, StatePiece } from '../../plan/pieces.js';
+import { type PlanTensor, type StatePiece, isByRows } from '../../plan/pieces.js';
 import { type StatePlan, placeState } from '../../plan/plan.js';
 import type { Measuring } from '../../stages/measure/measuring.js';
 import type { TensorRecords } from '../../stages/measure/tensor-records.js';
@@ -59,12 +59,10 @@ export class GroupPart {
   }
 
   planTensor({ index, row, parameter }: RunTensor): PlanTensor<GPUBuffer> {
-    const { data, grad } = parameter;
     const sums = this.sums.get(index);
+    const placed = { index, row, ...placesOf(parameter) };
     const state = this.layout.elementSlots.length > 0 ? { state: this.#slabs.placeOf(index) } : {};
-    return sums
-      ? { index, row, data, ...state, ...sumsAsGradient(parameter, sums) }
-      : { index, row, data, grad, ...state };
+    return sums ? { ...placed, ...state, ...sumsAsGradient(parameter, sums) } : { ...placed, ...state };
   }
 
   /** Its tensors with a sparse gradient, and the sums of these. */
@@ -103,6 +101,29 @@ export class GroupPart {
     this.records?.destroy();
     for (const sums of this.sums.values()) sums.destroy();
   }
+}
+
+/** A parameter as stages plan it, but for its state; without its gradient where that is sparse. */
+export function placesOf({
+  data,
+  grad,
+  sparse,
+  rowLength,
+  mask,
+  columns,
+  constraint,
+}: Pick<
+  ResolvedParameter,
+  'data' | 'grad' | 'sparse' | 'rowLength' | 'mask' | 'columns' | 'constraint'
+>): Omit<PlanTensor<GPUBuffer>, 'index' | 'row'> {
+  const places = {
+    data,
+    ...(!sparse && { grad }),
+    ...(mask && { mask }),
+    ...(columns && { columns }),
+    ...(constraint && { constraint }),
+  };
+  return rowLength !== undefined && isByRows(places) ? { ...places, rowLength } : places;
 }
 
 /** The measuring that the rule brings along, if its options ask for it. */
@@ -149,15 +170,18 @@ export function planPart(
   const layout = layoutOf(group.rule);
   const tables = new Map<number, Planned<RowSums>>();
   const tensors = parameters.map((parameter, k): PlanTensor<GPUBuffer> => {
-    const { data, grad, sparse, name } = parameter;
+    const { sparse, name } = parameter;
     const index = firstIndex + k;
-    if (!sparse) return { index, row, data, grad };
+    const placed = { index, row, ...placesOf(parameter) };
+    if (!sparse) return placed;
     tables.set(index, planRowSums(device, sparse, name, label));
-    return { index, row, data, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
+    return { ...placed, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
   });
-  const added = parameters.flatMap(({ grad, microGrad }, k): PlanTensor<GPUBuffer>[] =>
-    microGrad ? [{ index: firstIndex + k, row: 0, data: grad, grad: microGrad }] : [],
-  );
+  const added = parameters.flatMap(({ grad, microGrad, rowLength }, k): PlanTensor<GPUBuffer>[] => {
+    if (!microGrad) return [];
+    const gradients = { data: grad, grad: microGrad, ...(rowLength !== undefined && { rowLength }) };
+    return [{ index: firstIndex + k, row: 0, ...placesOf(gradients) }];
+  });
   const side = { device, facts, nameOf, label: `${label} accumulate` };
   const accumulations = added.length > 0 ? [planAccumulation(side, added)] : [];
   const hasState = layout.elementSlots.length > 0;

@@ -1,0 +1,138 @@
+/** Slips in what is said of rows: where they lie, which are left alone, what is done to them. */
+import { slipsIn } from './slip.js';
+
+export const tableSlips = [
+  ...slipsIn(
+    'src/engine/input/columns.ts',
+    ['unit/tables'],
+    [
+      ['(distance - one.width) / one.stride) + 1', '(distance - one.width) / one.stride)'],
+      ['1 - other.count', '-other.count'],
+      ['distance + other.width > common', 'distance > common'],
+      ['return b === 0 ? a : commonDivisor(b, a % b);', 'return b === 0 ? a : 1;'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/input/row-options.ts',
+    ['unit/input'],
+    [
+      ['rowLength > LONGEST_UNIT_ROW', 'rowLength > 2 * LONGEST_UNIT_ROW'],
+      ['(min as number) > (max as number)', '(min as number) >= 2 * (max as number)'],
+      ['!isList || columns.length !== rowLength', '!isList'],
+      ['Number.isFinite(factor) && factor >= 0', 'Number.isFinite(factor)'],
+      ['columns.includes(0) &&', 'columns.includes(-1) &&'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/input/span.ts',
+    ['unit/input'],
+    [
+      ['- rowBytes) / stride) + 1', ') / stride) + 1'],
+      ['if (stride === rowBytes) return piece;', ''],
+      ['if (rowCount < 1) {', 'if (rowCount < 0) {'],
+      ['if (elementCount % rowLength === 0) return;', 'return;'],
+    ],
+  ),
+  ...slipsIn(
+    'src/kernel/rate-scalars.ts',
+    ['unit/tables', 'unit/input'],
+    [
+      ["? ['decay', ...own] : own", '? own : own'],
+      ['depends(name) && !isProportional', '!depends(name) && !isProportional'],
+    ],
+  ),
+  ...slipsIn(
+    'src/kernel/segment.ts',
+    ['gpu/tables'],
+    [
+      [
+        'view.f32.set(columns, firstWord + (struct.byteLength / 4) * parts.length)',
+        'view.f32.set(columns, firstWord)',
+      ],
+      ['{ min_weight: limits.min }', '{ min_weight: 0 }'],
+      ['{ mask_base: maskBase }', '{ mask_base: 0 }'],
+    ],
+  ),
+  ...slipsIn(
+    'src/kernel/step-rows.ts',
+    ['gpu/tables'],
+    [
+      ['rows[i / ROW_LANES] != NO_ROW', 'true', 'unit/kernel', 'gpu/sparse#random rows, rows of 5'],
+      ['mask[segment.mask_base + i / ROW_LANES] != 0u', 'true'],
+      ["'any(active_in(place_of(i)))' : 'true'", "'all(active_in(place_of(i)))' : 'true'"],
+      ['${choose}  return select(before, after, is_active);', '${choose}  return after;'],
+      ['let squares = select(lane(0.0), scaled * scaled, is_valid);', 'let squares = scaled * scaled;'],
+      ['let own = left & (factors == lane(factor));', 'let own = left;'],
+      ['largest >= 0x7f800000u', 'largest > 0x7f800000u', 'gpu/tables-run#a row that is not finite'],
+      ['(slot) => `    ${slot} = before_${slot};`', '() => ``'],
+    ],
+  ),
+  ...slipsIn('src/codecs/codec.ts', ['gpu/tables'], [['vec4<u32>(at.valid - 1u)', 'vec4<u32>(3u)']]),
+  ...slipsIn(
+    'src/plan/cut.ts',
+    ['unit/tables'],
+    [
+      ['/ byteStride + 1)', '/ byteStride + 2)'],
+      ['rows.byteStride * (elementCount / rows.length)', 'ELEMENT_BYTE_LENGTH * elementCount'],
+      ['rows = skipRows(rows, elementCount);', ''],
+      ['Math.floor(room / rowLength)', 'room / rowLength'],
+    ],
+  ),
+  ...slipsIn(
+    'src/plan/join.ts',
+    ['unit/tables'],
+    [['return a.min === b.min && a.max === b.max;', 'return true;']],
+  ),
+  ...slipsIn('src/plan/reduction.ts', ['unit/tables'], [['start += data.elementCount;', '']]),
+  ...slipsIn('src/plan/reduction-rows.ts', ['unit/tables'], [['!(rows || mask)', '!rows']]),
+  ...slipsIn(
+    'src/stages/control/compose-reduce.ts',
+    ['gpu/tables-run#the norm and the search'],
+    [
+      ["table?.mask ? 'active_in(i, element_count) & ' : ''", "''"],
+      ['mask_base: parts[0]!.table?.maskBase ?? 0', 'mask_base: 1'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/measure/compose-measure.ts',
+    ['gpu/tables-run#rules with norms'],
+    [['let rows = portion.mask_base + cells_of(at).rows;', 'let rows = cells_of(at).rows;']],
+  ),
+  ...slipsIn(
+    'src/stages/side/evaluation.ts',
+    ['gpu/tables-run#averages are served'],
+    [['...(rowLength !== undefined && { rowLength }), ', '']],
+  ),
+  ...slipsIn(
+    'src/engine/calls/gradients.ts',
+    ['gpu/tables-run#zeroGrad'],
+    [
+      ['if (this.#clearing) run.retire([this.#clearing]);', '', 'gpu/tables-run#nothing is left behind'],
+      ['parameter.grad.filter(({ rows }) => !rows)', 'parameter.grad'],
+      ['if (isPending) this.run.expectSubmission();', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/calls/packing.ts',
+    ['gpu/tables-run#nothing is left behind'],
+    [['value.packed.destroy();', '']],
+  ),
+  ...slipsIn(
+    'src/reference/table-step.ts',
+    ['unit/tables'],
+    [
+      ['mask[Math.floor(i / rowLength!)] !== 0', 'mask[Math.floor(i / rowLength!)] === 1'],
+      ['columns[element % rowLength!]!', 'columns[0]!'],
+      ['elements.map((i) => Math.floor(i / length))', 'elements.map(() => 0)'],
+    ],
+  ),
+  ...slipsIn(
+    'src/reference/constrain.ts',
+    ['unit/tables'],
+    [
+      ['if (!magnitudes.every(Number.isFinite)) return [...row];', ''],
+      ['if (max !== undefined) w = f.smaller', 'if (max === null) w = f.smaller'],
+      ['f.ifPositive(longest, f.div(scaled[k]!, norm), w)', 'f.div(scaled[k]!, norm)'],
+    ],
+  ),
+];
