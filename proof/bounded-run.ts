@@ -1,6 +1,11 @@
-import { layoutOf } from '../src/kernel/rule-layout.js';
+import {
+  type GradientOptions,
+  isClamping,
+  resolveGradientOptions,
+} from '../src/engine/input/gradient-options.js';
+import { type GradientScaling, layoutOf } from '../src/kernel/rule-layout.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
-import { makeElementRule } from '../src/reference/element-step.js';
+import { type ElementRule, makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
 import { limitWeight } from '../src/reference/constrain.js';
 import {
@@ -27,10 +32,15 @@ export function boundedPart(rule: Rule, weights: Float32Array, wanted: number): 
   return weights.length <= MAX_BOUNDED_TENSOR ? weights.slice() : new Float32Array(0);
 }
 
+/** The bounds that gradients are clamped to. */
+export type ValueBounds = Pick<GradientOptions, 'minGradValue' | 'maxGradValue'>;
+
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
   readonly weights: Bounded[];
   readonly #rule: Rule;
+  readonly #elementRule: ElementRule<Bounded>;
+  readonly #scaling: GradientScaling;
   readonly #states: Record<string, Bounded>[];
   readonly #tensorState: Record<string, Bounded>;
   /** Steps asked for, which schedules follow. */
@@ -50,9 +60,13 @@ export class BoundedRun {
     rule: Rule,
     weights: ArrayLike<number>,
     inputUlps: 0 | 0.5 = 0,
+    clip: ValueBounds = {},
     private readonly table: TableOptions = {},
   ) {
+    const gradients = resolveGradientOptions(clip);
     this.#rule = rule;
+    this.#elementRule = makeElementRule(errorBound, rule, isClamping(gradients));
+    this.#scaling = { multiplier: 1, minValue: gradients.minGradValue, maxValue: gradients.maxGradValue };
     this.#load = inputUlps === 0 ? errorBound.load : errorBound.scalar;
     this.weights = Array.from(weights, this.#load);
     const initial = (perTensor: boolean): [string, Bounded][] =>
@@ -86,8 +100,8 @@ export class BoundedRun {
   #update({ values, elements }: ElementGradients<Bounded>): void {
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#asked++);
     const t = ++this.#step;
-    const rule = makeElementRule(errorBound, this.#rule);
-    const scalars = layoutOf(this.#rule).values(lr, t);
+    const rule = this.#elementRule;
+    const scalars = layoutOf(this.#rule).values(lr, t, this.#scaling);
     const step = preparedStep((factor) => rule.prepare(scalars, t, factor), t);
     const positions = elements && positionsOf(elements);
     const at = (i: number) => {

@@ -6,6 +6,7 @@ import {
 } from './option-cases.js';
 import { ruleFactories } from '../src/rules/registry.js';
 import type { AverageOptions } from '../src/index.js';
+import type { ValueBounds } from './bounded-run.js';
 import { type ParityResult, type TensorLayout, checkParity } from './parity.js';
 import { Random } from './random.js';
 import { type TableLayout, checkTableParity } from './table-parity.js';
@@ -32,6 +33,14 @@ const AVERAGES: readonly AverageOptions[] = [
   { swa: { start: 2, period: 2 } },
 ];
 
+/** What gradients are clamped to: nothing, both ways, or one; most are smaller, some are larger. */
+const CLIPS: readonly ValueBounds[] = [
+  {},
+  { minGradValue: -0.3, maxGradValue: 0.01 },
+  { minGradValue: 1e-3 },
+  { maxGradValue: 0.1 },
+];
+
 /**
  * Which steps leave out which of the tensors of {@link ALL_PATHS}: never the first, and of the others some the first step,
  * some two in a row, and some together, so that tensors with one history and with several share dispatches.
@@ -51,7 +60,7 @@ export interface ParitySuite {
   readonly single: readonly SuiteCase[];
   /** Settings combined: 20 steps unless said otherwise, aligned and not. */
   readonly combined: readonly SuiteCase[];
-  /** Each rule with averages, and steps that leave tensors out: 12 steps unless said otherwise, every path. */
+  /** Each rule with averages, clamped gradients, and steps that leave tensors out: 12 steps unless said otherwise, every path. */
   readonly leavingOut: readonly SuiteCase[];
   /** Each rule with averages over tables: masks, rates per column and constraints: 6 steps unless said otherwise. */
   readonly tables: readonly SuiteCase[];
@@ -132,9 +141,10 @@ export function paritySuite(seed: number, factories: NamedFactories = ruleFactor
     }),
     leavingOut: factories.map(([name, factory], index) => {
       const averages = AVERAGES[(seed + index) % AVERAGES.length]!;
+      const clip = new Random(seed - index).pick(CLIPS);
       const rule = factory();
       return {
-        title: `${name}: steps that leave tensors out, averages ${JSON.stringify(averages)}`,
+        title: `${name}: steps that leave tensors out, averages ${JSON.stringify(averages)}, ${JSON.stringify(clip)}`,
         rule,
         check: (device, track, steps = 12) =>
           checkParity({
@@ -142,6 +152,7 @@ export function paritySuite(seed: number, factories: NamedFactories = ruleFactor
             track,
             rule,
             averages,
+            clip,
             random: new Random(seed + index),
             layouts: ALL_PATHS,
             oneBuffer: index % 2 === 0,

@@ -162,7 +162,7 @@ export async function checkTableParity(run: TableRun): Promise<ParityResult> {
       ...(constraint && { constraint }),
       ...(masked !== undefined && { mask: maskOf(k) }),
     };
-    return new BoundedRun(rule, weights[k]!, 0, table);
+    return new BoundedRun(rule, weights[k]!, 0, {}, table);
   });
   const twin = new ReferenceOptimizer({
     ...config,

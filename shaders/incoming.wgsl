@@ -16,15 +16,15 @@ fn larger(a: lane, b: lane) -> lane {
   return select(b, a, b <= a);
 }
 
-/// The smaller of two; keeps a NaN in b, as `larger`.
-fn smaller(a: lane, b: lane) -> lane {
-  return select(b, a, b >= a);
+/// x, but not below `low` nor above `high`; keeps a NaN, which `clamp` may drop.
+fn between(x: lane, low: f32, high: f32) -> lane {
+  let raised = select(x, lane(low), x < lane(low));
+  return select(raised, lane(high), raised > lane(high));
 }
 
-/// x, no larger in magnitude than `limit`; keeps a NaN, which `clamp` may drop.
+/// x, no larger in magnitude than `limit`; keeps a NaN.
 fn within(x: lane, limit: f32) -> lane {
-  let raised = select(x, lane(-limit), x < lane(-limit));
-  return select(raised, lane(limit), raised > lane(limit));
+  return between(x, -limit, limit);
 }
 
 /// −1, 0 or 1 by the sign of x; keeps a NaN, which `sign` may drop.
@@ -36,7 +36,7 @@ fn sign_of(x: lane) -> lane {
 fn incoming_gradient(w: lane, gradient: lane) -> lane {
   var g = gradient * h.grad_multiplier;
   if (CLAMP_GRADIENT) {
-    g = within(g, h.max_grad_value);
+    g = between(g, h.min_grad_value, h.max_grad_value);
   }
   if (MAXIMIZE) {
     g = -g;

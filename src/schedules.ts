@@ -1,16 +1,17 @@
-import { join, warmup } from './schedules/compose.js';
+import { join, linearWithWarmup, product, warmup } from './schedules/compose.js';
 import { cosine, cosineRestarts } from './schedules/cosine.js';
-import { exponential, inverseSqrt, linear, polynomial } from './schedules/decay.js';
+import { exponential, inverseSqrt, inverseTime, linear, polynomial } from './schedules/decay.js';
 import { oneCycle } from './schedules/one-cycle.js';
 import { reduceOnPlateau } from './schedules/reduce-on-plateau.js';
 import { constant, multiStep, piecewise, step } from './schedules/staircase.js';
 
 export type { BoundaryRule } from './schedules/curve.js';
-export type { WarmupOptions } from './schedules/compose.js';
+export type { LinearWithWarmupOptions, WarmupOptions } from './schedules/compose.js';
 export type { CosineOptions, CosineRestartsOptions } from './schedules/cosine.js';
 export type {
   ExponentialOptions,
   InverseSqrtOptions,
+  InverseTimeOptions,
   LinearOptions,
   PolynomialOptions,
 } from './schedules/decay.js';
@@ -45,6 +46,7 @@ export type {
 export const schedules = Object.freeze({
   constant,
   inverseSqrt,
+  inverseTime,
   step,
   multiStep,
   exponential,
@@ -53,8 +55,10 @@ export const schedules = Object.freeze({
   cosine,
   cosineRestarts,
   warmup,
+  linearWithWarmup,
   oneCycle,
   piecewise,
   join,
+  product,
   reduceOnPlateau,
 });

@@ -172,6 +172,7 @@ export const optax = freezeConvention({
     betas: [0.9, 0.25],
     eps: 1e-6,
     gradAveraging: false,
+    lrInVelocity: false,
     amsgrad: false,
     weightDecay: 0,
     weightDecayMode: 'update',

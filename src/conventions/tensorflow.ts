@@ -3,7 +3,8 @@ import { freezeConvention } from './convention.js';
 /**
  * TensorFlow 2.21.0, `tf.compat.v1.train`: TensorFlow's own optimizers; `tf.keras.optimizers` is Keras.
  *
- * The formulas are those of the kernels in tensorflow/core/kernels/training_ops.cc. None has weight decay.
+ * The formulas are those of the kernels in tensorflow/core/kernels/training_ops.cc. None has weight decay. NovoGrad is that of
+ * TensorFlow Addons.
  */
 export const tensorflow = freezeConvention({
   /** `GradientDescentOptimizer(learning_rate)`, tensorflow/python/training/gradient_descent.py. */
@@ -63,5 +64,22 @@ export const tensorflow = freezeConvention({
     l2Shrinkage: 0,
     beta: 0,
     weightDecay: 0,
+  },
+  /**
+   * `tfa.optimizers.NovoGrad(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0,
+   * grad_averaging=False, amsgrad=False)`, tensorflow_addons/optimizers/novograd.py at 0f566af9.
+   *
+   * Its `grad_averaging` leaves the first step out, and its first moment holds the learning rate. An `epsilon` of 0 is 1e-7.
+   */
+  novograd: {
+    lr: 0.001,
+    betas: [0.9, 0.999],
+    eps: 1e-7,
+    gradAveraging: false,
+    averageFirstStep: false,
+    lrInVelocity: true,
+    amsgrad: false,
+    weightDecay: 0,
+    weightDecayMode: 'update',
   },
 });

@@ -123,7 +123,7 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /** The parameter groups; one if the config gave `params`. */
-  get groups(): readonly ParameterGroup[] {
+  get groups(): readonly ParameterGroup<R>[] {
     return this.#session.groups;
   }
 
@@ -135,7 +135,7 @@ export class Optimizer<R extends Rule = Rule> {
    * @throws OptimizerError as {@link Optimizer.create}, and `invalid-config` after {@link eval}; the optimizer is as it
    *   was then.
    */
-  async addGroup(group: ParameterGroupConfig<R>): Promise<ParameterGroup> {
+  async addGroup(group: ParameterGroupConfig<R>): Promise<ParameterGroup<R>> {
     this.#session.guard.checkTraining('addGroup()');
     return this.#settle('addGroup()', this.#joining.add(group));
   }
@@ -146,7 +146,7 @@ export class Optimizer<R extends Rule = Rule> {
    * @throws OptimizerError as {@link Optimizer.createSync}, and `invalid-config` after {@link eval} or while `addGroup` is
    *   under way.
    */
-  addGroupSync(group: ParameterGroupConfig<R>): ParameterGroup {
+  addGroupSync(group: ParameterGroupConfig<R>): ParameterGroup<R> {
     this.#session.guard.checkTraining('addGroupSync()');
     return this.#joining.addSync(group);
   }
@@ -384,8 +384,13 @@ export class Optimizer<R extends Rule = Rule> {
     guard.checkTraining('loadStateDict()');
     const elementCount = (name: string): number => names.get(name)!.parameter.elementCount;
     const checked = checkStateDict(dict, { ruleName: this.rule, groups, elementCount });
-    restoreSchedules(checked.groups, groups);
-    restore(this.#run, log, checked);
+    const undo = restoreSchedules(checked.groups, groups);
+    try {
+      restore(this.#run, log, checked);
+    } catch (error) {
+      undo();
+      throw error;
+    }
   }
 
   /** Frees the optimizer state. The parameters and the device stay the caller's. May be called twice. */

@@ -1,6 +1,10 @@
-import { OptimizerError, quote } from '../errors.js';
+import { OptimizerError, isRecord, quote } from '../errors.js';
+import { copyGiven } from '../given.js';
+import { otherState } from '../kernel/rule-layout.js';
+import type { RuleOptions } from '../rules/common-options.js';
+import { ruleAt } from '../rules/moving.js';
 import { type LearningRate, evaluateLearningRate } from '../rules/options.js';
-import { type Rule, overrideRule } from '../rules/rule.js';
+import { type Rule, type RuleOverrides, overrideRule } from '../rules/rule.js';
 
 /** What a group asks of the optimizer that it belongs to. */
 export interface GroupHost {
@@ -10,8 +14,18 @@ export interface GroupHost {
   check(call: string): void;
 }
 
-/** Hyper-parameters shared by some parameters; `optimizer.groups` lists them. */
-export class ParameterGroup {
+/** What is in force at a step: a rule with a number in place of each schedule, and its learning rate. */
+export interface RuleInForce {
+  readonly rule: Rule;
+  readonly lr: number;
+}
+
+/**
+ * Hyper-parameters shared by some parameters; `optimizer.groups` lists them.
+ *
+ * @typeParam R the rule.
+ */
+export class ParameterGroup<R extends Rule = Rule> {
   /** Names of the group's parameters. */
   readonly params: readonly string[];
   #rule: Rule;
@@ -24,14 +38,56 @@ export class ParameterGroup {
     this.#host = host;
   }
 
-  /** The rule with this group's options. */
+  /** The rule with this group's options; schedules are in it as they were given. */
   get rule(): Rule {
     return this.#rule;
   }
 
-  /** The group's options, complete and frozen. */
-  get options(): Rule['options'] {
-    return this.#rule.options;
+  /**
+   * The options of the next step, complete and frozen; schedules are asked for theirs.
+   *
+   * @throws OptimizerError `invalid-option` if one returns nonsense.
+   */
+  get options(): OptionsInForce<R> {
+    const { rule, lr } = this.inForce();
+    return Object.freeze({ ...rule.options, lr }) as OptionsInForce<R>;
+  }
+
+  /**
+   * Sets some options from the next step on; those that are not given, or `undefined`, stay as they are. A schedule may stand for
+   * each number. Nothing is compiled unless a switch changes, as when `weightDecay` leaves 0: then once, at the next step. Bias
+   * corrections are 1 − βᵗ with the β of the step, as in PyTorch.
+   *
+   * @param overrides options of the rule, by name.
+   * @throws OptimizerError `invalid-option` for an unknown name, a value out of range, an option that only says how state begins,
+   *   or one that would need other state; `destroyed` after `destroy()`. Nothing changes then.
+   * @example group.set({ weightDecay: 0, betas: [0.8, (step) => 0.99 - 0.09 * 0.5 ** step] })
+   */
+  set(overrides: RuleOverrides<R>): void {
+    this.#host.check('set()');
+    if (!isRecord(overrides)) {
+      throw new OptimizerError(
+        'invalid-option',
+        `set(): ${quote(overrides)} are no options; give { lr: 1e-4 }.`,
+      );
+    }
+    const given = copyGiven(overrides);
+    const rule = overrideRule(this.#rule, given);
+    for (const [name, value] of Object.entries(given)) {
+      if (value === undefined || rule.declaration.options[name]?.isInitial !== true) continue;
+      throw new OptimizerError(
+        'invalid-option',
+        `set(): ${name} says how the state begins, and it has begun; leave it out, or write the state.`,
+      );
+    }
+    rejectOtherState(this.#rule, rule);
+    this.#rule = rule;
+  }
+
+  /** @internal What is in force at the next step. */
+  inForce(): RuleInForce {
+    const step = this.#host.currentStep();
+    return { rule: ruleAt(this.#rule, step), lr: evaluateLearningRate(this.#rule.options.lr, step) };
   }
 
   /** The learning rate of the next step; a schedule is asked for it. */
@@ -66,4 +122,20 @@ export class ParameterGroup {
   replaceRule(rule: Rule): void {
     this.#rule = rule;
   }
+}
+
+/** Options with a number in place of each schedule. */
+export type OptionsInForce<R extends Rule = Rule> = R extends Rule<infer O> ? RuleOptions<O> : RuleOptions;
+
+/** @throws OptimizerError `invalid-option` if a rule with other options keeps other state. */
+function rejectOtherState(before: Rule, after: Rule): void {
+  const { needed, left } = otherState(before, after);
+  if (needed.length === 0 && left.length === 0) return;
+  const names = Object.keys(after.options).filter((name) => before.options[name] !== after.options[name]);
+  const what = needed.length > 0 ? `needs ${needed.join(', ')}` : `does without ${left.join(', ')}`;
+  throw new OptimizerError(
+    'invalid-option',
+    `set(): with this ${names.join(', ')}, ${after.name} ${what}, which is decided at creation; give a schedule there, or ` +
+      'create a new optimizer.',
+  );
 }

@@ -2,10 +2,10 @@ import type { Average } from '../averages/average.js';
 import { OptimizerError, quote } from '../errors.js';
 import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
 import type { RuleOptions } from '../rules/common-options.js';
-import { type Rule, overrideRule, tensorOf } from '../rules/rule.js';
+import { movesOf } from '../rules/moving.js';
+import { type Rule, overrideRule, structureOf, tensorOf } from '../rules/rule.js';
 import { scalarComplaint } from '../rules/scalar-complaint.js';
 import type { TensorDeclaration } from '../rules/tensor.js';
-import { findRateScalars } from './rate-scalars.js';
 
 /** A state slot that a rule's options, or its averages, need. */
 export interface LayoutSlot {
@@ -21,11 +21,13 @@ export interface LayoutSlot {
 export interface GradientScaling {
   /** Factor on every gradient: accumulation, loss scale, clip by norm. */
   readonly multiplier: number;
-  /** Largest magnitude after that; Infinity for no limit. */
+  /** Least value after that; −Infinity for no limit. */
+  readonly minValue: number;
+  /** Largest value after that; Infinity for no limit. */
   readonly maxValue: number;
 }
 
-const UNSCALED: GradientScaling = { multiplier: 1, maxValue: Infinity };
+const UNSCALED: GradientScaling = { multiplier: 1, minValue: -Infinity, maxValue: Infinity };
 
 type Switches = Readonly<Record<string, boolean>>;
 
@@ -47,8 +49,6 @@ export interface RuleLayout {
   readonly scalars: readonly string[];
   /** The scalars that are corrections 1 − β₁β₂⋯βₜ, in order, each with its rate; damping 0 is a rate that stays. */
   readonly corrections: readonly { readonly name: string; readonly rate: RisingRate }[];
-  /** The scalars that are proportional to the learning rate; see {@link findRateScalars}. */
-  readonly rateScalars: readonly string[];
   /** Values of all `override` switches: the template's, the rule's and those of its averages. */
   readonly switches: Switches;
   /** Of these, those of the template and the rule: what measuring a tensor needs. */
@@ -87,9 +87,12 @@ export function layoutOf(rule: Rule): RuleLayout {
 }
 
 function deriveLayout(rule: Rule): RuleLayout {
-  const { declaration, options } = rule;
+  const { declaration } = rule;
+  // Where schedules are to be asked yet, the numbers that stand for them.
+  const isMoving = movesOf(rule.options).some(({ option }) => option !== 'lr');
+  const options = isMoving ? structureOf(rule) : (rule.options as RuleOptions);
   const averages = rule.averages ?? [];
-  const slots = deriveSlots(declaration, options, averages);
+  const slots = deriveSlots(declaration, structureOf(rule), averages);
   const elementSlots = slots.filter(({ perTensor }) => !perTensor).map(({ name }) => name);
   const declared = declaration.slots.filter(({ perTensor }) => perTensor !== true).map(({ name }) => name);
   const ofTensors = declaration.slots.filter(({ perTensor }) => perTensor === true).map(({ name }) => name);
@@ -99,7 +102,7 @@ function deriveLayout(rule: Rule): RuleLayout {
     typeof rate === 'number' ? [] : [{ name, rate }],
   );
   rejectClashes(rule);
-  const equationSwitches = { ...templateSwitches(rule), ...declaration.switches(options) };
+  const equationSwitches = { ...templateSwitches(declaration, options), ...declaration.switches(options) };
   const averageSwitches = averages.map((average) => average.declaration.switches(average.options));
   const averageScalars: Record<string, number> = {};
   for (const average of averages) Object.assign(averageScalars, average.declaration.scalars(average.options));
@@ -115,6 +118,7 @@ function deriveLayout(rule: Rule): RuleLayout {
       decay,
       t,
       grad_multiplier: scaling.multiplier,
+      min_grad_value: scaling.minValue,
       max_grad_value: scaling.maxValue,
     };
     for (const [name, value] of Object.entries(ofRule)) {
@@ -130,7 +134,6 @@ function deriveLayout(rule: Rule): RuleLayout {
     laneVariables: [...new Set([...declared, ...elementSlots])],
     scalars: Object.keys(values(1, 1)),
     corrections,
-    rateScalars: findRateScalars(declaration, options),
     switches: Object.assign({}, equationSwitches, ...averageSwitches) as Switches,
     equationSwitches,
     averages,
@@ -159,7 +162,9 @@ function deriveSlots(
 }
 
 /** @throws OptimizerError `invalid-config` if an average has the name of something of the rule's. */
-function rejectClashes({ name, declaration, options, averages = [] }: Rule): void {
+function rejectClashes(rule: Rule): void {
+  const { name, declaration, averages = [] } = rule;
+  const options = structureOf(rule);
   const ofRule = new Set([
     ...declaration.slots.map((slot) => slot.name),
     ...Object.keys(declaration.switches(options)),
@@ -178,7 +183,7 @@ function rejectClashes({ name, declaration, options, averages = [] }: Rule): voi
 }
 
 /** The switches of `shaders/incoming.wgsl`, which every rule has. */
-function templateSwitches({ declaration, options }: Rule): Record<string, boolean> {
+function templateSwitches(declaration: RuleDeclaration, options: RuleOptions): Record<string, boolean> {
   const { weightDecay, weightDecayMode, maximize } = options;
   const decays = (...modes: string[]) => weightDecay > 0 && modes.includes(weightDecayMode);
   const decaysWeight = declaration.decaysWeight(options);
@@ -203,13 +208,39 @@ export function correction({ beta, damping }: RisingRate, t: number): number {
   return 1 - product * beta ** (t - i);
 }
 
+const switchKeys = new WeakMap<RuleLayout, string>();
+
+/** The switches as text, in the same order in all layouts of a kind. */
+function switchKey(layout: RuleLayout): string {
+  let key = switchKeys.get(layout);
+  if (key === undefined) switchKeys.set(layout, (key = JSON.stringify(layout.switches)));
+  return key;
+}
+
+/** Whether two layouts of one kind have the same kernels. */
+export function haveSameSwitches(a: RuleLayout, b: RuleLayout): boolean {
+  return switchKey(a) === switchKey(b);
+}
+
+/** The slots that only one of two rules of a kind keeps; and what else is kept by them. */
+export function otherState(
+  before: Rule,
+  after: Rule,
+): { readonly needed: string[]; readonly left: string[] } {
+  const has = (rule: Rule) => {
+    const { slots, tensor } = layoutOf(rule);
+    return [...slots.map(({ name }) => quote(name)), ...(tensor ? ['norms of whole tensors'] : [])];
+  };
+  const [a, b] = [has(before), has(after)];
+  return { needed: b.filter((name) => !a.includes(name)), left: a.filter((name) => !b.includes(name)) };
+}
+
 /**
  * The names of the options by which one rule needs other kernels than another of its kind; none if one kernel serves both.
  * They are those that do it by themselves; if it takes several together, all that differ.
  */
 export function optionsOfOtherKernels(before: Rule, after: Rule): string[] {
-  // In the same order in both, for they are of one kind.
-  const key = (rule: Rule) => JSON.stringify(layoutOf(rule).switches);
+  const key = (rule: Rule) => switchKey(layoutOf(rule));
   if (key(before) === key(after)) return [];
   const names = Object.keys(after.options).filter(
     (name) => name !== 'lr' && quote(before.options[name]) !== quote(after.options[name]),

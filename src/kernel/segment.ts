@@ -19,15 +19,14 @@ const structs = new Map<string, WordStruct<Field>>();
  * What one dispatch covers of one tensor; bases are indices into the bound arrays, `row` is the index within the page. It has
  * more fields where the kernel needs more.
  */
-export function segmentStruct({ isMasked, hasMin, hasMax }: StretchAccess): WordStruct<Field> {
-  const key = `${isMasked} ${hasMin} ${hasMax}`;
+export function segmentStruct({ isMasked, isLimited }: StretchAccess): WordStruct<Field> {
+  const key = `${isMasked} ${isLimited}`;
   let struct = structs.get(key);
   if (!struct) {
     const fields: Partial<Record<Field, WordType>> = {
       ...FIELDS,
       ...(isMasked && { mask_base: 'u32' }),
-      ...(hasMin && { min_weight: 'f32' }),
-      ...(hasMax && { max_weight: 'f32' }),
+      ...(isLimited && { min_weight: 'f32', max_weight: 'f32' }),
     };
     structs.set(key, (struct = wordStruct('Segment', fields as Record<Field, WordType>)));
   }
@@ -65,15 +64,14 @@ export function writeSegments<B>(
   const struct = segmentStruct(access);
   parts.forEach((part, k) => {
     const { constraint, maskBase } = part;
-    const limits = typeof constraint === 'object' ? constraint : {};
+    const { min = -Infinity, max = Infinity } = typeof constraint === 'object' ? constraint : {};
     struct.write(view, firstWord + (struct.byteLength / 4) * k, {
       lane_count: part.laneCount,
       element_count: part.elementCount,
       data_base: part.dataBase,
       ...basesOf(part),
       ...(maskBase !== undefined && { mask_base: maskBase }),
-      ...(limits.min !== undefined && { min_weight: limits.min }),
-      ...(limits.max !== undefined && { max_weight: limits.max }),
+      ...(access.isLimited && { min_weight: min, max_weight: max }),
     });
   });
   const { columns } = parts[0]!;

@@ -1,5 +1,6 @@
 import { CELLS_WGSL } from '../codecs/codec.js';
 import type { StretchAccess } from '../plan/stretch.js';
+import { findRateScalars } from './rate-scalars.js';
 import type { RuleLayout } from './rule-layout.js';
 
 /** Whether rows have lanes of their own: else a lane may reach over the end of a row. */
@@ -30,12 +31,9 @@ export function composeStepping(layout: RuleLayout, access: StretchAccess): { ca
 }
 
 /** What is done to the new weights of a lane, last of all. */
-export function composeConstraint({ hasMin, hasMax }: StretchAccess): string {
-  return `fn constrained(after: lane) -> lane {
-  var w = after;
-${hasMin ? '  w = larger(lane(segment.min_weight), w);\n' : ''}${
-    hasMax ? '  w = smaller(lane(segment.max_weight), w);\n' : ''
-  }  return w;
+export function composeConstraint({ isLimited }: StretchAccess): string {
+  return `fn constrained(w: lane) -> lane {
+  return ${isLimited ? 'between(w, segment.min_weight, segment.max_weight)' : 'w'};
 }
 `;
 }
@@ -181,7 +179,8 @@ ${choose}  return select(before, after, is_active);
  * Steps the elements of a lane with the learning rates of their columns: once for each factor that is among the four, and
  * that mostly is one.
  */
-function composeColumns({ elementSlots, rateScalars }: RuleLayout): string {
+function composeColumns({ elementSlots, rule }: RuleLayout): string {
+  const rateScalars = findRateScalars(rule);
   const lines = (names: readonly string[], line: (name: string) => string) =>
     names.map((name) => `${line(name)}\n`).join('');
   return `fn factors_of(at: Place) -> lane {

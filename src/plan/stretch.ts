@@ -40,8 +40,7 @@ export interface StretchAccess {
   /** Whether each row of weights is divided by its norm: an invocation steps whole rows then. */
   readonly isUnit?: true;
   /** Whether weights have limits. */
-  readonly hasMin?: true;
-  readonly hasMax?: true;
+  readonly isLimited?: true;
   /** Elements from one row to the next, where rows lie apart. */
   readonly dataStride?: number;
   readonly gradStride?: number;
@@ -150,7 +149,6 @@ function planStretch<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts
   const dataBinding = extend(isShared ? union(chunk, alignment) : bindPiece(data, alignment), dataAccess);
   const gradBound = grad && (isShared ? dataBinding : extend(bindPiece(grad, alignment), gradAccess));
   const maskBound = mask && bindPiece(mask, alignment);
-  const limits = constraint === undefined || constraint === 'unit-rows' ? {} : constraint;
   const isStateWhole =
     !state || (state.element % LANE === 0 && (state.isPadded || state.elementCount % LANE === 0));
   return {
@@ -166,8 +164,7 @@ function planStretch<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts
       ...(mask && { isMasked: true }),
       ...(columns && { isScaled: true }),
       ...(isUnit && { isUnit }),
-      ...(limits.min !== undefined && { hasMin: true }),
-      ...(limits.max !== undefined && { hasMax: true }),
+      ...(typeof constraint === 'object' && { isLimited: true }),
       ...stridesOf(data, grad),
     },
     elementCount: data.elementCount,

@@ -3,9 +3,9 @@ import { float32Norm, float64Norm } from './tensor-norm.js';
 
 const identity = (value: number): number => value;
 
-function clamp(a: number, limit: number): number {
-  if (a < -limit) return -limit;
-  return a > limit ? limit : a;
+function between(a: number, low: number, high: number): number {
+  if (a < low) return low;
+  return a > high ? high : a;
 }
 
 function where(a: number, positive: number, otherwise: number): number {
@@ -26,10 +26,10 @@ export const float64: Arithmetic<number> = {
   neg: (a) => -a,
   abs: Math.abs,
   larger: (a, b) => (b <= a ? a : b),
-  smaller: (a, b) => (b >= a ? a : b),
   where,
   sign: Math.sign,
-  clamp,
+  between,
+  clamp: (a, limit) => between(a, -limit, limit),
   lerp: (a, b, t) => a + t * (b - a),
   ifPositive: (a, yes, no) => (a > 0 ? yes : no),
   norm: float64Norm,
@@ -73,14 +73,13 @@ export const float32: Arithmetic<number> = {
   neg: (a) => -flushed(a),
   abs: Math.abs,
   larger: (a, b) => (flushed(b) <= flushed(a) ? a : b),
-  smaller: (a, b) => (flushed(b) >= flushed(a) ? a : b),
   where: (a, positive, otherwise) => where(flushed(a), positive, otherwise),
   sign: (a) => (flushed(a) === 0 ? a : Math.sign(a)),
-  clamp: (a, limit) => {
-    const magnitude = flushed(limit);
-    if (flushed(a) < -magnitude) return -limit;
-    return flushed(a) > magnitude ? limit : a;
+  between: (a, low, high) => {
+    if (flushed(a) < flushed(low)) return low;
+    return flushed(a) > flushed(high) ? high : a;
   },
+  clamp: (a, limit) => float32.between(a, -limit, limit),
   lerp: (a, b, t) => float32.add(a, float32.mul(t, float32.sub(b, a))),
   ifPositive: (a, yes, no) => (flushed(a) > 0 ? yes : no),
   norm: (length, at) => float32Norm(length, (i) => flushed(at(i)), round),

@@ -4,11 +4,8 @@ import type { Arithmetic } from '../rules/arithmetic.js';
 /** The CPU twin of `constrained` in src/kernel/step-rows.ts: a weight within its limits. */
 export function limitWeight<N>(f: Arithmetic<N>, weight: N, constraint: WeightConstraint | undefined): N {
   if (typeof constraint !== 'object') return weight;
-  const { min, max } = constraint;
-  let w = weight;
-  if (min !== undefined) w = f.larger(f.scalar(min), w);
-  if (max !== undefined) w = f.smaller(f.scalar(max), w);
-  return w;
+  const { min = -Infinity, max = Infinity } = constraint;
+  return f.between(weight, f.scalar(min), f.scalar(max));
 }
 
 /** The exponent of the largest power of two that is no larger than a positive number. */

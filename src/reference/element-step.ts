@@ -1,3 +1,4 @@
+import { findRateScalars } from '../kernel/rate-scalars.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
@@ -51,14 +52,14 @@ export interface TensorRule<N> {
 
 /** The CPU twin of `step` and `stepped` in `shaders/step.wgsl`, over any arithmetic. */
 export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false): ElementRule<N> {
-  const { switches: on, tensor: declared, averages, rateScalars } = layoutOf(rule);
+  const { switches: on, tensor: declared, averages } = layoutOf(rule);
   const { prepare, reference } = rule.declaration;
   /** The CPU twin of `shaders/incoming.wgsl`. */
   const incoming = (weight: N, gradient: N, h: Record<string, N>): { w: N; g: N } => {
     const decay = h['decay']!;
     let w = weight;
     let g = f.mul(gradient, h['grad_multiplier']!);
-    if (clamped) g = f.clamp(g, h['max_grad_value']!);
+    if (clamped) g = f.between(g, h['min_grad_value']!, h['max_grad_value']!);
     if (on['MAXIMIZE']) g = f.neg(g);
     if (on['DECAY_GRADIENT']) g = f.add(g, f.mul(decay, w));
     if (on['DECAY_WEIGHT']) w = f.sub(w, f.mul(decay, w));
@@ -67,7 +68,8 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false
   const elementRule: ElementRule<N> = {
     prepare: (scalars, t, factor) => {
       const h = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, f.scalar(value)]));
-      if (factor !== undefined) for (const name of rateScalars) h[name] = f.mul(h[name]!, f.scalar(factor));
+      const scaled = factor === undefined ? [] : findRateScalars(rule);
+      for (const name of scaled) h[name] = f.mul(h[name]!, f.scalar(factor!));
       return prepare ? { ...h, ...prepare(f, h, on, t) } : h;
     },
     update: (weight, gradient, s, { h, t }, tensor) => {

@@ -76,7 +76,6 @@ export const errorBound: Arithmetic<Bounded> = {
   neg: (a) => ({ value: -a.value, error: a.error }),
   abs: (a) => ({ value: Math.abs(a.value), error: a.error }),
   larger: (a, b) => ({ value: b.value <= a.value ? a.value : b.value, error: Math.max(a.error, b.error) }),
-  smaller: (a, b) => ({ value: b.value >= a.value ? a.value : b.value, error: Math.max(a.error, b.error) }),
   where: (a, positive, otherwise) => {
     if (Number.isNaN(a.value)) return a;
     const [taken, left] = a.value > 0 ? [positive, otherwise] : [otherwise, positive];
@@ -93,11 +92,13 @@ export const errorBound: Arithmetic<Bounded> = {
     // Where rounding can move a past zero, the GPU may find any of −1, 0 and 1.
     return { value, error: Math.abs(a.value) <= a.error && a.error > 0 ? 1 + Math.abs(value) : 0 };
   },
-  clamp: (a, limit) => {
-    if (Math.abs(a.value) <= limit.value || Number.isNaN(a.value)) return a;
+  between: (a, low, high) => {
+    if (Number.isNaN(a.value) || (a.value >= low.value && a.value <= high.value)) return a;
+    const limit = a.value < low.value ? low : high;
     // A value just past the limit may be just inside on the GPU: both are this close to the limit.
-    return { value: Math.sign(a.value) * limit.value, error: Math.max(limit.error, a.error) };
+    return { value: limit.value, error: Math.max(limit.error, a.error) };
   },
+  clamp: (a, limit) => errorBound.between(a, errorBound.neg(limit), limit),
   lerp: (a, b, t) => errorBound.add(a, errorBound.mul(t, errorBound.sub(b, a))),
   ifPositive: (a, yes, no) => {
     const { value, error } = a.value > 0 ? yes : no;

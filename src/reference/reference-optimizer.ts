@@ -1,5 +1,5 @@
 import type { StateName } from '../engine/input/config.js';
-import { needsControlPass, checkGradScale } from '../engine/input/gradient-options.js';
+import { checkGradScale, isClamping, needsControlPass } from '../engine/input/gradient-options.js';
 import { NameTable, type StepOptions, resolveSkip } from '../engine/input/names.js';
 import { ParameterGroup } from '../engine/parameter-group.js';
 import { checkRun } from '../engine/saved/check-state-dict.js';
@@ -25,8 +25,18 @@ import { preparedStep } from './table-step.js';
 /** A group with its rule in the reference's arithmetic. */
 interface ReferenceGroup {
   readonly group: ParameterGroup;
-  readonly rule: ElementRule<number>;
+  /** Of a rule with a number in place of each schedule. */
+  readonly elementRuleOf: (rule: Rule) => ElementRule<number>;
   readonly parameters: readonly ParameterState[];
+}
+
+/** As a function, but that the same argument as at the last call gives the same result. */
+function remember<T, U>(make: (given: T) => U): (given: T) => U {
+  let last: { readonly given: T; readonly made: U } | undefined;
+  return (given) => {
+    if (last?.given !== given) last = { given, made: make(given) };
+    return last.made;
+  };
 }
 
 /**
@@ -39,7 +49,7 @@ interface ReferenceGroup {
  */
 export class ReferenceOptimizer<R extends Rule = Rule> {
   /** The parameter groups; one if the config gave `params`. */
-  readonly groups: readonly ParameterGroup[];
+  readonly groups: readonly ParameterGroup<R>[];
   readonly #groups: readonly ReferenceGroup[];
   readonly #parameters = new NameTable<ParameterState>();
   readonly #control: GradientControl;
@@ -48,6 +58,8 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
   #stepCount = 0;
   /** What lies in place of the weights that train, if anything does. */
   #served: ServedWeights | undefined;
+  /** The groups' rules as they were then. */
+  #servedRules: readonly Rule[] = [];
 
   /** @throws OptimizerError on bad input. */
   constructor(config: ReferenceConfig<R>) {
@@ -61,7 +73,9 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       const names = params.map(({ name }) => name);
       return {
         group: new ParameterGroup(rule, names, { currentStep: () => this.#stepCount, check: () => {} }),
-        rule: makeElementRule(arithmetic, rule, gradients.maxGradValue < Infinity),
+        elementRuleOf: remember((current: Rule) =>
+          makeElementRule(arithmetic, current, isClamping(gradients)),
+        ),
         parameters: params.map((parameter) => new ParameterState(arithmetic, rule, parameter, ArrayType)),
       };
     });
@@ -99,19 +113,22 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       const gradient = given ? given(k, parameter.name) : parameter.grad;
       gradients.set(parameter, parameter.elementGradients(gradient));
     });
-    const lrs = this.groups.map((group) => group.lr);
+    const inForce = this.groups.map((group) => group.inForce());
     this.#stepCount++;
     const multiplier = this.#control.decide(
       [...gradients.values()].map(({ values }) => values),
       this.#gradScale,
     );
     if (multiplier === undefined) return;
-    const scaling = { multiplier, maxValue: this.#control.options.maxGradValue };
-    this.#groups.forEach(({ group, rule, parameters }, g) => {
+    const { minGradValue: minValue, maxGradValue: maxValue } = this.#control.options;
+    const scaling = { multiplier, minValue, maxValue };
+    this.#groups.forEach(({ elementRuleOf, parameters }, g) => {
+      const { rule: current, lr } = inForce[g]!;
+      const rule = elementRuleOf(current);
       // Parameters that have made the same number of steps share their scalars.
       const prepared = new Map<number, PreparedStep<number>>();
       const prepare = (t: number): PreparedStep<number> => {
-        const scalars = layoutOf(group.rule).values(lrs[g]!, t, scaling);
+        const scalars = layoutOf(current).values(lr, t, scaling);
         const step = preparedStep((factor) => rule.prepare(scalars, t, factor), t);
         prepared.set(t, step);
         return step;
@@ -241,10 +258,12 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
   #exchange(served: ServedWeights | undefined): void {
     const exchanged = (served ?? this.#served)!;
     this.#served = served;
-    for (const { group, parameters } of this.#groups) {
+    // The way back is the way there, whatever options have changed meanwhile.
+    if (served) this.#servedRules = this.groups.map((group) => group.inForce().rule);
+    this.#groups.forEach(({ parameters }, g) => {
       for (const parameter of parameters) {
-        exchangeWeights(parameter, group.rule, exchanged, served !== undefined);
+        exchangeWeights(parameter, this.#servedRules[g]!, exchanged, served !== undefined);
       }
-    }
+    });
   }
 }

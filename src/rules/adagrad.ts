@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/adagrad.wgsl?raw';
-import { type EpsPlacement, choice, number } from './options.js';
+import { type EpsPlacement, choice, number, numberAtStart } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
@@ -35,7 +35,7 @@ export const adagrad: RuleFactory<AdagradOptions, 'sum'> = declareRule({
     ...commonOptions(0.01),
     eps: number(1e-7, 0),
     epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
-    initialAccumulator: number(0, 0),
+    initialAccumulator: numberAtStart(0, 0),
     lrDecay: number(0, 0),
   },
   slots: [{ name: 'sum', initial: (o) => o.initialAccumulator }],

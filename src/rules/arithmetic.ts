@@ -5,8 +5,8 @@ export type ElementAt<N> = (index: number) => N;
  * The operations that equations are written in, over a number type N. One reference then runs in float64, as
  * the float32 twin of a kernel, or with an error bound beside each value.
  *
- * The names and meanings are WGSL's; `lerp`, `larger`, `smaller`, `clamp` and `sign` are `lerp`, `larger`, `smaller`, `within` and `sign_of`
- * of `shaders/incoming.wgsl`.
+ * The names and meanings are WGSL's; `lerp`, `larger`, `between`, `clamp` and `sign` are `lerp`, `larger`, `between`, `within`
+ * and `sign_of` of `shaders/incoming.wgsl`.
  */
 export interface Arithmetic<N> {
   /** Takes a value out of memory. */
@@ -24,12 +24,12 @@ export interface Arithmetic<N> {
   readonly abs: (a: N) => N;
   /** The larger of two; NaN if `b` is NaN. */
   readonly larger: (a: N, b: N) => N;
-  /** The smaller of two; NaN if `b` is NaN. */
-  readonly smaller: (a: N, b: N) => N;
   /** `positive` where a > 0, `otherwise` where not, NaN where a is NaN. */
   readonly where: (a: N, positive: N, otherwise: N) => N;
   /** −1, 0 or 1 by the sign of a; keeps a NaN, and the sign of a zero. */
   readonly sign: (a: N) => N;
+  /** a, but not below `low` nor above `high`, which is the larger of the two; keeps a NaN. */
+  readonly between: (a: N, low: N, high: N) => N;
   /** a, no larger in magnitude than `limit`; keeps a NaN. */
   readonly clamp: (a: N, limit: N) => N;
   /** a + t(b − a), the form that keeps a moment exact when b = a. */

@@ -13,7 +13,7 @@ const TAKEN: readonly string[] = (
 
 /** Fields of `h`, and overrides, that every kernel has. */
 const STANDARD: readonly string[] = (
-  'decay t grad_multiplier max_grad_value ' +
+  'decay t grad_multiplier min_grad_value max_grad_value ' +
   'MAXIMIZE DECAY_GRADIENT DECAY_WEIGHT CLAMP_GRADIENT WORKGROUP_SIZE LANES_PER_INVOCATION CONSECUTIVE ROW_LANES'
 ).split(' ');
 

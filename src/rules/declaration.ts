@@ -67,7 +67,7 @@ export interface EvaluationDeclaration<Slot extends string = string, O = RuleOpt
 }
 
 /** What every rule's `h` has beside the scalars that it declares. */
-export type StandardScalar = 'decay' | 't' | 'grad_multiplier' | 'max_grad_value';
+export type StandardScalar = 'decay' | 't' | 'grad_multiplier' | 'min_grad_value' | 'max_grad_value';
 
 /**
  * A rule as the engine sees it, its parts merged into it: everything that bindings, uniforms, pipelines, tests and menus

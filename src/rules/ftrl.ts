@@ -1,6 +1,13 @@
 import wgsl from '../../shaders/rules/ftrl.wgsl?raw';
 import type { Arithmetic } from './arithmetic.js';
-import { type LearningRate, type OptionSpec, learningRate, number, numberBetween } from './options.js';
+import {
+  type LearningRate,
+  type OptionSpec,
+  learningRate,
+  number,
+  numberAtStart,
+  numberBetween,
+} from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
@@ -74,7 +81,7 @@ export const ftrl: RuleFactory<FtrlOptions, 'accumulator' | 'linear'> = declareR
     ...commonOptions(0.001),
     lr: positiveLearningRate(0.001),
     lrPower: numberBetween(-0.5, -1, 0, [-0.2, -1, 0]),
-    initialAccumulator: number(0.1, 0),
+    initialAccumulator: numberAtStart(0.1, 0),
     l1: number(0, 0),
     l2: number(0, 0),
     l2Shrinkage: number(0, 0),

@@ -13,6 +13,10 @@ export interface NovogradOptions extends UpdateDecayOptions {
   eps?: number;
   /** Take 1−β₁ of each normalised gradient into the first moment. Default false, as the paper. */
   gradAveraging?: boolean;
+  /** With `gradAveraging`: do so at the first step, too; TensorFlow Addons takes all of it there. Default true. */
+  averageFirstStep?: boolean;
+  /** Whether the first moment holds η times that (TensorFlow Addons), which differs where η changes. Default false. */
+  lrInVelocity?: boolean;
   /** Use the largest second moment so far. Default false. */
   amsgrad?: boolean;
 }
@@ -24,13 +28,15 @@ export interface NovogradOptions extends UpdateDecayOptions {
  *     m ← β₁m + (g/(√v+ε) + dw);   w ← w − ηm
  *
  * With `gradAveraging`, m takes (1−β₁) of what is in parentheses, as an option of NVIDIA's and Apex's;
- * TensorFlow Addons' leaves the first step out: there m takes all of it.
+ * TensorFlow Addons' leaves the first step out (`averageFirstStep` false): there m takes all of it. With `lrInVelocity`,
+ * also as there, m ← β₁m + η(…); w ← w − m.
  * Weight decay d is as above (`weightDecayMode` `'update'`, the default), or added to g before its norm (`'l2'`). A tensor is
  * a parameter; the norm is of all its elements, however many buffers it lies in.
  *
  * v is the square of a norm, in float32: norms beyond 1e19 make it infinite, and then nothing moves; `lossScale` and
  * `gradScale` are applied before. State: `exp_avg` (m), `exp_avg_sq` (v; one element), and `max_exp_avg_sq` (one element) if
- * amsgrad. Defaults: `lr` 0.001, `betas` [0.95, 0.98], `eps` 1e-8, `gradAveraging` false, `amsgrad` false.
+ * amsgrad. Defaults: `lr` 0.001, `betas` [0.95, 0.98], `eps` 1e-8, `gradAveraging` false,
+ * `averageFirstStep` true, `lrInVelocity` false, `amsgrad` false.
  *
  * @param options see {@link NovogradOptions}.
  * @returns a rule for `Optimizer.create` or `ReferenceOptimizer`.
@@ -47,6 +53,8 @@ export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | '
       // A larger one to try than 1e-7, which no norm of a test would show.
       eps: { ...number(1e-8, 0), samples: [0.1] },
       gradAveraging: boolean(false),
+      averageFirstStep: boolean(true),
+      lrInVelocity: boolean(false),
       amsgrad: boolean(false),
     },
     slots: [
@@ -58,6 +66,8 @@ export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | '
       AMSGRAD: o.amsgrad,
       DECAY_UPDATE: o.weightDecay > 0 && o.weightDecayMode === 'update',
       GRAD_AVERAGING: o.gradAveraging,
+      AVERAGE_FIRST_STEP: o.averageFirstStep,
+      LR_IN_VELOCITY: o.lrInVelocity,
     }),
     scalars: (o, lr) => ({
       lr,
@@ -66,6 +76,9 @@ export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | '
       one_minus_beta2: 1 - o.betas[1],
       eps: o.eps,
       weight_decay: o.weightDecay,
+    }),
+    prepare: ({ scalar }, h, on, t) => ({
+      share: t === 1 && !on.AVERAGE_FIRST_STEP ? scalar(1) : h.one_minus_beta1,
     }),
     tensor: {
       stage: measuring,
@@ -88,7 +101,11 @@ export const novograd: RuleFactory<NovogradOptions, 'exp_avg' | 'exp_avg_sq' | '
     reference: ({ add, sub, mul, div }, { w, g, s, h, on, tensor }) => {
       let u = div(g, tensor.denominator);
       if (on.DECAY_UPDATE) u = add(u, mul(h.weight_decay, w));
-      if (on.GRAD_AVERAGING) u = mul(h.one_minus_beta1, u);
+      if (on.GRAD_AVERAGING) u = mul(h.share, u);
+      if (on.LR_IN_VELOCITY) {
+        s.exp_avg = add(mul(h.beta1, s.exp_avg), mul(h.lr, u));
+        return sub(w, s.exp_avg);
+      }
       s.exp_avg = add(mul(h.beta1, s.exp_avg), u);
       return sub(w, mul(h.lr, s.exp_avg));
     },

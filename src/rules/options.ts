@@ -29,6 +29,12 @@ export interface OptionSpec<T> {
   readonly accepts: (value: unknown) => boolean;
   /** Allowed values other than the default that tests and menus try: all of them if they are few. */
   readonly samples: readonly T[];
+  /** Whether a schedule may stand for it: a number that steps read. */
+  readonly moves?: boolean;
+  /** Whether it only says how state begins: once there is state, it has no effect. */
+  readonly isInitial?: boolean;
+  /** Of a list of numbers, what holds for each; a schedule may stand for each. */
+  readonly entry?: OptionSpec<number>;
 }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
@@ -39,6 +45,7 @@ export function number(defaultValue: number, min: number, below = Infinity): Opt
     default: defaultValue,
     range: below === Infinity ? `a finite number ≥ ${min}` : `a number in [${min}, ${below})`,
     accepts: (value) => isNumber(value) && value >= min && value < below,
+    moves: true,
     samples: [below === Infinity ? (defaultValue === 0 ? 0.1 : 10 * defaultValue) : below / 2],
   };
 }
@@ -54,8 +61,14 @@ export function numberBetween(
     default: defaultValue,
     range: `a number in [${min}, ${max}]`,
     accepts: (value) => isNumber(value) && value >= min && value <= max,
+    moves: true,
     samples,
   };
+}
+
+/** A number that only says how state begins. */
+export function numberAtStart(defaultValue: number, min: number): OptionSpec<number> {
+  return { ...number(defaultValue, min), moves: false, isInitial: true };
 }
 
 /** An integer from `min` to `max`. NaN as default means that it must be given. */
@@ -111,13 +124,14 @@ function decayRates<T extends readonly number[]>(
   samples: readonly T[],
 ): OptionSpec<T> {
   const { length } = defaultValue;
-  const { accepts } = number(0, 0, 1);
+  const entry = number(0.5, 0, 1);
   return {
     default: Object.freeze(defaultValue),
     range,
     // Not `every` of the value itself, which passes over holes.
     accepts: (value) =>
-      Array.isArray(value) && value.length === length && Array.from<unknown>(value).every(accepts),
+      Array.isArray(value) && value.length === length && Array.from<unknown>(value).every(entry.accepts),
+    entry,
     samples: samples.map((sample) => Object.freeze(sample)),
   };
 }
@@ -204,10 +218,22 @@ function resolveOption<T>(what: string, spec: OptionSpec<T>, given: unknown): T 
     throw new OptimizerError('invalid-option', `${what} is not given; give ${spec.range}.`);
   }
   const value = frozenCopy(given === undefined ? spec.default : given, what);
-  if (!spec.accepts(value)) {
-    throw new OptimizerError('invalid-option', `${what} is ${quote(given)}; give ${spec.range}.`);
+  if (!allows(spec, value)) {
+    const orSchedule = spec.moves || spec.entry ? ', or a schedule (step: number) => number' : '';
+    const range = spec.range.includes('schedule') ? spec.range : `${spec.range}${orSchedule}`;
+    throw new OptimizerError('invalid-option', `${what} is ${quote(given)}; give ${range}.`);
   }
   return value as T;
+}
+
+/** Whether a value is allowed, schedules included: what they give is checked at each step. */
+function allows(spec: OptionSpec<unknown>, value: unknown): boolean {
+  if (typeof value === 'function' && spec.moves === true) return true;
+  if (!spec.entry || !Array.isArray(value)) return spec.accepts(value);
+  const { entry } = spec;
+  return spec.accepts(
+    Array.from(value as unknown[], (one) => (typeof one === 'function' ? entry.default : one)),
+  );
 }
 
 /** A list of its own, so that who gave it may go on changing his; other options are plain values. */
@@ -226,12 +252,30 @@ function frozenCopy(value: unknown, what: string): unknown {
  * @throws OptimizerError `invalid-option` if a schedule returns anything but a number ≥ 0 that float32 holds.
  */
 export function evaluateLearningRate(lr: LearningRate, step: number): number {
-  if (typeof lr === 'number') return lr;
-  const value = lr(step);
-  if (number(0, 0).accepts(value) && fitsFloat32(value)) return value;
-  const remedy = float32Complaint(value) ?? 'make it return a finite number ≥ 0';
+  return typeof lr === 'number' ? lr : evaluateSchedule('lr', lr, RATE, step);
+}
+
+const RATE: Pick<OptionSpec<number>, 'range' | 'accepts'> = /* @__PURE__ */ number(0, 0);
+
+/**
+ * The number that a schedule gives at a step.
+ *
+ * @param name of what it sets, for errors.
+ * @param spec what it may give.
+ * @param step 0-based step.
+ * @throws OptimizerError `invalid-option` if it gives anything else, or what float32 cannot hold.
+ */
+export function evaluateSchedule(
+  name: string,
+  schedule: (step: number) => number,
+  { range, accepts }: Pick<OptionSpec<never>, 'range' | 'accepts'>,
+  step: number,
+): number {
+  const value: unknown = schedule(step);
+  if (typeof value === 'number' && accepts(value) && fitsFloat32(value)) return value;
+  const remedy = float32Complaint(value) ?? `make it return ${range}`;
   throw new OptimizerError(
     'invalid-option',
-    `the lr schedule returned ${quote(value)} at step ${step}; ${remedy}. The step was not made.`,
+    `the ${name} schedule returned ${quote(value)} at step ${step}; ${remedy}. The step was not made.`,
   );
 }

@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/rmsprop.wgsl?raw';
-import { type EpsPlacement, boolean, choice, number } from './options.js';
+import { type EpsPlacement, boolean, choice, number, numberAtStart } from './options.js';
 import { advance, velocity } from './parts/velocity.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { correctionOf } from './declaration.js';
@@ -70,7 +70,7 @@ export const rmsprop: RuleFactory<RmspropOptions, 'square_avg' | 'grad_avg' | 'm
       epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
       centered: boolean(false),
       momentum: number(0, 0, 1),
-      initialAccumulator: number(0, 0),
+      initialAccumulator: numberAtStart(0, 0),
       biasCorrection: boolean(false),
       bugCompatible: boolean(false),
     },

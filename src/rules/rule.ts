@@ -2,6 +2,7 @@ import type { Average } from '../averages/average.js';
 import { OptimizerError, isRecord, propertyNames, quote, readProperty } from '../errors.js';
 import type { RuleOptions } from './common-options.js';
 import type { RuleDeclaration } from './declaration.js';
+import { type GivenOptions, type MovingOptions, movesOf, standingOptions } from './moving.js';
 import { resolveOptions } from './options.js';
 import { scalarComplaint } from './scalar-complaint.js';
 import type { TensorDeclaration } from './tensor.js';
@@ -15,8 +16,10 @@ import type { TensorDeclaration } from './tensor.js';
 export interface Rule<O extends object = object, Slot extends string = string> {
   /** The rule's name, e.g. `'adam'`. */
   readonly name: string;
-  /** Its options, complete: defaults are filled in. */
-  readonly options: RuleOptions<O>;
+  /** Its options, complete: defaults are filled in. A schedule may stand for a number. */
+  readonly options: GivenOptions<O>;
+  /** Its options with a number in place of each schedule, if there is any: what says which state it keeps. */
+  readonly standing?: RuleOptions;
   /** The declaration behind it. */
   readonly declaration: RuleDeclaration<Slot>;
   /** Averages of the weights that are taken with it; an optimizer's config adds them. */
@@ -33,14 +36,20 @@ export type SlotOf<R extends Rule = Rule> = R['declaration']['slots'][number]['n
 
 /** Makes a rule from options; the declaration is there for tools that iterate over rules. */
 export interface RuleFactory<O extends object = object, Slot extends string = string> {
-  (options?: O): Rule<O, Slot>;
+  (options?: MovingOptions<O>): Rule<O, Slot>;
   readonly declaration: RuleDeclaration<Slot>;
 }
 
 /** What a rule measures of whole tensors, if its options ask for it. */
-export function tensorOf({ declaration, options }: Rule): TensorDeclaration | undefined {
-  const { tensor } = declaration;
-  return tensor?.usedBy?.(options) === false ? undefined : tensor;
+export function tensorOf(rule: Rule): TensorDeclaration | undefined {
+  const { tensor } = rule.declaration;
+  return tensor?.usedBy?.(structureOf(rule)) === false ? undefined : tensor;
+}
+
+/** The options that say which state a rule keeps: none of them is a schedule. */
+export function structureOf({ options, standing }: Rule): RuleOptions {
+  // Without schedules, all numbers are numbers.
+  return standing ?? (options as RuleOptions);
 }
 
 /**
@@ -49,14 +58,14 @@ export function tensorOf({ declaration, options }: Rule): TensorDeclaration | un
  * @throws OptimizerError `invalid-option`.
  */
 export function makeRule(declaration: RuleDeclaration, given: object): Rule {
-  const options = resolveOptions<RuleOptions>(declaration.name, declaration.options, given);
-  const { lr } = options;
+  const options: GivenOptions = resolveOptions<RuleOptions>(declaration.name, declaration.options, given);
+  const isMoving = movesOf(options).length > 0;
+  const standing = standingOptions(options, declaration);
   const complaint =
-    declaration.complaint(options) ??
-    scalarComplaint(declaration.scalars(options, typeof lr === 'number' ? lr : 1));
+    declaration.complaint(standing) ?? scalarComplaint(declaration.scalars(standing, standing.lr as number));
   if (complaint !== undefined)
     throw new OptimizerError('invalid-option', `${declaration.name}: ${complaint}`);
-  return Object.freeze({ name: declaration.name, options, declaration });
+  return Object.freeze({ name: declaration.name, options, declaration, ...(isMoving && { standing }) });
 }
 
 /**

@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/yogi.wgsl?raw';
-import { type EpsPlacement, betas, choice, number } from './options.js';
+import { type EpsPlacement, betas, choice, number, numberAtStart } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
 import { correctionOf } from './declaration.js';
@@ -48,8 +48,8 @@ export const yogi: RuleFactory<YogiOptions, 'exp_avg' | 'exp_avg_sq'> = declareR
     betas: betas([0.9, 0.999]),
     eps: number(1e-3, 0),
     epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
-    initialAccumulator: number(1e-6, 0),
-    initialMoment: number(1e-6, 0),
+    initialAccumulator: numberAtStart(1e-6, 0),
+    initialMoment: numberAtStart(1e-6, 0),
   },
   slots: [
     { name: 'exp_avg', initial: (o) => o.initialMoment },

@@ -1,8 +1,19 @@
 import { quote } from '../errors.js';
 import { type LearningRate, choice, learningRate, checkOptions } from '../rules/options.js';
 import { boundariesBehind, cosineRemaining, decayed } from './curve.js';
+import { linear } from './decay.js';
 import { type LearningRateSchedule, toSchedule, withStateOf } from './schedule.js';
-import { type Resolved, baseRate, count, increasing, invalid, optional, rejectGivenTwice } from './specs.js';
+import {
+  type Resolved,
+  baseRate,
+  count,
+  increasing,
+  integer,
+  invalid,
+  optional,
+  rejectGivenTwice,
+  required,
+} from './specs.js';
 
 /**
  * One schedule after another, each starting from its own step 0.
@@ -27,13 +38,7 @@ export function join(
     { boundaries: increasing(1) },
     { boundaries },
   );
-  if (!Array.isArray(schedules) || schedules.length === 0) {
-    throw invalid(name, `schedules is ${quote(schedules)}; give an array of at least one.`);
-  }
-  const parts = Array.from(schedules as readonly LearningRate[], (part, i) => {
-    rejectNoRate(name, `schedules[${i}]`, part);
-    return toSchedule(part);
-  });
+  const parts = toSchedules(name, schedules);
   if (parts.length !== boundaries.length + 1) {
     throw invalid(
       name,
@@ -48,6 +53,25 @@ export function join(
     return parts[n]!(t - starts[n]!);
   };
   return withStateOf('join', joined, parts);
+}
+
+/**
+ * Several schedules at once, multiplied. One has the learning rate; the others are factors of it, with an `lr` of 1.
+ *
+ *     η(t) = schedules[0](t) · schedules[1](t) · …
+ *
+ * `torch.optim.lr_scheduler.ChainedScheduler`, and several schedulers of one optimizer, whose `step()` is called in turn:
+ * there each multiplies the rate that it finds by its own factor. (A `CosineAnnealingLR` with an `eta_min` adds to it, too;
+ * here `etaMin` is a factor like the rest.) PyTorch refuses a `ReduceLROnPlateau` in the chain; this takes one, and carries
+ * its state. optax and Keras have none.
+ *
+ * @param schedules at least one; a number stands for the schedule that always returns it.
+ * @throws OptimizerError `invalid-option` on anything else.
+ * @example schedules.product([schedules.cosine({ lr: 0.1, tMax: 900 }), schedules.step({ lr: 1, stepSize: 300 })])
+ */
+export function product(schedules: readonly LearningRate[]): LearningRateSchedule {
+  const parts = toSchedules('schedules.product', schedules);
+  return withStateOf('product', (t) => parts.reduce((rate, part) => rate * part(t), 1), parts);
 }
 
 /** Options of `schedules.warmup`. */
@@ -124,6 +148,46 @@ export function warmup(schedule: LearningRate, options: WarmupOptions): Learning
   return withStateOf('warmup', warm, [schedule]);
 }
 
+/** Options of `schedules.linearWithWarmup`. */
+export interface LinearWithWarmupOptions {
+  /** The highest learning rate η ≥ 0, at the end of the warm-up. */
+  lr: number;
+  /** How many steps W the rate rises, an integer ≥ 0; with 0 it begins at η. */
+  numWarmupSteps: number;
+  /** How many steps T the run has, the warm-up included: an integer above `numWarmupSteps`. */
+  numTrainingSteps: number;
+}
+
+/**
+ * Up a line from 0, and down another one to 0.
+ *
+ *     η(t) = η · t/W  for t < W;   η · (T − t)/(T − W)  up to T;   0 from there on
+ *
+ * Hugging Face's `get_linear_schedule_with_warmup`, in its names; it takes a T ≤ W, too, at which the rate drops from its
+ * top to 0. The same as {@link warmup} of {@link linear}. Its `get_cosine_schedule_with_warmup` is
+ * `warmup(cosine({ lr, tMax: T - W }), { warmupSteps: W })`.
+ *
+ * @throws OptimizerError `invalid-option` on an unknown option or a value out of range.
+ * @example schedules.linearWithWarmup({ lr: 5e-5, numWarmupSteps: 500, numTrainingSteps: 10_000 })
+ */
+export function linearWithWarmup(options: LinearWithWarmupOptions): LearningRateSchedule {
+  const name = 'schedules.linearWithWarmup';
+  const { lr, numWarmupSteps, numTrainingSteps } = checkOptions<Resolved<LinearWithWarmupOptions>>(
+    name,
+    { lr: baseRate, numWarmupSteps: required(integer(0, 0)), numTrainingSteps: count },
+    options,
+  );
+  if (numTrainingSteps <= numWarmupSteps) {
+    throw invalid(
+      name,
+      `numTrainingSteps is ${quote(numTrainingSteps)}, with numWarmupSteps ${quote(numWarmupSteps)} among them; ` +
+        'give more than those.',
+    );
+  }
+  const down = linear({ lr, startFactor: 1, endFactor: 0, totalIters: numTrainingSteps - numWarmupSteps });
+  return numWarmupSteps === 0 ? down : warmup(down, { warmupSteps: numWarmupSteps });
+}
+
 function rejectContradictions(name: string, o: Resolved<WarmupOptions>): void {
   rejectGivenTwice(name, 'start', { factor: o.startFactor, lr: o.startLr });
   if ((o.position === 'inside') !== (o.totalSteps !== undefined)) {
@@ -142,6 +206,17 @@ function rejectContradictions(name: string, o: Resolved<WarmupOptions>): void {
   if (o.mode === 'exponential' && (o.startLr ?? o.startFactor ?? 0) === 0) {
     throw invalid(name, "mode is 'exponential' and the start is 0; give a startFactor or startLr > 0.");
   }
+}
+
+/** @throws OptimizerError unless there is at least one, and each is a learning rate. */
+function toSchedules(name: string, schedules: readonly LearningRate[]): LearningRateSchedule[] {
+  if (!Array.isArray(schedules) || schedules.length === 0) {
+    throw invalid(name, `schedules is ${quote(schedules)}; give an array of at least one.`);
+  }
+  return Array.from(schedules as readonly LearningRate[], (part, i) => {
+    rejectNoRate(name, `schedules[${i}]`, part);
+    return toSchedule(part);
+  });
 }
 
 function rejectNoRate(name: string, what: string, given: unknown): void {

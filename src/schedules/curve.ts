@@ -1,5 +1,5 @@
 /**
- * The rate on the way from `from` to `to` when `remaining` of the way, from 1 down to 0, is left. Both ends are met
+ * The rate on the way from `from` to `to` when `remaining` of the way, from 1 (or more) down to 0, is left. Both ends are met
  * exactly, and so is a way of no length; what lies between never leaves their range, so it is never negative.
  */
 export function decayed(from: number, to: number, remaining: number): number {

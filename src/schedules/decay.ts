@@ -42,6 +42,46 @@ export function inverseSqrt(options: number | InverseSqrtOptions): LearningRateS
   return (t) => lr / Math.sqrt(1 + t / timescale);
 }
 
+/** Options of `schedules.inverseTime`. */
+export interface InverseTimeOptions {
+  /** The learning rate η ≥ 0 at step 0. */
+  lr: number;
+  /** What the denominator grows by in `decaySteps` steps, ≥ 0. */
+  decayRate: number;
+  /** In how many steps, an integer ≥ 1. Default 1: at every step, as the `decay` of Keras' old optimizers. */
+  decaySteps?: number;
+  /** Whether to change only every `decaySteps` steps, at once. Default false: smoothly. */
+  staircase?: boolean;
+}
+
+/**
+ * Falls as one over the steps: fast at first, then ever more slowly, and never to 0.
+ *
+ *     η(t) = η / (1 + decayRate · p),  p = t / decaySteps,  with staircase ⌊t / decaySteps⌋
+ *
+ * Keras' `InverseTimeDecay`, `tf.compat.v1.train.inverse_time_decay`; neither has a default for `decaySteps`. The `decay`
+ * d of Keras' old optimizers is `decayRate: d`. PyTorch and optax have none.
+ *
+ * @throws OptimizerError `invalid-option` on an unknown option or a value out of range.
+ * @example schedules.inverseTime({ lr: 0.1, decayRate: 0.5, decaySteps: 1000 }) // at step 1000 0.0667, at 2000 0.05
+ */
+export function inverseTime(options: InverseTimeOptions): LearningRateSchedule {
+  const { lr, decayRate, decaySteps, staircase } = checkOptions<Resolved<InverseTimeOptions>>(
+    'schedules.inverseTime',
+    {
+      lr: baseRate,
+      decayRate: required(number(1, 0)),
+      decaySteps: integer(1, 1),
+      staircase: boolean(false),
+    },
+    options,
+  );
+  return (t) => {
+    const periods = t / decaySteps;
+    return lr / (1 + decayRate * (staircase ? Math.floor(periods) : periods));
+  };
+}
+
 /** Options of `schedules.exponential`. */
 export interface ExponentialOptions {
   /** The learning rate η ≥ 0 at step 0. */
@@ -173,5 +213,5 @@ export function linear(options: LinearOptions): LearningRateSchedule {
   rejectGivenTwice(name, 'end', { factor: o.endFactor, lr: o.endLr });
   const start = o.startLr ?? lr * (o.startFactor ?? 1 / 3);
   const end = o.endLr ?? lr * (o.endFactor ?? 1);
-  return (t) => decayed(end, start, Math.min(t, totalIters) / totalIters);
+  return (t) => decayed(end, start, t / totalIters);
 }

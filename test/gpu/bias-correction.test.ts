@@ -24,7 +24,7 @@ const STEPS = 70;
 /** Words of a record before its corrections. */
 const COUNT_WORDS = 4;
 
-/** The two fractions that the GPU keeps of a correction, from its four words. */
+/** The two fractions that the GPU keeps of a correction, from its first four words. */
 function fractionsOf(words: ArrayLike<number>): [product: bigint, damped: bigint] {
   return [toBigInt([words[0]!, words[1]!]), toBigInt([words[2]!, words[3]!])];
 }
@@ -72,7 +72,7 @@ for (const [title, rules] of RULES) {
           corrections.forEach(({ name, rate }, c) => {
             const what = `${name} with β ${rate.beta}, d ${rate.damping}, from ${start}`;
             const want = advance(rate, start);
-            const got = fractionsOf(record.subarray(COUNT_WORDS + 4 * c, COUNT_WORDS + 4 * c + 4));
+            const got = fractionsOf(record.subarray(COUNT_WORDS + 8 * c, COUNT_WORDS + 8 * c + 4));
             expect(got[0], what).toBe(want[0]);
             if (rate.damping > 0) expect(got[1], what).toBe(want[1]);
             expect(rows[k]!.corrections[c], what).toBe(oneMinusFraction(want[0]));
@@ -82,3 +82,46 @@ for (const [title, rules] of RULES) {
     },
   );
 }
+
+gpuTest(
+  'rates that change count as if they had been so from the first step on',
+  async ({ device, track }) => {
+    const rule = nadam({ betas: [0.9, 0.999], momentumDecay: 0.004, momentumDecayBase: 0.96 });
+    const tensors = STARTS.map((_, k) => ({
+      index: k,
+      row: k,
+      data: [{ buffer: makeBuffer(device, track, [1]), byteOffset: 0, elementCount: 1 }],
+      grad: [{ buffer: makeBuffer(device, track, [1]), byteOffset: 0, elementCount: 1 }],
+    }));
+    const run = makeControlRun(device, track, rule, tensors, { skipNonFinite: true });
+    const ratesOf = (given: Rule) => layoutOf(given).corrections.map(({ rate }) => rate);
+    run.control.restore(
+      { step: 0, skipped: 0, consecutiveSkips: 0, growthTracker: 0, lossScale: 1 },
+      new Map(STARTS.map((count, k) => [k, { count, rates: ratesOf(rule) }])),
+    );
+    let made = 0;
+    // Another β₁, another β₂, another d, and back.
+    for (const changed of [
+      nadam({ betas: [0.5, 0.999], momentumDecay: 0.004, momentumDecayBase: 0.96 }),
+      nadam({ betas: [0.5, 0.75], momentumDecay: 0.004, momentumDecayBase: 0.96 }),
+      nadam({ betas: [0.5, 0.75], momentumDecay: 1, momentumDecayBase: 0.5 }),
+      rule,
+    ]) {
+      const rates = ratesOf(changed);
+      const rows = await run.stepAndReadRows(
+        undefined,
+        () => true,
+        () => rates,
+      );
+      made++;
+      for (const [k, start] of STARTS.entries()) {
+        rates.forEach((rate, c) => {
+          const [product] = fractionsOf(correctionWords(rate, start + made));
+          expect(rows[k]!.corrections[c], `${JSON.stringify(rate)} at ${start + made}`).toBe(
+            oneMinusFraction(product),
+          );
+        });
+      }
+    }
+  },
+);

@@ -89,6 +89,34 @@ gpuTest('maxGradValue clamps the unscaled gradient and lets NaN through', async 
   expect([...(await optimizer.readParam('w'))]).toEqual([-3, 3, -0.5, NaN, -3]);
 });
 
+gpuTest('minGradValue clamps from below, alone or with another bound above', async ({ device, track }) => {
+  const gradients = [20, -20, 2, -2, NaN, Infinity, -Infinity, 0, -0, 1e-39];
+  // As tf.clip_by_value(gradients / 4, low, high), which keeps NaN.
+  const cases = [
+    { bounds: { minGradValue: -1, maxGradValue: 3 }, clamped: [3, -1, 0.5, -0.5, NaN, 3, -1, 0, 0, 0] },
+    { bounds: { minGradValue: -1 }, clamped: [5, -1, 0.5, -0.5, NaN, Infinity, -1, 0, 0, 0] },
+    { bounds: { minGradValue: 0.25 }, clamped: [5, 0.25, 0.5, 0.25, NaN, Infinity, 0.25, 0.25, 0.25, 0.25] },
+    {
+      bounds: { minGradValue: -Infinity, maxGradValue: -1 },
+      clamped: [-1, -5, -1, -1, NaN, -1, -Infinity, -1, -1, -1],
+    },
+  ];
+  for (const { bounds, clamped } of cases) {
+    const zeros = Array.from(gradients, () => 0);
+    const params = [makeParameter(device, track, 'w', zeros, gradients)];
+    const config = { rule: sgd({ lr: 1 }), gradScale: 0.25, ...bounds };
+    const optimizer = track(await Optimizer.create(device, { ...config, params }));
+    optimizer.step();
+    const got = await optimizer.readParam('w');
+    expect([...got].map(Math.abs), JSON.stringify(bounds)).toEqual(clamped.map(Math.abs));
+    expect([...got].map((x) => x + 0)).toEqual(clamped.map((x) => 0 - x));
+    const data = new Float32Array(zeros);
+    const twin = new ReferenceOptimizer({ ...config, params: [{ data }], precision: 'f32' });
+    twin.step([gradients]);
+    expect([...data].map((x) => x + 0)).toEqual([...got].map((x) => x + 0));
+  }
+});
+
 gpuTest('the state of the control pass resumes from a state dict', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const weights = random.weights(33);

@@ -63,7 +63,7 @@ describe('options that are lists', () => {
     const params = [makeParameter(device, track, 'w', [1], [1])];
     const optimizer = track(await Optimizer.create(device, { rule, groups: [{ params, betas: given }] }));
     given[0] = 7;
-    meddle(() => void ((optimizer.groups[0]!.options['betas'] as number[])[1] = 7));
+    meddle(() => void ((optimizer.groups[0]!.options['betas'] as unknown as number[])[1] = 7));
     const dict = await optimizer.stateDict();
     expect(dict.groups[0]!['betas']).toEqual([0.25, 0.75]);
     meddle(() => void ((dict.groups[0]!['betas'] as number[])[0] = 7));

@@ -210,8 +210,8 @@ export const callPartSlips = [
         'gpu/evaluation-averages#made no step',
       ],
       [
-        "slot = source === 'rule' ? own!.slot : slotOf(part, source);",
-        "slot = own?.slot ?? slotOf(part, source as 'ema');",
+        "slot = source === 'rule' ? part.layout.evaluation!.slot : slotOf(part, source);",
+        "slot = part.layout.evaluation?.slot ?? slotOf(part, source as 'ema');",
       ],
       [
         'if (this.#made) run.retire([this.#made.evaluation]);',

@@ -50,6 +50,11 @@ export const inputSlips = [
     [
       ['fitsFloat32(value) && Math.fround(value) > 1', 'fitsFloat32(value) && value > 1'],
       ['fitsFloat32(value) && Math.fround(value) < 1', 'fitsFloat32(value)'],
+      ['rejectNoRange(resolved);', ''],
+      ['Math.fround(minGradValue) < Math.fround(maxGradValue)', 'minGradValue < maxGradValue'],
+      ['minGradValue: -given.maxGradValue', 'minGradValue: given.minGradValue'],
+      ['maxGradValue: bound(Infinity)', 'maxGradValue: upToInfinity()'],
+      ['minGradValue > -Infinity || ', '', 'gpu/control#GradValue'],
       ['rejectQuotient(checked, lossScale);', ''],
       ['rejectQuotient(resolved.gradScale, dynamic.init);', ''],
       ['rejectQuotient(resolved.gradScale, lossScale);', ''],

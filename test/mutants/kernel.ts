@@ -106,7 +106,7 @@ export const kernelSlips = [
         'minBindingSize: segmentsByteLength(access, together)',
         'minBindingSize: segmentsByteLength(access, 1)',
       ],
-      ['CLAMP_GRADIENT: Number(isClamped)', 'CLAMP_GRADIENT: 0', 'unit/kernel', 'gpu/control#maxGradValue'],
+      ['CLAMP_GRADIENT: Number(isClamped)', 'CLAMP_GRADIENT: 0', 'unit/kernel', 'gpu/control#GradValue'],
       ['(slot) => `  store_${slot}(at, ${slot});\\n`', '(slot) => `  store_${slot}(at, lane(0.0));\\n`'],
       ["gradBinding === 'none' ? '  return lane(0.0);' : f32.load(ofGrad)", 'f32.load(ofGrad)'],
       ['load_grad_${k}(grad_place_of(i))', 'load_grad_${k}(at)', 'unit/kernel', 'gpu/row-sums'],

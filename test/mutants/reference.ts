@@ -35,8 +35,10 @@ export const referenceSlips = [
     ],
   ),
   ...slipsIn('src/reference/arithmetic.ts', numbers, [
-    ['if (a < -limit) return -limit;', 'if (a < -limit) return limit;'],
-    ['return a > limit ? limit : a;', 'return a;'],
+    ['if (a < low) return low;', 'if (a < low) return high;'],
+    ['return a > high ? high : a;', 'return a;'],
+    ['flushed(a) < flushed(low)', 'a < low'],
+    ['flushed(a) > flushed(high) ?', 'a > high ?'],
     ['if (Number.isNaN(a)) return NaN;', ''],
     ['const TINY = MIN_NORMAL - 2 ** -151;', 'const TINY = MIN_NORMAL + 2 ** -151;'],
     ['abs: Math.abs,\n  larger: (a, b) => (flushed(b)', 'abs: Math.abs,\n  larger: (a, b) => (b'],
@@ -47,7 +49,11 @@ export const referenceSlips = [
     'src/reference/element-step.ts',
     ['unit/golden', 'unit/reference', 'gpu/parity-options'],
     [
-      ["if (clamped) g = f.clamp(g, h['max_grad_value']!);", ''],
+      [
+        "if (clamped) g = f.between(g, h['min_grad_value']!, h['max_grad_value']!);",
+        '',
+        'gpu/control#GradValue',
+      ],
       ["if (on['MAXIMIZE']) g = f.neg(g);", ''],
       ['g = f.add(g, f.mul(decay, w));', 'g = f.sub(g, f.mul(decay, w));'],
       ['w = f.sub(w, f.mul(decay, w));', 'w = f.add(w, f.mul(decay, w));'],

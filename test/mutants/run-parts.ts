@@ -29,9 +29,10 @@ export const runPartSlips = [
         'gpu/tensor-norms',
         'gpu/leaving-out#every rule',
       ],
+      ['known?.layout === view.layout && ', 'known !== undefined && ', 'gpu/moving-options'],
       [
-        'known !== undefined && areSame(known.tensors, own)',
-        'known !== undefined',
+        'known?.layout === view.layout && areSame(known.tensors, own)',
+        'known?.layout === view.layout',
         'gpu/leaving-out#two batches',
         'gpu/rebind-moments#is being added',
       ],

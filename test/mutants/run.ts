@@ -55,9 +55,10 @@ export const runSlips = [
         'gpu/counts#steps encoded before a group joined',
         'gpu/object-lifetimes#1100 groups',
       ],
+      ['if (part.follow(rule)) isChanged = true;', 'part.follow(rule);', 'gpu/moving-options'],
       [
-        'if (skipped && this.rows.separate(skipped).size > 0) this.renew();',
-        'if (skipped) this.rows.separate(skipped);',
+        'let isChanged = skipped !== undefined && this.rows.separate(skipped).size > 0;',
+        'let isChanged = skipped !== undefined && this.rows.separate(skipped).size < 0;',
         'gpu/leaving-out#two batches',
         'gpu/leaving-out-norm#is not measured',
       ],
@@ -147,7 +148,7 @@ export const runSlips = [
       ['this.ring.destroy();', ''],
       ['this.#idleRow.destroy();', ''],
       ['this.lossScaleBuffer.destroy();', ''],
-      ['isClamped: gradients.maxGradValue < Infinity', 'isClamped: false', 'gpu/control#maxGradValue'],
+      ['isClamped: isClamping(gradients)', 'isClamped: false', 'gpu/control#GradValue'],
       [
         'Float32Array.of(lossScale, 0, 0, 0)',
         'Float32Array.of(1, 0, 0, 0)',
@@ -185,7 +186,8 @@ export const runSlips = [
     ['gpu/control#a fixed loss scale', 'gpu/sparse-engine#loss scale and'],
     [
       ['gradScale / gradients.lossScale', 'gradScale'],
-      ['maxValue: gradients.maxGradValue', 'maxValue: gradients.maxGradNorm', 'gpu/control#maxGradValue'],
+      ['maxValue: gradients.maxGradValue', 'maxValue: gradients.maxGradNorm', 'gpu/control#GradValue'],
+      ['minValue: gradients.minGradValue', 'minValue: -gradients.maxGradValue', 'gpu/control#GradValue'],
       [
         'if (!row || active[k] === 0) {',
         'if (!row) {',
@@ -202,8 +204,8 @@ export const runSlips = [
         'gpu/counts#steps encoded before a group joined',
       ],
       [
-        'lrOf.get(row.part)!, t, scaling',
-        'lrOf.values().next().value!, t, scaling',
+        '{ rule, lr } = ruleOf.get(row.part)!',
+        '{ rule, lr } = ruleOf.values().next().value!',
         'gpu/optimizer#groups override',
       ],
     ],

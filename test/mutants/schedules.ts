@@ -33,6 +33,10 @@ export const scheduleSlips = [
   ...slipsIn('src/schedules/compose.ts', tests, [
     ['parts[n]!(t - starts[n]!)', 'parts[n]!(t)'],
     ["boundariesBehind(ends, t, 'at')", "boundariesBehind(ends, t + 1, 'at')"],
+    ['rate * part(t), 1)', 'rate + part(t), 0)'],
+    ['numTrainingSteps <= numWarmupSteps', 'numTrainingSteps < numWarmupSteps'],
+    ['totalIters: numTrainingSteps - numWarmupSteps', 'totalIters: numTrainingSteps'],
+    ['numWarmupSteps === 0 ? down : warmup', 'numWarmupSteps === 1 ? down : warmup'],
     ['if (t >= W) return inner', 'if (t > W) return inner'],
     ['((t - W) / left) * stretch', '(t / left) * stretch'],
     ["const target = inner(position === 'overlap' ? t : 0);", 'const target = inner(0);'],
@@ -43,12 +47,14 @@ export const scheduleSlips = [
   ]),
   ...slipsIn('src/schedules/decay.ts', tests, [
     ['lr / Math.sqrt(1 + t / timescale)', 'lr / Math.sqrt(t / timescale)'],
-    ['staircase ? Math.floor(periods) : periods', 'periods'],
+    ['lr / (1 + decayRate * ', 'lr / (decayRate * '],
+    ['decayRate * (staircase ? Math.floor(periods) : periods)', 'decayRate * periods'],
+    ['gamma ** (staircase ? Math.floor(periods) : periods)', 'gamma ** periods'],
     ['gamma < 1 ? Math.max(rate, endLr) : Math.min(rate, endLr)', 'Math.max(rate, endLr)'],
-    ['Math.max(1, Math.ceil(t / totalIters))', 'Math.ceil(t / totalIters)'],
+    ['Math.max(1, Math.ceil(t / totalIters))', 'Math.max(1, Math.floor(t / totalIters))'],
     ['(1 - Math.min(t, length) / length) ** power', '(1 - t / length) ** power'],
     ['o.startFactor ?? 1 / 3', 'o.startFactor ?? 1 / 2'],
-    ['Math.min(t, totalIters) / totalIters)', 't / totalIters)'],
+    ['decayed(end, start, t / totalIters)', 'end + (start - end) * (t / totalIters)'],
   ]),
   ...slipsIn('src/schedules/staircase.ts', tests, [
     ['t < totalIters ? lr * factor : lr', 't <= totalIters ? lr * factor : lr'],
@@ -58,7 +64,7 @@ export const scheduleSlips = [
       'values[boundariesBehind(boundaries, t, o.boundary)]!',
       "values[boundariesBehind(boundaries, t, 'at')]!",
     ],
-    ['if (n === boundaries.length) return values[n]!;', ''],
+    ['if (n === boundaries.length) return values[n]!;', 'if (n === boundaries.length) return values[0]!;'],
     ['rate.push(rate.at(-1)! * scale)', 'rate.push(rate[0]! * scale)'],
   ]),
   ...slipsIn('src/schedules/reduce-on-plateau.ts', stateful, [
@@ -72,6 +78,7 @@ export const scheduleSlips = [
     ['numBadEpochs: 0, cooldownCounter: o.cooldown', 'numBadEpochs: 0, cooldownCounter: 0'],
     ['best * (1 - threshold) : best - threshold', 'best * (1 + threshold) : best - threshold'],
     ['state: () => ({ ...now })', 'state: () => now'],
+    ['return { ...state } as PlateauState', 'return state as unknown as PlateauState'],
   ]),
   ...slipsIn('src/schedules/schedule.ts', stateful, [
     ['part.loadState(given[i]!)', 'part.loadState(given[0]!)'],

@@ -34,5 +34,14 @@ export const shaderSlips = [
     ],
     ['destination[counters[k]] = pair;\n    counters[k] += 1u;', 'destination[counters[k]] = pair;'],
   ]),
+  ...slipsIn(
+    'shaders/incoming.wgsl',
+    ['gpu/control#GradValue'],
+    [
+      ['select(raised, lane(high), raised > lane(high))', 'min(raised, lane(high))'],
+      ['select(x, lane(low), x < lane(low))', 'x'],
+      ['h.min_grad_value, h.max', '-h.max_grad_value, h.max'],
+    ],
+  ),
   ...slipsIn('shaders/initialize.wgsl', ['gpu/initial-weights'], [['z = -z;', 'z = z;']]),
 ];

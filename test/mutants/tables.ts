@@ -37,8 +37,8 @@ export const tableSlips = [
     'src/kernel/rate-scalars.ts',
     ['unit/tables', 'unit/input'],
     [
-      ["? ['decay', ...own] : own", '? own : own'],
-      ['depends(name) && !isProportional', '!depends(name) && !isProportional'],
+      ["? ['decay', ...names] : names", '? names : names'],
+      ['=== value * RATES[k + 1]!', '!== value'],
     ],
   ),
   ...slipsIn(
@@ -49,7 +49,7 @@ export const tableSlips = [
         'view.f32.set(columns, firstWord + (struct.byteLength / 4) * parts.length)',
         'view.f32.set(columns, firstWord)',
       ],
-      ['{ min_weight: limits.min }', '{ min_weight: 0 }'],
+      ['{ min_weight: min, max_weight: max }', '{ min_weight: max, max_weight: max }'],
       ['{ mask_base: maskBase }', '{ mask_base: 0 }'],
     ],
   ),
@@ -131,7 +131,10 @@ export const tableSlips = [
     ['unit/tables'],
     [
       ['if (!magnitudes.every(Number.isFinite)) return [...row];', ''],
-      ['if (max !== undefined) w = f.smaller', 'if (max === null) w = f.smaller'],
+      [
+        'const { min = -Infinity, max = Infinity } = constraint;',
+        'const { min = -Infinity, max = 1 } = constraint;',
+      ],
       ['f.ifPositive(longest, f.div(scaled[k]!, norm), w)', 'f.div(scaled[k]!, norm)'],
     ],
   ),

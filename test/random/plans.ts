@@ -149,6 +149,7 @@ function drawSettings(random: Random): OptimizerSettings {
     ...((control < 0.08 || (control >= 0.35 && control < 0.5)) && { lossScale: dynamic }),
     ...(control >= 0.5 && chance(0.15) && { lossScale: 8 }),
     ...(chance(0.1) && { maxGradValue: 0.25 }),
+    ...(chance(0.05) && { minGradValue: random.pick([-0.1, 0.01]) }),
     ...(chance(0.15) && { gradScale: random.pick([0.5, 0.3, 3]) }),
     ...(chance(0.4) && drawAverages(random)),
   };

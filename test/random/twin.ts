@@ -1,4 +1,8 @@
-import { needsControlPass, resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
+import {
+  isClamping,
+  needsControlPass,
+  resolveGradientOptions,
+} from '../../src/engine/input/gradient-options.js';
 import type { StateDict } from '../../src/engine/saved/state-dict.js';
 import type { StepStats } from '../../src/engine/stats.js';
 import type { LearningRate, OptimizerErrorCode, ReduceOnPlateauSchedule, Rule } from '../../src/index.js';
@@ -96,7 +100,7 @@ export class OptimizerTwin {
   /** Notes a step, and returns what it does when it is submitted. */
   step(skipped: ReadonlySet<TensorTwin>): Command {
     const { gradScale } = this;
-    const isClamped = this.#gradients.maxGradValue < Infinity;
+    const isClamped = isClamping(this.#gradients);
     const parts = this.groups.map(({ rule, tensors }) => ({
       rule,
       elementRule: makeElementRule(float32, rule, isClamped),
@@ -117,7 +121,8 @@ export class OptimizerTwin {
           )
         : gradScale / this.#gradients.lossScale;
       if (multiplier === undefined) return;
-      const scaling = { multiplier, maxValue: this.#gradients.maxGradValue };
+      const { minGradValue: minValue, maxGradValue: maxValue } = this.#gradients;
+      const scaling = { multiplier, minValue, maxValue };
       for (const { rule, elementRule, lr, active: own } of parts) {
         for (const { tensor, home, t: encodedT } of own) {
           const t = this.#control ? tensor.state.stepCount + 1 : encodedT;

@@ -98,8 +98,8 @@ describe('records of steps', () => {
       expect([...words], `${index}`).toEqual([count, 0, 0, 0, ...correctionWords(rate, count)]);
       expect(parseCount(words.slice().buffer)).toBe(count);
     }
-    expect([...wordsOf(5)]).toEqual(Array(8).fill(0));
-    expect(writes.map((length) => length / 8)).toEqual([2, 1, 1, 2]);
+    expect([...wordsOf(5)]).toEqual(Array(recordWords(1)).fill(0));
+    expect(writes.map((length) => length / recordWords(1))).toEqual([2, 1, 1, 2]);
     // Of one count, but other rates.
     records.restore(new Map([[3, { count: 1, rates: [{ beta: 0.25, damping: 0 }] }]]));
     expect([...wordsOf(3)].slice(4)).toEqual(correctionWords({ beta: 0.25, damping: 0 }, 1));

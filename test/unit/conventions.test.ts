@@ -22,8 +22,8 @@ const MISTAKES = ['bugCompatible', 'previousAccumulator'];
 /** What an entry may leave open: to its user, or because the library has no weight decay, velocity or dampening. */
 const OPEN = ['lr', 'maximize', ...MISTAKES, 'weightDecayMode', 'lrInVelocity', 'dampenFirstStep'];
 /**
- * The same of one rule alone: not all have AMSGrad, and Keras' has no v̂, TensorFlow's Adagrad has no ε to place, optax's NAdam no schedule of its momentum, none of these is cautious, and no
- * AdaBelief here is rectified.
+ * The same of one rule alone: not all have AMSGrad, and Keras' has no v̂, TensorFlow's Adagrad has no ε to place, optax's NAdam no schedule of its momentum, none of these is cautious, no
+ * AdaBelief here is rectified, and optax's NovoGrad averages no gradients.
  */
 const OPEN_FOR: Partial<Record<RuleName, string[]>> = {
   momentum: ['momentum'],
@@ -33,6 +33,7 @@ const OPEN_FOR: Partial<Record<RuleName, string[]>> = {
   adagrad: ['epsPlacement'],
   nadam: ['momentumDecay'],
   adabelief: ['rectificationThreshold'],
+  novograd: ['averageFirstStep'],
 };
 
 /** What no run can tell, and why. */

@@ -43,7 +43,7 @@ describe('defineRule', () => {
       floored: true,
     });
     const layout = layoutOf(rule);
-    expect(layout.scalars.slice(4)).toEqual(['lr', 'one_minus_beta', 'bias_correction', 'floor']);
+    expect(layout.scalars.slice(5)).toEqual(['lr', 'one_minus_beta', 'bias_correction', 'floor']);
     expect(layout.switches).toMatchObject({ FLOORED: true });
     expect(layout.corrections).toEqual([{ name: 'bias_correction', rate: { beta: 0.9, damping: 0 } }]);
   });
@@ -105,7 +105,7 @@ describe('defineRule', () => {
     rule.declaration.prepare({} as never, {}, {}, 1);
     expect(order.indexOf('inner')).toBe(0);
     expect(order.toSorted()).toEqual(['inner', 'left', 'right']);
-    expect(layoutOf(rule).scalars.slice(4)).toEqual(['lr', 'left', 'right', 'inner']);
+    expect(layoutOf(rule).scalars.slice(5)).toEqual(['lr', 'left', 'right', 'inner']);
   });
 
   test.each([

@@ -313,6 +313,17 @@ describe('gradient options are float32 on the GPU', () => {
     ['maxGradNorm is 1e-46', { maxGradNorm: 1e-46 }],
     ['maxGradNorm is 1e+39', { maxGradNorm: 1e39 }],
     ['maxGradValue is 1e-40', { maxGradValue: 1e-40 }],
+    ['maxGradValue is -1; give a number > 0', { maxGradValue: -1 }],
+    ['maxGradValue is NaN', { minGradValue: -1, maxGradValue: NaN }],
+    ['maxGradValue is -Infinity', { minGradValue: -1, maxGradValue: -Infinity }],
+    ['minGradValue is "1"', { minGradValue: '1' }],
+    ['minGradValue is null', { minGradValue: null }],
+    ['minGradValue is NaN; give a number that float32 can hold, or -Infinity', { minGradValue: NaN }],
+    ['minGradValue is Infinity', { minGradValue: Infinity }],
+    ['minGradValue is 1e-40', { minGradValue: 1e-40 }],
+    ['minGradValue is 2 and maxGradValue 1', { minGradValue: 2, maxGradValue: 1 }],
+    ['minGradValue is 1 and maxGradValue 1', { minGradValue: 1, maxGradValue: 1 }],
+    ['minGradValue is 1 and maxGradValue 1.00000001', { minGradValue: 1, maxGradValue: 1.00000001 }],
     ['gradScale is 1e-46', { gradScale: 1e-46 }],
     ['gradScale is 1e+39', { gradScale: 1e39 }],
     ['lossScale is 1e+39', { lossScale: 1e39 }],
@@ -340,6 +351,16 @@ describe('gradient options are float32 on the GPU', () => {
       maxConsecutiveSkips: Infinity,
     };
     expect(resolveGradientOptions(options)).toMatchObject(options);
+    expect(resolveGradientOptions({ maxGradValue: 2 })).toMatchObject({ minGradValue: -2, maxGradValue: 2 });
+    expect(resolveGradientOptions({ minGradValue: 0 })).toMatchObject({
+      minGradValue: 0,
+      maxGradValue: Infinity,
+    });
+    const negative = { minGradValue: -3, maxGradValue: -1 };
+    expect(resolveGradientOptions(negative)).toMatchObject(negative);
+    const oneSided = { minGradValue: -Infinity, maxGradValue: 0 };
+    expect(resolveGradientOptions(oneSided)).toMatchObject(oneSided);
+    expect(resolveGradientOptions({}).minGradValue).toBe(-Infinity);
     expect(resolveGradientOptions({ lossScale: 'dynamic' }).dynamic).toEqual({
       init: 65_536,
       growthFactor: 2,

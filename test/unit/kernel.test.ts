@@ -9,7 +9,7 @@ import { segmentStruct } from '../../src/kernel/segment.js';
 import { composeStep, stepBindings, stepPipeline } from '../../src/kernel/step-kernel.js';
 import type { StretchAccess } from '../../src/plan/stretch.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { type Rule, withAverages } from '../../src/rules/rule.js';
+import { type Rule, structureOf, withAverages } from '../../src/rules/rule.js';
 import { combinedOptionCases } from '../../proof/option-cases.js';
 import { Random } from '../../proof/random.js';
 
@@ -26,7 +26,7 @@ const VARIANTS: { access: StretchAccess; together: number }[] = [
   { access: GATHER, together: 1 },
   { access: { ...BODY, rowLength: 8, isListed: true }, together: 1 },
   { access: { ...GATHER, data: 'strided', rowLength: 3, dataStride: 8 }, together: 1 },
-  { access: { ...BODY, rowLength: 6, isMasked: true, isScaled: true, hasMin: true }, together: 1 },
+  { access: { ...BODY, rowLength: 6, isMasked: true, isScaled: true, isLimited: true }, together: 1 },
   { access: { ...GATHER, rowLength: 6, isUnit: true, isMasked: true }, together: 1 },
   { access: BODY, together: 3 },
   { access: { ...BODY, gradBinding: 'shared' }, together: 3 },
@@ -54,7 +54,7 @@ describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
   });
 
   test('declares exactly the switches that the WGSL has', () => {
-    const declared = Object.keys(declaration.switches(factory().options));
+    const declared = Object.keys(declaration.switches(structureOf(factory())));
     expect(matches(declaration.wgsl, /override (\w+): bool/g).toSorted()).toEqual(declared.toSorted());
     expect(matches(declaration.wgsl, /override (\w+)/g)).toHaveLength(declared.length);
   });
@@ -62,7 +62,7 @@ describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
   test('declares exactly the scalars that the WGSL reads', () => {
     const read = new Set(matches(declaration.wgsl.replaceAll(/\/\/.*/g, ''), /\bh\.(\w+)/g));
     for (const standard of ['t', 'decay']) read.delete(standard);
-    expect([...read].toSorted()).toEqual(layoutOf(factory()).scalars.slice(4).toSorted());
+    expect([...read].toSorted()).toEqual(layoutOf(factory()).scalars.slice(5).toSorted());
   });
 
   test('keeps pow and the mix builtin out of the kernel', () => {

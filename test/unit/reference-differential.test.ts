@@ -10,6 +10,7 @@ import { singleOptionCases } from '../../proof/option-cases.js';
 import { Random } from '../../proof/random.js';
 
 const LENGTHS = [1, 7, 32];
+const CLIPS = [{}, { maxGradValue: 0.1 }, { minGradValue: -0.3, maxGradValue: 0.01 }];
 const STEPS = 30;
 
 function drawAverages(random: Random): AverageOptions {
@@ -38,10 +39,17 @@ describe('float32 stays within the bound around float64, whatever is drawn', () 
     const random = new Random(inject('seed') + index);
     const { rule: plain, title } = random.pick(cases.filter(({ rule }) => rule.name === name));
     const averages = drawAverages(random);
+    const clip = random.pick(CLIPS);
     const rule = withAverages(plain, resolveAverages(averages));
     const tensors = LENGTHS.map((length, k) => ({ name: `t${k}`, data: random.weights(length) }));
-    const bounded = tensors.map(({ data }) => new BoundedRun(rule, data));
-    const twin = new ReferenceOptimizer({ rule: plain, ...averages, precision: 'f32', params: tensors });
+    const bounded = tensors.map(({ data }) => new BoundedRun(rule, data, 0, clip));
+    const twin = new ReferenceOptimizer({
+      rule: plain,
+      ...averages,
+      ...clip,
+      precision: 'f32',
+      params: tensors,
+    });
     for (let step = 0; step < STEPS; step++) {
       const gradients = LENGTHS.map((length) => random.gradients(length));
       const skip = tensors.filter(() => random.uniform() < 0.2).map((tensor) => tensor.name);
@@ -49,7 +57,7 @@ describe('float32 stays within the bound around float64, whatever is drawn', () 
       bounded.forEach((run, k) => (skip.includes(tensors[k]!.name) ? run.skip() : run.step(gradients[k]!)));
     }
     for (const [k, run] of bounded.entries()) {
-      const what = `${tensors[k]!.name} of ${title} with ${JSON.stringify(averages)}`;
+      const what = `${tensors[k]!.name} of ${title} with ${JSON.stringify({ ...averages, ...clip })}`;
       checkWithinBound(twin.readParam(tensors[k]!.name), run.weights, what);
       for (const { name: slot } of layoutOf(rule).slots) {
         checkWithinBound(twin.readState(tensors[k]!.name, slot), run.state(slot), `${slot} of ${what}`);

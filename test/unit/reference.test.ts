@@ -49,6 +49,8 @@ describe('float32 arithmetic', () => {
     expect([float32.sign(tiny), float32.sign(-tiny), float32.sign(-1)]).toEqual([tiny, -tiny, -1]);
     expect([float32.clamp(1, tiny), float32.clamp(-1, tiny)]).toEqual([tiny, -tiny]);
     expect(float32.clamp(2 * tiny - 2 ** -149, tiny)).toBe(2 * tiny - 2 ** -149);
+    expect([float32.between(-1, -tiny, 1), float32.between(1, -1, tiny)]).toEqual([-tiny, tiny]);
+    expect([float32.between(-tiny, 0, 1), float32.between(tiny, -1, 0)]).toEqual([-tiny, tiny]);
     expect(float32.norm(2, () => tiny)).toBe(0);
   });
 

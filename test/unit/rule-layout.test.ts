@@ -50,12 +50,13 @@ describe('layoutOf', () => {
 
   it('fills its scalars in order of their names', () => {
     const layout = layoutOf(withAverages(adam({ betas: [0.5, 0.75] }), [makeAverage(ema, { decay: 0.75 })]));
-    const values = layout.values(0.25, 2, { multiplier: 3, maxValue: 4 });
+    const values = layout.values(0.25, 2, { multiplier: 3, minValue: -2, maxValue: 4 });
     expect(Object.keys(values)).toEqual(layout.scalars);
     expect(values).toMatchObject({
       t: 2,
       lr: 0.25,
       grad_multiplier: 3,
+      min_grad_value: -2,
       max_grad_value: 4,
       bias_correction1: 0.75,
       bias_correction2: 1 - 0.75 ** 2,

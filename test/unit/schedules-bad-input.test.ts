@@ -5,6 +5,7 @@ import { schedules } from '../../src/schedules.js';
 describe('bad input is one error that quotes the value and the remedy', () => {
   const { constant, inverseSqrt, step, multiStep, exponential, polynomial, linear, cosine } = schedules;
   const { cosineRestarts, warmup, oneCycle, piecewise, join, reduceOnPlateau } = schedules;
+  const { inverseTime, linearWithWarmup, product } = schedules;
   const lr = 0.1;
 
   const cases: [make: () => unknown, ...says: string[]][] = [
@@ -20,6 +21,10 @@ describe('bad input is one error that quotes the value and the remedy', () => {
     [() => constant({ lr, total_iters: 5 } as never), '"total_iters"', 'lr, factor, totalIters'],
     [() => inverseSqrt({ lr, timescale: 0 }), 'timescale is 0', '> 0'],
     [() => inverseSqrt({ lr, timescale: NaN }), 'timescale is NaN', '> 0'],
+    [() => inverseTime({ lr } as never), 'schedules.inverseTime: decayRate is undefined', '≥ 0'],
+    [() => inverseTime({ lr, decayRate: -1 }), 'decayRate is -1', '≥ 0'],
+    [() => inverseTime({ lr, decayRate: 1, decaySteps: 0 }), 'decaySteps is 0', 'an integer ≥ 1'],
+    [() => inverseTime({ lr, decayRate: 1, staircase: 1 as never }), 'staircase is 1', 'true or false'],
     [() => step({ lr, stepSize: 0 }), 'stepSize is 0', 'an integer ≥ 1'],
     [() => step({ lr, stepSize: 1.5 }), 'stepSize is 1.5', 'an integer ≥ 1'],
     [() => step({ lr } as never), 'stepSize is undefined', 'an integer ≥ 1'],
@@ -85,6 +90,30 @@ describe('bad input is one error that quotes the value and the remedy', () => {
     [() => join([lr, lr], [0]), 'boundaries is [0]', '≥ 1'],
     [() => join([lr, -1], [3]), 'schedules[1] is -1', 'a finite number ≥ 0'],
     [() => join(lr as never, []), 'schedules is 0.1', 'an array'],
+    [() => product([]), 'schedules.product: schedules is []', 'at least one'],
+    [() => product(lr as never), 'schedules is 0.1', 'an array'],
+    [() => product([lr, -1]), 'schedules[1] is -1', 'a finite number ≥ 0'],
+    [() => product(Array(1) as never), 'schedules[0] is undefined', 'a finite number ≥ 0'],
+    [
+      () => linearWithWarmup({ lr, numWarmupSteps: -1, numTrainingSteps: 9 }),
+      'schedules.linearWithWarmup: numWarmupSteps is -1',
+      'an integer ≥ 0',
+    ],
+    [
+      () => linearWithWarmup({ lr, numTrainingSteps: 9 } as never),
+      'numWarmupSteps is undefined',
+      'an integer ≥ 0',
+    ],
+    [
+      () => linearWithWarmup({ lr, numWarmupSteps: 0, numTrainingSteps: 0 }),
+      'numTrainingSteps is 0',
+      'an integer ≥ 1',
+    ],
+    [
+      () => linearWithWarmup({ lr, numWarmupSteps: 9, numTrainingSteps: 9 }),
+      'numTrainingSteps is 9, with numWarmupSteps 9',
+      'more',
+    ],
     [() => reduceOnPlateau({ lr, factor: 1 }), 'factor is 1', '[0, 1)'],
     [() => reduceOnPlateau({ lr, patience: -1 }), 'patience is -1', 'an integer ≥ 0'],
     [() => reduceOnPlateau({ lr, cooldown: 0.5 }), 'cooldown is 0.5', 'an integer ≥ 0'],

@@ -24,6 +24,9 @@ function check<T>(property: fc.IProperty<T>): void {
 /** Schedules that only ever fall. */
 const falling = fc.oneof(
   fc.record({ lr }).map((o) => schedules.inverseSqrt(o)),
+  fc
+    .record({ lr, decayRate: power, decaySteps: length, staircase: fc.boolean() })
+    .map((o) => schedules.inverseTime(o)),
   fc.record({ lr, stepSize: length, gamma }).map((o) => schedules.step(o)),
   fc.record({ lr, milestones: boundaries(0), gamma }).map((o) => schedules.multiStep(o)),
   fc
@@ -68,6 +71,12 @@ const { schedule: anySchedule } = fc.letrec<{ schedule: LearningRateSchedule }>(
     fc
       .tuple(boundaries(1), fc.array(tie('schedule'), { minLength: 6, maxLength: 6 }))
       .map(([steps, parts]) => schedules.join(parts.slice(0, steps.length + 1), steps)),
+    fc.array(tie('schedule'), { minLength: 1, maxLength: 3 }).map((parts) => schedules.product(parts)),
+    fc
+      .record({ lr, numWarmupSteps: fc.nat(20), rest: length })
+      .map(({ rest, ...o }) =>
+        schedules.linearWithWarmup({ ...o, numTrainingSteps: o.numWarmupSteps + rest }),
+      ),
     fc
       .record({
         inner: tie('schedule'),

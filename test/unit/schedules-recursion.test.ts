@@ -144,6 +144,8 @@ describe('the recursion of PyTorch, in float64', () => {
         const chained = after.map((value, t) => (value * up(t)) / base);
         const overlap = schedules.warmup(decay, { warmupSteps: W, startFactor: start, position: 'overlap' });
         expectClose(overlap, chained, base);
+        const factor = schedules.linear({ lr: 1, startFactor: start, totalIters: W });
+        expectClose(schedules.product([factor, decay]), chained, base);
       }),
     );
   });

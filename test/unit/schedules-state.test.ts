@@ -3,7 +3,7 @@ import { OptimizerError } from '../../src/index.js';
 import { type ScheduleState, type StatefulSchedule, schedules } from '../../src/schedules.js';
 import { isStatefulSchedule } from '../../src/schedules/schedule.js';
 
-const { reduceOnPlateau, join, warmup } = schedules;
+const { reduceOnPlateau, join, product, warmup } = schedules;
 
 describe('states of other kinds', () => {
   const good = reduceOnPlateau({ lr: 1 }).state();
@@ -28,6 +28,16 @@ describe('states of other kinds', () => {
   });
 });
 
+test('a state is a copy, both ways', () => {
+  const schedule = reduceOnPlateau({ lr: 1 });
+  Object.assign(schedule.state(), { lr: 9 });
+  expect(schedule(0)).toBe(1);
+  const loaded = { ...schedule.state(), lr: 0.5 };
+  schedule.loadState(loaded);
+  loaded.lr = 9;
+  expect(schedule(0)).toBe(0.5);
+});
+
 describe('inside other schedules', () => {
   test('it is reported to by its own name, and its state is carried', () => {
     const make = () => {
@@ -47,10 +57,27 @@ describe('inside other schedules', () => {
     expect(second.plateau.state()).toEqual(first.plateau.state());
   });
 
+  test('a product carries the state of its factors', () => {
+    const make = () => {
+      const plateau = reduceOnPlateau({ lr: 1, factor: 0.5, patience: 0 });
+      return { plateau, whole: product([0.5, schedules.inverseSqrt(1), plateau]) as StatefulSchedule };
+    };
+    const first = make();
+    first.plateau.report(1);
+    first.plateau.report(1);
+    expect([0, 3].map(first.whole)).toEqual([0.25, 0.125]);
+    expect(first.whole.kind).toBe('product');
+    const second = make();
+    expect(second.whole(3)).toBe(0.25);
+    second.whole.loadState(JSON.parse(JSON.stringify(first.whole.state())) as ScheduleState);
+    expect(second.whole(3)).toBe(0.125);
+  });
+
   test('pure schedules stay plain functions', () => {
     for (const pure of [
       join([0.1, schedules.inverseSqrt({ lr: 1 })], [3]),
       warmup(0.1, { warmupSteps: 2 }),
+      product([0.1, schedules.inverseSqrt({ lr: 1 })]),
     ]) {
       expect(isStatefulSchedule(pure)).toBe(false);
       expect(Object.keys(pure)).toEqual([]);
@@ -77,7 +104,8 @@ describe('inside other schedules', () => {
     expect(lr).toBe(1);
     expect(catchError(() => whole.loadState(broken)).message).toContain('lr of the state is undefined');
     expect([whole(0), whole(5)]).toEqual([1, 2]);
-    for (const schedulesOf of [undefined, [], [rest]]) {
+    const tooMany = [1, 2, 3].map(() => parts[0]!.state());
+    for (const schedulesOf of [undefined, [], [rest], tooMany]) {
       const thrown = catchError(() => whole.loadState({ kind: 'join', schedules: schedulesOf } as never));
       expect(thrown.code).toBe('invalid-state-dict');
       expect(thrown.message).toContain('2 schedule(s)');

@@ -49,6 +49,15 @@ describe('where libraries disagree an option chooses', () => {
     expect([8, 9].map(schedules.multiStep({ ...byMilestone, boundary: 'after' }))).toEqual([1, 0.5]);
   });
 
+  test('inverseTime: smooth or a staircase', () => {
+    const options = { lr: 6, decayRate: 2, decaySteps: 2 };
+    expect([0, 1, 2, 3, 5].map(schedules.inverseTime(options))).toEqual([6, 3, 2, 1.5, 1]);
+    expect([0, 1, 2, 3, 5].map(schedules.inverseTime({ ...options, staircase: true }))).toEqual([
+      6, 6, 2, 2, 1.2,
+    ]);
+    expect([0, 7].map(schedules.inverseTime({ lr: 6, decayRate: 0 }))).toEqual([6, 6]);
+  });
+
   test('exponential: smooth or a staircase', () => {
     const options = { lr: 1, gamma: 0.25, decaySteps: 2 };
     expect([0, 1, 2, 3].map(schedules.exponential(options))).toEqual([1, 0.5, 0.25, 0.125]);
@@ -111,6 +120,22 @@ describe('where libraries disagree an option chooses', () => {
     expect([first, last]).toEqual([0, 16]);
     expect(quarter).toBeCloseTo(8 - 8 * Math.SQRT1_2, 12);
     expect(half).toBeCloseTo(8, 12);
+  });
+
+  test('linearWithWarmup: up to its top, down to 0 and held, or down from the first step', () => {
+    const steps = [0, 1, 4, 7, 10, 11];
+    const options = { lr: 8, numWarmupSteps: 4, numTrainingSteps: 10 };
+    expect(steps.map(schedules.linearWithWarmup(options))).toEqual([0, 2, 8, 4, 0, 0]);
+    const down = schedules.linearWithWarmup({ ...options, numWarmupSteps: 0 });
+    expect([0, 5, 10, 11].map(down)).toEqual([8, 4, 0, 0]);
+    const sharp = schedules.linearWithWarmup({ ...options, numWarmupSteps: 9 });
+    expect([8, 9, 10].map((t) => sharp(t) / 8)).toEqual([8 / 9, 1, 0]);
+  });
+
+  test('product: of schedules and numbers, each at the same step', () => {
+    const up = schedules.linear({ lr: 1, startFactor: 0, totalIters: 4 });
+    expect([0, 1, 2, 8].map(schedules.product([3, up, up]))).toEqual([0, 3 / 16, 3 / 4, 3]);
+    expect([0, 5].map(schedules.product([up]))).toEqual([0, 1]);
   });
 
   test('oneCycle: two phases or three, ends as in PyTorch or optax, and held', () => {
@@ -179,9 +204,10 @@ test('what a schedule was made of may change afterwards', () => {
     schedules.piecewise({ boundaries, values, interpolation: 'linear' }),
     schedules.multiStep({ lr: 1, milestones: boundaries, gamma: 2 }),
     schedules.join(parts, boundaries),
+    schedules.product(parts),
   ];
   for (const list of [boundaries, values, parts]) list.fill(7);
-  expect(made.map((schedule) => schedule(1))).toEqual([2, 2, 2, 2]);
+  expect(made.map((schedule) => schedule(1))).toEqual([2, 2, 2, 2, 2]);
 });
 
 test('defaults are the documented ones', () => {
@@ -194,6 +220,10 @@ test('defaults are the documented ones', () => {
     [
       multiStep({ lr, milestones: [7] }),
       multiStep({ lr, milestones: [7], gamma: 0.1, boundary: 'at', stepsPerEpoch: 1 }),
+    ],
+    [
+      schedules.inverseTime({ lr, decayRate: 0.3 }),
+      schedules.inverseTime({ lr, decayRate: 0.3, decaySteps: 1, staircase: false }),
     ],
     [exponential({ lr, gamma: 0.9 }), exponential({ lr, gamma: 0.9, decaySteps: 1, staircase: false })],
     [polynomial({ lr, totalIters: 7 }), polynomial({ lr, totalIters: 7, power: 1, endLr: 0, cycle: false })],

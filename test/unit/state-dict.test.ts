@@ -164,7 +164,7 @@ test.for<[string, unknown]>([
   ['both joinedAt and steps', withGroup({ steps: [1], joinedAt: 1 })],
   ['betas', withGroup({ betas: holes })],
   ['amsgrad is true in the dict and false here, which takes other kernels', withGroup({ amsgrad: true })],
-  ['weightDecay is 0.1 in the dict and 0 here', withGroup({ weightDecay: 0.1, lr: 7 })],
+  ['epsPlacement is "hat" in the dict and "outside" here', withGroup({ epsPlacement: 'hat', lr: 7 })],
   ['params are ["d"] but this optimizer has ["c"]', withGroup({ params: ['d'] })],
   ['params are [', withGroup({ params: Array(1) })],
   ['params are ["b", "a"]', withFirst({ params: ['b', 'a'] })],
@@ -193,15 +193,32 @@ test('state in float64, as the reference saves it, is rounded', () => {
 });
 
 test('of options that differ, those are named that take other kernels', async () => {
-  const dict = withGroup({ weightDecay: 0.1, eps: 1e-3 });
+  const dict = withGroup({ weightDecay: 0.1, eps: 1e-3, maximize: true });
   const { message } = await errorOf(() => checkStateDict(dict, target));
-  expect(message).toContain('weightDecay');
+  expect(message).toContain('maximize');
   expect(message).not.toContain('eps');
+  expect(message).not.toContain('weightDecay');
+});
+
+test('numbers are the dict’s, whatever kernels they take; live schedules stay', () => {
+  const dict = withGroup({ weightDecay: 0.1, betas: [0.5, 0.75] });
+  expect(checkStateDict(dict, target).groups[1]!.rule.options).toMatchObject({
+    weightDecay: 0.1,
+    betas: [0.5, 0.75],
+  });
+  const [decay, beta] = [() => 0.25, () => 0.125];
+  const moving = adam({ weightDecay: decay, betas: [0.875, beta] });
+  const live = { ...target, groups: [target.groups[0]!, groupOf(moving, ...target.groups[1]!.params)] };
+  expect(checkStateDict(dict, live).groups[1]!.rule.options).toMatchObject({
+    weightDecay: decay,
+    betas: [0.5, beta],
+  });
 });
 
 describe('schedules with state', () => {
   const plateau = () => schedules.reduceOnPlateau({ lr: 1, factor: 0.5, patience: 0 });
-  const saved = (...states: unknown[]) => states.map((schedule) => ({ schedule }) as CheckedGroup);
+  const saved = (...states: unknown[]) =>
+    states.map((lr) => ({ schedules: { lr } }) as unknown as CheckedGroup);
 
   test('all or none are restored', async () => {
     const lrs = [plateau(), plateau()];

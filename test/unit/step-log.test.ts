@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import type { GroupPart } from '../../src/engine/run/group-part.js';
 import { StepLog } from '../../src/engine/run/step-log.js';
 
-const partsWith = (...lrs: number[]) => lrs.map((lr) => ({ group: { lr } }) as unknown as GroupPart);
+const partsWith = (...lrs: number[]) =>
+  lrs.map((lr) => ({ group: { inForce: () => ({ rule: undefined, lr }) } }) as unknown as GroupPart);
 
 test('counts each step, and tells the learning rate of the first group', () => {
   const log = new StepLog();
@@ -13,7 +14,7 @@ test('counts each step, and tells the learning rate of the first group', () => {
     [0.125, 8, 4],
   ]) {
     const inputs = log.next(partsWith(...lrs), 2);
-    expect([[...inputs.lrOf.values()], inputs.gradScale]).toEqual([lrs, 2]);
+    expect([Array.from(inputs.ruleOf.values(), ({ lr }) => lr), inputs.gradScale]).toEqual([lrs, 2]);
     log.add(inputs);
     expect(log.lastLr).toBe(lrs[0]);
   }

@@ -6,12 +6,14 @@
 //   βᵗ ← βᵗ·β, kept as a 64-bit fixed-point fraction: integers are exact on every adapter, whatever its compiler
 //   reassociates. After 2²⁴ steps the error is below 2⁻⁴⁰, far under a float32 ULP of 1 − βᵗ.
 //   For a rate that rises, βᵢ = β(1 − ½dⁱ), the product β₁β₂⋯βₜ takes the place of βᵗ (Dozat 2016).
+//   Where β or d is another one than at the tensor's step before, the product is made anew, as if it had been so from the
+//   first step on: 1 − βᵗ with the β in force, as PyTorch.
 
 @group(0) @binding(0) var<storage, read> head: Head;
 /// Per tensor, the row that it is stepped with, and SPEAKS if it speaks for it; NO_ROW for one that is gone.
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
-/// Per tensor RECORD_WORDS words: its count; then per correction four, from the fourth on: the product of the rates so
-/// far, and dᵗ, each as high and low word of a fraction.
+/// Per tensor RECORD_WORDS words: its count; then per correction eight, from the fourth on: the product of the rates so
+/// far, dᵗ, and the β and the d that they are of, each as high and low word of a fraction.
 @group(0) @binding(2) var<storage, read_write> records: array<u32>;
 
 /// The product of two 64-bit fractions (high, low), rounded to 64 bits.
@@ -55,22 +57,70 @@ fn keep_fraction(word: u32, fraction: vec2<u32>) {
   records[word + 1u] = fraction.y;
 }
 
+/// xⁿ for n ≥ 1, by squaring.
+fn power_of(x: vec2<u32>, n: u32) -> vec2<u32> {
+  var square = x;
+  var rest = n;
+  while ((rest & 1u) == 0u) {
+    square = multiply_fractions(square, square);
+    rest >>= 1u;
+  }
+  var result = square;
+  for (rest >>= 1u; rest > 0u; rest >>= 1u) {
+    square = multiply_fractions(square, square);
+    if ((rest & 1u) == 1u) {
+      result = multiply_fractions(result, square);
+    }
+  }
+  return result;
+}
+
+/// Whether a fraction is more than 2⁻⁴⁸, which a float32 of 1 minus it cannot show.
+fn is_something(fraction: vec2<u32>) -> bool {
+  return fraction.x > 0u || fraction.y > 0x10000u;
+}
+
+/// β₁β₂⋯βₜ of a rate that rises, multiplied out until nothing is left of it or of dⁱ: some thousand factors at most.
+fn risen_product(beta: vec2<u32>, damping: vec2<u32>, t: u32) -> vec2<u32> {
+  var damped = damping;
+  var product = risen_rate(beta, damped);
+  var i = 1u;
+  while (i < t && is_something(product) && is_something(damped)) {
+    damped = multiply_fractions(damped, damping);
+    product = multiply_fractions(product, risen_rate(beta, damped));
+    i++;
+  }
+  if (i < t) {
+    product = multiply_fractions(product, power_of(beta, t - i));
+  }
+  return product;
+}
+
 /// Takes a correction to step t with the rates in force, and returns its bits.
 fn advance_correction(record_word: u32, rate_word: u32, t: u32) -> u32 {
   let beta = rate_fraction(rate_word);
   let damping = rate_fraction(rate_word + 2u);
-  var rate = beta;
-  if (any(damping != vec2<u32>(0u))) {
-    var damped = damping;
-    if (t > 1u) {
-      damped = multiply_fractions(record_fraction(record_word + 2u), damping);
+  let rises = any(damping != vec2<u32>(0u));
+  let goes_on = t > 1u && all(record_fraction(record_word + 4u) == beta)
+    && all(record_fraction(record_word + 6u) == damping);
+  var product: vec2<u32>;
+  if (goes_on) {
+    var rate = beta;
+    if (rises) {
+      let damped = multiply_fractions(record_fraction(record_word + 2u), damping);
+      keep_fraction(record_word + 2u, damped);
+      rate = risen_rate(beta, damped);
     }
-    keep_fraction(record_word + 2u, damped);
-    rate = risen_rate(beta, damped);
-  }
-  var product = rate;
-  if (t > 1u) {
     product = multiply_fractions(record_fraction(record_word), rate);
+  } else {
+    keep_fraction(record_word + 4u, beta);
+    keep_fraction(record_word + 6u, damping);
+    if (rises) {
+      keep_fraction(record_word + 2u, power_of(damping, t));
+      product = risen_product(beta, damping, t);
+    } else {
+      product = power_of(beta, t);
+    }
   }
   keep_fraction(record_word, product);
   return one_minus(product);
@@ -131,7 +181,7 @@ fn advance(
   }
   for (var k = 0u; k < CORRECTION_COUNT; k++) {
     let rate_word = slot.settings.first_rate + 4u * (row * CORRECTION_COUNT + k);
-    let bits = advance_correction(record + 4u + 4u * k, rate_word, t);
+    let bits = advance_correction(record + 4u + 8u * k, rate_word, t);
     if (speaks) {
       slot.words[row_word + FIRST_CORRECTION + k] = bits;
     }

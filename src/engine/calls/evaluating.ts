@@ -16,6 +16,8 @@ export class Evaluating {
   /** What they came from last. */
   #latest: Source | undefined;
   #made: { readonly source: Source; readonly version: number; readonly evaluation: Evaluation } | undefined;
+  /** Per group, the share of its rule's slot that is added; options that change meanwhile are none of the way back's. */
+  #shares: ReadonlyMap<GroupPart, number> = new Map();
   /** What of it is known to have been made as it should be. */
   #fine: Evaluation | undefined;
   /** By row. */
@@ -82,6 +84,7 @@ export class Evaluating {
   ): void {
     const { session, run } = this;
     const { device, label } = run.resources;
+    if (source === 'rule' && isEvaluating && !session.guard.isEvaluating) this.#takeShares();
     const encode = (): void =>
       encodeOrSubmit(device, encoder, `${label} ${call}`, call, (commands) => {
         const evaluation = this.#evaluationOf(source);
@@ -109,12 +112,11 @@ export class Evaluating {
     const rows = run.rows.list.flatMap((row, k) => {
       if (!row) return [];
       const { part, tensors } = row;
-      const { evaluation: own } = layoutOf(part.group.rule);
-      const slot = source === 'rule' ? own!.slot : slotOf(part, source);
+      const slot = source === 'rule' ? part.layout.evaluation!.slot : slotOf(part, source);
       return {
         tensors: [...tensors].map((tensor) => part.planTensor(tensor)),
         slab: (index: number) => part.slabs.slab(slot, index),
-        ...(source === 'rule' && { share: own!.share }),
+        ...(source === 'rule' && { share: this.#shares.get(part)! }),
         place: this.#placeOf(k),
         label: part.label,
       };
@@ -123,6 +125,17 @@ export class Evaluating {
     if (this.#made) run.retire([this.#made.evaluation]);
     this.#made = { source, version, evaluation };
     return evaluation;
+  }
+
+  /** Asks for the shares that are in force; others need other constants. */
+  #takeShares(): void {
+    const shares = new Map(
+      this.run.parts.map((part) => [part, layoutOf(part.group.inForce().rule).evaluation!.share]),
+    );
+    if ([...shares].every(([part, share]) => this.#shares.get(part) === share)) return;
+    this.#shares = shares;
+    if (this.#made) this.run.retire([this.#made.evaluation]);
+    this.#made = undefined;
   }
 
   #isMade(source: Source): boolean {

@@ -22,8 +22,13 @@ export interface GradientOptions {
    * max / (norm + 1e-6), as `torch.nn.utils.clip_grad_norm_`. Default Infinity: no clipping.
    */
   maxGradNorm?: number;
-  /** Largest magnitude of an unscaled gradient element, > 0; applied after the norm. Default Infinity. */
+  /**
+   * Largest unscaled gradient element; applied after the norm. Without `minGradValue` the largest magnitude, > 0, as
+   * `torch.nn.utils.clip_grad_value_` and Keras' `clipvalue`. Infinite ones are clamped, NaN stays. Default Infinity: no limit.
+   */
   maxGradValue?: number;
+  /** Least unscaled gradient element, below `maxGradValue`, as `tf.clip_by_value`; −Infinity for no limit. Default −`maxGradValue`. */
+  minGradValue?: number;
   /** Skip a step, count and all, if any gradient is NaN or infinite. Default false; a dynamic loss scale implies it. */
   skipNonFinite?: boolean;
   /** Steps skipped in a row after which a non-finite one is made all the same, as optax's `apply_if_finite`. Default Infinity. */
@@ -43,6 +48,7 @@ export interface GradientOptions {
 export interface ResolvedGradientOptions {
   readonly maxGradNorm: number;
   readonly maxGradValue: number;
+  readonly minGradValue: number;
   readonly skipNonFinite: boolean;
   readonly maxConsecutiveSkips: number;
   readonly gradScale: number;
@@ -76,6 +82,14 @@ const upToInfinity = (): OptionSpec<number> =>
     (value) => value === Infinity || fitsFloat32(value),
   );
 
+/** One end of a range, or none. */
+const bound = (none: number): OptionSpec<number> => ({
+  default: none,
+  range: `a number that float32 can hold, or ${none} for no limit`,
+  accepts: (value) => value === none || (typeof value === 'number' && fitsFloat32(value)),
+  samples: [],
+});
+
 const scale = (defaultValue: number): OptionSpec<number> =>
   positive(defaultValue, 'a finite number > 0 that float32 can hold', fitsFloat32);
 
@@ -99,6 +113,7 @@ const DYNAMIC_SPECS = {
 const SPECS = {
   maxGradNorm: upToInfinity(),
   maxGradValue: upToInfinity(),
+  minGradValue: bound(-Infinity),
   skipNonFinite: boolean(false),
   maxConsecutiveSkips: positive(
     Infinity,
@@ -137,10 +152,13 @@ function rejectQuotient(gradScale: number, lossScale: number): void {
  * @throws OptimizerError `invalid-option` quoting the value and the range.
  */
 export function resolveGradientOptions(config: GradientOptions): ResolvedGradientOptions {
-  const given: Record<string, unknown> = {};
-  for (const name of Object.keys(SPECS)) given[name] = (config as Record<string, unknown>)[name];
-  const resolved = resolveOptions('config', SPECS, given);
-  const { lossScale = 1 } = config;
+  const options: Record<string, unknown> = {};
+  for (const name of Object.keys(SPECS)) options[name] = (config as Record<string, unknown>)[name];
+  const { lossScale = 1, minGradValue } = config;
+  const specs = minGradValue === undefined ? SPECS : { ...SPECS, maxGradValue: bound(Infinity) };
+  const given = resolveOptions('config', specs, options);
+  const resolved = minGradValue === undefined ? { ...given, minGradValue: -given.maxGradValue } : given;
+  rejectNoRange(resolved);
   if (lossScale === 'dynamic' || isRecord(lossScale)) {
     const settings = lossScale === 'dynamic' ? {} : copyGiven(lossScale, Object.keys(DYNAMIC_SPECS));
     const dynamic = resolveOptions('lossScale', DYNAMIC_SPECS, settings);
@@ -156,6 +174,24 @@ export function resolveGradientOptions(config: GradientOptions): ResolvedGradien
   }
   rejectQuotient(resolved.gradScale, lossScale);
   return Object.freeze({ ...resolved, lossScale, dynamic: undefined });
+}
+
+/** Elements could not be above one bound and below the other. */
+function rejectNoRange({
+  minGradValue,
+  maxGradValue,
+}: Pick<ResolvedGradientOptions, 'minGradValue' | 'maxGradValue'>): void {
+  if (Math.fround(minGradValue) < Math.fround(maxGradValue)) return;
+  throw new OptimizerError(
+    'invalid-option',
+    `config: minGradValue is ${minGradValue} and maxGradValue ${maxGradValue}; ` +
+      'give a minGradValue below maxGradValue, in float32, too.',
+  );
+}
+
+/** Whether gradients are clamped by value. */
+export function isClamping({ minGradValue, maxGradValue }: ResolvedGradientOptions): boolean {
+  return minGradValue > -Infinity || maxGradValue < Infinity;
 }
 
 /** Whether a step must look at all gradients first. */

@@ -105,13 +105,10 @@ function resolveColumns(given: unknown, rowLength: number | undefined, what: str
  * @throws OptimizerError `invalid-config` if a rule cannot step columns with learning rates of their own, or not with those
  *   that are wanted.
  */
-export function rejectColumns(
-  { name: ruleName, declaration, options }: Rule,
-  columns: readonly number[],
-  name: string,
-): void {
+export function rejectColumns(rule: Rule, columns: readonly number[], name: string): void {
+  const { name: ruleName, declaration } = rule;
   const what = `parameter ${quote(name)}: lrPerColumn`;
-  const [other] = findOtherScalars(declaration, options);
+  const [other] = findOtherScalars(rule);
   if (other !== undefined) {
     throw new OptimizerError(
       'invalid-config',

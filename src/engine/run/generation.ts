@@ -23,8 +23,9 @@ export interface PartView {
   readonly part?: GroupPart;
 }
 
-/** A group's own stages, and the tensors that they were made for. */
+/** A group's own stages, and the tensors and the layout that they were made for. */
 interface PartStages {
+  readonly layout: RuleLayout;
   readonly tensors: readonly PlanTensor<GPUBuffer>[];
   readonly stages: readonly Stage[];
 }
@@ -117,9 +118,9 @@ export function planGeneration(
       for (const view of views) {
         const own = controlStage ? controlStage.withGradients(view.tensors) : view.tensors;
         const known = previous?.ofPart.get(view.part!);
-        const isKept = known !== undefined && areSame(known.tensors, own);
+        const isKept = known?.layout === view.layout && areSame(known.tensors, own);
         const made = () => planPart(resources, view, own).map((plan) => plan.make());
-        ofPart.set(view.part!, isKept ? known : { tensors: own, stages: made() });
+        ofPart.set(view.part!, isKept ? known : { layout: view.layout, tensors: own, stages: made() });
       }
       const summed = views.flatMap(({ part }) => part!.summedRows());
       const sparse = summed.length > 0 ? [new SparseStage(summed)] : [];

@@ -1,4 +1,4 @@
-import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
+import { type RuleLayout, haveSameSwitches, layoutOf } from '../../kernel/rule-layout.js';
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { Planned } from '../../gpu/pipelines.js';
@@ -8,6 +8,7 @@ import type { Measuring } from '../../stages/measure/measuring.js';
 import type { TensorRecords } from '../../stages/measure/tensor-records.js';
 import { type RowSums, planRowSums } from '../../stages/sparse/row-sums.js';
 import { StateSlabs } from '../../stages/update/state-slabs.js';
+import type { Rule } from '../../rules/rule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { planAccumulation } from '../../stages/side/accumulation.js';
 import type { SidePass } from '../../stages/side/side-pass.js';
@@ -29,11 +30,12 @@ export interface RunTensor {
 export class GroupPart {
   readonly tensors: readonly RunTensor[];
   readonly #slabs: StateSlabs;
+  #layout: RuleLayout;
 
   constructor(
     device: GPUDevice,
     readonly group: ParameterGroup,
-    readonly layout: RuleLayout,
+    layout: RuleLayout,
     parameters: readonly ResolvedParameter[],
     firstIndex: number,
     row: number,
@@ -47,6 +49,25 @@ export class GroupPart {
   ) {
     this.tensors = parameters.map((parameter, k) => ({ index: firstIndex + k, part: this, parameter, row }));
     this.#slabs = new StateSlabs(device, layout, state, label);
+    this.#layout = layout;
+  }
+
+  /** What its kernels were made for; the state that it keeps stays the same. */
+  get layout(): RuleLayout {
+    return this.#layout;
+  }
+
+  /**
+   * Goes on with the hyper-parameters of a step.
+   *
+   * @param rule with a number in place of each schedule.
+   * @returns whether that takes other kernels.
+   */
+  follow(rule: Rule): boolean {
+    const next = layoutOf(rule);
+    if (next === this.#layout || haveSameSwitches(next, this.#layout)) return false;
+    this.#layout = next;
+    return true;
   }
 
   get slabs(): StateSlabs {

@@ -14,7 +14,7 @@ import { type GroupPart, type PlannedPart, type RunTensor, planPart } from './gr
 import type { ParameterGroup } from '../parameter-group.js';
 import type { ResolvedConfig, ResolvedSettings } from '../input/config.js';
 import type { ResolvedParameter } from '../input/parameter.js';
-import { needsControlPass as needsControl } from '../input/gradient-options.js';
+import { isClamping, needsControlPass as needsControl } from '../input/gradient-options.js';
 import { type Resources, factsOf } from './resources.js';
 import { Retirement } from './retirement.js';
 import { Rows } from './rows.js';
@@ -141,7 +141,9 @@ export class Run {
     pendingIn: GPUCommandEncoder | undefined,
     skipped: ReadonlySet<RunTensor> | undefined,
   ): void {
-    if (skipped && this.rows.separate(skipped).size > 0) this.renew();
+    let isChanged = skipped !== undefined && this.rows.separate(skipped).size > 0;
+    for (const [part, { rule }] of inputs.ruleOf) if (part.follow(rule)) isChanged = true;
+    if (isChanged) this.renew();
     if (pendingIn) this.expectSubmission();
     const active = this.rows.activeWithout(skipped);
     this.ring.take(pendingIn, active, (slot, wordOfRow) =>
@@ -300,7 +302,7 @@ function makeResources(
     device,
     row,
     facts: factsOf(device),
-    isClamped: gradients.maxGradValue < Infinity,
+    isClamped: isClamping(gradients),
     shape: kernel,
     bindGroups: new BindGroups(device),
     pagesLayout: createPagesLayout(device, row, label),

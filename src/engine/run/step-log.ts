@@ -12,14 +12,14 @@ export class StepLog {
 
   /** The inputs of the next step; schedules are asked here, before anything is made. */
   next(parts: readonly GroupPart[], gradScale: number): StepInputs {
-    return { lrOf: new Map(parts.map((part) => [part, part.group.lr])), gradScale };
+    return { ruleOf: new Map(parts.map((part) => [part, part.group.inForce()])), gradScale };
   }
 
   /** Counts a step that was encoded. */
-  add({ lrOf }: StepInputs): void {
+  add({ ruleOf }: StepInputs): void {
     this.asked++;
     this.applied++;
-    for (const lr of lrOf.values()) {
+    for (const { lr } of ruleOf.values()) {
       this.lastLr = lr;
       break;
     }

@@ -4,13 +4,14 @@ import type { WordView } from '../../kernel/structs.js';
 import { rateOffset, rateWords, writeSettings } from '../../stages/control/slot.js';
 import type { GroupPart } from './group-part.js';
 import type { Control } from '../../stages/control/control.js';
+import type { RuleInForce } from '../parameter-group.js';
 import type { ResolvedSettings } from '../input/config.js';
 import type { Resources } from './resources.js';
 import type { Rows } from './rows.js';
 
-/** What the host decides of a step: per group, by its part, the learning rate in force. */
+/** What the host decides of a step: per group, by its part, the hyper-parameters in force. */
 export interface StepInputs {
-  readonly lrOf: ReadonlyMap<GroupPart, number>;
+  readonly ruleOf: ReadonlyMap<GroupPart, RuleInForce>;
   readonly gradScale: number;
 }
 
@@ -42,11 +43,15 @@ export function writeSlot(
   slot: SlotLayout,
   { rows, control, resources, settings }: SlotSource,
   active: Uint8Array,
-  { lrOf, gradScale }: StepInputs,
+  { ruleOf, gradScale }: StepInputs,
 ): void {
   const { row: layoutOfRow } = resources;
   const { gradients } = settings;
-  const scaling = { multiplier: gradScale / gradients.lossScale, maxValue: gradients.maxGradValue };
+  const scaling = {
+    multiplier: gradScale / gradients.lossScale,
+    minValue: gradients.minGradValue,
+    maxValue: gradients.maxGradValue,
+  };
   if (control) writeSettings(view, 0, gradients, gradScale, slot);
   const { list } = rows;
   for (let k = 0; k < list.length; k++) {
@@ -56,9 +61,10 @@ export function writeSlot(
       layoutOfRow.struct.write(view, word, { is_active: 0 });
       continue;
     }
-    const layout = layoutOf(row.part.group.rule);
+    const { rule, lr } = ruleOf.get(row.part)!;
+    const layout = layoutOf(rule);
     const t = row.count + 1;
-    layoutOfRow.struct.write(view, word, layout.values(lrOf.get(row.part)!, t, scaling));
+    layoutOfRow.struct.write(view, word, layout.values(lr, t, scaling));
     layoutOfRow.struct.write(view, word, { is_active: 1, t_count: t });
     if (control) view.u32.set(ratesOf(layout), rateOffset(layoutOfRow, slot, k) / 4);
   }

@@ -1,5 +1,7 @@
 import { quote } from '../../errors.js';
-import { optionsOfOtherKernels } from '../../kernel/rule-layout.js';
+import { optionsOfOtherKernels, otherState } from '../../kernel/rule-layout.js';
+import { movesOf } from '../../rules/moving.js';
+import type { OptionSpec } from '../../rules/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { fail } from './check.js';
@@ -15,12 +17,32 @@ export function checkOptions(
   what: string,
   group: ParameterGroup,
 ): Rule {
-  const { lr, ...options } = saved;
-  // A live schedule goes on: it follows the restored step.
-  const rule = overrideRule(group.rule, group.isScheduled || lr === undefined ? options : saved);
-  const reasons = optionsOfOtherKernels(group.rule, rule).map(
+  const rule = overrideRule(group.rule, withLiveSchedules(saved, group.rule));
+  const { needed, left } = otherState(group.rule, rule);
+  const keepsState = needed.length === 0 && left.length === 0;
+  // Numbers change in the course of a run, and kernels follow them.
+  const others = optionsOfOtherKernels(group.rule, rule).filter(
+    (name) => !keepsState || !isNumeric(rule.declaration.options[name]!),
+  );
+  const reasons = others.map(
     (name) => `${name} is ${quote(rule.options[name])} in the dict and ${quote(group.options[name])} here`,
   );
   if (reasons.length === 0) return rule;
   return fail(`${what}: ${reasons.join(', ')}, which takes other kernels; create it with the saved options.`);
+}
+
+const isNumeric = ({ moves, entry }: OptionSpec<unknown>): boolean => moves === true || entry !== undefined;
+
+/** Saved options, but that live schedules go on: they follow the restored step. */
+function withLiveSchedules(
+  saved: Readonly<Record<string, unknown>>,
+  { options }: Rule,
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = { ...saved };
+  for (const { option, entry, schedule } of movesOf(options)) {
+    const list = merged[option];
+    if (entry === undefined) merged[option] = schedule;
+    else if (Array.isArray(list)) merged[option] = list.with(entry, schedule);
+  }
+  return merged;
 }

@@ -1,6 +1,5 @@
 import { quote } from '../../errors.js';
 import { fitsFloat32 } from '../../float32.js';
-import type { ScheduleState } from '../../schedules/schedule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { checkCount, copyRecord, fail, sameKeys } from './check.js';
 import { checkOptions } from './check-options.js';
@@ -68,7 +67,7 @@ function checkGroups(saved: unknown, step: number, groups: readonly ParameterGro
 }
 
 function checkGroup(saved: unknown, what: string, step: number, group: ParameterGroup): CheckedGroup {
-  const { params, schedule, joinedAt, steps, ...options } = copyRecord(saved, what);
+  const { params, schedule, schedules, joinedAt, steps, ...options } = copyRecord(saved, what);
   const isSame =
     Array.isArray(params) &&
     params.length === group.params.length &&
@@ -81,7 +80,10 @@ function checkGroup(saved: unknown, what: string, step: number, group: Parameter
   return {
     rule: checkOptions(options, what, group),
     counts: checkCounts(joinedAt, steps, what, step, group.params.length),
-    schedule: schedule as ScheduleState | undefined,
+    schedules: {
+      ...(schedules === undefined ? {} : copyRecord(schedules, `${what}.schedules`)),
+      lr: schedule,
+    } as CheckedGroup['schedules'],
   };
 }
 

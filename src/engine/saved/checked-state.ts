@@ -17,8 +17,8 @@ export interface CheckedGroup {
   readonly rule: Rule;
   /** Steps applied to each of its parameters, in order. */
   readonly counts: readonly number[];
-  /** State of its schedule, as it was saved. */
-  readonly schedule: ScheduleState | undefined;
+  /** States of its schedules by name, as they were saved; the learning rate's is `lr`. */
+  readonly schedules: Readonly<Record<string, ScheduleState | undefined>>;
 }
 
 /** Per parameter and slot, the values to be written. */

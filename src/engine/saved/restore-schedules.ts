@@ -1,8 +1,8 @@
 import { quote } from '../../errors.js';
-import { isStatefulSchedule } from '../../schedules/schedule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { fail } from './check.js';
 import type { CheckedGroup } from './checked-state.js';
+import { statefulSchedules } from './state-dict.js';
 
 /**
  * Gives the groups' schedules the state that a dict holds for them.
@@ -19,18 +19,19 @@ export function restoreSchedules(
     for (const takeBack of undoes.toReversed()) takeBack();
   };
   try {
-    groups.forEach(({ options: { lr } }, index) => {
-      if (!isStatefulSchedule(lr)) return;
-      const { schedule } = saved[index]!;
-      if (schedule === undefined) {
-        fail(
-          `groups[${index}] lacks the state of its schedule ${quote(lr.kind)}; save it from a run with one.`,
-        );
+    groups.forEach((group, index) => {
+      for (const [name, schedule] of statefulSchedules(group)) {
+        const state = saved[index]!.schedules[name];
+        if (state === undefined) {
+          fail(
+            `groups[${index}] lacks the state of its ${name === 'lr' ? '' : `${name} `}schedule ${quote(schedule.kind)}; save it from a run with one.`,
+          );
+        }
+        const before = schedule.state();
+        // First: one of the caller's own may refuse a state halfway.
+        undoes.push(() => schedule.loadState(before));
+        schedule.loadState(state);
       }
-      const before = lr.state();
-      // First: one of the caller's own may refuse a state halfway.
-      undoes.push(() => lr.loadState(before));
-      lr.loadState(schedule);
     });
   } catch (error) {
     undo();

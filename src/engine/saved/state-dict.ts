@@ -1,8 +1,8 @@
-import type { ScheduleState } from '../../schedules/schedule.js';
-import { isStatefulSchedule } from '../../schedules/schedule.js';
+import { movesOf, nameOfMove } from '../../rules/moving.js';
+import { type ScheduleState, type StatefulSchedule, isStatefulSchedule } from '../../schedules/schedule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 
-/** Options of a group as plain data; a schedule is saved as the learning rate it gives at the saved step. */
+/** Options of a group as plain data; a schedule is saved as the number that it gives at the saved step. */
 export interface GroupState {
   /** Names of the group's parameters. */
   params: string[];
@@ -10,8 +10,10 @@ export interface GroupState {
   joinedAt?: number;
   /** Steps applied to each of `params`, where they have not all made the same number. */
   steps?: number[];
-  /** State of the group's schedule, if it has any, as `reduceOnPlateau`. */
+  /** State of the learning rate's schedule, if it has any, as `reduceOnPlateau`. */
   schedule?: ScheduleState;
+  /** States of schedules of other options that have any, by name: `weightDecay`, `betas[0]`. */
+  schedules?: Record<string, ScheduleState>;
   [option: string]: unknown;
 }
 
@@ -44,14 +46,24 @@ export type DescribedGroup = Omit<GroupState, 'joinedAt' | 'steps'>;
 
 /** The options of a group as they are now; nothing in them is shared. */
 export function describeGroup(group: ParameterGroup): DescribedGroup {
-  const { lr } = group.options;
   const options = Object.entries(group.options).map(([name, value]) => [name, copyOption(value)] as const);
+  const states = [...statefulSchedules(group)].map(([name, schedule]) => [name, schedule.state()] as const);
+  const { lr: schedule, ...schedules } = Object.fromEntries(states);
   return {
     params: [...group.params],
     ...Object.fromEntries(options),
-    lr: group.lr,
-    ...(isStatefulSchedule(lr) && { schedule: lr.state() }),
+    ...(schedule && { schedule }),
+    ...(Object.keys(schedules).length > 0 && { schedules }),
   };
+}
+
+/** The schedules of a group that have state to save, by name; the learning rate's is `lr`. */
+export function statefulSchedules({ rule }: ParameterGroup): Map<string, StatefulSchedule> {
+  return new Map(
+    movesOf(rule.options).flatMap((move) =>
+      isStatefulSchedule(move.schedule) ? [[nameOfMove(move), move.schedule]] : [],
+    ),
+  );
 }
 
 const copyOption = (value: unknown): unknown => (Array.isArray(value) ? [...(value as unknown[])] : value);

@@ -42,13 +42,13 @@ function power(fraction: bigint, t: number): bigint {
 
 /**
  * What the GPU keeps of a correction, as words of a record in shaders/stages/control/advance.wgsl: the product of the rates
- * of t steps, and dᵗ.
+ * of t steps, dᵗ, β and d.
  *
- * @param t steps applied so far; for 0 the GPU reads neither.
+ * @param t steps applied so far; for 0 the GPU reads none of them.
  */
 export function correctionWords({ beta, damping }: RisingRate, t: number): number[] {
   const product = damping === 0 ? powerWords(beta, t) : risingProductWords(beta, damping, t);
-  return [...product, ...powerWords(damping, t)];
+  return [...product, ...powerWords(damping, t), ...betaWords(beta), ...betaWords(damping)];
 }
 
 /** Step by step as the GPU, until nothing is left of the product or of dⁱ: after some thousand steps at most. */

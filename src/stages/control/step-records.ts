@@ -23,8 +23,8 @@ export interface RecordChunk {
 const FIRST_CAPACITY = 256;
 /** Words of a record before its corrections, of which the first is the count. */
 const COUNT_WORDS = 4;
-/** Words of a record per correction: the product of the rates so far, and dᵗ. */
-const CORRECTION_WORDS = 4;
+/** Words of a record per correction: the product of the rates so far, dᵗ, and the β and the d that they are of. */
+const CORRECTION_WORDS = 8;
 
 /** Words from one record to the next. */
 export const recordWords = (correctionCount: number): number =>
