@@ -259,3 +259,26 @@ gpuTest('nothing is left behind', async ({ device, track }) => {
   optimizer.destroy();
   expect(live.labels).toEqual([]);
 });
+
+gpuTest('rates per column follow what is set', async ({ device, track }) => {
+  const weights = [1, 2, 3, 4, 5, 6];
+  const [data, grad] = [weights, weights].map((values) => makeColumn(device, track, values)) as [
+    ReturnType<typeof makeColumn>,
+    ReturnType<typeof makeColumn>,
+  ];
+  const rule = sgd({ lr: 0.5, weightDecay: 0.25, weightDecayMode: 'decoupled' });
+  const options = { name: 'w', rowLength: LENGTH, lrPerColumn: [1, 0.5, 0] };
+  const params = [{ ...options, data: data.range, grad: grad.range }];
+  const optimizer = track(await Optimizer.create(device, { rule, params }));
+  const twin = new ReferenceOptimizer({
+    rule,
+    precision: 'f32',
+    params: [{ ...options, data: Float32Array.from(weights) }],
+  });
+  for (const change of [{}, { weightDecayMode: 'raw' }, { lr: 0.25, weightDecay: 0 }] as const) {
+    for (const { groups } of [optimizer, twin]) groups[0]!.set(change);
+    optimizer.step();
+    twin.step([weights]);
+  }
+  expectSame(device, await optimizer.readParam('w'), twin.readParam('w'), 'weights');
+});
