@@ -6,8 +6,8 @@ export const tableSlips = [
     'src/engine/input/columns.ts',
     ['unit/tables'],
     [
-      ['(distance - one.width) / one.stride) + 1', '(distance - one.width) / one.stride)'],
-      ['1 - other.count', '-other.count'],
+      ['return distance < one.width ||', 'return distance <= one.width ||'],
+      ['if (a.end <= b.start || b.end <= a.start) return false;', ''],
       ['distance + other.width > common', 'distance > common'],
       ['return b === 0 ? a : commonDivisor(b, a % b);', 'return b === 0 ? a : 1;'],
     ],
@@ -17,7 +17,7 @@ export const tableSlips = [
     ['unit/input'],
     [
       ['rowLength > LONGEST_UNIT_ROW', 'rowLength > 2 * LONGEST_UNIT_ROW'],
-      ['(min as number) > (max as number)', '(min as number) >= 2 * (max as number)'],
+      ['(min as number) > (max as number)', '(min as number) > 2 * (max as number)'],
       ['!isList || columns.length !== rowLength', '!isList'],
       ['Number.isFinite(factor) && factor >= 0', 'Number.isFinite(factor)'],
       ['columns.includes(0) &&', 'columns.includes(-1) &&'],

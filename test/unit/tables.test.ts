@@ -55,6 +55,16 @@ describe('columns of one buffer', () => {
     fc.assert(check, { numRuns: 2000 });
   });
 
+  test('of different strides are told apart by what both are multiples of', () => {
+    const at = (start: number, byteStride: number) => ({
+      start,
+      end: start + 480,
+      rows: { length: 1, byteStride },
+    });
+    expect(doMeet(at(0, 16), at(4, 24))).toBe(false);
+    expect(doMeet(at(0, 16), at(8, 24))).toBe(true);
+  });
+
   test('may be many parameters’ as long as none overlaps', async () => {
     const buffer = fakeBuffer(1000 * 6);
     const column = (name: string, first: number, rowLength: number, others: object = {}) =>
@@ -268,6 +278,19 @@ describe('the reference over rows', () => {
     reference.step([[-1, 0.75]]);
     expect([...data]).toEqual([0.5, -0.5]);
     expect([...reference.readState('w', 'ema')]).toEqual([1.5, -1.375].map((x) => expect.closeTo(x, 12)));
+  });
+
+  test('limits may be on one side', () => {
+    const [low, high] = [Float64Array.of(3, -3), Float64Array.of(3, -3)];
+    const params = [
+      { data: low, constraint: { min: -1 } },
+      { data: high, constraint: { max: 1 } },
+    ];
+    new ReferenceOptimizer({ rule: sgd(), params }).step([
+      [0, 0],
+      [0, 0],
+    ]);
+    expect([...low, ...high]).toEqual([3, -1, 1, -3]);
   });
 
   test('rows of a sparse gradient are constrained where they are named', () => {
