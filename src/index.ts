@@ -9,6 +9,7 @@ export type { ArenaOptions, ArenaSpec, ArenaTensor } from './arena/spec.js';
 export type { FanOptions, Initializer, InitializerKind } from './arena/initializer.js';
 export { Optimizer } from './engine/optimizer.js';
 export type { BufferChange } from './engine/input/rebind-input.js';
+export type { RowMapping } from './engine/input/map-input.js';
 export type { KernelOptions } from './engine/input/kernel-options.js';
 export type {
   LooseGroupConfig,
@@ -18,7 +19,8 @@ export type {
   ParamsOrGroups,
   StateName,
 } from './engine/input/config.js';
-export type { ParameterGroup } from './engine/parameter-group.js';
+export type { OptionsInForce, ParameterGroup } from './engine/parameter-group.js';
+export type { GivenOptions, MovingOptions, Schedule } from './rules/moving.js';
 export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
 export type { StepStats } from './engine/stats.js';
 export type { DType, Parameter } from './engine/input/parameter.js';

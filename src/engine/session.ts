@@ -45,6 +45,14 @@ export class Session {
     this.#groups = Object.freeze([...this.#groups, group]);
   }
 
+  /** Lists the groups, and their parameters, as a run has them after it has lost some. */
+  followRun({ parts }: Run): void {
+    for (const { group, tensors } of parts)
+      group.replaceParams(tensors.map(({ parameter }) => parameter.name));
+    this.#groups = Object.freeze(parts.map(({ group }) => group));
+    this.refreshArenas();
+  }
+
   makeGroup(
     rule: ConstructorParameters<typeof ParameterGroup>[0],
     parameters: readonly ResolvedParameter[],

@@ -173,7 +173,7 @@ function roomIn(
 }
 
 /** Elements of a piece that so many bytes have room for. */
-function elementsIn(byteLength: number, piece: Piece<unknown> | StatePiece): number {
+export function elementsIn(byteLength: number, piece: Piece<unknown> | StatePiece): number {
   const rows = 'element' in piece ? undefined : piece.rows;
   if (!rows) return byteLength / ELEMENT_BYTE_LENGTH;
   const { length, byteStride } = rows;

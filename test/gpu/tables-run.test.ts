@@ -282,3 +282,73 @@ gpuTest('rates per column follow what is set', async ({ device, track }) => {
   }
   expectSame(device, await optimizer.readParam('w'), twin.readParam('w'), 'weights');
 });
+
+gpuTest('rows of columns move, and with them their state', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const FRESH = 0xffff_ffff;
+  const [before, after] = [4, 6];
+  const weights = random.weights(LENGTH * before);
+  const gradients = [before, after, after].map((rows) => random.gradients(LENGTH * rows));
+  const data = makeColumn(device, track, [...weights, 9, 8, 7, 6, 5, 4]);
+  const grad = makeColumn(device, track, [...gradients[0]!, 0, 0, 0, 0, 0, 0]);
+  const next = makeColumn(device, track, new Float32Array(LENGTH * after).fill(3));
+  const others = [10, 20, 30, 40, 50, 60];
+  const room = makeBuffer(device, track, others);
+  const rowMask = makeWords(device, track, [1, 1, 1, 1, 0, 1]);
+  const params = [
+    { name: 'w', data: data.range, grad: grad.range, rowLength: LENGTH, rowMask, length: LENGTH * before },
+    { name: 'plain', data: room, grad: makeBuffer(device, track, others), rowLength: 1, length: before },
+  ];
+  const rule = adam({ lr: 0.1 });
+  const optimizer = track(await Optimizer.create(device, { rule, params }));
+  const make = (rows: ArrayLike<number>, mask: number[]) =>
+    new ReferenceOptimizer({
+      rule,
+      precision: 'f32',
+      params: [{ name: 'w', data: Float32Array.from(rows), rowLength: LENGTH, rowMask: mask }],
+    });
+  const twin = make(weights, [1, 1, 1, 1]);
+  optimizer.step();
+  twin.step([gradients[0]!]);
+  const map = (from: number[], old: ArrayLike<number>, fresh: ArrayLike<number>): number[] =>
+    from.flatMap((row, k) =>
+      [0, 1, 2].map((c) => (row === FRESH ? fresh[LENGTH * k + c]! : old[LENGTH * row + c]!)),
+    );
+  // In place, then into another buffer.
+  let twins = twin;
+  let fresh: number[] = [...twin.readParam('w'), 9, 8, 7, 6, 5, 4];
+  const maps = [
+    [3, FRESH, 0, 0, 2, FRESH],
+    [5, 4, FRESH, 2, 1, 0],
+  ];
+  for (const [k, from] of maps.entries()) {
+    const moves = { from: Uint32Array.from(from), rowCount: after };
+    await optimizer.mapRows(['w', 'plain'], k === 0 ? moves : { ...moves, data: { w: next.range } });
+    const mapped = make(map(from, twins.readParam('w'), fresh), [1, 1, 1, 1, 0, 1]);
+    const dict = mapped.stateDict();
+    for (const slot of ['exp_avg', 'exp_avg_sq'] as const) {
+      const zeros = new Float32Array(LENGTH * after);
+      dict.state['w']![slot] = Float32Array.from(map(from, twins.readState('w', slot), zeros));
+    }
+    mapped.loadStateDict({ ...dict, step: k + 1 });
+    grad.write(gradients[k + 1]!);
+    optimizer.step();
+    mapped.step([gradients[k + 1]!]);
+    expectSame(device, await optimizer.readParam('w'), mapped.readParam('w'), `weights ${k}`);
+    expectSame(
+      device,
+      await optimizer.readState('w', 'exp_avg'),
+      mapped.readState('w', 'exp_avg'),
+      `state ${k}`,
+    );
+    const { buffer, holding } = k === 0 ? data : next;
+    expectSame(device, await readFloats(device, buffer), holding(mapped.readParam('w')), 'what lies between');
+    twins = mapped;
+    fresh = Array.from({ length: LENGTH * after }, () => 3);
+  }
+  const wide = { w: { ...data.range, byteStride: 4 * STRIDE } };
+  const error = await errorOf(() =>
+    optimizer.mapRows(['w', 'plain'], { from: new Uint32Array(7), rowCount: 7, data: wide }),
+  );
+  expect(error.message).toContain('data of parameter "w" has room for 18 elements, but 7 rows of 3 need 21');
+});

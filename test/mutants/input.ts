@@ -99,7 +99,10 @@ export const inputSlips = [
     'src/engine/input/occupancy.ts',
     ['unit/occupancy'],
     [
-      ['for (const claim of this.#ofParameter.get(name) ?? []) claim.holds = false;', ';'],
+      [
+        'for (const { name } of parameters)\n      for (const claim of this.#ofParameter.get(name) ?? []) claim.holds = false;',
+        ';',
+      ],
       ['for (const claim of after) claim.holds = false;', ''],
       ['claim.holds = true;', ''],
       ["add(piece, 'data', true)", "add(piece, 'data', false)"],
@@ -142,7 +145,7 @@ export const inputSlips = [
       ],
       ['if (parameter.sparse) fail(', 'if (parameter.microGrad) fail(', 'gpu/rebind#beside a sparse'],
       ['const pieces = truncate(resolved, elementCount);', 'const pieces = resolved;'],
-      ['...parameter, data, grad };', '...parameter, data, grad, hasLength: false };'],
+      ['{ ...parameter, data: data.pieces,', '{ ...parameter, hasLength: false, data: data.pieces,'],
       ['if (parameter !== entry.parameter) replacements', 'replacements'],
       ["key !== 'data' && key !== 'grad'", 'false'],
     ],

@@ -47,7 +47,7 @@ export const planSlips = [
     'src/plan/cut.ts',
     ['unit/plan', 'unit/runs', 'unit/reduction'],
     [
-      ['Math.max(minStorageBufferOffsetAlignment, VECTOR)', 'minStorageBufferOffsetAlignment'],
+      ['Math.max(minStorageBufferOffsetAlignment, VECTOR)', 'VECTOR'],
       ['size: endOf(piece) - offset }', 'size: endOf(piece) - piece.byteOffset }'],
       [
         'for (const list of Object.values<(Piece<B> | StatePiece)[]>(left)) dropElements',

@@ -31,8 +31,8 @@ export const runPartSlips = [
       ],
       ['known?.layout === view.layout && ', 'known !== undefined && ', 'gpu/moving-options'],
       [
-        'known?.layout === view.layout && areSame(known.tensors, own)',
-        'known?.layout === view.layout',
+        'known.holdings === holdings && areSame(known.tensors, own)',
+        'known.holdings === holdings',
         'gpu/leaving-out#two batches',
         'gpu/rebind-moments#is being added',
       ],
@@ -73,10 +73,10 @@ export const runPartSlips = [
         'if (this.layout.slots.length === 0) return',
         'gpu/tensor-norms#novograd keeps',
       ],
-      ['this.accumulation?.destroy();', ''],
-      ['this.#slabs.destroy();', ''],
-      ['this.records?.destroy();', ''],
-      ['for (const sums of this.sums.values()) sums.destroy();', ''],
+      ['        slabs,\n        ...(records', '        ...(records'],
+      ['...(records ? [records] : []),', ''],
+      ['...(accumulation ? [accumulation] : []),', ''],
+      ['...sums.values(),', ''],
       [
         'this.accumulation?.encodeProbe(pass);',
         '',
@@ -84,7 +84,7 @@ export const runPartSlips = [
         'gpu/groups-and-accumulation',
       ],
       [
-        'for (const sums of this.sums.values()) sums.encodeProbe(pass);',
+        'for (const sums of this.#holdings.sums.values()) sums.encodeProbe(pass);',
         '',
         'gpu/sparse-engine#names the table',
       ],
@@ -92,12 +92,6 @@ export const runPartSlips = [
         '{ data: grad, grad: microGrad, ',
         '{ data: microGrad, grad, ',
         'gpu/groups-and-accumulation#micro-batches',
-      ],
-      [
-        '{ index: firstIndex + k, part: this, parameter, row }',
-        '{ index: k, part: this, parameter, row }',
-        'gpu/evaluation#groups, resumed',
-        'gpu/added-groups#a dict right',
       ],
       [
         'elementCount: entryCount * rowLength }',
@@ -127,6 +121,48 @@ export const runPartSlips = [
       ],
       ['[...data, ...grad, ...microGrad, ', '[...data, ...grad, '],
       ['sparse.indices, sparse.values,', 'sparse.values,', 'gpu/sparse-engine#names the table'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/run/reshape.ts',
+    ['gpu/map-rows', 'gpu/freeze-remove'],
+    [
+      ['if (move && !slot.perTensor) move', 'if (move) move', 'gpu/map-rows#a table'],
+      ['tensor.parameter = parameter;', '', 'gpu/map-rows#rows are'],
+      ['copyRanges(encoder, pairs);', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/calls/life.ts',
+    ['gpu/freeze-remove'],
+    [
+      ['session.names.delete(tensor.parameter.name);', ''],
+      ['session.followRun(run);', ''],
+      ['leaving.size === session.names.size', 'false', 'gpu/freeze-remove#what makes'],
+      ['session.occupancy.release(', 'Array.of(', 'gpu/freeze-remove#names and bytes'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/calls/mapping.ts',
+    ['gpu/map-rows'],
+    [
+      ['k < rowsBefore ? row === k : true', 'true'],
+      ['k < rowsBefore ? row === k : true', 'false', 'gpu/map-rows#rows come and go'],
+      ['slabs.use(index, parameter.elementCount);', ''],
+      ['if (value === 0) {', 'if (value !== undefined) {', 'gpu/map-rows#what starts'],
+      ['fresh: { initial },', 'fresh: { initial: 0 },', 'gpu/map-rows#what starts'],
+    ],
+  ),
+  ...slipsIn(
+    'shaders/stages/rows/map-rows.wgsl',
+    ['gpu/map-rows'],
+    [
+      ['entry >= portion.rows_before', 'entry == FRESH'],
+      ['&& column == 0u && is_fresh', '&& is_fresh'],
+      ['&& entry != FRESH', ''],
+      ['column %= ROW_LENGTH;', 'column = 0u;'],
+      ['is_known = false;\n    }', '}'],
+      ['&& portion.fills_fresh != 0u', '&& portion.fills_fresh == 0u', 'gpu/map-rows#what starts'],
     ],
   ),
 ];

@@ -39,7 +39,7 @@ export const besideSlips = [
     ['gpu/tensor-norms#neighbours', 'gpu/tensor-norms#novograd keeps'],
     [
       [
-        'this.#stride * (tensor - this.firstIndex)',
+        'this.#stride * this.#placeOf.get(tensor)!',
         'this.#stride * tensor',
         'gpu/leaving-out#counts the steps',
         'gpu/tensor-norms',

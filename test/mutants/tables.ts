@@ -79,6 +79,22 @@ export const tableSlips = [
     ],
   ),
   ...slipsIn(
+    'src/engine/input/map-input.ts',
+    ['unit/tables'],
+    [
+      ['room.mask.elementCount >= rowCount', 'room.mask.elementCount >= 1'],
+      ['byteStride: piece.rows.byteStride', 'byteStride: 4'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/rows/map-rows.ts',
+    ['gpu/tables-run#rows of columns move'],
+    [
+      ['part.rows ? part.rows.byteStride / ELEMENT_BYTE_LENGTH : rowLength', 'rowLength'],
+      ['!rows && byteOffset % 16', 'byteOffset % 16', 'gpu/tables-run#rows of columns move', 'gpu/map-rows'],
+    ],
+  ),
+  ...slipsIn(
     'src/plan/join.ts',
     ['unit/tables'],
     [['return a.min === b.min && a.max === b.max;', 'return true;']],

@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { doMeet } from '../../src/engine/input/columns.js';
+import { resolveMapping } from '../../src/engine/input/map-input.js';
+import { NameTable } from '../../src/engine/input/names.js';
 import { Occupancy } from '../../src/engine/input/occupancy.js';
 import { resolveParameter } from '../../src/engine/input/parameter.js';
 import { adam, lamb, ReferenceOptimizer, sgd } from '../../src/index.js';
@@ -91,6 +93,46 @@ describe('columns of one buffer', () => {
       0,
     );
     expect((await errorOf(() => occupancy.claim([inGap]))).message).toContain('overlaps grad of parameter');
+  });
+});
+
+describe('rows that move', () => {
+  const parameter = (others: object) =>
+    resolveParameter(
+      { name: 'w', rowLength: 2, data: fakeBuffer(20), grad: fakeBuffer(20), length: 4, ...others } as never,
+      0,
+    );
+  const mapping = (others: object, moves: object = {}) => {
+    const table = new NameTable([['w', { parameter: parameter(others) }]]);
+    return resolveMapping(['w'], { from: new Uint32Array(5), rowCount: 5, ...moves }, table).tensors[0]!
+      .parameter;
+  };
+
+  test('keep the place of their columns, and their mask as far as it goes', async () => {
+    const data = { buffer: fakeBuffer(50), offset: 8, byteStride: 20 };
+    const mask = fakeBuffer(5);
+    const mapped = mapping({ data, rowMask: mask });
+    expect(mapped.data).toEqual([
+      { buffer: data.buffer, byteOffset: 8, elementCount: 10, rows: { length: 2, byteStride: 20 } },
+    ]);
+    expect(mapped.mask).toEqual({ buffer: mask, byteOffset: 0, elementCount: 5 });
+    const short = await errorOf(() => mapping({ rowMask: fakeBuffer(4) }));
+    expect(short.message).toContain('rowMask of parameter "w" has 4 numbers, but there are to be 5 rows');
+    const inMask = await errorOf(() =>
+      mapping({ rowMask: mask }, { data: { w: { buffer: mask, byteStride: 8 } } }),
+    );
+    expect(inMask.message).toContain('has room for 5 elements');
+    const wide = fakeBuffer(30);
+    const same = await errorOf(() => mapping({ rowMask: wide }, { data: { w: wide } }));
+    expect(same.message).toContain('rowMask lies in the buffer of data');
+  });
+
+  test('keep the stride of a table with a sparse gradient', () => {
+    const data = { buffer: fakeBuffer(50), byteStride: 20 };
+    const grad = { indices: fakeBuffer(2), values: fakeBuffer(4) };
+    const { sparse, data: pieces } = mapping({ data, grad });
+    expect(pieces[0]).toMatchObject({ elementCount: 10, rows: { byteStride: 20 } });
+    expect(sparse).toMatchObject({ rowCount: 5, byteLength: 4 * 20 + 8 });
   });
 });
 

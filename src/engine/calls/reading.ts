@@ -10,6 +10,7 @@ import type { Run } from '../run/run.js';
 import { readApart } from './packing.js';
 import { type SavedControl, type StateDict, describeCounts, describeGroup } from '../saved/state-dict.js';
 import type { StepStats } from '../stats.js';
+import type { Mapping } from './mapping.js';
 import type { StepLog } from '../run/step-log.js';
 
 type Floats = Float32Array<ArrayBuffer>;
@@ -32,6 +33,7 @@ export class Reading {
     private readonly run: Run,
     private readonly reader: Reader,
     private readonly log: StepLog,
+    private readonly mapping: Pick<Mapping, 'strays'>,
   ) {}
 
   /** As `Optimizer.stats`. */
@@ -39,11 +41,14 @@ export class Reading {
     const { control, settings } = this.run;
     const { lastLr: lr, applied: step } = this.log;
     const { lossScale } = settings.gradients;
-    if (!control) return { step, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr };
-    const [bytes] = await this.reader.read([[this.#headRange()]], 'stats');
-    const head = parseHead(bytes!);
+    const { strays } = this.mapping;
+    const ranges = [...(control ? [[this.#headRange()]] : []), ...(strays ? [[strays]] : [])];
+    const bytes = await this.reader.read(ranges, 'stats');
+    const counted = strays && { strayRows: new Uint32Array(bytes.at(-1)!)[0]! };
+    if (!control) return { step, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr, ...counted };
+    const head = parseHead(bytes[0]!);
     const { skipped, gradNorm, clipFactor } = head;
-    return { step: head.step, skipped, gradNorm, clipFactor, lossScale: head.lossScale, lr };
+    return { step: head.step, skipped, gradNorm, clipFactor, lossScale: head.lossScale, lr, ...counted };
   }
 
   /** As `Optimizer.readParam`. */

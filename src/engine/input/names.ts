@@ -71,15 +71,33 @@ export function resolveSkip<T>(
   rejectUnknownKeys(given, STEP_KEYS, call, 'invalid-config');
   const { skip } = given;
   if (skip === undefined) return undefined;
-  if (!isIterableOfNames(skip)) {
+  const skipped = resolveNames(skip, table, call, 'skip is');
+  return skipped.size > 0 ? skipped : undefined;
+}
+
+/**
+ * What a table has under some names.
+ *
+ * @param names any iterable but a string.
+ * @param call the call, for errors: `'freeze()'`.
+ * @param what is given, for errors.
+ * @throws OptimizerError `invalid-config` unless it is one, `invalid-parameter` if a name is unknown.
+ */
+export function resolveNames<T>(
+  names: unknown,
+  table: NameTable<T>,
+  call: string,
+  what = 'the names are',
+): Set<T> {
+  if (!isIterableOfNames(names)) {
     throw new OptimizerError(
       'invalid-config',
-      `${call}: skip is ${quote(skip)}; give a list of names, e.g. ['w'].`,
+      `${call}: ${what} ${quote(names)}; give a list of names, e.g. ['w'].`,
     );
   }
-  const skipped = new Set<T>();
-  for (const name of skip) skipped.add(table.find(name, call));
-  return skipped.size > 0 ? skipped : undefined;
+  const found = new Set<T>();
+  for (const name of names) found.add(table.find(name, call));
+  return found;
 }
 
 /** A string is an iterable of its letters, which nobody means. */

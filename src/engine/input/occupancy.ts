@@ -62,6 +62,14 @@ export class Occupancy {
     return undo;
   }
 
+  /** Lets go of the bytes of parameters. */
+  release(names: Iterable<string>): void {
+    for (const name of names) {
+      for (const claim of this.#ofParameter.get(name) ?? []) claim.holds = false;
+      this.#ofParameter.delete(name);
+    }
+  }
+
   #claimAll(
     { name, data, grad, microGrad, mask, sparse }: ResolvedParameter,
     claims: Claim[],

@@ -75,6 +75,18 @@ export interface ResolvedParameter extends ResolvedRowOptions {
   readonly mask?: Piece<GPUBuffer>;
   /** Whether the caller said the length, so that buffers may be longer. */
   readonly hasLength: boolean;
+  /** All that the ranges hold that the caller gave: there, rows may come to be. */
+  readonly room: {
+    readonly data: readonly Piece<GPUBuffer>[];
+    readonly grad: readonly Piece<GPUBuffer>[];
+    readonly mask?: Piece<GPUBuffer>;
+  };
+}
+
+/** Elements that the state of a parameter has room for: as many whole rows as its data has. */
+export function stateCapacity({ elementCount, rowLength, room }: ResolvedParameter): number {
+  if (rowLength === undefined) return elementCount;
+  return Math.max(elementCount, rowLength * Math.floor(countElements(room.data) / rowLength));
 }
 
 const PARAMETER_KEYS: readonly string[] = [
@@ -122,6 +134,8 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
   };
   const elementCount = checkLength(pieces, length, what);
   const rowCount = rowLength === undefined ? 0 : countRows(elementCount, rowLength, what);
+  const mask =
+    given.rowMask === undefined ? undefined : resolveMask(given.rowMask, rowLength, rowCount, name);
   const resolved: ResolvedParameter = {
     name,
     elementCount,
@@ -129,15 +143,16 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
     grad: truncate(pieces.grad, elementCount),
     ...(pieces.microGrad && { microGrad: truncate(pieces.microGrad, elementCount) }),
     ...(rowLength !== undefined && { rowLength }),
-    ...(given.rowMask !== undefined && { mask: resolveMask(given.rowMask, rowLength, rowCount, name) }),
+    ...(mask && { mask: { ...mask, elementCount: rowCount } }),
     ...resolveRowOptions(given, rowLength, what),
     hasLength: length !== undefined,
+    room: { ...pieces, ...(mask && { mask }) },
   };
   rejectUnfitRows(resolved);
   return resolved;
 }
 
-/** The numbers of the rows. */
+/** The numbers of the rows, and all that the range has beside them. */
 function resolveMask(
   given: unknown,
   rowLength: number | undefined,
@@ -150,7 +165,7 @@ function resolveMask(
   if (piece.elementCount < rowCount) {
     fail(`${what} has ${piece.elementCount} numbers for ${rowCount} rows; give one u32 per row.`);
   }
-  return { ...piece, elementCount: rowCount };
+  return piece;
 }
 
 /**
@@ -226,6 +241,7 @@ function resolveSparse(
     rowLength,
     ...resolveRowOptions(given, rowLength, what),
     hasLength: length !== undefined,
+    room: { data, grad: [table.values] },
   };
 }
 

@@ -59,8 +59,9 @@ function replacePieces(parameter: ResolvedParameter, change: unknown): ResolvedP
   if (parameter.sparse) fail(`${what()} has sparse gradients; it cannot be rebound.`);
   const data = replace(parameter, 'data', change['data']);
   const grad = replace(parameter, 'grad', change['grad']);
-  if (data === parameter.data && grad === parameter.grad) return parameter;
-  const rebound = { ...parameter, data, grad };
+  if (data.pieces === parameter.data && grad.pieces === parameter.grad) return parameter;
+  const room = { ...parameter.room, data: data.room, grad: grad.room };
+  const rebound = { ...parameter, data: data.pieces, grad: grad.pieces, room };
   rejectUnfitRows(rebound);
   return rebound;
 }
@@ -70,9 +71,9 @@ function replace(
   parameter: ResolvedParameter,
   role: 'data' | 'grad',
   ranges: unknown,
-): readonly Piece<GPUBuffer>[] {
+): Record<'pieces' | 'room', readonly Piece<GPUBuffer>[]> {
   const before = parameter[role];
-  if (ranges === undefined) return before;
+  if (ranges === undefined) return { pieces: before, room: parameter.room[role] };
   const { name, elementCount, hasLength, rowLength } = parameter;
   const resolved = resolvePieces(ranges, { parameter: name, role }, rowLength);
   const held = countElements(resolved);
@@ -84,7 +85,7 @@ function replace(
     );
   }
   const pieces = truncate(resolved, elementCount);
-  return areSamePieces(pieces, before) ? before : pieces;
+  return { pieces: areSamePieces(pieces, before) ? before : pieces, room: resolved };
 }
 
 function fail(message: string): never {

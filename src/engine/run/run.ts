@@ -10,7 +10,15 @@ import { type RingWatch, RowRing } from '../../stages/row-ring.js';
 import { FixedRows } from '../../stages/fixed-rows.js';
 import type { Stage, StepContext } from '../../stages/stage.js';
 import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
-import { type GroupPart, type PlannedPart, type RunTensor, planPart } from './group-part.js';
+import { type Reshaping, reshape } from './reshape.js';
+import {
+  type GroupPart,
+  type Holdings,
+  type PlannedPart,
+  type RunTensor,
+  makePart,
+  planPart,
+} from './group-part.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import type { ResolvedConfig, ResolvedSettings } from '../input/config.js';
 import type { ResolvedParameter } from '../input/parameter.js';
@@ -23,10 +31,9 @@ import { type StepInputs, writeSlot } from './step-slot.js';
 /** Whatever a run makes while it goes on is made through this: what the device has against it ends the run. */
 export type Watch = RingWatch;
 
-/** Numbers that no other group has: of its tensors, from the first one on, its first row, and itself. */
+/** Numbers that no other group has: of its tensors, its first row, and itself. */
 export interface Reservation {
-  readonly firstIndex: number;
-  readonly tensorCount: number;
+  readonly indices: readonly number[];
   readonly row: number;
   readonly groupIndex: number;
 }
@@ -40,7 +47,7 @@ export class Run {
   readonly lossScaleBuffer: GPUBuffer;
   readonly control: Control | undefined;
   readonly ring: RowRing;
-  readonly #parts: GroupPart[] = [];
+  #parts: GroupPart[] = [];
   /** What stages are told that are only to be checked: no row takes part. */
   readonly idle: StepContext;
   readonly #idleRow: FixedRows;
@@ -48,7 +55,7 @@ export class Run {
   #generation!: Generation;
   #version = 0;
   #groupCount: number;
-  readonly #released: Reservation[] = [];
+  readonly #freeIndices: number[] = [];
 
   /** Creates all that the parts need beside what is theirs; run it in error scopes. */
   constructor(
@@ -71,7 +78,7 @@ export class Run {
     this.control?.reserve(tensors.length);
     this.#idleRow = new FixedRows(device, row, pagesLayout, [{ is_active: 0 }], `${label} idle`);
     this.idle = idleContext(this.#idleRow.context(0), this.ring);
-    for (const planned of parts) this.#take(planned.make());
+    for (const planned of parts) this.#take(makePart(planned));
     this.#generation = this.plan(this.#parts).make();
   }
 
@@ -92,19 +99,20 @@ export class Run {
 
   /** Numbers for a group that is to join. */
   reserve(tensorCount: number): Reservation {
-    const k = this.#released.findIndex((free) => free.tensorCount >= tensorCount);
-    if (k >= 0) return this.#released.splice(k, 1)[0]!;
-    const firstIndex = this.tensors.length;
-    this.tensors.length += tensorCount;
+    const indices = Array.from(
+      { length: tensorCount },
+      () => this.#freeIndices.pop() ?? this.tensors.push(undefined) - 1,
+    );
     const row = this.rows.reserve();
     // At once: steps before it joins say of this row, too, that it takes no part.
     this.ring.reserve(this.rows.list.length);
-    return { firstIndex, tensorCount, row, groupIndex: this.#groupCount++ };
+    return { indices, row, groupIndex: this.#groupCount++ };
   }
 
   /** Takes the numbers of a group back that did not join: nothing that is encoded knows them. */
-  release(reservation: Reservation): void {
-    this.#released.push(reservation);
+  release({ indices, row }: Reservation): void {
+    this.#freeIndices.push(...indices.toReversed());
+    this.rows.release(row);
   }
 
   /** The groups, in order. */
@@ -119,7 +127,12 @@ export class Run {
   /** Plans the generation of some parts. */
   plan(parts: readonly GroupPart[]): Planned<Generation> {
     this.ring.reserve(this.rows.list.length);
-    const plan = planGeneration(this.resources, this.control, parts.map(viewOf), this.#generation);
+    const plan = planGeneration(
+      this.resources,
+      this.control,
+      parts.map((part) => this.#viewOf(part)),
+      this.#generation,
+    );
     return {
       sources: plan.sources,
       make: () => {
@@ -174,6 +187,45 @@ export class Run {
     this.#replace(this.watch(() => this.plan(this.#parts).make()));
   }
 
+  /** Freezes tensors, or lets them go on. */
+  setFrozen(tensors: ReadonlySet<RunTensor>, isFrozen: boolean): void {
+    if (this.rows.setFrozen(tensors, isFrozen)) this.renew();
+  }
+
+  /**
+   * Lets groups go on with other tensors, or with tensors of other sizes; groups that are left without any are gone. All of it is
+   * submitted at once, so that calls that follow see it.
+   *
+   * @param reshapings of {@link planReshaping}.
+   * @param also encodes what else belongs to it, before the state moves.
+   */
+  reshape(reshapings: readonly Reshaping[], also: (encoder: GPUCommandEncoder) => void = () => {}): void {
+    const { device, label } = this.resources;
+    const left: Holdings[] = [];
+    this.watch(() => {
+      const encoder = device.createCommandEncoder({ label: `${label} reshape` });
+      also(encoder);
+      for (const each of reshapings) left.push(reshape(encoder, each));
+      device.queue.submit([encoder.finish()]);
+    });
+    this.#parts = this.#parts.filter(({ tensors }) => tensors.length > 0);
+    this.renew();
+    this.retire(left);
+  }
+
+  /** Whether no tensor is to be stepped. */
+  get isFrozen(): boolean {
+    return this.rows.list.every((row) => row?.isFrozen ?? true);
+  }
+
+  /** Forgets a tensor that is no group's any more. */
+  forget(tensor: RunTensor): void {
+    this.rows.remove(tensor);
+    this.tensors[tensor.index] = undefined;
+    this.#freeIndices.push(tensor.index);
+    this.control?.forget(tensor.index);
+  }
+
   /**
    * Steps tensors where they lie now.
    *
@@ -218,6 +270,13 @@ export class Run {
     this.lossScaleBuffer.destroy();
   }
 
+  /** A part as its generation sees it: without what is frozen. */
+  #viewOf(part: GroupPart): PartView {
+    const isStepped = (tensor: RunTensor) => this.rows.list[tensor.row]?.isFrozen !== true;
+    const tensors = part.tensors.filter(isStepped).map((tensor) => part.planTensor(tensor));
+    return { layout: part.layout, tensors, label: part.label, part };
+  }
+
   #take(part: GroupPart): void {
     const [first] = part.tensors;
     this.rows.fill(first!.row, part, part.tensors);
@@ -249,11 +308,6 @@ function idleContext(row: StepContext, ring: StepContext): StepContext {
   };
 }
 
-/** A part as its generation sees it. */
-export function viewOf(part: GroupPart): PartView {
-  return { layout: part.layout, tensors: part.planTensors(), label: part.label, part };
-}
-
 /**
  * Plans a run.
  *
@@ -270,9 +324,10 @@ export function planRun(
   const resources = makeResources(device, config, tensors);
   const rows = new Rows();
   const parts = config.groups.map(({ parameters }, g) => {
-    const firstIndex = tensors.length;
-    tensors.length += parameters.length;
-    return planPart(resources, groups[g]!, parameters, firstIndex, rows.reserve(), labelOf(config, g));
+    const row = rows.reserve();
+    const members = parameters.map((parameter) => ({ index: tensors.push(undefined) - 1, row, parameter }));
+    const group = groups[g]!;
+    return planPart(resources, group, layoutOf(group.rule), members, labelOf(config, g));
   });
   const isControlled = needsControl(config.gradients);
   // Without a part there is nothing to be made of it yet, but the kernels are known.

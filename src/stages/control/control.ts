@@ -77,6 +77,11 @@ export class Control {
     this.device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(head.lossScale));
   }
 
+  /** Forgets the steps of a tensor: its index may be another one's. */
+  forget(index: number): void {
+    this.#records.clear(index);
+  }
+
   destroy(): void {
     for (const buffer of [this.headBuffer, ...this.#workspaces]) buffer.destroy();
     this.#records.destroy();

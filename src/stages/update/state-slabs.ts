@@ -1,8 +1,9 @@
 import { f32 } from '../../codecs/f32.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
-import type { StatePiece } from '../../plan/pieces.js';
+import { type StatePiece, countElements } from '../../plan/pieces.js';
 import type { StatePlan } from '../../plan/plan.js';
+import { firstPieces } from '../../plan/state-places.js';
 
 /** Bytes of some buffer. */
 export interface ByteRange {
@@ -18,6 +19,8 @@ const FILL_ELEMENTS = 1 << 20;
 export class StateSlabs {
   readonly #slabsOfSlot = new Map<string, readonly GPUBuffer[]>();
   readonly #plan: StatePlan;
+  /** Per tensor, where the elements lie that it has now; all that it has a place for, unless said. */
+  readonly #used = new Map<number, readonly StatePiece[]>();
 
   /** Creates and fills the slabs; run it in error scopes. */
   constructor(device: GPUDevice, layout: RuleLayout, plan: StatePlan, label: string) {
@@ -52,7 +55,17 @@ export class StateSlabs {
 
   /** Where the state of a tensor lies, by its index. */
   placeOf(tensor: number): readonly StatePiece[] {
-    return this.#plan.stateOfTensor.get(tensor)!;
+    return this.#used.get(tensor) ?? this.#plan.stateOfTensor.get(tensor)!;
+  }
+
+  /** Elements that a tensor has a place for. */
+  capacityOf(tensor: number): number {
+    return countElements(this.#plan.stateOfTensor.get(tensor) ?? []);
+  }
+
+  /** Lets a tensor have so many elements, which it has a place for. */
+  use(tensor: number, elementCount: number): void {
+    this.#used.set(tensor, firstPieces(this.#plan.stateOfTensor.get(tensor) ?? [], elementCount));
   }
 
   /** The bytes of a tensor's slot, in order. */
