@@ -99,7 +99,7 @@ describe('columns of one buffer', () => {
 describe('rows that move', () => {
   const parameter = (others: object) =>
     resolveParameter(
-      { name: 'w', rowLength: 2, data: fakeBuffer(20), grad: fakeBuffer(20), length: 4, ...others } as never,
+      { name: 'w', rowLength: 2, data: fakeBuffer(20), grad: fakeBuffer(20), length: 4, ...others },
       0,
     );
   const mapping = (others: object, moves: object = {}) => {
