@@ -67,7 +67,11 @@ export const tableSlips = [
       ['(slot) => `    ${slot} = before_${slot};`', '() => ``'],
     ],
   ),
-  ...slipsIn('src/codecs/codec.ts', ['gpu/tables'], [['vec4<u32>(at.valid - 1u)', 'vec4<u32>(3u)']]),
+  ...slipsIn(
+    'src/codecs/codec.ts',
+    ['gpu/tables'],
+    [['Cells(rows, elements - rows * ROW_LENGTH)', 'Cells(rows, elements)']],
+  ),
   ...slipsIn(
     'src/plan/cut.ts',
     ['unit/tables'],
