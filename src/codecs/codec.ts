@@ -51,8 +51,15 @@ struct Cells {
 }
 
 fn cells_of(at: Place) -> Cells {
-  let elements = at.element + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(at.valid - 1u));
-  let rows = elements / ROW_LENGTH;
-  return Cells(rows, elements - rows * ROW_LENGTH);
+  // One division: from the first element on, a lane goes over at most three ends of rows.
+  let row = at.element / ROW_LENGTH;
+  let column = at.element - row * ROW_LENGTH;
+  let columns = column + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(at.valid - 1u));
+  let one = vec4<u32>(1u);
+  let ends =
+    select(vec4<u32>(0u), one, columns >= vec4<u32>(ROW_LENGTH)) +
+    select(vec4<u32>(0u), one, columns >= vec4<u32>(2u * ROW_LENGTH)) +
+    select(vec4<u32>(0u), one, columns >= vec4<u32>(3u * ROW_LENGTH));
+  return Cells(row + ends, columns - ends * ROW_LENGTH);
 }
 `;

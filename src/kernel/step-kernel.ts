@@ -24,6 +24,7 @@ import {
   composeLoop,
   composePlaces,
   composeStepping,
+  placesIn,
 } from './step-rows.js';
 
 /** All that tells a step kernel from another. */
@@ -204,8 +205,9 @@ function composeTensor(k: number, access: StretchAccess, call: string): string {
   const ofData = { array: `data_${k}`, base: 'segment.data_base', access: data, stride: 'DATA_STRIDE' };
   const gradArray = { shared: `data_${k}`, gathered: 'grad_0' }[gradBinding as string] ?? `grad_${k}`;
   const ofGrad = { array: gradArray, base: 'segment.grad_base', access: grad, stride: 'GRAD_STRIDE' };
-  const given = `before, load_grad_${k}(grad_place_of(i))${call === 'stepped' ? '' : ', at'}`;
-  const body = `    let at = place_of(i);
+  const { at, gradAt } = placesIn(access);
+  const given = `before, load_grad_${k}(${gradAt})${call === 'stepped' ? '' : ', at'}`;
+  const body = `    let at = ${at};
     let before = load_data_${k}(at);
     load_state(at);
     store_data_${k}(at, ${call}(${given}));

@@ -38,7 +38,13 @@ export function composeConstraint({ isLimited }: StretchAccess): string {
 `;
 }
 
-/** The loop over an invocation's share of a tensor; `body` steps lane `i`. */
+/** Where lane `i` of a loop lies, and its gradient. */
+export const placesIn = ({ isUnit }: StretchAccess): { at: string; gradAt: string } =>
+  isUnit
+    ? { at: 'place_in(row_number, within)', gradAt: 'place_in(entry, within)' }
+    : { at: 'place_of(i)', gradAt: 'grad_place_of(i)' };
+
+/** The loop over an invocation's share of a tensor; `body` steps a lane, at {@link placesIn}. */
 export function composeLoop(k: number, body: string, { isUnit }: StretchAccess): string {
   const range = `  let lanes = own_lanes(workgroup, local_index, segment.lane_count);`;
   if (!isUnit) {
@@ -52,14 +58,14 @@ ${body}
   }
   return `${range}
   for (var entry = lanes.first; entry < lanes.end; entry += lanes.stride) {
-    let first = entry * ROW_LANES;
-    if (!has_place(first)) {
+    if (!has_row(entry)) {
       continue;
     }
-    for (var i = first; i < first + ROW_LANES; i++) {
+    let row_number = row_of(entry);
+    for (var within = 0u; within < ROW_LANES; within++) {
 ${body}
     }
-    divide_row_${k}(first);
+    divide_row_${k}(row_number);
   }`;
 }
 
@@ -69,10 +75,10 @@ ${body}
  */
 export function composeDivision(k: number, { isUnit }: StretchAccess): string {
   if (!isUnit) return '';
-  return `fn divide_row_${k}(first: u32) {
+  return `fn divide_row_${k}(row_number: u32) {
   var largest = 0u;
-  for (var i = first; i < first + ROW_LANES; i++) {
-    let bits = bitcast<vec4<u32>>(load_data_${k}(place_of(i))) & vec4<u32>(0x7fffffffu);
+  for (var within = 0u; within < ROW_LANES; within++) {
+    let bits = bitcast<vec4<u32>>(load_data_${k}(place_in(row_number, within))) & vec4<u32>(0x7fffffffu);
     largest = max(largest, max(max(bits.x, bits.y), max(bits.z, bits.w)));
   }
   if (largest < 0x00800000u || largest >= 0x7f800000u) {
@@ -80,16 +86,16 @@ export function composeDivision(k: number, { isUnit }: StretchAccess): string {
   }
   let scale = bitcast<f32>((255u - (largest >> 23u)) << 23u);
   var sum = 0.0;
-  for (var i = first; i < first + ROW_LANES; i++) {
-    let at = place_of(i);
+  for (var within = 0u; within < ROW_LANES; within++) {
+    let at = place_in(row_number, within);
     let scaled = load_data_${k}(at) * scale;
     let is_valid = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(at.valid);
     let squares = select(lane(0.0), scaled * scaled, is_valid);
     sum += (squares.x + squares.y) + (squares.z + squares.w);
   }
   let norm = sqrt(sum);
-  for (var i = first; i < first + ROW_LANES; i++) {
-    let at = place_of(i);
+  for (var within = 0u; within < ROW_LANES; within++) {
+    let at = place_in(row_number, within);
     store_data_${k}(at, load_data_${k}(at) * scale / norm);
   }
 }
@@ -128,16 +134,15 @@ const MASK = `fn active_in(at: Place) -> vec4<bool> {
  */
 function composeRowPlaces({ isListed, isMasked }: StretchAccess): string {
   const has = isListed
-    ? 'rows[i / ROW_LANES] != NO_ROW'
+    ? 'rows[entry] != NO_ROW'
     : isMasked
-      ? 'mask[segment.mask_base + i / ROW_LANES] != 0u'
+      ? 'mask[segment.mask_base + entry] != 0u'
       : 'true';
   return `override ROW_LANES: u32 = (ROW_LENGTH + 3u) / 4u;
 
 const NO_ROW: u32 = 0xffffffffu;
 
-fn place_in(row_number: u32, i: u32) -> Place {
-  let within = i % ROW_LANES;
+fn place_in(row_number: u32, within: u32) -> Place {
   return Place(
     row_number * ROW_LANES + within,
     row_number * ROW_LENGTH + 4u * within,
@@ -146,16 +151,24 @@ fn place_in(row_number: u32, i: u32) -> Place {
 }
 
 /// Entries that are not the first of their row have no gradient left: they read and write nothing.
-fn has_place(i: u32) -> bool {
+fn has_row(entry: u32) -> bool {
   return ${has};
 }
 
+fn row_of(entry: u32) -> u32 {
+  return ${isListed ? 'rows[entry]' : 'entry'};
+}
+
+fn has_place(i: u32) -> bool {
+  return has_row(i / ROW_LANES);
+}
+
 fn place_of(i: u32) -> Place {
-  return place_in(${isListed ? 'rows[i / ROW_LANES]' : 'i / ROW_LANES'}, i);
+  return place_in(row_of(i / ROW_LANES), i % ROW_LANES);
 }
 
 fn grad_place_of(i: u32) -> Place {
-  return place_in(i / ROW_LANES, i);
+  return place_in(i / ROW_LANES, i % ROW_LANES);
 }
 `;
 }

@@ -109,7 +109,7 @@ export const kernelSlips = [
       ['CLAMP_GRADIENT: Number(isClamped)', 'CLAMP_GRADIENT: 0', 'unit/kernel', 'gpu/control#GradValue'],
       ['(slot) => `  store_${slot}(at, ${slot});\\n`', '(slot) => `  store_${slot}(at, lane(0.0));\\n`'],
       ["gradBinding === 'none' ? '  return lane(0.0);' : f32.load(ofGrad)", 'f32.load(ofGrad)'],
-      ['load_grad_${k}(grad_place_of(i))', 'load_grad_${k}(at)', 'unit/kernel', 'gpu/row-sums'],
+      ['load_grad_${k}(${gradAt})', 'load_grad_${k}(at)', 'unit/kernel', 'gpu/row-sums'],
     ],
   ),
   ...slipsIn(

@@ -57,8 +57,8 @@ export const tableSlips = [
     'src/kernel/step-rows.ts',
     ['gpu/tables'],
     [
-      ['rows[i / ROW_LANES] != NO_ROW', 'true', 'unit/kernel', 'gpu/sparse#random rows, rows of 5'],
-      ['mask[segment.mask_base + i / ROW_LANES] != 0u', 'true'],
+      ['rows[entry] != NO_ROW', 'true', 'unit/kernel', 'gpu/sparse#random rows, rows of 5'],
+      ['mask[segment.mask_base + entry] != 0u', 'true'],
       ["'any(active_in(place_of(i)))' : 'true'", "'all(active_in(place_of(i)))' : 'true'"],
       ['${choose}  return select(before, after, is_active);', '${choose}  return after;'],
       ['let squares = select(lane(0.0), scaled * scaled, is_valid);', 'let squares = scaled * scaled;'],
@@ -70,7 +70,10 @@ export const tableSlips = [
   ...slipsIn(
     'src/codecs/codec.ts',
     ['gpu/tables'],
-    [['Cells(rows, elements - rows * ROW_LENGTH)', 'Cells(rows, elements)']],
+    [
+      ['columns - ends * ROW_LENGTH', 'columns'],
+      ['columns >= vec4<u32>(3u * ROW_LENGTH)', 'columns > vec4<u32>(3u * ROW_LENGTH)'],
+    ],
   ),
   ...slipsIn(
     'src/plan/cut.ts',

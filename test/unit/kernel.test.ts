@@ -153,7 +153,7 @@ describe('a composed kernel', () => {
     expect(compose(rule)).not.toMatch(/NO_ROW|var<storage, read> rows/);
     const code = compose(rule, { access: { ...GATHER, rowLength: 6, isListed: true }, together: 1 });
     expect(code).toMatch(/var<storage, read> rows: array<u32>/);
-    expect(code).toContain('rows[i / ROW_LANES] != NO_ROW');
+    expect(code).toContain('rows[entry] != NO_ROW');
   });
 
   test('masks the last lane wherever it does not reach whole vec4s', () => {
