@@ -8,6 +8,7 @@ export { ParameterArena } from './arena/parameter-arena.js';
 export type { ArenaOptions, ArenaSpec, ArenaTensor } from './arena/spec.js';
 export type { FanOptions, Initializer, InitializerKind } from './arena/initializer.js';
 export { Optimizer } from './engine/optimizer.js';
+export type { ResetOptions } from './engine/calls/state-input.js';
 export type { BufferChange } from './engine/input/rebind-input.js';
 export type { RowMapping } from './engine/input/map-input.js';
 export type { KernelOptions } from './engine/input/kernel-options.js';
@@ -27,7 +28,7 @@ export type { DType, Parameter } from './engine/input/parameter.js';
 export type { RowOptions } from './engine/input/row-options.js';
 export type { BufferRange, RowRange } from './engine/input/span.js';
 export type { SparseGradient } from './engine/input/sparse-table.js';
-export type { GroupState, StateDict } from './engine/saved/state-dict.js';
+export type { GroupState, LoadOptions, LoadedNames, StateDict } from './engine/saved/state-dict.js';
 
 export { adadelta, type AdadeltaOptions } from './rules/adadelta.js';
 export { adabelief, type AdabeliefOptions } from './rules/adabelief.js';
@@ -80,7 +81,7 @@ export type {
   ReferenceGradients,
   ReferenceParameter,
 } from './reference/reference-config.js';
-export type { StepOptions } from './engine/input/names.js';
+export type { SkipOptions, StepOptions } from './engine/input/names.js';
 export type { ReferenceStateDict } from './reference/saved-run.js';
 export type { ReferenceSparseGradient } from './reference/sum-rows.js';
 

@@ -8,7 +8,7 @@ import { captureErrors, checkDevice, noticeLostDevice, rejectLostDevice } from '
 import { type Planned, compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
 import type { RuleOverrides } from '../rules/rule.js';
-import { asFloats } from './as-floats.js';
+import { asFloats } from '../gpu/as-floats.js';
 import { type FillTask, planFill } from './fill-tensors.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
 import {

@@ -22,6 +22,9 @@ const averages: readonly AverageDeclaration[] = [lookahead, ema, swa];
 /** Names of the options, for the list of those known. */
 export const AVERAGE_OPTION_NAMES: readonly string[] = averages.map(({ name }) => name);
 
+/** Names of their state slots. */
+export const AVERAGE_SLOTS: readonly string[] = averages.map(({ slot }) => slot);
+
 /**
  * The averages that a config asks for; its other keys are ignored.
  *

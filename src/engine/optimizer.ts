@@ -1,10 +1,18 @@
 import { OptimizerError } from '../errors.js';
-import { checkEncoder, encodeOrSubmit } from '../gpu/commands.js';
+import {
+  type PassTarget,
+  callersPass,
+  checkEncoder,
+  encodeOrSubmit,
+  isComputePass,
+  passIn,
+} from '../gpu/commands.js';
 import { checkDevice, noticeLostDevice } from '../gpu/device.js';
 import { compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
 import type { LearningRate } from '../rules/options.js';
 import type { Rule } from '../rules/rule.js';
+import { Editing } from './calls/editing.js';
 import { Evaluating } from './calls/evaluating.js';
 import { Gradients } from './calls/gradients.js';
 import type { RunTensor } from './run/group-part.js';
@@ -16,19 +24,21 @@ import {
 } from './input/config.js';
 import { checkGradScale } from './input/gradient-options.js';
 import { checkKernelLimits } from './input/kernel-options.js';
-import { type StepOptions, resolveSkip } from './input/names.js';
 import type { RowMapping } from './input/map-input.js';
+import { type StepOptions, resolveStep } from './input/names.js';
 import { type BufferChange, resolveChanges } from './input/rebind-input.js';
+import { checkTimestampWrites, ownTimestampWrites } from './input/timestamp-writes.js';
 import { Joining } from './calls/joining.js';
 import { Life } from './calls/life.js';
 import { Mapping } from './calls/mapping.js';
 import type { ParameterGroup } from './parameter-group.js';
 import { Reading } from './calls/reading.js';
 import { restore } from './calls/restoring.js';
+import type { ResetOptions } from './calls/state-input.js';
 import type { Run } from './run/run.js';
-import { checkStateDict } from './saved/check-state-dict.js';
+import { checkLoadOptions, checkStateDict } from './saved/check-state-dict.js';
 import { restoreSchedules } from './saved/restore-schedules.js';
-import type { StateDict } from './saved/state-dict.js';
+import type { LoadOptions, LoadedNames, StateDict } from './saved/state-dict.js';
 import { Session } from './session.js';
 import { type StepStats, reportStep } from './stats.js';
 import type { StepInputs } from './run/step-slot.js';
@@ -58,6 +68,7 @@ export class Optimizer<R extends Rule = Rule> {
   readonly #evaluating: Evaluating;
   readonly #life: Life;
   readonly #mapping: Mapping;
+  readonly #editing: Editing;
   readonly #gradients: Gradients;
   readonly #reader: Reader;
   readonly #reading: Reading;
@@ -72,6 +83,7 @@ export class Optimizer<R extends Rule = Rule> {
     this.#joining = new Joining(session, run);
     this.#evaluating = new Evaluating(session, run);
     this.#life = new Life(session, run);
+    this.#editing = new Editing(session, run);
     this.#gradients = new Gradients(run, session.watch);
     this.#reader = new Reader(device, config.label);
     this.#mapping = new Mapping(session, run);
@@ -265,21 +277,32 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
+   * Bytes on the GPU that the state is made of: of each slot in use 4 per element, or 4 per parameter. Averages are among them.
+   * What the optimizer needs beside it, and what lies idle between tensors, is not. 0 once the optimizer is
+   * destroyed or its device lost.
+   */
+  get stateByteLength(): number {
+    return this.#session.guard.isOver ? 0 : this.#reading.stateByteLength;
+  }
+
+  /**
    * Makes one step: encodes and submits it. Returns before the GPU is done, and never waits. If a parameter's buffer was
    * destroyed meanwhile, the device rejects the whole submit, which shows as its error; the host counts the step all the
    * same.
    *
-   * @param options `skip`: names of parameters that this step leaves as they are; see {@link StepOptions}.
-   * @throws OptimizerError if destroyed, if the device is lost, if a name is unknown, or if a schedule returns nonsense;
-   *   the step is not made then.
+   * @param options `skip`: names of parameters that this step leaves as they are; `timestampWrites`: where the times of its
+   *   compute pass are written to; see {@link StepOptions}.
+   * @throws OptimizerError if destroyed, if the device is lost, if a name is unknown, if a schedule returns nonsense, or if the
+   *   device has no time stamps; the step is not made then.
    */
   step(options?: StepOptions): void {
     this.#session.guard.checkTraining('step()');
-    const skipped = resolveSkip(options, this.#session.names, 'step()');
+    const { device, config, names } = this.#session;
+    const { skipped, timestampWrites } = resolveStep(options, names, 'step()');
+    const writes = checkTimestampWrites(timestampWrites, device, 'step()');
     const inputs = this.#nextInputs('step()');
-    const { device, config } = this.#session;
     const encoder = device.createCommandEncoder({ label: `${config.label} step` });
-    this.#encode(encoder, inputs, undefined, skipped);
+    this.#encode(passIn(encoder, writes), inputs, undefined, skipped);
     device.queue.submit([encoder.finish()]);
     this.reportStep();
   }
@@ -294,22 +317,29 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
-   * Encodes one step into the caller's encoder, as a compute pass of its own, with the learning rates and the
-   * `gradScale` in force now. It may be called any number of times on one encoder. Of encoders that are not
-   * submitted yet, all together may hold 1024 steps; a single one may hold any number.
+   * Encodes one step, with the learning rates and the `gradScale` in force now: into the caller's encoder as a compute pass of
+   * its own, or into a compute pass of the caller's. That one is not ended; pipeline and bind groups 0 and 1 are not what
+   * they were. It may be called any number of times on one encoder or pass. Of those that are not submitted yet, all together
+   * may hold 1024 steps; a single one may hold any number, where each pass counts as one by itself.
    *
    * Steps count as they are encoded, those of encoders that are dropped included; where the GPU decides about them (clipping,
    * skipping, a dynamic loss scale) as they are submitted. There, a step is to be submitted before any that was encoded
    * later and leaves parameters out, and before `loadStateDict`: its tensors have one count.
    *
-   * @param options as for {@link step}.
+   * @param target a command encoder, or a compute pass that was begun and not ended.
+   * @param options as for {@link step}; no `timestampWrites` for a pass, whose own they would be.
    * @throws OptimizerError as {@link step}.
    */
-  encode(encoder: GPUCommandEncoder, options?: StepOptions): void {
+  encode(target: GPUCommandEncoder | GPUComputePassEncoder, options?: StepOptions): void {
     this.#session.guard.checkTraining('encode()');
-    checkEncoder(encoder, 'encode()');
-    const skipped = resolveSkip(options, this.#session.names, 'encode()');
-    this.#encode(encoder, this.#nextInputs('encode()'), encoder, skipped);
+    const { device, names } = this.#session;
+    const isPass = isComputePass(target);
+    if (!isPass) checkEncoder(target, 'encode()', 'device.createCommandEncoder(), or a compute pass of one');
+    const { skipped, timestampWrites } = resolveStep(options, names, 'encode()');
+    if (isPass && timestampWrites !== undefined) throw ownTimestampWrites();
+    const writes = checkTimestampWrites(timestampWrites, device, 'encode()');
+    const passes = isPass ? callersPass(target) : passIn(target, writes);
+    this.#encode(passes, this.#nextInputs('encode()'), target, skipped);
   }
 
   /**
@@ -393,6 +423,51 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
+   * Writes a slot of a parameter's optimizer state, as {@link readState} reads it; it takes effect between the steps called
+   * before and those called behind it. NaN and infinities are taken, as PyTorch's state takes them.
+   *
+   * `'step'` is a list of one integer, the steps applied to the parameter, from which its bias corrections follow; the other
+   * parameters keep theirs. If it is more than the steps that were asked for, the optimizer's own count, and with it
+   * schedules, goes on from there.
+   *
+   * Steps that were encoded and not submitted yet see it as those of {@link loadStateDict} do.
+   *
+   * @param values as many numbers as the slot has: one per element, or one in all. They are copied.
+   * @throws OptimizerError `invalid-parameter` if the name or the slot is unknown, there are more or fewer numbers, one of
+   *   them is finite and float32 cannot hold it, or the step is no count; `invalid-config` after {@link eval}. Nothing
+   *   changes then.
+   */
+  writeState(name: string, slot: StateName<R>, values: Float32Array | readonly number[]): void {
+    this.#editing.write(name, slot, values);
+  }
+
+  /**
+   * Takes state back to what it was at the start: each slot to its initial value, and the parameters' own counts of steps
+   * to 0, so that bias corrections and averages begin again. Weights stay, and so do the optimizer's own count and schedules.
+   *
+   * With `slots`, only these; the count is the slot `'step'`. An average that is reset without the count begins from the
+   * weights in place. With `rows`, of the named parameters only these rows, and no count.
+   *
+   * @param options `{ names?, slots?, rows? }`; default all. See {@link ResetOptions}.
+   * @throws OptimizerError `invalid-parameter` if a name, a slot or a row is unknown, or a parameter without `rowLength` is
+   *   to have rows; `invalid-config` for options of another form, and after {@link eval}. Nothing changes then.
+   */
+  resetState(options?: ResetOptions): void {
+    this.#editing.reset(options);
+  }
+
+  /**
+   * Copies all state of a parameter to another one, on the GPU: every slot, averages among them, and the count of steps.
+   * Weights stay.
+   *
+   * @throws OptimizerError `invalid-parameter` if a name is unknown, both are one, or they differ in size or slots;
+   *   `invalid-config` after {@link eval}. Nothing changes then.
+   */
+  copyState(from: string, to: string): void {
+    this.#editing.copy(from, to);
+  }
+
+  /**
    * Reads the exponential moving average of a parameter.
    *
    * @throws OptimizerError as {@link readState}, and if the config has no `ema`.
@@ -443,26 +518,34 @@ export class Optimizer<R extends Rule = Rule> {
    * Restores the step count, the state and the groups' options from {@link stateDict}. A live schedule stays and
    * follows the restored step.
    *
-   * @throws OptimizerError `invalid-state-dict` if the dict is of another rule, other names, shapes or switches;
-   *   nothing changes then.
+   * With `{ strict: false }` state is matched by the parameters' names, however the dict groups and orders them. Parameters
+   * that the dict lacks keep state and count; what it has of others is ignored. Averages that it lacks begin from the
+   * weights in place, so load these first; those that there are none of here are ignored. A group takes over the options of
+   * the dict's group that its parameters come from, if that is one, and else keeps its own.
+   *
+   * @returns which parameters were loaded, which the dict does not have, and which of the dict's are not here.
+   * @throws OptimizerError `invalid-state-dict` if the dict is of another rule, other names, shapes or switches (of other
+   *   shapes and switches without `strict`, too); nothing changes then.
    */
-  async loadStateDict(dict: StateDict): Promise<void> {
-    this.loadStateDictSync(dict);
+  async loadStateDict(dict: StateDict, options?: LoadOptions): Promise<LoadedNames> {
+    return this.loadStateDictSync(dict, options);
   }
 
   /** As {@link loadStateDict}; none of it takes waiting. */
-  loadStateDictSync(dict: StateDict): void {
-    const { guard, groups, names, log } = this.#session;
+  loadStateDictSync(dict: StateDict, options?: LoadOptions): LoadedNames {
+    const { guard, groups, names } = this.#session;
     guard.checkTraining('loadStateDict()');
+    const isStrict = checkLoadOptions(options);
     const elementCount = (name: string): number => names.get(name)!.parameter.elementCount;
-    const checked = checkStateDict(dict, { ruleName: this.rule, groups, elementCount });
-    const undo = restoreSchedules(checked.groups, groups);
+    const checked = checkStateDict(dict, { ruleName: this.rule, groups, elementCount }, isStrict);
+    const undo = restoreSchedules(checked.groups, groups, isStrict);
     try {
-      restore(this.#run, log, checked);
+      restore(this.#run, this.#session, checked);
     } catch (error) {
       undo();
       throw error;
     }
+    return checked.names;
   }
 
   /** Frees the optimizer state. The parameters and the device stay the caller's. May be called twice. */
@@ -507,12 +590,12 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   #encode(
-    encoder: GPUCommandEncoder,
+    target: PassTarget,
     inputs: StepInputs,
-    pendingIn: GPUCommandEncoder | undefined,
+    pendingIn: GPUCommandEncoder | GPUComputePassEncoder | undefined,
     skipped: ReadonlySet<RunTensor> | undefined,
   ): void {
-    this.#run.encode(encoder, inputs, pendingIn, skipped);
+    this.#run.encode(target, inputs, pendingIn, skipped);
     this.#session.log.add(inputs);
   }
 }

@@ -8,7 +8,8 @@ export interface StepStats {
   readonly skipped: number;
   /**
    * Global L2 norm of the unscaled gradients of the last step, before clipping; Infinity or NaN if one of them was.
-   * NaN if neither `maxGradNorm` nor `skipNonFinite` nor a dynamic loss scale asks for it: it costs a pass.
+   * Parameters that the step left out do not count. NaN if neither `measureGradNorm` nor `maxGradNorm` nor `skipNonFinite` nor a
+   * dynamic loss scale asks for it: it costs a pass.
    */
   readonly gradNorm: number;
   /** What the gradients were multiplied by to keep `maxGradNorm`; 1 if they were not clipped. */

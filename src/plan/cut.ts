@@ -109,6 +109,23 @@ function keepRows<B>(table: TableRows<B> | undefined, elementCount: number): Tab
   return { ...table, mask: keepElements(table.mask, elementCount / table.rowLength) };
 }
 
+/** Some elements of a list of pieces, from one of them on. */
+export function slicePieces<P extends Piece<unknown> | StatePiece>(
+  pieces: readonly P[],
+  first: number,
+  elementCount: number,
+): P[] {
+  const slices: P[] = [];
+  let start = 0;
+  for (const piece of pieces) {
+    const from = Math.max(first - start, 0);
+    const to = Math.min(first + elementCount - start, piece.elementCount);
+    if (from < to) slices.push(keepElements(skipElements(piece, from), to - from));
+    start += piece.elementCount;
+  }
+  return slices;
+}
+
 /** The first elements of a piece. */
 function keepElements<P extends Piece<unknown> | StatePiece>(piece: P, elementCount: number): P {
   if (elementCount === piece.elementCount) return piece;

@@ -133,10 +133,10 @@ export class ParameterState {
     this.stepCount = step.t;
   }
 
-  /** Takes over a saved state; its arrays have the lengths of this one's. */
-  restore(stepCount: number, saved: Readonly<Record<string, NumericArray>>): void {
+  /** Takes over a saved state; its arrays have the lengths of this one's. Averages that it lacks begin from the weights. */
+  restore(stepCount: number, saved: Readonly<Record<string, NumericArray | undefined>>): void {
     this.stepCount = stepCount;
-    for (const [slot, values] of Object.entries(this.state)) values.set(saved[slot]!);
+    for (const [slot, values] of Object.entries(this.state)) values.set(saved[slot] ?? this.weights);
   }
 
   /** Exchanges the weights with a slot. Before the first step there is no average, and the weights stay. */

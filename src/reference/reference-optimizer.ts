@@ -1,10 +1,10 @@
 import type { StateName } from '../engine/input/config.js';
 import { checkGradScale, isClamping, needsControlPass } from '../engine/input/gradient-options.js';
-import { NameTable, type StepOptions, resolveSkip } from '../engine/input/names.js';
+import { NameTable, type SkipOptions, resolveSkip } from '../engine/input/names.js';
 import { ParameterGroup } from '../engine/parameter-group.js';
-import { checkRun } from '../engine/saved/check-state-dict.js';
+import { checkLoadOptions, checkRun } from '../engine/saved/check-state-dict.js';
 import { restoreSchedules } from '../engine/saved/restore-schedules.js';
-import type { StateDict } from '../engine/saved/state-dict.js';
+import type { LoadOptions, LoadedNames, StateDict } from '../engine/saved/state-dict.js';
 import type { StepStats } from '../engine/stats.js';
 import { OptimizerError, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
@@ -100,10 +100,10 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
    *
    * @param grads an array per parameter, in their order or by name, each as long as the parameter, or `{ indices,
    *   values }` of some rows where it has a `rowLength`; default the parameters' `grad`.
-   * @param options which parameters to leave out; see {@link StepOptions}.
+   * @param options which parameters to leave out; see {@link SkipOptions}.
    * @throws OptimizerError on missing or mismatched gradients, unknown names, or after {@link eval}; nothing changes then.
    */
-  step(grads?: ReferenceGradients, options?: StepOptions): void {
+  step(grads?: ReferenceGradients, options?: SkipOptions): void {
     this.#checkTraining('step');
     const skipped = resolveSkip(options, this.#parameters, 'step()');
     const given = grads === undefined ? undefined : gradientsByParameter(grads, [...this.#parameters.keys()]);
@@ -222,22 +222,30 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
 
   /**
    * Goes on from what {@link stateDict} or `Optimizer.stateDict` gave. A live schedule stays and follows the restored step.
+   * With `{ strict: false }` by name, as `Optimizer.loadStateDict`.
    *
+   * @returns which parameters were loaded, which the dict does not have, and which of the dict's are not here.
    * @throws OptimizerError `invalid-state-dict` if the dict is of another rule, other names, shapes or switches, or
    *   `invalid-config` after {@link eval}; nothing changes then.
    */
-  loadStateDict(dict: StateDict | ReferenceStateDict): void {
+  loadStateDict(dict: StateDict | ReferenceStateDict, options?: LoadOptions): LoadedNames {
     this.#checkTraining('loadStateDict');
-    const { scheduleStep, groups, state, control } = checkRun(dict, this.groups[0]!.rule.name, this.groups);
-    checkArrays(state, this.#parameters.values());
-    restoreSchedules(groups, this.groups);
+    const isStrict = checkLoadOptions(options);
+    const rule = this.groups[0]!.rule.name;
+    const { scheduleStep, groups, names, state, control } = checkRun(dict, rule, this.groups, isStrict);
+    const values = checkArrays(state, this.#groups, names, isStrict);
+    restoreSchedules(groups, this.groups, isStrict);
     this.#groups.forEach(({ group, parameters }, g) => {
-      const { rule, counts } = groups[g]!;
-      group.replaceRule(rule);
-      parameters.forEach((parameter, k) => parameter.restore(counts[k]!, state[parameter.name]!));
+      const checked = groups[g]!;
+      group.replaceRule(checked.rule);
+      parameters.forEach((parameter, k) => {
+        const count = checked.counts[k];
+        if (count !== undefined) parameter.restore(count, values.get(parameter.name)!);
+      });
     });
     this.#control.restore(control);
     this.#stepCount = scheduleStep;
+    return names;
   }
 
   /** Steps applied. */

@@ -1,6 +1,8 @@
 import { fail, sameKeys } from '../engine/saved/check.js';
+import { matchSlots } from '../engine/saved/check-values.js';
 import {
   type GroupState,
+  type LoadedNames,
   type StateDict,
   describeCounts,
   describeGroup,
@@ -43,30 +45,39 @@ export function describeRun(
 /**
  * Checks the state in a dict against the parameters that it is for.
  *
+ * @param names what the dict's groups have, and which of it is here.
+ * @param isStrict whether averages must be those that there are.
+ * @returns per parameter that the dict has and slot, the values to be taken over.
  * @throws OptimizerError `invalid-state-dict` naming the parameter and the slot.
  */
 export function checkArrays(
   state: unknown,
-  parameters: Iterable<ParameterState>,
-): asserts state is ReferenceStateDict['state'] {
+  groups: readonly SavableGroup[],
+  { loaded, unexpected }: Pick<LoadedNames, 'loaded' | 'unexpected'>,
+  isStrict: boolean,
+): ReadonlyMap<string, Readonly<Record<string, NumericArray>>> {
   if (!isRecord(state)) fail(`state is ${quote(state)}; give { [param]: { [slot]: Float32Array } }.`);
-  const all = [...parameters];
-  sameKeys(
-    state,
-    all.map(({ name }) => name),
-    'state',
-  );
-  for (const { name, state: slots } of all) {
-    const what = `state of parameter ${quote(name)}`;
-    const given = state[name];
-    if (!isRecord(given)) fail(`${what} is ${quote(given)}; give { [slot]: Float32Array }.`);
-    sameKeys(given, Object.keys(slots), what);
-    for (const [slot, { length }] of Object.entries(slots)) {
-      const values = given[slot];
-      if (!isNumericArray(values)) fail(`${what}: ${slot} is ${quote(values)}; give a Float32Array.`);
-      if (values.length !== length) {
-        fail(`${what}: ${slot} has ${values.length} elements but this optimizer keeps ${length}.`);
+  sameKeys(state, [...loaded, ...unexpected], 'state');
+  const isLoaded = new Set(loaded);
+  const checked = new Map<string, Readonly<Record<string, NumericArray>>>();
+  for (const { group, parameters } of groups) {
+    for (const { name, state: own } of parameters) {
+      if (!isLoaded.has(name)) continue;
+      const what = `state of parameter ${quote(name)}`;
+      const given = state[name];
+      if (!isRecord(given)) fail(`${what} is ${quote(given)}; give { [slot]: Float32Array }.`);
+      const ofSlot: Record<string, NumericArray> = {};
+      for (const { name: slot } of matchSlots(given, group.rule, what, isStrict)) {
+        ofSlot[slot] = checkArray(given[slot], own[slot]!.length, `${what}: ${slot}`);
       }
+      checked.set(name, ofSlot);
     }
   }
+  return checked;
+}
+
+function checkArray(values: unknown, length: number, what: string): NumericArray {
+  if (!isNumericArray(values)) return fail(`${what} is ${quote(values)}; give a Float32Array.`);
+  if (values.length === length) return values;
+  return fail(`${what} has ${values.length} elements but this optimizer keeps ${length}.`);
 }

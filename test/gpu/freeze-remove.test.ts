@@ -93,7 +93,7 @@ gpuTest('what makes no sense is refused, and changes nothing', async ({ device, 
     [() => optimizer.removeGroup(optimizer.groups[0]!), 'removeGroup(): no parameter would be left'],
     [() => optimizer.removeGroup({} as never), 'removeGroup(): it is a group that is none of this'],
     [() => optimizer.removeGroup(0 as never), 'removeGroup(): it is 0; give one of optimizer.groups'],
-    [() => optimizer.unfreeze(undefined as never), 'unfreeze(): the names are undefined'],
+    [() => optimizer.unfreeze(undefined as never), 'unfreeze(): names is undefined'],
   ];
   for (const [call, complaint] of cases) expect((await errorOf(call)).message).toContain(complaint);
   pair.step();

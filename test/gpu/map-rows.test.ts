@@ -143,7 +143,7 @@ gpuTest('bad maps are refused, and change nothing', async ({ device, track }) =>
   const cases: [unknown, unknown, string][] = [
     [['c'], { from, rowCount: 3 }, 'there is no parameter "c"'],
     [[], { from, rowCount: 3 }, 'no name is given'],
-    ['a', { from, rowCount: 3 }, 'the names are "a"'],
+    ['a', { from, rowCount: 3 }, 'names is "a"'],
     [['a'], undefined, 'undefined is no mapping'],
     [['a'], { from, rowCount: 3, where: 1 }, 'unknown option "where"'],
     [['a'], { from, rowCount: 4 }, 'from has 3 entries but rowCount is 4'],

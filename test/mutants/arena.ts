@@ -26,7 +26,7 @@ export const arenaSlips = [
     ],
   ),
   ...slipsIn(
-    'src/arena/as-floats.ts',
+    'src/gpu/as-floats.ts',
     ['gpu/arena-calls#loads take memory'],
     [
       ["&& tagOf(typed.buffer) === '[object ArrayBuffer]'", ''],

@@ -95,19 +95,18 @@ export const callPartSlips = [
         'gpu/control#resumes',
         'gpu/leaving-out-norm#a resumed run',
       ],
-      ['first += own.length;', ''],
+      ['(first += part.tensors.length)', 'first + part.tensors.length'],
+      [
+        '(most, count) => Math.max(most, count), known',
+        '(most) => most, known',
+        'gpu/state-in-hand#the GPU counts',
+      ],
       ['known?.step ?? applied', 'applied', 'gpu/counts#a dict of a run'],
       [
         '...(known && { control: savedControl(known) })',
         '',
         'gpu/control#resumes',
         'gpu/counts#a dict of a run',
-      ],
-      [
-        'if (!slots.includes(slot)) {',
-        'if (slot === undefined) {',
-        'gpu/bad-input#reads and clears',
-        'gpu/plain-words#methods refuse',
       ],
       [
         "if (slot === 'step') return",
@@ -129,18 +128,18 @@ export const callPartSlips = [
     [
       ['part.group.replaceRule(rule);', ''],
       [
-        'run.rows.regroup(part, countOf);',
-        '',
-        'gpu/optimizer#resumes from',
-        'gpu/leaving-out-norm#a resumed run',
-      ],
-      [
-        'records.set(tensor.index, { count, rates });',
+        'setCounts(run, countOf, (part) => inForce.get(part)!);',
         '',
         'gpu/control#resumes',
         'gpu/counts#what is loaded',
       ],
-      ['part.writeState(device, slot, tensor.index, floats);', '', 'gpu/optimizer#resumes from'],
+      [
+        'if (floats) part.writeState(device, name, tensor.index, floats);\n        else',
+        'if (!floats)',
+        'gpu/optimizer#resumes from',
+      ],
+      ['else seeds.push({ tensor, slot: name });', '', 'gpu/load-by-name#averages'],
+      ['if (count === undefined) return;', 'if (count === undefined) throw new Error();', 'gpu/load-by-name'],
       [
         'growthTracker: 0, lossScale };',
         'growthTracker: 0, lossScale: 1 };',
@@ -162,6 +161,7 @@ export const callPartSlips = [
         'if (this.#version !== version) {',
         'if (this.#version === -1) {',
         'gpu/rebind-moments#another offset',
+        'gpu/tables-run#zeroGrad',
         'gpu/added-groups#tables behind',
       ],
       [

@@ -16,14 +16,14 @@ export const callSlips = [
         'gpu/control#bad gradient options',
       ],
       [
-        'this.#encode(encoder, inputs, undefined, skipped);',
-        'this.#encode(encoder, inputs, encoder, skipped);',
+        'this.#encode(passIn(encoder, writes), inputs, undefined, skipped);',
+        'this.#encode(passIn(encoder, writes), inputs, encoder, skipped);',
         'gpu/optimizer#a step makes no',
         'gpu/optimizer#encoders submitted in another',
       ],
-      ["checkEncoder(encoder, 'encode()');", '', 'gpu/bad-input', 'gpu/foreign-realm'],
+      ['if (!isPass) checkEncoder(', 'if (!target) checkEncoder(', 'gpu/bad-input', 'gpu/foreign-realm'],
       [
-        "this.#nextInputs('encode()'), encoder, skipped);",
+        "this.#nextInputs('encode()'), target, skipped);",
         "this.#nextInputs('encode()'), undefined, skipped);",
         'gpu/optimizer#encode uses the lr',
         'gpu/optimizer#encoders submitted',
@@ -112,7 +112,7 @@ export const callSlips = [
         'gpu/pending-readings',
       ],
       [
-        'restoreSchedules(checked.groups, groups);',
+        'restoreSchedules(checked.groups, groups, isStrict);',
         '',
         'gpu/optimizer#reduceOnPlateau',
         'gpu/state-dict-trust#two schedules',

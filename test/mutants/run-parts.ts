@@ -129,7 +129,7 @@ export const runPartSlips = [
     [
       ['if (move && !slot.perTensor) move', 'if (move) move', 'gpu/map-rows#a table'],
       ['tensor.parameter = parameter;', '', 'gpu/map-rows#rows are'],
-      ['copyRanges(encoder, pairs);', ''],
+      ['encodeCopies(device, encoder, copies, part.label);', ''],
     ],
   ),
   ...slipsIn(

@@ -22,6 +22,16 @@ export const savedSlips = [
       ["sameKeys(given, [...CONTROL_COUNTS, 'lossScale'], 'control');", ''],
       ['for (const key of CONTROL_COUNTS) checkCount(given[key], `control.${key}`);', ''],
       ['![lossScale, 1 / lossScale].every(fitsFloat32)', '!fitsFloat32(lossScale)'],
+      ['return given as unknown as SavedControl;', 'return control as unknown as SavedControl;'],
+      ['(isStrict ? checkGroups : matchGroups)', 'matchGroups'],
+      ["if (typeof strict === 'boolean') return strict;", 'if (strict !== undefined) return !!strict;'],
+      ["rejectUnknownKeys(given, LOAD_KEYS, 'loadStateDict()', 'invalid-config');", ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/saved/check-groups.ts',
+    ['unit/state-dict'],
+    [
       ['|| saved.length !== groups.length) {', ') {'],
       ['params.length === group.params.length &&', ''],
       [
@@ -33,7 +43,12 @@ export const savedSlips = [
       ['if (joinedAt !== undefined) {', 'if (joinedAt === null) {'],
       ['|| steps.length !== parameterCount) {', ') {'],
       ['checkCount(count, `${what}.steps[${k}]`, step)', 'checkCount(count, `${what}.steps[${k}]`)'],
-      ['return given as unknown as SavedControl;', 'return control as unknown as SavedControl;'],
+      ['if (known.has(name))', 'if (!known)'],
+      ['count: counts[k]!', 'count: counts[0]!'],
+      ['|| sources.size > 1) return', ') return'],
+      ['own.filter((name) => known.has(name))', 'own'],
+      ['.filter((name) => !isOwn.has(name))', ''],
+      ["if (typeof name !== 'string') fail", 'if (name === undefined) fail'],
     ],
   ),
   ...slipsIn(
@@ -63,7 +78,10 @@ export const savedSlips = [
         'new Float32Array(buffer as ArrayBuffer, byteOffset, valueCount)',
         'new Float32Array(buffer as ArrayBuffer, 0, valueCount)',
       ],
-      ['given,\n    groups.flatMap(({ params }) => params),', 'given,\n    groups[0]!.params,'],
+      ['[...loaded, ...unexpected]', '[...loaded]'],
+      ['.filter((name) => isLoaded.has(name))', ''],
+      ['!isStrict && AVERAGE_SLOTS.includes(name)', 'AVERAGE_SLOTS.includes(name)'],
+      ['isStrict ? [] : AVERAGE_SLOTS.filter', 'AVERAGE_SLOTS.filter'],
     ],
   ),
   ...slipsIn(
@@ -74,6 +92,7 @@ export const savedSlips = [
       ['undo();\n    throw error;', 'throw error;'],
       ['const before = schedule.state();', 'const before = state!;'],
       ['if (state === undefined) {', 'if (state === null) {'],
+      ['if (!isStrict) continue;', ''],
     ],
   ),
   ...slipsIn(

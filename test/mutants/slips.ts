@@ -2,6 +2,7 @@
 import { adapterSlips } from './adapters.js';
 import { arenaSlips } from './arena.js';
 import { callPartSlips } from './calls-apart.js';
+import { editingSlips } from './calls-editing.js';
 import { callSlips } from './calls.js';
 import { gpuSlips } from './gpu.js';
 import { inputSlips } from './input.js';
@@ -36,6 +37,7 @@ export const slips: readonly Slip[] = [
   ...runPartSlips,
   ...callSlips,
   ...callPartSlips,
+  ...editingSlips,
   ...scheduleSlips,
   ...arenaSlips,
   ...referenceSlips,

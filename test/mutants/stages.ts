@@ -70,7 +70,7 @@ export const stageSlips = [
         'this.headBuffer.destroy();',
       ],
       ['this.#records.destroy();', ''],
-      ['this.#writeHead(head);\n    this.#records', 'this.#records', 'gpu/control#resumes from a state dict'],
+      ['this.#writeHead(head);\n    this.set', 'this.set', 'gpu/control#resumes from a state dict'],
       [
         'this.#records.restore(records);',
         '',

@@ -34,7 +34,7 @@ const BAD_CALLS: readonly BadCall[] = [
     what: 'no dict',
     code: 'invalid-state-dict',
     needsTraining: true,
-    call: ({ optimizer }) => optimizer!.loadStateDictSync({} as never),
+    call: ({ optimizer }) => void optimizer!.loadStateDictSync({} as never),
   },
   {
     what: 'a name that is taken',

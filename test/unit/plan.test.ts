@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
 import { OptimizerError } from '../../src/index.js';
+import { slicePieces } from '../../src/plan/cut.js';
 import type { PlanTensor } from '../../src/plan/pieces.js';
 import { type StatePlan, placeState, planStep } from '../../src/plan/plan.js';
 import type { StretchFacts } from '../../src/plan/stretch.js';
@@ -17,6 +18,28 @@ const smallLimits = fc.record({
   minStorageBufferOffsetAlignment: fc.constantFrom(32, 256),
   maxBufferSize: fc.integer({ min: 64, max: 256 }).map((n) => 256 * n),
   maxStorageBuffersPerShaderStage: fc.integer({ min: 4, max: 12 }),
+});
+
+test('slices are the elements that are asked for, wherever they lie', () => {
+  const buffer = 'b';
+  const pieces = [
+    { buffer, byteOffset: 8, elementCount: 3 },
+    { buffer, byteOffset: 40, elementCount: 5 },
+    { buffer, byteOffset: 80, elementCount: 2 },
+  ];
+  const places = pieces.flatMap(({ byteOffset, elementCount }) =>
+    Array.from({ length: elementCount }, (_, k) => byteOffset + 4 * k),
+  );
+  for (let first = 0; first < 10; first++) {
+    for (let count = 1; first + count <= 10; count++) {
+      const slices = slicePieces(pieces, first, count);
+      const got = slices.flatMap(({ byteOffset, elementCount }) =>
+        Array.from({ length: elementCount }, (_, k) => byteOffset + 4 * k),
+      );
+      expect(got).toEqual(places.slice(first, first + count));
+    }
+  }
+  expect(slicePieces(pieces, 0, Infinity)).toEqual(pieces);
 });
 
 const SLOT_COUNT = 2;

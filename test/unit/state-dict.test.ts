@@ -2,13 +2,14 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { ParameterGroup } from '../../src/engine/parameter-group.js';
-import { checkStateDict } from '../../src/engine/saved/check-state-dict.js';
+import { checkLoadOptions, checkStateDict } from '../../src/engine/saved/check-state-dict.js';
 import type { CheckedGroup } from '../../src/engine/saved/checked-state.js';
 import { restoreSchedules } from '../../src/engine/saved/restore-schedules.js';
 import { describeCounts, describeGroup } from '../../src/engine/saved/state-dict.js';
+import { resolveAverages } from '../../src/averages/registry.js';
 import { adam } from '../../src/rules/adam.js';
 import { novograd } from '../../src/rules/novograd.js';
-import type { Rule } from '../../src/rules/rule.js';
+import { type Rule, withAverages } from '../../src/rules/rule.js';
 import { schedules } from '../../src/schedules.js';
 import { errorOf } from '../support/error-of.js';
 
@@ -184,6 +185,104 @@ test.for<[string, unknown]>([
   const error = await errorOf(() => checkStateDict(dict, target));
   expect(['invalid-state-dict', 'invalid-option']).toContain(error.code);
   expect(error.message).toContain(message);
+});
+
+describe('by name alone', () => {
+  const load = (dict: unknown) => checkStateDict(dict, target, false);
+  const slotsOf = (names: readonly string[]) => {
+    const { state } = dictOf() as { state: Record<string, object> };
+    return Object.fromEntries(names.map((name) => [name, state[name] ?? { exp_avg: 'anything' }]));
+  };
+  /** A dict of some groups, with state for all that they have. */
+  const dictOfGroups = (...groups: { params: string[]; [option: string]: unknown }[]) =>
+    dictOf({ groups, state: slotsOf(groups.flatMap(({ params }) => params)) });
+
+  test('a dict that fits is taken as a strict one is', () => {
+    const [loose, strict] = [load(dictOf()), checkStateDict(dictOf(), target)];
+    expect(loose).toEqual(strict);
+    expect(loose.names).toEqual({ loaded: ['a', 'b', 'c'], missing: [], unexpected: [] });
+  });
+
+  test('in any order and grouping, with more and less of it', () => {
+    const { names, groups, values } = load(
+      dictOfGroups(
+        { params: ['z', 'c'], lr: 0.5, steps: [1, 2] },
+        { params: ['y', 'b'], lr: 0.25, eps: 1e-3, joinedAt: 1, schedule: { kind: 'some' } },
+      ),
+    );
+    expect(names).toEqual({ loaded: ['b', 'c'], missing: ['a'], unexpected: ['z', 'y'] });
+    expect(groups.map(({ counts }) => counts)).toEqual([[undefined, 4], [2]]);
+    expect(groups.map(({ rule }) => rule.options.lr)).toEqual([0.25, 0.5]);
+    expect(groups[0]!.schedules).toEqual({ lr: { kind: 'some' } });
+    expect([...values.keys()]).toEqual(['b', 'c']);
+    expect([...values.get('b')!.get('exp_avg')!]).toEqual([0.5, 1.5, 2.5]);
+  });
+
+  test('a group whose parameters come from several keeps its options', () => {
+    const { groups } = load(dictOfGroups({ params: ['a'], lr: 0.5 }, { params: ['b', 'c'], lr: 0.25 }));
+    expect(groups.map(({ rule }) => rule.options.lr)).toEqual([0.1, 0.25]);
+    expect(load(dictOfGroups()).groups.map(({ rule }) => rule)).toEqual(
+      target.groups.map(({ rule }) => rule),
+    );
+  });
+
+  test('averages come and go, the rule’s own slots do not', async () => {
+    const average = resolveAverages({ ema: { decay: 0.5 } });
+    const averaged = { ...target, groups: [groupOf(withAverages(adam(), average), 'a')] };
+    const dict = dictOfGroups({ params: ['a'] });
+    const keys = [...checkStateDict(dict, averaged, false).values.get('a')!.keys()];
+    expect(keys).toEqual(['exp_avg', 'exp_avg_sq']);
+    await errorOf(() => checkStateDict(dict, averaged));
+    const { a } = slotsOf(['a']);
+    const rich = { ...dict, state: { a: { ...a, ema: new Float32Array(2), slow: 'ignored' } } };
+    expect([...load(rich).values.get('a')!.keys()]).toEqual(keys);
+    expect([...checkStateDict(rich, averaged, false).values.get('a')!.keys()]).toContain('ema');
+  });
+
+  const onlyA = (slots: object) => dictOf({ groups: [{ params: ['a'] }], state: { a: slots } });
+
+  test.for<readonly [message: string, dict: unknown]>([
+    [
+      'exp_avg has 3 elements but this optimizer keeps 2',
+      dictOf({ state: { ...slotsOf(['b', 'c']), a: slotsOf(['b'])['b'] } }),
+    ],
+    ['parameter "a" is in the dict twice', dictOfGroups({ params: ['a'] }, { params: ['b', 'a'] })],
+    ['params has 3', dictOf({ groups: [{ params: [3] }], state: {} })],
+    ['params are "a"', dictOf({ groups: [{ params: 'a' }], state: {} })],
+    ['groups is null', dictOf({ groups: null, state: {} })],
+    ['state lacks "c"', dictOf({ state: slotsOf(['a', 'b']) })],
+    ['state has "d"', dictOf({ state: slotsOf(['a', 'b', 'c', 'd']) })],
+    ['lacks "exp_avg_sq"', onlyA({ exp_avg: new Float32Array(2) })],
+    ['has "momentum"', onlyA({ ...slotsOf(['a'])['a'], momentum: 1 })],
+    ['amsgrad is true in the dict', dictOfGroups({ params: ['a'], amsgrad: true })],
+    ['joinedAt is 6', dictOfGroups({ params: ['z'], joinedAt: 6 })],
+    ['runs "adam"', { ...dictOfGroups({ params: ['a'] }), rule: 'adamw' }],
+  ])('a dict is refused all the same: %s', async ([message, dict]) => {
+    const error = await errorOf(() => load(dict));
+    expect(error.code).toBe('invalid-state-dict');
+    expect(error.message).toContain(message);
+  });
+
+  test('a schedule without a saved state goes on', () => {
+    const lr = schedules.reduceOnPlateau({ lr: 1, factor: 0.5, patience: 0 });
+    lr.report(1);
+    const before = lr.state();
+    restoreSchedules([{ schedules: {} } as CheckedGroup], [groupOf(adam({ lr }), 'w')], false);
+    expect(lr.state()).toEqual(before);
+  });
+
+  test('is asked for in no other way', async () => {
+    const given = [undefined, {}, { strict: true }, { strict: false }];
+    expect(given.map((options) => checkLoadOptions(options))).toEqual([true, true, true, false]);
+    for (const [bad, hint] of [
+      [false, 'the options are false'],
+      [{ strict: 0 }, 'strict is 0'],
+      [{ strickt: false }, 'unknown option "strickt"'],
+    ] as const) {
+      const error = await errorOf(() => checkLoadOptions(bad));
+      expect([error.code, error.message]).toEqual(['invalid-config', expect.stringContaining(hint)]);
+    }
+  });
 });
 
 test('state in float64, as the reference saves it, is rounded', () => {

@@ -136,7 +136,7 @@ export class FusedOptimizer<Tree, R extends Rule = Rule> {
    * @throws OptimizerError `invalid-state-dict` if it is of another rule, tree or shapes; nothing changes then.
    */
   async loadStateDict(dict: StateDict): Promise<void> {
-    return this.optimizer.loadStateDict(dict);
+    await this.optimizer.loadStateDict(dict);
   }
 
   /** Frees the optimizer state. Arrays are the caller's. May be called twice. */

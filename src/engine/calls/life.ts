@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../../errors.js';
-import { resolveNames } from '../input/names.js';
+import { findNames } from '../input/names.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import type { GroupPart, RunTensor } from '../run/group-part.js';
 import { planReshaping } from '../run/reshape.js';
@@ -16,13 +16,13 @@ export class Life {
   /** As `Optimizer.freeze` and `Optimizer.unfreeze`. */
   setFrozen(names: unknown, isFrozen: boolean, call: string): void {
     this.session.guard.checkTraining(call);
-    this.run.setFrozen(resolveNames(names, this.session.names, call), isFrozen);
+    this.run.setFrozen(findNames(names, this.session.names, call, 'names'), isFrozen);
   }
 
   /** As `Optimizer.remove`. */
   remove(names: unknown, call: string): void {
     this.session.guard.checkTraining(call);
-    this.#leave(resolveNames(names, this.session.names, call), call);
+    this.#leave(findNames(names, this.session.names, call, 'names'), call);
   }
 
   /** As `Optimizer.removeGroup`. */

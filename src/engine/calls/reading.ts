@@ -1,4 +1,4 @@
-import { OptimizerError, quote } from '../../errors.js';
+import { quote } from '../../errors.js';
 import { define } from '../../given.js';
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange, Reader } from '../../gpu/readback.js';
@@ -11,6 +11,7 @@ import { readApart } from './packing.js';
 import { type SavedControl, type StateDict, describeCounts, describeGroup } from '../saved/state-dict.js';
 import type { StepStats } from '../stats.js';
 import type { Mapping } from './mapping.js';
+import { findSlot } from './state-input.js';
 import type { StepLog } from '../run/step-log.js';
 
 type Floats = Float32Array<ArrayBuffer>;
@@ -35,6 +36,17 @@ export class Reading {
     private readonly log: StepLog,
     private readonly mapping: Pick<Mapping, 'strays'>,
   ) {}
+
+  /** As `Optimizer.stateByteLength`. */
+  get stateByteLength(): number {
+    const { parts } = this.run;
+    return parts.reduce((sum, { layout, tensors }) => {
+      const elementCount = tensors.reduce((count, { parameter }) => count + parameter.elementCount, 0);
+      const { elementSlots, tensorSlots } = layout;
+      const ofElements = elementSlots.length * f32.byteLength(elementCount);
+      return sum + ofElements + tensorSlots.length * f32.byteLength(tensors.length);
+    }, 0);
+  }
 
   /** As `Optimizer.stats`. */
   async stats(): Promise<StepStats> {
@@ -64,14 +76,7 @@ export class Reading {
   async state(tensor: RunTensor, slot: string): Promise<Floats> {
     const { name } = tensor.parameter;
     if (slot === 'step') return Float32Array.of((await this.#counts([tensor]))[0]!);
-    const slots = tensor.part.layout.slots.map((each) => each.name);
-    if (!slots.includes(slot)) {
-      const has = slots.length > 0 ? `has ${slots.map(quote).join(', ')}` : 'has none';
-      throw new OptimizerError(
-        'invalid-parameter',
-        `there is no state ${quote(slot)} here; the rule ${has}.`,
-      );
-    }
+    findSlot(tensor.part.layout, slot);
     const ranges = tensor.part.stateRanges(slot, tensor.index);
     return this.#floats(ranges, `${slot} of parameter ${quote(name)}`);
   }
@@ -96,7 +101,9 @@ export class Reading {
     const bytes = await this.reader.read([...head, ...counts, ...wanted], 'the state');
     const known = control ? parseHead(bytes[0]!) : undefined;
     const countOf = (k: number): number => (control ? parseCount(bytes[1 + k]!) : hostCounts[k]!);
-    const step = known?.step ?? applied;
+    const counted = tensors.map((_, k) => countOf(k));
+    // What was written by hand may be more than the GPU has applied of the steps that the host made.
+    const step = counted.reduce((most, count) => Math.max(most, count), known?.step ?? applied);
     const state: StateDict['state'] = {};
     for (const { parameter } of tensors) define(state, parameter.name, {});
     slots.forEach(({ tensor, slot }, k) => {
@@ -104,8 +111,7 @@ export class Reading {
     });
     let first = 0;
     const groups = parts.map((part, g) => {
-      const own = part.tensors.map((_, k) => countOf(first + k));
-      first += own.length;
+      const own = counted.slice(first, (first += part.tensors.length));
       return { ...described[g]!, ...describeCounts(step, own) } as StateDict['groups'][number];
     });
     return { rule, step, groups, state, ...(known && { control: savedControl(known) }) };

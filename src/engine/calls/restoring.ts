@@ -1,38 +1,53 @@
-import type { Run } from '../run/run.js';
 import type { CheckedState } from '../saved/checked-state.js';
-import { layoutOf } from '../../kernel/rule-layout.js';
-import type { StepRecord } from '../../stages/control/step-records.js';
 import { ruleAt } from '../../rules/moving.js';
+import { setCounts } from '../run/counts.js';
 import type { RunTensor } from '../run/group-part.js';
-import type { StepLog } from '../run/step-log.js';
+import type { Run } from '../run/run.js';
+import type { Session } from '../session.js';
+import { type Seed, encodeSeeds } from './seeding.js';
 
-/** Gives a run the state that was checked to fit it. None of it takes waiting. @throws OptimizerError if a schedule returns nonsense. */
+/**
+ * Gives a run the state that was checked to fit it; none of it takes waiting. Averages that the state does not have begin
+ * from the weights as they are.
+ *
+ * @throws OptimizerError if a schedule returns nonsense; nothing has changed then.
+ */
 export function restore(
   run: Run,
-  log: StepLog,
+  { device, config, log, watch }: Session,
   { step, scheduleStep, groups, values, control }: CheckedState,
 ): void {
-  const { device } = run.resources;
   // Before anything changes: schedules may return nonsense.
-  const inForce = groups.map(({ rule }) => ruleAt(rule, scheduleStep));
-  const records = new Map<number, StepRecord>();
+  const inForce = new Map(run.parts.map((part, g) => [part, ruleAt(groups[g]!.rule, scheduleStep)]));
+  const countOf = new Map<RunTensor, number>();
+  const seeds: Seed[] = [];
   run.parts.forEach((part, g) => {
     const { rule, counts } = groups[g]!;
     part.group.replaceRule(rule);
-    const rates = layoutOf(inForce[g]!).corrections.map(({ rate }) => rate);
-    const countOf = new Map<RunTensor, number>(part.tensors.map((tensor, k) => [tensor, counts[k]!]));
-    run.rows.regroup(part, countOf);
-    for (const [tensor, count] of countOf) {
-      records.set(tensor.index, { count, rates });
-      for (const [slot, floats] of values.get(tensor.parameter.name)!) {
-        part.writeState(device, slot, tensor.index, floats);
+    part.tensors.forEach((tensor, k) => {
+      const count = counts[k];
+      if (count === undefined) return;
+      countOf.set(tensor, count);
+      const ofSlot = values.get(tensor.parameter.name)!;
+      for (const { name } of part.layout.slots) {
+        const floats = ofSlot.get(name);
+        if (floats) part.writeState(device, name, tensor.index, floats);
+        else seeds.push({ tensor, slot: name });
       }
-    }
+    });
   });
   const { lossScale } = run.settings.gradients;
   const head = control ?? { skipped: 0, consecutiveSkips: 0, growthTracker: 0, lossScale };
-  run.control?.restore({ step, ...head }, records);
+  run.control?.restore({ step, ...head }, new Map());
+  setCounts(run, countOf, (part) => inForce.get(part)!);
   log.asked = scheduleStep;
   log.applied = step;
   run.renew();
+  if (seeds.length === 0) return;
+  watch(() => {
+    const encoder = device.createCommandEncoder({ label: `${config.label} loadStateDict()` });
+    const free = encodeSeeds(run, encoder, seeds);
+    device.queue.submit([encoder.finish()]);
+    free();
+  });
 }

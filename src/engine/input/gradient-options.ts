@@ -29,6 +29,11 @@ export interface GradientOptions {
   maxGradValue?: number;
   /** Least unscaled gradient element, below `maxGradValue`, as `tf.clip_by_value`; −Infinity for no limit. Default −`maxGradValue`. */
   minGradValue?: number;
+  /**
+   * Have `stats().gradNorm` without clipping: the global L2 norm of the unscaled gradients, at the cost of reading them once
+   * more. Default false; clipping by the global norm and skipping find it in any case.
+   */
+  measureGradNorm?: boolean;
   /** Skip a step, count and all, if any gradient is NaN or infinite. Default false; a dynamic loss scale implies it. */
   skipNonFinite?: boolean;
   /** Steps skipped in a row after which a non-finite one is made all the same, as optax's `apply_if_finite`. Default Infinity. */
@@ -49,6 +54,7 @@ export interface ResolvedGradientOptions {
   readonly maxGradNorm: number;
   readonly maxGradValue: number;
   readonly minGradValue: number;
+  readonly measureGradNorm: boolean;
   readonly skipNonFinite: boolean;
   readonly maxConsecutiveSkips: number;
   readonly gradScale: number;
@@ -114,6 +120,7 @@ const SPECS = {
   maxGradNorm: upToInfinity(),
   maxGradValue: upToInfinity(),
   minGradValue: bound(-Infinity),
+  measureGradNorm: boolean(false),
   skipNonFinite: boolean(false),
   maxConsecutiveSkips: positive(
     Infinity,
@@ -195,6 +202,10 @@ export function isClamping({ minGradValue, maxGradValue }: ResolvedGradientOptio
 }
 
 /** Whether a step must look at all gradients first. */
-export function needsControlPass({ maxGradNorm, skipNonFinite }: ResolvedGradientOptions): boolean {
-  return maxGradNorm < Infinity || skipNonFinite;
+export function needsControlPass({
+  maxGradNorm,
+  measureGradNorm,
+  skipNonFinite,
+}: ResolvedGradientOptions): boolean {
+  return maxGradNorm < Infinity || measureGradNorm || skipNonFinite;
 }

@@ -3,7 +3,7 @@ import { copyGiven, tagOf } from '../../given.js';
 import { type Piece, countElements, endOf } from '../../plan/pieces.js';
 import { FRESH_ROW } from '../../stages/rows/map-rows.js';
 import type { NameTable } from './names.js';
-import { resolveNames } from './names.js';
+import { findNames } from './names.js';
 import { type Parameter, type ResolvedParameter, rejectUnfitRows } from './parameter.js';
 import { type BufferRange, type RowRange, resolvePiece, resolvePieces, truncate } from './span.js';
 import { type SparseGradient, isSparseGradient, resolveTable } from './sparse-table.js';
@@ -52,7 +52,7 @@ export function resolveMapping<T extends { readonly parameter: ResolvedParameter
   mapping: unknown,
   table: NameTable<T>,
 ): ResolvedMapping<T> {
-  const entries = [...resolveNames(names, table, 'mapRows()')];
+  const entries = [...findNames(names, table, 'mapRows()', 'names')];
   if (entries.length === 0) fail('mapRows(): no name is given; give those of parameters with a rowLength.');
   if (!isRecord(mapping)) fail(`mapRows(): ${quote(mapping)} is no mapping; give { from, rowCount }.`);
   const given = copyGiven(mapping, KEYS);

@@ -1,8 +1,8 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
 
-/** What `step` and `encode` may be told of one step. */
-export interface StepOptions {
+/** Which parameters a step leaves out. */
+export interface SkipOptions {
   /**
    * Names of parameters that this step leaves as they are: weights, state, averages and their count of steps stay bit for
    * bit, and their gradients count neither in the norm nor in the search for NaN; as a parameter whose gradient is None in
@@ -11,7 +11,17 @@ export interface StepOptions {
   skip?: Iterable<string>;
 }
 
-const STEP_KEYS = ['skip'] satisfies (keyof StepOptions)[];
+/** What `step` and `encode` may be told of one step. */
+export interface StepOptions extends SkipOptions {
+  /**
+   * Where the time at the beginning and at the end of the step's compute pass is written to, as WebGPU takes it; for devices
+   * with the feature 'timestamp-query'. Not for a step that is encoded into a pass of the caller's.
+   */
+  timestampWrites?: GPUComputePassTimestampWrites;
+}
+
+const STEP_KEYS = ['skip', 'timestampWrites'] satisfies (keyof StepOptions)[];
+const NOTHING_TOLD = { skipped: undefined, timestampWrites: undefined };
 /** Names that an error lists. */
 const LISTED_NAMES = 20;
 
@@ -49,50 +59,65 @@ export class NameTable<T> extends Map<string, T> {
   }
 }
 
+/** What one step is told, checked. */
+export interface ResolvedStep<T> {
+  /** What the table has of the parameters to be left out; undefined if that is none. */
+  readonly skipped: ReadonlySet<T> | undefined;
+  /** As it was given. */
+  readonly timestampWrites: unknown;
+}
+
 /**
- * Checks what one step is told.
+ * Checks what one step is told, but for the time stamps.
  *
  * @param call the call, for errors: `'encode()'`.
- * @returns what the table has of the parameters to be left out; undefined if that is none.
+ * @param known the options that this step may be told.
  * @throws OptimizerError `invalid-config` unless these are step options, `invalid-parameter` if a name is unknown.
+ */
+export function resolveStep<T>(
+  options: unknown,
+  table: NameTable<T>,
+  call: string,
+  known: readonly string[] = STEP_KEYS,
+): ResolvedStep<T> {
+  if (options === undefined) return NOTHING_TOLD;
+  if (!isRecord(options)) {
+    const isList = Array.isArray(options) || tagOf(options) === '[object Set]';
+    const remedy = isList ? 'names to be skipped are given as { skip: names }' : 'give { skip: names }';
+    throw new OptimizerError('invalid-config', `${call}: the options are ${quote(options)}; ${remedy}.`);
+  }
+  const given = copyGiven(options, known);
+  rejectUnknownKeys(given, known, call, 'invalid-config');
+  const { skip, timestampWrites } = given;
+  const skipped = skip === undefined ? undefined : findNames(skip, table, call, 'skip');
+  return { skipped: skipped && skipped.size > 0 ? skipped : undefined, timestampWrites };
+}
+
+/**
+ * As {@link resolveStep}, where nothing but `skip` may be told.
+ *
+ * @returns what the table has of the parameters to be left out; undefined if that is none.
  */
 export function resolveSkip<T>(
   options: unknown,
   table: NameTable<T>,
   call: string,
 ): ReadonlySet<T> | undefined {
-  if (options === undefined) return undefined;
-  if (!isRecord(options)) {
-    const isList = Array.isArray(options) || tagOf(options) === '[object Set]';
-    const remedy = isList ? 'names to be skipped are given as { skip: names }' : 'give { skip: names }';
-    throw new OptimizerError('invalid-config', `${call}: the options are ${quote(options)}; ${remedy}.`);
-  }
-  const given = copyGiven(options, STEP_KEYS);
-  rejectUnknownKeys(given, STEP_KEYS, call, 'invalid-config');
-  const { skip } = given;
-  if (skip === undefined) return undefined;
-  const skipped = resolveNames(skip, table, call, 'skip is');
-  return skipped.size > 0 ? skipped : undefined;
+  return resolveStep(options, table, call, ['skip'] satisfies (keyof SkipOptions)[]).skipped;
 }
 
 /**
- * What a table has under some names.
+ * What a table has of some names.
  *
- * @param names any iterable but a string.
- * @param call the call, for errors: `'freeze()'`.
- * @param what is given, for errors.
- * @throws OptimizerError `invalid-config` unless it is one, `invalid-parameter` if a name is unknown.
+ * @param call the call, for errors: `'encode()'`.
+ * @param option the option that lists them, for errors: `'skip'`.
+ * @throws OptimizerError `invalid-config` unless it is a list, `invalid-parameter` if a name is unknown.
  */
-export function resolveNames<T>(
-  names: unknown,
-  table: NameTable<T>,
-  call: string,
-  what = 'the names are',
-): Set<T> {
-  if (!isIterableOfNames(names)) {
+export function findNames<T>(names: unknown, table: NameTable<T>, call: string, option: string): Set<T> {
+  if (!isIterable(names)) {
     throw new OptimizerError(
       'invalid-config',
-      `${call}: ${what} ${quote(names)}; give a list of names, e.g. ['w'].`,
+      `${call}: ${option} is ${quote(names)}; give a list of names, e.g. ['w'].`,
     );
   }
   const found = new Set<T>();
@@ -100,8 +125,8 @@ export function resolveNames<T>(
   return found;
 }
 
-/** A string is an iterable of its letters, which nobody means. */
-function isIterableOfNames(value: unknown): value is Iterable<unknown> {
+/** Whether a value lists things. A string is an iterable of its letters, which nobody means. */
+export function isIterable(value: unknown): value is Iterable<unknown> {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -1,4 +1,4 @@
-import { copyRanges } from '../../gpu/copy-ranges.js';
+import { type RangeCopy, encodeCopies } from '../../gpu/copy-ranges.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { LayoutSlot } from '../../kernel/rule-layout.js';
 import type { ResolvedParameter } from '../input/parameter.js';
@@ -47,11 +47,15 @@ export function planReshaping(
  *
  * @returns the holdings that it leaves.
  */
-export function reshape(encoder: GPUCommandEncoder, { part, tensors, planned }: Reshaping): Holdings {
+export function reshape(
+  device: GPUDevice,
+  encoder: GPUCommandEncoder,
+  { part, tensors, planned }: Reshaping,
+): Holdings {
   const left = part.holdings;
   // One that has lost all needs nothing.
   const holdings = tensors.length > 0 ? planned.make() : NONE;
-  moveState(encoder, part, tensors, holdings);
+  moveState(device, encoder, part, tensors, holdings);
   for (const { tensor, parameter } of tensors) tensor.parameter = parameter;
   part.become(
     tensors.map(({ tensor }) => tensor),
@@ -62,20 +66,22 @@ export function reshape(encoder: GPUCommandEncoder, { part, tensors, planned }: 
 
 /** Encodes what takes the state of tensors from where it is to other holdings; what has no slot there is left behind. */
 export function moveState(
+  device: GPUDevice,
   encoder: GPUCommandEncoder,
   part: GroupPart,
   tensors: readonly Reshaped[],
   holdings: Holdings,
 ): void {
   for (const slot of part.layout.slots) {
-    const pairs: (readonly [readonly ByteRange[], readonly ByteRange[]])[] = [];
+    const copies: RangeCopy[] = [];
     for (const { tensor, move } of tensors) {
       if (!tensor.part.layout.slots.some(({ name }) => name === slot.name)) continue;
       const from = tensor.part.stateRanges(slot.name, tensor.index);
       const to = part.stateRanges(slot.name, tensor.index, holdings);
       if (move && !slot.perTensor) move(encoder, slot, from, to);
-      else pairs.push([from, to]);
+      else copies.push({ from, to });
     }
-    copyRanges(encoder, pairs);
+    // To other buffers, so that none is needed in between.
+    encodeCopies(device, encoder, copies, part.label);
   }
 }

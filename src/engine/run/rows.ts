@@ -105,23 +105,29 @@ export class Rows {
   }
 
   /**
-   * Puts tensors that have made as many steps into rows of their own.
+   * Puts tensors that have made the same steps into rows of their own.
    *
-   * @param counts per tensor of a group.
+   * @param counts of tensors of the group that are given another count than they have.
+   * @param historyOf of a tensor and its count, what those that have made the same steps have in common.
    */
-  regroup(part: GroupPart, counts: ReadonlyMap<RunTensor, number>): void {
-    const rowOf = new Map<string, number>();
-    const frozen = new Set(part.tensors.filter((tensor) => this.isFrozen(tensor)));
+  regroup(
+    part: GroupPart,
+    counts: ReadonlyMap<RunTensor, number>,
+    historyOf: (tensor: RunTensor, count: number) => unknown = (_, count) => count,
+  ): void {
+    const wanted = part.tensors.map((tensor) => {
+      const count = counts.get(tensor) ?? this.#rows[tensor.row]!.count;
+      return { tensor, count, history: historyOf(tensor, count), isFrozen: this.isFrozen(tensor) };
+    });
+    const rowOfHistory = { frozen: new Map<unknown, number>(), stepped: new Map<unknown, number>() };
     const free = [...new Set(part.tensors.map(({ row }) => row))];
-    for (const tensor of part.tensors) {
-      const count = counts.get(tensor)!;
-      const isFrozen = frozen.has(tensor);
-      const key = `${count} ${isFrozen}`;
-      let row = rowOf.get(key);
+    for (const { tensor, count, history, isFrozen } of wanted) {
+      const rows = isFrozen ? rowOfHistory.frozen : rowOfHistory.stepped;
+      let row = rows.get(history);
       if (row === undefined) {
         row = free.shift() ?? this.reserve();
         this.fill(row, part, [], count, isFrozen);
-        rowOf.set(key, row);
+        rows.set(history, row);
       }
       this.#rows[row]!.tensors.add(tensor);
       tensor.row = row;

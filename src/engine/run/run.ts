@@ -1,4 +1,5 @@
 import { BindGroups } from '../../gpu/bind-groups.js';
+import type { PassTarget } from '../../gpu/commands.js';
 import { createFilled } from '../../gpu/filled-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { Planned } from '../../gpu/pipelines.js';
@@ -145,13 +146,14 @@ export class Run {
   /**
    * Encodes one step.
    *
-   * @param pendingIn the caller's encoder, or undefined if the step is submitted at once.
+   * @param target where its dispatches go.
+   * @param pendingIn the caller's encoder or pass, or undefined if the step is submitted at once.
    * @param skipped tensors that are left as they are.
    */
   encode(
-    encoder: GPUCommandEncoder,
+    target: PassTarget,
     inputs: StepInputs,
-    pendingIn: GPUCommandEncoder | undefined,
+    pendingIn: GPUCommandEncoder | GPUComputePassEncoder | undefined,
     skipped: ReadonlySet<RunTensor> | undefined,
   ): void {
     let isChanged = skipped !== undefined && this.rows.separate(skipped).size > 0;
@@ -163,17 +165,17 @@ export class Run {
       writeSlot(slot, wordOfRow, this.ring.slot, this, active, inputs),
     );
     // Stages bind what the ring has made anew.
-    if (this.ring.isUnsure) this.watch(() => this.#encodePass(encoder));
-    else this.#encodePass(encoder);
+    if (this.ring.isUnsure) this.watch(() => this.#encodePass(target));
+    else this.#encodePass(target);
     this.rows.list.forEach((row, k) => {
       if (row && active[k] === 1) row.count++;
     });
   }
 
-  #encodePass(encoder: GPUCommandEncoder): void {
-    const pass = encoder.beginComputePass({ label: `${this.resources.label} step` });
+  #encodePass(target: PassTarget): void {
+    const pass = target.begin(`${this.resources.label} step`);
     this.#generation.encode(pass, this.ring);
-    pass.end();
+    target.end(pass);
   }
 
   /** Lets a part join, with the generation that was made for it and all others. */
@@ -205,7 +207,7 @@ export class Run {
     this.watch(() => {
       const encoder = device.createCommandEncoder({ label: `${label} reshape` });
       also(encoder);
-      for (const each of reshapings) left.push(reshape(encoder, each));
+      for (const each of reshapings) left.push(reshape(device, encoder, each));
       device.queue.submit([encoder.finish()]);
     });
     this.#parts = this.#parts.filter(({ tensors }) => tensors.length > 0);

@@ -10,6 +10,12 @@ export class StepLog {
   /** The learning rate of the last step asked for; of the first group. */
   lastLr = NaN;
 
+  /** Goes on from so many applied steps, if that is further on than it is; schedules go along. */
+  advanceTo(step: number): void {
+    this.asked += Math.max(step - this.applied, 0);
+    this.applied = Math.max(step, this.applied);
+  }
+
   /** The inputs of the next step; schedules are asked here, before anything is made. */
   next(parts: readonly GroupPart[], gradScale: number): StepInputs {
     return { ruleOf: new Map(parts.map((part) => [part, part.group.inForce()])), gradScale };

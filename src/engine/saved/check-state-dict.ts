@@ -1,25 +1,51 @@
-import { quote } from '../../errors.js';
+import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { fitsFloat32 } from '../../float32.js';
+import { copyGiven } from '../../given.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { checkCount, copyRecord, fail, sameKeys } from './check.js';
-import { checkOptions } from './check-options.js';
+import { checkGroups, matchGroups } from './check-groups.js';
 import { checkValues } from './check-values.js';
-import type { CheckedGroup, CheckedState, StateDictTarget } from './checked-state.js';
-import type { SavedControl } from './state-dict.js';
+import type { CheckedState, StateDictTarget } from './checked-state.js';
+import type { LoadOptions, SavedControl } from './state-dict.js';
 
+const LOAD_KEYS = ['strict'] satisfies (keyof LoadOptions)[];
 const CONTROL_COUNTS = ['skipped', 'consecutiveSkips', 'growthTracker'] as const;
 
 /** A dict that fits, but for the values, which are as they were given. */
 export type CheckedRun = Omit<CheckedState, 'values'> & { readonly state: unknown };
 
 /**
+ * Checks what loading is told.
+ *
+ * @returns whether it is strict.
+ * @throws OptimizerError `invalid-config` unless these are its options.
+ */
+export function checkLoadOptions(options: unknown): boolean {
+  if (options !== undefined && !isRecord(options)) {
+    throw new OptimizerError(
+      'invalid-config',
+      `loadStateDict(): the options are ${quote(options)}; give { strict: false }, or nothing.`,
+    );
+  }
+  const given = copyGiven(options ?? {}, LOAD_KEYS);
+  rejectUnknownKeys(given, LOAD_KEYS, 'loadStateDict()', 'invalid-config');
+  const { strict = true } = given;
+  if (typeof strict === 'boolean') return strict;
+  throw new OptimizerError(
+    'invalid-config',
+    `loadStateDict(): strict is ${quote(strict)}; give true or false.`,
+  );
+}
+
+/**
  * Checks a state dict against an optimizer, changing nothing.
  *
+ * @param isStrict whether it must have just the parameters that there are, in the same groups and order.
  * @throws OptimizerError `invalid-state-dict`, or `invalid-option` for an option out of range.
  */
-export function checkStateDict(dict: unknown, target: StateDictTarget): CheckedState {
-  const { state, ...run } = checkRun(dict, target.ruleName, target.groups);
-  return { ...run, values: checkValues(state, target) };
+export function checkStateDict(dict: unknown, target: StateDictTarget, isStrict = true): CheckedState {
+  const { state, ...run } = checkRun(dict, target.ruleName, target.groups, isStrict);
+  return { ...run, values: checkValues(state, target, run.names, isStrict) };
 }
 
 /** As {@link checkStateDict}, of all but the values. */
@@ -27,6 +53,7 @@ export function checkRun(
   dict: unknown,
   ruleName: string,
   targetGroups: readonly ParameterGroup[],
+  isStrict = true,
 ): CheckedRun {
   const { control: givenControl, ...given } = copyRecord(dict, 'the state dict');
   sameKeys(given, ['rule', 'step', 'groups', 'state'], 'the state dict');
@@ -38,8 +65,8 @@ export function checkRun(
     );
   }
   const step = checkCount(given['step'], 'step');
-  const groups = checkGroups(given['groups'], step, targetGroups);
-  return { step, scheduleStep: step + (control?.skipped ?? 0), groups, control, state: given['state'] };
+  const matched = (isStrict ? checkGroups : matchGroups)(given['groups'], step, targetGroups);
+  return { step, scheduleStep: step + (control?.skipped ?? 0), ...matched, control, state: given['state'] };
 }
 
 function checkControl(control: unknown): SavedControl {
@@ -53,58 +80,4 @@ function checkControl(control: unknown): SavedControl {
     );
   }
   return given as unknown as SavedControl;
-}
-
-function checkGroups(saved: unknown, step: number, groups: readonly ParameterGroup[]): CheckedGroup[] {
-  if (!Array.isArray(saved) || saved.length !== groups.length) {
-    const given = Array.isArray(saved) ? `has ${saved.length} entries` : `is ${quote(saved)}`;
-    fail(
-      `groups ${given}, but this optimizer has ${groups.length} groups; create it with the parameters grouped as in the ` +
-        'dict, or add the groups that are missing with addGroup().',
-    );
-  }
-  return groups.map((group, index) => checkGroup(saved[index], `groups[${index}]`, step, group));
-}
-
-function checkGroup(saved: unknown, what: string, step: number, group: ParameterGroup): CheckedGroup {
-  const { params, schedule, schedules, joinedAt, steps, ...options } = copyRecord(saved, what);
-  const isSame =
-    Array.isArray(params) &&
-    params.length === group.params.length &&
-    group.params.every((name, k) => params[k] === name);
-  if (!isSame) {
-    fail(
-      `${what}: params are ${quote(params)} but this optimizer has ${quote(group.params)}; use the same names and order.`,
-    );
-  }
-  return {
-    rule: checkOptions(options, what, group),
-    counts: checkCounts(joinedAt, steps, what, step, group.params.length),
-    schedules: {
-      ...(schedules === undefined ? {} : copyRecord(schedules, `${what}.schedules`)),
-      lr: schedule,
-    } as CheckedGroup['schedules'],
-  };
-}
-
-function checkCounts(
-  joinedAt: unknown,
-  steps: unknown,
-  what: string,
-  step: number,
-  parameterCount: number,
-): number[] {
-  if (steps === undefined) {
-    const joined = joinedAt === undefined ? 0 : checkCount(joinedAt, `${what}.joinedAt`, step);
-    return Array.from({ length: parameterCount }, () => step - joined);
-  }
-  if (joinedAt !== undefined) {
-    fail(`${what} has both joinedAt and steps; leave joinedAt out, since steps says it of each parameter.`);
-  }
-  if (!Array.isArray(steps) || steps.length !== parameterCount) {
-    fail(
-      `${what}.steps is ${quote(steps)}; give the steps applied to each of its ${parameterCount} parameters.`,
-    );
-  }
-  return Array.from(steps, (count: unknown, k) => checkCount(count, `${what}.steps[${k}]`, step));
 }

@@ -1,29 +1,52 @@
+import { AVERAGE_SLOTS } from '../../averages/registry.js';
 import { quote } from '../../errors.js';
 import { tagOf } from '../../given.js';
-import { layoutOf } from '../../kernel/rule-layout.js';
+import { type LayoutSlot, layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule } from '../../rules/rule.js';
 import { copyRecord, fail, sameKeys } from './check.js';
 import type { StateDictTarget, StateValues } from './checked-state.js';
+import type { LoadedNames } from './state-dict.js';
 
 const BYTES_PER_VALUE = 4;
 
 /**
- * Checks the state of all parameters.
+ * Checks the state of the parameters that a dict has.
  *
+ * @param names what the dict's groups have, and which of it is here.
+ * @param isStrict whether averages must be those that there are.
  * @throws OptimizerError `invalid-state-dict` naming the parameter and the slot.
  */
-export function checkValues(state: unknown, { groups, elementCount }: StateDictTarget): StateValues {
+export function checkValues(
+  state: unknown,
+  { groups, elementCount }: StateDictTarget,
+  { loaded, unexpected }: Pick<LoadedNames, 'loaded' | 'unexpected'>,
+  isStrict: boolean,
+): StateValues {
   const given = copyRecord(state, 'state', '{ [param]: { [slot]: Float32Array } }');
-  sameKeys(
-    given,
-    groups.flatMap(({ params }) => params),
-    'state',
-  );
+  sameKeys(given, [...loaded, ...unexpected], 'state');
+  const isLoaded = new Set(loaded);
   return new Map(
     groups.flatMap(({ rule, params }) =>
-      params.map((name) => [name, checkSlots(given[name], name, rule, elementCount(name))] as const),
+      params
+        .filter((name) => isLoaded.has(name))
+        .map((name) => [name, checkSlots(given[name], name, rule, elementCount(name), isStrict)] as const),
     ),
   );
+}
+
+/** The slots to be loaded of those that a rule has, from the names of those that a dict has of a parameter. */
+export function matchSlots(
+  given: Readonly<Record<string, unknown>>,
+  rule: Rule,
+  what: string,
+  isStrict: boolean,
+): readonly LayoutSlot[] {
+  const { slots } = layoutOf(rule);
+  const isOptional = ({ name }: LayoutSlot): boolean => !isStrict && AVERAGE_SLOTS.includes(name);
+  const wanted = slots.filter((slot) => !isOptional(slot) || given[slot.name] !== undefined);
+  const ignored = isStrict ? [] : AVERAGE_SLOTS.filter((name) => given[name] !== undefined);
+  sameKeys(given, [...new Set([...wanted.map(({ name }) => name), ...ignored])], what);
+  return wanted;
 }
 
 function checkSlots(
@@ -31,17 +54,12 @@ function checkSlots(
   name: string,
   rule: Rule,
   elementCount: number,
+  isStrict: boolean,
 ): ReadonlyMap<string, Float32Array<ArrayBuffer>> {
   const what = `state of parameter ${quote(name)}`;
-  const { slots } = layoutOf(rule);
   const ofSlot = copyRecord(given, what, '{ [slot]: Float32Array }');
-  sameKeys(
-    ofSlot,
-    slots.map((slot) => slot.name),
-    what,
-  );
   return new Map(
-    slots.map((slot) => {
+    matchSlots(ofSlot, rule, what, isStrict).map((slot) => {
       const valueCount = slot.perTensor ? 1 : elementCount;
       return [slot.name, asFloats(ofSlot[slot.name], valueCount, `${what}: ${slot.name}`)];
     }),

@@ -1,7 +1,7 @@
 import type { Rule } from '../../rules/rule.js';
 import type { ScheduleState } from '../../schedules/schedule.js';
 import type { ParameterGroup } from '../parameter-group.js';
-import type { SavedControl } from './state-dict.js';
+import type { LoadedNames, SavedControl } from './state-dict.js';
 
 /** What the optimizer that loads a dict knows of itself. */
 export interface StateDictTarget {
@@ -15,13 +15,13 @@ export interface StateDictTarget {
 export interface CheckedGroup {
   /** The group's rule with the saved options; a live schedule stays. */
   readonly rule: Rule;
-  /** Steps applied to each of its parameters, in order. */
-  readonly counts: readonly number[];
+  /** Steps applied to each of its parameters, in order; undefined for those that the dict does not have. */
+  readonly counts: readonly (number | undefined)[];
   /** States of its schedules by name, as they were saved; the learning rate's is `lr`. */
   readonly schedules: Readonly<Record<string, ScheduleState | undefined>>;
 }
 
-/** Per parameter and slot, the values to be written. */
+/** Per parameter that the dict has and slot, the values to be written. Averages that the dict does not have are left out. */
 export type StateValues = ReadonlyMap<string, ReadonlyMap<string, Float32Array<ArrayBuffer>>>;
 
 /** A state dict that fits: copied but for the values, which are the dict's own where they are plain float32 arrays. */
@@ -31,6 +31,7 @@ export interface CheckedState {
   /** Steps asked for, those that were skipped included: where schedules go on. */
   readonly scheduleStep: number;
   readonly groups: readonly CheckedGroup[];
+  readonly names: LoadedNames;
   readonly values: StateValues;
   readonly control: Readonly<SavedControl> | undefined;
 }

@@ -7,12 +7,14 @@ import { statefulSchedules } from './state-dict.js';
 /**
  * Gives the groups' schedules the state that a dict holds for them.
  *
+ * @param isStrict whether it must hold one for each that has any; else such schedules go on as they are.
  * @returns what takes it back.
  * @throws OptimizerError `invalid-state-dict` if one does not fit; then all are as they were.
  */
 export function restoreSchedules(
   saved: readonly CheckedGroup[],
   groups: readonly ParameterGroup[],
+  isStrict = true,
 ): () => void {
   const undoes: (() => void)[] = [];
   const undo = () => {
@@ -23,6 +25,7 @@ export function restoreSchedules(
       for (const [name, schedule] of statefulSchedules(group)) {
         const state = saved[index]!.schedules[name];
         if (state === undefined) {
+          if (!isStrict) continue;
           fail(
             `groups[${index}] lacks the state of its ${name === 'lr' ? '' : `${name} `}schedule ${quote(schedule.kind)}; save it from a run with one.`,
           );

@@ -41,6 +41,25 @@ export interface StateDict {
   control?: SavedControl;
 }
 
+/** What `loadStateDict` is told beside the dict. */
+export interface LoadOptions {
+  /**
+   * Whether the dict must have just the parameters that there are, in the same groups and order. Default true. If false,
+   * state is matched by the parameters' names alone; see `Optimizer.loadStateDict`.
+   */
+  strict?: boolean;
+}
+
+/** What became of the names of parameters, in the optimizer and in the dict. */
+export interface LoadedNames {
+  /** Parameters that have the dict's state now, in the optimizer's order. */
+  loaded: string[];
+  /** Parameters that the dict does not have; they are as they were. */
+  missing: string[];
+  /** Parameters of the dict that the optimizer does not have, in the dict's order. */
+  unexpected: string[];
+}
+
 /** What a group adds to a state dict at the moment of the call, but for the counts, which the GPU may have to tell. */
 export type DescribedGroup = Omit<GroupState, 'joinedAt' | 'steps'>;
 

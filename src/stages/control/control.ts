@@ -1,7 +1,7 @@
 import type { ResolvedGradientOptions } from '../../engine/input/gradient-options.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { RowLayout } from '../../kernel/row.js';
-import { HEAD_BYTE_LENGTH, type KeptHead, headBytes } from './head.js';
+import { HEAD_BYTE_LENGTH, type KeptHead, STEP_OFFSET, headBytes } from './head.js';
 import { type RecordChunk, type StepRecord, StepRecords } from './step-records.js';
 
 /**
@@ -70,16 +70,26 @@ export class Control {
     return this.#records.spanOf(index);
   }
 
-  /** Sets what is kept from step to step, of some tensors. */
+  /** Sets what is kept from step to step for all tensors, and of some. */
   restore(head: KeptHead, records: ReadonlyMap<number, StepRecord>): void {
     this.#writeHead(head);
-    this.#records.restore(records);
+    this.setRecords(records);
     this.device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(head.lossScale));
   }
 
   /** Forgets the steps of a tensor: its index may be another one's. */
   forget(index: number): void {
     this.#records.clear(index);
+  }
+
+  /** Sets the number of steps applied, and nothing else of the head. */
+  setStep(step: number): void {
+    this.device.queue.writeBuffer(this.headBuffer, STEP_OFFSET, Uint32Array.of(step));
+  }
+
+  /** Sets what is kept from step to step of some tensors, by their indices. */
+  setRecords(records: ReadonlyMap<number, StepRecord>): void {
+    this.#records.restore(records);
   }
 
   destroy(): void {

@@ -36,6 +36,9 @@ export const HEAD_WGSL = HEAD.wgsl;
 /** Byte length of the struct. */
 export const HEAD_BYTE_LENGTH = HEAD.byteLength;
 
+/** The byte of its number of applied steps. */
+export const STEP_OFFSET = 4 * HEAD.wordOf('step');
+
 /** The bytes of a head before the next step: norm NaN, factor 1. */
 export function headBytes(head: KeptHead): ArrayBuffer {
   const bytes = new ArrayBuffer(HEAD_BYTE_LENGTH);

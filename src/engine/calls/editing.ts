@@ -1,0 +1,167 @@
+import { OptimizerError, quote } from '../../errors.js';
+import { f32 } from '../../codecs/f32.js';
+import { encodeCopies } from '../../gpu/copy-ranges.js';
+import type { ByteRange } from '../../gpu/readback.js';
+import type { LayoutSlot } from '../../kernel/rule-layout.js';
+import { slicePieces } from '../../plan/cut.js';
+import { type NewCount, setCounts } from '../run/counts.js';
+import type { Rule } from '../../rules/rule.js';
+import type { GroupPart, RunTensor } from '../run/group-part.js';
+import type { Run } from '../run/run.js';
+import type { Session } from '../session.js';
+import { type Seed, encodeSeeds } from './seeding.js';
+import { type TensorReset, checkSlotValues, checkStepValue, findSlot, resolveReset } from './state-input.js';
+
+/** Bytes that are written at once where a state begins at something other than 0. */
+const BLOCK_ELEMENTS = 2 ** 18;
+
+/** Writes, resets and copies state between steps. All is done in the order of the calls, and nothing is waited for. */
+export class Editing {
+  constructor(
+    private readonly session: Session,
+    private readonly run: Run,
+  ) {}
+
+  /** As `Optimizer.writeState`. */
+  write(name: string, slot: string, values: unknown): void {
+    const tensor = this.#find(name, 'writeState()');
+    if (slot === 'step') {
+      const count = checkStepValue(values, name);
+      const ruleOf = this.#rulesInForce([tensor], 'writeState()');
+      this.#raiseStep(count);
+      this.#setCounts(new Map([[tensor, count]]), ruleOf);
+      return;
+    }
+    const { part, parameter, index } = tensor;
+    const { perTensor } = findSlot(part.layout, slot);
+    const floats = checkSlotValues(values, perTensor ? 1 : parameter.elementCount, name, slot);
+    part.writeState(this.session.device, slot, index, floats);
+  }
+
+  /** As `Optimizer.resetState`. */
+  reset(options: unknown): void {
+    this.session.guard.checkTraining('resetState()');
+    const { tensors, hasCount } = resolveReset(options, this.session.names);
+    if (hasCount) {
+      const all = tensors.map(({ tensor }) => tensor);
+      const ruleOf = this.#rulesInForce(all, 'resetState()');
+      this.#setCounts(new Map(all.map((tensor) => [tensor, 0])), ruleOf);
+    }
+    const seeds: Seed[] = [];
+    this.#submit('resetState()', (encoder) => {
+      for (const { tensor, slots, ranges } of tensors) {
+        for (const slot of slots) {
+          // An average that goes on in the midst of a run has no first step to begin at.
+          if (!hasCount && isAverage(tensor, slot)) seeds.push({ tensor, slot: slot.name, ranges });
+          else this.#fill(encoder, this.#rangesOf({ tensor, ranges }, slot), slot.initial);
+        }
+      }
+      return encodeSeeds(this.run, encoder, seeds);
+    });
+  }
+
+  /** As `Optimizer.copyState`. */
+  copy(from: string, to: string): void {
+    const [source, target] = [this.#find(from, 'copyState()'), this.#find(to, 'copyState()')];
+    rejectUnlike(source, target);
+    const { control, resources } = this.run;
+    const copies = source.part.layout.slots.map(({ name }) => ({
+      from: source.part.stateRanges(name, source.index),
+      to: target.part.stateRanges(name, target.index),
+    }));
+    if (control) {
+      copies.push({ from: [control.recordSpan(source.index)], to: [control.recordSpan(target.index)] });
+    }
+    this.#submit('copyState()', (encoder) =>
+      encodeCopies(resources.device, encoder, copies, resources.label),
+    );
+    this.#setCounts(new Map([[target, source]]), this.#rulesInForce([], 'copyState()'));
+  }
+
+  #find(name: string, call: string): RunTensor {
+    this.session.guard.checkTraining(call);
+    return this.session.names.find(name, call);
+  }
+
+  /** Before anything changes: a schedule may return nonsense. */
+  #rulesInForce(tensors: readonly RunTensor[], call: string): (part: GroupPart) => Rule {
+    const rules = this.session.guard.whileAsking(
+      call,
+      () => new Map(tensors.map(({ part }) => [part, part.group.inForce().rule])),
+    );
+    return (part) => rules.get(part)!;
+  }
+
+  #setCounts(counts: ReadonlyMap<RunTensor, NewCount>, ruleOf: (part: GroupPart) => Rule): void {
+    if (setCounts(this.run, counts, ruleOf)) this.run.renew();
+  }
+
+  /** No parameter has made more steps than the optimizer. */
+  #raiseStep(count: number): void {
+    const { log } = this.session;
+    // The GPU has applied no more than the host counts, so that there, too, the count is more.
+    if (count > log.applied) this.run.control?.setStep(count);
+    log.advanceTo(count);
+  }
+
+  /** @param encode returns what frees what it made, once all is submitted. */
+  #submit(call: string, encode: (encoder: GPUCommandEncoder) => () => void): void {
+    const { device, config, watch } = this.session;
+    watch(() => {
+      const encoder = device.createCommandEncoder({ label: `${config.label} ${call}` });
+      const free = encode(encoder);
+      device.queue.submit([encoder.finish()]);
+      free();
+    });
+  }
+
+  #rangesOf({ tensor, ranges }: Omit<TensorReset, 'slots'>, { name }: LayoutSlot): ByteRange[] {
+    const { part, index } = tensor;
+    if (!ranges) return part.stateRanges(name, index);
+    return ranges
+      .flatMap(({ first, elementCount }) => slicePieces(part.slabs.placeOf(index), first, elementCount))
+      .map(({ slab, element, elementCount }) => ({
+        buffer: part.slabs.slab(name, slab),
+        byteOffset: f32.byteLength(element),
+        byteLength: f32.byteLength(elementCount),
+      }));
+  }
+
+  #fill(encoder: GPUCommandEncoder, ranges: readonly ByteRange[], value: number): void {
+    const { queue } = this.session.device;
+    for (const { buffer, byteOffset, byteLength } of ranges) {
+      if (value === 0) {
+        encoder.clearBuffer(buffer, byteOffset, byteLength);
+        continue;
+      }
+      const block = new Float32Array(Math.min(BLOCK_ELEMENTS, byteLength / 4)).fill(value);
+      for (let done = 0; done < byteLength; done += block.byteLength) {
+        const elementCount = Math.min(block.length, (byteLength - done) / 4);
+        queue.writeBuffer(buffer, byteOffset + done, block, 0, elementCount);
+      }
+    }
+  }
+}
+
+const isAverage = ({ part }: RunTensor, { name }: LayoutSlot): boolean =>
+  part.layout.averages.some(({ declaration }) => declaration.slot === name);
+
+/** @throws OptimizerError `invalid-parameter` unless one's state is of the other's form. */
+function rejectUnlike(source: RunTensor, target: RunTensor): void {
+  const [from, to] = [source.parameter, target.parameter];
+  const what = `copyState(): parameters ${quote(from.name)} and ${quote(to.name)}`;
+  if (source === target) fail(`${what} are one; name another to copy to.`);
+  if (from.elementCount !== to.elementCount) {
+    fail(`${what} have ${from.elementCount} and ${to.elementCount} elements; name two of the same size.`);
+  }
+  const [held, wanted] = [source, target].map(({ part }) => part.layout.slots.map(({ name }) => name));
+  if (held!.join() !== wanted!.join()) {
+    fail(
+      `${what} are of groups with state ${quote(held)} and ${quote(wanted)}; name two with the same slots.`,
+    );
+  }
+}
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-parameter', message);
+}
