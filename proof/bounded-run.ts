@@ -7,6 +7,15 @@ import { type GradientScaling, layoutOf } from '../src/kernel/rule-layout.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
 import { type ElementRule, makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
+import { limitWeight } from '../src/reference/constrain.js';
+import {
+  type TableOptions,
+  divideRows,
+  positionsOf,
+  preparedStep,
+  stepOfColumn,
+  withoutMasked,
+} from '../src/reference/table-step.js';
 import { summarizeTensor } from '../src/reference/tensor-step.js';
 import { evaluateLearningRate } from '../src/rules/options.js';
 import type { Rule } from '../src/rules/rule.js';
@@ -45,8 +54,15 @@ export class BoundedRun {
    * @param weights initial weights.
    * @param inputUlps how far weights and gradients may be off: 0 if they are float32 already, ½ if the GPU gets them
    *   rounded.
+   * @param table what is said of rows and weights.
    */
-  constructor(rule: Rule, weights: ArrayLike<number>, inputUlps: 0 | 0.5 = 0, clip: ValueBounds = {}) {
+  constructor(
+    rule: Rule,
+    weights: ArrayLike<number>,
+    inputUlps: 0 | 0.5 = 0,
+    clip: ValueBounds = {},
+    private readonly table: TableOptions = {},
+  ) {
     const gradients = resolveGradientOptions(clip);
     this.#rule = rule;
     this.#elementRule = makeElementRule(errorBound, rule, isClamping(gradients));
@@ -62,7 +78,12 @@ export class BoundedRun {
   }
 
   step(gradients: ArrayLike<number>): void {
-    this.#update({ values: Array.from(this.weights, (_, i) => this.#load(gradients[i]!)) });
+    this.#update(
+      withoutMasked(
+        Array.from(this.weights, (_, i) => this.#load(gradients[i]!)),
+        this.table,
+      ),
+    );
   }
 
   /** A step that leaves the tensor out: its own count stays. */
@@ -80,13 +101,30 @@ export class BoundedRun {
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#asked++);
     const t = ++this.#step;
     const rule = this.#elementRule;
-    const step = { h: rule.prepare(layoutOf(this.#rule).values(lr, t, this.#scaling), t), t };
-    const at = (i: number) => ({ w: this.weights[i]!, g: values[i]!, s: { ...this.#states[i]! } });
-    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, step);
+    const scalars = layoutOf(this.#rule).values(lr, t, this.#scaling);
+    const step = preparedStep((factor) => rule.prepare(scalars, t, factor), t);
+    const positions = elements && positionsOf(elements);
+    const at = (i: number) => {
+      const g = values[positions ? positions.get(i)! : i]!;
+      return { w: this.weights[i]!, g, s: { ...this.#states[i]! } };
+    };
+    const counts = positions && ((i: number) => positions.has(i));
+    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, step, counts);
     for (let k = 0; k < values.length; k++) {
       const i = elements ? elements[k]! : k;
-      this.weights[i] = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, step, tensor);
+      const own = stepOfColumn(step, this.table, i);
+      const after = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, own, tensor);
+      this.weights[i] = limitWeight(errorBound, after, this.table.constraint);
     }
+    const { weights } = this;
+    const access = {
+      length: weights.length,
+      get: (i: number) => weights[i]!,
+      set: (i: number, value: Bounded) => {
+        weights[i] = value;
+      },
+    };
+    divideRows(errorBound, this.table, access, elements);
   }
 
   /** A slot of the state: of each element, or the one of the tensor. */

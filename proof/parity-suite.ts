@@ -9,6 +9,7 @@ import type { AverageOptions } from '../src/index.js';
 import type { ValueBounds } from './bounded-run.js';
 import { type ParityResult, type TensorLayout, checkParity } from './parity.js';
 import { Random } from './random.js';
+import { type TableLayout, checkTableParity } from './table-parity.js';
 import type { Track } from './track.js';
 
 /**
@@ -61,7 +62,25 @@ export interface ParitySuite {
   readonly combined: readonly SuiteCase[];
   /** Each rule with averages, clamped gradients, and steps that leave tensors out: 12 steps unless said otherwise, every path. */
   readonly leavingOut: readonly SuiteCase[];
+  /** Each rule with averages over tables: masks, rates per column and constraints: 6 steps unless said otherwise. */
+  readonly tables: readonly SuiteCase[];
 }
+
+/** What is said of tables, which rules are taken through in turn: columns of structs, and rows without gaps. */
+const TABLES: readonly (readonly TableLayout[])[] = [
+  [
+    { rowLength: 3, dataGap: 0, gradGap: 1, masked: 0.3, isScaled: true },
+    { rowLength: 4, constraint: 'unit-rows', masked: 0.3 },
+  ],
+  [
+    { rowLength: 6, isScaled: true, constraint: { min: -0.5, max: 0.5 } },
+    { rowLength: 5, dataGap: 2, constraint: 'unit-rows', isScaled: true },
+  ],
+  [
+    { rowLength: 4, gradGap: 0, masked: 0.3 },
+    { rowLength: 2, dataGap: 1, gradGap: 0, masked: 0.3, isScaled: true, constraint: { max: 0.2 } },
+  ],
+];
 
 /**
  * The suite that all who prove run. The seed decides values and combinations.
@@ -98,6 +117,28 @@ export function paritySuite(seed: number, factories: NamedFactories = ruleFactor
           boundedElements: 32,
         }),
     })),
+    tables: factories.map(([name, factory], index) => {
+      const averages = AVERAGES[(seed + 2 * index) % AVERAGES.length]!;
+      const tables = TABLES[(seed + index) % TABLES.length]!;
+      const rule = factory();
+      return {
+        title: `${name}: tables ${JSON.stringify(tables)}, averages ${JSON.stringify(averages)}`,
+        rule,
+        check: (device, track, steps = 6) =>
+          checkTableParity({
+            device,
+            track,
+            rule,
+            averages,
+            tables,
+            rowCount: 41,
+            oneBuffer: (seed + index) % 2 === 0,
+            skipNonFinite: (seed + index) % 5 < 2,
+            random: new Random(seed + index),
+            steps,
+          }),
+      };
+    }),
     leavingOut: factories.map(([name, factory], index) => {
       const averages = AVERAGES[(seed + index) % AVERAGES.length]!;
       const clip = new Random(seed - index).pick(CLIPS);

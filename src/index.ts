@@ -25,7 +25,8 @@ export type { GivenOptions, MovingOptions, Schedule } from './rules/moving.js';
 export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
 export type { StepStats } from './engine/stats.js';
 export type { DType, Parameter } from './engine/input/parameter.js';
-export type { BufferRange } from './engine/input/span.js';
+export type { RowOptions } from './engine/input/row-options.js';
+export type { BufferRange, RowRange } from './engine/input/span.js';
 export type { SparseGradient } from './engine/input/sparse-table.js';
 export type { GroupState, LoadOptions, LoadedNames, StateDict } from './engine/saved/state-dict.js';
 

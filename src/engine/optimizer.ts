@@ -84,7 +84,7 @@ export class Optimizer<R extends Rule = Rule> {
     this.#evaluating = new Evaluating(session, run);
     this.#life = new Life(session, run);
     this.#editing = new Editing(session, run);
-    this.#gradients = new Gradients(run);
+    this.#gradients = new Gradients(run, session.watch);
     this.#reader = new Reader(device, config.label);
     this.#mapping = new Mapping(session, run);
     this.#reading = new Reading(run, this.#reader, log, this.#mapping);
@@ -367,13 +367,13 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
-   * Sets all gradients to zero, of sparse ones the values: in the caller's encoder, or submitted at once without one.
+   * Sets all gradients to zero, of sparse ones the values, and nothing between rows that lie apart: in the caller's encoder, or submitted at once without one.
    *
    * @throws OptimizerError `invalid-parameter` if a gradient buffer lacks COPY_DST, or if destroyed.
    */
   zeroGrad(encoder?: GPUCommandEncoder): void {
     this.#session.guard.check('zeroGrad()');
-    this.#submit(encoder, 'zeroGrad()', (commands) => this.#gradients.clear(commands));
+    this.#submit(encoder, 'zeroGrad()', (commands) => this.#gradients.clear(commands, encoder !== undefined));
   }
 
   /**
@@ -553,6 +553,7 @@ export class Optimizer<R extends Rule = Rule> {
     if (!this.#session.guard.destroy()) return;
     this.#run.destroy();
     this.#evaluating.destroy();
+    this.#gradients.destroy();
     this.#mapping.destroy();
     this.#reader.destroy();
   }

@@ -29,7 +29,9 @@ export function planRuns<B>(
 export function cutRun<B>(run: Run<B>, limits: StretchFacts<B>['limits']): Chunk<B>[] {
   // A table and the sums of its rows are no stretches of one another: each is bound whole.
   if (run.rows) return [chunkOf(run.data[0]!, run.grad?.[0], run.state?.[0])];
-  return cutTogether(run.data, run.grad, run.state, limits);
+  const { rowLength, mask } = run;
+  const table = rowLength === undefined ? undefined : { rowLength, ...(mask && { mask }) };
+  return cutTogether(run.data, run.grad, run.state, limits, table);
 }
 
 /** A place for the state of each tensor, as much as it may ever need there, and the elements of the slabs that each slot needs. */

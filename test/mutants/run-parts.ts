@@ -89,8 +89,8 @@ export const runPartSlips = [
         'gpu/sparse-engine#names the table',
       ],
       [
-        'row: 0, data: grad, grad: microGrad }',
-        'row: 0, data: microGrad, grad }',
+        '{ data: grad, grad: microGrad, ',
+        '{ data: microGrad, grad, ',
         'gpu/groups-and-accumulation#micro-batches',
       ],
       [
@@ -119,7 +119,7 @@ export const runPartSlips = [
         'gpu/bad-input#of another device',
         'gpu/shortage#leaves nothing (plain)',
       ],
-      ['[...data, ...grad, ...microGrad]', '[...data, ...grad]'],
+      ['[...data, ...grad, ...microGrad, ', '[...data, ...grad, '],
       ['sparse.indices, sparse.values,', 'sparse.values,', 'gpu/sparse-engine#names the table'],
     ],
   ),

@@ -110,7 +110,7 @@ export const besideSlips = [
     ['gpu/loops-and-bounds#what fits steps', 'gpu/loops-and-bounds#a table, whose rows'],
     [
       ['if (bindingCount <= limit) return;', 'if (bindingCount <= limit + 1) return;'],
-      ['...(rows && { rowLength: rows.rowLength })', ''],
+      ['...(isListed && { isListed }),', ''],
       ["tensors[0]?.grad ? 'read' : 'none'", "'none'"],
     ],
   ),

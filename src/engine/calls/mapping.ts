@@ -218,6 +218,7 @@ function startsAlike(before: readonly Piece<GPUBuffer>[], after: readonly Piece<
     if (done >= count) break;
     const b = after[k]!;
     if (a.buffer !== b.buffer || a.byteOffset !== b.byteOffset) return false;
+    if (a.rows?.byteStride !== b.rows?.byteStride) return false;
     done += Math.min(a.elementCount, b.elementCount);
     if (a.elementCount !== b.elementCount) return done >= count;
   }

@@ -7,6 +7,7 @@ import { type ControlHead, HEAD_BYTE_LENGTH, parseHead } from '../../stages/cont
 import { parseCount } from '../../stages/control/step-records.js';
 import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
+import { readApart } from './packing.js';
 import { type SavedControl, type StateDict, describeCounts, describeGroup } from '../saved/state-dict.js';
 import type { StepStats } from '../stats.js';
 import type { Mapping } from './mapping.js';
@@ -63,9 +64,12 @@ export class Reading {
   }
 
   /** As `Optimizer.readParam`. */
-  async param({ parameter }: RunTensor): Promise<Floats> {
-    const ranges = rangesOf(parameter.data);
-    return this.#floats(ranges, `parameter ${quote(parameter.name)}`);
+  async param(tensor: RunTensor): Promise<Floats> {
+    const { name, data } = tensor.parameter;
+    const what = `parameter ${quote(name)}`;
+    if (data.some(({ rows }) => rows))
+      return f32.decode(await readApart(this.run, this.reader, tensor, what));
+    return this.#floats(rangesOf(data), what);
   }
 
   /** As `Optimizer.readState`. */

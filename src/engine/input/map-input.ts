@@ -1,11 +1,11 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
-import { type Piece, countElements } from '../../plan/pieces.js';
+import { type Piece, countElements, endOf } from '../../plan/pieces.js';
 import { FRESH_ROW } from '../../stages/rows/map-rows.js';
 import type { NameTable } from './names.js';
 import { findNames } from './names.js';
-import type { ResolvedParameter } from './parameter.js';
-import { type BufferRange, resolvePiece, resolvePieces, truncate } from './span.js';
+import { type Parameter, type ResolvedParameter, rejectUnfitRows } from './parameter.js';
+import { type BufferRange, type RowRange, resolvePiece, resolvePieces, truncate } from './span.js';
 import { type SparseGradient, isSparseGradient, resolveTable } from './sparse-table.js';
 
 /** What `mapRows` is told. */
@@ -21,9 +21,9 @@ export interface RowMapping {
    * Per name, where the weights are to lie; default where they are, in the range that was given for them last. A fresh row's weights
    * are what is there.
    */
-  data?: Readonly<Record<string, BufferRange | readonly BufferRange[]>>;
+  data?: Readonly<Record<string, BufferRange | RowRange | readonly (BufferRange | RowRange)[]>>;
   /** Per name, where the gradients are to lie, as in a parameter; default where they are. */
-  grad?: Readonly<Record<string, BufferRange | readonly BufferRange[] | SparseGradient>>;
+  grad?: Readonly<Record<string, Required<Parameter>['grad']>>;
 }
 
 const KEYS = ['from', 'rowCount', 'data', 'grad'] satisfies (keyof RowMapping)[];
@@ -132,7 +132,8 @@ function resized(
     );
   }
   const roomy = (role: 'data' | 'grad', ranges: unknown) => {
-    const room = ranges === undefined ? before.room[role] : resolvePieces(ranges, { parameter: name, role });
+    const room =
+      ranges === undefined ? before.room[role] : resolvePieces(ranges, { parameter: name, role }, rowLength);
     const held = countElements(room);
     if (held >= elementCount) return room;
     return fail(
@@ -141,7 +142,14 @@ function resized(
     );
   };
   const room = roomy('data', data);
-  const common = { ...before, elementCount, data: truncate(room, elementCount), hasLength: true };
+  const mask = resizedMask(before, rowCount);
+  const common = {
+    ...before,
+    elementCount,
+    data: truncate(room, elementCount),
+    ...(mask && { mask }),
+    hasLength: true,
+  };
   if (sparse) {
     const entries = grad === undefined ? sparseOf(before) : grad;
     if (!isSparseGradient(entries)) {
@@ -157,7 +165,23 @@ function resized(
     return { ...common, grad: [table.values], sparse: table, room: { data: room, grad: [table.values] } };
   }
   const gradRoom = roomy('grad', grad);
-  return { ...common, grad: truncate(gradRoom, elementCount), room: { data: room, grad: gradRoom } };
+  const after = {
+    ...common,
+    grad: truncate(gradRoom, elementCount),
+    room: { ...before.room, data: room, grad: gradRoom },
+  };
+  rejectUnfitRows(after);
+  return after;
+}
+
+/** The numbers of so many rows, where the mask has them. */
+function resizedMask({ name, room }: ResolvedParameter, rowCount: number): Piece<GPUBuffer> | undefined {
+  if (!room.mask || room.mask.elementCount >= rowCount)
+    return room.mask && { ...room.mask, elementCount: rowCount };
+  return fail(
+    `mapRows(): rowMask of parameter ${quote(name)} has ${room.mask.elementCount} numbers, but there are to be ${rowCount} rows; ` +
+      'give a larger rowMask at creation.',
+  );
 }
 
 /** A sparse gradient as it would be given. */
@@ -167,11 +191,12 @@ function sparseOf({ sparse }: ResolvedParameter): SparseGradient {
   return { indices: first!, values: bindings([values])[0]!, ...(count && { count: bindings([count])[0]! }) };
 }
 
-const bindings = (pieces: readonly Piece<GPUBuffer>[]): GPUBufferBinding[] =>
-  pieces.map(({ buffer, byteOffset, elementCount }) => ({
-    buffer,
-    offset: byteOffset,
-    size: 4 * elementCount,
+const bindings = (pieces: readonly Piece<GPUBuffer>[]): RowRange[] =>
+  pieces.map((piece) => ({
+    buffer: piece.buffer,
+    offset: piece.byteOffset,
+    size: endOf(piece) - piece.byteOffset,
+    ...(piece.rows && { byteStride: piece.rows.byteStride }),
   }));
 
 function fail(message: string): never {

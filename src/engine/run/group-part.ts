@@ -2,7 +2,7 @@ import { type RuleLayout, haveSameSwitches, layoutOf } from '../../kernel/rule-l
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { Planned } from '../../gpu/pipelines.js';
-import { type PlanTensor, type StatePiece, countElements } from '../../plan/pieces.js';
+import { type PlanTensor, type StatePiece, countElements, isByRows } from '../../plan/pieces.js';
 import { placeState } from '../../plan/plan.js';
 import { firstPieces } from '../../plan/state-places.js';
 import type { Measuring } from '../../stages/measure/measuring.js';
@@ -104,12 +104,10 @@ export class GroupPart {
 
   /** A tensor as stages plan it: sums stand for a sparse gradient. */
   planTensor({ index, row, parameter }: RunTensor): PlanTensor<GPUBuffer> {
-    const { data, grad } = parameter;
     const sums = this.#holdings.sums.get(index);
+    const placed = { index, row, ...placesOf(parameter) };
     const state = this.layout.elementSlots.length > 0 ? { state: this.slabs.placeOf(index) } : {};
-    return sums
-      ? { index, row, data, ...state, ...sumsAsGradient(parameter, sums) }
-      : { index, row, data, grad, ...state };
+    return sums ? { ...placed, ...state, ...sumsAsGradient(parameter, sums) } : { ...placed, ...state };
   }
 
   /** Of some of its tensors those with a sparse gradient, and the sums of these. */
@@ -147,6 +145,29 @@ export class GroupPart {
   destroy(): void {
     this.#holdings.destroy();
   }
+}
+
+/** A parameter as stages plan it, but for its state; without its gradient where that is sparse. */
+export function placesOf({
+  data,
+  grad,
+  sparse,
+  rowLength,
+  mask,
+  columns,
+  constraint,
+}: Pick<
+  ResolvedParameter,
+  'data' | 'grad' | 'sparse' | 'rowLength' | 'mask' | 'columns' | 'constraint'
+>): Omit<PlanTensor<GPUBuffer>, 'index' | 'row'> {
+  const places = {
+    data,
+    ...(!sparse && { grad }),
+    ...(mask && { mask }),
+    ...(columns && { columns }),
+    ...(constraint && { constraint }),
+  };
+  return rowLength !== undefined && isByRows(places) ? { ...places, rowLength } : places;
 }
 
 /** The measuring that the rule brings along, if its options ask for it. */
@@ -211,13 +232,18 @@ export function planPart(
 ): PlannedPart {
   const tables = new Map<number, Planned<RowSums>>();
   const tensors = members.map(({ index, row, parameter }): PlanTensor<GPUBuffer> => {
-    const { data, grad, sparse, name } = parameter;
-    if (!sparse) return { index, row, data, grad };
+    const { sparse, name } = parameter;
+    const placed = { index, row, ...placesOf(parameter) };
+    if (!sparse) return placed;
     tables.set(index, planRowSums(device, sparse, name, label));
-    return { index, row, data, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
+    return { ...placed, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
   });
-  const added = members.flatMap(({ index, parameter: { grad, microGrad } }): PlanTensor<GPUBuffer>[] =>
-    microGrad ? [{ index, row: 0, data: grad, grad: microGrad }] : [],
+  const added = members.flatMap(
+    ({ index, parameter: { grad, microGrad, rowLength } }): PlanTensor<GPUBuffer>[] => {
+      if (!microGrad) return [];
+      const gradients = { data: grad, grad: microGrad, ...(rowLength !== undefined && { rowLength }) };
+      return [{ index, row: 0, ...placesOf(gradients) }];
+    },
   );
   const side = { device, facts, nameOf, label: `${label} accumulate` };
   const accumulations = added.length > 0 ? [planAccumulation(side, added)] : [];

@@ -2,16 +2,23 @@ import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
 import squaresWgsl from '../../../shaders/squares.wgsl?raw';
 import reduceWgsl from '../../../shaders/stages/control/reduce.wgsl?raw';
 import treeWgsl from '../../../shaders/tree.wgsl?raw';
+import { CELLS_WGSL, PLACE_WGSL } from '../../codecs/codec.js';
 import type { PipelineSource } from '../../gpu/pipelines.js';
 import { pageLayout } from '../../kernel/compose-rule.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { shapeConstants } from '../../kernel/shape.js';
 import { type WordView, wordStruct } from '../../kernel/structs.js';
 import type { Access } from '../../plan/pieces.js';
-import type { ReductionDispatch } from '../../plan/reduction.js';
+import type { ReductionDispatch, ReductionPart } from '../../plan/reduction.js';
+import type { ReductionTable } from '../../plan/reduction-rows.js';
 
 /** What a dispatch of the reduction covers as a whole. */
-const HEADER = wordStruct('Header', { row: 'u32', first_partial: 'u32', workgroup_count: 'u32' });
+const HEADER = wordStruct('Header', {
+  row: 'u32',
+  first_partial: 'u32',
+  workgroup_count: 'u32',
+  mask_base: 'u32',
+});
 
 /** What it covers of one gradient; `base` in units of the bound array. */
 const PART = wordStruct('Part', {
@@ -43,6 +50,7 @@ export function writePortion(
     row: rowInPage,
     first_partial: firstPartialLane + firstPartial,
     workgroup_count: workgroupCount,
+    mask_base: parts[0]!.table?.maskBase ?? 0,
   });
   parts.forEach(({ laneCount, elementCount, base, gatheredLane = 0 }, k) =>
     PART.write(view, firstWord + (HEADER.byteLength + PART.byteLength * k) / 4, {
@@ -55,20 +63,22 @@ export function writePortion(
 }
 
 /**
- * The kernel of a dispatch. Bindings of group 0: portion, workspace, then the gradients of its parts; group 1: the page
- * of its row.
+ * The kernel of a dispatch. Bindings of group 0: portion, workspace, then the gradients of its parts, and the mask of the
+ * rows if there is one; group 1: the page of its row.
  */
 export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayout): PipelineSource {
   const { parts, shape } = dispatch;
-  const { access, isShort, gatheredLane } = parts[0]!;
+  const { access, isShort, gatheredLane, table } = parts[0]!;
   return {
     label: 'webgpu-optim reduce',
-    code: composeReduce(parts.length, access, row),
+    code: composeReduce(parts, row),
     entryPoint: 'reduce',
     constants: {
       ...shapeConstants(shape),
-      MASKED: Number(isShort),
+      MASKED: Number(isShort || table !== undefined),
       GATHERED: Number(gatheredLane !== undefined),
+      ...(table && { ROW_LENGTH: table.rowLength }),
+      ...(table?.stride !== undefined && { GRAD_STRIDE: table.stride }),
     },
     bindGroups: [
       [
@@ -78,13 +88,16 @@ export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayou
           type: 'read-only-storage',
           minBindingSize: access === 'vector' ? 16 : 4,
         })),
+        ...(table?.mask ? [{ type: 'read-only-storage', minBindingSize: 4 } as const] : []),
       ],
       pageLayout(row),
     ],
   };
 }
 
-function composeReduce(partCount: number, access: Access, row: RowLayout): string {
+function composeReduce(parts: readonly ReductionPart<unknown>[], row: RowLayout): string {
+  const partCount = parts.length;
+  const { access, table } = parts[0]!;
   const each = Array.from({ length: partCount }, (_, k) => k);
   return `// webgpu-optim: reduction of ${partCount} by ${access}
 ${row.struct.wgsl}
@@ -104,6 +117,7 @@ override GATHERED: bool = false;
 /// Gathered gradients, and partials: sums of large, medium and small squares as bits of f32, then the flags.
 @group(0) @binding(1) var<storage, read_write> workspace: array<vec4<u32>>;
 ${each.map((k) => declareGradient(k, access)).join('\n')}
+${table?.mask ? `@group(0) @binding(${2 + partCount}) var<storage, read> mask: array<u32>;` : ''}
 @group(1) @binding(0) var<uniform> page: array<Scalars, ${row.rowsPerPage}>;
 
 var<private> header: Header;
@@ -111,14 +125,15 @@ var<private> header: Header;
 ${lanesWgsl}
 ${squaresWgsl}
 ${treeWgsl}
+${table ? composeTable(table) : ''}
 fn masked(bits: vec4<u32>, i: u32, element_count: u32) -> vec4<u32> {
   if (!MASKED) {
     return bits;
   }
-  let is_within = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(element_count);
+  let is_within = ${table?.mask ? 'active_in(i, element_count) & ' : ''}(vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(element_count));
   return select(vec4<u32>(0u), bits, is_within);
 }
-${each.map((k) => composePart(k, access)).join('')}
+${each.map((k) => composePart(k, access, table?.mask !== undefined)).join('')}
 fn add_parts(workgroup: u32, local_index: u32) -> Squares {
   var sums: Squares;
 ${each.map((k) => `  sums = add_part_${k}(sums, workgroup, local_index);\n`).join('')}  return sums;
@@ -137,12 +152,36 @@ function declareGradient(k: number, access: Access): string {
   return `@group(0) @binding(${2 + k}) var<storage, read> grad_${k}: array<${type}>;`;
 }
 
+/** Where lanes of rows lie, and which elements of them are in rows that are not left alone. */
+function composeTable({ stride, mask }: ReductionTable<unknown>): string {
+  const ofMask = `
+fn active_in(i: u32, element_count: u32) -> vec4<bool> {
+  let rows = header.mask_base + cells_of(place_of(i, element_count)).rows;
+  return vec4<u32>(mask[rows.x], mask[rows.y], mask[rows.z], mask[rows.w]) != vec4<u32>(0u);
+}
+`;
+  return `${stride === undefined ? '' : 'override GRAD_STRIDE: u32;\n'}${PLACE_WGSL}
+${CELLS_WGSL}
+fn place_of(i: u32, element_count: u32) -> Place {
+  return Place(i, 4u * i, min(4u, element_count - 4u * i));
+}
+${mask ? ofMask : ''}`;
+}
+
 /** The loops stand once per part, because WGSL can choose an array at run time only by a branch at each access. */
-function composePart(k: number, access: Access): string {
+function composePart(k: number, access: Access, hasMask: boolean): string {
+  const idle = `    if (!any(active_in(i, part.element_count))) {
+      continue;
+    }
+`;
   const load =
     access === 'vector'
       ? `  return grad_${k}[part.base + i];`
-      : `  let first = part.base + 4u * i;
+      : access === 'strided'
+        ? `  let cells = cells_of(place_of(i, part.element_count));
+  let words = part.base + cells.rows * GRAD_STRIDE + cells.columns;
+  return vec4<u32>(grad_${k}[words.x], grad_${k}[words.y], grad_${k}[words.z], grad_${k}[words.w]);`
+        : `  let first = part.base + 4u * i;
   let last = part.base + part.element_count - 1u;
   return vec4<u32>(
     grad_${k}[first],
@@ -160,7 +199,7 @@ fn add_part_${k}(given: Squares, workgroup: u32, local_index: u32) -> Squares {
   let lanes = own_lanes(workgroup, local_index, part.lane_count);
   var sums = given;
   for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-    let bits = masked(load_${k}(part, i), i, part.element_count);
+${hasMask ? idle : ''}    let bits = masked(load_${k}(part, i), i, part.element_count);
     if (GATHERED) {
       workspace[part.gathered_lane + i] = bits;
     }

@@ -7,7 +7,7 @@ import { type PipelineSource, getPipelineSync } from '../../gpu/pipelines.js';
 import { alignDown } from '../../kernel/alignment.js';
 import { type KernelShape, chooseGrid, chooseShape, shapeConstants } from '../../kernel/shape.js';
 import { wordStruct, wordView } from '../../kernel/structs.js';
-import { bindPiece, bindingAlignment, slicePieces } from '../../plan/cut.js';
+import { bindPiece, bindingAlignment, elementsIn, skipElements } from '../../plan/cut.js';
 import { ELEMENT_BYTE_LENGTH, LANE, type Piece } from '../../plan/pieces.js';
 
 /** In a map: a row that was not there before. */
@@ -70,7 +70,7 @@ export class RowMapper {
     const isWhole =
       map.rowLength % LANE === 0 &&
       [...source, ...target].every(
-        ({ byteOffset, elementCount }) => byteOffset % 16 === 0 && elementCount % LANE === 0,
+        ({ byteOffset, elementCount, rows }) => !rows && byteOffset % 16 === 0 && elementCount % LANE === 0,
       );
     const width = isWhole ? LANE : 1;
     const targets = partsOf(target, device.limits);
@@ -80,17 +80,17 @@ export class RowMapper {
         const shape = { ...chooseShape(device.adapterInfo, to.elementCount / width), ...this.shape };
         const pipeline = getPipelineSync(device, mapSource(shape, map, width));
         const words = wordView(new ArrayBuffer(PORTION.byteLength));
-        const [sourceBinding, sourceBase] = bind(from, device.limits, width);
-        const [targetBinding, targetBase] = bind(to, device.limits, width);
+        const [sourceBinding, ...ofSource] = bind(from, device.limits, map.rowLength, width);
+        const [targetBinding, ...ofTarget] = bind(to, device.limits, map.rowLength, width);
         PORTION.write(words, 0, {
           first: to.first / width,
           count: to.elementCount / width,
           source_first: from.first / width,
           source_end: (from.first + from.elementCount) / width,
-          source_base: (sourceBase - from.first / width) >>> 0,
-          source_stride: map.rowLength / width,
-          target_base: (targetBase - to.first / width) >>> 0,
-          target_stride: map.rowLength / width,
+          source_base: ofSource[0],
+          source_stride: ofSource[1],
+          target_base: ofTarget[0],
+          target_stride: ofTarget[1],
           rows_before: map.rowsBefore,
           counts_strays: Number(countsStrays && k === 0),
         });
@@ -162,20 +162,33 @@ ${mapWgsl}`,
 /** Pieces cut to what one binding reaches, each at the element of the tensor at which it begins. */
 function partsOf(pieces: readonly Piece<GPUBuffer>[], limits: GPUSupportedLimits): Part[] {
   const alignment = bindingAlignment(limits);
-  const most = (alignDown(limits.maxStorageBufferBindingSize, alignment) - alignment) / ELEMENT_BYTE_LENGTH;
+  const byteLength = alignDown(limits.maxStorageBufferBindingSize, alignment) - alignment;
   const parts: Part[] = [];
   let first = 0;
   for (const piece of pieces) {
-    for (let done = 0; done < piece.elementCount; done += most) {
-      for (const slice of slicePieces([piece], done, most)) parts.push({ ...slice, first: first + done });
+    const { elementCount } = piece;
+    const most = elementsIn(byteLength, piece);
+    for (let done = 0; done < elementCount; done += most) {
+      const count = Math.min(most, elementCount - done);
+      parts.push({ ...skipElements(piece, done), elementCount: count, first: first + done });
     }
     first += piece.elementCount;
   }
   return parts;
 }
 
-/** The binding of a part, and the unit in it at which the part begins. */
-function bind(part: Part, limits: GPUSupportedLimits, width: number): readonly [GPUBufferBinding, number] {
+/** The binding of a part; in units, where row 0 of the tensor would lie in it, and from there each next row. */
+function bind(
+  part: Part,
+  limits: GPUSupportedLimits,
+  rowLength: number,
+  width: number,
+): readonly [GPUBufferBinding, base: number, stride: number] {
   const binding = bindPiece(part, bindingAlignment(limits));
-  return [binding, (part.byteOffset - binding.offset) / (ELEMENT_BYTE_LENGTH * width)];
+  const lead = (part.byteOffset - binding.offset) / ELEMENT_BYTE_LENGTH;
+  const stride = part.rows ? part.rows.byteStride / ELEMENT_BYTE_LENGTH : rowLength;
+  // A part of rows without gaps may begin within one.
+  const row = Math.floor(part.first / rowLength);
+  const base = lead - row * stride - (part.first % rowLength);
+  return [binding, (base / width) >>> 0, stride / width];
 }
