@@ -2,7 +2,7 @@ import { PausableRun } from '../../site/pausable-run.js';
 import type { DemoDevice } from '../../site/webgpu.js';
 import type { StepParts } from '../model/step-timer.js';
 import { PhotoFit } from '../model/photo-fit.js';
-import type { Photo } from '../photo.js';
+import type { Photo } from '../../shared/photo.js';
 import { type Settings, planFor, ruleFor } from '../settings.js';
 import { PictureView } from './picture-view.js';
 import type { ViewFrame } from './view-frame.js';
