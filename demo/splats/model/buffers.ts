@@ -27,6 +27,7 @@ export interface PictureBuffers {
   readonly picture: GPUBuffer;
   readonly derivatives: GPUBuffer;
   readonly tileEnds: GPUBuffer;
+  readonly errors: GPUBuffer;
   readonly tileErrors: GPUBuffer;
   /** Of each step. */
   readonly losses: GPUBuffer;
@@ -55,19 +56,20 @@ export function createSplatBuffers(
 ): SplatBuffers {
   const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
   const create = creator(device, made);
-  const words = (what: string, usage?: number): GPUBuffer => create(what, 4 * room, usage);
+  const all = STORAGE | COPY_SRC | COPY_DST;
+  const words = (what: string): GPUBuffer => create(what, 4 * room, all);
   return {
     room,
-    splats: create('structs', SPLAT_BYTES * room, STORAGE | COPY_SRC | COPY_DST),
-    gradients: create('gradients', GRADIENT_BYTES * room, STORAGE | COPY_SRC),
-    shapes: create('shapes', SPLAT_BYTES * room),
-    strains: words('strains', STORAGE | COPY_SRC | COPY_DST),
-    entries: create('entries', 4 * tilesPerSplat * room),
+    splats: create('structs', SPLAT_BYTES * room, all),
+    gradients: create('gradients', GRADIENT_BYTES * room, all),
+    shapes: create('shapes', SPLAT_BYTES * room, all),
+    strains: words('strains'),
+    entries: create('entries', 4 * tilesPerSplat * room, all),
     keys: words('keys'),
-    fates: words('fates', STORAGE | COPY_SRC),
+    fates: words('fates'),
     keptRanks: words('kept ranks'),
     splitRanks: words('split ranks'),
-    rowMap: words('row map', STORAGE | COPY_SRC),
+    rowMap: words('row map'),
     partners: words('partners'),
   };
 }
@@ -88,6 +90,8 @@ export function createPictureBuffers(
     picture: create('picture', 4 * pixels, STORAGE | COPY_SRC),
     derivatives: create('derivatives', 16 * pixels),
     tileEnds: create('tile ends', 4 * tileCount, STORAGE | COPY_DST),
+    // Of four pixels each, whole tiles of them.
+    errors: create('errors', 256 * tileCount),
     tileErrors: create('tile errors', 4 * tileCount),
     losses: create('losses', 4 * (shape.steps + 1), STORAGE | COPY_SRC),
     selection: create('selection', 12, STORAGE | COPY_DST),

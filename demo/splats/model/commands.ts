@@ -22,7 +22,9 @@ export interface StepCommands {
 export class StepBinder {
   private constructor(
     private readonly device: GPUDevice,
-    private readonly kernels: Readonly<Record<'shape' | 'fill' | 'render' | 'loss' | 'gather', Kernel>>,
+    private readonly kernels: Readonly<
+      Record<'shape' | 'fill' | 'render' | 'tiles' | 'loss' | 'gather', Kernel>
+    >,
     private readonly sums: PrefixSums,
     private readonly plan: SplatPlan,
     private readonly picture: PictureBuffers,
@@ -35,20 +37,21 @@ export class StepBinder {
     plan: SplatPlan,
     picture: PictureBuffers,
   ): Promise<StepBinder> {
-    const [shape, fill, render, loss, gather] = await Promise.all([
+    const [shape, fill, render, tiles, loss, gather] = await Promise.all([
       compile(device, 'shape_splats', [splatWgsl, binWgsl]),
       compile(device, 'fill', [splatWgsl, binWgsl]),
       compile(device, 'render', [splatWgsl, renderWgsl]),
+      compile(device, 'sum_tiles', [splatWgsl, lossWgsl]),
       compile(device, 'loss', [splatWgsl, lossWgsl]),
       compile(device, 'gather', [splatWgsl, gradientsWgsl]),
     ]);
-    return new StepBinder(device, { shape, fill, render, loss, gather }, sums, plan, picture);
+    return new StepBinder(device, { shape, fill, render, tiles, loss, gather }, sums, plan, picture);
   }
 
   /** The commands for the first `count` splats. */
   bind(buffers: SplatBuffers, count: number): StepCommands {
     const { device, kernels, plan } = this;
-    const { frame, photo, picture, derivatives, tileEnds, tileErrors, losses } = this.picture;
+    const { frame, photo, picture, derivatives, tileEnds, errors, tileErrors, losses } = this.picture;
     const splats = { buffer: buffers.splats, size: SPLAT_BYTES * count };
     const shapes = { buffer: buffers.shapes, size: SPLAT_BYTES * count };
     const gradients = { buffer: buffers.gradients, size: GRADIENT_BYTES * count };
@@ -56,10 +59,11 @@ export class StepBinder {
     const [uniform, ends, entries] = [frame, tileEnds, buffers.entries].map((buffer) => ({ buffer }));
     const whole = (buffer: GPUBuffer): GPUBufferBinding => ({ buffer });
     const perSplat = gridFor(count);
+    const tileCount = plan.tiles[0] * plan.tiles[1];
     return {
       forward: [
         command(device, kernels.shape, { 0: uniform!, 1: splats, 2: shapes, 3: ends! }, perSplat),
-        ...this.sums.bind(tileEnds, plan.tiles[0] * plan.tiles[1]),
+        ...this.sums.bind(tileEnds, tileCount),
         command(device, kernels.fill, { 0: uniform!, 2: shapes, 3: ends!, 4: entries! }, perSplat),
         command(
           device,
@@ -72,11 +76,12 @@ export class StepBinder {
             4: whole(photo),
             5: whole(picture),
             6: whole(derivatives),
-            7: whole(tileErrors),
+            7: whole(errors),
           },
           plan.tiles,
         ),
-        command(device, kernels.loss, { 0: uniform!, 1: whole(tileErrors), 2: whole(losses) }, [1, 1]),
+        command(device, kernels.tiles, { 1: whole(errors), 2: whole(tileErrors) }, gridFor(tileCount)),
+        command(device, kernels.loss, { 0: uniform!, 2: whole(tileErrors), 3: whole(losses) }, [1, 1]),
       ],
       backward: [
         command(

@@ -76,7 +76,12 @@ export class Densifier {
       command(device, kernels.rank_for_pruning, { 0: splats, 1: shapes, 3: fates, 4: keys }, grid),
     ]);
     this.#choose(from, before, split, 'split', [
-      command(device, kernels.rank_for_splitting, { 0: splats, 2: words(from.strains), 3: fates, 4: keys }, grid),
+      command(
+        device,
+        kernels.rank_for_splitting,
+        { 0: splats, 2: words(from.strains), 3: fates, 4: keys },
+        grid,
+      ),
     ]);
     this.#submit('map', [
       command(device, kernels.mark, { 0: fates, 1: kept, 2: halves }, grid),

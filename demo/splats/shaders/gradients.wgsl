@@ -33,9 +33,11 @@ fn gather(@builtin(global_invocation_id) id: vec3u) {
   let end = corner(shape.bounds.y);
   for (var y = start.y; y < end.y; y++) {
     for (var x = start.x; x < end.x; x++) {
-      let offset = offset_of(vec2u(x, y), shape);
-      if (is_seen(offset)) {
-        let weighted = bell(offset) * derivatives[y * frame.size.x + x].rgb;
+      let from_centre = vec2f(f32(x), f32(y)) + 0.5 - shape.centre;
+      let offset = vec2f(dot(shape.axes.xy, from_centre), dot(shape.axes.zw, from_centre));
+      let distance = dot(offset, offset);
+      if (distance < REACH * REACH) {
+        let weighted = exp(-0.5 * distance) * derivatives[y * frame.size.x + x].rgb;
         let share = dot(weighted, shape.colour);
         by_colour += weighted;
         sum += share;

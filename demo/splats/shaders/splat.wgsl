@@ -43,22 +43,6 @@ struct Frame {
   step: u32,
 }
 
-/// How far a pixel's middle lies from a splat's centre, in deviations along its axes.
-fn offset_of(pixel: vec2u, shape: Shape) -> vec2f {
-  let offset = vec2f(pixel) + 0.5 - shape.centre;
-  return vec2f(dot(shape.axes.xy, offset), dot(shape.axes.zw, offset));
-}
-
-/// Whether a pixel at this offset sees it.
-fn is_seen(offset: vec2f) -> bool {
-  return dot(offset, offset) < REACH * REACH;
-}
-
-/// In (0, 1].
-fn bell(offset: vec2f) -> f32 {
-  return exp(-0.5 * dot(offset, offset));
-}
-
 /// The first pixel, or the one behind the last.
 fn corner(packed: u32) -> vec2u {
   return vec2u(packed & 0xffffu, packed >> 16u);
