@@ -21,11 +21,11 @@ function someSplats(random: Random, count: number): Float32Array<ArrayBuffer> {
   const between = (low: number, high: number): number => low + (high - low) * random.uniform();
   const splats = Array.from({ length: count }, () => {
     const angle = between(0, 2 * Math.PI);
-    return [
-      ...[between(-8, WIDTH + 8), between(-8, HEIGHT + 8), between(-1, 1.5), between(-1, 1.5)],
-      ...[Math.cos(angle), Math.sin(angle), between(-2, 2), NaN],
-      ...[between(-1, 1), between(-1, 1), between(-1, 1), NaN],
-    ];
+    const place = [between(-8, WIDTH + 8), between(-8, HEIGHT + 8)];
+    const logScale = [between(-1, 1.5), between(-1, 1.5)];
+    const opacity = between(-2, 2);
+    const colour = [between(-1, 1), between(-1, 1), between(-1, 1)];
+    return [...place, ...logScale, Math.cos(angle), Math.sin(angle), opacity, NaN, ...colour, NaN];
   });
   return Float32Array.from(splats.flat());
 }

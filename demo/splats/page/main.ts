@@ -29,8 +29,10 @@ try {
   const { adapter, device, failure } = await open();
   if (failure) throw failure;
   const size = isSoftware(adapter.info) ? sizes.software : sizes.gpu;
-  controls.begin(size, device.limits, new URLSearchParams(location.search));
+  const query = new URLSearchParams(location.search);
+  controls.begin(size, device.limits, query);
   setState('idle', 'Ready.');
+  if (query.has('start')) controls.submit();
 } catch (error) {
   setState('unavailable', 'Fitting is not possible here.');
   element('chart-panel', HTMLElement).hidden = true;
