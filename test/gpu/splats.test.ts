@@ -13,6 +13,14 @@ import { GRADIENT_LENGTH, SPLAT_LENGTH, type SplatTwin, splatTwin } from '../sup
 const [WIDTH, HEIGHT] = [44, 27];
 const SEED = inject('seed');
 
+/** Smooth colours with an edge in them. */
+const smoothPhoto = Uint32Array.from({ length: WIDTH * HEIGHT }, (_, i) => {
+  const [x, y] = [i % WIDTH, Math.floor(i / WIDTH)];
+  const red = Math.round(127 + 120 * Math.sin(x / 5));
+  return red | (Math.round((255 * y) / HEIGHT) << 8) | ((x > y ? 200 : 40) << 16) | (255 << 24);
+});
+
+/** Of all kinds. */
 const photoOf = (random: Random, width: number, height: number): Uint32Array<ArrayBuffer> =>
   Uint32Array.from({ length: width * height }, () => random.integer(2 ** 24) | (255 << 24));
 
@@ -167,10 +175,9 @@ function differences(whole: Float32Array, halves: readonly [Float32Array, Float3
 gpuTest(
   'splats grow as planned, beyond their buffers too, and a seed gives the same bits twice',
   async ({ device }) => {
-    const photo = photoOf(new Random(SEED), WIDTH, HEIGHT);
     const plan = planSplats({ width: WIDTH, height: HEIGHT, count: 300, steps: 30, densifyEvery: 6 });
     const course = async (keepsState: boolean) => {
-      const fit = await SplatFit.create(device, { plan, photo, seed: 3, keepsState });
+      const fit = await SplatFit.create(device, { plan, photo: smoothPhoto, seed: 3, keepsState });
       try {
         const rooms = new Set<number>();
         const counts: number[] = [];
@@ -200,7 +207,7 @@ gpuTest(
     expect(kept.counts).toEqual([...after, ...Array.from({ length: 2 }, () => plan.shape.count)]);
     expect(kept.rooms).toBeGreaterThan(1);
     expect(kept.strayRows).toBe(0);
-    expect(kept.losses.at(-1)).toBeLessThan(0.8 * kept.losses[0]!);
+    expect(kept.losses.at(-1)).toBeLessThan(0.1 * kept.losses[0]!);
     expect(await course(true)).toEqual(kept);
     const dropped = await course(false);
     const first = plan.densifications[0]!.step;

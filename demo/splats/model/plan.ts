@@ -78,11 +78,6 @@ export function planSplats(shape: SplatShape): SplatPlan {
   };
 }
 
-/** Splats that there are after so many steps and what comes behind them. */
-export function countAfter({ startCount, densifications }: SplatPlan, step: number): number {
-  return densifications.findLast((each) => each.step <= step)?.after ?? startCount;
-}
-
 /** The device limits that a fit has to keep to. */
 export interface SplatLimits {
   readonly maxBufferSize: number;
