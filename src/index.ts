@@ -9,6 +9,7 @@ export type { ArenaOptions, ArenaSpec, ArenaTensor } from './arena/spec.js';
 export type { FanOptions, Initializer, InitializerKind } from './arena/initializer.js';
 export { Optimizer } from './engine/optimizer.js';
 export type { ResetOptions } from './engine/calls/state-input.js';
+export type { AddedGroupConfig, MovedParameter } from './engine/input/added-group.js';
 export type { BufferChange } from './engine/input/rebind-input.js';
 export type { RowMapping } from './engine/input/map-input.js';
 export type { KernelOptions } from './engine/input/kernel-options.js';
