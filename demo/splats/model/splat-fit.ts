@@ -151,16 +151,16 @@ export class SplatFit {
    * @throws OptimizerError once the device has refused a densification.
    */
   step(): void {
-    this.#encode('step', (encoder) => {
-      this.#encodeGradients(encoder);
-      this.optimizer.encode(encoder);
-    });
+    this.computeGradients();
+    // Not encoded beside them: of an encoder that is the caller's it cannot know when it is submitted, and what a densification
+    // leaves of its state would wait for the garbage collector.
+    this.optimizer.step();
     this.#stepCount++;
     const densification = this.plan.densifications.find(({ step }) => step === this.#stepCount);
     if (densification) this.#densify(densification);
   }
 
-  /** Submits the gradients of the next step, and no update: for tests. */
+  /** Submits the gradients of the next step, and no update. */
   computeGradients(): void {
     this.#encode('gradients', (encoder) => this.#encodeGradients(encoder));
   }
