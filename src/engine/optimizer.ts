@@ -28,6 +28,7 @@ import { type StepOptions, resolveStep } from './input/names.js';
 import { type BufferChange, resolveChanges } from './input/rebind-input.js';
 import { checkTimestampWrites, ownTimestampWrites } from './input/timestamp-writes.js';
 import { Joining } from './calls/joining.js';
+import { type ParameterNorms, Norms } from './calls/norms.js';
 import type { ParameterGroup } from './parameter-group.js';
 import { Reading } from './calls/reading.js';
 import { restore } from './calls/restoring.js';
@@ -67,6 +68,7 @@ export class Optimizer<R extends Rule = Rule> {
   readonly #gradients: Gradients;
   readonly #reader: Reader;
   readonly #reading: Reading;
+  readonly #norms: Norms;
   #gradScale: number;
   // Calls of `onStep` that are due.
   #reportCount = 0;
@@ -81,6 +83,7 @@ export class Optimizer<R extends Rule = Rule> {
     this.#gradients = new Gradients(run);
     this.#reader = new Reader(device, config.label);
     this.#reading = new Reading(run, this.#reader, log);
+    this.#norms = new Norms(session, run, this.#reader);
     this.#gradScale = config.gradients.gradScale;
     for (const part of run.parts) session.adopt(part.tensors);
   }
@@ -331,6 +334,18 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
+   * Measures all parameters: the L2 norms of weights and unscaled gradients as they are after the steps made so far, whatever
+   * is called next. Frozen and skipped ones are among them. Equal input gives equal numbers.
+   *
+   * @returns by name, `{ param, grad }`; NaN or Infinity if an element is. Of a sparse gradient, the norm of its rows' sums.
+   * @throws OptimizerError if destroyed, or if the device is lost.
+   */
+  async norms(): Promise<Record<string, ParameterNorms>> {
+    this.#session.guard.check('norms()');
+    return this.#settle('norms()', this.#norms.read(this.#gradScale));
+  }
+
+  /**
    * Reads a parameter's weights as they are after the steps made so far.
    *
    * @throws OptimizerError if the name is unknown, the buffer lacks COPY_SRC, or the optimizer is destroyed.
@@ -481,6 +496,7 @@ export class Optimizer<R extends Rule = Rule> {
     if (!this.#session.guard.destroy()) return;
     this.#run.destroy();
     this.#evaluating.destroy();
+    this.#norms.destroy();
     this.#reader.destroy();
   }
 

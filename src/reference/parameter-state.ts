@@ -3,6 +3,7 @@ import { OptimizerError, isRecord, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
+import { clipToNorm } from './clip-to-norm.js';
 import type { ElementRule, PreparedStep } from './element-step.js';
 import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
@@ -69,6 +70,17 @@ export class ParameterState {
     if (gradient.length !== length) fail(`${what} has ${gradient.length} elements; give ${length}.`);
     if (isSingle) rejectOverflow(gradient, what);
     return { values: gradient };
+  }
+
+  /** The gradient with a norm of `maxNorm` at most; Infinity for no limit. */
+  clip(
+    { values, ...rest }: ElementGradients<number>,
+    multiplier: number,
+    maxNorm: number,
+  ): ElementGradients<number> {
+    if (maxNorm === Infinity) return { values, ...rest };
+    const loaded = Array.from(values, this.arithmetic.load);
+    return { ...rest, values: clipToNorm(this.arithmetic, loaded, multiplier, maxNorm) };
   }
 
   /** Makes one step, its own next one. */

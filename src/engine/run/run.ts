@@ -6,6 +6,7 @@ import type { Planned } from '../../gpu/pipelines.js';
 import { createPagesLayout } from '../../stages/pages.js';
 import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
+import { ClippedCopies } from '../../stages/norms/clipped-copies.js';
 import { Control } from '../../stages/control/control.js';
 import { type RingWatch, RowRing } from '../../stages/row-ring.js';
 import { FixedRows } from '../../stages/fixed-rows.js';
@@ -215,6 +216,7 @@ export class Run {
     for (const stage of this.#generation.without(undefined)) stage.destroy();
     for (const part of this.#parts) part.destroy();
     this.control?.destroy();
+    this.resources.clipped?.destroy();
     this.ring.destroy();
     this.#idleRow.destroy();
     this.lossScaleBuffer.destroy();
@@ -305,6 +307,10 @@ function makeResources(
     row,
     facts: factsOf(device),
     isClamped: isClamping(gradients),
+    clipped:
+      gradients.maxGradNormPerTensor < Infinity
+        ? new ClippedCopies(device, gradients.maxGradNormPerTensor, label)
+        : undefined,
     shape: kernel,
     bindGroups: new BindGroups(device),
     pagesLayout: createPagesLayout(device, row, label),

@@ -1,0 +1,120 @@
+import { type Planned, getPipelineSync } from '../../gpu/pipelines.js';
+import { type NormPlan, planNorms } from '../../plan/norms.js';
+import type { PlanTensor } from '../../plan/pieces.js';
+import type { StretchFacts } from '../../plan/stretch.js';
+import { type RowDispatch, encodeDispatches } from '../dispatches.js';
+import type { Stage, StepContext } from '../stage.js';
+import type { ClippedCopies } from './clipped-copies.js';
+import { factorsSource, scaleSource } from './compose-norms.js';
+import { type NormInput, NormMeasures, gridFor, measureSources } from './norm-measures.js';
+
+/** What a clipping stage clips, and how. */
+export interface ClipInput extends NormInput {
+  /** As the stages before it leave them. */
+  readonly tensors: readonly PlanTensor<GPUBuffer>[];
+  readonly facts: StretchFacts<GPUBuffer>;
+  readonly copies: ClippedCopies;
+  /** Whether dispatches of the stages behind it take several tensors. */
+  readonly isShared: boolean;
+}
+
+/** A clipping stage, and the tensors as it leaves them, before its buffers are there. */
+export interface PlannedClip extends Planned<ClipStage> {
+  withGradients(tensors: readonly PlanTensor<GPUBuffer>[]): PlanTensor<GPUBuffer>[];
+}
+
+/** Plans a clipping stage. */
+export function planClipStage(input: ClipInput): PlannedClip {
+  const { tensors, facts, row, copies, isShared } = input;
+  const plan = planNorms(tensors, facts, true);
+  return {
+    sources: [...measureSources(plan, row, true), factorsSource(), scaleSource(row)],
+    withGradients: (list) => withCopies(list, plan, (k) => copies.placeholder(k), isShared),
+    make: () => new ClipStage(input, plan),
+  };
+}
+
+/**
+ * The part of a step that limits the norm of each gradient by itself. All are copied on the way, for callers' gradients stay as
+ * they are: measured and copied, many tensors to a dispatch; then factors; then the copies are scaled.
+ */
+export class ClipStage implements Stage {
+  readonly #measures: NormMeasures;
+  readonly #slabs: readonly GPUBuffer[];
+  readonly #factors: { readonly pipeline: GPUComputePipeline; readonly buffers: GPUBindGroup };
+  readonly #grid: readonly [number, number];
+  readonly #scale: readonly RowDispatch[];
+
+  /** Makes it; run it in error scopes. */
+  constructor(
+    private readonly input: ClipInput,
+    private readonly plan: NormPlan<GPUBuffer>,
+  ) {
+    const { device, row, bindGroups, label, copies } = input;
+    this.#slabs = plan.slabLaneCounts.map((laneCount, k) => copies.slab(k, laneCount));
+    const measures = new NormMeasures(input, plan, this.#slabs, copies.maxNorm);
+    this.#measures = measures;
+    const [factors, scale] = [factorsSource(), scaleSource(row)].map((source) =>
+      getPipelineSync(device, source),
+    );
+    const firstCopy = plan.dispatches.length;
+    const bind = (layout: GPUBindGroupLayout, header: number, slab?: GPUBuffer): GPUBindGroup =>
+      bindGroups.get(
+        layout,
+        [measures.header(header), { buffer: measures.tables }, ...(slab ? [{ buffer: slab }] : [])],
+        `${label} clip by norms`,
+      );
+    const buffers = bind(factors!.layouts[0]!, firstCopy + plan.copies.length);
+    this.#factors = { pipeline: factors!.pipeline, buffers };
+    this.#grid = gridFor(plan.items.length, device);
+    this.#scale = plan.copies.map((copy, k) => ({
+      pipeline: scale!.pipeline,
+      row: copy.row,
+      grid: gridFor(copy.portionCount, device),
+      bindGroup: bind(scale!.layouts[0]!, firstCopy + k, this.#slabs[copy.slab]!),
+    }));
+  }
+
+  encode(pass: GPUComputePassEncoder, step: StepContext): void {
+    this.#measures.encode(pass, step);
+    pass.setPipeline(this.#factors.pipeline);
+    pass.setBindGroup(0, this.#factors.buffers);
+    pass.dispatchWorkgroups(this.#grid[0], this.#grid[1]);
+    encodeDispatches(pass, this.#scale, step, this.input.row.rowsPerPage);
+  }
+
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    this.#measures.encodeProbe(pass, step);
+  }
+
+  prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
+    return this.#measures.prepareRebind(changed);
+  }
+
+  withGradients(tensors: readonly PlanTensor<GPUBuffer>[]): PlanTensor<GPUBuffer>[] {
+    return withCopies(tensors, this.plan, (k) => this.#slabs[k]!, this.input.isShared);
+  }
+
+  destroy(): void {
+    this.#measures.destroy();
+  }
+}
+
+/** The tensors with the copies of their gradients. */
+function withCopies(
+  tensors: readonly PlanTensor<GPUBuffer>[],
+  { places, slabLaneCounts }: NormPlan<GPUBuffer>,
+  slabOf: (k: number) => GPUBuffer,
+  isShared: boolean,
+): PlanTensor<GPUBuffer>[] {
+  return tensors.map(({ isGathered: _isGathered, ...tensor }) => {
+    const own = places.get(tensor.index)!;
+    const grad = own.map(({ slab, lane, elementCount }) => ({
+      buffer: slabOf(slab),
+      byteOffset: 16 * lane,
+      elementCount,
+    }));
+    const isReached = isShared && own.length === 1 && slabLaneCounts.length === 1 && !tensor.rows;
+    return { ...tensor, grad, ...(isReached && { isGathered: true }) };
+  });
+}
