@@ -29,6 +29,7 @@ const HOST_TESTS = [
   'leaving-out-norm',
   'loops-and-bounds',
   'loss-scale',
+  'moving-options',
   'object-lifetimes',
   'options-are-values',
   'parity-leaving-out',

@@ -4,9 +4,19 @@ import {
   resolveGradientOptions,
 } from '../src/engine/input/gradient-options.js';
 import { type GradientScaling, layoutOf } from '../src/kernel/rule-layout.js';
+import { clipToNorm } from '../src/reference/clip-to-norm.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
 import { type ElementRule, makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
+import { limitWeight } from '../src/reference/constrain.js';
+import {
+  type TableOptions,
+  divideRows,
+  positionsOf,
+  preparedStep,
+  stepOfColumn,
+  withoutMasked,
+} from '../src/reference/table-step.js';
 import { summarizeTensor } from '../src/reference/tensor-step.js';
 import { evaluateLearningRate } from '../src/rules/options.js';
 import type { Rule } from '../src/rules/rule.js';
@@ -16,15 +26,20 @@ const MAX_BOUNDED_TENSOR = 10_000;
 
 /**
  * The weights of a tensor that a {@link BoundedRun} is to follow: the first few, but where the rule measures whole tensors,
- * an element's bound needs all others', so all of a short tensor, and none of a long one.
+ * or its gradient's norm is limited, an element's bound needs all others', so all of a short tensor, and none of a long one.
  */
-export function boundedPart(rule: Rule, weights: Float32Array, wanted: number): Float32Array {
-  if (!layoutOf(rule).tensor) return weights.slice(0, wanted);
+export function boundedPart(
+  rule: Rule,
+  weights: Float32Array,
+  wanted: number,
+  { maxGradNormPerTensor }: Clips = {},
+): Float32Array {
+  if (!layoutOf(rule).tensor && maxGradNormPerTensor === undefined) return weights.slice(0, wanted);
   return weights.length <= MAX_BOUNDED_TENSOR ? weights.slice() : new Float32Array(0);
 }
 
-/** The bounds that gradients are clamped to. */
-export type ValueBounds = Pick<GradientOptions, 'minGradValue' | 'maxGradValue'>;
+/** How gradients are clipped: each by itself, then its elements. */
+export type Clips = Pick<GradientOptions, 'minGradValue' | 'maxGradValue' | 'maxGradNormPerTensor'>;
 
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
@@ -32,6 +47,7 @@ export class BoundedRun {
   readonly #rule: Rule;
   readonly #elementRule: ElementRule<Bounded>;
   readonly #scaling: GradientScaling;
+  readonly #maxNorm: number;
   readonly #states: Record<string, Bounded>[];
   readonly #tensorState: Record<string, Bounded>;
   /** Steps asked for, which schedules follow. */
@@ -45,12 +61,20 @@ export class BoundedRun {
    * @param weights initial weights.
    * @param inputUlps how far weights and gradients may be off: 0 if they are float32 already, ½ if the GPU gets them
    *   rounded.
+   * @param table what is said of rows and weights.
    */
-  constructor(rule: Rule, weights: ArrayLike<number>, inputUlps: 0 | 0.5 = 0, clip: ValueBounds = {}) {
+  constructor(
+    rule: Rule,
+    weights: ArrayLike<number>,
+    inputUlps: 0 | 0.5 = 0,
+    clip: Clips = {},
+    private readonly table: TableOptions = {},
+  ) {
     const gradients = resolveGradientOptions(clip);
     this.#rule = rule;
     this.#elementRule = makeElementRule(errorBound, rule, isClamping(gradients));
     this.#scaling = { multiplier: 1, minValue: gradients.minGradValue, maxValue: gradients.maxGradValue };
+    this.#maxNorm = gradients.maxGradNormPerTensor;
     this.#load = inputUlps === 0 ? errorBound.load : errorBound.scalar;
     this.weights = Array.from(weights, this.#load);
     const initial = (perTensor: boolean): [string, Bounded][] =>
@@ -62,7 +86,12 @@ export class BoundedRun {
   }
 
   step(gradients: ArrayLike<number>): void {
-    this.#update({ values: Array.from(this.weights, (_, i) => this.#load(gradients[i]!)) });
+    this.#update(
+      withoutMasked(
+        Array.from(this.weights, (_, i) => this.#load(gradients[i]!)),
+        this.table,
+      ),
+    );
   }
 
   /** A step that leaves the tensor out: its own count stays. */
@@ -76,17 +105,39 @@ export class BoundedRun {
     this.#update(sumRows(loading, gradient, rowLength, this.weights.length / rowLength));
   }
 
-  #update({ values, elements }: ElementGradients<Bounded>): void {
+  #update(gradient: ElementGradients<Bounded>): void {
+    const { multiplier } = this.#scaling;
+    const isClipped = this.#maxNorm < Infinity;
+    const { values, elements } = isClipped
+      ? clipToNorm(errorBound, gradient, multiplier, this.#maxNorm)
+      : gradient;
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#asked++);
     const t = ++this.#step;
     const rule = this.#elementRule;
-    const step = { h: rule.prepare(layoutOf(this.#rule).values(lr, t, this.#scaling), t), t };
-    const at = (i: number) => ({ w: this.weights[i]!, g: values[i]!, s: { ...this.#states[i]! } });
-    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, step);
+    const scalars = layoutOf(this.#rule).values(lr, t, this.#scaling);
+    const step = preparedStep((factor) => rule.prepare(scalars, t, factor), t);
+    const positions = elements && positionsOf(elements);
+    const at = (i: number) => {
+      const g = values[positions ? positions.get(i)! : i]!;
+      return { w: this.weights[i]!, g, s: { ...this.#states[i]! } };
+    };
+    const counts = positions && ((i: number) => positions.has(i));
+    const tensor = summarizeTensor(rule, this.weights.length, at, this.#tensorState, step, counts);
     for (let k = 0; k < values.length; k++) {
       const i = elements ? elements[k]! : k;
-      this.weights[i] = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, step, tensor);
+      const own = stepOfColumn(step, this.table, i);
+      const after = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, own, tensor);
+      this.weights[i] = limitWeight(errorBound, after, this.table.constraint);
     }
+    const { weights } = this;
+    const access = {
+      length: weights.length,
+      get: (i: number) => weights[i]!,
+      set: (i: number, value: Bounded) => {
+        weights[i] = value;
+      },
+    };
+    divideRows(errorBound, this.table, access, elements);
   }
 
   /** A slot of the state: of each element, or the one of the tensor. */

@@ -44,8 +44,8 @@ export async function measureParity(
   device: GPUDevice,
   { seed, rules, quick, onProgress, beforeCase }: ParityOptions,
 ): Promise<ParityRow[]> {
-  const { single, combined, leavingOut } = paritySuite(seed);
-  const all = quick ? single : [...single, ...combined, ...leavingOut];
+  const { single, combined, leavingOut, tables } = paritySuite(seed);
+  const all = quick ? single : [...single, ...combined, ...leavingOut, ...tables];
   const rows: ParityRow[] = [];
   for (const [name] of ruleFactories) {
     if (rules && !rules.includes(name)) continue;

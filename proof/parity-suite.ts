@@ -6,9 +6,10 @@ import {
 } from './option-cases.js';
 import { ruleFactories } from '../src/rules/registry.js';
 import type { AverageOptions } from '../src/index.js';
-import type { ValueBounds } from './bounded-run.js';
+import type { Clips } from './bounded-run.js';
 import { type ParityResult, type TensorLayout, checkParity } from './parity.js';
 import { Random } from './random.js';
+import { type TableLayout, checkTableParity } from './table-parity.js';
 import type { Track } from './track.js';
 
 /**
@@ -32,12 +33,13 @@ const AVERAGES: readonly AverageOptions[] = [
   { swa: { start: 2, period: 2 } },
 ];
 
-/** What gradients are clamped to: nothing, both ways, or one; most are smaller, some are larger. */
-const CLIPS: readonly ValueBounds[] = [
+/** How gradients are clipped: not at all, by value, both ways or one, or by norm; most are smaller, some are larger. */
+const CLIPS: readonly Clips[] = [
   {},
   { minGradValue: -0.3, maxGradValue: 0.01 },
   { minGradValue: 1e-3 },
   { maxGradValue: 0.1 },
+  { maxGradNormPerTensor: 0.3, maxGradValue: 0.1 },
 ];
 
 /**
@@ -61,7 +63,25 @@ export interface ParitySuite {
   readonly combined: readonly SuiteCase[];
   /** Each rule with averages, clamped gradients, and steps that leave tensors out: 12 steps unless said otherwise, every path. */
   readonly leavingOut: readonly SuiteCase[];
+  /** Each rule with averages over tables: masks, rates per column and constraints: 6 steps unless said otherwise. */
+  readonly tables: readonly SuiteCase[];
 }
+
+/** What is said of tables, which rules are taken through in turn: columns of structs, and rows without gaps. */
+const TABLES: readonly (readonly TableLayout[])[] = [
+  [
+    { rowLength: 3, dataGap: 0, gradGap: 1, masked: 0.3, isScaled: true },
+    { rowLength: 4, constraint: 'unit-rows', masked: 0.3 },
+  ],
+  [
+    { rowLength: 6, isScaled: true, constraint: { min: -0.5, max: 0.5 } },
+    { rowLength: 5, dataGap: 2, constraint: 'unit-rows', isScaled: true },
+  ],
+  [
+    { rowLength: 4, gradGap: 0, masked: 0.3 },
+    { rowLength: 2, dataGap: 1, gradGap: 0, masked: 0.3, isScaled: true, constraint: { max: 0.2 } },
+  ],
+];
 
 /**
  * The suite that all who prove run. The seed decides values and combinations.
@@ -98,6 +118,30 @@ export function paritySuite(seed: number, factories: NamedFactories = ruleFactor
           boundedElements: 32,
         }),
     })),
+    tables: factories.map(([name, factory], index) => {
+      const averages = AVERAGES[(seed + 2 * index) % AVERAGES.length]!;
+      const tables = TABLES[(seed + index) % TABLES.length]!;
+      const clip = (seed + index) % 4 === 0 ? { maxGradNormPerTensor: 0.3 } : {};
+      const rule = factory();
+      return {
+        title: `${name}: tables ${JSON.stringify(tables)}, averages ${JSON.stringify(averages)}, ${JSON.stringify(clip)}`,
+        rule,
+        check: (device, track, steps = 6) =>
+          checkTableParity({
+            device,
+            track,
+            rule,
+            averages,
+            clip,
+            tables,
+            rowCount: 41,
+            oneBuffer: (seed + index) % 2 === 0,
+            skipNonFinite: (seed + index) % 5 < 2,
+            random: new Random(seed + index),
+            steps,
+          }),
+      };
+    }),
     leavingOut: factories.map(([name, factory], index) => {
       const averages = AVERAGES[(seed + index) % AVERAGES.length]!;
       const clip = new Random(seed - index).pick(CLIPS);

@@ -1,4 +1,4 @@
-// The one elementwise entry point; what becomes of a lane between load and store: decay → update → average.
+// The one elementwise entry point; what becomes of a lane between load and store: decay → update → average → limits.
 //
 // Composed with generated declarations (src/kernel/step-kernel.ts, compose-rule.ts), lanes.wgsl, incoming.wgsl and one
 // rule (shaders/rules/*.wgsl):
@@ -9,12 +9,13 @@
 //   tensor                      what the rule has found out of the whole tensor (stages/measure), if it does
 //   prepare()                   the rule: what is the same for all its elements, once per invocation
 //   average(before, w) -> lane  averages of the weights, which may move them; prepare_averages() as above
+//   constrained(w) -> lane      limits of the weights
 //   update(w, g) -> lane        the rule: the new weight; state is in private variables named as the slots
 
 /// The new weight; the state is in the rule's private variables, before and after.
 fn stepped(before: lane, gradient: lane) -> lane {
   let g = incoming_gradient(before, gradient);
-  return average(before, update(decayed_weight(before), g));
+  return constrained(average(before, update(decayed_weight(before), g)));
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

@@ -11,6 +11,7 @@ export { Optimizer } from './engine/optimizer.js';
 export type { ParameterNorms } from './engine/calls/norms.js';
 export type { ResetOptions } from './engine/calls/state-input.js';
 export type { BufferChange } from './engine/input/rebind-input.js';
+export type { RowMapping } from './engine/input/map-input.js';
 export type { KernelOptions } from './engine/input/kernel-options.js';
 export type {
   LooseGroupConfig,
@@ -20,11 +21,13 @@ export type {
   ParamsOrGroups,
   StateName,
 } from './engine/input/config.js';
-export type { ParameterGroup } from './engine/parameter-group.js';
+export type { OptionsInForce, ParameterGroup } from './engine/parameter-group.js';
+export type { GivenOptions, MovingOptions, Schedule } from './rules/moving.js';
 export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
 export type { StepStats } from './engine/stats.js';
 export type { DType, Parameter } from './engine/input/parameter.js';
-export type { BufferRange } from './engine/input/span.js';
+export type { RowOptions } from './engine/input/row-options.js';
+export type { BufferRange, RowRange } from './engine/input/span.js';
 export type { SparseGradient } from './engine/input/sparse-table.js';
 export type { GroupState, LoadOptions, LoadedNames, StateDict } from './engine/saved/state-dict.js';
 

@@ -7,6 +7,8 @@ export interface LaneAccess {
   /** Expression: where the tensor begins in it, in the units of the array. */
   readonly base: string;
   readonly access: Access;
+  /** Expression: elements from one row to the next; of `strided` ones only. */
+  readonly stride?: string;
 }
 
 /**
@@ -37,5 +39,27 @@ export const PLACE_WGSL = `struct Place {
   lane: u32,
   element: u32,
   valid: u32,
+}
+`;
+
+/** WGSL that says in which row and column the four elements of a lane are; behind a lane's last one, that one again. */
+export const CELLS_WGSL = `override ROW_LENGTH: u32 = 1u;
+
+struct Cells {
+  rows: vec4<u32>,
+  columns: vec4<u32>,
+}
+
+fn cells_of(at: Place) -> Cells {
+  // One division: from the first element on, a lane goes over at most three ends of rows.
+  let row = at.element / ROW_LENGTH;
+  let column = at.element - row * ROW_LENGTH;
+  let columns = column + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(at.valid - 1u));
+  let one = vec4<u32>(1u);
+  let ends =
+    select(vec4<u32>(0u), one, columns >= vec4<u32>(ROW_LENGTH)) +
+    select(vec4<u32>(0u), one, columns >= vec4<u32>(2u * ROW_LENGTH)) +
+    select(vec4<u32>(0u), one, columns >= vec4<u32>(3u * ROW_LENGTH));
+  return Cells(row + ends, columns - ends * ROW_LENGTH);
 }
 `;

@@ -1,4 +1,8 @@
-import type { Codec } from './codec.js';
+import type { Codec, LaneAccess } from './codec.js';
+
+/** Finds the words of a lane of rows that lie apart. */
+const wordsOf = ({ base, stride }: LaneAccess): string => `  let cells = cells_of(at);
+  let words = ${base} + cells.rows * ${stride} + cells.columns;`;
 
 /** IEEE float32, one element per word: as a vec4 where a lane begins at a multiple of 16 bytes, else word by word. */
 export const f32: Codec = {
@@ -6,31 +10,44 @@ export const f32: Codec = {
   byteLength: (elementCount) => 4 * elementCount,
   arrayType: (access) => (access === 'vector' ? 'vec4<f32>' : 'f32'),
   unitByteLength: (access) => (access === 'vector' ? 16 : 4),
-  load: ({ array, base, access }) =>
-    access === 'vector'
-      ? `  return ${array}[${base} + at.lane];`
-      : `  let first = ${base} + at.element;
+  load: (lanes) => {
+    const { array, base, access } = lanes;
+    if (access === 'vector') return `  return ${array}[${base} + at.lane];`;
+    if (access === 'strided') {
+      return `${wordsOf(lanes)}
+  return vec4<f32>(${array}[words.x], ${array}[words.y], ${array}[words.z], ${array}[words.w]);`;
+    }
+    return `  let first = ${base} + at.element;
   let last = first + at.valid - 1u;
   return vec4<f32>(
     ${array}[first],
     ${array}[min(first + 1u, last)],
     ${array}[min(first + 2u, last)],
     ${array}[min(first + 3u, last)],
-  );`,
-  store: ({ array, base, access }) =>
-    access === 'vector'
-      ? `  ${array}[${base} + at.lane] = value;`
-      : `  let first = ${base} + at.element;
-  ${array}[first] = value.x;
+  );`;
+  },
+  store: (lanes) => {
+    const { array, base, access } = lanes;
+    if (access === 'vector') return `  ${array}[${base} + at.lane] = value;`;
+    const words =
+      access === 'strided'
+        ? { find: wordsOf(lanes), of: ['words.x', 'words.y', 'words.z', 'words.w'] }
+        : {
+            find: `  let first = ${base} + at.element;`,
+            of: ['first', 'first + 1u', 'first + 2u', 'first + 3u'],
+          };
+    return `${words.find}
+  ${array}[${words.of[0]}] = value.x;
   if (at.valid > 1u) {
-    ${array}[first + 1u] = value.y;
+    ${array}[${words.of[1]}] = value.y;
   }
   if (at.valid > 2u) {
-    ${array}[first + 2u] = value.z;
+    ${array}[${words.of[2]}] = value.z;
   }
   if (at.valid > 3u) {
-    ${array}[first + 3u] = value.w;
-  }`,
+    ${array}[${words.of[3]}] = value.w;
+  }`;
+  },
   encode: (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   decode: (bytes) => new Float32Array(bytes),
 };

@@ -24,10 +24,13 @@ import {
 } from './input/config.js';
 import { checkGradScale } from './input/gradient-options.js';
 import { checkKernelLimits } from './input/kernel-options.js';
+import type { RowMapping } from './input/map-input.js';
 import { type StepOptions, resolveStep } from './input/names.js';
 import { type BufferChange, resolveChanges } from './input/rebind-input.js';
 import { checkTimestampWrites, ownTimestampWrites } from './input/timestamp-writes.js';
 import { Joining } from './calls/joining.js';
+import { Life } from './calls/life.js';
+import { Mapping } from './calls/mapping.js';
 import { type ParameterNorms, Norms } from './calls/norms.js';
 import type { ParameterGroup } from './parameter-group.js';
 import { Reading } from './calls/reading.js';
@@ -64,6 +67,8 @@ export class Optimizer<R extends Rule = Rule> {
   readonly #run: Run;
   readonly #joining: Joining;
   readonly #evaluating: Evaluating;
+  readonly #life: Life;
+  readonly #mapping: Mapping;
   readonly #editing: Editing;
   readonly #gradients: Gradients;
   readonly #reader: Reader;
@@ -79,11 +84,13 @@ export class Optimizer<R extends Rule = Rule> {
     this.#run = run;
     this.#joining = new Joining(session, run);
     this.#evaluating = new Evaluating(session, run);
+    this.#life = new Life(session, run);
     this.#editing = new Editing(session, run);
-    this.#gradients = new Gradients(run);
+    this.#gradients = new Gradients(run, session.watch);
     this.#reader = new Reader(device, config.label);
-    this.#reading = new Reading(run, this.#reader, log);
-    this.#norms = new Norms(session, run, this.#reader);
+    this.#mapping = new Mapping(session, run);
+    this.#reading = new Reading(run, this.#reader, log, this.#mapping);
+    this.#norms = new Norms(run, this.#reader);
     this.#gradScale = config.gradients.gradScale;
     for (const part of run.parts) session.adopt(part.tensors);
   }
@@ -164,6 +171,71 @@ export class Optimizer<R extends Rule = Rule> {
   addGroupSync(group: ParameterGroupConfig<R>): ParameterGroup<R> {
     this.#session.guard.checkTraining('addGroupSync()');
     return this.#joining.addSync(group);
+  }
+
+  /**
+   * Lets parameters rest from the next step on, until {@link unfreeze}: weights, state, averages and count of steps stay bit for bit,
+   * gradients count neither in the norm nor in the search for NaN, and a step costs nothing for them. As a parameter with
+   * `requires_grad = False` in PyTorch; as there, a state dict does not say who is frozen, and loading one freezes and thaws nobody.
+   * Those that rest already go on resting. While all are frozen, {@link step} is refused.
+   *
+   * @param names any iterable of names.
+   * @throws OptimizerError `invalid-parameter` for an unknown name, `invalid-config` after {@link eval}; nothing changes then.
+   */
+  freeze(names: Iterable<string>): void {
+    this.#life.setFrozen(names, true, 'freeze()');
+  }
+
+  /**
+   * Lets parameters go on that {@link freeze} stopped, with the state and the count of steps that they have.
+   *
+   * @throws OptimizerError as {@link freeze}.
+   */
+  unfreeze(names: Iterable<string>): void {
+    this.#life.setFrozen(names, false, 'unfreeze()');
+  }
+
+  /**
+   * Lets go of parameters, with their state, from the next step on; a group that is left without any is gone. Their names and bytes
+   * may be given again. Steps that are encoded and not submitted yet still change them, and what these do to the state of others in
+   * their groups is lost: submit first.
+   *
+   * @param names any iterable of names.
+   * @throws OptimizerError as {@link freeze}, and `invalid-config` if none would be left; nothing changes then.
+   */
+  remove(names: Iterable<string>): void {
+    this.#life.remove(names, 'remove()');
+  }
+
+  /**
+   * As {@link remove}, of all parameters of a group.
+   *
+   * @throws OptimizerError `invalid-config` if it is none of {@link groups}, or the only one.
+   */
+  removeGroup(group: ParameterGroup<R>): void {
+    this.#life.removeGroup(group, 'removeGroup()');
+  }
+
+  /**
+   * Moves rows of parameters, and all that belongs to them, on the GPU: row i of each becomes what row `from[i]` was, weights, every
+   * slot of the state and averages alike. So rows are added, taken out and put in another order: Gaussian splats, vocabularies. Counts
+   * of steps go on, gradients are not touched. It is submitted at the call: steps that are made next see it.
+   *
+   * A fresh row has state as at the start, and the weights that lie there. Weights stay in the range that was given for them last,
+   * where that has room (see `length`), or go where `data` says; the state has room for as many rows as that range. Where no row
+   * changes its place, nothing is moved and nothing is made. Steps that are encoded and not submitted yet are to be submitted first.
+   *
+   * @param names of parameters with a `rowLength`, all of as many rows.
+   * @param mapping see {@link RowMapping}.
+   * @returns once the device is known to have made room for it.
+   * @throws OptimizerError `invalid-parameter` for unknown names, entries that name no row, lengths that do not fit, or too little
+   *   room; `invalid-config` after {@link eval}; nothing changes then. `out-of-memory`, which ends the optimizer.
+   * @example
+   * // Row 2 is pruned, row 0 is split in two.
+   * await optimizer.mapRows(['means', 'colors'], { from: Uint32Array.of(0, 1, 3, 0), rowCount: 4 });
+   */
+  async mapRows(names: Iterable<string>, mapping: RowMapping): Promise<void> {
+    return this.#settle('mapRows()', this.#mapping.map(names, mapping));
   }
 
   /** The rule's name, e.g. `'adam'`. */
@@ -298,13 +370,13 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
-   * Sets all gradients to zero, of sparse ones the values: in the caller's encoder, or submitted at once without one.
+   * Sets all gradients to zero, of sparse ones the values, and nothing between rows that lie apart: in the caller's encoder, or submitted at once without one.
    *
    * @throws OptimizerError `invalid-parameter` if a gradient buffer lacks COPY_DST, or if destroyed.
    */
   zeroGrad(encoder?: GPUCommandEncoder): void {
     this.#session.guard.check('zeroGrad()');
-    this.#submit(encoder, 'zeroGrad()', (commands) => this.#gradients.clear(commands));
+    this.#submit(encoder, 'zeroGrad()', (commands) => this.#gradients.clear(commands, encoder !== undefined));
   }
 
   /**
@@ -496,6 +568,8 @@ export class Optimizer<R extends Rule = Rule> {
     if (!this.#session.guard.destroy()) return;
     this.#run.destroy();
     this.#evaluating.destroy();
+    this.#gradients.destroy();
+    this.#mapping.destroy();
     this.#norms.destroy();
     this.#reader.destroy();
   }
@@ -512,6 +586,12 @@ export class Optimizer<R extends Rule = Rule> {
 
   #nextInputs(call: string): StepInputs {
     const { guard, log } = this.#session;
+    if (this.#run.isFrozen) {
+      throw new OptimizerError(
+        'invalid-config',
+        `${call}: all parameters are frozen; unfreeze() some of them first.`,
+      );
+    }
     return guard.whileAsking(call, () => log.next(this.#run.parts, this.#gradScale));
   }
 

@@ -26,16 +26,20 @@ export interface RuleInForce {
  * @typeParam R the rule.
  */
 export class ParameterGroup<R extends Rule = Rule> {
-  /** Names of the group's parameters. */
-  readonly params: readonly string[];
+  #params: readonly string[];
   #rule: Rule;
   readonly #host: GroupHost;
 
   /** @internal */
   constructor(rule: Rule, params: readonly string[], host: GroupHost) {
     this.#rule = rule;
-    this.params = Object.freeze([...params]);
+    this.#params = Object.freeze([...params]);
     this.#host = host;
+  }
+
+  /** Names of the group's parameters. */
+  get params(): readonly string[] {
+    return this.#params;
   }
 
   /** The rule with this group's options; schedules are in it as they were given. */
@@ -116,6 +120,11 @@ export class ParameterGroup<R extends Rule = Rule> {
   /** Whether a schedule sets the learning rate. */
   get isScheduled(): boolean {
     return typeof this.#rule.options.lr === 'function';
+  }
+
+  /** @internal Lists the parameters that it has now. */
+  replaceParams(params: readonly string[]): void {
+    this.#params = Object.freeze([...params]);
   }
 
   /** @internal Takes over hyper-parameters that a state dict brought. */

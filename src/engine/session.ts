@@ -8,7 +8,8 @@ import { NameTable } from './input/names.js';
 import { Occupancy } from './input/occupancy.js';
 import type { ResolvedParameter } from './input/parameter.js';
 import { type GroupHost, ParameterGroup } from './parameter-group.js';
-import { type Run, type Watch, planRun } from './run/run.js';
+import { planRun } from './run/plan-run.js';
+import type { Run, Watch } from './run/run.js';
 import type { RunTensor } from './run/group-part.js';
 import { StepLog } from './run/step-log.js';
 import { type PipelineSource } from '../gpu/pipelines.js';
@@ -43,6 +44,14 @@ export class Session {
   /** Lists a group that has joined. */
   addGroup(group: ParameterGroup): void {
     this.#groups = Object.freeze([...this.#groups, group]);
+  }
+
+  /** Lists the groups, and their parameters, as a run has them after it has lost some. */
+  followRun({ parts }: Run): void {
+    for (const { group, tensors } of parts)
+      group.replaceParams(tensors.map(({ parameter }) => parameter.name));
+    this.#groups = Object.freeze(parts.map(({ group }) => group));
+    this.refreshArenas();
   }
 
   makeGroup(

@@ -18,6 +18,8 @@ export interface StepStats {
   readonly lossScale: number;
   /** The learning rate of the last step asked for; of the first group. */
   readonly lr: number;
+  /** Entries of the maps that `mapRows` was given on the GPU that named no row; absent before there was such a map. */
+  strayRows?: number;
 }
 
 /**

@@ -21,7 +21,7 @@ export function encodeCopies(
   copies: readonly RangeCopy[],
   label: string,
 ): () => void {
-  const pieces = copies.flatMap(cutAlike);
+  const pieces = joinNeighbours(copies.flatMap(cutAlike));
   const longest = pieces.reduce(
     (most, { from, to, byteLength }) => (from.buffer === to.buffer ? Math.max(most, byteLength) : most),
     0,
@@ -71,4 +71,20 @@ function cutAlike({ from, to }: RangeCopy): Piece[] {
     if (doneB === target.byteLength) [b, doneB] = [b + 1, 0];
   }
   return pieces;
+}
+
+/** Copies of what lies behind one another on both sides are one. */
+function joinNeighbours(pieces: readonly Piece[]): Piece[] {
+  const joined: Piece[] = [];
+  for (const piece of pieces) {
+    const last = joined.at(-1);
+    const follows = (side: 'from' | 'to') =>
+      last!.byteLength + last![side].byteOffset === piece[side].byteOffset &&
+      last![side].buffer === piece[side].buffer;
+    // Within one buffer, a copy may need what the one before it has written.
+    if (last && last.from.buffer !== last.to.buffer && follows('from') && follows('to')) {
+      joined[joined.length - 1] = { ...last, byteLength: last.byteLength + piece.byteLength };
+    } else joined.push(piece);
+  }
+  return joined;
 }

@@ -210,10 +210,16 @@ export function correction({ beta, damping }: RisingRate, t: number): number {
 
 const switchKeys = new WeakMap<RuleLayout, string>();
 
-/** The switches as text, in the same order in all layouts of a kind. */
+/**
+ * The switches as text, in the same order in all layouts of a kind, and how weights decay: that says whether a column's own
+ * learning rate is in it.
+ */
 function switchKey(layout: RuleLayout): string {
   let key = switchKeys.get(layout);
-  if (key === undefined) switchKeys.set(layout, (key = JSON.stringify(layout.switches)));
+  if (key === undefined) {
+    const { weightDecayMode } = layout.rule.options;
+    switchKeys.set(layout, (key = JSON.stringify([layout.switches, weightDecayMode])));
+  }
   return key;
 }
 

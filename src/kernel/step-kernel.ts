@@ -16,18 +16,16 @@ import {
 } from './compose-rule.js';
 import type { RowLayout } from './row.js';
 import type { RuleLayout } from './rule-layout.js';
+import { composeSegments, segmentsByteLength } from './segment.js';
 import { type KernelShape, shapeConstants } from './shape.js';
-import { wordStruct } from './structs.js';
-
-/** What one dispatch covers of one tensor; bases are indices into the bound arrays, `row` is the index within the page. */
-export const Segment = wordStruct('Segment', {
-  lane_count: 'u32',
-  element_count: 'u32',
-  data_base: 'u32',
-  grad_base: 'u32',
-  state_base: 'u32',
-  row: 'u32',
-});
+import {
+  composeConstraint,
+  composeDivision,
+  composeLoop,
+  composePlaces,
+  composeStepping,
+  placesIn,
+} from './step-rows.js';
 
 /** All that tells a step kernel from another. */
 export interface StepVariant {
@@ -43,7 +41,7 @@ export interface StepVariant {
 
 /** One entry of bind group 0, by role. */
 export interface StepBinding {
-  readonly role: 'segments' | 'data' | 'grad' | 'state' | 'rows' | 'record';
+  readonly role: 'segments' | 'data' | 'grad' | 'state' | 'rows' | 'mask' | 'record';
   /** Of `state`, the slot; else the name of the variable. */
   readonly name: string;
   /** Of `data` and `grad`: which of the tensors that the dispatch steps; 0 for all others. */
@@ -60,7 +58,7 @@ export function stepBindings({
   access,
   together,
 }: Omit<StepVariant, 'isClamped' | 'shape' | 'row'>): StepBinding[] {
-  const { data, grad, state, gradBinding, rowLength } = access;
+  const { data, grad, state, gradBinding } = access;
   const arrayOf = (codec: Codec, mode: Access) => ({
     minBindingSize: codec.unitByteLength(mode),
     wgslType: `array<${codec.arrayType(mode)}>`,
@@ -71,7 +69,7 @@ export function stepBindings({
       name: 'segments',
       tensor: 0,
       type: 'uniform',
-      minBindingSize: Segment.byteLength * together,
+      minBindingSize: segmentsByteLength(access, together),
       wgslType: 'Segments',
     },
   ];
@@ -85,9 +83,10 @@ export function stepBindings({
   for (const slot of layout.elementSlots) {
     bindings.push({ role: 'state', name: slot, tensor: 0, type: 'storage', ...arrayOf(f32, state) });
   }
-  if (rowLength !== undefined) {
-    const rows = { minBindingSize: 4, wgslType: 'array<u32>' };
-    bindings.push({ role: 'rows', name: 'rows', tensor: 0, type: 'read-only-storage', ...rows });
+  for (const role of ['rows', 'mask'] as const) {
+    if (!(role === 'rows' ? access.isListed : access.isMasked)) continue;
+    const words = { minBindingSize: 4, wgslType: 'array<u32>' };
+    bindings.push({ role, name: role, tensor: 0, type: 'read-only-storage', ...words });
   }
   if (layout.tensor) {
     const record = { minBindingSize: recordStruct(layout).byteLength, wgslType: 'TensorRecord' };
@@ -105,7 +104,7 @@ export function stepPipeline(variant: StepVariant): PipelineSource {
     entryPoint: 'step',
     constants: {
       ...shapeConstants(shape),
-      ...(access.rowLength !== undefined && { ROW_LENGTH: access.rowLength }),
+      ...rowConstants(access),
       CLAMP_GRADIENT: Number(isClamped),
       ...switchConstants(layout.switches),
     },
@@ -114,6 +113,29 @@ export function stepPipeline(variant: StepVariant): PipelineSource {
       pageLayout(row),
     ],
   };
+}
+
+/** Values of the `override` constants that say how rows lie; of those that there are none of, nothing. */
+export function rowConstants({
+  rowLength,
+  dataStride,
+  gradStride,
+}: Pick<StretchAccess, 'rowLength' | 'dataStride' | 'gradStride'>): Record<string, number> {
+  return {
+    ...(rowLength !== undefined && { ROW_LENGTH: rowLength }),
+    ...(dataStride !== undefined && { DATA_STRIDE: dataStride }),
+    ...(gradStride !== undefined && { GRAD_STRIDE: gradStride }),
+  };
+}
+
+/** Declares those of them that say how far rows lie apart. */
+export function composeStrides({
+  dataStride,
+  gradStride,
+}: Pick<StretchAccess, 'dataStride' | 'gradStride'>): string {
+  return `${dataStride === undefined ? '' : 'override DATA_STRIDE: u32;\n'}${
+    gradStride === undefined ? '' : 'override GRAD_STRIDE: u32;\n'
+  }`;
 }
 
 /**
@@ -127,6 +149,7 @@ export function composeStep({
   together,
 }: Omit<StepVariant, 'isClamped' | 'shape'>): string {
   const tensors = Array.from({ length: together }, (_, k) => k);
+  const stepping = composeStepping(layout, access);
   const variables = stepBindings({ layout, access, together }).map(
     ({ role, name, type, wgslType }, binding) => {
       const space =
@@ -137,9 +160,7 @@ export function composeStep({
   return `// webgpu-optim: ${layout.rule.name}
 ${composeVariables(layout, row)}
 ${PLACE_WGSL}
-${Segment.wgsl}
-struct Segments {
-${tensors.map((k) => `  tensor_${k}: Segment,\n`).join('')}}
+${composeSegments(access, together)}
 ${variables.join('\n')}
 var<private> segment: Segment;
 
@@ -148,8 +169,9 @@ fn fetch_tensor() {
 ${layout.tensor ? '  tensor = uniform_tensor;\n' : ''}}
 
 ${composeState(layout, access)}
-${access.rowLength === undefined ? DENSE : NAMED_ROWS}
-${tensors.map((k) => composeTensor(k, access)).join('\n')}
+${composeStrides(access)}${composePlaces(access)}
+${stepping.wgsl}${composeConstraint(access)}
+${tensors.map((k) => composeTensor(k, access, stepping.call)).join('\n')}
 fn step_tensors(workgroup: u32, local_index: u32) {
 ${tensors.map((k) => `  step_tensor_${k}(workgroup, local_index);\n`).join('')}}
 
@@ -178,10 +200,18 @@ ${elementSlots.map((slot) => `  store_${slot}(at, ${slot});\n`).join('')}}
  * Access to one tensor, and the loop over an invocation's share of it. The loop stands once per tensor, because WGSL can
  * choose an array at run time only by a branch at each access.
  */
-function composeTensor(k: number, { data, grad, gradBinding }: StretchAccess): string {
-  const ofData = { array: `data_${k}`, base: 'segment.data_base', access: data };
+function composeTensor(k: number, access: StretchAccess, call: string): string {
+  const { data, grad, gradBinding } = access;
+  const ofData = { array: `data_${k}`, base: 'segment.data_base', access: data, stride: 'DATA_STRIDE' };
   const gradArray = { shared: `data_${k}`, gathered: 'grad_0' }[gradBinding as string] ?? `grad_${k}`;
-  const ofGrad = { array: gradArray, base: 'segment.grad_base', access: grad };
+  const ofGrad = { array: gradArray, base: 'segment.grad_base', access: grad, stride: 'GRAD_STRIDE' };
+  const { at, gradAt } = placesIn(access);
+  const given = `before, load_grad_${k}(${gradAt})${call === 'stepped' ? '' : ', at'}`;
+  const body = `    let at = ${at};
+    let before = load_data_${k}(at);
+    load_state(at);
+    store_data_${k}(at, ${call}(${given}));
+    store_state(at);`;
   return `fn load_data_${k}(at: Place) -> lane {
 ${f32.load(ofData)}
 }
@@ -194,65 +224,9 @@ fn load_grad_${k}(at: Place) -> lane {
 ${gradBinding === 'none' ? '  return lane(0.0);' : f32.load(ofGrad)}
 }
 
-fn step_tensor_${k}(workgroup: u32, local_index: u32) {
+${composeDivision(k, access)}fn step_tensor_${k}(workgroup: u32, local_index: u32) {
   segment = segments.tensor_${k};
-  let lanes = own_lanes(workgroup, local_index, segment.lane_count);
-  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-    if (!has_place(i)) {
-      continue;
-    }
-    let at = place_of(i);
-    let before = load_data_${k}(at);
-    load_state(at);
-    store_data_${k}(at, stepped(before, load_grad_${k}(grad_place_of(i))));
-    store_state(at);
-  }
+${composeLoop(k, body, access)}
 }
 `;
 }
-
-/** Lanes of a tensor lie where their numbers say. */
-const DENSE = `fn has_place(i: u32) -> bool {
-  return true;
-}
-
-fn place_of(i: u32) -> Place {
-  return Place(i, 4u * i, min(4u, segment.element_count - 4u * i));
-}
-
-fn grad_place_of(i: u32) -> Place {
-  return place_of(i);
-}
-`;
-
-/**
- * Lanes of the rows that a list names; those of the gradient are in the order of the list. `NO_ROW` stands for an entry that is
- * not its row's first: no binding is large enough for a row of that number.
- */
-const NAMED_ROWS = `override ROW_LENGTH: u32 = 1u;
-override ROW_LANES: u32 = (ROW_LENGTH + 3u) / 4u;
-
-const NO_ROW: u32 = 0xffffffffu;
-
-fn place_in(row_number: u32, i: u32) -> Place {
-  let within = i % ROW_LANES;
-  return Place(
-    row_number * ROW_LANES + within,
-    row_number * ROW_LENGTH + 4u * within,
-    min(4u, ROW_LENGTH - 4u * within),
-  );
-}
-
-/// Entries that are not the first of their row have no gradient left: they read and write nothing.
-fn has_place(i: u32) -> bool {
-  return rows[i / ROW_LANES] != NO_ROW;
-}
-
-fn place_of(i: u32) -> Place {
-  return place_in(rows[i / ROW_LANES], i);
-}
-
-fn grad_place_of(i: u32) -> Place {
-  return place_in(i / ROW_LANES, i);
-}
-`;

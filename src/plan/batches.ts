@@ -24,12 +24,13 @@ const MOST_OPEN = 8;
 
 /** Storage buffers that a step kernel binds: those per tensor, and those that all its tensors share. */
 export function countStorageBindings(
-  { gradBinding, rowLength }: StretchAccess,
+  { gradBinding, isListed, isMasked }: StretchAccess,
   slotCount: number,
 ): { readonly perTensor: number; readonly shared: number } {
   return {
     perTensor: gradBinding === 'read' || gradBinding === 'read_write' ? 2 : 1,
-    shared: slotCount + Number(rowLength !== undefined) + Number(gradBinding === 'gathered'),
+    shared:
+      slotCount + Number(isListed ?? false) + Number(isMasked ?? false) + Number(gradBinding === 'gathered'),
   };
 }
 
@@ -39,7 +40,7 @@ export function countStorageBindings(
  * @param slotCount state slots that kernels bind.
  */
 function capacityOf<B>({ access, laneCount }: Stretch<B>, slotCount: number, limits: PlanLimits): number {
-  // A kernel binds one list of rows.
+  // A kernel binds one list of rows, or one mask, and knows one length of them.
   if (access.rowLength !== undefined || laneCount > MOST_LANES) return 1;
   const { perTensor, shared } = countStorageBindings(access, slotCount);
   const room = Math.floor((limits.maxStorageBuffersPerShaderStage - shared) / perTensor);
@@ -89,8 +90,9 @@ export function planBatches<B>(
   return batches;
 }
 
-function kindOf<B>({ access: { data, grad, state, gradBinding }, row, state: range }: Stretch<B>): string {
-  return `${data} ${grad} ${state} ${gradBinding} ${row} ${range?.slab}`;
+function kindOf<B>({ access, row, state: range }: Stretch<B>): string {
+  const { data, grad, state, gradBinding, isLimited } = access;
+  return `${data} ${grad} ${state} ${gradBinding} ${row} ${range?.slab} ${isLimited}`;
 }
 
 function hasPlace<B>(parts: readonly Stretch<B>[], stretch: Stretch<B>, limits: PlanLimits): boolean {

@@ -15,6 +15,15 @@ export interface Chunk<B> {
   readonly grad?: Piece<B>;
   /** Absent before the state has a place. */
   readonly state?: StatePiece;
+  /** What must be known of its rows, which are whole ones then. */
+  readonly table?: TableRows<B>;
+}
+
+/** Rows of a tensor that is cut between rows only. */
+export interface TableRows<B> {
+  readonly rowLength: number;
+  /** A number per row. */
+  readonly mask?: Piece<B>;
 }
 
 /** Bytes of a vec4. */
@@ -43,24 +52,31 @@ export function cutTogether<B>(
   grad: readonly Piece<B>[] | undefined,
   state: readonly StatePiece[] | undefined,
   limits: PlanLimits,
+  table?: TableRows<B>,
 ): Chunk<B>[] {
   const alignment = bindingAlignment(limits);
   // Of each list, what is not covered yet.
   const left = { data: [...data], grad: [...(grad ?? [])], state: [...(state ?? [])] };
   const chunks: Chunk<B>[] = [];
+  let rows = table;
   while (left.data.length > 0) {
-    const here = chunkOf(left.data[0]!, left.grad[0], left.state[0]);
-    const room = [here.data, here.grad, here.state].map((piece) => roomIn(piece, limits, alignment));
-    const elementCount = Math.min(...room);
+    const here = chunkOf(left.data[0]!, left.grad[0], left.state[0], rows);
+    const elementCount = roomInChunk(here, limits, alignment);
     chunks.push(...separate(firstOf(here, elementCount), limits, alignment));
+    rows = skipRows(rows, elementCount);
     for (const list of Object.values<(Piece<B> | StatePiece)[]>(left)) dropElements(list, elementCount);
   }
   return chunks;
 }
 
 /** A chunk of what there is. */
-export function chunkOf<B>(data: Piece<B>, grad?: Piece<B>, state?: StatePiece): Chunk<B> {
-  return { data, ...(grad && { grad }), ...(state && { state }) };
+export function chunkOf<B>(
+  data: Piece<B>,
+  grad?: Piece<B>,
+  state?: StatePiece,
+  table?: TableRows<B>,
+): Chunk<B> {
+  return { data, ...(grad && { grad }), ...(state && { state }), ...(table && { table }) };
 }
 
 /** Takes the first elements out of a list; they lie in its first piece. */
@@ -75,9 +91,22 @@ function dropElements(list: (Piece<unknown> | StatePiece)[], elementCount: numbe
 export function skipElements<P extends Piece<unknown> | StatePiece>(piece: P, elementCount: number): P {
   if (elementCount === 0) return piece;
   const rest = { elementCount: piece.elementCount - elementCount };
-  return 'element' in piece
-    ? { ...piece, ...rest, element: piece.element + elementCount }
-    : { ...piece, ...rest, byteOffset: piece.byteOffset + ELEMENT_BYTE_LENGTH * elementCount };
+  if ('element' in piece) return { ...piece, ...rest, element: piece.element + elementCount };
+  const { rows, byteOffset } = piece;
+  const skipped = rows ? rows.byteStride * (elementCount / rows.length) : ELEMENT_BYTE_LENGTH * elementCount;
+  return { ...piece, ...rest, byteOffset: byteOffset + skipped };
+}
+
+/** Rows from one of their elements on. */
+function skipRows<B>(table: TableRows<B> | undefined, elementCount: number): TableRows<B> | undefined {
+  if (!table?.mask) return table;
+  return { ...table, mask: skipElements(table.mask, elementCount / table.rowLength) };
+}
+
+/** The rows of the first elements. */
+function keepRows<B>(table: TableRows<B> | undefined, elementCount: number): TableRows<B> | undefined {
+  if (!table?.mask) return table;
+  return { ...table, mask: keepElements(table.mask, elementCount / table.rowLength) };
 }
 
 /** Some elements of a list of pieces, from one of them on. */
@@ -104,24 +133,44 @@ function keepElements<P extends Piece<unknown> | StatePiece>(piece: P, elementCo
 }
 
 /** The first elements of a chunk. */
-export function firstOf<B>({ data, grad, state }: Chunk<B>, elementCount: number): Chunk<B> {
+export function firstOf<B>({ data, grad, state, table }: Chunk<B>, elementCount: number): Chunk<B> {
   return chunkOf(
     keepElements(data, elementCount),
     grad && keepElements(grad, elementCount),
     state && keepElements(state, elementCount),
+    keepRows(table, elementCount),
   );
 }
 
 /** What is left of a chunk from one of its elements on. */
-export function restOf<B>({ data, grad, state }: Chunk<B>, elementCount: number): Chunk<B> {
+export function restOf<B>({ data, grad, state, table }: Chunk<B>, elementCount: number): Chunk<B> {
   return chunkOf(
     skipElements(data, elementCount),
     grad && skipElements(grad, elementCount),
     state && skipElements(state, elementCount),
+    skipRows(table, elementCount),
   );
 }
 
-/** Elements of a piece that one binding can reach from its first one on: all, or whole lanes of them. */
+/** Elements of a chunk that bindings can reach, whole rows of them where it must be. */
+function roomInChunk<B>(
+  { data, grad, state, table }: Chunk<B>,
+  limits: PlanLimits,
+  alignment: number,
+): number {
+  const room = Math.min(...[data, grad, state].map((piece) => roomIn(piece, limits, alignment)));
+  if (!table) return room;
+  const { rowLength, mask } = table;
+  const rowCount = Math.min(Math.floor(room / rowLength), roomIn(mask, limits, alignment));
+  if (rowCount > 0) return rowCount * rowLength;
+  throw new OptimizerError(
+    'limit-exceeded',
+    `the device binds ${limits.maxStorageBufferBindingSize} bytes at most, which is too few for a row of ${rowLength} ` +
+      'elements; request it with a larger requiredLimits.maxStorageBufferBindingSize.',
+  );
+}
+
+/** Elements of a piece that one binding can reach from its first one on: all, or whole lanes of them; of rows that lie apart, rows. */
 function roomIn(
   piece: Piece<unknown> | StatePiece | undefined,
   { maxStorageBufferBindingSize }: PlanLimits,
@@ -132,12 +181,20 @@ function roomIn(
   // Rounding an offset down can add almost `alignment` bytes to a binding.
   const lost = byteOffset % alignment === 0 ? 0 : alignment;
   const byteLength = alignDown(maxStorageBufferBindingSize, alignment) - lost;
-  if (byteLength > 0) return Math.min(piece.elementCount, byteLength / ELEMENT_BYTE_LENGTH);
+  if (byteLength > 0) return Math.min(piece.elementCount, elementsIn(byteLength, piece));
   throw new OptimizerError(
     'limit-exceeded',
     `the device binds ${maxStorageBufferBindingSize} bytes at most, which is too few at offsets of ${alignment}; request it ` +
       'with a larger requiredLimits.maxStorageBufferBindingSize.',
   );
+}
+
+/** Elements of a piece that so many bytes have room for. */
+export function elementsIn(byteLength: number, piece: Piece<unknown> | StatePiece): number {
+  const rows = 'element' in piece ? undefined : piece.rows;
+  if (!rows) return byteLength / ELEMENT_BYTE_LENGTH;
+  const { length, byteStride } = rows;
+  return length * Math.floor((byteLength - ELEMENT_BYTE_LENGTH * length) / byteStride + 1);
 }
 
 /**
@@ -146,10 +203,10 @@ function roomIn(
  */
 function separate<B>(chunk: Chunk<B>, limits: PlanLimits, alignment: number): Chunk<B>[] {
   if (gradBindingOf(chunk, limits) !== 'read_write') return [chunk];
-  const { data, grad } = chunk;
+  const { data, grad, table } = chunk;
   const [low, high] = data.byteOffset < grad!.byteOffset ? [data, grad!] : [grad!, data];
   if (endOf(low) <= alignDown(high.byteOffset, alignment)) return [chunk];
-  const unit = alignment / ELEMENT_BYTE_LENGTH;
+  const unit = table ? table.rowLength : alignment / ELEMENT_BYTE_LENGTH;
   const half = Math.max(alignDown(Math.floor(data.elementCount / 2), unit), unit);
   if (half >= data.elementCount) {
     throw new OptimizerError(

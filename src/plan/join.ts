@@ -52,8 +52,14 @@ export function asRun<B>({ index, ...tensor }: PlanTensor<B>): GrowingRun<B> {
   return { ...tensor, members: [{ index, start: 0, elementCount: countElements(tensor.data) }] };
 }
 
-function isWhole<B>({ data, grad, rows, state }: Run<B>): boolean {
-  return !rows && data.length === 1 && (grad?.length ?? 1) === 1 && (state?.length ?? 1) === 1;
+function isWhole<B>({ data, grad, rows, rowLength, state }: Run<B>): boolean {
+  return (
+    !rows &&
+    rowLength === undefined &&
+    data.length === 1 &&
+    (grad?.length ?? 1) === 1 &&
+    (state?.length ?? 1) === 1
+  );
 }
 
 /**
@@ -84,7 +90,8 @@ function isPadding(gap: number, padding: number): boolean {
   return gap === 0 || (gap > 0 && gap < padding);
 }
 
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
+/** Lists of items with equal keys, in the order of the first of each. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
   const lists = new Map<unknown, T[]>();
   for (const item of items) {
     const key = keyOf(item);
@@ -115,6 +122,7 @@ function append<B>(
 ): GrowingRun<B> | undefined {
   if (run.row !== next.row || run.isGathered !== next.isGathered) return undefined;
   if ((run.grad === undefined) !== (next.grad === undefined)) return undefined;
+  if (!haveSameLimits(run.constraint, next.constraint)) return undefined;
   const [data, nextData] = [run.data[0]!, next.data[0]!];
   const distance = nextData.byteOffset - data.byteOffset;
   const gap = nextData.byteOffset - endOf(data);
@@ -139,8 +147,15 @@ function append<B>(
     data: [{ ...data, elementCount }],
     ...(grad && { grad: [{ ...grad, elementCount }] }),
     ...(run.isGathered && { isGathered: true }),
+    ...(run.constraint && { constraint: run.constraint }),
     ...(state && { state: [state] }),
   };
+}
+
+function haveSameLimits(a: PlanTensor<unknown>['constraint'], b: PlanTensor<unknown>['constraint']): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object') return false;
+  return a.min === b.min && a.max === b.max;
 }
 
 function appendState(

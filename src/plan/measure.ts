@@ -1,15 +1,17 @@
 import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/measure-shape.js';
 import { chooseGrid } from '../kernel/shape.js';
 import { type Chunk, bindPiece, bindingAlignment } from './cut.js';
-import { type Access, type Binding, LANE, type PlanTensor } from './pieces.js';
+import { type Access, type Binding, ELEMENT_BYTE_LENGTH, LANE, type PlanTensor } from './pieces.js';
 import { planRuns } from './plan.js';
 import {
   type StateRange,
   type StretchFacts,
   accessIf,
+  accessOf,
   canRead,
   extend,
   stateRange,
+  stridesOf,
   unitOf,
 } from './stretch.js';
 
@@ -18,6 +20,11 @@ export interface MeasureAccess {
   readonly data: Access;
   readonly grad: Access;
   readonly state: Access;
+  /** As of a {@link StretchAccess}. */
+  readonly rowLength?: number;
+  readonly isMasked?: true;
+  readonly dataStride?: number;
+  readonly gradStride?: number;
 }
 
 /** One measuring dispatch: a chunk of a tensor. Bases count in units of the bound arrays. */
@@ -33,6 +40,9 @@ export interface PlannedMeasure<B> {
   /** Absent where no state is kept. */
   readonly state?: StateRange;
   readonly stateBase: number;
+  /** A number per row, if rows may be left alone. */
+  readonly mask?: Binding<B>;
+  readonly maskBase: number;
   readonly workgroupCount: number;
   readonly grid: readonly [number, number];
 }
@@ -62,14 +72,19 @@ export function planMeasure<B>(
 
 function planChunk<B>(
   row: number,
-  { data, grad, state }: Chunk<B>,
+  { data, grad, state, table }: Chunk<B>,
   facts: StretchFacts<B>,
 ): PlannedMeasure<B> {
   const alignment = bindingAlignment(facts.limits);
+  const mask = table?.mask;
+  const maskBinding = mask && bindPiece(mask, alignment);
   const access = {
-    data: accessIf(canRead(data, facts)),
-    grad: accessIf(canRead(grad!, facts)),
+    data: accessOf(data, canRead(data, facts)),
+    grad: accessOf(grad!, canRead(grad!, facts)),
     state: accessIf(!state || (state.element % LANE === 0 && state.isPadded)),
+    ...(table && { rowLength: table.rowLength }),
+    ...(mask && { isMasked: true as const }),
+    ...stridesOf(data, grad),
   };
   const dataBinding = extend(bindPiece(data, alignment), access.data);
   const gradBinding = extend(bindPiece(grad!, alignment), access.grad);
@@ -87,6 +102,8 @@ function planChunk<B>(
     gradBase: (grad!.byteOffset - gradBinding.offset) / unitOf(access.grad),
     ...range,
     stateBase: access.state === 'vector' ? stateStart / LANE : stateStart,
+    ...(maskBinding && { mask: maskBinding }),
+    maskBase: maskBinding ? (mask.byteOffset - maskBinding.offset) / ELEMENT_BYTE_LENGTH : 0,
     workgroupCount: Math.ceil(laneCount / LANES_PER_PARTIAL),
     grid: chooseGrid(laneCount, MEASURE_SHAPE, facts.limits.maxComputeWorkgroupsPerDimension),
   };
@@ -102,6 +119,8 @@ export function measuresAlike<B>(a: PlannedMeasure<B>, b: PlannedMeasure<B> | un
     a.stateBase === b.stateBase &&
     a.access.data === b.access.data &&
     a.access.grad === b.access.grad &&
-    a.access.state === b.access.state
+    a.access.state === b.access.state &&
+    a.access.dataStride === b.access.dataStride &&
+    a.access.gradStride === b.access.gradStride
   );
 }

@@ -69,7 +69,14 @@ function swapped<B>(
   after: PlanTensor<B>,
   facts: StretchFacts<B>,
 ): Stretch<B>[] | undefined {
-  if (members.length > 1 || stretches.length > 1 || before.rows || !before.grad || !after.grad)
+  if (
+    members.length > 1 ||
+    stretches.length > 1 ||
+    before.rows ||
+    before.rowLength !== undefined ||
+    !before.grad ||
+    !after.grad
+  )
     return undefined;
   // In one buffer, weights and gradients share bindings.
   if (before.data[0]!.buffer === before.grad[0]!.buffer) return undefined;
@@ -118,7 +125,8 @@ function firstDifference<B>(
 }
 
 const STRUCTURE = ['index', 'elementCount', 'laneCount', 'dataBase', 'gradBase', 'stateStart'] as const;
-const ACCESS = ['data', 'grad', 'state', 'gradBinding', 'rowLength'] as const;
+/** What rebinding may change; all else of an access stays. */
+const ACCESS = ['data', 'grad', 'state', 'gradBinding', 'dataStride', 'gradStride'] as const;
 
 /** Whether two stretches differ in what is bound alone. */
 function hasSameStructure<B>(a: Stretch<B>, b: Stretch<B>): boolean {

@@ -4,6 +4,16 @@ export interface Piece<B> {
   /** Byte of the first element. */
   readonly byteOffset: number;
   readonly elementCount: number;
+  /** Where its elements are rows that lie apart; it holds whole ones then. */
+  readonly rows?: RowSpacing;
+}
+
+/** Rows that lie apart, as a column of an array of structs does. */
+export interface RowSpacing {
+  /** Elements per row. */
+  readonly length: number;
+  /** Bytes from one row to the next: more than a row has. */
+  readonly byteStride: number;
 }
 
 /** Where elements' state lies: the same place in the buffers (slabs) of every slot. */
@@ -41,8 +51,14 @@ export interface Binding<B> {
   readonly size: number;
 }
 
-/** How four neighbouring elements are accessed: as an aligned vec4, or one by one, the last lane masked. */
-export type Access = 'vector' | 'gather';
+/**
+ * How four neighbouring elements are accessed: as an aligned vec4, or one by one, the last lane masked; `strided` are those
+ * of rows that lie apart.
+ */
+export type Access = 'vector' | 'gather' | 'strided';
+
+/** What is done to weights behind the update: limits, or each row of them divided by its norm. */
+export type WeightConstraint = { readonly min?: number; readonly max?: number } | 'unit-rows';
 
 /** A tensor as planning sees it. */
 export interface PlanTensor<B> {
@@ -57,9 +73,26 @@ export interface PlanTensor<B> {
   readonly isGathered?: boolean;
   /** If only the rows of a list are stepped. */
   readonly rows?: NamedRows<B>;
+  /** Elements per row, where kernels must know; see {@link isByRows}. It is cut between rows only. */
+  readonly rowLength?: number;
+  /** A number per row: rows at 0 are left alone. With `rowLength`. */
+  readonly mask?: Piece<B>;
+  /** Per column, a factor on the learning rate. With `rowLength`. */
+  readonly columns?: readonly number[];
+  readonly constraint?: WeightConstraint;
   /** Where its state lies, in order; absent before it has a place. */
   readonly state?: readonly StatePiece[];
 }
+
+/** Whether kernels must know the rows of a tensor: of others they are of no interest. */
+export const isByRows = ({
+  data,
+  grad = [],
+  mask,
+  columns,
+  constraint,
+}: Omit<PlanTensor<unknown>, 'index' | 'row'>): boolean =>
+  Boolean(mask || columns || constraint === 'unit-rows') || [...data, ...grad].some(({ rows }) => rows);
 
 /** The list of the rows that a sparse gradient names: a u32 per entry, NO_ROW where it names none. */
 export interface NamedRows<B> {
@@ -80,8 +113,11 @@ export const countElements = (pieces: readonly { readonly elementCount: number }
   pieces.reduce((sum, { elementCount }) => sum + elementCount, 0);
 
 /** The byte behind the last element of a piece. */
-export const endOf = ({ byteOffset, elementCount }: Omit<Piece<unknown>, 'buffer'>): number =>
-  byteOffset + ELEMENT_BYTE_LENGTH * elementCount;
+export function endOf({ byteOffset, elementCount, rows }: Omit<Piece<unknown>, 'buffer'>): number {
+  if (!rows) return byteOffset + ELEMENT_BYTE_LENGTH * elementCount;
+  const lastRow = byteOffset + rows.byteStride * (elementCount / rows.length - 1);
+  return lastRow + ELEMENT_BYTE_LENGTH * rows.length;
+}
 
 /** Whether two lists of pieces are the same elements of the same buffers. */
 export function areSamePieces<B>(a: readonly Piece<B>[], b: readonly Piece<B>[]): boolean {
@@ -92,6 +128,7 @@ export function areSamePieces<B>(a: readonly Piece<B>[], b: readonly Piece<B>[])
     const [one, other] = [a[k]!, b[k]!];
     if (one.buffer !== other.buffer || one.byteOffset !== other.byteOffset) return false;
     if (one.elementCount !== other.elementCount) return false;
+    if (one.rows?.byteStride !== other.rows?.byteStride) return false;
   }
   return true;
 }

@@ -1,7 +1,7 @@
 import { type Batch, joinBatch, planBatches } from './batches.js';
 import { type Chunk, chunkOf, cutTogether } from './cut.js';
 import { type Run, asRun, joinRuns } from './join.js';
-import type { PlanTensor, StatePiece } from './pieces.js';
+import type { Piece, PlanTensor, StatePiece } from './pieces.js';
 import { StatePlaces, stateOf } from './state-places.js';
 import { type Stretch, type StretchFacts, planStretches } from './stretch.js';
 
@@ -29,24 +29,38 @@ export function planRuns<B>(
 export function cutRun<B>(run: Run<B>, limits: StretchFacts<B>['limits']): Chunk<B>[] {
   // A table and the sums of its rows are no stretches of one another: each is bound whole.
   if (run.rows) return [chunkOf(run.data[0]!, run.grad?.[0], run.state?.[0])];
-  return cutTogether(run.data, run.grad, run.state, limits);
+  const { rowLength, mask } = run;
+  const table = rowLength === undefined ? undefined : { rowLength, ...(mask && { mask }) };
+  return cutTogether(run.data, run.grad, run.state, limits, table);
 }
 
-/** A place for the state of each tensor, and the elements of the slabs that each slot needs. */
+/** A place for the state of each tensor, as much as it may ever need there, and the elements of the slabs that each slot needs. */
 export interface StatePlan {
   readonly stateOfTensor: ReadonlyMap<number, readonly StatePiece[]>;
   readonly slabElementCounts: readonly number[];
 }
 
-/** Gives state a place: that of neighbours lies together, that of every chunk begins at a whole lane. */
+/**
+ * Gives state a place: that of neighbours lies together, that of every chunk begins at a whole lane.
+ *
+ * @param roomOf data that a tensor may come to have, if that is more than it has: its state is by itself, and has room for it.
+ */
 export function placeState<B>(
   tensors: readonly PlanTensor<B>[],
   facts: StretchFacts<B>,
   joins: boolean,
+  roomOf: (tensor: number) => readonly Piece<B>[] | undefined = () => undefined,
 ): StatePlan {
   const places = new StatePlaces(facts.limits);
   const stateOfTensor = new Map<number, readonly StatePiece[]>();
-  for (const { run, chunks } of planRuns(tensors, facts, joins)) {
+  const [exact, roomy]: PlanTensor<B>[][] = [[], []];
+  for (const tensor of tensors) {
+    const data = roomOf(tensor.index);
+    // The gradient does not say where state is cut; where it is cut, too, more cuts are made later.
+    if (data) roomy!.push({ index: tensor.index, row: tensor.row, data });
+    else exact!.push(tensor);
+  }
+  for (const { run, chunks } of [...planRuns(exact!, facts, joins), ...planRuns(roomy!, facts, false)]) {
     const placed = chunks.map((chunk) => ({ ...chunk, state: places.allocate(chunk.data.elementCount) }));
     for (const member of run.members) stateOfTensor.set(member.index, stateOf(member, placed));
   }

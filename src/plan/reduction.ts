@@ -1,5 +1,5 @@
 import { type KernelShape, chooseGrid } from '../kernel/shape.js';
-import { bindPiece, bindingAlignment, cutTogether, skipElements } from './cut.js';
+import { type TableRows, bindPiece, bindingAlignment, cutTogether, skipElements } from './cut.js';
 import { joinRuns } from './join.js';
 import {
   type Access,
@@ -9,12 +9,15 @@ import {
   type Piece,
   type PlanTensor,
 } from './pieces.js';
-import { type StretchFacts, canRead, extend, unitOf } from './stretch.js';
+import { type ReductionTable, tableOf, tableOfPiece } from './reduction-rows.js';
+import { type StretchFacts, accessOf, canRead, extend, unitOf } from './stretch.js';
 
 /** Gradients that lie behind one another in one buffer and are reduced as one. */
 export interface GradientRun<B> {
   readonly piece: Piece<B>;
   readonly row: number;
+  /** What must be known of its rows: it is by itself then. */
+  readonly table?: TableRows<B>;
   readonly members: readonly GradientMember[];
 }
 
@@ -38,6 +41,8 @@ export interface ReductionPart<B> {
   readonly access: Access;
   /** Whether it shares a dispatch: its last lane may be in part. */
   readonly isShort: boolean;
+  /** How its rows lie, if that must be known: it has a dispatch of its own, and its last lane may be in part. */
+  readonly table?: ReductionTable<B>;
   readonly binding: Binding<B>;
   /** Where it begins in the bound array, in units of that: vec4s or words. */
   readonly base: number;
@@ -146,22 +151,36 @@ export function findRuns<B>(
   tensors: readonly PlanTensor<B>[],
   { paddingOf }: Pick<StretchFacts<B>, 'paddingOf'>,
 ): GradientRun<B>[] {
-  const pieces = tensors.flatMap(({ index, row, grad = [] }) =>
-    grad.map((data, piece) => ({ index, row, data, piece, pieceCount: grad.length })),
-  );
+  const pieces = tensors.flatMap((tensor) => {
+    const { index, row, grad = [] } = tensor;
+    let start = 0;
+    return grad.map((data, piece) => {
+      const table = tableOfPiece(tensor, data, start);
+      start += data.elementCount;
+      return { index, row, data, piece, pieceCount: grad.length, table };
+    });
+  });
   const runs = joinRuns(
-    pieces.map(({ row, data }, index) => ({ index, row, data: [data] })),
+    pieces.map(({ row, data, table }, index) => ({
+      index,
+      row,
+      data: [data],
+      ...(table && { rowLength: table.rowLength }),
+    })),
     paddingOf,
   );
   return runs.map(({ row, data, members }) => ({
     row,
     piece: data[0]!,
+    ...tableOfMember(pieces[members[0]!.index]!),
     members: members.map((member) => {
       const { index, piece, pieceCount } = pieces[member.index]!;
       return { index, piece, pieceCount, start: member.start, elementCount: member.elementCount };
     }),
   }));
 }
+
+const tableOfMember = <B>({ table }: { readonly table: TableRows<B> | undefined }) => table && { table };
 
 /** Gives each gradient that is to be gathered a place in the workspace. */
 function chooseGathered<B>(
@@ -175,9 +194,14 @@ function chooseGathered<B>(
   for (const { members, piece } of runs) {
     if (members.length === 1) single.set(members[0]!.index, lanesOf(piece));
   }
-  const lanesToGather = ({ index, data, grad, rows }: PlanTensor<B>): number | undefined => {
+  const lanesToGather = ({ index, data, grad, rows, rowLength }: PlanTensor<B>): number | undefined => {
     const lanes = single.get(index);
-    const isSimple = !rows && data.length === 1 && grad?.length === 1 && grad[0]!.buffer !== data[0]!.buffer;
+    const isSimple =
+      !rows &&
+      rowLength === undefined &&
+      data.length === 1 &&
+      grad?.length === 1 &&
+      grad[0]!.buffer !== data[0]!.buffer;
     return isSimple && lanes !== undefined && lanes <= SHORT_LANES ? lanes : undefined;
   };
   const countOfRow = new Map<number, number>();
@@ -201,14 +225,14 @@ const lanesOf = ({ elementCount }: Piece<unknown>): number => Math.ceil(elementC
 
 /** The parts of a run: what bindings can reach, and of that whole vec4s, and up to three elements before and behind them. */
 function cutRun<B>(
-  { piece, row, members }: GradientRun<B>,
+  { piece, row, members, table }: GradientRun<B>,
   run: number,
   gathered: ReadonlyMap<number, number>,
   facts: ReductionFacts<B>,
 ): ReductionPart<B>[] {
   const alignment = bindingAlignment(facts.limits);
   const partOf = (part: Piece<B>, isShort: boolean): ReductionPart<B> => {
-    const access = canRead(part, facts) ? 'vector' : 'gather';
+    const access = accessOf(part, canRead(part, facts));
     const binding = extend(bindPiece(part, alignment), access);
     const base = (part.byteOffset - binding.offset) / unitOf(access);
     const { elementCount } = part;
@@ -216,7 +240,8 @@ function cutRun<B>(
   };
   const gatheredLane = members.length === 1 ? gathered.get(members[0]!.index) : undefined;
   if (gatheredLane !== undefined) return [{ ...partOf(piece, true), gatheredLane }];
-  return cutTogether([piece], undefined, undefined, facts.limits).flatMap(({ data }) => {
+  return cutTogether([piece], undefined, undefined, facts.limits, table).flatMap(({ data, table: rows }) => {
+    if (rows) return [{ ...partOf(data, false), table: tableOf(data, rows, alignment) }];
     if (lanesOf(data) <= SHORT_LANES) return [partOf(data, true)];
     const phase = (data.byteOffset % LANE_BYTE_LENGTH) / ELEMENT_BYTE_LENGTH;
     const head = (LANE - phase) % LANE;

@@ -47,3 +47,16 @@ export function stateOf<B>({ start, elementCount }: RunMember, chunks: readonly 
   }
   return own;
 }
+
+/** Where the first elements of a tensor's state lie; what is behind them is the tensor's own. */
+export function firstPieces(pieces: readonly StatePiece[], elementCount: number): readonly StatePiece[] {
+  const first: StatePiece[] = [];
+  let left = elementCount;
+  for (const piece of pieces) {
+    if (left === 0) break;
+    const count = Math.min(left, piece.elementCount);
+    first.push(count === piece.elementCount ? piece : { ...piece, elementCount: count, isPadded: true });
+    left -= count;
+  }
+  return first;
+}

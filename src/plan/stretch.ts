@@ -15,8 +15,10 @@ import {
   type BufferFacts,
   ELEMENT_BYTE_LENGTH,
   LANE,
+  type NamedRows,
   type Piece,
   type PlanLimits,
+  type WeightConstraint,
   endOf,
 } from './pieces.js';
 import type { Run } from './join.js';
@@ -27,8 +29,21 @@ export interface StretchAccess {
   readonly grad: Access;
   readonly state: Access;
   readonly gradBinding: GradBinding;
-  /** If only the rows of a list are stepped: elements per row. */
+  /** Elements per row, where the kernel must know. */
   readonly rowLength?: number;
+  /** Whether only the rows of a list are stepped. */
+  readonly isListed?: true;
+  /** Whether rows may be left alone. */
+  readonly isMasked?: true;
+  /** Whether columns have learning rates of their own. */
+  readonly isScaled?: true;
+  /** Whether each row of weights is divided by its norm: an invocation steps whole rows then. */
+  readonly isUnit?: true;
+  /** Whether weights have limits. */
+  readonly isLimited?: true;
+  /** Elements from one row to the next, where rows lie apart. */
+  readonly dataStride?: number;
+  readonly gradStride?: number;
 }
 
 /** The range of every slot's slab that a dispatch binds, in elements. */
@@ -45,6 +60,7 @@ export interface Stretch<B> {
   readonly row: number;
   readonly access: StretchAccess;
   readonly elementCount: number;
+  /** Lanes, or rows where an invocation steps whole ones. */
   readonly laneCount: number;
   readonly data: Binding<B>;
   readonly dataBase: number;
@@ -53,6 +69,12 @@ export interface Stretch<B> {
   readonly gradBase: number;
   /** The list of rows, if only these are stepped. */
   readonly rows?: Binding<B>;
+  /** A number per row, if rows may be left alone. */
+  readonly mask?: Binding<B>;
+  readonly maskBase?: number;
+  /** Factors of the columns, and limits of the weights. */
+  readonly columns?: readonly number[];
+  readonly constraint?: WeightConstraint;
   /** Absent where nothing is kept. */
   readonly state?: StateRange;
   /** Elements from the beginning of `state`. */
@@ -71,16 +93,20 @@ export interface StretchFacts<B> extends BufferFacts<B> {
 }
 
 /** The run that stretches belong to, as far as it says how they are stepped. */
-export type SteppedRun<B> = Pick<Run<B>, 'members' | 'row' | 'rows' | 'isGathered'>;
+export type SteppedRun<B> = Pick<
+  Run<B>,
+  'members' | 'row' | 'rows' | 'isGathered' | 'rowLength' | 'columns' | 'constraint'
+>;
 
 /**
- * The stretches of a chunk: one, or its whole lanes and the rest of a long one that cannot be reached as vec4s. Rows of a
- * list take one, with lanes of their own for each row; the chunk is the whole table then, and its gradient a row per entry.
+ * The stretches of a chunk: one, or its whole lanes and the rest of a long one that cannot be reached as vec4s. Tables take
+ * one. Of rows of a list, the chunk is the whole table, with lanes of their own for each row, and its gradient a row per entry.
  */
 export function planStretches<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts<B>): Stretch<B>[] {
   const { elementCount } = chunk.data;
   const rest = elementCount % LANE;
-  const isCut = !run.rows && rest > 0 && elementCount > ONE_STRETCH && !isWholeVectors(chunk, facts);
+  const isCut =
+    !run.rows && !chunk.table && rest > 0 && elementCount > ONE_STRETCH && !isWholeVectors(chunk, facts);
   const body = elementCount - rest;
   const parts = isCut ? [firstOf(chunk, body), restOf(chunk, body)] : [chunk];
   return parts.map((part) => planStretch(run, part, facts));
@@ -96,27 +122,33 @@ function isWholeVectors<B>({ data, grad, state }: Chunk<B>, facts: StretchFacts<
  * is: a framework's gradients come in buffers of other lengths, and are to be read by the same kernel.
  */
 export function canRead<B>(piece: Piece<B>, { paddingOf }: BufferFacts<B>): boolean {
+  // A whole vec4 of rows that lie apart may be in part another's.
+  if (piece.rows) return false;
   const end = endOf(piece);
   return piece.byteOffset % VECTOR === 0 && (end % VECTOR === 0 || paddingOf(piece.buffer, end) >= VECTOR);
 }
 
-function planStretch<B>(
-  { members, row, rows, isGathered }: SteppedRun<B>,
-  chunk: Chunk<B>,
-  facts: StretchFacts<B>,
-): Stretch<B> {
-  const { data, grad, state } = chunk;
+function planStretch<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts<B>): Stretch<B> {
+  const { members, row, rows, isGathered, columns, constraint } = run;
+  const { data, grad, state, table } = chunk;
+  const mask = table?.mask;
+  const rowLength = rows?.rowLength ?? run.rowLength;
+  const isUnit = constraint === 'unit-rows';
   const alignment = bindingAlignment(facts.limits);
   const gradBinding = isGathered ? 'gathered' : gradBindingOf(chunk, facts.limits);
   const isShared = gradBinding === 'shared';
-  // The rows of a table can be read as vec4s if they are whole ones.
-  const isWhole = !rows || rows.rowLength % LANE === 0;
-  let dataAccess = accessIf(isWhole && canRead(data, facts));
-  let gradAccess = accessIf(isWhole && (!grad || canRead(grad, facts)));
+  // Rows that have lanes of their own can be read as vec4s if they are whole ones.
+  const isWhole = !(rows || isUnit) || rowLength! % LANE === 0;
+  let dataAccess = accessOf(data, isWhole && canRead(data, facts));
+  let gradAccess = grad ? accessOf(grad, isWhole && canRead(grad, facts)) : accessIf(isWhole);
   // One array has elements of one type.
-  if (isShared && dataAccess !== gradAccess) dataAccess = gradAccess = 'gather';
+  if (isShared && (dataAccess === 'vector') !== (gradAccess === 'vector')) {
+    dataAccess = accessOf(data, false);
+    gradAccess = accessOf(grad!, false);
+  }
   const dataBinding = extend(isShared ? union(chunk, alignment) : bindPiece(data, alignment), dataAccess);
   const gradBound = grad && (isShared ? dataBinding : extend(bindPiece(grad, alignment), gradAccess));
+  const maskBound = mask && bindPiece(mask, alignment);
   const isStateWhole =
     !state || (state.element % LANE === 0 && (state.isPadded || state.elementCount % LANE === 0));
   return {
@@ -127,20 +159,58 @@ function planStretch<B>(
       grad: gradAccess,
       state: accessIf(isWhole && isStateWhole),
       gradBinding,
-      ...(rows && { rowLength: rows.rowLength }),
+      ...(rowLength !== undefined && { rowLength }),
+      ...(rows && { isListed: true }),
+      ...(mask && { isMasked: true }),
+      ...(columns && { isScaled: true }),
+      ...(isUnit && { isUnit }),
+      ...(typeof constraint === 'object' && { isLimited: true }),
+      ...stridesOf(data, grad),
     },
     elementCount: data.elementCount,
-    laneCount: rows ? rows.entryCount * lanesIn(rows.rowLength) : lanesIn(data.elementCount),
+    laneCount: countLanes(data.elementCount, rows, isUnit ? rowLength : undefined),
     data: dataBinding,
     dataBase: (data.byteOffset - dataBinding.offset) / unitOf(dataAccess),
     ...(gradBound && !isShared && { grad: gradBound }),
     gradBase: gradBound ? (grad.byteOffset - gradBound.offset) / unitOf(gradAccess) : 0,
     ...(rows && { rows: { buffer: rows.buffer, offset: 0, size: 4 * rows.entryCount } }),
+    ...(maskBound && {
+      mask: maskBound,
+      maskBase: (mask.byteOffset - maskBound.offset) / ELEMENT_BYTE_LENGTH,
+    }),
+    ...(columns && { columns }),
+    ...(constraint && { constraint }),
     ...stateRange(state, alignment),
   };
 }
 
 const lanesIn = (elementCount: number): number => Math.ceil(elementCount / LANE);
+
+/** @param unitLength elements per row, if an invocation steps whole rows. */
+function countLanes(
+  elementCount: number,
+  rows: NamedRows<unknown> | undefined,
+  unitLength: number | undefined,
+): number {
+  if (unitLength !== undefined) return rows ? rows.entryCount : elementCount / unitLength;
+  return rows ? rows.entryCount * lanesIn(rows.rowLength) : lanesIn(elementCount);
+}
+
+/** Elements from one row to the next, where rows lie apart. */
+export function stridesOf(
+  data: Piece<unknown>,
+  grad: Piece<unknown> | undefined,
+): Pick<StretchAccess, 'dataStride' | 'gradStride'> {
+  return {
+    ...(data.rows && { dataStride: data.rows.byteStride / ELEMENT_BYTE_LENGTH }),
+    ...(grad?.rows && { gradStride: grad.rows.byteStride / ELEMENT_BYTE_LENGTH }),
+  };
+}
+
+/** How a piece is reached. */
+export function accessOf(piece: Piece<unknown>, isVector: boolean): Access {
+  return piece.rows ? 'strided' : accessIf(isVector);
+}
 
 export const accessIf = (isVector: boolean): Access => (isVector ? 'vector' : 'gather');
 

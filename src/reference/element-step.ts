@@ -1,3 +1,4 @@
+import { findRateScalars } from '../kernel/rate-scalars.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
@@ -8,12 +9,21 @@ export interface PreparedStep<N> {
   readonly h: Record<string, N>;
   /** 1-based count of applied steps; exact, where `h.t` may be rounded. */
   readonly t: number;
+  /** The same with the learning rate times a factor, for a column. */
+  readonly withFactor?: (factor: number) => PreparedStep<N>;
 }
 
 /** A rule over some arithmetic. */
 export interface ElementRule<N> {
-  /** The scalars that `update` takes, from those of a step in float64; t is its 1-based count. */
-  readonly prepare: (scalars: Readonly<Record<string, number>>, t: number) => Record<string, N>;
+  /**
+   * The scalars that `update` takes, from those of a step in float64; t is its 1-based count. A column's factor on the learning
+   * rate multiplies those that are proportional to it.
+   */
+  readonly prepare: (
+    scalars: Readonly<Record<string, number>>,
+    t: number,
+    factor?: number,
+  ) => Record<string, N>;
   /**
    * Updates one element: returns the new weight and updates the state `s` in place.
    *
@@ -56,8 +66,10 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false
     return { w, g };
   };
   const elementRule: ElementRule<N> = {
-    prepare: (scalars, t) => {
+    prepare: (scalars, t, factor) => {
       const h = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, f.scalar(value)]));
+      const scaled = factor === undefined ? [] : findRateScalars(rule);
+      for (const name of scaled) h[name] = f.mul(h[name]!, f.scalar(factor!));
       return prepare ? { ...h, ...prepare(f, h, on, t) } : h;
     },
     update: (weight, gradient, s, { h, t }, tensor) => {

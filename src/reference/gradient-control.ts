@@ -33,7 +33,7 @@ export class GradientControl {
   decide(gradients: readonly ArrayLike<number>[], gradScale: number): number | undefined {
     const { maxGradNorm, skipNonFinite, maxConsecutiveSkips, dynamic } = this.options;
     const unscale = this.round(this.round(gradScale) / this.lossScale);
-    this.gradNorm = Math.abs(unscale) * Math.hypot(...gradients.map(norm));
+    this.gradNorm = unscale * Math.hypot(...gradients.map(norm));
     // Without a limit nothing is clipped, not even where ∞/∞ would say so.
     this.clipFactor = maxGradNorm < Infinity ? Math.min(1, maxGradNorm / (this.gradNorm + 1e-6)) : 1;
     const isFinite = Number.isFinite(this.gradNorm);

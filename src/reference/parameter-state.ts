@@ -1,4 +1,5 @@
-import { countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
+import { rejectColumns, resolveRowOptions } from '../engine/input/row-options.js';
+import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
@@ -8,6 +9,8 @@ import type { ElementRule, PreparedStep } from './element-step.js';
 import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
 import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
+import { limitWeight } from './constrain.js';
+import { type TableOptions, divideRows, positionsOf, stepOfColumn, withoutMasked } from './table-step.js';
 import { summarizeTensor } from './tensor-step.js';
 
 /** A parameter of the reference with its state; it is stepped in an arithmetic that its arrays can hold. */
@@ -23,6 +26,7 @@ export class ParameterState {
   stepCount = 0;
   readonly #data: NumericArray;
   readonly #rowLength: number | undefined;
+  readonly #table: TableOptions;
   readonly #slots: readonly string[];
   readonly #tensorSlots: readonly string[];
 
@@ -30,12 +34,21 @@ export class ParameterState {
   constructor(
     private readonly arithmetic: Arithmetic<number>,
     private readonly rule: Rule,
-    { name, data, grad, rowLength }: NamedParameter,
+    { name, data, grad, rowLength, rowMask, constraint, lrPerColumn }: NamedParameter,
     ArrayType: Float32ArrayConstructor | Float64ArrayConstructor,
   ) {
     const what = `parameter ${quote(name)}`;
     if (ArrayType === Float32Array) rejectOverflow(data, `${what}: data`);
-    if (rowLength !== undefined) countRows(data.length, rowLength, what);
+    const rowCount =
+      rowLength === undefined ? 0 : countRows(data.length, checkRowLength(rowLength, what), what);
+    const options = resolveRowOptions({ constraint, lrPerColumn }, rowLength, what);
+    if (options.columns) rejectColumns(rule, options.columns, name);
+    if (rowMask !== undefined) checkMask(rowMask, rowLength, rowCount, `${what}: rowMask`);
+    this.#table = {
+      ...options,
+      ...(rowLength !== undefined && { rowLength }),
+      ...(rowMask !== undefined && { mask: rowMask }),
+    };
     if (isSparse(grad)) rejectWholeTable(rule, name);
     this.name = name;
     this.grad = grad;
@@ -59,6 +72,7 @@ export class ParameterState {
     const isSingle = this.weights instanceof Float32Array;
     if (isSparse(gradient) && this.#rowLength !== undefined) {
       rejectWholeTable(this.rule, this.name);
+      if (this.#table.mask) fail(`${what} is sparse, but the parameter has a rowMask; give a dense one.`);
       const entries = checkEntries(gradient, this.#rowLength, what);
       if (isSingle) rejectOverflow(entries.values, `${what}: values`);
       return sumRows(this.arithmetic, entries, this.#rowLength, length / this.#rowLength);
@@ -69,18 +83,13 @@ export class ParameterState {
     }
     if (gradient.length !== length) fail(`${what} has ${gradient.length} elements; give ${length}.`);
     if (isSingle) rejectOverflow(gradient, what);
-    return { values: gradient };
+    return withoutMasked(gradient, this.#table);
   }
 
-  /** The gradient with a norm of `maxNorm` at most; Infinity for no limit. */
-  clip(
-    { values, ...rest }: ElementGradients<number>,
-    multiplier: number,
-    maxNorm: number,
-  ): ElementGradients<number> {
-    if (maxNorm === Infinity) return { values, ...rest };
-    const loaded = Array.from(values, this.arithmetic.load);
-    return { ...rest, values: clipToNorm(this.arithmetic, loaded, multiplier, maxNorm) };
+  /** The gradient with a norm of `maxNorm` at most, as {@link clipToNorm}. */
+  clip(gradient: ElementGradients<number>, multiplier: number, maxNorm: number): ElementGradients<number> {
+    const values = Array.from(gradient.values, this.arithmetic.load);
+    return clipToNorm(this.arithmetic, { ...gradient, values }, multiplier, maxNorm);
   }
 
   /** Makes one step, its own next one. */
@@ -89,8 +98,10 @@ export class ParameterState {
     { values: gradient, elements }: ElementGradients<number>,
     step: PreparedStep<number>,
   ): void {
-    const { load, store } = this.arithmetic;
+    const f = this.arithmetic;
+    const { load, store } = f;
     const { weights, state } = this;
+    const table = this.#table;
     const element: Record<string, number> = {};
     const arrays = this.#slots.map((slot) => [slot, state[slot]!] as const);
     /** Element i, and its gradient, which is the k-th. */
@@ -99,14 +110,32 @@ export class ParameterState {
       return { w: load(weights[i]!), g: load(gradient[k]!), s: element };
     };
     const whole = Object.fromEntries(this.#tensorSlots.map((slot) => [slot, load(state[slot]![0]!)]));
-    const tensor = summarizeTensor(rule, weights.length, loadElement, whole, step);
+    // Only what measures tensors goes through them whole.
+    const positions = rule.tensor && elements ? positionsOf(elements) : undefined;
+    const tensor = summarizeTensor(
+      rule,
+      weights.length,
+      positions ? (i) => loadElement(i, positions.get(i)) : loadElement,
+      whole,
+      step,
+      positions && ((i) => positions.has(i)),
+    );
     for (const slot of this.#tensorSlots) state[slot]![0] = store(whole[slot]!);
     for (let k = 0; k < gradient.length; k++) {
       const i = elements ? elements[k]! : k;
       const { w, g } = loadElement(i, k);
-      weights[i] = store(rule.update(w, g, element, step, tensor));
+      const after = rule.update(w, g, element, stepOfColumn(step, table, i), tensor);
+      weights[i] = store(limitWeight(f, after, table.constraint));
       for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }
+    const access = {
+      length: weights.length,
+      get: (i: number) => load(weights[i]!),
+      set: (i: number, value: number) => {
+        weights[i] = store(value);
+      },
+    };
+    divideRows(f, table, access, elements);
     this.#data.set(weights);
     this.stepCount = step.t;
   }
@@ -142,6 +171,14 @@ export class ParameterState {
 /** Whether a gradient is meant as one of some rows. */
 function isSparse(gradient: unknown): gradient is ReferenceSparseGradient {
   return isRecord(gradient) && !isNumberList(gradient);
+}
+
+function checkMask(mask: unknown, rowLength: number | undefined, rowCount: number, what: string): void {
+  if (!isNumberList(mask)) fail(`${what} is ${quote(mask)}; give a number per row.`);
+  if (rowLength === undefined) fail(`${what} is given without rowLength; give the elements per row.`);
+  if (mask.length < rowCount) {
+    fail(`${what} has ${mask.length} numbers for ${rowCount} rows; give one per row.`);
+  }
 }
 
 function fail(message: string): never {

@@ -6,6 +6,7 @@ import {
   type ResolvedGradientOptions,
   resolveGradientOptions,
 } from '../engine/input/gradient-options.js';
+import type { RowOptions } from '../engine/input/row-options.js';
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
 import { copyGiven } from '../given.js';
 import { type Rule, type RuleOverrides, withAverages } from '../rules/rule.js';
@@ -13,7 +14,7 @@ import { type NumericArray, isNumericArray } from './numbers.js';
 import type { ReferenceSparseGradient } from './sum-rows.js';
 
 /** One tensor on the CPU. */
-export interface ReferenceParameter {
+export interface ReferenceParameter extends RowOptions {
   /** Unique name. Default `param0`, `param1`, … by position over all groups. */
   name?: string;
   /** The weights; updated in place after each step, rounded to the array's type. */
@@ -22,6 +23,8 @@ export interface ReferenceParameter {
   grad?: ReferenceGradient;
   /** Elements per row, an integer ≥ 1 that divides the tensor; sparse gradients, `{ indices, values }`, need it. */
   rowLength?: number;
+  /** A number per row: rows at 0 are left alone by each step; read at each step. For dense gradients, with `rowLength`. */
+  rowMask?: ArrayLike<number>;
 }
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
@@ -90,7 +93,15 @@ export function resolveReferenceConfig(given: unknown): ResolvedReferenceConfig 
   return { precision, gradients, groups: resolved };
 }
 
-const PARAMETER_KEYS = ['name', 'data', 'grad', 'rowLength'] satisfies (keyof ReferenceParameter)[];
+const PARAMETER_KEYS = [
+  'name',
+  'data',
+  'grad',
+  'rowLength',
+  'rowMask',
+  'constraint',
+  'lrPerColumn',
+] satisfies (keyof ReferenceParameter)[];
 
 function resolveParameter(given: unknown, index: number): NamedParameter {
   if (!isRecord(given)) {

@@ -20,6 +20,7 @@ import type { ElementGradients } from './sum-rows.js';
 import { type ReferenceStateDict, checkArrays, describeRun } from './saved-run.js';
 import { type ServedWeights, chooseServed, exchangeWeights } from './served-weights.js';
 import { gradientsByParameter } from './step-arguments.js';
+import { preparedStep } from './table-step.js';
 
 /** A group with its rule in the reference's arithmetic. */
 interface ReferenceGroup {
@@ -128,7 +129,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       const prepared = new Map<number, PreparedStep<number>>();
       const prepare = (t: number): PreparedStep<number> => {
         const scalars = layoutOf(current).values(lr, t, scaling);
-        const step = { h: rule.prepare(scalars, t), t };
+        const step = preparedStep((factor) => rule.prepare(scalars, t, factor), t);
         prepared.set(t, step);
         return step;
       };
@@ -136,7 +137,10 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
         const gradient = gradients.get(parameter);
         const t = parameter.stepCount + 1;
         if (!gradient) continue;
-        const clipped = parameter.clip(gradient, multiplier, maxGradNormPerTensor);
+        const clipped =
+          maxGradNormPerTensor < Infinity
+            ? parameter.clip(gradient, multiplier, maxGradNormPerTensor)
+            : gradient;
         parameter.update(rule, clipped, prepared.get(t) ?? prepare(t));
       }
     });

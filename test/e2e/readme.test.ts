@@ -6,6 +6,7 @@ import * as tfjsAdapter from '../../src/adapters/tfjs/index.js';
 import * as library from '../../src/index.js';
 import type { Optimizer, ParameterArena, RuleFactory } from '../../src/index.js';
 import { paritySuite } from '../../proof/parity-suite.js';
+import { readBuffer } from '../../proof/read-buffer.js';
 import { gpuTest } from '../support/device.js';
 import { makeBuffer } from '../support/tensors.js';
 
@@ -17,9 +18,10 @@ const modules: Record<string, Record<string, unknown>> = {
   '@jax-js/jax': jax,
 };
 const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => Function;
-const [example, arenaExample, sparseExample, ownRuleExample, tfjsExample, jaxExample] = [
+const [example, arenaExample, structsExample, sparseExample, ownRuleExample, tfjsExample, jaxExample] = [
   'Example',
   'Arena',
+  'Rows of structs',
   'Sparse gradients',
   'Your own rule',
   'TensorFlow.js',
@@ -61,6 +63,24 @@ gpuTest("the README's arena is stepped in as many dispatches as it has groups", 
   expect(dispatch).toHaveBeenCalledTimes(2);
   dispatch.mockRestore();
   expect((await arena.read('w1')).every((value) => value !== 0)).toBe(true);
+});
+
+gpuTest("the README's columns of structs are stepped where they lie", async ({ device, track }) => {
+  const made = await run(structsExample!, '[splats, grads, visible, optimizer]', { device });
+  const [splats, grads, visible, optimizer] = made as [GPUBuffer, GPUBuffer, GPUBuffer, Optimizer];
+  for (const resource of [splats, grads, visible, optimizer]) track(resource);
+  device.queue.writeBuffer(splats, 0, new Float32Array(80_000).fill(2));
+  device.queue.writeBuffer(grads, 0, new Float32Array(70_000).fill(1));
+  device.queue.writeBuffer(visible, 0, Uint32Array.of(0, 1));
+  optimizer.step();
+  const whole = new Float32Array((await readBuffer(device, splats)).buffer);
+  // Behind the example's own step, whose gradients were zeros.
+  const moved = (0.001 * (0.1 / (1 - 0.9 ** 2))) / Math.sqrt(0.001 / (1 - 0.999 ** 2));
+  expect([...whole.subarray(0, 16)]).toEqual(
+    [2, 2, 2, 2, 0.5, 0.5, 0.5, 0.5, 2 - moved, 2 - moved, 2 - moved / 2, 2, 0.5, 0.5, 0.5, 0.5].map((x) =>
+      expect.closeTo(x, 6),
+    ),
+  );
 });
 
 gpuTest("the README's sparse step touches the rows that are named", async ({ device, track }) => {

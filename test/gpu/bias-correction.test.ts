@@ -4,6 +4,7 @@ import { layoutOf } from '../../src/kernel/rule-layout.js';
 import type { RisingRate } from '../../src/rules/declaration.js';
 import { betaWords, correctionWords } from '../../src/stages/control/fixed-point.js';
 import { readBuffer } from '../../proof/read-buffer.js';
+import type { Track } from '../../proof/track.js';
 import { makeControlRun } from '../support/control-run.js';
 import { gpuTest } from '../support/device.js';
 import { oneMinusFraction, risenRate, stepFraction, toBigInt } from '../support/fixed-point.js';
@@ -41,18 +42,21 @@ function advance(rate: RisingRate, start: number): [product: bigint, damped: big
   return [product, damped];
 }
 
+/** A tensor, and a row, per start. */
+const startTensors = (device: GPUDevice, track: Track) =>
+  STARTS.map((_, k) => ({
+    index: k,
+    row: k,
+    data: [{ buffer: makeBuffer(device, track, [1]), byteOffset: 0, elementCount: 1 }],
+    grad: [{ buffer: makeBuffer(device, track, [1]), byteOffset: 0, elementCount: 1 }],
+  }));
+
 for (const [title, rules] of RULES) {
   gpuTest(
     `corrections on the GPU are those of exact integers, from every start: ${title}`,
     async ({ device, track }) => {
       for (const rule of rules) {
-        // A tensor, and a row, per start.
-        const tensors = STARTS.map((_, k) => ({
-          index: k,
-          row: k,
-          data: [{ buffer: makeBuffer(device, track, [1]), byteOffset: 0, elementCount: 1 }],
-          grad: [{ buffer: makeBuffer(device, track, [1]), byteOffset: 0, elementCount: 1 }],
-        }));
+        const tensors = startTensors(device, track);
         const run = makeControlRun(device, track, rule, tensors, { skipNonFinite: true });
         const { corrections } = layoutOf(rule);
         const rates = corrections.map(({ rate }) => rate);
@@ -87,12 +91,7 @@ gpuTest(
   'rates that change count as if they had been so from the first step on',
   async ({ device, track }) => {
     const rule = nadam({ betas: [0.9, 0.999], momentumDecay: 0.004, momentumDecayBase: 0.96 });
-    const tensors = STARTS.map((_, k) => ({
-      index: k,
-      row: k,
-      data: [{ buffer: makeBuffer(device, track, [1]), byteOffset: 0, elementCount: 1 }],
-      grad: [{ buffer: makeBuffer(device, track, [1]), byteOffset: 0, elementCount: 1 }],
-    }));
+    const tensors = startTensors(device, track);
     const run = makeControlRun(device, track, rule, tensors, { skipNonFinite: true });
     const ratesOf = (given: Rule) => layoutOf(given).corrections.map(({ rate }) => rate);
     run.control.restore(

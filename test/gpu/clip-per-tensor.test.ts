@@ -43,7 +43,7 @@ for (const [title, rule, settings] of [
       precision: 'f32',
       params: tensors.map(({ weights }, k) => ({ name: `w${k}`, data: weights })),
     });
-    const bounds = before.slice(0, 6).map((weights) => new BoundedRun(rule, weights, 0, MAX));
+    const bounds = before.slice(0, 6).map((weights) => new BoundedRun(rule, weights, 0, { maxGradNormPerTensor: MAX }));
     for (let step = 0; step < 4; step++) {
       const gradients = draw().map((g, k) => ((k + step) % 3 === 0 ? g.map((x) => x / 64) : g));
       tensors.forEach(({ upload }, k) => upload(gradients[k]!));
@@ -120,7 +120,12 @@ gpuTest(
     const gradients = [
       [Infinity, 1, 2],
       [NaN, 1, 2],
+      // No float32 holds its norm: as if it were infinite.
       [3e38, 3e38, 0],
+      // The squares overflow, the norm does not.
+      [3e30, 4e30, 0],
+      // The squares are 0, and the last element may be.
+      [3e-30, 4e-30, 1e-42],
       [0, 0, 0],
     ];
     const params = gradients.map((gradient, k) => makeParameter(device, track, `w${k}`, [0, 0, 0], gradient));
@@ -128,6 +133,7 @@ gpuTest(
     const optimizer = track(await Optimizer.create(device, { ...config, params }));
     const twin = new ReferenceOptimizer({
       ...config,
+      precision: 'f32',
       params: gradients.map((_, k) => ({ name: `w${k}`, data: new Float32Array(3) })),
     });
     optimizer.step();

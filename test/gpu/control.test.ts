@@ -90,11 +90,11 @@ gpuTest('maxGradValue clamps the unscaled gradient and lets NaN through', async 
 });
 
 gpuTest('minGradValue clamps from below, alone or with another bound above', async ({ device, track }) => {
-  const gradients = [20, -20, 2, -2, NaN, Infinity, -Infinity, 0, -0, 1e-39];
+  const gradients = [20, -20, 2, -2, NaN, Infinity, -Infinity, 0, -0, 0.5];
   // As tf.clip_by_value(gradients / 4, low, high), which keeps NaN.
   const cases = [
-    { bounds: { minGradValue: -1, maxGradValue: 3 }, clamped: [3, -1, 0.5, -0.5, NaN, 3, -1, 0, 0, 0] },
-    { bounds: { minGradValue: -1 }, clamped: [5, -1, 0.5, -0.5, NaN, Infinity, -1, 0, 0, 0] },
+    { bounds: { minGradValue: -1, maxGradValue: 3 }, clamped: [3, -1, 0.5, -0.5, NaN, 3, -1, 0, 0, 0.125] },
+    { bounds: { minGradValue: -1 }, clamped: [5, -1, 0.5, -0.5, NaN, Infinity, -1, 0, 0, 0.125] },
     { bounds: { minGradValue: 0.25 }, clamped: [5, 0.25, 0.5, 0.25, NaN, Infinity, 0.25, 0.25, 0.25, 0.25] },
     {
       bounds: { minGradValue: -Infinity, maxGradValue: -1 },

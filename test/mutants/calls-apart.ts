@@ -161,6 +161,7 @@ export const callPartSlips = [
         'if (this.#version !== version) {',
         'if (this.#version === -1) {',
         'gpu/rebind-moments#another offset',
+        'gpu/tables-run#zeroGrad',
         'gpu/added-groups#tables behind',
       ],
       [

@@ -83,16 +83,9 @@ export const kernelSlips = [
     ],
   ),
   ...slipsIn(
-    'src/kernel/step-kernel.ts',
-    ['unit/kernel', 'gpu/parity-layout', 'gpu/batches'],
+    'src/kernel/step-rows.ts',
+    ['unit/kernel', 'gpu/tables'],
     [
-      ["if (gradBinding === 'gathered' && tensor > 0) continue;", ''],
-      ["gradBinding === 'read_write' ? 'storage' : 'read-only-storage'", "'read-only-storage'"],
-      ['minBindingSize: Segment.byteLength * together', 'minBindingSize: Segment.byteLength'],
-      ['CLAMP_GRADIENT: Number(isClamped)', 'CLAMP_GRADIENT: 0', 'unit/kernel', 'gpu/control#GradValue'],
-      ['(slot) => `  store_${slot}(at, ${slot});\\n`', '(slot) => `  store_${slot}(at, lane(0.0));\\n`'],
-      ["gradBinding === 'none' ? '  return lane(0.0);' : f32.load(ofGrad)", 'f32.load(ofGrad)'],
-      ['load_grad_${k}(grad_place_of(i))', 'load_grad_${k}(at)', 'unit/kernel', 'gpu/row-sums'],
       ['min(4u, segment.element_count - 4u * i)', '4u', 'unit/kernel', 'gpu/batches#every length at once'],
       [
         'min(4u, ROW_LENGTH - 4u * within)',
@@ -101,6 +94,22 @@ export const kernelSlips = [
         'gpu/row-sums',
         'gpu/sparse#random rows, rows of 5',
       ],
+    ],
+  ),
+  ...slipsIn(
+    'src/kernel/step-kernel.ts',
+    ['unit/kernel', 'gpu/parity-layout', 'gpu/batches'],
+    [
+      ["if (gradBinding === 'gathered' && tensor > 0) continue;", ''],
+      ["gradBinding === 'read_write' ? 'storage' : 'read-only-storage'", "'read-only-storage'"],
+      [
+        'minBindingSize: segmentsByteLength(access, together)',
+        'minBindingSize: segmentsByteLength(access, 1)',
+      ],
+      ['CLAMP_GRADIENT: Number(isClamped)', 'CLAMP_GRADIENT: 0', 'unit/kernel', 'gpu/control#GradValue'],
+      ['(slot) => `  store_${slot}(at, ${slot});\\n`', '(slot) => `  store_${slot}(at, lane(0.0));\\n`'],
+      ["gradBinding === 'none' ? '  return lane(0.0);' : f32.load(ofGrad)", 'f32.load(ofGrad)'],
+      ['load_grad_${k}(${gradAt})', 'load_grad_${k}(at)', 'unit/kernel', 'gpu/row-sums'],
     ],
   ),
   ...slipsIn(

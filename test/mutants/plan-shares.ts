@@ -40,7 +40,7 @@ export const planShareSlips = [
         '(end % VECTOR === 0 || paddingOf(piece.buffer, end) >= VECTOR)',
         '(end % VECTOR === 0 || paddingOf(piece.buffer, end) > 0)',
       ],
-      ["if (isShared && dataAccess !== gradAccess) dataAccess = gradAccess = 'gather';", ''],
+      ["if (isShared && (dataAccess === 'vector') !==", "if (!isShared && (dataAccess === 'vector') !=="],
       ['!state || (state.element % LANE === 0 && (state.isPadded', '!state || ((state.isPadded'],
       [
         '(grad.byteOffset - gradBound.offset) / unitOf(gradAccess) : 0',
@@ -51,7 +51,7 @@ export const planShareSlips = [
       ['rest > 0 && elementCount > ONE_STRETCH', 'elementCount > ONE_STRETCH'],
       ['Math.ceil(elementCount / LANE)', 'Math.floor(elementCount / LANE)'],
       [
-        'const isWhole = !rows || rows.rowLength % LANE === 0;',
+        'const isWhole = !(rows || isUnit) || rowLength! % LANE === 0;',
         'const isWhole = true;',
         'unit/sparse',
         'unit/plan',
@@ -82,7 +82,7 @@ export const planShareSlips = [
       ['countOfRow.get(tensor.row)! < FEWEST_GATHERED', 'countOfRow.get(tensor.row)! <= FEWEST_GATHERED'],
       ['laneCount += lanes;', 'laneCount++;'],
       ['if (laneCount + lanes > mostLanes) break;', ''],
-      ['grad?.length === 1 && grad[0]!.buffer !== data[0]!.buffer', 'grad?.length === 1'],
+      ['grad[0]!.buffer !== data[0]!.buffer;', 'true;'],
       ['const head = (LANE - phase) % LANE;', 'const head = LANE - phase;'],
       ['{ part: skipElements(data, head + body), isShort: true },', ''],
       ['Math.min(storageBufferCount - 1, MOST_TOGETHER)', 'Math.min(storageBufferCount, MOST_TOGETHER)'],

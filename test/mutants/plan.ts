@@ -14,10 +14,7 @@ export const planSlips = [
     'src/plan/batches.ts',
     ['unit/batches', 'unit/plan', 'unit/move'],
     [
-      [
-        "slotCount + Number(rowLength !== undefined) + Number(gradBinding === 'gathered')",
-        'slotCount + Number(rowLength !== undefined)',
-      ],
+      ["Number(isMasked ?? false) + Number(gradBinding === 'gathered')", 'Number(isMasked ?? false)'],
       ['|| laneCount > MOST_LANES) return 1;', ') return 1;'],
       [
         '(limits.maxStorageBuffersPerShaderStage - shared) / perTensor',
@@ -26,8 +23,8 @@ export const planSlips = [
       ['Math.min(room, MOST_TOGETHER)', 'room'],
       ['if (batch.length === capacity) open', 'if (batch.length > capacity) open'],
       ['if (open.length > MOST_OPEN) open.shift();', ''],
-      ['${gradBinding} ${row} ${range?.slab}`', '${gradBinding} ${range?.slab}`'],
-      ['${gradBinding} ${row} ${range?.slab}`', '${gradBinding} ${row}`'],
+      ['${gradBinding} ${row} ${range?.slab}', '${gradBinding} ${range?.slab}'],
+      ['${gradBinding} ${row} ${range?.slab}', '${gradBinding} ${row}'],
       ['return parts.every((part) => canShare(part, stretch));', 'return canShare(parts[0]!, stretch);'],
       ['if (size > limits.maxStorageBufferBindingSize) return false;', ''],
       ['Math.max(most, part.laneCount), 0)', 'most + part.laneCount, 0)'],
@@ -50,14 +47,14 @@ export const planSlips = [
     'src/plan/cut.ts',
     ['unit/plan', 'unit/runs', 'unit/reduction'],
     [
-      ['Math.max(minStorageBufferOffsetAlignment, VECTOR)', 'minStorageBufferOffsetAlignment'],
+      ['Math.max(minStorageBufferOffsetAlignment, VECTOR)', 'VECTOR'],
       ['size: endOf(piece) - offset }', 'size: endOf(piece) - piece.byteOffset }'],
       [
         'for (const list of Object.values<(Piece<B> | StatePiece)[]>(left)) dropElements',
         'for (const list of [left.data, left.grad]) dropElements',
       ],
       ['if (first.elementCount === elementCount) list.shift();\n  else list', 'list'],
-      ['Math.min(piece.elementCount, byteLength / ELEMENT_BYTE_LENGTH)', 'byteLength / ELEMENT_BYTE_LENGTH'],
+      ['Math.min(piece.elementCount, elementsIn(byteLength, piece))', 'elementsIn(byteLength, piece)'],
       [
         "'element' in piece ? { ...piece, elementCount, isPadded: false }",
         "'element' in piece ? { ...piece, elementCount }",
@@ -78,7 +75,7 @@ export const planSlips = [
     'src/plan/join.ts',
     ['unit/runs', 'unit/plan', 'unit/reduction'],
     [
-      ['!rows && data.length === 1 &&', 'data.length === 1 &&'],
+      ['!rows &&\n    rowLength', 'rowLength'],
       ['gap === 0 || (gap > 0 && gap < padding)', 'gap === 0 || (gap > 0 && gap <= padding)'],
       ['gap === 0 || (gap > 0 && gap < padding)', 'gap < padding || gap === 0'],
       ['if (run.row !== next.row || run', 'if (run'],

@@ -1,6 +1,6 @@
 import { slipsIn } from './slip.js';
 
-const control = ['gpu/control', 'gpu/control-skip', 'gpu/control-norm', 'unit/reference'];
+const control = ['unit/reference-control', 'gpu/control', 'gpu/control-skip', 'gpu/control-norm'];
 const numbers = ['unit/reference', 'unit/numerics', 'unit/golden'];
 
 export const referenceSlips = [
@@ -10,7 +10,7 @@ export const referenceSlips = [
       'Math.max(round(this.lossScale * round(backoffFactor)), floor)',
       'round(this.lossScale * round(backoffFactor))',
     ],
-    ['Math.abs(unscale) * Math.hypot', 'unscale * Math.hypot'],
+    ['this.gradNorm = unscale * Math.hypot', 'this.gradNorm = Math.hypot'],
     ['maxGradNorm / (this.gradNorm + 1e-6)', 'maxGradNorm / this.gradNorm'],
     ['Math.min(1, maxGradNorm', 'Math.max(1, maxGradNorm'],
     ['this.#consecutiveSkips < maxConsecutiveSkips', 'this.#consecutiveSkips <= maxConsecutiveSkips'],
@@ -95,7 +95,7 @@ export const referenceSlips = [
   ),
   ...slipsIn(
     'src/reference/parameter-state.ts',
-    ['unit/reference', 'unit/sparse'],
+    ['unit/reference', 'unit/sparse', 'unit/reference-control'],
     [
       ['state[slot]![0] = store(whole[slot]!);', ''],
       ['const i = elements ? elements[k]! : k;', 'const i = k;'],

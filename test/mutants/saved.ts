@@ -145,7 +145,7 @@ export const savedSlips = [
     ['unit/state-dict', 'gpu/plain-words#create', 'gpu/optimizer#a schedule is asked'],
     [
       ["this.#host.check('lr =');", ''],
-      ['Object.freeze([...params])', 'params'],
+      ['Object.freeze([...params]);\n    this.#host', 'params;\n    this.#host'],
       ['if (lr === undefined)', 'if (lr === null)'],
       ['const step = this.#host.currentStep();', 'const step = 0;'],
       ["this.#host.check('set()');", '', 'gpu/moving-options#a bad option'],

@@ -20,6 +20,7 @@ import { asideSlips } from './stages-aside.js';
 import { besideSlips } from './stages-beside.js';
 import { controlSlips } from './stages-control.js';
 import { stageSlips } from './stages.js';
+import { tableSlips } from './tables.js';
 
 export const slips: readonly Slip[] = [
   ...planSlips,
@@ -42,4 +43,5 @@ export const slips: readonly Slip[] = [
   ...referenceSlips,
   ...shaderSlips,
   ...adapterSlips,
+  ...tableSlips,
 ];

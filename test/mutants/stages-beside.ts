@@ -39,7 +39,7 @@ export const besideSlips = [
     ['gpu/tensor-norms#neighbours', 'gpu/tensor-norms#novograd keeps'],
     [
       [
-        'this.#stride * (tensor - this.firstIndex)',
+        'this.#stride * this.#placeOf.get(tensor)!',
         'this.#stride * tensor',
         'gpu/leaving-out#counts the steps',
         'gpu/tensor-norms',
@@ -56,12 +56,7 @@ export const besideSlips = [
     'src/stages/update/state-slabs.ts',
     ['gpu/large-shapes#a state that does not', 'gpu/golden#adagrad'],
     [
-      ['if (initial !== 0) fill(device, buffer, initial);', ''],
-      [
-        'byteOffset += block.byteLength',
-        'byteOffset += 2 * block.byteLength',
-        'gpu/large-shapes#a state that does not',
-      ],
+      ['if (initial !== 0) writeFloat', 'if (initial === null) writeFloat'],
       [
         'byteOffset: f32.byteLength(element),',
         'byteOffset: 0,',
@@ -115,8 +110,17 @@ export const besideSlips = [
     ['gpu/loops-and-bounds#what fits steps', 'gpu/loops-and-bounds#a table, whose rows'],
     [
       ['if (bindingCount <= limit) return;', 'if (bindingCount <= limit + 1) return;'],
-      ['...(rows && { rowLength: rows.rowLength })', ''],
+      ['...(isListed && { isListed }),', ''],
       ["tensors[0]?.grad ? 'read' : 'none'", "'none'"],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/fill-ranges.ts',
+    ['gpu/state-in-hand', 'gpu/map-rows#what starts'],
+    [
+      ['done += block.byteLength', 'done += 2 * block.byteLength', 'gpu/large-shapes#a state that does not'],
+      ['byteOffset + done, block', 'byteOffset, block', 'gpu/large-shapes#a state that does not'],
+      ['if (value === 0) encoder', 'if (value !== null) encoder'],
     ],
   ),
 ];

@@ -102,7 +102,7 @@ export const stageSlips = [
     [
       ['first_partial: firstPartialLane + firstPartial', 'first_partial: firstPartial'],
       ['gathered_lane: gatheredLane,', 'gathered_lane: 0,'],
-      ['MASKED: Number(isShort)', 'MASKED: 0'],
+      ['MASKED: Number(isShort || table !== undefined)', 'MASKED: 0'],
       ['GATHERED: Number(gatheredLane !== undefined)', 'GATHERED: 0'],
       ['grad_${k}[min(first + 3u, last)]', 'grad_${k}[first + 3u]'],
       ['workspace[part.gathered_lane + i] = bits;', 'workspace[part.gathered_lane] = bits;'],

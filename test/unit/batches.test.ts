@@ -137,6 +137,11 @@ describe('batches of small tensors', () => {
     expect(joinBatch(stretches).state).toEqual({ slab: 0, element: 0, elementCount: 16_384 });
   });
 
+  test('a dispatch has the lanes of its longest part, for each part has workgroups of its own', () => {
+    const { batches } = planStep(ownBuffers([8, 100, 60]), 0, factsFor(), true);
+    expect(batches.map(({ parts, laneCount }) => [parts.length, laneCount])).toEqual([[3, 25]]);
+  });
+
   test('each planned stretch is in one batch, as it was', () => {
     const tensorArbitrary = fc.record({
       dataBuffer: fc.integer({ min: 0, max: 5 }),

@@ -5,7 +5,8 @@ import { pageLayout, recordStruct } from '../../src/kernel/compose-rule.js';
 import { rowLayout } from '../../src/kernel/row.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { chooseGrid, chooseShape, isCpuAdapter } from '../../src/kernel/shape.js';
-import { Segment, composeStep, stepBindings, stepPipeline } from '../../src/kernel/step-kernel.js';
+import { segmentStruct } from '../../src/kernel/segment.js';
+import { composeStep, stepBindings, stepPipeline } from '../../src/kernel/step-kernel.js';
 import type { StretchAccess } from '../../src/plan/stretch.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { type Rule, structureOf, withAverages } from '../../src/rules/rule.js';
@@ -23,7 +24,10 @@ const VARIANTS: { access: StretchAccess; together: number }[] = [
   { access: { ...GATHER, gradBinding: 'shared' }, together: 1 },
   { access: { ...BODY, gradBinding: 'read_write' }, together: 1 },
   { access: GATHER, together: 1 },
-  { access: { ...BODY, rowLength: 8 }, together: 1 },
+  { access: { ...BODY, rowLength: 8, isListed: true }, together: 1 },
+  { access: { ...GATHER, data: 'strided', rowLength: 3, dataStride: 8 }, together: 1 },
+  { access: { ...BODY, rowLength: 6, isMasked: true, isScaled: true, isLimited: true }, together: 1 },
+  { access: { ...GATHER, rowLength: 6, isUnit: true, isMasked: true }, together: 1 },
   { access: BODY, together: 3 },
   { access: { ...BODY, gradBinding: 'shared' }, together: 3 },
   { access: { ...BODY, gradBinding: 'gathered' }, together: 3 },
@@ -147,9 +151,9 @@ describe('a composed kernel', () => {
   test('knows rows only where a list names them', () => {
     const rule = ruleFactories[0]![1]();
     expect(compose(rule)).not.toMatch(/NO_ROW|var<storage, read> rows/);
-    const code = compose(rule, { access: { ...GATHER, rowLength: 6 }, together: 1 });
+    const code = compose(rule, { access: { ...GATHER, rowLength: 6, isListed: true }, together: 1 });
     expect(code).toMatch(/var<storage, read> rows: array<u32>/);
-    expect(code).toContain('rows[i / ROW_LANES] != NO_ROW');
+    expect(code).toContain('rows[entry] != NO_ROW');
   });
 
   test('masks the last lane wherever it does not reach whole vec4s', () => {
@@ -173,14 +177,18 @@ describe('the bindings of a kernel', () => {
         minBindingSize,
       ]);
     expect(types({ ...BODY, data: 'gather' }).slice(0, 3)).toEqual([
-      ['segments', 'uniform', Segment.byteLength],
+      ['segments', 'uniform', segmentStruct(BODY).byteLength],
       ['data_0', 'storage', 4],
       ['grad_0', 'read-only-storage', 16],
     ]);
     expect(types({ ...BODY, gradBinding: 'read_write' })[2]).toEqual(['grad_0', 'storage', 16]);
-    expect(types({ ...GATHER, rowLength: 3 }).at(-1)).toEqual(['rows', 'read-only-storage', 4]);
+    expect(types({ ...GATHER, rowLength: 3, isListed: true }).at(-1)).toEqual([
+      'rows',
+      'read-only-storage',
+      4,
+    ]);
     expect(stepBindings(variantOf(rule, { access: BODY, together: 3 }))[0]!.minBindingSize).toBe(
-      3 * Segment.byteLength,
+      3 * segmentStruct(BODY).byteLength,
     );
   });
 
@@ -198,7 +206,7 @@ describe('the bindings of a kernel', () => {
   test('are those of the pipeline, whose group 1 is a page of rows at a dynamic offset', () => {
     const shape = { workgroupSize: 64, lanesPerInvocation: 2, consecutive: true };
     const variant = {
-      ...variantOf(rule, { access: { ...GATHER, rowLength: 6 }, together: 1 }),
+      ...variantOf(rule, { access: { ...GATHER, rowLength: 6, isListed: true }, together: 1 }),
       shape,
       isClamped: true,
     };

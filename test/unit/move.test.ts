@@ -154,6 +154,12 @@ describe('a plan over tensors that lie elsewhere', () => {
       [own(0, 8), own(1, 8)],
       [{ index: 1, data: [piece('d1', 4, 8)] }],
     ],
+    [
+      'with the gradient at another place within 256 bytes',
+      'tensor 0',
+      [own(0, 8)],
+      [{ index: 0, grad: [piece('g0', 4, 8)] }],
+    ],
     ['at no vec4', 'tensor 0', [own(0, 8)], [{ index: 0, grad: [piece('g0', 1, 8)] }]],
     ['cut elsewhere', 'tensor 0', [own(0, 8)], [{ index: 0, data: [piece('d0', 0, 4), piece('e', 0, 4)] }]],
     [

@@ -177,6 +177,18 @@ describe('the plan of a step', () => {
     },
   );
 
+  test('one binding of weights and gradients has elements of one type', () => {
+    const accessWith = (gradElement: number) => {
+      const facts = factsFor();
+      const tensor = { ...own(8), grad: [piece('d', gradElement, 8)] };
+      const { placed } = place([tensor], facts, true);
+      return planStep(placed, SLOT_COUNT, facts, true).batches.map(({ access }) => access);
+    };
+    const shared = { state: 'vector', gradBinding: 'shared' };
+    expect(accessWith(8)).toEqual([{ data: 'vector', grad: 'vector', ...shared }]);
+    expect(accessWith(9)).toEqual([{ data: 'gather', grad: 'gather', ...shared }]);
+  });
+
   test('a table is one dispatch that knows its rows', () => {
     const table: PlanTensor<string> = {
       ...own(30),

@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { composePage, composeVariables } from '../../src/kernel/compose-rule.js';
 import { SETTINGS_BYTE_LENGTH, rowLayout, rowOffset, slotLayout } from '../../src/kernel/row.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
-import { Segment } from '../../src/kernel/step-kernel.js';
+import { segmentStruct } from '../../src/kernel/segment.js';
 import { wordStruct, wordView } from '../../src/kernel/structs.js';
 import { adam } from '../../src/rules/adam.js';
 import { ruleFactories } from '../../src/rules/registry.js';
+
+const PLAIN = { data: 'vector', grad: 'vector', state: 'vector', gradBinding: 'read' } as const;
 
 const fieldsIn = (wgsl: string): string[] =>
   [...wgsl.matchAll(/^ {2}(\w+): [uf]32,$/gm)].map((match) => match[1]!);
@@ -40,8 +42,8 @@ describe('a struct of words', () => {
   });
 
   test('the segment of a step has the fields that the shader reads, in order', () => {
-    expect(fieldsIn(Segment.wgsl).slice(0, 6)).toEqual([...Segment.fields]);
-    expect(Segment.fields).toEqual([
+    expect(fieldsIn(segmentStruct(PLAIN).wgsl).slice(0, 6)).toEqual([...segmentStruct(PLAIN).fields]);
+    expect(segmentStruct(PLAIN).fields).toEqual([
       'lane_count',
       'element_count',
       'data_base',
@@ -49,7 +51,7 @@ describe('a struct of words', () => {
       'state_base',
       'row',
     ]);
-    expect(Segment.byteLength).toBe(32);
+    expect(segmentStruct(PLAIN).byteLength).toBe(32);
   });
 });
 

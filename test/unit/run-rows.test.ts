@@ -51,14 +51,46 @@ describe('rows', () => {
     expect(rowsOfTensors()).toEqual([1, 1, 2]);
     expect(seen()).toEqual([undefined, { count: 5, tensors: [0, 1] }, { count: 2, tensors: [2] }]);
     regroup(7, 8, 9);
-    // A number that was given up is not given again.
-    expect(rowsOfTensors()).toEqual([1, 2, 3]);
+    // A number that was given up is given again.
+    expect(rowsOfTensors()).toEqual([1, 2, 0]);
     expect(seen()).toEqual([
-      undefined,
+      { count: 9, tensors: [2] },
       { count: 7, tensors: [0] },
       { count: 8, tensors: [1] },
-      { count: 9, tensors: [2] },
     ]);
+  });
+
+  test('are frozen and go on with the steps that they made', () => {
+    const { rows, part, tensors, rowsOfTensors } = makeRows(3);
+    const some = new Set([tensors[0]!, tensors[2]!]);
+    expect(rows.setFrozen(some, true)).toBe(true);
+    expect(rows.setFrozen(some, true)).toBe(false);
+    expect(rowsOfTensors()).toEqual([1, 0, 1]);
+    expect([...rows.activeWithout(undefined)]).toEqual([1, 0]);
+    expect(rows.setFrozen(new Set([tensors[2]!, tensors[1]!]), false)).toBe(true);
+    expect([...rows.activeWithout(undefined)]).toEqual([1, 0, 1]);
+    expect(tensors.map((tensor) => rows.isFrozen(tensor))).toEqual([true, false, false]);
+    // Loading counts does not thaw.
+    rows.regroup(part, new Map(tensors.map((tensor) => [tensor, 4])));
+    expect(tensors.map((tensor) => rows.isFrozen(tensor))).toEqual([true, false, false]);
+    expect(tensors[0]!.row).not.toBe(tensors[1]!.row);
+    expect(tensors[2]!.row).toBe(tensors[1]!.row);
+  });
+
+  test('lose tensors that leave, and move with them', () => {
+    const { rows, tensors, seen } = makeRows(3);
+    rows.remove(tensors[1]!);
+    expect(seen()).toEqual([{ count: 3, tensors: [0, 2] }]);
+    const other = {} as GroupPart;
+    rows.move(tensors[0]!, other);
+    expect(seen()).toEqual([
+      { count: 3, tensors: [2] },
+      { count: 3, tensors: [0] },
+    ]);
+    expect(rows.list[tensors[0]!.row]!.part).toBe(other);
+    rows.remove(tensors[2]!);
+    expect(seen()[0]).toBeUndefined();
+    expect(rows.reserve()).toBe(0);
   });
 });
 

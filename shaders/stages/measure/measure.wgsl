@@ -11,18 +11,25 @@
 
 const HAS_SECOND: bool = QUANTITY_COUNT > 1u;
 
-fn measure_lane(i: u32) -> Measured {
-  let at = Place(i, 4u * i, min(4u, portion.element_count - 4u * i));
+fn measure_lane(at: Place) -> Measured {
   let before = load_data(at);
   load_state(at);
   let g = incoming_gradient(before, load_grad(at));
   return measure(decayed_weight(before), g);
 }
 
-/// Bits of a quantity; zero past the chunk's end, where a lane finds anything.
-fn bits_within(value: lane, i: u32) -> vec4<u32> {
-  let is_within = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(portion.element_count);
-  return select(vec4<u32>(0u), bitcast<vec4<u32>>(value), is_within);
+fn place_of(i: u32) -> Place {
+  return Place(i, 4u * i, min(4u, portion.element_count - 4u * i));
+}
+
+/// The elements of a lane that count: none past the chunk's end, where a lane finds anything.
+fn counting(at: Place) -> vec4<bool> {
+  return (vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(at.valid)) & measured(at);
+}
+
+/// Bits of a quantity; zero where it does not count.
+fn bits_within(value: lane, counts: vec4<bool>) -> vec4<u32> {
+  return select(vec4<u32>(0u), bitcast<vec4<u32>>(value), counts);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -43,10 +50,15 @@ fn measure_tensor(
   var first: Squares;
   var second: Squares;
   for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-    let values = measure_lane(i);
-    first = add_ordinary_squares(first, bits_within(values[0], i));
+    let at = place_of(i);
+    let counts = counting(at);
+    if (is_idle(counts)) {
+      continue;
+    }
+    let values = measure_lane(at);
+    first = add_ordinary_squares(first, bits_within(values[0], counts));
     if (HAS_SECOND) {
-      second = add_ordinary_squares(second, bits_within(values[QUANTITY_COUNT - 1u], i));
+      second = add_ordinary_squares(second, bits_within(values[QUANTITY_COUNT - 1u], counts));
     }
   }
   // As in stages/control/reduce.wgsl: a second loop for what hardly ever happens, because CPU adapters run both sides of a branch.
@@ -58,10 +70,12 @@ fn measure_tensor(
     second = Squares();
   }
   for (var i = lanes.first; i < careful_end; i += lanes.stride) {
-    let values = measure_lane(i);
-    first = add_squares(first, bits_within(values[0], i));
+    let at = place_of(i);
+    let counts = counting(at);
+    let values = measure_lane(at);
+    first = add_squares(first, bits_within(values[0], counts));
     if (HAS_SECOND) {
-      second = add_squares(second, bits_within(values[QUANTITY_COUNT - 1u], i));
+      second = add_squares(second, bits_within(values[QUANTITY_COUNT - 1u], counts));
     }
   }
   store_partial(first, 0u, local_index, workgroup);

@@ -1,7 +1,7 @@
 // Composed with generated declarations (src/stages/norms/compose-norms.ts), lanes.wgsl, squares.wgsl and tree.wgsl.
 //
-// First level of the norms of gradients, of each tensor by itself: one workgroup per portion of up to 8192 elements of one
-// tensor, so that a dispatch covers any number of tensors in the buffers that it binds. On the way they may be copied.
+// First level of the norms of tensors, each by itself: one workgroup per portion of up to 8192 elements of one tensor, so that
+// a dispatch covers any number of tensors in the buffers that it binds. On the way they may be copied.
 //
 // The tree is that of stages/measure: equal input gives equal bits.
 //
@@ -19,14 +19,14 @@ fn measure_portions(
     return;
   }
   let portion = portion_at(header.first_portion + workgroup);
-  let multiplier = page[header.row].grad_multiplier;
-  var sums = add_portion(portion, multiplier, local_index);
+  first_element = portion.first;
+  var sums = add_portion(portion, local_index);
   // As in stages/control/reduce.wgsl: a second loop for what hardly ever happens.
   let is_extreme = all_flags(sums) != 0u;
   if (is_extreme) {
     sums = Squares();
   }
-  sums = add_portion_carefully(sums, portion, multiplier, local_index, is_extreme);
+  sums = add_portion_carefully(sums, portion, local_index, is_extreme);
   sum_workgroup(local_index, partial_of(sums));
   if (local_index == 0u) {
     tables[header.first_partial + portion.partial] = shared_partials[0];

@@ -1,9 +1,8 @@
 import { OptimizerError, quote } from '../../errors.js';
-import { f32 } from '../../codecs/f32.js';
 import { encodeCopies } from '../../gpu/copy-ranges.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { LayoutSlot } from '../../kernel/rule-layout.js';
-import { slicePieces } from '../../plan/cut.js';
+import { fillRanges } from '../../gpu/fill-ranges.js';
 import { type NewCount, setCounts } from '../run/counts.js';
 import type { Rule } from '../../rules/rule.js';
 import type { GroupPart, RunTensor } from '../run/group-part.js';
@@ -11,9 +10,6 @@ import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
 import { type Seed, encodeSeeds } from './seeding.js';
 import { type TensorReset, checkSlotValues, checkStepValue, findSlot, resolveReset } from './state-input.js';
-
-/** Bytes that are written at once where a state begins at something other than 0. */
-const BLOCK_ELEMENTS = 2 ** 18;
 
 /** Writes, resets and copies state between steps. All is done in the order of the calls, and nothing is waited for. */
 export class Editing {
@@ -53,7 +49,7 @@ export class Editing {
         for (const slot of slots) {
           // An average that goes on in the midst of a run has no first step to begin at.
           if (!hasCount && isAverage(tensor, slot)) seeds.push({ tensor, slot: slot.name, ranges });
-          else this.#fill(encoder, this.#rangesOf({ tensor, ranges }, slot), slot.initial);
+          else fillRanges(this.session.device, encoder, rangesOf({ tensor, ranges }, slot), slot.initial);
         }
       }
       return encodeSeeds(this.run, encoder, seeds);
@@ -114,33 +110,13 @@ export class Editing {
       free();
     });
   }
+}
 
-  #rangesOf({ tensor, ranges }: Omit<TensorReset, 'slots'>, { name }: LayoutSlot): ByteRange[] {
-    const { part, index } = tensor;
-    if (!ranges) return part.stateRanges(name, index);
-    return ranges
-      .flatMap(({ first, elementCount }) => slicePieces(part.slabs.placeOf(index), first, elementCount))
-      .map(({ slab, element, elementCount }) => ({
-        buffer: part.slabs.slab(name, slab),
-        byteOffset: f32.byteLength(element),
-        byteLength: f32.byteLength(elementCount),
-      }));
-  }
-
-  #fill(encoder: GPUCommandEncoder, ranges: readonly ByteRange[], value: number): void {
-    const { queue } = this.session.device;
-    for (const { buffer, byteOffset, byteLength } of ranges) {
-      if (value === 0) {
-        encoder.clearBuffer(buffer, byteOffset, byteLength);
-        continue;
-      }
-      const block = new Float32Array(Math.min(BLOCK_ELEMENTS, byteLength / 4)).fill(value);
-      for (let done = 0; done < byteLength; done += block.byteLength) {
-        const elementCount = Math.min(block.length, (byteLength - done) / 4);
-        queue.writeBuffer(buffer, byteOffset + done, block, 0, elementCount);
-      }
-    }
-  }
+/** Where a slot of a tensor lies, or of some of its elements. */
+function rangesOf({ tensor, ranges }: Omit<TensorReset, 'slots'>, { name }: LayoutSlot): ByteRange[] {
+  const { part, index } = tensor;
+  if (!ranges) return part.stateRanges(name, index);
+  return ranges.flatMap(({ first, elementCount }) => part.slabs.ranges(name, index, first, elementCount));
 }
 
 const isAverage = ({ part }: RunTensor, { name }: LayoutSlot): boolean =>

@@ -84,7 +84,9 @@ export class Evaluating {
   ): void {
     const { session, run } = this;
     const { device, label } = run.resources;
-    if (source === 'rule' && isEvaluating && !session.guard.isEvaluating) this.#takeShares();
+    // Of the way back, the shares are those of the way there, but for groups that have joined since.
+    const isKnown = !isEvaluating && run.parts.every((part) => this.#shares.has(part));
+    if (source === 'rule' && !session.guard.isEvaluating && !isKnown) this.#takeShares();
     const encode = (): void =>
       encodeOrSubmit(device, encoder, `${label} ${call}`, call, (commands) => {
         const evaluation = this.#evaluationOf(source);

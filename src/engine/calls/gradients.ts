@@ -2,22 +2,31 @@ import { OptimizerError, quote } from '../../errors.js';
 import { paddingOf } from '../../gpu/arena-buffers.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { joinPieces } from '../../plan/join.js';
-import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
-import type { Run } from '../run/run.js';
+import { ELEMENT_BYTE_LENGTH, type Piece, type PlanTensor } from '../../plan/pieces.js';
+import { makeClearing } from '../../stages/side/rows.js';
+import type { SidePass } from '../../stages/side/side-pass.js';
+import type { Run, Watch } from '../run/run.js';
 
 /** Zeroes gradients and adds those of micro-batches. */
 export class Gradients {
   #pieces: readonly Piece<GPUBuffer>[] = [];
+  /** Zeroes those whose rows lie apart; none where there are none. */
+  #clearing: SidePass | undefined;
   #version = -1;
 
-  constructor(private readonly run: Run) {}
+  constructor(
+    private readonly run: Run,
+    private readonly watch: Watch,
+  ) {}
 
   /**
-   * Zeroes them with as few commands as their places allow: neighbouring ranges are cleared as one.
+   * Zeroes them with as few commands as their places allow: neighbouring ranges are cleared as one. Those of rows that lie apart
+   * take kernels, which leave alone what lies between.
    *
+   * @param isPending whether the encoder is a caller's.
    * @throws OptimizerError `invalid-parameter` if a buffer lacks COPY_DST.
    */
-  clear(encoder: GPUCommandEncoder): void {
+  clear(encoder: GPUCommandEncoder, isPending: boolean): void {
     const pieces = this.#find();
     for (const { buffer } of pieces) {
       if ((buffer.usage & BufferUsage.COPY_DST) !== 0) continue;
@@ -30,6 +39,11 @@ export class Gradients {
     for (const { buffer, byteOffset, elementCount } of pieces) {
       encoder.clearBuffer(buffer, byteOffset, ELEMENT_BYTE_LENGTH * elementCount);
     }
+    if (!this.#clearing) return;
+    if (isPending) this.run.expectSubmission();
+    const pass = encoder.beginComputePass({ label: `${this.run.resources.label} zeroGrad` });
+    this.#clearing.encode(pass);
+    pass.end();
   }
 
   /** Whether any parameter has a `microGrad`. */
@@ -45,12 +59,29 @@ export class Gradients {
   }
 
   #find(): readonly Piece<GPUBuffer>[] {
-    const { parts, version } = this.run;
+    const { run } = this;
+    const { parts, version } = run;
     if (this.#version !== version) {
-      const all = parts.flatMap(({ tensors }) => tensors.flatMap(({ parameter }) => parameter.grad));
+      const tensors = parts.flatMap((part) => part.tensors);
+      const all = tensors.flatMap(({ parameter }) => parameter.grad.filter(({ rows }) => !rows));
       this.#pieces = joinPieces(all, paddingOf, true);
+      if (this.#clearing) run.retire([this.#clearing]);
+      const apart = tensors.flatMap(({ index, parameter: { grad, rowLength } }) => {
+        const data = grad.filter(({ rows }) => rows);
+        return data.length > 0 ? [{ index, row: 0, data, rowLength: rowLength! }] : [];
+      });
+      this.#clearing = apart.length > 0 ? this.watch(() => this.#makeClearing(apart)) : undefined;
       this.#version = version;
     }
     return this.#pieces;
+  }
+
+  destroy(): void {
+    this.#clearing?.destroy();
+  }
+
+  #makeClearing(tensors: readonly PlanTensor<GPUBuffer>[]): SidePass {
+    const { device, facts, nameOf, label } = this.run.resources;
+    return makeClearing({ device, facts, nameOf, tensors, label: `${label} zeroGrad` });
   }
 }

@@ -2,11 +2,13 @@ import { OptimizerError } from '../../errors.js';
 import { compileAll } from '../../gpu/pipelines.js';
 import { type Assembled, assemble } from '../run/assemble.js';
 import { type Generation, planGeneration } from '../run/generation.js';
-import { type GroupPart, type PlannedPart, planPart } from '../run/group-part.js';
+import { type GroupPart, type PlannedPart, makePart, planPart } from '../run/group-part.js';
 import { resolveAddedGroup } from '../input/config.js';
 import type { ResolvedParameter } from '../input/parameter.js';
+import { layoutOf } from '../../kernel/rule-layout.js';
 import type { ParameterGroup } from '../parameter-group.js';
-import { type Run, labelOf } from '../run/run.js';
+import { labelOf } from '../run/plan-run.js';
+import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
 
 /** A group that is about to join: checked against all others, and its numbers reserved. */
@@ -70,7 +72,7 @@ export class Joining {
     for (const name of taken) joining.add(name);
     const group = session.makeGroup(rule, parameters);
     const reservation = run.reserve(parameters.length);
-    const { firstIndex, row, groupIndex } = reservation;
+    const { indices, row, groupIndex } = reservation;
     const release = () => {
       for (const name of taken) joining.delete(name);
       undoClaim();
@@ -80,9 +82,8 @@ export class Joining {
       const planned = planPart(
         run.resources,
         group,
-        parameters,
-        firstIndex,
-        row,
+        layoutOf(group.rule),
+        parameters.map((parameter, k) => ({ index: indices[k]!, row, parameter })),
         labelOf(config, groupIndex),
       );
       const kernels = planGeneration(run.resources, run.controlFacts, [planned]);
@@ -128,7 +129,7 @@ export class Joining {
 
   #assemblePart({ planned, parameters }: Joiner): Assembled<GroupPart> {
     return assemble(this.session.device, {
-      make: () => planned.make(),
+      make: () => makePart(planned),
       probe: (part, pass) => part.encodeProbe(pass),
       sources: planned.sources,
       parameters,

@@ -1,19 +1,23 @@
+import { OptimizerError } from '../../errors.js';
 import { define } from '../../given.js';
+import { captureErrors, isOutOfMemory } from '../../gpu/device.js';
 import type { Reader } from '../../gpu/readback.js';
-import { planNorms } from '../../plan/norms.js';
+import { planNorms } from '../../plan/norms/plan-norms.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { FixedRows } from '../../stages/fixed-rows.js';
 import { NormMeasures } from '../../stages/norms/norm-measures.js';
-import { normOfPartials } from '../../stages/norms/partials.js';
+import { normOfTotal } from '../../stages/norms/totals.js';
 import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
-import type { Session } from '../session.js';
 
 /** Norms of a parameter. */
 export interface ParameterNorms {
-  /** The L2 norm of its weights. */
+  /** The L2 norm of its weights, all of them. */
   param: number;
-  /** The L2 norm of its unscaled gradient: times `gradScale`, over the loss scale. Of a sparse one, of the sums of its rows. */
+  /**
+   * The L2 norm of its unscaled gradient: times `gradScale`, over the loss scale, and before any clipping. Of a sparse gradient,
+   * of the sums of its rows; rows that the `rowMask` leaves alone do not count.
+   */
   grad: number;
 }
 
@@ -30,34 +34,48 @@ export class Norms {
   #rows: FixedRows | undefined;
 
   constructor(
-    private readonly session: Session,
     private readonly run: Run,
     private readonly reader: Reader,
   ) {}
 
-  /** As `Optimizer.norms`; all is submitted before it returns its promise. */
+  /**
+   * As `Optimizer.norms`; all is submitted before it returns its promise.
+   *
+   * @throws OptimizerError `invalid-parameter`, `out-of-memory` if the device rejects it; the run goes on.
+   */
   async read(gradScale: number): Promise<Record<string, ParameterNorms>> {
-    const { device, config } = this.session;
-    const { tensors, measures } = this.session.watch(() => {
+    const { run } = this;
+    const norms: Record<string, ParameterNorms> = {};
+    if (run.parts.length === 0) return norms;
+    const { device, label } = run.resources;
+    const { value, error } = captureErrors(device, () => {
       const made = this.#make();
-      const encoder = device.createCommandEncoder({ label: `${config.label} norms()` });
-      const pass = encoder.beginComputePass({ label: `${config.label} norms()` });
-      for (const { sums } of this.run.parts.flatMap((part) => part.summedRows())) sums.encode(pass);
-      made.measures.encode(pass, this.#rows!.context(0));
+      const { measures, tensors } = made;
+      const encoder = device.createCommandEncoder({ label: `${label} norms()` });
+      const pass = encoder.beginComputePass({ label: `${label} norms()` });
+      for (const part of run.parts) for (const { sums } of part.summedRows(part.tensors)) sums.encode(pass);
+      measures.encode(pass, this.#rows!.context(0));
       pass.end();
       device.queue.submit([encoder.finish()]);
-      return made;
+      const names = tensors.map(({ parameter }) => parameter.name);
+      const lossScale = { buffer: run.lossScaleBuffer, byteOffset: 0, byteLength: 4 };
+      return { made, names, bytes: this.reader.read([[lossScale], [measures.totals]], 'norms()') };
     });
-    const names = tensors.map(({ parameter }) => parameter.name);
-    const partials = measures.plan.items.map((_, k) => [measures.partialsOf(k)]);
-    const scale = [{ buffer: this.run.lossScaleBuffer, byteOffset: 0, byteLength: 4 }];
-    const [lossScale, ...bytes] = await this.reader.read([scale, ...partials], 'norms');
+    const [making, reading] = await Promise.allSettled([error, value.bytes]);
+    if (making.status === 'rejected') throw making.reason;
+    if (making.value) {
+      this.#drop(value.made);
+      throw unmeasurable(making.value);
+    }
+    if (reading.status === 'rejected') throw reading.reason;
+    const [lossScale, totals] = reading.value;
     const factor = gradScale / new Float32Array(lossScale!)[0]!;
-    const norms: Record<string, ParameterNorms> = {};
-    names.forEach((name, k) => {
-      const [param, grad] = [bytes[2 * k]!, bytes[2 * k + 1]!].map((each) => normOfPartials(each));
-      define(norms, name, { param: param!, grad: factor * grad! });
-    });
+    value.names.forEach((name, k) =>
+      define(norms, name, {
+        param: normOfTotal(totals!, 2 * k),
+        grad: factor * normOfTotal(totals!, 2 * k + 1),
+      }),
+    );
     return norms;
   }
 
@@ -66,25 +84,43 @@ export class Norms {
     this.#rows?.destroy();
   }
 
+  /** Forgets what the device may not have made. */
+  #drop(made: Made): void {
+    if (this.#made !== made) return;
+    made.measures.destroy();
+    this.#made = undefined;
+  }
+
+  /** What measures the parameters as they lie now; it is kept until they lie elsewhere. */
   #make(): Made {
     const { run } = this;
     const { version, resources } = run;
     if (this.#made?.version === version) return this.#made;
     const { device, row, pagesLayout, facts, label } = resources;
-    this.#rows ??= new FixedRows(device, row, pagesLayout, [{ grad_multiplier: 1 }], `${label} norms`);
+    this.#rows ??= new FixedRows(device, row, pagesLayout, [{ is_active: 1 }], `${label} norms`);
     const tensors = run.parts.flatMap((part) => part.tensors);
     const measured = tensors.flatMap((tensor, k): PlanTensor<GPUBuffer>[] => {
-      const { data, grad } = tensor.part.planTensor(tensor);
-      return [data, grad!].map((pieces, which) => ({
-        index: 2 * k + which,
-        row: 0,
-        data: pieces,
-        grad: pieces,
-      }));
+      const { data, grad, rowLength, mask } = tensor.part.planTensor(tensor);
+      const rows = { row: 0, ...(rowLength !== undefined && { rowLength }) };
+      return [
+        { ...rows, index: 2 * k, data, grad: data },
+        { ...rows, index: 2 * k + 1, data: grad!, grad: grad!, ...(mask && { mask }) },
+      ];
     });
     const measures = new NormMeasures(resources, planNorms(measured, facts, false), undefined);
-    if (this.#made) run.retire([this.#made.measures]);
+    // Whatever is encoded with it is submitted at once.
+    this.#made?.measures.destroy();
     this.#made = { version, tensors, measures };
     return this.#made;
   }
+}
+
+function unmeasurable(cause: GPUError): OptimizerError {
+  const message = cause.message.trim();
+  return isOutOfMemory(cause)
+    ? new OptimizerError('out-of-memory', `norms(): the device could not allocate what it needs: ${message}`)
+    : new OptimizerError(
+        'invalid-parameter',
+        `norms(): the device rejects it: ${message} Give buffers that are neither destroyed nor mapped.`,
+      );
 }

@@ -7,8 +7,10 @@ import { type ControlHead, HEAD_BYTE_LENGTH, parseHead } from '../../stages/cont
 import { parseCount } from '../../stages/control/step-records.js';
 import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
+import { readApart } from './packing.js';
 import { type SavedControl, type StateDict, describeCounts, describeGroup } from '../saved/state-dict.js';
 import type { StepStats } from '../stats.js';
+import type { Mapping } from './mapping.js';
 import { findSlot } from './state-input.js';
 import type { StepLog } from '../run/step-log.js';
 
@@ -32,6 +34,7 @@ export class Reading {
     private readonly run: Run,
     private readonly reader: Reader,
     private readonly log: StepLog,
+    private readonly mapping: Pick<Mapping, 'strays'>,
   ) {}
 
   /** As `Optimizer.stateByteLength`. */
@@ -50,17 +53,23 @@ export class Reading {
     const { control, settings } = this.run;
     const { lastLr: lr, applied: step } = this.log;
     const { lossScale } = settings.gradients;
-    if (!control) return { step, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr };
-    const [bytes] = await this.reader.read([[this.#headRange()]], 'stats');
-    const head = parseHead(bytes!);
+    const { strays } = this.mapping;
+    const ranges = [...(control ? [[this.#headRange()]] : []), ...(strays ? [[strays]] : [])];
+    const bytes = await this.reader.read(ranges, 'stats');
+    const counted = strays && { strayRows: new Uint32Array(bytes.at(-1)!)[0]! };
+    if (!control) return { step, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr, ...counted };
+    const head = parseHead(bytes[0]!);
     const { skipped, gradNorm, clipFactor } = head;
-    return { step: head.step, skipped, gradNorm, clipFactor, lossScale: head.lossScale, lr };
+    return { step: head.step, skipped, gradNorm, clipFactor, lossScale: head.lossScale, lr, ...counted };
   }
 
   /** As `Optimizer.readParam`. */
-  async param({ parameter }: RunTensor): Promise<Floats> {
-    const ranges = rangesOf(parameter.data);
-    return this.#floats(ranges, `parameter ${quote(parameter.name)}`);
+  async param(tensor: RunTensor): Promise<Floats> {
+    const { name, data } = tensor.parameter;
+    const what = `parameter ${quote(name)}`;
+    if (data.some(({ rows }) => rows))
+      return f32.decode(await readApart(this.run, this.reader, tensor, what));
+    return this.#floats(rangesOf(data), what);
   }
 
   /** As `Optimizer.readState`. */

@@ -17,6 +17,7 @@ import {
 import { type GivenGroup, resolveGroup, resolveGroups, resolveRule } from './groups.js';
 import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
+import { rejectColumns } from './row-options.js';
 import { rejectWholeTable } from './sparse-table.js';
 
 /**
@@ -174,7 +175,10 @@ function resolveParameters(
   let index = parameterCount;
   return groups.map(({ rule, params }) => {
     const parameters = params.map((parameter) => resolveParameter(parameter, index++));
-    for (const { sparse, name } of parameters) if (sparse) rejectWholeTable(rule, name);
+    for (const { sparse, columns, name } of parameters) {
+      if (sparse) rejectWholeTable(rule, name);
+      if (columns) rejectColumns(rule, columns, name);
+    }
     return { rule, parameters };
   });
 }

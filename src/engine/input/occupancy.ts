@@ -1,12 +1,10 @@
 import { OptimizerError, quote } from '../../errors.js';
-import type { Piece } from '../../plan/pieces.js';
+import { type Piece, endOf } from '../../plan/pieces.js';
 import type { ResolvedParameter } from './parameter.js';
-import { BYTES_PER_ELEMENT } from './span.js';
+import { type ByteRows, doMeet } from './columns.js';
 
 /** Bytes of a buffer that a parameter uses. */
-interface Claim {
-  readonly start: number;
-  readonly end: number;
+interface Claim extends ByteRows {
   /** Name of the parameter. */
   readonly owner: string;
   readonly role: string;
@@ -64,8 +62,16 @@ export class Occupancy {
     return undo;
   }
 
+  /** Lets go of the bytes of parameters. */
+  release(names: Iterable<string>): void {
+    for (const name of names) {
+      for (const claim of this.#ofParameter.get(name) ?? []) claim.holds = false;
+      this.#ofParameter.delete(name);
+    }
+  }
+
   #claimAll(
-    { name, data, grad, microGrad, sparse }: ResolvedParameter,
+    { name, data, grad, microGrad, mask, sparse }: ResolvedParameter,
     claims: Claim[],
     shared: Set<Claim[]>,
   ): void {
@@ -74,6 +80,7 @@ export class Occupancy {
     for (const piece of data) add(piece, 'data', true);
     for (const piece of grad) add(piece, 'grad', microGrad !== undefined);
     if (microGrad) for (const piece of microGrad) add(piece, 'microGrad', false);
+    if (mask) add(mask, 'rowMask', false);
     if (!sparse) return;
     add(sparse.indices, 'grad.indices', false);
     if (sparse.count) add(sparse.count, 'grad.count', false);
@@ -81,17 +88,18 @@ export class Occupancy {
 
   /** @param shared buffers' claims that are to be checked, since there are several. */
   #add(
-    { buffer, byteOffset, elementCount }: Piece<GPUBuffer>,
+    piece: Piece<GPUBuffer>,
     owner: string,
     role: string,
     isWritten: boolean,
     shared: Set<Claim[]>,
   ): Claim {
+    const { buffer, byteOffset, rows } = piece;
     let neighbours = this.#ofBuffer.get(buffer);
     if (!neighbours) this.#ofBuffer.set(buffer, (neighbours = []));
     if (!neighbours.some(({ holds }) => holds)) neighbours.length = 0;
-    const end = byteOffset + BYTES_PER_ELEMENT * elementCount;
-    const claim: Claim = { start: byteOffset, end, owner, role, isWritten, neighbours, holds: true };
+    const range = { start: byteOffset, end: endOf(piece), ...(rows && { rows }) };
+    const claim: Claim = { ...range, owner, role, isWritten, neighbours, holds: true };
     neighbours.push(claim);
     if (neighbours.length > 1) shared.add(neighbours);
     return claim;
@@ -103,17 +111,28 @@ function rejectOverlaps(claims: Claim[]): void {
   // Of all that began earlier, the ones that reach furthest decide; what is read matters to what is written only.
   let furthest: Claim | undefined;
   let furthestWritten: Claim | undefined;
+  // Rows that lie apart leave room for others between them, so that all that reach so far are looked at.
+  let apart: Claim[] = [];
   for (const claim of claims) {
     const other = claim.isWritten ? furthest : furthestWritten;
     if (other && other.end > claim.start) failOverlap(claim, other);
+    apart = apart.filter(({ end }) => end > claim.start);
+    const met = apart.find((one) => (one.isWritten || claim.isWritten) && doMeet(one, claim));
+    if (met) failOverlap(claim, met);
+    if (claim.rows) {
+      apart.push(claim);
+      continue;
+    }
     if (!furthest || claim.end > furthest.end) furthest = claim;
     if (claim.isWritten && (!furthestWritten || claim.end > furthestWritten.end)) furthestWritten = claim;
   }
 }
 
 function failOverlap(claim: Claim, other: Claim): never {
-  const describe = ({ role, owner, start, end }: Claim) =>
-    `${role} of parameter ${quote(owner)} (bytes ${start} to ${end})`;
+  const describe = ({ role, owner, start, end, rows }: Claim) =>
+    `${role} of parameter ${quote(owner)} (bytes ${start} to ${end}${
+      rows ? `, ${4 * rows.length} of every ${rows.byteStride}` : ''
+    })`;
   const areSame = claim.start === other.start && claim.end === other.end;
   const areTied = areSame && claim.role === 'data' && other.role === 'data' && claim.owner !== other.owner;
   throw new OptimizerError(

@@ -1,10 +1,19 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
-import { type Piece, countElements } from '../../plan/pieces.js';
-import { type BufferRange, resolvePieces, truncate } from './span.js';
+import { type Piece, countElements, isByRows } from '../../plan/pieces.js';
+import { type ResolvedRowOptions, type RowOptions, resolveRowOptions } from './row-options.js';
+import {
+  type BufferRange,
+  type RowRange,
+  rejectBrokenRows,
+  resolvePiece,
+  resolvePieces,
+  truncate,
+} from './span.js';
 import {
   type SparseGradient,
   type SparseTable,
+  checkRowLength,
   countRows,
   isSparseGradient,
   resolveTable,
@@ -14,26 +23,34 @@ import {
 export type DType = 'f32';
 
 /** One tensor to be optimized, in buffers that the caller owns and keeps. */
-export interface Parameter {
+export interface Parameter extends RowOptions {
   /** Unique name, for state dicts and errors. Default `param0`, `param1`, … by position over all groups. */
   name?: string;
   /**
    * The weights: a buffer, a range of one, or several ranges, in order, for a tensor larger than one buffer.
-   * Usage must include STORAGE. Offsets and sizes are multiples of 4 bytes, no other alignment is needed.
+   * Usage must include STORAGE. Offsets and sizes are multiples of 4 bytes, no other alignment is needed. With `byteStride` and
+   * `rowLength`, rows that lie apart, see {@link RowRange}; the state is without gaps. Columns of several parameters may lie
+   * in one buffer.
    */
-  data: BufferRange | readonly BufferRange[];
+  data: BufferRange | RowRange | readonly (BufferRange | RowRange)[];
   /**
    * The gradients, as `data`; may lie in the same GPUBuffer as `data` but not overlap it. Or those of some rows of a
    * table, see {@link SparseGradient}: then only these rows are read and written, weights and state alike.
    */
-  grad: BufferRange | readonly BufferRange[] | SparseGradient;
+  grad: BufferRange | RowRange | readonly (BufferRange | RowRange)[] | SparseGradient;
   /** Elements per row, an integer ≥ 1 that divides the tensor: what a sparse `grad`, and all that is said of rows, goes by. */
   rowLength?: number;
+  /**
+   * A number per row, u32: rows at 0 are left alone by each step, weights, state and averages bit for bit, and their gradients
+   * count neither in the norm nor in the search for NaN. What a rule measures of a tensor it measures of the other rows. It is
+   * read at each step. For a dense `grad`, with `rowLength`; usage STORAGE, in another buffer than `data`.
+   */
+  rowMask?: BufferRange;
   /**
    * The gradients of one micro-batch, as `data`, for a backward pass that overwrites instead of adding:
    * `optimizer.accumulate()` adds them to `grad`. Must not overlap any `data` or `grad`.
    */
-  microGrad?: BufferRange | readonly BufferRange[];
+  microGrad?: BufferRange | RowRange | readonly (BufferRange | RowRange)[];
   /** Number of elements. Default: all that `data` holds. With it, `data` and `grad` may be longer, after `rebind` too. */
   length?: number;
   /** Element type of `data`. Default and only choice so far: `'f32'`. */
@@ -43,7 +60,7 @@ export interface Parameter {
 }
 
 /** A checked parameter: `data` and `grad` hold exactly `elementCount` elements each. */
-export interface ResolvedParameter {
+export interface ResolvedParameter extends ResolvedRowOptions {
   readonly name: string;
   readonly elementCount: number;
   readonly data: readonly Piece<GPUBuffer>[];
@@ -54,8 +71,22 @@ export interface ResolvedParameter {
   readonly sparse?: SparseTable;
   /** Elements per row, if the tensor is one of rows. */
   readonly rowLength?: number;
+  /** A number per row. */
+  readonly mask?: Piece<GPUBuffer>;
   /** Whether the caller said the length, so that buffers may be longer. */
   readonly hasLength: boolean;
+  /** All that the ranges hold that the caller gave: there, rows may come to be. */
+  readonly room: {
+    readonly data: readonly Piece<GPUBuffer>[];
+    readonly grad: readonly Piece<GPUBuffer>[];
+    readonly mask?: Piece<GPUBuffer>;
+  };
+}
+
+/** Elements that the state of a parameter has room for: as many whole rows as its data has. */
+export function stateCapacity({ elementCount, rowLength, room }: ResolvedParameter): number {
+  if (rowLength === undefined) return elementCount;
+  return Math.max(elementCount, rowLength * Math.floor(countElements(room.data) / rowLength));
 }
 
 const PARAMETER_KEYS: readonly string[] = [
@@ -64,6 +95,9 @@ const PARAMETER_KEYS: readonly string[] = [
   'grad',
   'microGrad',
   'rowLength',
+  'rowMask',
+  'lrPerColumn',
+  'constraint',
   'length',
   'dtype',
   'gradDtype',
@@ -80,7 +114,7 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
     fail(`parameter ${index} is ${quote(parameter)}; give { name, data, grad }.`);
   }
   const given = copyGiven(parameter, PARAMETER_KEYS) as Partial<Record<keyof Parameter, unknown>>;
-  const { name = `param${index}`, dtype = 'f32', gradDtype = 'f32', rowLength, length } = given;
+  const { name = `param${index}`, dtype = 'f32', gradDtype = 'f32', length } = given;
   if (typeof name !== 'string' || name === '') {
     fail(`parameter ${index}: name is ${quote(name)}; give a non-empty string.`);
   }
@@ -90,24 +124,67 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
     if (value !== 'f32') fail(`${what}: ${key} is ${quote(value)}; this version knows 'f32' only.`);
   }
   if (isSparseGradient(given.grad)) return resolveSparse(given, given.grad, name, what);
+  const rowLength = given.rowLength === undefined ? undefined : checkRowLength(given.rowLength, what);
   const resolve = (role: 'data' | 'grad' | 'microGrad') =>
-    resolvePieces(given[role], { parameter: name, role });
+    resolvePieces(given[role], { parameter: name, role }, rowLength);
   const pieces = {
     data: resolve('data'),
     grad: resolve('grad'),
     ...(given.microGrad !== undefined && { microGrad: resolve('microGrad') }),
   };
   const elementCount = checkLength(pieces, length, what);
-  if (rowLength !== undefined) countRows(elementCount, rowLength, what);
-  return {
+  const rowCount = rowLength === undefined ? 0 : countRows(elementCount, rowLength, what);
+  const mask =
+    given.rowMask === undefined ? undefined : resolveMask(given.rowMask, rowLength, rowCount, name);
+  const resolved: ResolvedParameter = {
     name,
     elementCount,
     data: truncate(pieces.data, elementCount),
     grad: truncate(pieces.grad, elementCount),
     ...(pieces.microGrad && { microGrad: truncate(pieces.microGrad, elementCount) }),
-    ...(rowLength !== undefined && { rowLength: rowLength as number }),
+    ...(rowLength !== undefined && { rowLength }),
+    ...(mask && { mask: { ...mask, elementCount: rowCount } }),
+    ...resolveRowOptions(given, rowLength, what),
     hasLength: length !== undefined,
+    room: { ...pieces, ...(mask && { mask }) },
   };
+  rejectUnfitRows(resolved);
+  return resolved;
+}
+
+/** The numbers of the rows, and all that the range has beside them. */
+function resolveMask(
+  given: unknown,
+  rowLength: number | undefined,
+  rowCount: number,
+  name: string,
+): Piece<GPUBuffer> {
+  const what = `parameter ${quote(name)}: rowMask`;
+  if (rowLength === undefined) fail(`${what} is given without rowLength; give the elements per row.`);
+  const piece = resolvePiece(given, { parameter: name, role: 'rowMask' });
+  if (piece.elementCount < rowCount) {
+    fail(`${what} has ${piece.elementCount} numbers for ${rowCount} rows; give one u32 per row.`);
+  }
+  return piece;
+}
+
+/**
+ * Checks that rows are whole where they lie, and that their mask can be bound.
+ *
+ * @throws OptimizerError `invalid-parameter`.
+ */
+export function rejectUnfitRows(parameter: ResolvedParameter): void {
+  const { name, data, grad, microGrad = [], mask, rowLength } = parameter;
+  if (rowLength === undefined || !isByRows({ ...parameter, grad: [...grad, ...microGrad] })) return;
+  for (const [role, pieces] of Object.entries({ data, grad, microGrad })) {
+    rejectBrokenRows(pieces, rowLength, { parameter: name, role });
+  }
+  if (mask && data.some(({ buffer }) => buffer === mask.buffer)) {
+    fail(
+      `parameter ${quote(name)}: rowMask lies in the buffer of data, which WebGPU does not let a kernel both read and write; ` +
+        'give it a buffer of its own.',
+    );
+  }
 }
 
 /** The elements that all roles have, or as many as the caller says. */
@@ -146,7 +223,13 @@ function resolveSparse(
   if (given.microGrad !== undefined) {
     fail(`${what}: microGrad is given with a sparse grad; append the entries of all micro-batches instead.`);
   }
-  const { rowLength, length } = given;
+  if (given.rowMask !== undefined) {
+    fail(
+      `${what}: rowMask is given with a sparse grad, whose indices say which rows are stepped; leave it out.`,
+    );
+  }
+  const { length } = given;
+  const rowLength = checkRowLength(given.rowLength, what);
   const { table, data } = resolveTable({ name, data: given.data, grad, rowLength, length });
   const elementCount = table.rowCount * table.rowLength;
   return {
@@ -155,8 +238,10 @@ function resolveSparse(
     data: truncate(data, elementCount),
     grad: [table.values],
     sparse: table,
-    rowLength: table.rowLength,
+    rowLength,
+    ...resolveRowOptions(given, rowLength, what),
     hasLength: length !== undefined,
+    room: { data, grad: [table.values] },
   };
 }
 

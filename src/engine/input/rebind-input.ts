@@ -1,15 +1,15 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { type Piece, areSamePieces, countElements } from '../../plan/pieces.js';
 import type { NameTable } from './names.js';
-import type { ResolvedParameter } from './parameter.js';
-import { type BufferRange, resolvePieces, truncate } from './span.js';
+import { type ResolvedParameter, rejectUnfitRows } from './parameter.js';
+import { type BufferRange, type RowRange, resolvePieces, truncate } from './span.js';
 
 /** Other buffers for a parameter, of the same length; what is not given stays. */
 export interface BufferChange {
   /** The weights, as in a parameter. The optimizer state goes on with them. */
-  data?: BufferRange | readonly BufferRange[];
+  data?: BufferRange | RowRange | readonly (BufferRange | RowRange)[];
   /** The gradients, as in a parameter. */
-  grad?: BufferRange | readonly BufferRange[];
+  grad?: BufferRange | RowRange | readonly (BufferRange | RowRange)[];
 }
 
 const CHANGE_KEYS = ['data', 'grad'] satisfies (keyof BufferChange)[];
@@ -59,8 +59,11 @@ function replacePieces(parameter: ResolvedParameter, change: unknown): ResolvedP
   if (parameter.sparse) fail(`${what()} has sparse gradients; it cannot be rebound.`);
   const data = replace(parameter, 'data', change['data']);
   const grad = replace(parameter, 'grad', change['grad']);
-  if (data === parameter.data && grad === parameter.grad) return parameter;
-  return { ...parameter, data, grad };
+  if (data.pieces === parameter.data && grad.pieces === parameter.grad) return parameter;
+  const room = { ...parameter.room, data: data.room, grad: grad.room };
+  const rebound = { ...parameter, data: data.pieces, grad: grad.pieces, room };
+  rejectUnfitRows(rebound);
+  return rebound;
 }
 
 /** The pieces of a role; the same list if they lie where they did. */
@@ -68,11 +71,11 @@ function replace(
   parameter: ResolvedParameter,
   role: 'data' | 'grad',
   ranges: unknown,
-): readonly Piece<GPUBuffer>[] {
+): Record<'pieces' | 'room', readonly Piece<GPUBuffer>[]> {
   const before = parameter[role];
-  if (ranges === undefined) return before;
-  const { name, elementCount, hasLength } = parameter;
-  const resolved = resolvePieces(ranges, { parameter: name, role });
+  if (ranges === undefined) return { pieces: before, room: parameter.room[role] };
+  const { name, elementCount, hasLength, rowLength } = parameter;
+  const resolved = resolvePieces(ranges, { parameter: name, role }, rowLength);
   const held = countElements(resolved);
   if (held < elementCount || (held > elementCount && !hasLength)) {
     fail(
@@ -82,7 +85,7 @@ function replace(
     );
   }
   const pieces = truncate(resolved, elementCount);
-  return areSamePieces(pieces, before) ? before : pieces;
+  return { pieces: areSamePieces(pieces, before) ? before : pieces, room: resolved };
 }
 
 function fail(message: string): never {

@@ -5,6 +5,15 @@ import { type Piece, countElements } from '../../plan/pieces.js';
 /** A stretch of a caller-owned buffer: all of it, or the part that a binding names. Offsets and sizes in bytes. */
 export type BufferRange = GPUBuffer | GPUBufferBinding;
 
+/**
+ * Rows of a caller-owned buffer that lie apart, as a column of an array of structs does: row r's elements are the `rowLength`
+ * float32 at `offset + r·byteStride`. What lies between them is neither read nor written.
+ */
+export interface RowRange extends GPUBufferBinding {
+  /** Bytes from one row to the next: a multiple of 4, ≥ 4·rowLength. Default 4·rowLength, rows without a gap. */
+  byteStride?: number;
+}
+
 /** Bytes of an element: of an f32, and of an index or a count. */
 export const BYTES_PER_ELEMENT = 4;
 
@@ -27,15 +36,16 @@ function isBuffer(value: unknown): value is GPUBuffer {
 /**
  * Checks a range of a buffer.
  *
+ * @param rowLength elements per row, as far as it is known; without it rows cannot lie apart.
  * @throws OptimizerError `invalid-parameter` unless it lies in a GPUBuffer with STORAGE, in multiples of 4 bytes.
  */
-export function resolvePiece(range: unknown, name: SpanName): Piece<GPUBuffer> {
+export function resolvePiece(range: unknown, name: SpanName, rowLength?: number): Piece<GPUBuffer> {
   const isBinding = typeof range === 'object' && range !== null && 'buffer' in range;
   const buffer = isBinding ? range.buffer : range;
   if (!isBuffer(buffer)) {
     fail(name, ` is ${quote(range)}; give a GPUBuffer or { buffer, offset, size }.`);
   }
-  const { offset, size } = (isBinding ? range : {}) as { offset?: unknown; size?: unknown };
+  const { offset, size, byteStride } = (isBinding ? range : {}) as Partial<Record<keyof RowRange, unknown>>;
   const bufferSize = buffer.size;
   const byteOffset = offset === undefined ? 0 : checkBytes(offset, name, 'offset', 0);
   if (byteOffset > bufferSize) {
@@ -56,7 +66,31 @@ export function resolvePiece(range: unknown, name: SpanName): Piece<GPUBuffer> {
         'create it with GPUBufferUsage.STORAGE.',
     );
   }
-  return { buffer, byteOffset, elementCount: byteLength / BYTES_PER_ELEMENT };
+  const piece = { buffer, byteOffset, elementCount: byteLength / BYTES_PER_ELEMENT };
+  return byteStride === undefined ? piece : spacePiece(piece, byteStride, name, rowLength);
+}
+
+/** As many rows as a piece has room for, of the last one no more than its elements. */
+function spacePiece(
+  piece: Piece<GPUBuffer>,
+  byteStride: unknown,
+  name: SpanName,
+  rowLength: number | undefined,
+): Piece<GPUBuffer> {
+  if (rowLength === undefined) {
+    fail(
+      name,
+      `: byteStride is ${quote(byteStride)}, but there is no rowLength here; give the elements per row, of data, grad or microGrad.`,
+    );
+  }
+  const rowBytes = BYTES_PER_ELEMENT * rowLength;
+  const stride = checkBytes(byteStride, name, 'byteStride', rowBytes);
+  if (stride === rowBytes) return piece;
+  const rowCount = Math.floor((BYTES_PER_ELEMENT * piece.elementCount - rowBytes) / stride) + 1;
+  if (rowCount < 1) {
+    fail(name, ` holds ${piece.elementCount} elements, less than a row of ${rowLength}; give a larger size.`);
+  }
+  return { ...piece, elementCount: rowCount * rowLength, rows: { length: rowLength, byteStride: stride } };
 }
 
 function checkBytes(value: unknown, name: SpanName, what: string, min: number): number {
@@ -71,10 +105,14 @@ function checkBytes(value: unknown, name: SpanName, what: string, min: number): 
 }
 
 /** As {@link resolvePiece}, of one range or a list of them. */
-export function resolvePieces(ranges: unknown, name: SpanName): readonly Piece<GPUBuffer>[] {
-  if (!Array.isArray(ranges)) return [resolvePiece(ranges, name)];
+export function resolvePieces(
+  ranges: unknown,
+  name: SpanName,
+  rowLength?: number,
+): readonly Piece<GPUBuffer>[] {
+  if (!Array.isArray(ranges)) return [resolvePiece(ranges, name, rowLength)];
   if (ranges.length === 0) fail(name, ' is an empty array; give at least one buffer.');
-  return Array.from(ranges, (range: unknown, index) => resolvePiece(range, { ...name, index }));
+  return Array.from(ranges, (range: unknown, index) => resolvePiece(range, { ...name, index }, rowLength));
 }
 
 /** The first elements of a list of pieces. */
@@ -89,6 +127,21 @@ export function truncate<B>(pieces: readonly Piece<B>[], elementCount: number): 
     left -= count;
   }
   return kept;
+}
+
+/** @throws OptimizerError `invalid-parameter` unless every range holds whole rows: no row may lie in two of them. */
+export function rejectBrokenRows(
+  pieces: readonly Piece<GPUBuffer>[],
+  rowLength: number,
+  name: Omit<SpanName, 'index'>,
+): void {
+  pieces.forEach(({ elementCount }, index) => {
+    if (elementCount % rowLength === 0) return;
+    fail(
+      { ...name, index },
+      ` holds ${elementCount} elements, which are not whole rows of ${rowLength}; cut between rows.`,
+    );
+  });
 }
 
 function fail({ parameter, role, index }: SpanName, complaint: string): never {

@@ -1,8 +1,8 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
-import type { Piece } from '../../plan/pieces.js';
+import { type Piece, endOf } from '../../plan/pieces.js';
 import { type Rule, tensorOf } from '../../rules/rule.js';
-import { type BufferRange, resolvePiece, resolvePieces } from './span.js';
+import { type BufferRange, resolvePiece, resolvePieces, truncate } from './span.js';
 
 /**
  * The gradient of some rows of a table, as `torch.sparse` (uncoalesced) and `tf.IndexedSlices` hold it: entry k adds
@@ -31,6 +31,8 @@ export interface SparseTable {
   /** Elements per row. */
   readonly rowLength: number;
   readonly rowCount: number;
+  /** Bytes from the table's first element to its last: more than it has where its rows lie apart. */
+  readonly byteLength: number;
   /** Entries that the buffers have room for. */
   readonly entryCount: number;
   readonly indices: Piece<GPUBuffer>;
@@ -43,7 +45,7 @@ export interface GivenTable {
   readonly name: string;
   readonly data: unknown;
   readonly grad: SparseGradient;
-  readonly rowLength: unknown;
+  readonly rowLength: number;
   /** Elements of the table, if not all that `data` holds. */
   readonly length: unknown;
 }
@@ -70,7 +72,8 @@ export function resolveTable(given: GivenTable): {
   const what = `parameter ${quote(name)}`;
   const grad = copyGiven(given.grad as unknown as Readonly<Record<string, unknown>>, KEYS);
   rejectUnknownKeys(grad, KEYS, `${what}: grad`, 'invalid-parameter');
-  const data = resolvePieces(given.data, { parameter: name, role: 'data' });
+  const { rowLength } = given;
+  const data = resolvePieces(given.data, { parameter: name, role: 'data' }, rowLength);
   const piece = (role: string) => resolvePiece(grad[role], { parameter: name, role: `grad.${role}` });
   const [indices, values] = [piece('indices'), piece('values')];
   const count = grad['count'] === undefined ? undefined : piece('count');
@@ -87,8 +90,7 @@ export function resolveTable(given: GivenTable): {
   ) {
     fail(`${what}: length is ${quote(length)}; give an integer from 1 to ${held}, the elements of data.`);
   }
-  const rowCount = countRows(elementCount as number, given.rowLength, what);
-  const rowLength = given.rowLength as number;
+  const rowCount = countRows(elementCount as number, rowLength, what);
   const entryCount = indices.elementCount;
   if (values.elementCount !== entryCount * rowLength) {
     fail(
@@ -96,21 +98,31 @@ export function resolveTable(given: GivenTable): {
         `give ${entryCount} × ${rowLength} elements, or { buffer, offset, size }.`,
     );
   }
-  return { table: { rowLength, rowCount, entryCount, indices, values, ...(count && { count }) }, data };
+  const [{ byteOffset }] = data as [Piece<GPUBuffer>];
+  const byteLength = endOf(truncate(data, elementCount as number)[0]!) - byteOffset;
+  return {
+    table: { rowLength, rowCount, byteLength, entryCount, indices, values, ...(count && { count }) },
+    data,
+  };
 }
 
-/**
- * The rows of a tensor.
- *
- * @throws OptimizerError `invalid-parameter` unless `rowLength` is an integer ≥ 1 and the rows are whole.
- */
-export function countRows(elementCount: number, rowLength: unknown, what: string): number {
+/** @throws OptimizerError `invalid-parameter` unless it is an integer ≥ 1. */
+export function checkRowLength(rowLength: unknown, what: string): number {
   if (!Number.isSafeInteger(rowLength) || (rowLength as number) < 1) {
     fail(
       `${what}: rowLength is ${quote(rowLength)}; give the elements per row, an integer ≥ 1, which a sparse gradient needs.`,
     );
   }
-  const rowCount = elementCount / (rowLength as number);
+  return rowLength as number;
+}
+
+/**
+ * The rows of a tensor.
+ *
+ * @throws OptimizerError `invalid-parameter` unless they are whole.
+ */
+export function countRows(elementCount: number, rowLength: number, what: string): number {
+  const rowCount = elementCount / rowLength;
   if (Number.isInteger(rowCount)) return rowCount;
   return fail(
     `${what}: ${elementCount} elements are not a whole number of rows of ${quote(rowLength)}; ` +

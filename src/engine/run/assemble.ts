@@ -81,8 +81,8 @@ async function explain<T>(
   );
 }
 
-function buffersOf({ name, data, grad, microGrad = [], sparse }: ResolvedParameter): NamedBuffer[] {
-  const pieces = [...data, ...grad, ...microGrad];
+function buffersOf({ name, data, grad, microGrad = [], mask, sparse }: ResolvedParameter): NamedBuffer[] {
+  const pieces = [...data, ...grad, ...microGrad, ...(mask ? [mask] : [])];
   if (sparse) pieces.push(sparse.indices, sparse.values, ...(sparse.count ? [sparse.count] : []));
   return pieces.map(({ buffer }) => ({ buffer, owner: name }));
 }

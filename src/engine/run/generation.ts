@@ -9,7 +9,7 @@ import { planClipStage } from '../../stages/norms/clip-stage.js';
 import { SparseStage } from '../../stages/sparse/sparse-stage.js';
 import type { Stage, StepContext } from '../../stages/stage.js';
 import { planUpdate } from '../../stages/update/update-stage.js';
-import { type GroupPart, measuringOf } from './group-part.js';
+import { type GroupPart, type Holdings, measuringOf } from './group-part.js';
 import { NO_BUFFER, type Resources } from './resources.js';
 
 /** What kernels need of a {@link Control}. */
@@ -27,6 +27,7 @@ export interface PartView {
 /** A group's own stages, and the tensors and the layout that they were made for. */
 interface PartStages {
   readonly layout: RuleLayout;
+  readonly holdings: Holdings;
   readonly tensors: readonly PlanTensor<GPUBuffer>[];
   readonly stages: readonly Stage[];
 }
@@ -131,11 +132,16 @@ export function planGeneration(
         const before = reduced(view.tensors);
         const own = clipStage ? clipStage.withGradients(before) : before;
         const known = previous?.ofPart.get(view.part!);
-        const isKept = known?.layout === view.layout && areSame(known.tensors, own);
+        const { holdings } = view.part!;
+        const isKept =
+          known?.layout === view.layout && known.holdings === holdings && areSame(known.tensors, own);
         const made = () => planPart(resources, view, own).map((plan) => plan.make());
-        ofPart.set(view.part!, isKept ? known : { layout: view.layout, tensors: own, stages: made() });
+        ofPart.set(
+          view.part!,
+          isKept ? known : { layout: view.layout, holdings, tensors: own, stages: made() },
+        );
       }
-      const summed = views.flatMap(({ part }) => part!.summedRows());
+      const summed = views.flatMap((view) => view.part!.summedRows(view.tensors));
       const sparse = summed.length > 0 ? [new SparseStage(summed)] : [];
       const shared = [controlStage, clipStage].filter((stage) => stage !== undefined);
       return new Generation([...sparse, ...shared], ofPart);
@@ -149,6 +155,8 @@ function planPart(
   { layout, label, part }: PartView,
   tensors: readonly PlanTensor<GPUBuffer>[],
 ): Planned<Stage>[] {
+  // All frozen.
+  if (tensors.length === 0) return [];
   const records = part?.records;
   const slab = (name: string, index: number) => part!.slabs.slab(name, index);
   const input = { ...resources, layout, label, tensors, slab };

@@ -2,8 +2,9 @@ import { type RuleLayout, haveSameSwitches, layoutOf } from '../../kernel/rule-l
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { Planned } from '../../gpu/pipelines.js';
-import type { PlanTensor, StatePiece } from '../../plan/pieces.js';
-import { type StatePlan, placeState } from '../../plan/plan.js';
+import { type PlanTensor, type StatePiece, countElements, isByRows } from '../../plan/pieces.js';
+import { placeState } from '../../plan/plan.js';
+import { firstPieces } from '../../plan/state-places.js';
 import type { Measuring } from '../../stages/measure/measuring.js';
 import type { TensorRecords } from '../../stages/measure/tensor-records.js';
 import { type RowSums, planRowSums } from '../../stages/sparse/row-sums.js';
@@ -12,49 +13,80 @@ import type { Rule } from '../../rules/rule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { planAccumulation } from '../../stages/side/accumulation.js';
 import type { SidePass } from '../../stages/side/side-pass.js';
-import type { ResolvedParameter } from '../input/parameter.js';
+import { type ResolvedParameter, stateCapacity } from '../input/parameter.js';
+import { truncate } from '../input/span.js';
 import { NO_BUFFER, type Resources } from './resources.js';
 
 /** A parameter of a run. */
 export interface RunTensor {
-  /** Its number among all that the optimizer ever had. */
+  /** Its number among all that the optimizer has. */
   readonly index: number;
-  readonly part: GroupPart;
+  /** Its group; another one after it has moved. */
+  part: GroupPart;
   /** Where it lies; another one after `rebind`. */
   parameter: ResolvedParameter;
   /** The row that it is stepped with. */
   row: number;
 }
 
-/** What of a group lives from step to step: its tensors, their state, and what their sparse gradients are summed to. */
+/** What of a group lives on the GPU from step to step: the state of its tensors, and what their sparse gradients are summed to. */
+export interface Holdings {
+  readonly slabs: StateSlabs;
+  /** What is known of whole tensors, if the rule measures them. */
+  readonly records: TensorRecords | undefined;
+  /** By the tensor's index. */
+  readonly sums: ReadonlyMap<number, RowSums>;
+  /** Adds the gradients of micro-batches, if there are any. */
+  readonly accumulation: SidePass | undefined;
+  destroy(): void;
+}
+
+/** A group of a run: its tensors, and what there is on the GPU for them. */
 export class GroupPart {
-  readonly tensors: readonly RunTensor[];
-  readonly #slabs: StateSlabs;
+  #tensors: readonly RunTensor[] = [];
+  #holdings: Holdings;
   #layout: RuleLayout;
 
   constructor(
-    device: GPUDevice,
     readonly group: ParameterGroup,
     layout: RuleLayout,
-    parameters: readonly ResolvedParameter[],
-    firstIndex: number,
-    row: number,
-    state: StatePlan,
-    readonly records: TensorRecords | undefined,
-    /** By the tensor's index. */
-    readonly sums: ReadonlyMap<number, RowSums>,
-    /** Adds the gradients of micro-batches, if there are any. */
-    readonly accumulation: SidePass | undefined,
+    holdings: Holdings,
     readonly label: string,
   ) {
-    this.tensors = parameters.map((parameter, k) => ({ index: firstIndex + k, part: this, parameter, row }));
-    this.#slabs = new StateSlabs(device, layout, state, label);
     this.#layout = layout;
+    this.#holdings = holdings;
+  }
+
+  get tensors(): readonly RunTensor[] {
+    return this.#tensors;
+  }
+
+  get holdings(): Holdings {
+    return this.#holdings;
+  }
+
+  get slabs(): StateSlabs {
+    return this.#holdings.slabs;
+  }
+
+  get records(): TensorRecords | undefined {
+    return this.#holdings.records;
+  }
+
+  get accumulation(): SidePass | undefined {
+    return this.#holdings.accumulation;
   }
 
   /** What its kernels were made for; the state that it keeps stays the same. */
   get layout(): RuleLayout {
     return this.#layout;
+  }
+
+  /** Goes on with other tensors, and with what was made for them. */
+  become(tensors: readonly RunTensor[], holdings: Holdings): void {
+    this.#tensors = tensors;
+    this.#holdings = holdings;
+    for (const tensor of tensors) tensor.part = this;
   }
 
   /**
@@ -70,36 +102,28 @@ export class GroupPart {
     return true;
   }
 
-  get slabs(): StateSlabs {
-    return this.#slabs;
-  }
-
-  /** The tensors as stages plan them: sums stand for sparse gradients. */
-  planTensors(): PlanTensor<GPUBuffer>[] {
-    return this.tensors.map((tensor) => this.planTensor(tensor));
-  }
-
+  /** A tensor as stages plan it: sums stand for a sparse gradient. */
   planTensor({ index, row, parameter }: RunTensor): PlanTensor<GPUBuffer> {
-    const { data, grad } = parameter;
-    const sums = this.sums.get(index);
-    const state = this.layout.elementSlots.length > 0 ? { state: this.#slabs.placeOf(index) } : {};
-    return sums
-      ? { index, row, data, ...state, ...sumsAsGradient(parameter, sums) }
-      : { index, row, data, grad, ...state };
+    const sums = this.#holdings.sums.get(index);
+    const placed = { index, row, ...placesOf(parameter) };
+    const state = this.layout.elementSlots.length > 0 ? { state: this.slabs.placeOf(index) } : {};
+    return sums ? { ...placed, ...state, ...sumsAsGradient(parameter, sums) } : { ...placed, ...state };
   }
 
-  /** Its tensors with a sparse gradient, and the sums of these. */
-  summedRows(): { tensor: RunTensor; sums: RowSums }[] {
+  /** Of some of its tensors those with a sparse gradient, and the sums of these. */
+  summedRows(stepped: readonly { readonly index: number }[]): { tensor: RunTensor; sums: RowSums }[] {
+    const indices = new Set(stepped.map(({ index }) => index));
     return this.tensors.flatMap((tensor) => {
-      const sums = this.sums.get(tensor.index);
+      if (!indices.has(tensor.index)) return [];
+      const sums = this.#holdings.sums.get(tensor.index);
       return sums ? [{ tensor, sums }] : [];
     });
   }
 
-  /** The bytes of a slot of a tensor, in order. */
-  stateRanges(slot: string, tensor: number): ByteRange[] {
-    if (this.layout.tensorSlots.includes(slot)) return [this.records!.slotRange(slot, tensor)];
-    return this.#slabs.ranges(slot, tensor);
+  /** The bytes of a slot of a tensor, in order; of other holdings than its own, if those are given. */
+  stateRanges(slot: string, tensor: number, { records, slabs }: Holdings = this.#holdings): ByteRange[] {
+    if (this.layout.tensorSlots.includes(slot)) return [records!.slotRange(slot, tensor)];
+    return slabs.ranges(slot, tensor);
   }
 
   /** Replaces the state of a tensor. */
@@ -115,15 +139,35 @@ export class GroupPart {
   /** Encodes what binds the callers' buffers beside the steps, with nothing to do. */
   encodeProbe(pass: GPUComputePassEncoder): void {
     this.accumulation?.encodeProbe(pass);
-    for (const sums of this.sums.values()) sums.encodeProbe(pass);
+    for (const sums of this.#holdings.sums.values()) sums.encodeProbe(pass);
   }
 
   destroy(): void {
-    this.accumulation?.destroy();
-    this.#slabs.destroy();
-    this.records?.destroy();
-    for (const sums of this.sums.values()) sums.destroy();
+    this.#holdings.destroy();
   }
+}
+
+/** A parameter as stages plan it, but for its state; without its gradient where that is sparse. */
+export function placesOf({
+  data,
+  grad,
+  sparse,
+  rowLength,
+  mask,
+  columns,
+  constraint,
+}: Pick<
+  ResolvedParameter,
+  'data' | 'grad' | 'sparse' | 'rowLength' | 'mask' | 'columns' | 'constraint'
+>): Omit<PlanTensor<GPUBuffer>, 'index' | 'row'> {
+  const places = {
+    data,
+    ...(!sparse && { grad }),
+    ...(mask && { mask }),
+    ...(columns && { columns }),
+    ...(constraint && { constraint }),
+  };
+  return rowLength !== undefined && isByRows(places) ? { ...places, rowLength } : places;
 }
 
 /** The measuring that the rule brings along, if its options ask for it. */
@@ -143,73 +187,107 @@ export function sumsAsGradient(
   };
 }
 
-/** A group before anything of it is made. */
-export interface PlannedPart extends Planned<GroupPart> {
+/** A tensor that is to be a group's: its numbers, and where it lies. */
+export interface Member {
+  readonly index: number;
+  readonly row: number;
+  readonly parameter: ResolvedParameter;
+}
+
+/** A group before anything of it is made; what is made is its holdings. */
+export interface PlannedPart extends Planned<Holdings> {
+  readonly group: ParameterGroup;
+  readonly members: readonly Member[];
   /** Its tensors, with nothing in the place of sums that are not there yet. */
   readonly tensors: readonly PlanTensor<GPUBuffer>[];
   readonly layout: RuleLayout;
   readonly label: string;
 }
 
+/** Makes a group that was planned; run it in error scopes. */
+export function makePart(planned: PlannedPart): GroupPart {
+  const { group, layout, label, members } = planned;
+  const holdings = planned.make();
+  const part = new GroupPart(group, layout, holdings, label);
+  part.become(
+    members.map((member) => ({ ...member, part })),
+    holdings,
+  );
+  return part;
+}
+
 /**
  * Plans a group.
  *
  * @param group as users see it.
- * @param firstIndex number of its first tensor; the others follow.
- * @param row that its tensors begin in.
+ * @param layout of its rule.
  * @throws OptimizerError `limit-exceeded` if a table is larger than a binding.
  */
 export function planPart(
   { device, facts, nameOf }: Resources,
   group: ParameterGroup,
-  parameters: readonly ResolvedParameter[],
-  firstIndex: number,
-  row: number,
+  layout: RuleLayout,
+  members: readonly Member[],
   label: string,
 ): PlannedPart {
-  const layout = layoutOf(group.rule);
   const tables = new Map<number, Planned<RowSums>>();
-  const tensors = parameters.map((parameter, k): PlanTensor<GPUBuffer> => {
-    const { data, grad, sparse, name } = parameter;
-    const index = firstIndex + k;
-    if (!sparse) return { index, row, data, grad };
+  const tensors = members.map(({ index, row, parameter }): PlanTensor<GPUBuffer> => {
+    const { sparse, name } = parameter;
+    const placed = { index, row, ...placesOf(parameter) };
+    if (!sparse) return placed;
     tables.set(index, planRowSums(device, sparse, name, label));
-    return { index, row, data, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
+    return { ...placed, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
   });
-  const added = parameters.flatMap(({ grad, microGrad }, k): PlanTensor<GPUBuffer>[] =>
-    microGrad ? [{ index: firstIndex + k, row: 0, data: grad, grad: microGrad }] : [],
+  const added = members.flatMap(
+    ({ index, parameter: { grad, microGrad, rowLength } }): PlanTensor<GPUBuffer>[] => {
+      if (!microGrad) return [];
+      const gradients = { data: grad, grad: microGrad, ...(rowLength !== undefined && { rowLength }) };
+      return [{ index, row: 0, ...placesOf(gradients) }];
+    },
   );
   const side = { device, facts, nameOf, label: `${label} accumulate` };
   const accumulations = added.length > 0 ? [planAccumulation(side, added)] : [];
   const hasState = layout.elementSlots.length > 0;
-  const state = hasState
-    ? placeState(tensors, facts, layout.tensor === undefined)
-    : { stateOfTensor: new Map<number, readonly StatePiece[]>(), slabElementCounts: [] };
-  const placed = tensors.map((tensor) =>
-    hasState ? { ...tensor, state: state.stateOfTensor.get(tensor.index)! } : tensor,
+  const roomy = members.filter(({ parameter }) => stateCapacity(parameter) > parameter.elementCount);
+  const rooms = new Map(
+    roomy.map(({ index, parameter }) => [index, truncate(parameter.room.data, stateCapacity(parameter))]),
   );
+  const state = hasState
+    ? placeState(tensors, facts, layout.tensor === undefined, (index) => rooms.get(index))
+    : { stateOfTensor: new Map<number, readonly StatePiece[]>(), slabElementCounts: [] };
+  const placed = tensors.map((tensor) => {
+    const own = state.stateOfTensor.get(tensor.index);
+    return own ? { ...tensor, state: firstPieces(own, countElements(tensor.data)) } : tensor;
+  });
   return {
+    group,
+    members,
     tensors: placed,
     layout,
     label,
     sources: [...tables.values(), ...accumulations].flatMap(({ sources }) => sources),
     make: () => {
       const sums = new Map([...tables].map(([index, plan]) => [index, plan.make()]));
-      const records = measuringOf(layout)?.makeRecords(device, layout, firstIndex, parameters.length, label);
+      const indices = members.map(({ index }) => index);
+      const records = measuringOf(layout)?.makeRecords(device, layout, indices, label);
       const [accumulation] = accumulations.map((plan) => plan.make());
-      return new GroupPart(
-        device,
-        group,
-        layout,
-        parameters,
-        firstIndex,
-        row,
-        state,
+      const slabs = new StateSlabs(device, layout, state, label);
+      for (const { index, parameter } of roomy) slabs.use(index, parameter.elementCount);
+      const all = [
+        slabs,
+        ...(records ? [records] : []),
+        ...(accumulation ? [accumulation] : []),
+        ...sums.values(),
+      ];
+      return {
+        slabs,
         records,
         sums,
         accumulation,
-        label,
-      );
+        destroy() {
+          for (const own of all) own.destroy();
+        },
+      };
     },
   };
 }

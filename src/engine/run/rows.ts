@@ -6,31 +6,75 @@ export interface Row {
   readonly tensors: Set<RunTensor>;
   /** Steps that they took part in, as far as the host knows: of those that the GPU skipped it does not. */
   count: number;
+  /** Whether its tensors are frozen: no step is theirs. */
+  isFrozen: boolean;
 }
 
 /**
- * The rows of an optimizer. Tensors begin in a row per group; a step that leaves some of a row out splits it, for good.
- * Numbers of rows are never given twice, so that commands that are encoded already stay right.
+ * The rows of an optimizer. Tensors begin in a row per group; a step that leaves some of a row out splits it, for good. Numbers of
+ * rows that have lost all tensors are given again: steps that are encoded have the numbers of their own slot.
  */
 export class Rows {
   readonly #rows: (Row | undefined)[] = [];
+  readonly #free: number[] = [];
   #isActive: Uint8Array = new Uint8Array(0);
 
-  /** The rows by number; none where a group that was to join did not. */
+  /** The rows by number; none where no tensor is, or is yet. */
   get list(): readonly (Row | undefined)[] {
     return this.#rows;
   }
 
   /** A number for a row that will be. */
   reserve(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
     this.#rows.push(undefined);
     this.#isActive = new Uint8Array(this.#rows.length);
     return this.#rows.length - 1;
   }
 
   /** Fills a number that was reserved. */
-  fill(row: number, part: GroupPart, tensors: Iterable<RunTensor>, count = 0): void {
-    this.#rows[row] = { part, tensors: new Set(tensors), count };
+  fill(row: number, part: GroupPart, tensors: Iterable<RunTensor>, count = 0, isFrozen = false): void {
+    this.#rows[row] = { part, tensors: new Set(tensors), count, isFrozen };
+  }
+
+  /** Takes a number back. */
+  release(row: number): void {
+    this.#rows[row] = undefined;
+    this.#free.push(row);
+  }
+
+  /** Takes a tensor out of its row; a row without tensors is none. */
+  remove(tensor: RunTensor): void {
+    const { tensors } = this.#rows[tensor.row]!;
+    tensors.delete(tensor);
+    if (tensors.size === 0) this.release(tensor.row);
+  }
+
+  /**
+   * Lets a tensor be of another group: in a row of its own, with the steps that it has made.
+   */
+  move(tensor: RunTensor, part: GroupPart): void {
+    const { count, isFrozen } = this.#rows[tensor.row]!;
+    this.remove(tensor);
+    tensor.row = this.reserve();
+    this.fill(tensor.row, part, [tensor], count, isFrozen);
+  }
+
+  /**
+   * Freezes tensors, or lets them go on.
+   *
+   * @returns whether that changes anything.
+   */
+  setFrozen(tensors: ReadonlySet<RunTensor>, isFrozen: boolean): boolean {
+    const changed = new Set([...tensors].filter(({ row }) => this.#rows[row]!.isFrozen !== isFrozen));
+    this.separate(changed);
+    for (const { row } of changed) this.#rows[row]!.isFrozen = isFrozen;
+    return changed.size > 0;
+  }
+
+  isFrozen({ row }: RunTensor): boolean {
+    return this.#rows[row]!.isFrozen;
   }
 
   /**
@@ -54,7 +98,7 @@ export class Rows {
         row.tensors.delete(tensor);
         tensor.row = fresh;
       }
-      this.fill(fresh, row.part, tensors, row.count);
+      this.fill(fresh, row.part, tensors, row.count, row.isFrozen);
       changed.add(row.part);
     }
     return changed;
@@ -73,28 +117,28 @@ export class Rows {
   ): void {
     const wanted = part.tensors.map((tensor) => {
       const count = counts.get(tensor) ?? this.#rows[tensor.row]!.count;
-      return { tensor, count, history: historyOf(tensor, count) };
+      return { tensor, count, history: historyOf(tensor, count), isFrozen: this.isFrozen(tensor) };
     });
-    const rowOfHistory = new Map<unknown, number>();
+    const rowOfHistory = { frozen: new Map<unknown, number>(), stepped: new Map<unknown, number>() };
     const free = [...new Set(part.tensors.map(({ row }) => row))];
-    for (const row of free) this.#rows[row]!.tensors.clear();
-    for (const { tensor, count, history } of wanted) {
-      let row = rowOfHistory.get(history);
+    for (const { tensor, count, history, isFrozen } of wanted) {
+      const rows = isFrozen ? rowOfHistory.frozen : rowOfHistory.stepped;
+      let row = rows.get(history);
       if (row === undefined) {
         row = free.shift() ?? this.reserve();
-        this.fill(row, part, [], count);
-        rowOfHistory.set(history, row);
+        this.fill(row, part, [], count, isFrozen);
+        rows.set(history, row);
       }
       this.#rows[row]!.tensors.add(tensor);
       tensor.row = row;
     }
     // What is left over steps nothing.
-    for (const row of free) this.#rows[row] = undefined;
+    for (const row of free) this.release(row);
   }
 
   /** Per row, whether it takes part in a step; rows that are left out are whole. The next call overwrites it. */
   activeWithout(skipped: ReadonlySet<RunTensor> | undefined): Uint8Array {
-    for (let k = 0; k < this.#rows.length; k++) this.#isActive[k] = this.#rows[k] ? 1 : 0;
+    for (let k = 0; k < this.#rows.length; k++) this.#isActive[k] = (this.#rows[k]?.isFrozen ?? true) ? 0 : 1;
     if (skipped) for (const { row } of skipped) this.#isActive[row] = 0;
     return this.#isActive;
   }

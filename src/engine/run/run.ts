@@ -1,34 +1,28 @@
-import { BindGroups } from '../../gpu/bind-groups.js';
 import type { PassTarget } from '../../gpu/commands.js';
 import { createFilled } from '../../gpu/filled-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { Planned } from '../../gpu/pipelines.js';
-import { createPagesLayout } from '../../stages/pages.js';
-import { rowLayout } from '../../kernel/row.js';
-import { layoutOf } from '../../kernel/rule-layout.js';
-import { ClippedCopies } from '../../stages/norms/clipped-copies.js';
 import { Control } from '../../stages/control/control.js';
 import { type RingWatch, RowRing } from '../../stages/row-ring.js';
 import { FixedRows } from '../../stages/fixed-rows.js';
 import type { Stage, StepContext } from '../../stages/stage.js';
 import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
-import { type GroupPart, type PlannedPart, type RunTensor, planPart } from './group-part.js';
-import type { ParameterGroup } from '../parameter-group.js';
-import type { ResolvedConfig, ResolvedSettings } from '../input/config.js';
+import { type Reshaping, reshape } from './reshape.js';
+import { type GroupPart, type Holdings, type PlannedPart, type RunTensor, makePart } from './group-part.js';
+import type { ResolvedSettings } from '../input/config.js';
 import type { ResolvedParameter } from '../input/parameter.js';
-import { isClamping, needsControlPass as needsControl } from '../input/gradient-options.js';
-import { type Resources, factsOf } from './resources.js';
+import { needsControlPass as needsControl } from '../input/gradient-options.js';
+import type { Resources } from './resources.js';
 import { Retirement } from './retirement.js';
-import { Rows } from './rows.js';
+import type { Rows } from './rows.js';
 import { type StepInputs, writeSlot } from './step-slot.js';
 
 /** Whatever a run makes while it goes on is made through this: what the device has against it ends the run. */
 export type Watch = RingWatch;
 
-/** Numbers that no other group has: of its tensors, from the first one on, its first row, and itself. */
+/** Numbers that no other group has: of its tensors, its first row, and itself. */
 export interface Reservation {
-  readonly firstIndex: number;
-  readonly tensorCount: number;
+  readonly indices: readonly number[];
   readonly row: number;
   readonly groupIndex: number;
 }
@@ -42,7 +36,7 @@ export class Run {
   readonly lossScaleBuffer: GPUBuffer;
   readonly control: Control | undefined;
   readonly ring: RowRing;
-  readonly #parts: GroupPart[] = [];
+  #parts: GroupPart[] = [];
   /** What stages are told that are only to be checked: no row takes part. */
   readonly idle: StepContext;
   readonly #idleRow: FixedRows;
@@ -50,7 +44,7 @@ export class Run {
   #generation!: Generation;
   #version = 0;
   #groupCount: number;
-  readonly #released: Reservation[] = [];
+  readonly #freeIndices: number[] = [];
 
   /** Creates all that the parts need beside what is theirs; run it in error scopes. */
   constructor(
@@ -73,7 +67,7 @@ export class Run {
     this.control?.reserve(tensors.length);
     this.#idleRow = new FixedRows(device, row, pagesLayout, [{ is_active: 0 }], `${label} idle`);
     this.idle = idleContext(this.#idleRow.context(0), this.ring);
-    for (const planned of parts) this.#take(planned.make());
+    for (const planned of parts) this.#take(makePart(planned));
     this.#generation = this.plan(this.#parts).make();
   }
 
@@ -94,19 +88,20 @@ export class Run {
 
   /** Numbers for a group that is to join. */
   reserve(tensorCount: number): Reservation {
-    const k = this.#released.findIndex((free) => free.tensorCount >= tensorCount);
-    if (k >= 0) return this.#released.splice(k, 1)[0]!;
-    const firstIndex = this.tensors.length;
-    this.tensors.length += tensorCount;
+    const indices = Array.from(
+      { length: tensorCount },
+      () => this.#freeIndices.pop() ?? this.tensors.push(undefined) - 1,
+    );
     const row = this.rows.reserve();
     // At once: steps before it joins say of this row, too, that it takes no part.
     this.ring.reserve(this.rows.list.length);
-    return { firstIndex, tensorCount, row, groupIndex: this.#groupCount++ };
+    return { indices, row, groupIndex: this.#groupCount++ };
   }
 
   /** Takes the numbers of a group back that did not join: nothing that is encoded knows them. */
-  release(reservation: Reservation): void {
-    this.#released.push(reservation);
+  release({ indices, row }: Reservation): void {
+    this.#freeIndices.push(...indices.toReversed());
+    this.rows.release(row);
   }
 
   /** The groups, in order. */
@@ -121,7 +116,12 @@ export class Run {
   /** Plans the generation of some parts. */
   plan(parts: readonly GroupPart[]): Planned<Generation> {
     this.ring.reserve(this.rows.list.length);
-    const plan = planGeneration(this.resources, this.control, parts.map(viewOf), this.#generation);
+    const plan = planGeneration(
+      this.resources,
+      this.control,
+      parts.map((part) => this.#viewOf(part)),
+      this.#generation,
+    );
     return {
       sources: plan.sources,
       make: () => {
@@ -177,6 +177,45 @@ export class Run {
     this.#replace(this.watch(() => this.plan(this.#parts).make()));
   }
 
+  /** Freezes tensors, or lets them go on. */
+  setFrozen(tensors: ReadonlySet<RunTensor>, isFrozen: boolean): void {
+    if (this.rows.setFrozen(tensors, isFrozen)) this.renew();
+  }
+
+  /**
+   * Lets groups go on with other tensors, or with tensors of other sizes; groups that are left without any are gone. All of it is
+   * submitted at once, so that calls that follow see it.
+   *
+   * @param reshapings of {@link planReshaping}.
+   * @param also encodes what else belongs to it, before the state moves.
+   */
+  reshape(reshapings: readonly Reshaping[], also: (encoder: GPUCommandEncoder) => void = () => {}): void {
+    const { device, label } = this.resources;
+    const left: Holdings[] = [];
+    this.watch(() => {
+      const encoder = device.createCommandEncoder({ label: `${label} reshape` });
+      also(encoder);
+      for (const each of reshapings) left.push(reshape(device, encoder, each));
+      device.queue.submit([encoder.finish()]);
+    });
+    this.#parts = this.#parts.filter(({ tensors }) => tensors.length > 0);
+    this.renew();
+    this.retire(left);
+  }
+
+  /** Whether no tensor is to be stepped. */
+  get isFrozen(): boolean {
+    return this.rows.list.every((row) => row?.isFrozen ?? true);
+  }
+
+  /** Forgets a tensor that is no group's any more. */
+  forget(tensor: RunTensor): void {
+    this.rows.remove(tensor);
+    this.tensors[tensor.index] = undefined;
+    this.#freeIndices.push(tensor.index);
+    this.control?.forget(tensor.index);
+  }
+
   /**
    * Steps tensors where they lie now.
    *
@@ -222,6 +261,13 @@ export class Run {
     this.lossScaleBuffer.destroy();
   }
 
+  /** A part as its generation sees it: without what is frozen. */
+  #viewOf(part: GroupPart): PartView {
+    const isStepped = (tensor: RunTensor) => this.rows.list[tensor.row]?.isFrozen !== true;
+    const tensors = part.tensors.filter(isStepped).map((tensor) => part.planTensor(tensor));
+    return { layout: part.layout, tensors, label: part.label, part };
+  }
+
   #take(part: GroupPart): void {
     const [first] = part.tensors;
     this.rows.fill(first!.row, part, part.tensors);
@@ -250,72 +296,6 @@ function idleContext(row: StepContext, ring: StepContext): StepContext {
       return ring.slotByteLength;
     },
     isActive: () => false,
-  };
-}
-
-/** A part as its generation sees it. */
-export function viewOf(part: GroupPart): PartView {
-  return { layout: part.layout, tensors: part.planTensors(), label: part.label, part };
-}
-
-/**
- * Plans a run.
- *
- * @param groups as users see them, one per group of the config.
- * @throws OptimizerError `limit-exceeded`.
- */
-export function planRun(
-  device: GPUDevice,
-  config: ResolvedConfig,
-  groups: readonly ParameterGroup[],
-  watch: Watch,
-): Planned<Run> {
-  const tensors: (RunTensor | undefined)[] = [];
-  const resources = makeResources(device, config, tensors);
-  const rows = new Rows();
-  const parts = config.groups.map(({ parameters }, g) => {
-    const firstIndex = tensors.length;
-    tensors.length += parameters.length;
-    return planPart(resources, groups[g]!, parameters, firstIndex, rows.reserve(), labelOf(config, g));
-  });
-  const isControlled = needsControl(config.gradients);
-  // Without a part there is nothing to be made of it yet, but the kernels are known.
-  const kernels = planGeneration(
-    resources,
-    isControlled ? { options: config.gradients, row: resources.row, label: config.label } : undefined,
-    parts,
-  );
-  return {
-    sources: [...parts.flatMap(({ sources }) => sources), ...kernels.sources],
-    make: () => new Run(resources, config, tensors, rows, parts, watch),
-  };
-}
-
-/** Label of all that is a group's. */
-export function labelOf({ label, rule }: ResolvedSettings, group: number): string {
-  return `${label} ${rule.name}${group > 0 ? ` group ${group}` : ''}`;
-}
-
-function makeResources(
-  device: GPUDevice,
-  { gradients, kernel, label, rule }: ResolvedSettings,
-  tensors: readonly (RunTensor | undefined)[],
-): Resources {
-  const row = rowLayout(layoutOf(rule));
-  return {
-    device,
-    row,
-    facts: factsOf(device),
-    isClamped: isClamping(gradients),
-    clipped:
-      gradients.maxGradNormPerTensor < Infinity
-        ? new ClippedCopies(device, gradients.maxGradNormPerTensor, label)
-        : undefined,
-    shape: kernel,
-    bindGroups: new BindGroups(device),
-    pagesLayout: createPagesLayout(device, row, label),
-    nameOf: (tensor) => tensors[tensor]!.parameter.name,
-    label,
   };
 }
 

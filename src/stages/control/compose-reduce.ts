@@ -8,10 +8,22 @@ import type { RowLayout } from '../../kernel/row.js';
 import { shapeConstants } from '../../kernel/shape.js';
 import { type WordView, wordStruct } from '../../kernel/structs.js';
 import type { Access } from '../../plan/pieces.js';
-import type { ReductionDispatch } from '../../plan/reduction.js';
+import type { ReductionDispatch, ReductionPart } from '../../plan/reduction.js';
+import {
+  bitsType,
+  composeGradientRows,
+  composeLoadBits,
+  gradientEntry,
+  gradientRowConstants,
+} from '../gradient-lanes.js';
 
 /** What a dispatch of the reduction covers as a whole. */
-const HEADER = wordStruct('Header', { row: 'u32', first_partial: 'u32', workgroup_count: 'u32' });
+const HEADER = wordStruct('Header', {
+  row: 'u32',
+  first_partial: 'u32',
+  workgroup_count: 'u32',
+  mask_base: 'u32',
+});
 
 /** What it covers of one gradient; `base` in units of the bound array. */
 const PART = wordStruct('Part', {
@@ -43,6 +55,7 @@ export function writePortion(
     row: rowInPage,
     first_partial: firstPartialLane + firstPartial,
     workgroup_count: workgroupCount,
+    mask_base: parts[0]!.table?.maskBase ?? 0,
   });
   parts.forEach(({ laneCount, elementCount, base, gatheredLane = 0 }, k) =>
     PART.write(view, firstWord + (HEADER.byteLength + PART.byteLength * k) / 4, {
@@ -55,36 +68,37 @@ export function writePortion(
 }
 
 /**
- * The kernel of a dispatch. Bindings of group 0: portion, workspace, then the gradients of its parts; group 1: the page
- * of its row.
+ * The kernel of a dispatch. Bindings of group 0: portion, workspace, then the gradients of its parts, and the mask of the
+ * rows if there is one; group 1: the page of its row.
  */
 export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayout): PipelineSource {
   const { parts, shape } = dispatch;
-  const { access, isShort, gatheredLane } = parts[0]!;
+  const { access, isShort, gatheredLane, table } = parts[0]!;
   return {
     label: 'webgpu-optim reduce',
-    code: composeReduce(parts.length, access, row),
+    code: composeReduce(parts, row),
     entryPoint: 'reduce',
     constants: {
       ...shapeConstants(shape),
-      MASKED: Number(isShort),
+      MASKED: Number(isShort || table !== undefined),
       GATHERED: Number(gatheredLane !== undefined),
+      ...gradientRowConstants(table),
     },
     bindGroups: [
       [
         { type: 'uniform', minBindingSize: portionByteLength(dispatch) },
         { type: 'storage', minBindingSize: 16 },
-        ...parts.map((): GPUBufferBindingLayout => ({
-          type: 'read-only-storage',
-          minBindingSize: access === 'vector' ? 16 : 4,
-        })),
+        ...parts.map(() => gradientEntry(access)),
+        ...(table?.mask ? [{ type: 'read-only-storage', minBindingSize: 4 } as const] : []),
       ],
       pageLayout(row),
     ],
   };
 }
 
-function composeReduce(partCount: number, access: Access, row: RowLayout): string {
+function composeReduce(parts: readonly ReductionPart<unknown>[], row: RowLayout): string {
+  const partCount = parts.length;
+  const { access, table } = parts[0]!;
   const each = Array.from({ length: partCount }, (_, k) => k);
   return `// webgpu-optim: reduction of ${partCount} by ${access}
 ${row.struct.wgsl}
@@ -104,6 +118,7 @@ override GATHERED: bool = false;
 /// Gathered gradients, and partials: sums of large, medium and small squares as bits of f32, then the flags.
 @group(0) @binding(1) var<storage, read_write> workspace: array<vec4<u32>>;
 ${each.map((k) => declareGradient(k, access)).join('\n')}
+${table?.mask ? `@group(0) @binding(${2 + partCount}) var<storage, read> mask: array<u32>;` : ''}
 @group(1) @binding(0) var<uniform> page: array<Scalars, ${row.rowsPerPage}>;
 
 var<private> header: Header;
@@ -111,14 +126,15 @@ var<private> header: Header;
 ${lanesWgsl}
 ${squaresWgsl}
 ${treeWgsl}
+${table ? composeGradientRows(table, '0u') : ''}
 fn masked(bits: vec4<u32>, i: u32, element_count: u32) -> vec4<u32> {
   if (!MASKED) {
     return bits;
   }
-  let is_within = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(element_count);
+  let is_within = ${table?.mask ? 'active_in(i, element_count) & ' : ''}(vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(element_count));
   return select(vec4<u32>(0u), bits, is_within);
 }
-${each.map((k) => composePart(k, access)).join('')}
+${each.map((k) => composePart(k, access, table?.mask !== undefined)).join('')}
 fn add_parts(workgroup: u32, local_index: u32) -> Squares {
   var sums: Squares;
 ${each.map((k) => `  sums = add_part_${k}(sums, workgroup, local_index);\n`).join('')}  return sums;
@@ -133,26 +149,19 @@ ${reduceWgsl}`;
 }
 
 function declareGradient(k: number, access: Access): string {
-  const type = access === 'vector' ? 'vec4<u32>' : 'u32';
-  return `@group(0) @binding(${2 + k}) var<storage, read> grad_${k}: array<${type}>;`;
+  return `@group(0) @binding(${2 + k}) var<storage, read> grad_${k}: array<${bitsType(access)}>;`;
 }
 
 /** The loops stand once per part, because WGSL can choose an array at run time only by a branch at each access. */
-function composePart(k: number, access: Access): string {
-  const load =
-    access === 'vector'
-      ? `  return grad_${k}[part.base + i];`
-      : `  let first = part.base + 4u * i;
-  let last = part.base + part.element_count - 1u;
-  return vec4<u32>(
-    grad_${k}[first],
-    grad_${k}[min(first + 1u, last)],
-    grad_${k}[min(first + 2u, last)],
-    grad_${k}[min(first + 3u, last)],
-  );`;
+function composePart(k: number, access: Access, hasMask: boolean): string {
+  const idle = `    if (!any(active_in(i, part.element_count))) {
+      continue;
+    }
+`;
+  const lanes = { array: `grad_${k}`, access, base: 'part.base', elementCount: 'part.element_count' };
   return `
 fn load_${k}(part: Part, i: u32) -> vec4<u32> {
-${load}
+${composeLoadBits(lanes)}
 }
 
 fn add_part_${k}(given: Squares, workgroup: u32, local_index: u32) -> Squares {
@@ -160,7 +169,7 @@ fn add_part_${k}(given: Squares, workgroup: u32, local_index: u32) -> Squares {
   let lanes = own_lanes(workgroup, local_index, part.lane_count);
   var sums = given;
   for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-    let bits = masked(load_${k}(part, i), i, part.element_count);
+${hasMask ? idle : ''}    let bits = masked(load_${k}(part, i), i, part.element_count);
     if (GATHERED) {
       workspace[part.gathered_lane + i] = bits;
     }

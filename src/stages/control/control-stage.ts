@@ -4,7 +4,7 @@ import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { chooseGrid } from '../../kernel/shape.js';
 import type { PlanTensor } from '../../plan/pieces.js';
-import { type ReductionPlan, withGathered } from '../../plan/reduction.js';
+import { type ReductionDispatch, type ReductionPlan, withGathered } from '../../plan/reduction.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
@@ -30,6 +30,9 @@ export interface ControlStageParts {
   readonly workspace: GPUBuffer;
   readonly bindGroups: BindGroups;
 }
+
+const masksOf = ({ parts }: ReductionDispatch<GPUBuffer>): GPUBufferBinding[] =>
+  parts.flatMap(({ table }) => table?.mask ?? []);
 
 /** Plans a control stage; records for its tensors must be reserved before it is made. */
 export function planControlStage(device: GPUDevice, parts: ControlStageParts): Planned<ControlStage> {
@@ -82,6 +85,7 @@ export class ControlStage implements Stage {
           portions.binding(k, portionByteLength(reduction.dispatches[k]!)),
           { buffer: workspace },
           ...bindings,
+          ...masksOf(reduction.dispatches[k]!),
         ],
         `${control.label} reduce ${k}`,
       ),

@@ -77,6 +77,11 @@ export class Control {
     this.device.queue.writeBuffer(this.lossScaleBuffer, 0, Float32Array.of(head.lossScale));
   }
 
+  /** Forgets the steps of a tensor: its index may be another one's. */
+  forget(index: number): void {
+    this.#records.clear(index);
+  }
+
   /** Sets the number of steps applied, and nothing else of the head. */
   setStep(step: number): void {
     this.device.queue.writeBuffer(this.headBuffer, STEP_OFFSET, Uint32Array.of(step));

@@ -97,6 +97,7 @@ export class ReductionBindings {
         const next = tensor.grad?.[k];
         if (!next || next.elementCount !== elementCount || tensor.grad.length !== pieceCount)
           throw otherReduction();
+        if (next.rows?.byteStride !== piece.rows?.byteStride) throw otherReduction();
         own = { buffer: next.buffer, shift: next.byteOffset - 4 * start - piece.byteOffset };
       }
       if (own.shift % this.#alignment !== 0) throw otherReduction();

@@ -89,6 +89,12 @@ export class StepRecords {
     }
   }
 
+  /** Makes a tensor's record as at first. */
+  clear(index: number): void {
+    const { buffer, byteOffset, byteLength } = this.spanOf(index);
+    this.device.queue.writeBuffer(buffer, byteOffset, new Uint8Array(byteLength));
+  }
+
   destroy(): void {
     for (const { buffer } of this.#chunks) buffer.destroy();
   }

@@ -3,7 +3,7 @@ import squaresWgsl from '../../../shaders/squares.wgsl?raw';
 import measureWgsl from '../../../shaders/stages/measure/measure.wgsl?raw';
 import summarizeWgsl from '../../../shaders/stages/measure/summarize.wgsl?raw';
 import treeWgsl from '../../../shaders/tree.wgsl?raw';
-import { PLACE_WGSL } from '../../codecs/codec.js';
+import { CELLS_WGSL, PLACE_WGSL } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
 import type { PipelineSource } from '../../gpu/pipelines.js';
 import {
@@ -17,6 +17,7 @@ import type { RowLayout } from '../../kernel/row.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import { MEASURE_SHAPE } from '../../kernel/measure-shape.js';
 import { shapeConstants } from '../../kernel/shape.js';
+import { composeStrides, rowConstants } from '../../kernel/step-kernel.js';
 import { wordStruct } from '../../kernel/structs.js';
 import type { MeasureAccess } from '../../plan/measure.js';
 import type { Access } from '../../plan/pieces.js';
@@ -31,6 +32,7 @@ export const PORTION = wordStruct('Portion', {
   first_partial: 'u32',
   workgroup_count: 'u32',
   row: 'u32',
+  mask_base: 'u32',
 });
 
 /** Of a tensor: its partials, the row that it is stepped with, and the word at which its record begins. */
@@ -78,12 +80,13 @@ export function measureSource(variant: MeasureVariant, access: MeasureAccess): P
     label: `webgpu-optim ${layout.rule.name} measure`,
     code: composeMeasure(variant, access),
     entryPoint: 'measure_tensor',
-    constants: constantsOf(variant),
+    constants: { ...constantsOf(variant), ...rowConstants(access) },
     bindGroups: [
       [
         written(partialsByteLength(layout)),
         { type: 'uniform', minBindingSize: PORTION.byteLength },
         ...roles.map((role) => readOnly(f32.unitByteLength(role.access))),
+        ...(access.isMasked ? [readOnly(4)] : []),
       ],
       pageLayout(row),
     ],
@@ -94,17 +97,17 @@ export function measureSource(variant: MeasureVariant, access: MeasureAccess): P
 function arraysOf(
   { measuredSlots }: RuleLayout,
   access: MeasureAccess,
-): { name: string; base: string; access: Access }[] {
+): { name: string; base: string; access: Access; stride?: string }[] {
   return [
-    { name: 'data', base: 'data_base', access: access.data },
-    { name: 'grad', base: 'grad_base', access: access.grad },
+    { name: 'data', base: 'data_base', access: access.data, stride: 'DATA_STRIDE' },
+    { name: 'grad', base: 'grad_base', access: access.grad, stride: 'GRAD_STRIDE' },
     ...measuredSlots.map((name) => ({ name, base: 'state_base', access: access.state })),
   ];
 }
 
 function composeMeasure({ layout, row }: MeasureVariant, access: MeasureAccess): string {
-  const arrays = arraysOf(layout, access).map(({ name, base, access: mode }, k) => {
-    const load = f32.load({ array: `${name}_array`, base: `portion.${base}`, access: mode });
+  const arrays = arraysOf(layout, access).map(({ name, base, access: mode, stride = '' }, k) => {
+    const load = f32.load({ array: `${name}_array`, base: `portion.${base}`, access: mode, stride });
     return `@group(0) @binding(${2 + k}) var<storage, read> ${name}_array: array<${f32.arrayType(mode)}>;
 
 fn load_${name}(at: Place) -> lane {
@@ -122,6 +125,7 @@ ${PORTION.wgsl}
 var<private> portion: Portion;
 
 ${arrays.join('\n')}
+${access.rowLength === undefined ? '' : composeStrides(access) + CELLS_WGSL}${composeMask(access, 2 + arrays.length)}
 fn load_state(at: Place) {
 ${layout.measuredSlots.map((slot) => `  ${slot} = load_${slot}(at);\n`).join('')}}
 
@@ -130,6 +134,32 @@ ${squaresWgsl}
 ${treeWgsl}
 ${composeEquation(layout)}
 ${measureWgsl}`;
+}
+
+/** Which elements of a lane are measured; the others count as zeros. */
+function composeMask({ isMasked }: MeasureAccess, binding: number): string {
+  if (!isMasked) {
+    return `fn measured(at: Place) -> vec4<bool> {
+  return vec4<bool>(true);
+}
+
+fn is_idle(counts: vec4<bool>) -> bool {
+  return false;
+}
+`;
+  }
+  return `@group(0) @binding(${binding}) var<storage, read> mask: array<u32>;
+
+fn measured(at: Place) -> vec4<bool> {
+  let rows = portion.mask_base + cells_of(at).rows;
+  return vec4<u32>(mask[rows.x], mask[rows.y], mask[rows.z], mask[rows.w]) != vec4<u32>(0u);
+}
+
+/// Whether nothing of a lane counts, so that it need not be loaded.
+fn is_idle(counts: vec4<bool>) -> bool {
+  return !any(counts);
+}
+`;
 }
 
 /**

@@ -172,7 +172,11 @@ export class MeasureStage implements Stage {
     return this.#rowsGroup;
   }
 
-  #bind(to: GPUBindGroupLayout, { data, grad, state }: PlannedMeasure<GPUBuffer>, k: number): GPUBindGroup {
+  #bind(
+    to: GPUBindGroupLayout,
+    { data, grad, state, mask }: PlannedMeasure<GPUBuffer>,
+    k: number,
+  ): GPUBindGroup {
     const { layout, slab, bindGroups, label } = this.input;
     const portion = { buffer: this.#portions, offset: this.#portionStride * k, size: PORTION.byteLength };
     const slots = layout.measuredSlots.map((slot) => ({
@@ -180,7 +184,7 @@ export class MeasureStage implements Stage {
       offset: f32.byteLength(state!.element),
       size: f32.byteLength(state!.elementCount),
     }));
-    const resources = [{ buffer: this.#partials }, portion, data, grad, ...slots];
+    const resources = [{ buffer: this.#partials }, portion, data, grad, ...slots, ...(mask ? [mask] : [])];
     return bindGroups.get(to, resources, `${label} measure ${k}`);
   }
 
@@ -204,6 +208,7 @@ export class MeasureStage implements Stage {
           first_partial: partial,
           workgroup_count: chunk.workgroupCount,
           row: row % layout.rowsPerPage,
+          mask_base: chunk.maskBase,
         });
         partial += chunk.workgroupCount;
       }

@@ -4,29 +4,25 @@ import { recordStruct } from '../../kernel/compose-rule.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import type { ByteRange } from '../../gpu/readback.js';
 
-/** What is known of each tensor of a group as a whole, from step to step: the WGSL struct `TensorRecord`. They never move. */
+/** What is known of each tensor of a group as a whole, from step to step: the WGSL struct `TensorRecord`. */
 export class TensorRecords {
   readonly buffer: GPUBuffer;
   readonly #struct: ReturnType<typeof recordStruct>;
   readonly #stride: number;
+  readonly #placeOf: ReadonlyMap<number, number>;
 
   /**
    * Creates them, all zeros; run it in error scopes.
    *
-   * @param firstIndex of the group's tensors.
+   * @param indices of the group's tensors.
    */
-  constructor(
-    device: GPUDevice,
-    layout: RuleLayout,
-    private readonly firstIndex: number,
-    tensorCount: number,
-    label: string,
-  ) {
+  constructor(device: GPUDevice, layout: RuleLayout, indices: readonly number[], label: string) {
+    this.#placeOf = new Map(indices.map((index, k) => [index, k]));
     this.#struct = recordStruct(layout);
     this.#stride = alignUp(this.#struct.byteLength, device.limits.minUniformBufferOffsetAlignment);
     this.buffer = device.createBuffer({
       label: `${label} records`,
-      size: this.#stride * tensorCount,
+      size: this.#stride * Math.max(indices.length, 1),
       usage: BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
     });
   }
@@ -52,6 +48,6 @@ export class TensorRecords {
   }
 
   #offsetOf(tensor: number): number {
-    return this.#stride * (tensor - this.firstIndex);
+    return this.#stride * this.#placeOf.get(tensor)!;
   }
 }

@@ -1,11 +1,11 @@
 import { type Planned, getPipelineSync } from '../../gpu/pipelines.js';
-import { type NormPlan, planNorms } from '../../plan/norms.js';
+import { type NormPlan, planNorms } from '../../plan/norms/plan-norms.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import type { StretchFacts } from '../../plan/stretch.js';
 import { type RowDispatch, encodeDispatches } from '../dispatches.js';
 import type { Stage, StepContext } from '../stage.js';
 import type { ClippedCopies } from './clipped-copies.js';
-import { factorsSource, scaleSource } from './compose-norms.js';
+import { scaleSource } from './compose-norms.js';
 import { type NormInput, NormMeasures, gridFor, measureSources } from './norm-measures.js';
 
 /** What a clipping stage clips, and how. */
@@ -28,7 +28,7 @@ export function planClipStage(input: ClipInput): PlannedClip {
   const { tensors, facts, row, copies, isShared } = input;
   const plan = planNorms(tensors, facts, true);
   return {
-    sources: [...measureSources(plan, row, true), factorsSource(), scaleSource(row)],
+    sources: [...measureSources(plan, row, true), scaleSource(row)],
     withGradients: (list) => withCopies(list, plan, (k) => copies.placeholder(k), isShared),
     make: () => new ClipStage(input, plan),
   };
@@ -36,13 +36,11 @@ export function planClipStage(input: ClipInput): PlannedClip {
 
 /**
  * The part of a step that limits the norm of each gradient by itself. All are copied on the way, for callers' gradients stay as
- * they are: measured and copied, many tensors to a dispatch; then factors; then the copies are scaled.
+ * they are: measured and copied, many tensors to a dispatch; then added up per tensor; then the copies are scaled.
  */
 export class ClipStage implements Stage {
   readonly #measures: NormMeasures;
   readonly #slabs: readonly GPUBuffer[];
-  readonly #factors: { readonly pipeline: GPUComputePipeline; readonly buffers: GPUBindGroup };
-  readonly #grid: readonly [number, number];
   readonly #scale: readonly RowDispatch[];
 
   /** Makes it; run it in error scopes. */
@@ -54,32 +52,25 @@ export class ClipStage implements Stage {
     this.#slabs = plan.slabLaneCounts.map((laneCount, k) => copies.slab(k, laneCount));
     const measures = new NormMeasures(input, plan, this.#slabs, copies.maxNorm);
     this.#measures = measures;
-    const [factors, scale] = [factorsSource(), scaleSource(row)].map((source) =>
-      getPipelineSync(device, source),
-    );
-    const firstCopy = plan.dispatches.length;
-    const bind = (layout: GPUBindGroupLayout, header: number, slab?: GPUBuffer): GPUBindGroup =>
-      bindGroups.get(
-        layout,
-        [measures.header(header), { buffer: measures.tables }, ...(slab ? [{ buffer: slab }] : [])],
-        `${label} clip by norms`,
-      );
-    const buffers = bind(factors!.layouts[0]!, firstCopy + plan.copies.length);
-    this.#factors = { pipeline: factors!.pipeline, buffers };
-    this.#grid = gridFor(plan.items.length, device);
+    const { pipeline, layouts } = getPipelineSync(device, scaleSource(row));
     this.#scale = plan.copies.map((copy, k) => ({
-      pipeline: scale!.pipeline,
+      pipeline,
       row: copy.row,
       grid: gridFor(copy.portionCount, device),
-      bindGroup: bind(scale!.layouts[0]!, firstCopy + k, this.#slabs[copy.slab]!),
+      bindGroup: bindGroups.get(
+        layouts[0]!,
+        [
+          measures.header(plan.dispatches.length + k),
+          { buffer: measures.tables },
+          { buffer: this.#slabs[copy.slab]! },
+        ],
+        `${label} clip by norms`,
+      ),
     }));
   }
 
   encode(pass: GPUComputePassEncoder, step: StepContext): void {
     this.#measures.encode(pass, step);
-    pass.setPipeline(this.#factors.pipeline);
-    pass.setBindGroup(0, this.#factors.buffers);
-    pass.dispatchWorkgroups(this.#grid[0], this.#grid[1]);
     encodeDispatches(pass, this.#scale, step, this.input.row.rowsPerPage);
   }
 
@@ -114,7 +105,12 @@ function withCopies(
       byteOffset: 16 * lane,
       elementCount,
     }));
-    const isReached = isShared && own.length === 1 && slabLaneCounts.length === 1 && !tensor.rows;
+    const isReached =
+      isShared &&
+      own.length === 1 &&
+      slabLaneCounts.length === 1 &&
+      !tensor.rows &&
+      tensor.rowLength === undefined;
     return { ...tensor, grad, ...(isReached && { isGathered: true }) };
   });
 }

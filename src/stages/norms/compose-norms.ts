@@ -1,8 +1,8 @@
 import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
 import squaresWgsl from '../../../shaders/squares.wgsl?raw';
-import factorsWgsl from '../../../shaders/stages/norms/factors.wgsl?raw';
 import measureWgsl from '../../../shaders/stages/norms/measure.wgsl?raw';
 import scaleWgsl from '../../../shaders/stages/norms/scale.wgsl?raw';
+import totalWgsl from '../../../shaders/stages/norms/total.wgsl?raw';
 import treeWgsl from '../../../shaders/tree.wgsl?raw';
 import type { PipelineSource } from '../../gpu/pipelines.js';
 import { pageLayout } from '../../kernel/compose-rule.js';
@@ -10,8 +10,15 @@ import { MEASURE_SHAPE } from '../../kernel/measure-shape.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { shapeConstants } from '../../kernel/shape.js';
 import { wordStruct } from '../../kernel/structs.js';
-import type { NormDispatch, NormPlan } from '../../plan/norms.js';
 import type { Access } from '../../plan/pieces.js';
+import type { NormDispatch, NormPlan } from '../../plan/norms/plan-norms.js';
+import {
+  bitsType,
+  composeGradientRows,
+  composeLoadBits,
+  gradientEntry,
+  gradientRowConstants,
+} from '../gradient-lanes.js';
 
 /** What a dispatch covers of the tables, in lanes of them; `row` is the index within the page. */
 export const HEADER = wordStruct('Header', {
@@ -19,29 +26,33 @@ export const HEADER = wordStruct('Header', {
   first_portion: 'u32',
   portion_count: 'u32',
   first_item: 'u32',
+  first_total: 'u32',
   first_partial: 'u32',
+  mask_base: 'u32',
+  max_norm: 'f32',
 });
 
 /** Lanes of a portion in the tables. */
 const PORTION_LANES = 2;
 
-/** Where things are in the tables, in lanes: portions, then items, then partials. */
+/** Where things are in the tables, in lanes: portions, then items, their totals, then partials. */
 export function tableLayout({ portions, items, partialCount }: NormPlan<unknown>) {
   const firstItem = PORTION_LANES * portions.length;
-  const firstPartial = firstItem + items.length;
-  return { firstItem, firstPartial, laneCount: firstPartial + Math.max(partialCount, 1) };
+  const firstTotal = firstItem + items.length;
+  const firstPartial = firstTotal + items.length;
+  return { firstItem, firstTotal, firstPartial, laneCount: firstPartial + partialCount };
 }
 
-/** The words of the tables before the partials. */
-export function tableWords(plan: NormPlan<unknown>, maxNorm: number): Uint32Array<ArrayBuffer> {
-  const [limit] = new Uint32Array(Float32Array.of(maxNorm).buffer);
-  return Uint32Array.from([
-    ...plan.portions.flatMap(({ source, base, elementCount, partial, lane, item }) => [
-      ...[source, base, elementCount, partial],
-      ...[lane, item, 0, 0],
-    ]),
-    ...plan.items.flatMap(({ firstPartial, partialCount }) => [firstPartial, partialCount, limit!, 0]),
-  ]);
+/** The words of the tables before the totals. */
+export function tableWords({ portions, items }: NormPlan<unknown>): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(4 * (PORTION_LANES * portions.length + items.length));
+  portions.forEach(({ source, base, first, elementCount, partial, lane, item }, k) =>
+    words.set([source, base, first, elementCount, partial, lane, item], 4 * PORTION_LANES * k),
+  );
+  items.forEach(({ firstPartial, partialCount }, k) =>
+    words.set([firstPartial, partialCount], 4 * (PORTION_LANES * portions.length + k)),
+  );
+  return words;
 }
 
 const UNIFORM = { type: 'uniform', minBindingSize: HEADER.byteLength } as const;
@@ -49,44 +60,43 @@ const WRITTEN = { type: 'storage', minBindingSize: 16 } as const;
 
 /**
  * The kernel of a measuring dispatch. Bindings of group 0: header, tables, the slab to be copied to, if there is any, then the
- * ranges that are measured; group 1: the page of its row.
+ * ranges that are measured, and the mask of the rows if there is one; group 1: the page of its row.
  */
 export function measureSource(
-  { parts, access }: NormDispatch<unknown>,
+  dispatch: NormDispatch<unknown>,
   row: RowLayout,
   isCopied: boolean,
 ): PipelineSource {
+  const { parts, access, table } = dispatch;
   return {
     label: 'webgpu-optim norms',
-    code: composeMeasure(parts.length, access, row, isCopied),
+    code: composeMeasure(dispatch, row, isCopied),
     entryPoint: 'measure_portions',
-    constants: shapeConstants(MEASURE_SHAPE),
+    constants: { ...shapeConstants(MEASURE_SHAPE), ...gradientRowConstants(table) },
     bindGroups: [
       [
         UNIFORM,
         WRITTEN,
         ...(isCopied ? [WRITTEN] : []),
-        ...parts.map((): GPUBufferBindingLayout => ({
-          type: 'read-only-storage',
-          minBindingSize: access === 'vector' ? 16 : 4,
-        })),
+        ...parts.map(() => gradientEntry(access)),
+        ...(table?.mask ? [{ type: 'read-only-storage', minBindingSize: 4 } as const] : []),
       ],
       pageLayout(row),
     ],
   };
 }
 
-/** The kernel that finds factors. Bindings: header, tables. */
-export function factorsSource(): PipelineSource {
+/** The kernel that adds up partials. Bindings: header, tables. */
+export function totalSource(): PipelineSource {
   return {
-    label: 'webgpu-optim norm factors',
-    code: `// webgpu-optim: factors by norms
+    label: 'webgpu-optim norms of tensors',
+    code: `// webgpu-optim: sums of partials
 ${TABLES}
 ${lanesWgsl}
 ${squaresWgsl}
 ${treeWgsl}
-${factorsWgsl}`,
-    entryPoint: 'find_factors',
+${totalWgsl}`,
+    entryPoint: 'total_items',
     constants: shapeConstants(MEASURE_SHAPE),
     bindGroups: [[UNIFORM, WRITTEN]],
   };
@@ -101,6 +111,7 @@ ${TABLES}
 ${WORKSPACE}
 ${composePages(row)}
 ${lanesWgsl}
+${squaresWgsl}
 ${scaleWgsl}`,
     entryPoint: 'scale_portions',
     constants: shapeConstants(MEASURE_SHAPE),
@@ -112,6 +123,7 @@ const TABLES = `${HEADER.wgsl}
 struct Portion {
   source: u32,
   base: u32,
+  first: u32,
   element_count: u32,
   partial: u32,
   lane: u32,
@@ -119,13 +131,13 @@ struct Portion {
 }
 
 @group(0) @binding(0) var<uniform> header: Header;
-/// Portions, items and partials.
+/// Portions, items, totals and partials.
 @group(0) @binding(1) var<storage, read_write> tables: array<vec4<u32>>;
 
 fn portion_at(index: u32) -> Portion {
   let a = tables[${PORTION_LANES}u * index];
   let b = tables[${PORTION_LANES}u * index + 1u];
-  return Portion(a.x, a.y, a.z, a.w, b.x, b.y);
+  return Portion(a.x, a.y, a.z, a.w, b.x, b.y, b.z);
 }
 `;
 
@@ -137,40 +149,49 @@ function composePages(row: RowLayout): string {
 `;
 }
 
-function composeMeasure(sourceCount: number, access: Access, row: RowLayout, isCopied: boolean): string {
-  const each = Array.from({ length: sourceCount }, (_, k) => k);
+function composeMeasure(
+  { parts, access, table }: NormDispatch<unknown>,
+  row: RowLayout,
+  isCopied: boolean,
+): string {
+  const each = parts.map((_, k) => k);
   const first = isCopied ? 3 : 2;
-  const type = access === 'vector' ? 'vec4<u32>' : 'u32';
   const choose = (call: (k: number) => string) =>
     each.map((k) => `    case ${k}u: {\n      sums = ${call(k)};\n    }\n`).join('');
-  return `// webgpu-optim: norms of ${sourceCount} by ${access}
+  const sourceOf = (k: number) =>
+    `@group(0) @binding(${first + k}) var<storage, read> source_${k}: array<${bitsType(access)}>;\n`;
+  return `// webgpu-optim: norms of ${parts.length} by ${access}
 ${TABLES}
 ${isCopied ? WORKSPACE : ''}
-${each.map((k) => `@group(0) @binding(${first + k}) var<storage, read> source_${k}: array<${type}>;`).join('\n')}
+${each.map(sourceOf).join('')}
+${table?.mask ? `@group(0) @binding(${first + parts.length}) var<storage, read> mask: array<u32>;` : ''}
 ${composePages(row)}
+/// How many elements of its range lie before the portion.
+var<private> first_element: u32;
+
 ${lanesWgsl}
 ${squaresWgsl}
 ${treeWgsl}
-/// Bits of a lane as it is measured; zero past the portion's end.
-fn measured(bits: vec4<u32>, multiplier: f32, i: u32, element_count: u32) -> vec4<u32> {
-  let is_within = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(element_count);
-  let value = bitcast<vec4<f32>>(bits) * multiplier;
-  return select(vec4<u32>(0u), bitcast<vec4<u32>>(value), is_within);
+${table ? composeGradientRows(table, 'first_element') : ''}
+/// Bits of a lane as it is measured; zero past the portion's end, and of rows that are left alone.
+fn measured(bits: vec4<u32>, i: u32, element_count: u32) -> vec4<u32> {
+  let is_within = ${table?.mask ? 'active_in(i, element_count) & ' : ''}(vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(element_count));
+  return select(vec4<u32>(0u), bits, is_within);
 }
 ${each.map((k) => composeSource(k, access, isCopied)).join('')}
-fn add_portion(portion: Portion, multiplier: f32, local_index: u32) -> Squares {
+fn add_portion(portion: Portion, local_index: u32) -> Squares {
   var sums: Squares;
   switch (portion.source) {
-${choose((k) => `add_source_${k}(portion, multiplier, local_index)`)}    default: {
+${choose((k) => `add_source_${k}(portion, local_index)`)}    default: {
     }
   }
   return sums;
 }
 
-fn add_portion_carefully(given: Squares, portion: Portion, multiplier: f32, local_index: u32, is_needed: bool) -> Squares {
+fn add_portion_carefully(given: Squares, portion: Portion, local_index: u32, is_needed: bool) -> Squares {
   var sums = given;
   switch (portion.source) {
-${choose((k) => `add_source_carefully_${k}(sums, portion, multiplier, local_index, is_needed)`)}    default: {
+${choose((k) => `add_source_carefully_${k}(sums, portion, local_index, is_needed)`)}    default: {
     }
   }
   return sums;
@@ -181,38 +202,28 @@ ${measureWgsl}`;
 
 /** The loops stand once per source, because WGSL can choose an array at run time only by a branch at each access. */
 function composeSource(k: number, access: Access, isCopied: boolean): string {
-  const load =
-    access === 'vector'
-      ? `  return source_${k}[portion.base + i];`
-      : `  let first = portion.base + 4u * i;
-  let last = portion.base + portion.element_count - 1u;
-  return vec4<u32>(
-    source_${k}[first],
-    source_${k}[min(first + 1u, last)],
-    source_${k}[min(first + 2u, last)],
-    source_${k}[min(first + 3u, last)],
-  );`;
+  const lanes = { array: `source_${k}`, access, base: 'portion.base', elementCount: 'portion.element_count' };
   return `
 fn load_source_${k}(portion: Portion, i: u32) -> vec4<u32> {
-${load}
+${composeLoadBits(lanes)}
 }
 
-fn add_source_${k}(portion: Portion, multiplier: f32, local_index: u32) -> Squares {
+fn add_source_${k}(portion: Portion, local_index: u32) -> Squares {
   let lanes = own_lanes(0u, local_index, (portion.element_count + 3u) / 4u);
   var sums: Squares;
   for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
     let bits = load_source_${k}(portion, i);
-${isCopied ? '    workspace[portion.lane + i] = bits;\n' : ''}    sums = add_ordinary_squares(sums, measured(bits, multiplier, i, portion.element_count));
+${isCopied ? '    workspace[portion.lane + i] = bits;\n' : ''}    sums = add_ordinary_squares(sums, measured(bits, i, portion.element_count));
   }
   return sums;
 }
 
-fn add_source_carefully_${k}(given: Squares, portion: Portion, multiplier: f32, local_index: u32, is_needed: bool) -> Squares {
+fn add_source_carefully_${k}(given: Squares, portion: Portion, local_index: u32, is_needed: bool) -> Squares {
   let lanes = own_lanes(0u, local_index, (portion.element_count + 3u) / 4u);
   let end = select(lanes.first, lanes.end, is_needed);
   var sums = given;
   for (var i = lanes.first; i < end; i += lanes.stride) {
-    sums = add_squares(sums, measured(load_source_${k}(portion, i), multiplier, i, portion.element_count));
+    sums = add_squares(sums, measured(load_source_${k}(portion, i), i, portion.element_count));
   }
   return sums;
 }

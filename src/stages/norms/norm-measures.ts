@@ -4,13 +4,13 @@ import { type PipelineSource, getPipelineSync } from '../../gpu/pipelines.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { chooseGrid } from '../../kernel/shape.js';
-import type { NormPlan } from '../../plan/norms.js';
+import type { NormDispatch, NormPlan } from '../../plan/norms/plan-norms.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { ReductionBindings } from '../control/reduction-bindings.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import { Portions } from '../portions.js';
 import type { StepContext } from '../stage.js';
-import { HEADER, measureSource, tableLayout, tableWords } from './compose-norms.js';
+import { HEADER, measureSource, tableLayout, tableWords, totalSource } from './compose-norms.js';
 
 /** Bytes of a lane of the tables. */
 const LANE_BYTE_LENGTH = 16;
@@ -29,47 +29,48 @@ export function gridFor(workgroupCount: number, { limits }: GPUDevice): [number,
   return chooseGrid(workgroupCount, shape, limits.maxComputeWorkgroupsPerDimension);
 }
 
-/** The kernels of a plan's measuring dispatches. */
+/** The kernels of a plan: one per measuring dispatch, and that which adds up. */
 export function measureSources(plan: NormPlan<unknown>, row: RowLayout, isCopied: boolean): PipelineSource[] {
-  return plan.dispatches.map((dispatch) => measureSource(dispatch, row, isCopied));
+  return [...plan.dispatches.map((dispatch) => measureSource(dispatch, row, isCopied)), totalSource()];
 }
 
-/** The measuring of tensors, each by itself: what it leaves is a partial per portion. */
+/** The measuring of tensors, each by itself: what it leaves is a total per tensor. */
 export class NormMeasures {
   readonly tables: GPUBuffer;
   readonly #headers: Portions;
   readonly #bindings: ReductionBindings;
   readonly #commands: readonly RowDispatch[];
+  readonly #total: { readonly pipeline: GPUComputePipeline; readonly bindGroup: GPUBindGroup };
+  readonly #grid: readonly [number, number];
 
   /**
    * Makes it; run it in error scopes.
    *
    * @param slabs what gradients are copied to, if they are.
-   * @param maxNorm what items are told, for factors.
+   * @param maxNorm what the headers say of it.
    */
   constructor(
     private readonly input: NormInput,
-    readonly plan: NormPlan<GPUBuffer>,
+    private readonly plan: NormPlan<GPUBuffer>,
     slabs: readonly GPUBuffer[] | undefined,
-    maxNorm = Infinity,
+    private readonly maxNorm = Infinity,
   ) {
     const { device, row, bindGroups, label } = input;
-    const words = tableWords(plan, maxNorm);
-    const { laneCount } = tableLayout(plan);
     this.tables = device.createBuffer({
       label: `${label} norms`,
-      size: LANE_BYTE_LENGTH * laneCount,
+      size: LANE_BYTE_LENGTH * tableLayout(plan).laneCount,
       usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
     });
-    device.queue.writeBuffer(this.tables, 0, words);
+    device.queue.writeBuffer(this.tables, 0, tableWords(plan));
     this.#headers = this.#writeHeaders();
     const pipelines = measureSources(plan, row, slabs !== undefined).map((source) =>
       getPipelineSync(device, source),
     );
     this.#bindings = new ReductionBindings(plan, device.limits, (bindings, k) => {
-      const slab = slabs?.[plan.dispatches[k]!.slab];
-      const own = [this.header(k), { buffer: this.tables }, ...(slab ? [{ buffer: slab }] : [])];
-      return bindGroups.get(pipelines[k]!.layouts[0]!, [...own, ...bindings], `${label} norms ${k}`);
+      const { slab, table } = plan.dispatches[k]!;
+      const own = [this.header(k), { buffer: this.tables }, ...(slabs ? [{ buffer: slabs[slab]! }] : [])];
+      const all = [...own, ...bindings, ...(table?.mask ? [table.mask] : [])];
+      return bindGroups.get(pipelines[k]!.layouts[0]!, all, `${label} norms ${k}`);
     });
     this.#commands = plan.dispatches.map((dispatch, k) => ({
       pipeline: pipelines[k]!.pipeline,
@@ -77,10 +78,18 @@ export class NormMeasures {
       grid: gridFor(dispatch.portionCount, device),
       bindGroup: this.#bindings.bindGroups[k]!,
     }));
+    const { pipeline, layouts } = pipelines.at(-1)!;
+    const ofAll = this.header(plan.dispatches.length + plan.copies.length);
+    const bindGroup = bindGroups.get(layouts[0]!, [ofAll, { buffer: this.tables }], `${label} norms`);
+    this.#total = { pipeline, bindGroup };
+    this.#grid = gridFor(plan.items.length, device);
   }
 
   encode(pass: GPUComputePassEncoder, step: StepContext): void {
     encodeDispatches(pass, this.#commands, step, this.input.row.rowsPerPage);
+    pass.setPipeline(this.#total.pipeline);
+    pass.setBindGroup(0, this.#total.bindGroup);
+    pass.dispatchWorkgroups(this.#grid[0], this.#grid[1]);
   }
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
@@ -100,15 +109,11 @@ export class NormMeasures {
     return this.#headers.binding(k, HEADER.byteLength);
   }
 
-  /** The partials of an item, to be read. */
-  partialsOf(item: number): ByteRange {
-    const { firstPartial, partialCount } = this.plan.items[item]!;
-    const first = tableLayout(this.plan).firstPartial + firstPartial;
-    return {
-      buffer: this.tables,
-      byteOffset: LANE_BYTE_LENGTH * first,
-      byteLength: LANE_BYTE_LENGTH * partialCount,
-    };
+  /** The totals of all items, to be read. */
+  get totals(): ByteRange {
+    const { items } = this.plan;
+    const byteOffset = LANE_BYTE_LENGTH * tableLayout(this.plan).firstTotal;
+    return { buffer: this.tables, byteOffset, byteLength: LANE_BYTE_LENGTH * items.length };
   }
 
   destroy(): void {
@@ -117,23 +122,26 @@ export class NormMeasures {
   }
 
   #writeHeaders(): Portions {
-    const { plan } = this;
+    const { plan, maxNorm } = this;
     const { device, row: rows, label } = this.input;
-    const { firstItem, firstPartial } = tableLayout(plan);
-    const all = [
-      ...plan.dispatches,
-      ...plan.copies,
-      { row: 0, firstPortion: firstItem, portionCount: plan.items.length },
-    ];
+    const { firstItem, firstTotal, firstPartial } = tableLayout(plan);
+    const ofItems = { row: 0, firstPortion: 0, portionCount: plan.items.length };
+    const all: readonly Covered[] = [...plan.dispatches, ...plan.copies, ofItems];
     return new Portions(device, `${label} norm headers`, HEADER.byteLength, all.length, (view, word, k) => {
-      const { row, firstPortion, portionCount } = all[k]!;
+      const { row, firstPortion, portionCount, table } = all[k]!;
       HEADER.write(view, word, {
         row: row % rows.rowsPerPage,
         first_portion: firstPortion,
         portion_count: portionCount,
         first_item: firstItem,
+        first_total: firstTotal,
         first_partial: firstPartial,
+        mask_base: table?.maskBase ?? 0,
+        max_norm: maxNorm,
       });
     });
   }
 }
+
+/** What a header is about. */
+type Covered = Pick<NormDispatch<unknown>, 'row' | 'firstPortion' | 'portionCount' | 'table'>;

@@ -124,6 +124,7 @@ export class Evaluation {
   }
 }
 
-function withoutGradient({ index, data, state }: PlanTensor<GPUBuffer>): PlanTensor<GPUBuffer> {
-  return { index, row: 0, data, ...(state && { state }) };
+/** What is put in place is so whatever is said of rows and limits: these are about steps. */
+function withoutGradient({ index, data, rowLength, state }: PlanTensor<GPUBuffer>): PlanTensor<GPUBuffer> {
+  return { index, row: 0, data, ...(rowLength !== undefined && { rowLength }), ...(state && { state }) };
 }

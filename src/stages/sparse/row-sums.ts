@@ -211,13 +211,13 @@ export class RowSums {
 
 function checkLimits(
   limits: GPUSupportedLimits,
-  { rowCount, rowLength, entryCount, values }: SparseTable,
+  { byteLength: tableByteLength, entryCount, values }: SparseTable,
   name: string,
 ): void {
   // An offset rounded down can add almost this to a binding.
   const alignment = bindingAlignment(limits);
   const parts = {
-    'the table': { byteOffset: 0, byteLength: ELEMENT_BYTE_LENGTH * rowCount * rowLength },
+    'the table': { byteOffset: 0, byteLength: tableByteLength },
     'grad.values': { byteOffset: values.byteOffset, byteLength: ELEMENT_BYTE_LENGTH * values.elementCount },
     'the list of entries': { byteOffset: 0, byteLength: 8 * entryCount },
   };

@@ -9,11 +9,12 @@ export function checkSlotBindings(
   tensors: readonly PlanTensor<GPUBuffer>[],
   { maxStorageBuffersPerShaderStage: limit }: PlanLimits,
 ): void {
-  const rows = tensors.find((tensor) => tensor.rows)?.rows;
+  const isListed = tensors.some(({ rows }) => rows);
+  const isMasked = tensors.some(({ mask }) => mask);
   const gradBinding = tensors[0]?.grad ? 'read' : 'none';
   const access = { data: 'vector', grad: 'vector', state: 'vector', gradBinding } as const;
   const { perTensor, shared } = countStorageBindings(
-    { ...access, ...(rows && { rowLength: rows.rowLength }) },
+    { ...access, ...(isListed && { isListed }), ...(isMasked && { isMasked }) },
     elementSlots.length,
   );
   const bindingCount = perTensor + shared;

@@ -1,23 +1,19 @@
 import { f32 } from '../../codecs/f32.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
+import { writeFloat } from '../../gpu/fill-ranges.js';
+import type { ByteRange } from '../../gpu/readback.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
-import type { StatePiece } from '../../plan/pieces.js';
+import { type StatePiece, countElements } from '../../plan/pieces.js';
 import type { StatePlan } from '../../plan/plan.js';
-
-/** Bytes of some buffer. */
-export interface ByteRange {
-  readonly buffer: GPUBuffer;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-}
-
-/** Elements written at once when a slot starts at something other than 0. */
-const FILL_ELEMENTS = 1 << 20;
+import { slicePieces } from '../../plan/cut.js';
+import { firstPieces } from '../../plan/state-places.js';
 
 /** The elementwise state of one group: for each slot that its rule uses, slabs that share one layout. They never move. */
 export class StateSlabs {
   readonly #slabsOfSlot = new Map<string, readonly GPUBuffer[]>();
   readonly #plan: StatePlan;
+  /** Per tensor, where the elements lie that it has now; all that it has a place for, unless said. */
+  readonly #used = new Map<number, readonly StatePiece[]>();
 
   /** Creates and fills the slabs; run it in error scopes. */
   constructor(device: GPUDevice, layout: RuleLayout, plan: StatePlan, label: string) {
@@ -29,7 +25,7 @@ export class StateSlabs {
         const size = f32.byteLength(elementCount);
         const buffer = device.createBuffer({ label: `${label} ${name}[${k}]`, size, usage });
         // New buffers hold zeros.
-        if (initial !== 0) fill(device, buffer, initial);
+        if (initial !== 0) writeFloat(device.queue, { buffer, byteOffset: 0, byteLength: size }, initial);
         return buffer;
       });
       this.#slabsOfSlot.set(name, slabs);
@@ -52,12 +48,22 @@ export class StateSlabs {
 
   /** Where the state of a tensor lies, by its index. */
   placeOf(tensor: number): readonly StatePiece[] {
-    return this.#plan.stateOfTensor.get(tensor)!;
+    return this.#used.get(tensor) ?? this.#plan.stateOfTensor.get(tensor)!;
   }
 
-  /** The bytes of a tensor's slot, in order. */
-  ranges(slot: string, tensor: number): ByteRange[] {
-    return this.placeOf(tensor).map(({ slab, element, elementCount }) => ({
+  /** Elements that a tensor has a place for. */
+  capacityOf(tensor: number): number {
+    return countElements(this.#plan.stateOfTensor.get(tensor) ?? []);
+  }
+
+  /** Lets a tensor have so many elements, which it has a place for. */
+  use(tensor: number, elementCount: number): void {
+    this.#used.set(tensor, firstPieces(this.#plan.stateOfTensor.get(tensor) ?? [], elementCount));
+  }
+
+  /** The bytes of a tensor's slot, in order; of some of its elements, if that is said. */
+  ranges(slot: string, tensor: number, first = 0, count = Infinity): ByteRange[] {
+    return slicePieces(this.placeOf(tensor), first, count).map(({ slab, element, elementCount }) => ({
       buffer: this.slab(slot, slab),
       byteOffset: f32.byteLength(element),
       byteLength: f32.byteLength(elementCount),
@@ -66,13 +72,5 @@ export class StateSlabs {
 
   destroy(): void {
     for (const slabs of this.#slabsOfSlot.values()) for (const slab of slabs) slab.destroy();
-  }
-}
-
-function fill(device: GPUDevice, buffer: GPUBuffer, value: number): void {
-  const block = new Float32Array(Math.min(FILL_ELEMENTS, buffer.size / 4)).fill(value);
-  for (let byteOffset = 0; byteOffset < buffer.size; byteOffset += block.byteLength) {
-    const elementCount = Math.min(block.length, (buffer.size - byteOffset) / 4);
-    device.queue.writeBuffer(buffer, byteOffset, block, 0, elementCount);
   }
 }

@@ -4,7 +4,8 @@ import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipeline
 import type { RowLayout } from '../../kernel/row.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
-import { Segment, type StepBinding, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
+import { segmentsByteLength, writeSegments } from '../../kernel/segment.js';
+import { type StepBinding, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
 import type { WordView } from '../../kernel/structs.js';
 import type { Batch } from '../../plan/batches.js';
 import type { PlanTensor } from '../../plan/pieces.js';
@@ -87,11 +88,11 @@ export class UpdateStage implements Stage {
       stepBindings({ layout, access, together: parts.length }),
     );
     this.#pipelines = pipelines;
-    const most = plan.batches.reduce((largest, { parts }) => Math.max(largest, parts.length), 1);
+    const lengths = plan.batches.map(({ access, parts }) => segmentsByteLength(access, parts.length));
     this.#segments = new Portions(
       device,
       `${label} segments`,
-      Segment.byteLength * most,
+      lengths.reduce((largest, length) => Math.max(largest, length), 4),
       plan.batches.length,
       (view, firstWord, k) => this.#writeSegments(view, firstWord, plan.batches[k]!),
     );
@@ -126,17 +127,14 @@ export class UpdateStage implements Stage {
   }
 
   #writeSegments(view: WordView, firstWord: number, { parts, state, grad }: Batch<GPUBuffer>): void {
-    parts.forEach((part, p) => {
+    writeSegments(view, firstWord, parts, (part) => {
       const ahead = part.stateStart + (part.state ? part.state.element - state!.element : 0);
       const gradAhead = grad ? part.grad!.offset - grad.offset : 0;
-      Segment.write(view, firstWord + (Segment.byteLength / 4) * p, {
-        lane_count: part.laneCount,
-        element_count: part.elementCount,
-        data_base: part.dataBase,
+      return {
         grad_base: part.gradBase + gradAhead / unitOf(part.access.grad),
         state_base: part.access.state === 'vector' ? ahead / 4 : ahead,
         row: part.row % this.input.row.rowsPerPage,
-      });
+      };
     });
   }
 
@@ -149,10 +147,13 @@ export class UpdateStage implements Stage {
   #resource({ role, name, tensor }: StepBinding, batch: Batch<GPUBuffer>, k: number): GPUBufferBinding {
     const { slab, record } = this.input;
     const part = batch.parts[tensor]!;
-    if (role === 'segments') return this.#segments.binding(k, Segment.byteLength * batch.parts.length);
+    if (role === 'segments') {
+      return this.#segments.binding(k, segmentsByteLength(batch.access, batch.parts.length));
+    }
     if (role === 'data') return part.data;
     if (role === 'grad') return batch.grad ?? part.grad!;
     if (role === 'rows') return part.rows!;
+    if (role === 'mask') return part.mask!;
     if (role === 'record') return record!(part.index);
     const { slab: index, element, elementCount } = batch.state!;
     return {

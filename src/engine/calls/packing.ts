@@ -1,0 +1,49 @@
+import { OptimizerError } from '../../errors.js';
+import { captureErrors, isOutOfMemory } from '../../gpu/device.js';
+import type { Reader } from '../../gpu/readback.js';
+import { makePacking } from '../../stages/side/rows.js';
+import type { RunTensor } from '../run/group-part.js';
+import type { Run } from '../run/run.js';
+
+/**
+ * Reads weights whose rows lie apart: the GPU copies them behind one another, and no byte between them is read. All of it is
+ * submitted before this returns its promise.
+ *
+ * @param what is read, for errors.
+ * @throws OptimizerError as `Reader.read`.
+ */
+export async function readApart(
+  run: Run,
+  reader: Reader,
+  { index, parameter }: RunTensor,
+  what: string,
+): Promise<ArrayBuffer> {
+  const { device, facts, nameOf, label } = run.resources;
+  const { data, rowLength } = parameter;
+  const { value, error } = captureErrors(device, () => {
+    const input = { device, facts, nameOf, label: `${label} read of ${what}` };
+    const packed = makePacking(input, { index, row: 0, data, rowLength: rowLength! });
+    const encoder = device.createCommandEncoder({ label: input.label });
+    const pass = encoder.beginComputePass({ label: input.label });
+    packed.encode(pass);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+    return { packed, bytes: reader.read([packed.ranges], what) };
+  });
+  const [making, reading] = await Promise.allSettled([error, value.bytes]);
+  value.packed.destroy();
+  if (making.status === 'rejected') throw making.reason;
+  if (making.value) throw unpackable(making.value, what);
+  if (reading.status === 'rejected') throw reading.reason;
+  return reading.value[0]!;
+}
+
+function unpackable(cause: GPUError, what: string): OptimizerError {
+  const message = cause.message.trim();
+  return isOutOfMemory(cause)
+    ? new OptimizerError('out-of-memory', `${what}: the device could not allocate a copy to read: ${message}`)
+    : new OptimizerError(
+        'invalid-parameter',
+        `${what}: the device rejects the read: ${message} Give buffers that are neither destroyed nor mapped.`,
+      );
+}

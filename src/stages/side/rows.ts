@@ -1,0 +1,76 @@
+import clearWgsl from '../../../shaders/stages/rows/clear.wgsl?raw';
+import packWgsl from '../../../shaders/stages/rows/pack.wgsl?raw';
+import { f32 } from '../../codecs/f32.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
+import type { ByteRange } from '../../gpu/readback.js';
+import type { PlanTensor } from '../../plan/pieces.js';
+import { placeState } from '../../plan/plan.js';
+import { commonOptions } from '../../rules/common-options.js';
+import { declareRule } from '../../rules/declare-rule.js';
+import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
+
+const clear = declareRule({
+  name: 'clear',
+  wgsl: clearWgsl,
+  options: commonOptions(0),
+  scalars: () => ({}),
+  reference: ({ scalar }) => scalar(0),
+});
+
+const pack = declareRule({
+  name: 'pack',
+  wgsl: packWgsl,
+  options: commonOptions(0),
+  slots: [{ name: 'kept' }],
+  scalars: () => ({}),
+  reference: (_, { w, s }) => {
+    s.kept = w;
+    return w;
+  },
+});
+
+type Input = Omit<SidePassInput, 'rule' | 'rows' | 'slab'>;
+
+/** Makes what zeroes gradients whose rows lie apart: tensors with these as `data`. Run it in error scopes. */
+export function makeClearing(input: Input): SidePass {
+  return planSidePass({ ...input, rule: clear(), rows: [{}] }).make();
+}
+
+/** A copy of a tensor without gaps. */
+export interface PackedTensor {
+  /** Where it lies, in order. */
+  readonly ranges: readonly ByteRange[];
+  encode(pass: GPUComputePassEncoder): void;
+  destroy(): void;
+}
+
+/** Makes what copies a tensor whose rows lie apart; run it in error scopes. */
+export function makePacking(input: Omit<Input, 'tensors'>, tensor: PlanTensor<GPUBuffer>): PackedTensor {
+  const { device, facts, label } = input;
+  const { stateOfTensor, slabElementCounts } = placeState([tensor], facts, false);
+  const state = stateOfTensor.get(tensor.index)!;
+  const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC;
+  const slabs = slabElementCounts.map((elementCount, k) =>
+    device.createBuffer({ label: `${label} copy ${k}`, size: f32.byteLength(elementCount), usage }),
+  );
+  const tensors = [{ ...tensor, state }];
+  const side = planSidePass({
+    ...input,
+    tensors,
+    rule: pack(),
+    rows: [{}],
+    slab: (_, index) => slabs[index]!,
+  }).make();
+  return {
+    ranges: state.map(({ slab, element, elementCount }) => ({
+      buffer: slabs[slab]!,
+      byteOffset: f32.byteLength(element),
+      byteLength: f32.byteLength(elementCount),
+    })),
+    encode: (pass) => side.encode(pass),
+    destroy: () => {
+      side.destroy();
+      for (const slab of slabs) slab.destroy();
+    },
+  };
+}

@@ -1,0 +1,10 @@
+import { inject } from 'vitest';
+import { paritySuite } from '../../proof/parity-suite.js';
+import { gpuTest } from '../support/device.js';
+import { drawn } from '../support/draw.js';
+
+for (const { title, check } of drawn(paritySuite(inject('seed')).tables, 5)) {
+  gpuTest(title, async ({ device, track }) => {
+    await check(device, track);
+  });
+}

@@ -1,0 +1,164 @@
+/** Slips in what is said of rows: where they lie, which are left alone, what is done to them. */
+import { slipsIn } from './slip.js';
+
+export const tableSlips = [
+  ...slipsIn(
+    'src/engine/input/columns.ts',
+    ['unit/tables'],
+    [
+      ['return distance < one.width ||', 'return distance <= one.width ||'],
+      ['if (a.end <= b.start || b.end <= a.start) return false;', ''],
+      ['distance + other.width > common', 'distance > common'],
+      ['return b === 0 ? a : commonDivisor(b, a % b);', 'return b === 0 ? a : 1;'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/input/row-options.ts',
+    ['unit/input'],
+    [
+      ['rowLength > LONGEST_UNIT_ROW', 'rowLength > 2 * LONGEST_UNIT_ROW'],
+      ['(min as number) > (max as number)', '(min as number) > 2 * (max as number)'],
+      ['!isList || columns.length !== rowLength', '!isList'],
+      ['Number.isFinite(factor) && factor >= 0', 'Number.isFinite(factor)'],
+      ['columns.includes(0) &&', 'columns.includes(-1) &&'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/input/span.ts',
+    ['unit/input'],
+    [
+      ['- rowBytes) / stride) + 1', ') / stride) + 1'],
+      ['if (stride === rowBytes) return piece;', ''],
+      ['if (rowCount < 1) {', 'if (rowCount < 0) {'],
+      ['if (elementCount % rowLength === 0) return;', 'return;'],
+    ],
+  ),
+  ...slipsIn(
+    'src/kernel/rate-scalars.ts',
+    ['unit/tables', 'unit/input'],
+    [
+      ["? ['decay', ...names] : names", '? names : names'],
+      ['=== value * RATES[k + 1]!', '!== value'],
+    ],
+  ),
+  ...slipsIn(
+    'src/kernel/segment.ts',
+    ['gpu/tables'],
+    [
+      [
+        'view.f32.set(columns, firstWord + (struct.byteLength / 4) * parts.length)',
+        'view.f32.set(columns, firstWord)',
+      ],
+      ['{ min_weight: min, max_weight: max }', '{ min_weight: max, max_weight: max }'],
+      ['{ mask_base: maskBase }', '{ mask_base: 0 }'],
+    ],
+  ),
+  ...slipsIn(
+    'src/kernel/step-rows.ts',
+    ['gpu/tables'],
+    [
+      ['rows[entry] != NO_ROW', 'true', 'unit/kernel', 'gpu/sparse#random rows, rows of 5'],
+      ['mask[segment.mask_base + entry] != 0u', 'true'],
+      ["'any(active_in(place_of(i)))' : 'true'", "'all(active_in(place_of(i)))' : 'true'"],
+      ['${choose}  return select(before, after, is_active);', '${choose}  return after;'],
+      ['let squares = select(lane(0.0), scaled * scaled, is_valid);', 'let squares = scaled * scaled;'],
+      ['let own = left & (factors == lane(factor));', 'let own = left;'],
+      ['largest >= 0x7f800000u', 'largest > 0x7f800000u', 'gpu/tables-run#a row that is not finite'],
+      ['(slot) => `    ${slot} = before_${slot};`', '() => ``'],
+    ],
+  ),
+  ...slipsIn(
+    'src/codecs/codec.ts',
+    ['gpu/tables'],
+    [
+      ['columns - ends * ROW_LENGTH', 'columns'],
+      ['columns >= vec4<u32>(3u * ROW_LENGTH)', 'columns > vec4<u32>(3u * ROW_LENGTH)'],
+    ],
+  ),
+  ...slipsIn(
+    'src/plan/cut.ts',
+    ['unit/tables'],
+    [
+      ['/ byteStride + 1)', '/ byteStride + 2)'],
+      ['rows.byteStride * (elementCount / rows.length)', 'ELEMENT_BYTE_LENGTH * elementCount'],
+      ['rows = skipRows(rows, elementCount);', ''],
+      ['Math.floor(room / rowLength)', 'room / rowLength'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/input/map-input.ts',
+    ['unit/tables'],
+    [
+      ['room.mask.elementCount >= rowCount', 'room.mask.elementCount >= 1'],
+      ['byteStride: piece.rows.byteStride', 'byteStride: 4'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/rows/map-rows.ts',
+    ['gpu/tables-run#rows of columns move'],
+    [
+      ['part.rows ? part.rows.byteStride / ELEMENT_BYTE_LENGTH : rowLength', 'rowLength'],
+      ['!rows && byteOffset % 16', 'byteOffset % 16', 'gpu/tables-run#rows of columns move', 'gpu/map-rows'],
+    ],
+  ),
+  ...slipsIn(
+    'src/plan/join.ts',
+    ['unit/tables'],
+    [['return a.min === b.min && a.max === b.max;', 'return true;']],
+  ),
+  ...slipsIn('src/plan/reduction.ts', ['unit/tables'], [['start += data.elementCount;', '']]),
+  ...slipsIn('src/plan/reduction-rows.ts', ['unit/tables'], [['!(rows || mask)', '!rows']]),
+  ...slipsIn(
+    'src/stages/control/compose-reduce.ts',
+    ['gpu/tables-run#the norm and the search'],
+    [
+      ["table?.mask ? 'active_in(i, element_count) & ' : ''", "''"],
+      ['mask_base: parts[0]!.table?.maskBase ?? 0', 'mask_base: 1'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/measure/compose-measure.ts',
+    ['gpu/tables-run#rules with norms'],
+    [['let rows = portion.mask_base + cells_of(at).rows;', 'let rows = cells_of(at).rows;']],
+  ),
+  ...slipsIn(
+    'src/stages/side/evaluation.ts',
+    ['gpu/tables-run#averages are served'],
+    [['...(rowLength !== undefined && { rowLength }), ', '']],
+  ),
+  ...slipsIn(
+    'src/engine/calls/gradients.ts',
+    ['gpu/tables-run#zeroGrad'],
+    [
+      ['if (this.#clearing) run.retire([this.#clearing]);', '', 'gpu/tables-run#nothing is left behind'],
+      ['parameter.grad.filter(({ rows }) => !rows)', 'parameter.grad'],
+      ['if (isPending) this.run.expectSubmission();', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/calls/packing.ts',
+    ['gpu/tables-run#nothing is left behind'],
+    [['value.packed.destroy();', '']],
+  ),
+  ...slipsIn(
+    'src/reference/table-step.ts',
+    ['unit/tables'],
+    [
+      ['mask[Math.floor(i / rowLength!)] !== 0', 'mask[Math.floor(i / rowLength!)] === 1'],
+      ['columns[element % rowLength!]!', 'columns[0]!'],
+      ['elements.map((i) => Math.floor(i / length))', 'elements.map(() => 0)'],
+    ],
+  ),
+  ...slipsIn(
+    'src/reference/constrain.ts',
+    ['unit/tables'],
+    [
+      ['if (!magnitudes.every(Number.isFinite)) return [...row];', ''],
+      [
+        'const { min = -Infinity, max = Infinity } = constraint;',
+        'const { min = -Infinity, max = 1 } = constraint;',
+      ],
+      ['f.ifPositive(longest, f.div(scaled[k]!, norm), w)', 'f.div(scaled[k]!, norm)'],
+    ],
+  ),
+];
