@@ -1,6 +1,6 @@
 /** Norms of parameters and gradients, on demand. */
-import { expect, inject } from 'vitest';
-import { Optimizer, type ParameterNorms, adam, sgd } from '../../src/index.js';
+import { expect, inject, vi } from 'vitest';
+import { Optimizer, type Parameter, type ParameterNorms, adam, sgd } from '../../src/index.js';
 import { Random } from '../../proof/random.js';
 import { NORM_TOLERANCE, exactNorm, makeTensors } from '../support/control-tensors.js';
 import { gpuTest } from '../support/device.js';
@@ -82,3 +82,87 @@ gpuTest('of a sparse gradient, that of the sums of its rows', async ({ device, t
   );
   expect(await optimizer.norms()).toEqual({ table: { param: Math.sqrt(48), grad: 5 } });
 });
+
+gpuTest(
+  'of columns of structs, without the gradients of rows that a mask leaves alone',
+  async ({ device, track }) => {
+    const column = (buffer: GPUBuffer, offset: number) => ({ buffer, offset, size: 4 * 7, byteStride: 16 });
+    const words = [3, 4, NaN, NaN, 12, 0, NaN, 5];
+    const structs = makeBuffer(device, track, [...words, 0, 0]);
+    const params: Parameter[] = [
+      // Rows 3, 4 and 12, 0, of which the first is left alone.
+      {
+        name: 'column',
+        data: { ...column(structs, 0), size: 4 * 6 },
+        grad: { ...column(makeBuffer(device, track, words), 0), size: 4 * 6 },
+        rowLength: 2,
+        rowMask: makeWords(device, track, [0, 9]),
+      },
+      {
+        name: 'dense',
+        data: makeBuffer(device, track, [1, 2, 2, 4, 4, 7]),
+        grad: makeBuffer(device, track, [NaN, NaN, 3, 4, NaN, NaN]),
+        rowLength: 2,
+        rowMask: makeWords(device, track, [0, 1, 0]),
+      },
+    ];
+    const optimizer = track(await Optimizer.create(device, { rule: sgd(), params }));
+    expect(await optimizer.norms()).toEqual({
+      column: { param: 13, grad: 12 },
+      dense: { param: Math.sqrt(90), grad: 5 },
+    });
+  },
+);
+
+gpuTest('of parameters that rest, move, come and go', async ({ device, track }) => {
+  const make = (name: string, weights: number[], gradients: number[]): Parameter => ({
+    ...makeParameter(device, track, name, weights, gradients),
+    rowLength: 2,
+  });
+  const params = [make('a', [3, 4, 0, 0], [1, 0, 0, 0]), make('b', [0, 5, 12, 0], [0, 2, 0, 0])];
+  const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+  optimizer.freeze(['a', 'b']);
+  const frozen = optimizer.norms();
+  optimizer.unfreeze(['b']);
+  optimizer.step();
+  const stepped = optimizer.norms();
+  void optimizer.mapRows(['a'], { from: Uint32Array.of(0), rowCount: 1 });
+  const mapped = optimizer.norms();
+  optimizer.remove(['b']);
+  const removed = optimizer.norms();
+  const adding = optimizer.addGroup({ params: [make('c', [8, 0], [0, 0])] });
+  expect(await frozen).toEqual({ a: { param: 5, grad: 1 }, b: { param: 13, grad: 2 } });
+  expect(await stepped).toEqual({ a: { param: 5, grad: 1 }, b: { param: Math.sqrt(153), grad: 2 } });
+  expect(await mapped).toEqual(await stepped);
+  expect(await removed).toEqual({ a: { param: 5, grad: 1 } });
+  await adding;
+  const last = optimizer.norms();
+  optimizer.destroy();
+  expect(await last).toEqual({ a: { param: 5, grad: 1 }, c: { param: 8, grad: 0 } });
+});
+
+gpuTest(
+  'of a thousand parameters with one copy to be read, and no end if a buffer is gone',
+  async ({ device, track }) => {
+    const params = Array.from({ length: 1000 }, (_, k) =>
+      makeParameter(device, track, `w${k}`, new Float32Array(5).fill(k), [k, 0, 0, 0, 0]),
+    );
+    const optimizer = track(await Optimizer.create(device, { rule: sgd(), params }));
+    const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
+    const submit = vi.spyOn(GPUQueue.prototype, 'submit');
+    const map = vi.spyOn(GPUBuffer.prototype, 'mapAsync');
+    const norms = await optimizer.norms();
+    // One per seven or eight buffers.
+    expect(dispatch.mock.calls.length).toBeLessThanOrEqual(2000 / 7 + 2);
+    expect([submit, map].map(({ mock }) => mock.calls.length)).toEqual([2, 1]);
+    for (const spy of [dispatch, submit, map]) spy.mockRestore();
+    expect(norms['w0']).toEqual({ param: 0, grad: 0 });
+    for (const k of [1, 512, 999]) expectNear(norms[`w${k}`]!, Math.sqrt(5) * k, k);
+    (params[7]!.grad as GPUBuffer).destroy();
+    const error = await errorOf(() => optimizer.norms());
+    expect([error.code, error.message]).toEqual(['invalid-parameter', expect.stringContaining('norms()')]);
+    optimizer.rebind({ w7: { grad: makeBuffer(device, track, [8, 0, 0, 0, 0]) } });
+    optimizer.step();
+    expect((await optimizer.norms())['w7']!.grad).toBe(8);
+  },
+);
