@@ -11,15 +11,12 @@ import {
   sgd,
 } from '../../src/index.js';
 import { isSwiftShader } from '../../proof/adapter.js';
-import { checkTableParity } from '../../proof/table-parity.js';
 import { BoundedRun } from '../../proof/bounded-run.js';
 import { bitDifference, checkWithinBound } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { exactNorm, makeTensors } from '../support/control-tensors.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
-import { FRESH, makeLifePair } from '../support/life-pair.js';
-import { checkSparse } from '../support/sparse-run.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 const LENGTHS = [1, 2, 3, 5, 64, 255, 4099, 20_001];
@@ -153,75 +150,6 @@ gpuTest(
     expect([...(await optimizer.readParam('w0'))].map(Math.abs)).toEqual([NaN, 0, 0]);
   },
 );
-
-gpuTest(
-  'columns of structs count without what lies between, and without rows that a mask leaves alone',
-  async ({ device, track }) => {
-    const { sameBits } = await checkTableParity({
-      device,
-      track,
-      rule: adam(),
-      clip: { maxGradNormPerTensor: 0.5, maxGradValue: 0.02 },
-      tables: [
-        { rowLength: 3, dataGap: 0, gradGap: 1, masked: 0.3 },
-        { rowLength: 4, masked: 0.3 },
-        { rowLength: 5, gradGap: 2 },
-        { rowLength: 6, masked: 0.3, constraint: 'unit-rows' },
-      ],
-      // More than one workgroup measures each.
-      rowCount: 3001,
-      oneBuffer: false,
-      steps: 2,
-      random: new Random(inject('seed')),
-    });
-    expect(sameBits || !isSwiftShader(device)).toBe(true);
-  },
-);
-
-gpuTest('of a sparse gradient the sums of its rows count', async ({ device, track }) => {
-  const random = new Random(inject('seed'));
-  for (const rowLength of [3, 4]) {
-    await checkSparse({
-      ...{ device, track, rule: adam(), random, rowCount: 300, rowLength, entryCount: 4000, steps: 2 },
-      // Most rows more than once, many not at all, and some that are not there.
-      chooseRow: () => 3 * random.integer(120),
-      counts: [4000, 3017],
-      config: { maxGradNormPerTensor: 2 },
-    });
-  }
-});
-
-gpuTest('tensors that rest, go and move are clipped as the others', async ({ device, track }) => {
-  // Elsewhere norms have other bits than the twin's.
-  if (!isSwiftShader(device)) return;
-  const random = new Random(inject('seed'));
-  const tensor = (name: string, rowLength: number) => ({ name, rowLength, rowCount: 37, room: 90 });
-  const pair = await makeLifePair(
-    device,
-    track,
-    random,
-    adam(),
-    [['a', 'b', 'c', 'd'].map((name, k) => tensor(name, 3 + k)), [tensor('e', 59)]],
-    { maxGradNormPerTensor: 0.5, skipNonFinite: true },
-  );
-  const { optimizer } = pair;
-  pair.step();
-  pair.step(['b']);
-  optimizer.freeze(['a', 'd']);
-  pair.step([], new Set(['a', 'd']));
-  void pair.map(
-    ['b', 'e'],
-    Uint32Array.from({ length: 50 }, (_, k) => (k < 30 ? k + 3 : FRESH)),
-    { elsewhere: true },
-  );
-  pair.step([], new Set(['a', 'd']));
-  // No stage has anything to do.
-  optimizer.freeze(['b', 'c', 'e']);
-  optimizer.unfreeze(['a', 'b', 'c', 'd', 'e']);
-  pair.remove(['c']);
-  pair.step();
-  await pair.compare('at the end');
-});
 
 gpuTest('gradients that come to lie elsewhere are clipped there', async ({ device, track }) => {
   const params = [1, 2].map((k) => makeParameter(device, track, `w${k}`, [0, 0], [3 * k, 4 * k]));

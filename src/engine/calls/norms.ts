@@ -97,7 +97,7 @@ export class Norms {
     const { version, resources } = run;
     if (this.#made?.version === version) return this.#made;
     const { device, row, pagesLayout, facts, label } = resources;
-    this.#rows ??= new FixedRows(device, row, pagesLayout, [{ is_active: 1 }], `${label} norms`);
+    this.#rows ??= new FixedRows(device, row, pagesLayout, [{ is_active: 1 }], `${label} norms()`);
     const tensors = run.parts.flatMap((part) => part.tensors);
     const measured = tensors.flatMap((tensor, k): PlanTensor<GPUBuffer>[] => {
       const { data, grad, rowLength, mask } = tensor.part.planTensor(tensor);
@@ -107,7 +107,8 @@ export class Norms {
         { ...rows, index: 2 * k + 1, data: grad!, grad: grad!, ...(mask && { mask }) },
       ];
     });
-    const measures = new NormMeasures(resources, planNorms(measured, facts, false), undefined);
+    const input = { ...resources, label: `${label} norms()` };
+    const measures = new NormMeasures(input, planNorms(measured, facts, false), undefined);
     // Whatever is encoded with it is submitted at once.
     this.#made?.measures.destroy();
     this.#made = { version, tensors, measures };

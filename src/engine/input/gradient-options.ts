@@ -24,8 +24,10 @@ export interface GradientOptions {
   maxGradNorm?: number;
   /**
    * Largest L2 norm of each parameter's unscaled gradient by itself, > 0: one with a larger norm is multiplied by max / norm, as
-   * `tf.clip_by_norm` and Keras' `clipnorm`. Not together with `maxGradNorm`, as in Keras. It takes a copy of the gradients on
-   * the GPU. Default Infinity: no clipping.
+   * `tf.clip_by_norm` and Keras' `clipnorm`. Of a sparse gradient the sums of its rows count, and of masked rows none. Where the
+   * norm is infinite, or more than 8e37 times the limit, the gradient becomes 0 and its infinite elements NaN; a NaN makes all
+   * NaN. Elements are clamped behind it (`maxGradValue`). Not together with `maxGradNorm`, as in Keras. It takes a copy of the
+   * gradients on the GPU. Default Infinity: no clipping.
    */
   maxGradNormPerTensor?: number;
   /**

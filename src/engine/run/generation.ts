@@ -106,8 +106,9 @@ export function planGeneration(
   const gathered = (list: readonly PlanTensor<GPUBuffer>[]) =>
     reduction ? withGathered(list, reduction.gathered, NO_BUFFER) : list;
   const planClip = (list: readonly PlanTensor<GPUBuffer>[]) =>
-    resources.clipped &&
-    planClipStage({ ...resources, tensors: list, copies: resources.clipped, isShared: gathers });
+    resources.clipped && list.length > 0
+      ? planClipStage({ ...resources, tensors: list, copies: resources.clipped, isShared: gathers })
+      : undefined;
   const clip = planClip(gathered(tensors));
   const planned = [
     ...planControl(NO_BUFFER),

@@ -40,7 +40,7 @@ export function planClipStage(input: ClipInput): PlannedClip {
  */
 export class ClipStage implements Stage {
   readonly #measures: NormMeasures;
-  readonly #slabs: readonly GPUBuffer[];
+  readonly #slabs: readonly ReturnType<ClippedCopies['acquire']>[];
   readonly #scale: readonly RowDispatch[];
 
   /** Makes it; run it in error scopes. */
@@ -49,8 +49,9 @@ export class ClipStage implements Stage {
     private readonly plan: NormPlan<GPUBuffer>,
   ) {
     const { device, row, bindGroups, label, copies } = input;
-    this.#slabs = plan.slabLaneCounts.map((laneCount, k) => copies.slab(k, laneCount));
-    const measures = new NormMeasures(input, plan, this.#slabs, copies.maxNorm);
+    this.#slabs = plan.slabLaneCounts.map((laneCount, k) => copies.acquire(k, laneCount));
+    const buffers = this.#slabs.map(({ buffer }) => buffer);
+    const measures = new NormMeasures(input, plan, buffers, copies.maxNorm);
     this.#measures = measures;
     const { pipeline, layouts } = getPipelineSync(device, scaleSource(row));
     this.#scale = plan.copies.map((copy, k) => ({
@@ -62,7 +63,7 @@ export class ClipStage implements Stage {
         [
           measures.header(plan.dispatches.length + k),
           { buffer: measures.tables },
-          { buffer: this.#slabs[copy.slab]! },
+          { buffer: buffers[copy.slab]! },
         ],
         `${label} clip by norms`,
       ),
@@ -83,11 +84,12 @@ export class ClipStage implements Stage {
   }
 
   withGradients(tensors: readonly PlanTensor<GPUBuffer>[]): PlanTensor<GPUBuffer>[] {
-    return withCopies(tensors, this.plan, (k) => this.#slabs[k]!, this.input.isShared);
+    return withCopies(tensors, this.plan, (k) => this.#slabs[k]!.buffer, this.input.isShared);
   }
 
   destroy(): void {
     this.#measures.destroy();
+    for (const slab of this.#slabs) slab.release();
   }
 }
 

@@ -5,11 +5,19 @@ import * as BufferUsage from '../../gpu/buffer-usage.js';
 const EVERYWHERE = { has: () => true };
 const LANE_BYTE_LENGTH = 16;
 
-/** Memory for copies of gradients, within a step: all generations share it, and it grows. */
+/** A buffer of copies, and how many stages use it. */
+interface Slab {
+  readonly buffer: GPUBuffer;
+  userCount: number;
+}
+
+/**
+ * Memory for copies of gradients, within a step. A generation goes on with the buffers of the last one if they are of about the
+ * right size, so that the stages behind it stay; one that no stage uses any more is freed.
+ */
 export class ClippedCopies {
   readonly #placeholders: GPUBuffer[] = [];
-  readonly #made: GPUBuffer[] = [];
-  readonly #last: GPUBuffer[] = [];
+  readonly #last: Slab[] = [];
 
   constructor(
     private readonly device: GPUDevice,
@@ -23,27 +31,35 @@ export class ClippedCopies {
     return (this.#placeholders[k] ??= this.#register({} as GPUBuffer));
   }
 
-  /** The k-th buffer, of at least so many lanes. Run it in error scopes. */
-  slab(k: number, laneCount: number): GPUBuffer {
-    const last = this.#last[k];
+  /**
+   * The k-th buffer, of at least so many lanes. Run it in error scopes.
+   *
+   * @returns it, and what says that it is not used any more.
+   */
+  acquire(k: number, laneCount: number): { readonly buffer: GPUBuffer; release(): void } {
     const byteLength = LANE_BYTE_LENGTH * laneCount;
-    if (last && last.size >= byteLength) return last;
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-    // Those that are too small stay: commands that were encoded before may use them. Doubling keeps their sum small.
-    const doubled = Math.min(2 * (last?.size ?? 0), most - (most % LANE_BYTE_LENGTH));
-    const made = this.device.createBuffer({
-      label: `${this.label} clipped gradients ${k}`,
-      size: Math.max(byteLength, doubled),
-      usage: BufferUsage.STORAGE,
-    });
-    this.#made.push(made);
-    this.#last[k] = made;
-    return this.#register(made);
+    const last = this.#last[k];
+    const fits =
+      last && last.userCount > 0 && last.buffer.size >= byteLength && last.buffer.size <= 2 * byteLength;
+    const slab = fits ? last : (this.#last[k] = { buffer: this.#create(k, byteLength), userCount: 0 });
+    slab.userCount++;
+    return {
+      buffer: slab.buffer,
+      release: () => {
+        slab.userCount--;
+        if (slab.userCount === 0) slab.buffer.destroy();
+      },
+    };
   }
 
+  /** Frees those of stages that were left to the garbage collector. */
   destroy(): void {
-    for (const buffer of this.#made) buffer.destroy();
+    for (const { buffer } of this.#last) buffer.destroy();
+  }
+
+  #create(k: number, byteLength: number): GPUBuffer {
+    const label = `${this.label} clipped gradients ${k}`;
+    return this.#register(this.device.createBuffer({ label, size: byteLength, usage: BufferUsage.STORAGE }));
   }
 
   #register(buffer: GPUBuffer): GPUBuffer {

@@ -57,7 +57,7 @@ export class NormMeasures {
   ) {
     const { device, row, bindGroups, label } = input;
     this.tables = device.createBuffer({
-      label: `${label} norms`,
+      label: `${label} norm tables`,
       size: LANE_BYTE_LENGTH * tableLayout(plan).laneCount,
       usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
     });
