@@ -74,7 +74,6 @@ export const normSlips = [
       ],
       ['for (const slab of this.#slabs) slab.release();', '', 'gpu/clip-tables#copies take'],
       ['this.#measures.destroy();', '', 'gpu/clip-tables#copies take'],
-      ['own.length === 1 &&', '', 'gpu/clip-per-tensor#neighbours'],
     ],
   ),
   ...slipsIn(

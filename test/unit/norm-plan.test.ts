@@ -70,6 +70,10 @@ describe('norms of tensors, each by itself', () => {
     const facts = factsFor({ maxStorageBufferBindingSize: 2 ** 16, maxBufferSize: 2 ** 16 });
     const many = planNorms([own(0, 12_000), own(1, 12_000), own(2, 4)], facts, true);
     expect([...many.places.values()].flat().map(({ slab }) => slab)).toEqual([0, 1, 1]);
+    expect(many.dispatches.map(({ slab, parts }) => [slab, parts.length])).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
     // Each binding of a large copy begins where the device allows.
     const large = planNorms([own(0, 5), own(1, 5000)], factsFor(), true);
     expect([...large.places.values()].flat().map(({ lane }) => lane)).toEqual([0, 16]);
@@ -96,13 +100,21 @@ describe('norms of tensors, each by itself', () => {
       grad: [{ ...piece('g', 2, 30_000), rows }],
       mask: piece('m', 65, 10_000),
     };
-    const { dispatches, portions } = planNorms([apart, own(1, 9)], factsFor(), false);
+    const other = {
+      ...apart,
+      index: 2,
+      rowLength: 3,
+      grad: [{ ...piece('h', 2, 3000), rows }],
+      data: [piece('e', 0, 3000)],
+    };
+    const { dispatches, portions } = planNorms([apart, own(1, 9), other], factsFor(), false);
     expect(dispatches).toMatchObject([
       {
         access: 'strided',
         table: { rowLength: 3, stride: 5, maskBase: 1, mask: { buffer: 'm', offset: 256 } },
       },
       { access: 'gather' },
+      { access: 'strided', parts: [{ binding: { buffer: 'h' } }] },
     ]);
     expect(portions.slice(0, 4).map(({ base, first }) => [base, first])).toEqual([
       [2, 0],

@@ -108,11 +108,7 @@ function withCopies(
       elementCount,
     }));
     const isReached =
-      isShared &&
-      own.length === 1 &&
-      slabLaneCounts.length === 1 &&
-      !tensor.rows &&
-      tensor.rowLength === undefined;
+      isShared && slabLaneCounts.length === 1 && !tensor.rows && tensor.rowLength === undefined;
     return { ...tensor, grad, ...(isReached && { isGathered: true }) };
   });
 }
