@@ -10,6 +10,7 @@ export type { FanOptions, Initializer, InitializerKind } from './arena/initializ
 export { Optimizer } from './engine/optimizer.js';
 export type { ParameterNorms } from './engine/calls/norms.js';
 export type { ResetOptions } from './engine/calls/state-input.js';
+export type { AddedGroupConfig, MovedParameter } from './engine/input/added-group.js';
 export type { BufferChange } from './engine/input/rebind-input.js';
 export type { RowMapping } from './engine/input/map-input.js';
 export type { KernelOptions } from './engine/input/kernel-options.js';

@@ -16,12 +16,8 @@ import { Editing } from './calls/editing.js';
 import { Evaluating } from './calls/evaluating.js';
 import { Gradients } from './calls/gradients.js';
 import type { RunTensor } from './run/group-part.js';
-import {
-  type OptimizerConfig,
-  type ParameterGroupConfig,
-  type StateName,
-  resolveConfig,
-} from './input/config.js';
+import type { AddedGroupConfig } from './input/added-group.js';
+import { type OptimizerConfig, type StateName, resolveConfig } from './input/config.js';
 import { checkGradScale } from './input/gradient-options.js';
 import { checkKernelLimits } from './input/kernel-options.js';
 import type { RowMapping } from './input/map-input.js';
@@ -153,11 +149,16 @@ export class Optimizer<R extends Rule = Rule> {
    * Adds a group of parameters, as PyTorch's `add_param_group`; its state starts fresh,
    * and its bias corrections and averages count from here; schedules follow the optimizer's step.
    *
+   * A parameter that is there already moves to the group, out of the one that it is in, with its weights, state, averages and count of
+   * steps; one that is frozen stays so. Give its name alone, or the parameter as it is. A group that loses all its parameters is
+   * gone. Until the promise resolves, it is stepped in the group where it was.
+   *
    * @returns the group, once it takes part in the steps.
    * @throws OptimizerError as {@link Optimizer.create}, and `invalid-config` after {@link eval}; the optimizer is as it
    *   was then.
+   * @example await optimizer.addGroup({ params: ['head.weight', { name: 'new', data, grad }], lr: 1e-4 })
    */
-  async addGroup(group: ParameterGroupConfig<R>): Promise<ParameterGroup<R>> {
+  async addGroup(group: AddedGroupConfig<R>): Promise<ParameterGroup<R>> {
     this.#session.guard.checkTraining('addGroup()');
     return this.#settle('addGroup()', this.#joining.add(group));
   }
@@ -168,7 +169,7 @@ export class Optimizer<R extends Rule = Rule> {
    * @throws OptimizerError as {@link Optimizer.createSync}, and `invalid-config` after {@link eval} or while `addGroup` is
    *   under way.
    */
-  addGroupSync(group: ParameterGroupConfig<R>): ParameterGroup<R> {
+  addGroupSync(group: AddedGroupConfig<R>): ParameterGroup<R> {
     this.#session.guard.checkTraining('addGroupSync()');
     return this.#joining.addSync(group);
   }

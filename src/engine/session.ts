@@ -21,6 +21,8 @@ export class Session {
   readonly names = new NameTable<RunTensor>();
   /** Names of parameters whose group is about to join. */
   readonly joining = new Set<string>();
+  /** Parameters that there have been, with those that are about to join. */
+  parameterCount: number;
   readonly occupancy = new Occupancy();
   #groups: readonly ParameterGroup[];
 
@@ -32,6 +34,7 @@ export class Session {
     const parameters = config.groups.flatMap((group) => group.parameters);
     this.names.rejectTaken(parameters.map(({ name }) => name));
     this.occupancy.claim(parameters);
+    this.parameterCount = parameters.length;
     const groups = config.groups.map(({ rule, parameters: own }) => this.makeGroup(rule, own));
     this.#groups = Object.freeze(groups);
   }
@@ -41,12 +44,7 @@ export class Session {
     return this.#groups;
   }
 
-  /** Lists a group that has joined. */
-  addGroup(group: ParameterGroup): void {
-    this.#groups = Object.freeze([...this.#groups, group]);
-  }
-
-  /** Lists the groups, and their parameters, as a run has them after it has lost some. */
+  /** Lists the groups, and their parameters, as a run has them after they have changed. */
   followRun({ parts }: Run): void {
     for (const { group, tensors } of parts)
       group.replaceParams(tensors.map(({ parameter }) => parameter.name));
@@ -56,7 +54,7 @@ export class Session {
 
   makeGroup(
     rule: ConstructorParameters<typeof ParameterGroup>[0],
-    parameters: readonly ResolvedParameter[],
+    parameters: readonly Pick<ResolvedParameter, 'name'>[],
   ): ParameterGroup {
     const host: GroupHost = { currentStep: () => this.log.asked, check: (call) => this.guard.check(call) };
     return new ParameterGroup(

@@ -139,11 +139,6 @@ export const callSlips = [
         '}\n\n  /** The arenas',
         'gpu/arena#nothing of a destroyed',
       ],
-      [
-        'Object.freeze([...this.#groups, group])',
-        'Object.freeze([group, ...this.#groups])',
-        'gpu/added-groups#keep their order',
-      ],
       ['[...data, ...grad]) yield buffer;', 'data) yield buffer;', 'gpu/arena#nothing of a destroyed'],
       ["isOutOfMemory(cause) ? 'out-of-memory' : 'invalid-parameter'", "'invalid-parameter'"],
     ],

@@ -22,11 +22,7 @@ export const runSlips = [
       ['if (tensors.size === 0) this.release(tensor.row);', ''],
       ['this.#rows[row]!.isFrozen !== isFrozen', 'true', 'unit/run-rows'],
       ['this.separate(changed);', '', 'unit/run-rows'],
-      [
-        'this.fill(tensor.row, part, [tensor], count, isFrozen);',
-        'this.fill(tensor.row, part, [tensor]);',
-        'unit/run-rows',
-      ],
+      ['this.fill(row, part, tensors, count, isFrozen);', 'this.fill(row, part, tensors);', 'unit/run-rows'],
       ['if (skipped) for (const { row } of skipped) this.#isActive[row] = 0;', ''],
       ['this.#isActive[k] = (this.#rows[k]?.isFrozen ?? true) ? 0 : 1;', 'this.#isActive[k] = 1;'],
     ],

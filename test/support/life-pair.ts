@@ -114,6 +114,7 @@ export async function makeLifePair(
   const remake = (
     names: readonly (readonly string[])[],
     stateOf: (name: string, slot: string, values: Float32Array) => Float32Array = (_, __, values) => values,
+    optionsOfLast: object = {},
   ): void => {
     const before = twin.stateDict();
     const counts = new Map(
@@ -127,9 +128,10 @@ export async function makeLifePair(
     twin = makeTwin(names);
     twin.loadStateDict({
       ...before,
-      groups: names.map((list) => {
+      groups: names.map((list, g) => {
         const { joinedAt: _, ...group } = optionsOf.get(list[0]!)!;
-        return { ...group, params: [...list], steps: list.map((name) => counts.get(name)!) };
+        const overrides = g === names.length - 1 ? optionsOfLast : {};
+        return { ...group, ...overrides, params: [...list], steps: list.map((name) => counts.get(name)!) };
       }),
       state: Object.fromEntries(
         names
@@ -174,6 +176,12 @@ export async function makeLifePair(
           .filter(({ length }) => length > 0),
       );
       for (const name of names) tensors.delete(name);
+    },
+    /** Has the twin know that tensors are of a group of their own now; the optimizer is told by the caller. */
+    noteMove(names: readonly string[], options: object): void {
+      keep();
+      const left = twin.groups.map(({ params }) => params.filter((name) => !names.includes(name)));
+      remake([...left.filter(({ length }) => length > 0), names], undefined, options);
     },
     /** Maps rows of both; `elsewhere`, with new buffers. */
     map(

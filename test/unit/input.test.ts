@@ -1,9 +1,11 @@
 /** What callers give: copied at the call, own and inherited alike, and refused with a remedy where it makes no sense. */
 import { describe, expect, test } from 'vitest';
-import { resolveAddedGroup, resolveConfig } from '../../src/engine/input/config.js';
+import { resolveAddedGroup } from '../../src/engine/input/added-group.js';
+import { type ResolvedConfig, resolveConfig } from '../../src/engine/input/config.js';
 import { checkGradScale, resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
 import { resolveKernelOptions } from '../../src/engine/input/kernel-options.js';
-import { resolveParameter } from '../../src/engine/input/parameter.js';
+import { NameTable } from '../../src/engine/input/names.js';
+import { type Parameter, resolveParameter } from '../../src/engine/input/parameter.js';
 import { adam } from '../../src/rules/adam.js';
 import { adamw } from '../../src/rules/adamw.js';
 import { defineRule } from '../../src/rules/define-rule.js';
@@ -18,6 +20,13 @@ const parameter = (name: string, elementCount = 4) => ({
   data: fakeBuffer(elementCount),
   grad: fakeBuffer(elementCount),
 });
+
+/** A group that is added to what a config gives. */
+function addedTo(resolved: ResolvedConfig, group: unknown, parameterCount: number) {
+  const there = resolved.groups.flatMap(({ parameters }) => parameters);
+  const table = new NameTable(there.map((each) => [each.name, { parameter: each }]));
+  return resolveAddedGroup(resolved, group, table, parameterCount, 'addGroup()');
+}
 
 describe('a config is copied', () => {
   test('so that nothing that is done to it afterwards shows', () => {
@@ -46,7 +55,7 @@ describe('a config is copied', () => {
     expect(resolved.gradients).toMatchObject({ lossScale: 8, maxGradNorm: 1, skipNonFinite: true });
     expect(resolved.kernel).toEqual({ workgroupSize: 64 });
     expect(Object.isFrozen(group!.rule.options['betas'])).toBe(true);
-    const added = resolveAddedGroup(resolved, { params: [parameter('b')] }, 1);
+    const added = addedTo(resolved, { params: [parameter('b')] }, 1);
     expect(added.rule.options['betas']).toEqual([0.6, 0.7]);
     expect(Object.isFrozen(resolved.gradients) && Object.isFrozen(resolved.kernel)).toBe(true);
   });
@@ -72,7 +81,7 @@ describe('a config is copied', () => {
         return 0.125;
       }
     }
-    const added = resolveAddedGroup(resolveConfig(new Config()), new Group(), 1);
+    const added = addedTo(resolveConfig(new Config()), new Group(), 1);
     expect(added.rule.options.lr).toBe(0.125);
     expect(resolveConfig(new Config()).gradients.maxGradNorm).toBe(3);
     const resolved = resolveConfig(inheriting);
@@ -91,7 +100,7 @@ describe('a config is copied', () => {
       ema: undefined,
     });
     expect(resolved.groups[0]!.rule.options).toMatchObject({ lr: 0.1, betas: [0.5, 0.75] });
-    const added = resolveAddedGroup(resolved, { params: [parameter('b')], lr: undefined }, 1);
+    const added = addedTo(resolved, { params: [parameter('b')], lr: undefined }, 1);
     expect(added.rule.options.lr).toBe(0.1);
   });
 
@@ -101,10 +110,52 @@ describe('a config is copied', () => {
       rule: sgd(),
       groups: [{ params: [unnamed()] }, { params: [unnamed()] }],
     });
-    const added = resolveAddedGroup(resolved, { params: [unnamed()] }, 2);
+    const added = addedTo(resolved, { params: [unnamed(), unnamed()] }, 2);
     const names = [...resolved.groups, added].flatMap(({ parameters }) => parameters.map(({ name }) => name));
-    expect(names).toEqual(['param0', 'param1', 'param2']);
+    expect(names).toEqual(['param0', 'param1', 'param2', 'param3']);
   });
+});
+
+test('parameters that are added have to fit the rule', () => {
+  const grad = { indices: fakeBuffer(1), values: fakeBuffer(2) };
+  const resolved = resolveConfig({ rule: sgd(), params: [parameter('a')], ema: { decay: 0.5 } });
+  const table = { name: 't', data: fakeBuffer(4), grad, rowLength: 2 };
+  expect(() => addedTo(resolved, { params: [table] }, 1)).toThrow('parameter "t" has a sparse gradient');
+});
+
+test('parameters that are there move by their names, or as they are', () => {
+  const given: (Parameter & { name: string })[] = [
+    parameter('a'),
+    { ...parameter('b'), rowLength: 2, lrPerColumn: [1, 2] },
+    parameter('c'),
+  ];
+  const resolved = resolveConfig({ rule: adam(), params: given });
+  const add = (...params: unknown[]) => addedTo(resolved, { params }, 3);
+  const movedOf = (...params: unknown[]) => [...add(...params).moved].map(({ parameter: { name } }) => name);
+  const [a, b] = given as [Parameter, Parameter];
+  expect(movedOf('c', { name: 'a' })).toEqual(['c', 'a']);
+  expect(movedOf(b, { ...a, length: 4 })).toEqual(['b', 'a']);
+  expect(add(parameter('d'), 'a').parameters.map(({ name }) => name)).toEqual(['d']);
+  // Not as they are: for whoever looks at names to refuse.
+  for (const other of [
+    { ...a, grad: fakeBuffer(4) },
+    { ...a, length: 3 },
+    { ...b, lrPerColumn: [1, 1] },
+    { ...a, rowLength: 2 },
+  ])
+    expect(add(other)).toMatchObject({ parameters: [{ name: other.name }], moved: new Set() });
+  expect(() => add('a', { name: 'a' })).toThrow('two parameters are named "a"');
+  for (const key of ['data', 'grad'] as const)
+    expect(() => add({ ...a, [key]: undefined })).toThrow(`"a": ${key} is undefined`);
+  expect(() => add('x')).toThrow('addGroup(): there is no parameter "x"; there are "a", "b", "c"');
+  expect(() => add({ name: 'x' })).toThrow('parameter "x": data is undefined');
+  expect(() => add({ name: 'a', rowLength: 1 })).toThrow(
+    'moves as it is, but rowLength is given; leave it out',
+  );
+  const buffer = fakeBuffer(5);
+  const dense = { name: 'r', data: buffer, grad: fakeBuffer(4), rowLength: 2, length: 4 };
+  const rows = resolveConfig({ rule: sgd(), params: [{ ...dense, data: { buffer, byteStride: 12 } }] });
+  expect(addedTo(rows, { params: [dense] }, 1).moved.size).toBe(0);
 });
 
 const params = [parameter('a')];

@@ -82,7 +82,7 @@ describe('rows', () => {
     rows.remove(tensors[1]!);
     expect(seen()).toEqual([{ count: 3, tensors: [0, 2] }]);
     const other = {} as GroupPart;
-    rows.move(tensors[0]!, other);
+    rows.move(new Set([tensors[0]!]), other);
     expect(seen()).toEqual([
       { count: 3, tensors: [2] },
       { count: 3, tensors: [0] },

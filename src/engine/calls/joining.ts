@@ -1,22 +1,33 @@
-import { OptimizerError } from '../../errors.js';
+import { OptimizerError, quote } from '../../errors.js';
 import { compileAll } from '../../gpu/pipelines.js';
 import { type Assembled, assemble } from '../run/assemble.js';
 import { type Generation, planGeneration } from '../run/generation.js';
-import { type GroupPart, type PlannedPart, makePart, planPart } from '../run/group-part.js';
-import { resolveAddedGroup } from '../input/config.js';
+import { type GroupPart, type PlannedPart, type RunTensor, makePart, planPart } from '../run/group-part.js';
+import { resolveAddedGroup } from '../input/added-group.js';
+import type { NameTable } from '../input/names.js';
 import type { ResolvedParameter } from '../input/parameter.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { labelOf } from '../run/plan-run.js';
-import type { Run } from '../run/run.js';
+import type { Reservation, Run } from '../run/run.js';
 import type { Session } from '../session.js';
 
 /** A group that is about to join: checked against all others, and its numbers reserved. */
 interface Joiner {
+  /** The call, for errors. */
+  readonly call: string;
   readonly group: ParameterGroup;
+  /** Those that are new. */
   readonly parameters: readonly ResolvedParameter[];
+  /** Those that are other groups' so far. */
+  readonly moved: ReadonlySet<RunTensor>;
+  /** The group of those that are new. */
   readonly planned: PlannedPart;
+  /** What the group of all of them needs. */
   readonly sources: PlannedPart['sources'];
+  /** Names of all of them. */
+  readonly taken: readonly string[];
+  readonly reservation: Reservation;
   /** Gives back what was reserved. */
   release(): void;
 }
@@ -52,42 +63,53 @@ export class Joining {
       throw new OptimizerError('invalid-config', 'addGroupSync(): addGroup() is under way; await it first.');
     }
     const joiner = this.#prepare(given, 'addGroupSync()');
-    const part = this.#assemblePart(joiner);
-    this.session.guard.failWith(part.checked);
-    const generation = this.#assembleGeneration(joiner, part.value);
-    this.session.guard.failWith(generation.checked);
-    return this.#adopt(joiner, part.value, generation.value);
+    const { guard } = this.session;
+    try {
+      const part = this.#assemblePart(joiner);
+      guard.failWith(part.checked);
+      if (joiner.moved.size > 0) return this.#adopt(joiner, part.value);
+      const generation = this.#assembleGeneration(joiner, part.value);
+      guard.failWith(generation.checked);
+      return this.#adopt(joiner, part.value, generation.value);
+    } catch (error) {
+      joiner.release();
+      throw error;
+    }
   }
 
   #prepare(given: unknown, call: string): Joiner {
     const { session, run } = this;
     const { names, joining, occupancy, config } = session;
-    const resolved = resolveAddedGroup(config, given, names.size + joining.size);
-    const { rule, parameters } = resolved;
-    const taken = parameters.map(({ name }) => name);
-    names.rejectTaken(taken);
+    const { parameterCount } = session;
+    const { rule, parameters, moved } = resolveAddedGroup(config, given, names, parameterCount, call);
+    const fresh = parameters.map(({ name }) => name);
+    names.rejectTaken(fresh);
+    const taken = [...fresh, ...Array.from(moved, ({ parameter }) => parameter.name)];
     for (const name of taken) if (joining.has(name)) names.rejectTaken([name, name]);
     session.rejectDestroyedArenas(parameters, call);
     const undoClaim = occupancy.claim(parameters);
     for (const name of taken) joining.add(name);
+    session.parameterCount += parameters.length;
     const group = session.makeGroup(rule, parameters);
     const reservation = run.reserve(parameters.length);
     const { indices, row, groupIndex } = reservation;
     const release = () => {
       for (const name of taken) joining.delete(name);
+      session.parameterCount -= parameters.length;
       undoClaim();
       run.release(reservation);
     };
     try {
-      const planned = planPart(
-        run.resources,
-        group,
-        layoutOf(group.rule),
-        parameters.map((parameter, k) => ({ index: indices[k]!, row, parameter })),
-        labelOf(config, groupIndex),
-      );
-      const kernels = planGeneration(run.resources, run.controlFacts, [planned]);
-      return { group, parameters, planned, sources: [...planned.sources, ...kernels.sources], release };
+      const layout = layoutOf(group.rule);
+      const label = labelOf(config, groupIndex);
+      const members = parameters.map((parameter, k) => ({ index: indices[k]!, row, parameter }));
+      const planned = planPart(run.resources, group, layout, members, label);
+      // What it will need when those that move are there.
+      const whole =
+        moved.size > 0 ? planPart(run.resources, group, layout, [...members, ...moved], label) : planned;
+      const { sources } = planGeneration(run.resources, run.controlFacts, [whole]);
+      const all = [...whole.sources, ...sources];
+      return { call, group, parameters, moved, planned, sources: all, taken, reservation, release };
     } catch (error) {
       release();
       throw error;
@@ -103,28 +125,32 @@ export class Joining {
     const part = this.#assemblePart(joiner);
     try {
       await part.checked;
-      // The run goes on meanwhile: what was made for it as it was is of no use if it has changed.
-      for (;;) {
+      guard.checkTraining('addGroup()');
+      const { version } = run;
+      const generation = this.#assembleGeneration(joiner, part.value);
+      try {
+        await generation.checked;
         guard.checkTraining('addGroup()');
-        const { version } = run;
-        const generation = this.#assembleGeneration(joiner, part.value);
-        const giveUp = () => run.retire(generation.value.without(run.generation));
-        try {
-          await generation.checked;
-          guard.checkTraining('addGroup()');
-        } catch (error) {
-          giveUp();
-          throw error;
-        }
-        if (run.version === version) return this.#adopt(joiner, part.value, generation.value);
-        giveUp();
+        // The run went on meanwhile, and may do so at each step: a generation of what has changed is made when it joins.
+        const isCurrent = run.version === version && joiner.moved.size === 0;
+        if (isCurrent) return this.#adopt(joiner, part.value, generation.value);
+      } catch (error) {
+        this.#giveUp(generation.value);
+        throw error;
       }
+      this.#giveUp(generation.value);
+      return this.#adopt(joiner, part.value);
     } catch (error) {
       part.value.destroy();
       // What ended the run meanwhile says more than what became of the group.
       guard.check('addGroup()');
       throw error;
     }
+  }
+
+  #giveUp(generation: Generation): void {
+    const { run } = this;
+    run.retire(generation.without(run.generation));
   }
 
   #assemblePart({ planned, parameters }: Joiner): Assembled<GroupPart> {
@@ -149,12 +175,31 @@ export class Joining {
     });
   }
 
-  #adopt({ group, parameters }: Joiner, part: GroupPart, generation: Generation): ParameterGroup {
+  #adopt(
+    { call, group, moved, taken, reservation }: Joiner,
+    part: GroupPart,
+    generation?: Generation,
+  ): ParameterGroup {
     const { session, run } = this;
-    for (const { name } of parameters) session.joining.delete(name);
-    run.adopt(part, generation);
-    session.addGroup(group);
+    rejectGone(moved, session.names, call);
+    run.adopt(part, moved, generation);
+    for (const name of taken) session.joining.delete(name);
+    // Its row is nobody's where nobody is new.
+    if (reservation.indices.length === 0) run.release(reservation);
     session.adopt(part.tensors);
+    session.followRun(run);
     return group;
+  }
+}
+
+/** @throws OptimizerError `invalid-parameter` if one that was to move has left meanwhile. */
+function rejectGone(moved: Iterable<RunTensor>, names: NameTable<RunTensor>, call: string): void {
+  for (const tensor of moved) {
+    const { name } = tensor.parameter;
+    if (names.get(name) === tensor) continue;
+    throw new OptimizerError(
+      'invalid-parameter',
+      `${call}: parameter ${quote(name)} was removed before it could move; call addGroup() anew without it.`,
+    );
   }
 }

@@ -1,8 +1,8 @@
 import { OptimizerError, quote } from '../../errors.js';
 import { findNames } from '../input/names.js';
 import type { ParameterGroup } from '../parameter-group.js';
-import type { GroupPart, RunTensor } from '../run/group-part.js';
-import { planReshaping } from '../run/reshape.js';
+import type { RunTensor } from '../run/group-part.js';
+import { planLeaving } from '../run/reshape.js';
 import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
 
@@ -45,10 +45,7 @@ export class Life {
         `${call}: no parameter would be left; call destroy() instead.`,
       );
     }
-    const reshapings = [...new Set(Array.from(leaving, ({ part }) => part))].map((part) =>
-      without(run, part, leaving),
-    );
-    run.reshape(reshapings);
+    run.reshape(planLeaving(run.resources, leaving));
     for (const tensor of leaving) {
       run.forget(tensor);
       session.names.delete(tensor.parameter.name);
@@ -56,18 +53,4 @@ export class Life {
     session.occupancy.release(Array.from(leaving, ({ parameter }) => parameter.name));
     session.followRun(run);
   }
-}
-
-/** What a group is without some tensors. */
-function without(
-  run: Run,
-  part: GroupPart,
-  leaving: ReadonlySet<RunTensor>,
-): ReturnType<typeof planReshaping> {
-  const staying = part.tensors.filter((tensor) => !leaving.has(tensor));
-  return planReshaping(
-    run.resources,
-    part,
-    staying.map((tensor) => ({ tensor, parameter: tensor.parameter })),
-  );
 }

@@ -14,7 +14,7 @@ import {
   type ResolvedGradientOptions,
   resolveGradientOptions,
 } from './gradient-options.js';
-import { type GivenGroup, resolveGroup, resolveGroups, resolveRule } from './groups.js';
+import { type GivenGroup, resolveGroups, resolveRule } from './groups.js';
 import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
 import { rejectColumns } from './row-options.js';
@@ -24,10 +24,11 @@ import { rejectWholeTable } from './sparse-table.js';
  * Some parameters with hyper-parameters of their own: any option of the rule, beside `params`.
  *
  * @typeParam R the rule; of some rule, options that only some have are not checked by types.
+ * @typeParam P a parameter.
  */
-export type ParameterGroupConfig<R extends Rule = Rule> = RuleOverrides<R> & {
+export type ParameterGroupConfig<R extends Rule = Rule, P = Parameter> = RuleOverrides<R> & {
   /** The group's parameters; at least one. */
-  params: readonly Parameter[];
+  params: readonly P[];
   /** Of groups that were made without knowing the rule, as `ParameterArena.groups` does. */
   readonly [optionNames]?: keyof R['options'];
 };
@@ -125,7 +126,7 @@ export function resolveConfig(config: unknown): ResolvedConfig {
   const given = copyGiven(config, CONFIG_KEYS);
   rejectUnknownKeys(given, CONFIG_KEYS, 'config', 'invalid-config');
   const settings = resolveSettings(given);
-  return { ...settings, groups: resolveParameters(resolveGroups<Parameter>(settings.rule, given), 0) };
+  return { ...settings, groups: resolveParameters(resolveGroups<Parameter>(settings.rule, given)) };
 }
 
 /**
@@ -154,31 +155,17 @@ export function resolveSettings(config: Readonly<Record<string, unknown>>): Reso
   };
 }
 
-/**
- * Checks a group that is added to others.
- *
- * @param parameterCount parameters that there are, for default names.
- * @throws OptimizerError on anything wrong in it.
- */
-export function resolveAddedGroup(
-  { rule }: ResolvedSettings,
-  group: unknown,
-  parameterCount: number,
-): ResolvedGroup {
-  return resolveParameters([resolveGroup<Parameter>(rule, group, 'group')], parameterCount)[0]!;
-}
-
-function resolveParameters(
-  groups: readonly GivenGroup<Parameter>[],
-  parameterCount: number,
-): ResolvedGroup[] {
-  let index = parameterCount;
+function resolveParameters(groups: readonly GivenGroup<Parameter>[]): ResolvedGroup[] {
+  let index = 0;
   return groups.map(({ rule, params }) => {
     const parameters = params.map((parameter) => resolveParameter(parameter, index++));
-    for (const { sparse, columns, name } of parameters) {
-      if (sparse) rejectWholeTable(rule, name);
-      if (columns) rejectColumns(rule, columns, name);
-    }
+    for (const parameter of parameters) rejectUnfit(rule, parameter);
     return { rule, parameters };
   });
+}
+
+/** @throws OptimizerError `invalid-parameter` if a rule cannot step a parameter of this kind. */
+export function rejectUnfit(rule: Rule, { sparse, columns, name }: ResolvedParameter): void {
+  if (sparse) rejectWholeTable(rule, name);
+  if (columns) rejectColumns(rule, columns, name);
 }

@@ -51,7 +51,7 @@ export class NameTable<T> extends Map<string, T> {
       if (this.has(name) || seen.has(name)) {
         throw new OptimizerError(
           'invalid-parameter',
-          `two parameters are named ${quote(name)}; give each its own name.`,
+          `two parameters are named ${quote(name)}; give each its own name, or addGroup() the name alone, for one that is to move.`,
         );
       }
       seen.add(name);

@@ -269,7 +269,8 @@ export function planPart(
     make: () => {
       const sums = new Map([...tables].map(([index, plan]) => [index, plan.make()]));
       const indices = members.map(({ index }) => index);
-      const records = measuringOf(layout)?.makeRecords(device, layout, indices, label);
+      const measuring = indices.length > 0 ? measuringOf(layout) : undefined;
+      const records = measuring?.makeRecords(device, layout, indices, label);
       const [accumulation] = accumulations.map((plan) => plan.make());
       const slabs = new StateSlabs(device, layout, state, label);
       for (const { index, parameter } of roomy) slabs.use(index, parameter.elementCount);

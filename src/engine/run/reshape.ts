@@ -12,13 +12,6 @@ export interface Reshaped {
   readonly move?: (encoder: GPUCommandEncoder, from: readonly ByteRange[], to: readonly ByteRange[]) => void;
 }
 
-const NONE = {
-  sums: new Map(),
-  records: undefined,
-  accumulation: undefined,
-  destroy() {},
-} as unknown as Holdings;
-
 /** A change of what a group consists of. */
 export interface Reshaping {
   readonly part: GroupPart;
@@ -36,6 +29,26 @@ export function planReshaping(
   return { part, tensors, planned: planPart(resources, part.group, part.layout, members, part.label) };
 }
 
+/** As {@link planReshaping}, of tensors of the sizes that they have. */
+export function planMembers(resources: Resources, part: GroupPart, tensors: readonly RunTensor[]): Reshaping {
+  return planReshaping(
+    resources,
+    part,
+    tensors.map((tensor) => ({ tensor, parameter: tensor.parameter })),
+  );
+}
+
+/** Plans that tensors leave their groups; nothing has changed then. */
+export function planLeaving(resources: Resources, leaving: ReadonlySet<RunTensor>): Reshaping[] {
+  return [...new Set(Array.from(leaving, ({ part }) => part))].map((part) =>
+    planMembers(
+      resources,
+      part,
+      part.tensors.filter((tensor) => !leaving.has(tensor)),
+    ),
+  );
+}
+
 /**
  * Moves the state of a group's tensors into holdings that are made for them as they are to be, and lets the group go on with these.
  *
@@ -47,8 +60,7 @@ export function reshape(
   { part, tensors, planned }: Reshaping,
 ): Holdings {
   const left = part.holdings;
-  // One that has lost all needs nothing.
-  const holdings = tensors.length > 0 ? planned.make() : NONE;
+  const holdings = planned.make();
   moveState(device, encoder, part, tensors, holdings);
   for (const { tensor, parameter } of tensors) tensor.parameter = parameter;
   part.become(

@@ -51,14 +51,13 @@ export class Rows {
     if (tensors.size === 0) this.release(tensor.row);
   }
 
-  /**
-   * Lets a tensor be of another group: in a row of its own, with the steps that it has made.
-   */
-  move(tensor: RunTensor, part: GroupPart): void {
-    const { count, isFrozen } = this.#rows[tensor.row]!;
-    this.remove(tensor);
-    tensor.row = this.reserve();
-    this.fill(tensor.row, part, [tensor], count, isFrozen);
+  /** Lets tensors be of another group: in rows of their own, with the steps that they have made. */
+  move(moved: ReadonlySet<RunTensor>, part: GroupPart): void {
+    this.separate(moved);
+    for (const row of new Set(Array.from(moved, (tensor) => tensor.row))) {
+      const { tensors, count, isFrozen } = this.#rows[row]!;
+      this.fill(row, part, tensors, count, isFrozen);
+    }
   }
 
   /**

@@ -7,7 +7,7 @@ import { type RingWatch, RowRing } from '../../stages/row-ring.js';
 import { FixedRows } from '../../stages/fixed-rows.js';
 import type { Stage, StepContext } from '../../stages/stage.js';
 import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
-import { type Reshaping, reshape } from './reshape.js';
+import { type Reshaping, planLeaving, planMembers, reshape } from './reshape.js';
 import { type GroupPart, type Holdings, type PlannedPart, type RunTensor, makePart } from './group-part.js';
 import type { ResolvedSettings } from '../input/config.js';
 import type { ResolvedParameter } from '../input/parameter.js';
@@ -166,10 +166,24 @@ export class Run {
     target.end(pass);
   }
 
-  /** Lets a part join, with the generation that was made for it and all others. */
-  adopt(part: GroupPart, generation: Generation): void {
+  /**
+   * Lets a part join.
+   *
+   * @param moved tensors of other groups that are to be of this one.
+   * @param generation that was made for it and all others as they are now, if there is one.
+   * @throws OptimizerError as {@link planReshaping}; nothing has changed then.
+   */
+  adopt(part: GroupPart, moved: ReadonlySet<RunTensor>, generation: Generation | undefined): void {
+    const { resources } = this;
+    const reshapings =
+      moved.size > 0
+        ? [planMembers(resources, part, [...part.tensors, ...moved]), ...planLeaving(resources, moved)]
+        : [];
     this.#take(part);
-    this.#replace(generation);
+    this.rows.move(moved, part);
+    if (moved.size > 0) this.reshape(reshapings);
+    else if (generation) this.#replace(generation);
+    else this.renew();
   }
 
   /** Makes the next generation, of rows and parts as they are now. */
@@ -270,7 +284,7 @@ export class Run {
 
   #take(part: GroupPart): void {
     const [first] = part.tensors;
-    this.rows.fill(first!.row, part, part.tensors);
+    if (first) this.rows.fill(first.row, part, part.tensors);
     for (const tensor of part.tensors) this.tensors[tensor.index] = tensor;
     this.#parts.push(part);
   }

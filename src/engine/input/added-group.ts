@@ -1,0 +1,106 @@
+import { OptimizerError, isRecord, quote } from '../../errors.js';
+import { copyGiven } from '../../given.js';
+import type { Rule } from '../../rules/rule.js';
+import { type ParameterGroupConfig, type ResolvedSettings, rejectUnfit } from './config.js';
+import { resolveGroup } from './groups.js';
+import type { NameTable } from './names.js';
+import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
+
+/** A parameter that is there already, by its name: it moves to the group, and all that is known of it comes along. */
+export type MovedParameter = string | { name: string; data?: undefined; grad?: undefined };
+
+/**
+ * What `addGroup` takes: parameters that are new, and such as move there from other groups; beside `params`, options of the rule.
+ *
+ * @typeParam R the rule.
+ */
+export type AddedGroupConfig<R extends Rule = Rule> = ParameterGroupConfig<R, Parameter | MovedParameter>;
+
+/** A checked group that is to be added. */
+export interface ResolvedAddedGroup<T> {
+  readonly rule: Rule;
+  /** Those that are new. */
+  readonly parameters: readonly ResolvedParameter[];
+  /** What the table has of those that move. */
+  readonly moved: ReadonlySet<T>;
+}
+
+/** What says where a parameter lies, and how its rows are stepped. */
+const PLACE_KEYS = [
+  'elementCount',
+  'data',
+  'grad',
+  'microGrad',
+  'sparse',
+  'rowLength',
+  'mask',
+  'columns',
+  'constraint',
+] as const satisfies readonly (keyof ResolvedParameter)[];
+
+/**
+ * Checks a group that is added to others. A parameter that is given as it is already moves, too.
+ *
+ * @param table what there is, by name.
+ * @param parameterCount parameters that there have been, for default names.
+ * @param call the call, for errors: `'addGroup()'`.
+ * @throws OptimizerError on anything wrong in it.
+ */
+export function resolveAddedGroup<T extends { readonly parameter: ResolvedParameter }>(
+  settings: Pick<ResolvedSettings, 'rule'>,
+  group: unknown,
+  table: NameTable<T>,
+  parameterCount: number,
+  call: string,
+): ResolvedAddedGroup<T> {
+  const { rule, params } = resolveGroup<unknown>(settings.rule, group, 'group');
+  const moved = new Set<T>();
+  const parameters: ResolvedParameter[] = [];
+  for (const given of params) {
+    const known = findMoved(given, table, call) ?? resolveParameter(given as Parameter, parameterCount++);
+    const parameter = 'parameter' in known ? known.parameter : known;
+    rejectUnfit(rule, parameter);
+    const there = 'parameter' in known ? known : sameAs(parameter, table.get(parameter.name));
+    if (!there) parameters.push(parameter);
+    else if (moved.has(there)) table.rejectTaken([parameter.name]);
+    else moved.add(there);
+  }
+  return { rule, parameters, moved };
+}
+
+/** What is given by its name alone. */
+function findMoved<T>(given: unknown, table: NameTable<T>, call: string): T | undefined {
+  if (typeof given === 'string') return table.find(given, call);
+  if (!isRecord(given)) return undefined;
+  const { name, ...rest } = copyGiven(given, ['name', 'data', 'grad']);
+  const there = table.get(name as string);
+  if (!there || rest['data'] !== undefined || rest['grad'] !== undefined) return undefined;
+  const [other] = Object.keys(rest).filter((key) => rest[key] !== undefined);
+  if (other === undefined) return there;
+  throw new OptimizerError(
+    'invalid-parameter',
+    `${call}: parameter ${quote(name)} is there already and moves as it is, but ${other} is given; leave it out.`,
+  );
+}
+
+/** Those that are to move have to be given as they are; another one of the same name is refused later. */
+function sameAs<T extends { readonly parameter: ResolvedParameter }>(
+  parameter: ResolvedParameter,
+  there: T | undefined,
+): T | undefined {
+  return there && PLACE_KEYS.every((key) => areSame(parameter[key], there.parameter[key]))
+    ? there
+    : undefined;
+}
+
+/** Whether plain data is the same; of buffers, whether they are one. */
+function areSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (!isPlain(a) || !isPlain(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => areSame(a[key], b[key]));
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return Array.isArray(value) || (isRecord(value) && Object.getPrototypeOf(value) === Object.prototype);
+}

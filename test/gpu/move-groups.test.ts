@@ -1,0 +1,122 @@
+/** Parameters that move to a group with other options, and all that is known of them comes along. */
+import { expect, inject } from 'vitest';
+import { Optimizer, type Rule, adam, novograd, sgd } from '../../src/index.js';
+import { Random } from '../../proof/random.js';
+import { gpuTest } from '../support/device.js';
+import { errorOf } from '../support/error-of.js';
+import { exactRule, makeLifePair } from '../support/life-pair.js';
+import { makeBuffer, makeParameter } from '../support/tensors.js';
+
+const tensors = (names: string) =>
+  names.split('').map((name, k) => ({ name, rowLength: 1 + k, rowCount: 5, room: 7 }));
+
+const CASES: [string, Rule, Readonly<Record<string, unknown>>][] = [
+  ['the host counts', adam({ lr: 0.1 }), {}],
+  ['the GPU counts, with averages', adam({ lr: 0.1 }), { skipNonFinite: true, ema: { decay: 0.5 } }],
+  ['tensors are measured', novograd({ lr: 0.1 }), {}],
+];
+
+for (const [title, rule, settings] of CASES) {
+  gpuTest(`weights, state and counts move along: ${title}`, async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    const groups = [tensors('abcd'), tensors('ef'), tensors('g')];
+    const pair = await makeLifePair(device, track, random, exactRule(device, rule), groups, settings);
+    const { optimizer } = pair;
+    const frozen = new Set<string>();
+    const step = (skip: string[] = []) => pair.step(skip, frozen);
+    step();
+    optimizer.freeze(['f']);
+    frozen.add('f');
+    step(['b']);
+    // Until it is there, steps are the former group's.
+    const adding = optimizer.addGroup({ params: ['b', { name: 'f' }, 'c'], lr: 0.25 });
+    step(['b']);
+    const group = await adding;
+    pair.noteMove(['b', 'f', 'c'], { lr: 0.25 });
+    expect(optimizer.groups.map(({ params }) => params)).toEqual([['a', 'd'], ['e'], ['g'], ['b', 'f', 'c']]);
+    expect(optimizer.groups[3]).toBe(group);
+    step();
+    await pair.compare('moved');
+    // A group that loses all is gone; the number of its tensors is as it was.
+    optimizer.addGroupSync({ params: ['e', 'g', 'c'], lr: 0.5 });
+    pair.noteMove(['e', 'g', 'c'], { lr: 0.5 });
+    expect(optimizer.groups.map(({ params }) => params)).toEqual([
+      ['a', 'd'],
+      ['b', 'f'],
+      ['e', 'g', 'c'],
+    ]);
+    optimizer.unfreeze(['f']);
+    frozen.delete('f');
+    step(['e']);
+    await pair.map(['a', 'e'], Uint32Array.of(4, 2, 2));
+    step();
+    pair.remove(['b', 'g']);
+    step();
+    await pair.compare('at the end');
+  });
+}
+
+gpuTest('beside new ones, with their sparse gradients', async ({ device, track }) => {
+  const rule = exactRule(device, adam({ lr: 0.5 }));
+  const make = () => {
+    const grad = {
+      indices: makeBuffer(device, track, new Float32Array(Uint32Array.of(1, 0, 1).buffer)),
+      values: makeBuffer(device, track, [1, 2, 3, 4, 5, 6]),
+    };
+    const table = { name: 't', data: makeBuffer(device, track, [1, 2, 3, 4, 5, 6]), grad, rowLength: 2 };
+    return [table, makeParameter(device, track, 'w', [1, 2, 3], [1, -1, 2])] as const;
+  };
+  const [[table, w], [alike, other]] = [make(), make()];
+  const optimizer = track(await Optimizer.create(device, { rule, params: [table, w] }));
+  const want = track(await Optimizer.create(device, { rule, params: [alike, other] }));
+  optimizer.step();
+  want.step();
+  // As they are given: the same parameters.
+  await optimizer.addGroup({
+    params: [makeParameter(device, track, 'n', [1], [1]), table, { ...w, length: 3 }],
+  });
+  expect(optimizer.groups.map(({ params }) => params)).toEqual([['n', 't', 'w']]);
+  for (let k = 0; k < 2; k++) {
+    optimizer.step();
+    want.step();
+  }
+  for (const name of ['t', 'w']) {
+    expect(await optimizer.readParam(name)).toEqual(await want.readParam(name));
+    expect(await optimizer.readState(name, 'step')).toEqual(Float32Array.of(3));
+  }
+  expect(await optimizer.readState('n', 'step')).toEqual(Float32Array.of(2));
+});
+
+gpuTest('what makes no sense is refused, and changes nothing', async ({ device, track }) => {
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => makeParameter(device, track, name, [1, 2], [1, -1]));
+  const rule = sgd({ lr: 0.5 });
+  const optimizer = track(await Optimizer.create(device, { rule, params: [a!, b!, c!] }));
+  const cases: [unknown, string][] = [
+    [['x'], 'addGroup(): there is no parameter "x"; there are "a", "b", "c"'],
+    [['a', 'a'], 'two parameters are named "a"'],
+    [[{ ...a!, data: makeBuffer(device, track, [1, 2]) }], 'two parameters are named "a"'],
+    [[], 'group.params is []'],
+  ];
+  for (const [params, complaint] of cases) {
+    expect((await errorOf(() => optimizer.addGroup({ params: params as string[] }))).message).toContain(
+      complaint,
+    );
+  }
+  // Two at once, and one that is removed before it could move.
+  const moving = [['a'], ['a', 'b'], ['c']].map((params) =>
+    optimizer.addGroup({ params }).then(
+      () => 'joined',
+      (error: Error) => error.message,
+    ),
+  );
+  optimizer.remove(['c']);
+  optimizer.step();
+  const [first, second, third] = await Promise.all(moving);
+  expect(first).toBe('joined');
+  expect(second).toContain('two parameters are named "a"');
+  expect(third).toContain('parameter "c" was removed before it could move');
+  expect(optimizer.groups.map(({ params }) => params)).toEqual([['b'], ['a']]);
+  // Names and numbers are free again.
+  await optimizer.addGroup({ params: ['b', { data: c!.data, grad: c!.grad }] });
+  expect(optimizer.groups.map(({ params }) => params)).toEqual([['a'], ['param3', 'b']]);
+});
