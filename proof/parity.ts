@@ -134,7 +134,9 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     grad: bind(grad, length),
   }));
   const optimizer = track(await Optimizer.create(device, { ...config, params }));
-  const bounds = weights.map((w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements, clip), 0, clip));
+  const bounds = weights.map(
+    (w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements, clip), 0, clip),
+  );
   const twin = new ReferenceOptimizer({
     ...config,
     precision: 'f32',
