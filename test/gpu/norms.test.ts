@@ -62,6 +62,7 @@ gpuTest('of all magnitudes, and of what is not finite', async ({ device, track }
 });
 
 gpuTest('of a sparse gradient, that of the sums of its rows', async ({ device, track }) => {
+  const values = makeBuffer(device, track, [1, 2, 50, 50, 2, 2, 70, 70]);
   const optimizer = track(
     await Optimizer.create(device, {
       rule: sgd(),
@@ -73,7 +74,7 @@ gpuTest('of a sparse gradient, that of the sums of its rows', async ({ device, t
           grad: {
             // Row 1 twice; the last entry does not count, and row 9 is not there.
             indices: makeWords(device, track, [1, 9, 1, 4]),
-            values: makeBuffer(device, track, [1, 2, 50, 50, 2, 2, 70, 70]),
+            values,
             count: makeWords(device, track, [3]),
           },
         },
@@ -81,6 +82,9 @@ gpuTest('of a sparse gradient, that of the sums of its rows', async ({ device, t
     }),
   );
   expect(await optimizer.norms()).toEqual({ table: { param: Math.sqrt(48), grad: 5 } });
+  // Others, without a step.
+  device.queue.writeBuffer(values, 0, Float32Array.of(4, 10));
+  expect(await optimizer.norms()).toEqual({ table: { param: Math.sqrt(48), grad: Math.hypot(6, 12) } });
 });
 
 gpuTest(
