@@ -122,7 +122,6 @@ export class Mapping {
                 map,
                 source: source.map(pieceOf),
                 target: target.map(pieceOf),
-                countsStrays: false,
               });
               pass.end();
             },
@@ -160,21 +159,8 @@ export class Mapping {
       });
       return { buffer: mapper.keep(buffer), byteOffset: 0, elementCount };
     });
-    const identity = { ...map, entries: undefined };
-    // What is there first, for fresh rows; then what is mapped; then back.
-    mapper.encode(pass, {
-      map: identity,
-      source: after.data,
-      target: copy,
-      countsStrays: false,
-    });
     mapper.encode(pass, { map, source: before.data, target: copy, countsStrays });
-    mapper.encode(pass, {
-      map: identity,
-      source: copy,
-      target: after.data,
-      countsStrays: false,
-    });
+    mapper.encode(pass, { map, source: copy, target: after.data, stays: true });
   }
 
   /** Whether all rows that stay are where they are to be, and state has a place for those that come. */
