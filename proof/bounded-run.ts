@@ -4,6 +4,7 @@ import {
   resolveGradientOptions,
 } from '../src/engine/input/gradient-options.js';
 import { type GradientScaling, layoutOf } from '../src/kernel/rule-layout.js';
+import { clipToNorm } from '../src/reference/clip-to-norm.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
 import { type ElementRule, makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
@@ -25,15 +26,20 @@ const MAX_BOUNDED_TENSOR = 10_000;
 
 /**
  * The weights of a tensor that a {@link BoundedRun} is to follow: the first few, but where the rule measures whole tensors,
- * an element's bound needs all others', so all of a short tensor, and none of a long one.
+ * or its gradient's norm is limited, an element's bound needs all others', so all of a short tensor, and none of a long one.
  */
-export function boundedPart(rule: Rule, weights: Float32Array, wanted: number): Float32Array {
-  if (!layoutOf(rule).tensor) return weights.slice(0, wanted);
+export function boundedPart(
+  rule: Rule,
+  weights: Float32Array,
+  wanted: number,
+  { maxGradNormPerTensor }: Clips = {},
+): Float32Array {
+  if (!layoutOf(rule).tensor && maxGradNormPerTensor === undefined) return weights.slice(0, wanted);
   return weights.length <= MAX_BOUNDED_TENSOR ? weights.slice() : new Float32Array(0);
 }
 
-/** The bounds that gradients are clamped to. */
-export type ValueBounds = Pick<GradientOptions, 'minGradValue' | 'maxGradValue'>;
+/** How gradients are clipped: each by itself, then its elements. */
+export type Clips = Pick<GradientOptions, 'minGradValue' | 'maxGradValue' | 'maxGradNormPerTensor'>;
 
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
@@ -41,6 +47,7 @@ export class BoundedRun {
   readonly #rule: Rule;
   readonly #elementRule: ElementRule<Bounded>;
   readonly #scaling: GradientScaling;
+  readonly #maxNorm: number;
   readonly #states: Record<string, Bounded>[];
   readonly #tensorState: Record<string, Bounded>;
   /** Steps asked for, which schedules follow. */
@@ -60,13 +67,14 @@ export class BoundedRun {
     rule: Rule,
     weights: ArrayLike<number>,
     inputUlps: 0 | 0.5 = 0,
-    clip: ValueBounds = {},
+    clip: Clips = {},
     private readonly table: TableOptions = {},
   ) {
     const gradients = resolveGradientOptions(clip);
     this.#rule = rule;
     this.#elementRule = makeElementRule(errorBound, rule, isClamping(gradients));
     this.#scaling = { multiplier: 1, minValue: gradients.minGradValue, maxValue: gradients.maxGradValue };
+    this.#maxNorm = gradients.maxGradNormPerTensor;
     this.#load = inputUlps === 0 ? errorBound.load : errorBound.scalar;
     this.weights = Array.from(weights, this.#load);
     const initial = (perTensor: boolean): [string, Bounded][] =>
@@ -97,7 +105,12 @@ export class BoundedRun {
     this.#update(sumRows(loading, gradient, rowLength, this.weights.length / rowLength));
   }
 
-  #update({ values, elements }: ElementGradients<Bounded>): void {
+  #update(gradient: ElementGradients<Bounded>): void {
+    const { multiplier } = this.#scaling;
+    const isClipped = this.#maxNorm < Infinity;
+    const { values, elements } = isClipped
+      ? clipToNorm(errorBound, gradient, multiplier, this.#maxNorm)
+      : gradient;
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#asked++);
     const t = ++this.#step;
     const rule = this.#elementRule;

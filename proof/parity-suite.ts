@@ -6,7 +6,7 @@ import {
 } from './option-cases.js';
 import { ruleFactories } from '../src/rules/registry.js';
 import type { AverageOptions } from '../src/index.js';
-import type { ValueBounds } from './bounded-run.js';
+import type { Clips } from './bounded-run.js';
 import { type ParityResult, type TensorLayout, checkParity } from './parity.js';
 import { Random } from './random.js';
 import { type TableLayout, checkTableParity } from './table-parity.js';
@@ -33,12 +33,13 @@ const AVERAGES: readonly AverageOptions[] = [
   { swa: { start: 2, period: 2 } },
 ];
 
-/** What gradients are clamped to: nothing, both ways, or one; most are smaller, some are larger. */
-const CLIPS: readonly ValueBounds[] = [
+/** How gradients are clipped: not at all, by value, both ways or one, or by norm; most are smaller, some are larger. */
+const CLIPS: readonly Clips[] = [
   {},
   { minGradValue: -0.3, maxGradValue: 0.01 },
   { minGradValue: 1e-3 },
   { maxGradValue: 0.1 },
+  { maxGradNormPerTensor: 0.3, maxGradValue: 0.1 },
 ];
 
 /**
@@ -120,9 +121,10 @@ export function paritySuite(seed: number, factories: NamedFactories = ruleFactor
     tables: factories.map(([name, factory], index) => {
       const averages = AVERAGES[(seed + 2 * index) % AVERAGES.length]!;
       const tables = TABLES[(seed + index) % TABLES.length]!;
+      const clip = (seed + index) % 4 === 0 ? { maxGradNormPerTensor: 0.3 } : {};
       const rule = factory();
       return {
-        title: `${name}: tables ${JSON.stringify(tables)}, averages ${JSON.stringify(averages)}`,
+        title: `${name}: tables ${JSON.stringify(tables)}, averages ${JSON.stringify(averages)}, ${JSON.stringify(clip)}`,
         rule,
         check: (device, track, steps = 6) =>
           checkTableParity({
@@ -130,6 +132,7 @@ export function paritySuite(seed: number, factories: NamedFactories = ruleFactor
             track,
             rule,
             averages,
+            clip,
             tables,
             rowCount: 41,
             oneBuffer: (seed + index) % 2 === 0,

@@ -8,7 +8,7 @@ import {
 import { resolveAverages } from '../src/averages/registry.js';
 import { withAverages } from '../src/rules/rule.js';
 import { layoutOf } from '../src/kernel/rule-layout.js';
-import { BoundedRun, type ValueBounds, boundedPart } from './bounded-run.js';
+import { BoundedRun, type Clips, boundedPart } from './bounded-run.js';
 import { type Deviation, bitDifference, checkWithinBound, largerDeviation } from './compare.js';
 import type { Track } from './track.js';
 import { isSwiftShader } from './adapter.js';
@@ -30,8 +30,8 @@ export interface ParityRun {
   readonly rule: Rule;
   /** Averages of the weights that are taken with it. */
   readonly averages?: AverageOptions;
-  /** What gradients are clamped to. Default nothing. */
-  readonly clip?: ValueBounds;
+  /** How gradients are clipped. Default not at all. */
+  readonly clip?: Clips;
   /** Whether each step looks for NaN on the GPU before it is made. Default false. */
   readonly skipNonFinite?: boolean;
   readonly layouts: readonly TensorLayout[];
@@ -134,7 +134,9 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     grad: bind(grad, length),
   }));
   const optimizer = track(await Optimizer.create(device, { ...config, params }));
-  const bounds = weights.map((w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements), 0, clip));
+  const bounds = weights.map(
+    (w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements, clip), 0, clip),
+  );
   const twin = new ReferenceOptimizer({
     ...config,
     precision: 'f32',

@@ -10,7 +10,7 @@ import {
 import { layoutOf } from '../src/kernel/rule-layout.js';
 import { withAverages } from '../src/rules/rule.js';
 import { isSwiftShader } from './adapter.js';
-import { BoundedRun } from './bounded-run.js';
+import { BoundedRun, type Clips } from './bounded-run.js';
 import { type Deviation, bitDifference, checkWithinBound, largerDeviation } from './compare.js';
 import type { ParityResult } from './parity.js';
 import type { Random } from './random.js';
@@ -37,6 +37,8 @@ export interface TableRun {
   readonly rule: Rule;
   readonly averages?: AverageOptions;
   readonly skipNonFinite?: boolean;
+  /** How gradients are clipped. Default not at all. */
+  readonly clip?: Clips;
   readonly tables: readonly TableLayout[];
   readonly rowCount: number;
   /** Whether weights and gradients are columns of the same structs. */
@@ -100,9 +102,9 @@ class Placement {
  * @throws Error naming the first element that is not as it should be.
  */
 export async function checkTableParity(run: TableRun): Promise<ParityResult> {
-  const { device, track, steps, random, rowCount, averages = {}, skipNonFinite = false } = run;
+  const { device, track, steps, random, rowCount, averages = {}, skipNonFinite = false, clip = {} } = run;
   const rule = withAverages(run.rule, resolveAverages(averages));
-  const config = { rule: run.rule, ...averages, skipNonFinite };
+  const config = { rule: run.rule, ...averages, skipNonFinite, ...clip };
   const placement = new Placement(rowCount);
   const reserved = run.tables.map((table, k) => ({
     table,
@@ -162,7 +164,7 @@ export async function checkTableParity(run: TableRun): Promise<ParityResult> {
       ...(constraint && { constraint }),
       ...(masked !== undefined && { mask: maskOf(k) }),
     };
-    return new BoundedRun(rule, weights[k]!, 0, {}, table);
+    return new BoundedRun(rule, weights[k]!, 0, clip, table);
   });
   const twin = new ReferenceOptimizer({
     ...config,

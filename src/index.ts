@@ -8,6 +8,7 @@ export { ParameterArena } from './arena/parameter-arena.js';
 export type { ArenaOptions, ArenaSpec, ArenaTensor } from './arena/spec.js';
 export type { FanOptions, Initializer, InitializerKind } from './arena/initializer.js';
 export { Optimizer } from './engine/optimizer.js';
+export type { ParameterNorms } from './engine/calls/norms.js';
 export type { ResetOptions } from './engine/calls/state-input.js';
 export type { AddedGroupConfig, MovedParameter } from './engine/input/added-group.js';
 export type { BufferChange } from './engine/input/rebind-input.js';

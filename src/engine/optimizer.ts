@@ -27,6 +27,7 @@ import { checkTimestampWrites, ownTimestampWrites } from './input/timestamp-writ
 import { Joining } from './calls/joining.js';
 import { Life } from './calls/life.js';
 import { Mapping } from './calls/mapping.js';
+import { type ParameterNorms, Norms } from './calls/norms.js';
 import type { ParameterGroup } from './parameter-group.js';
 import { Reading } from './calls/reading.js';
 import { restore } from './calls/restoring.js';
@@ -68,6 +69,7 @@ export class Optimizer<R extends Rule = Rule> {
   readonly #gradients: Gradients;
   readonly #reader: Reader;
   readonly #reading: Reading;
+  readonly #norms: Norms;
   #gradScale: number;
   // Calls of `onStep` that are due.
   #reportCount = 0;
@@ -84,6 +86,7 @@ export class Optimizer<R extends Rule = Rule> {
     this.#reader = new Reader(device, config.label);
     this.#mapping = new Mapping(session, run);
     this.#reading = new Reading(run, this.#reader, log, this.#mapping);
+    this.#norms = new Norms(run, this.#reader);
     this.#gradScale = config.gradients.gradScale;
     for (const part of run.parts) session.adopt(part.tensors);
   }
@@ -404,6 +407,21 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
+   * Measures all parameters: the L2 norms of weights and of unscaled gradients as they are after all that is submitted so far, whatever
+   * is called next. Frozen and skipped ones are among them, and clipping changes nothing here. It waits for nothing and holds up
+   * no step: one pass over weights and gradients, hundreds of tensors to a dispatch, and 16 bytes to be read of each norm. Its
+   * first call compiles its kernels. Equal input gives equal numbers.
+   *
+   * @returns by name, `{ param, grad }`; NaN or Infinity if an element is. Of a sparse gradient, the norm of its rows' sums; rows
+   *   that a `rowMask` leaves alone do not count.
+   * @throws OptimizerError if destroyed, if the device is lost or has no room, or if it rejects a buffer; the run goes on.
+   */
+  async norms(): Promise<Record<string, ParameterNorms>> {
+    this.#session.guard.check('norms()');
+    return this.#settle('norms()', this.#norms.read(this.#gradScale));
+  }
+
+  /**
    * Reads a parameter's weights as they are after the steps made so far.
    *
    * @throws OptimizerError if the name is unknown, the buffer lacks COPY_SRC, or the optimizer is destroyed.
@@ -556,6 +574,7 @@ export class Optimizer<R extends Rule = Rule> {
     this.#evaluating.destroy();
     this.#gradients.destroy();
     this.#mapping.destroy();
+    this.#norms.destroy();
     this.#reader.destroy();
   }
 

@@ -12,14 +12,18 @@ export interface ArenaBuffer {
   isDestroyed: boolean;
 }
 
-const arenaBuffers = new WeakMap<GPUBuffer, { about: ArenaBuffer; ends: ReadonlySet<number> }>();
+const arenaBuffers = new WeakMap<GPUBuffer, { about: ArenaBuffer; ends: Pick<ReadonlySet<number>, 'has'> }>();
 
 /**
  * Makes a buffer known as an arena's.
  *
  * @param ends bytes behind the last of each tensor in it.
  */
-export function registerArenaBuffer(buffer: GPUBuffer, about: ArenaBuffer, ends: ReadonlySet<number>): void {
+export function registerArenaBuffer(
+  buffer: GPUBuffer,
+  about: ArenaBuffer,
+  ends: Pick<ReadonlySet<number>, 'has'>,
+): void {
   arenaBuffers.set(buffer, { about, ends });
 }
 

@@ -90,7 +90,8 @@ function isPadding(gap: number, padding: number): boolean {
   return gap === 0 || (gap > 0 && gap < padding);
 }
 
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
+/** Lists of items with equal keys, in the order of the first of each. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
   const lists = new Map<unknown, T[]>();
   for (const item of items) {
     const key = keyOf(item);

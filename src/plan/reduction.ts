@@ -146,7 +146,11 @@ export function withGathered<B>(
   });
 }
 
-function findRuns<B>(tensors: readonly PlanTensor<B>[], { paddingOf }: ReductionFacts<B>): GradientRun<B>[] {
+/** Gradients of one row that lie behind one another. */
+export function findRuns<B>(
+  tensors: readonly PlanTensor<B>[],
+  { paddingOf }: Pick<StretchFacts<B>, 'paddingOf'>,
+): GradientRun<B>[] {
   const pieces = tensors.flatMap((tensor) => {
     const { index, row, grad = [] } = tensor;
     let start = 0;

@@ -82,5 +82,5 @@ export const float32: Arithmetic<number> = {
   clamp: (a, limit) => float32.between(a, -limit, limit),
   lerp: (a, b, t) => float32.add(a, float32.mul(t, float32.sub(b, a))),
   ifPositive: (a, yes, no) => (flushed(a) > 0 ? yes : no),
-  norm: (length, at) => float32Norm(length, (i) => flushed(at(i)), round),
+  norm: (length, at, factor) => float32Norm(length, (i) => flushed(at(i)), round, factor),
 };

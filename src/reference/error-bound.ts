@@ -105,7 +105,7 @@ export const errorBound: Arithmetic<Bounded> = {
     const isOpen = a.value > 0 ? a.value <= a.error : a.value + a.error > 0;
     return { value, error: isOpen ? Infinity : error };
   },
-  norm: (length, at) => {
+  norm: (length, at, factor) => {
     let [squares, squaredErrors] = [0, 0];
     for (let i = 0; i < length; i++) {
       const { value, error } = at(i);
@@ -114,6 +114,7 @@ export const errorBound: Arithmetic<Bounded> = {
       squaredErrors += (error + (value !== 0 && Math.abs(value) < MIN_NORMAL ? MIN_NORMAL : 0)) ** 2;
     }
     if (squares === 0 && squaredErrors === 0) return { value: 0, error: 0 };
-    return bounded(Math.sqrt(squares), Math.sqrt(squaredErrors), (1 + normDepth(length)) / 2 + 6);
+    const norm = bounded(Math.sqrt(squares), Math.sqrt(squaredErrors), (1 + normDepth(length)) / 2 + 6);
+    return factor ? errorBound.mul(norm, factor) : norm;
   },
 };

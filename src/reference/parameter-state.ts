@@ -4,6 +4,7 @@ import { OptimizerError, isRecord, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
+import { clipToNorm } from './clip-to-norm.js';
 import type { ElementRule, PreparedStep } from './element-step.js';
 import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
@@ -83,6 +84,12 @@ export class ParameterState {
     if (gradient.length !== length) fail(`${what} has ${gradient.length} elements; give ${length}.`);
     if (isSingle) rejectOverflow(gradient, what);
     return withoutMasked(gradient, this.#table);
+  }
+
+  /** The gradient with a norm of `maxNorm` at most, as {@link clipToNorm}. */
+  clip(gradient: ElementGradients<number>, multiplier: number, maxNorm: number): ElementGradients<number> {
+    const values = Array.from(gradient.values, this.arithmetic.load);
+    return clipToNorm(this.arithmetic, { ...gradient, values }, multiplier, maxNorm);
   }
 
   /** Makes one step, its own next one. */

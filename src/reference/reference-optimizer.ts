@@ -120,7 +120,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       this.#gradScale,
     );
     if (multiplier === undefined) return;
-    const { minGradValue: minValue, maxGradValue: maxValue } = this.#control.options;
+    const { minGradValue: minValue, maxGradValue: maxValue, maxGradNormPerTensor } = this.#control.options;
     const scaling = { multiplier, minValue, maxValue };
     this.#groups.forEach(({ elementRuleOf, parameters }, g) => {
       const { rule: current, lr } = inForce[g]!;
@@ -136,7 +136,12 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       for (const parameter of parameters) {
         const gradient = gradients.get(parameter);
         const t = parameter.stepCount + 1;
-        if (gradient) parameter.update(rule, gradient, prepared.get(t) ?? prepare(t));
+        if (!gradient) continue;
+        const clipped =
+          maxGradNormPerTensor < Infinity
+            ? parameter.clip(gradient, multiplier, maxGradNormPerTensor)
+            : gradient;
+        parameter.update(rule, clipped, prepared.get(t) ?? prepare(t));
       }
     });
   }

@@ -18,6 +18,12 @@ export interface ElementGradients<N> {
   readonly values: ArrayLike<N>;
   /** Per value, the index of its element, each once. Absent if the values are those of all elements, in order. */
   readonly elements?: readonly number[];
+  /**
+   * Per value, where the GPU's sum of squares meets it, among so many, zeros elsewhere; absent if all are met in order. The order of
+   * addition, and so the bits of a norm, follow from it.
+   */
+  readonly places?: readonly number[];
+  readonly placeCount?: number;
 }
 
 /** The CPU twin of `shaders/stages/sparse/`: sums the entries of each row in blocks, in order of their positions. */
@@ -36,6 +42,7 @@ export function sumRows<N>(
     else entriesOfRow.set(row, [k]);
   }
   const elementsOfRow = Array.from({ length: rowLength }, (_, e) => e);
+  const firstEntry = sortedPositions(entriesOfRow);
   return {
     values: [...entriesOfRow.values()].flatMap((entries) =>
       elementsOfRow.map((e) =>
@@ -46,7 +53,24 @@ export function sumRows<N>(
       ),
     ),
     elements: [...entriesOfRow.keys()].flatMap((row) => elementsOfRow.map((e) => row * rowLength + e)),
+    places: [...entriesOfRow.keys()].flatMap((row) =>
+      elementsOfRow.map((e) => firstEntry.get(row)! * rowLength + e),
+    ),
+    placeCount: indices.length * rowLength,
   };
+}
+
+/** The place of each row's first entry when entries are sorted by their rows. */
+function sortedPositions(entriesOfRow: ReadonlyMap<number, readonly number[]>): ReadonlyMap<number, number> {
+  let position = 0;
+  const rows = [...entriesOfRow.keys()].toSorted((a, b) => a - b);
+  return new Map(
+    rows.map((row) => {
+      const first = position;
+      position += entriesOfRow.get(row)!.length;
+      return [row, first];
+    }),
+  );
 }
 
 /** Adds a block's terms one after the other, then the sums of blocks likewise, until one is left. */

@@ -21,7 +21,7 @@ export function withoutMasked<N>(
 ): ElementGradients<N> {
   if (!mask) return { values };
   const elements = Array.from(values, (_, i) => i).filter((i) => mask[Math.floor(i / rowLength!)] !== 0);
-  return { values: elements.map((i) => values[i]!), elements };
+  return { values: elements.map((i) => values[i]!), elements, places: elements, placeCount: values.length };
 }
 
 /** A step with the learning rate of an element's column. */
@@ -71,7 +71,7 @@ export function divideRows<N>(
   }
 }
 
-/** Of the elements that were stepped, where their gradients are in the list of them. */
+/** Of the elements that are met, by where they are, their places in the list of them. */
 export function positionsOf(elements: readonly number[]): ReadonlyMap<number, number> {
   return new Map(elements.map((element, k) => [element, k]));
 }

@@ -15,18 +15,19 @@ const ACCUMULATORS = 4 * MEASURE_SHAPE.workgroupSize;
 type Round = (value: number) => number;
 
 /** Euclidean norm in float64, which holds the square of every float32. */
-export function float64Norm(length: number, at: ElementAt<number>): number {
+export function float64Norm(length: number, at: ElementAt<number>, factor = 1): number {
   let sum = 0;
   for (let i = 0; i < length; i++) sum += at(i) ** 2;
-  return Math.sqrt(sum);
+  return Math.sqrt(sum) * factor;
 }
 
 /**
  * Euclidean norm in float32 as shaders/stages/measure/*.wgsl computes it, addition by addition, for a tensor in one piece.
  *
  * @param round rounds a float64 result to float32.
+ * @param factor multiplies the root before it is scaled to its magnitude.
  */
-export function float32Norm(length: number, at: ElementAt<number>, round: Round): number {
+export function float32Norm(length: number, at: ElementAt<number>, round: Round, factor = 1): number {
   const elementsPerPartial = 4 * LANES_PER_PARTIAL;
   const partialCount = Math.ceil(length / elementsPerPartial);
   const partials = BINS.map(() => new Float32Array(partialCount));
@@ -61,7 +62,7 @@ export function float32Norm(length: number, at: ElementAt<number>, round: Round)
     number,
   ];
   const root = (major: number, minor: number) =>
-    round(Math.sqrt(round(major + flushed(minor * SCALE ** -2))));
+    round(round(Math.sqrt(round(major + flushed(minor * SCALE ** -2)))) * factor);
   if (large > 0) return flushed(root(large, medium) * SCALE);
   if (medium > 0) return root(medium, small);
   return flushed(root(small, 0) / SCALE);

@@ -36,6 +36,6 @@ export interface Arithmetic<N> {
   readonly lerp: (a: N, b: N, t: N) => N;
   /** `yes` if a > 0, else `no`: also for a NaN. */
   readonly ifPositive: (a: N, yes: N, no: N) => N;
-  /** Euclidean norm of a tensor's elements. */
-  readonly norm: (length: number, at: ElementAt<N>) => N;
+  /** Euclidean norm of a tensor's elements, times a factor if there is one. */
+  readonly norm: (length: number, at: ElementAt<N>, factor?: N) => N;
 }

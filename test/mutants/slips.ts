@@ -7,6 +7,7 @@ import { callSlips } from './calls.js';
 import { gpuSlips } from './gpu.js';
 import { inputSlips } from './input.js';
 import { kernelSlips } from './kernel.js';
+import { normSlips } from './norms.js';
 import { planShareSlips } from './plan-shares.js';
 import { planSlips } from './plan.js';
 import { referenceSlips } from './reference.js';
@@ -44,4 +45,5 @@ export const slips: readonly Slip[] = [
   ...shaderSlips,
   ...adapterSlips,
   ...tableSlips,
+  ...normSlips,
 ];

@@ -104,7 +104,6 @@ export const stageSlips = [
       ['gathered_lane: gatheredLane,', 'gathered_lane: 0,'],
       ['MASKED: Number(isShort || table !== undefined)', 'MASKED: 0'],
       ['GATHERED: Number(gatheredLane !== undefined)', 'GATHERED: 0'],
-      ['grad_${k}[min(first + 3u, last)]', 'grad_${k}[first + 3u]'],
       ['workspace[part.gathered_lane + i] = bits;', 'workspace[part.gathered_lane] = bits;'],
       [
         'sums = add_part_carefully_${k}(sums, workgroup, local_index, is_needed);',

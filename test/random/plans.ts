@@ -102,7 +102,7 @@ export function drawOptimizer(random: Random, palette: Palette): OptimizerPlan {
   const isInArena = !hasMicro && !maySparse && random.uniform() < 0.2;
   const names = { next: 0 };
   // Of a tensor in two ranges, norms are summed in another order than the model's.
-  const mayCut = !hasMicro && !isInArena && !tensor;
+  const mayCut = !hasMicro && !isInArena && !tensor && settings.maxGradNormPerTensor === undefined;
   const group = () => drawGroup(random, { maySparse, hasMicro, mayCut, isSimple, names });
   const groups = Array.from({ length: random.uniform() < 0.5 ? 1 : 1 + random.integer(4) }, group);
   return {
@@ -148,6 +148,7 @@ function drawSettings(random: Random): OptimizerSettings {
     ...(control > 0.2 && control < 0.35 && chance(0.3) && { maxConsecutiveSkips: 2 }),
     ...((control < 0.08 || (control >= 0.35 && control < 0.5)) && { lossScale: dynamic }),
     ...(control >= 0.5 && chance(0.15) && { lossScale: 8 }),
+    ...(control >= 0.25 && chance(0.15) && { maxGradNormPerTensor: random.pick([0.05, 0.5, 5]) }),
     ...(chance(0.1) && { maxGradValue: 0.25 }),
     ...(chance(0.05) && { minGradValue: random.pick([-0.1, 0.01]) }),
     ...(chance(0.15) && { gradScale: random.pick([0.5, 0.3, 3]) }),

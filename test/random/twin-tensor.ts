@@ -47,9 +47,15 @@ export class TensorTwin {
     return Float32Array.from(this.state.state[name]!);
   }
 
-  /** A step over the places that it was encoded with. */
-  update(rule: ElementRule<number>, home: Home, step: PreparedStep<number>): void {
-    const gradients = this.state.elementGradients(gradientAt(home));
+  /** A step over the places that it was encoded with; of a gradient whose norm, times the multiplier, is limited. */
+  update(
+    rule: ElementRule<number>,
+    home: Home,
+    step: PreparedStep<number>,
+    { multiplier, maxNorm }: { readonly multiplier: number; readonly maxNorm: number },
+  ): void {
+    const given = this.state.elementGradients(gradientAt(home));
+    const gradients = maxNorm < Infinity ? this.state.clip(given, multiplier, maxNorm) : given;
     this.#over(home, () => this.state.update(rule, gradients, step));
   }
 

@@ -121,13 +121,17 @@ export class OptimizerTwin {
           )
         : gradScale / this.#gradients.lossScale;
       if (multiplier === undefined) return;
-      const { minGradValue: minValue, maxGradValue: maxValue } = this.#gradients;
+      const {
+        minGradValue: minValue,
+        maxGradValue: maxValue,
+        maxGradNormPerTensor: maxNorm,
+      } = this.#gradients;
       const scaling = { multiplier, minValue, maxValue };
       for (const { rule, elementRule, lr, active: own } of parts) {
         for (const { tensor, home, t: encodedT } of own) {
           const t = this.#control ? tensor.state.stepCount + 1 : encodedT;
           const h = elementRule.prepare(layoutOf(rule).values(lr, t, scaling), t);
-          tensor.update(elementRule, home, { h, t });
+          tensor.update(elementRule, home, { h, t }, { multiplier, maxNorm });
         }
       }
     };

@@ -94,7 +94,8 @@ export async function checkSparse(run: SparseCase): Promise<Float32Array<ArrayBu
     },
   };
   const optimizer = track(await Optimizer.create(device, { ...run.config, rule, params: [parameter] }));
-  const bounds = new BoundedRun(rule, weights);
+  const { maxGradNormPerTensor } = run.config ?? {};
+  const bounds = new BoundedRun(rule, weights, 0, maxGradNormPerTensor ? { maxGradNormPerTensor } : {});
   const twin = new ReferenceOptimizer({
     ...(run.config as object),
     rule,

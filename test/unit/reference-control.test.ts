@@ -33,6 +33,46 @@ describe('what the reference does to gradients before the rule sees them', () =>
     expect([wide.data[0], wide.optimizer.stats().clipFactor]).toEqual([-2, 1]);
   });
 
+  test('each gradient is clipped by its own norm, as Keras documents its clipnorm', () => {
+    // g · clipnorm / max(‖g‖₂, clipnorm), in float64.
+    const clipByNorm = (values: readonly number[], clipnorm: number) => {
+      const norm = Math.hypot(...values);
+      return values.map((g) => (g * clipnorm) / Math.max(norm, clipnorm));
+    };
+    const gradients = [[3, 4], [0.3, -0.4, 0], [0], [1e-200, 1e-200], [3e19, 4e19], [0.6, 0.8]];
+    for (const [options, scale] of [
+      [{}, 1],
+      [{ gradScale: 0.5, lossScale: 4 }, 1 / 8],
+    ] as const) {
+      const params = gradients.map(({ length }) => ({ data: new Float64Array(length) }));
+      const rule = sgd({ lr: 1 });
+      const optimizer = new ReferenceOptimizer({ rule, params, maxGradNormPerTensor: 1, ...options });
+      optimizer.step(gradients);
+      params.forEach(({ data }, k) => {
+        const want = clipByNorm(
+          gradients[k]!.map((g) => g * scale),
+          1,
+        );
+        data.forEach((w, i) =>
+          expect(Math.abs(w + want[i]!)).toBeLessThanOrEqual(4e-16 * Math.abs(want[i]!)),
+        );
+      });
+    }
+    const { data, optimizer } = make({ maxGradNormPerTensor: 2, maxGradValue: 0.5 });
+    optimizer.step([[8]]);
+    // The norm first, and then elements; the norm that is told is that before.
+    expect(data[0]).toBe(-0.5);
+    expect(optimizer.stats()).toMatchObject({ gradNorm: 8, clipFactor: 1 });
+  });
+
+  test('of a masked tensor the rows that count are clipped by their norm', () => {
+    const data = new Float64Array(6);
+    const params = [{ data, rowLength: 2, rowMask: [1, 0, 3] }];
+    const optimizer = new ReferenceOptimizer({ rule: sgd({ lr: 1 }), params, maxGradNormPerTensor: 1 });
+    optimizer.step([[3, 0, 100, 100, 0, 4]]);
+    [-0.6, 0, 0, 0, 0, -0.8].forEach((w, i) => expect(data[i]).toBeCloseTo(w, 14));
+  });
+
   test('so many steps in a row are skipped, and no more', () => {
     const { data, optimizer } = make({ skipNonFinite: true, maxConsecutiveSkips: 2 });
     const skipped = [NaN, NaN, 1, NaN, Infinity, NaN].map((gradient) => {

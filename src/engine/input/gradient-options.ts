@@ -23,6 +23,14 @@ export interface GradientOptions {
    */
   maxGradNorm?: number;
   /**
+   * Largest L2 norm of each parameter's unscaled gradient by itself, > 0: one with a larger norm is multiplied by max / norm, as
+   * `tf.clip_by_norm` and Keras' `clipnorm`. Of a sparse gradient the sums of its rows count, and of masked rows none. Where the
+   * norm is infinite, or more than 8e37 times the limit, the gradient becomes 0 and its infinite elements NaN; a NaN makes all
+   * NaN. Elements are clamped behind it (`maxGradValue`). Not together with `maxGradNorm`, as in Keras. It takes a copy of the
+   * gradients on the GPU. Default Infinity: no clipping.
+   */
+  maxGradNormPerTensor?: number;
+  /**
    * Largest unscaled gradient element; applied after the norm. Without `minGradValue` the largest magnitude, > 0, as
    * `torch.nn.utils.clip_grad_value_` and Keras' `clipvalue`. Infinite ones are clamped, NaN stays. Default Infinity: no limit.
    */
@@ -52,6 +60,7 @@ export interface GradientOptions {
 /** Checked options, with defaults. */
 export interface ResolvedGradientOptions {
   readonly maxGradNorm: number;
+  readonly maxGradNormPerTensor: number;
   readonly maxGradValue: number;
   readonly minGradValue: number;
   readonly measureGradNorm: boolean;
@@ -118,6 +127,7 @@ const DYNAMIC_SPECS = {
 
 const SPECS = {
   maxGradNorm: upToInfinity(),
+  maxGradNormPerTensor: upToInfinity(),
   maxGradValue: upToInfinity(),
   minGradValue: bound(-Infinity),
   measureGradNorm: boolean(false),
@@ -166,6 +176,7 @@ export function resolveGradientOptions(config: GradientOptions): ResolvedGradien
   const given = resolveOptions('config', specs, options);
   const resolved = minGradValue === undefined ? { ...given, minGradValue: -given.maxGradValue } : given;
   rejectNoRange(resolved);
+  rejectBothNorms(resolved);
   if (lossScale === 'dynamic' || isRecord(lossScale)) {
     const settings = lossScale === 'dynamic' ? {} : copyGiven(lossScale, Object.keys(DYNAMIC_SPECS));
     const dynamic = resolveOptions('lossScale', DYNAMIC_SPECS, settings);
@@ -181,6 +192,19 @@ export function resolveGradientOptions(config: GradientOptions): ResolvedGradien
   }
   rejectQuotient(resolved.gradScale, lossScale);
   return Object.freeze({ ...resolved, lossScale, dynamic: undefined });
+}
+
+/** Which of the two were to come first is not said. */
+function rejectBothNorms({
+  maxGradNorm,
+  maxGradNormPerTensor,
+}: Pick<ResolvedGradientOptions, 'maxGradNorm' | 'maxGradNormPerTensor'>): void {
+  if (maxGradNorm === Infinity || maxGradNormPerTensor === Infinity) return;
+  throw new OptimizerError(
+    'invalid-config',
+    `config: maxGradNorm is ${maxGradNorm} and maxGradNormPerTensor ${maxGradNormPerTensor}; give one of them: the norm of all ` +
+      'gradients is limited, or that of each.',
+  );
 }
 
 /** Elements could not be above one bound and below the other. */

@@ -5,6 +5,7 @@ import { planReduction, withGathered } from '../../plan/reduction.js';
 import type { Control } from '../../stages/control/control.js';
 import { planControlStage } from '../../stages/control/control-stage.js';
 import { reductionFacts } from '../../stages/control/reduction-facts.js';
+import { planClipStage } from '../../stages/norms/clip-stage.js';
 import { SparseStage } from '../../stages/sparse/sparse-stage.js';
 import type { Stage, StepContext } from '../../stages/stage.js';
 import { planUpdate } from '../../stages/update/update-stage.js';
@@ -104,9 +105,18 @@ export function planGeneration(
   };
   const gathered = (list: readonly PlanTensor<GPUBuffer>[]) =>
     reduction ? withGathered(list, reduction.gathered, NO_BUFFER) : list;
+  const planClip = (list: readonly PlanTensor<GPUBuffer>[]) =>
+    resources.clipped && list.length > 0
+      ? planClipStage({ ...resources, tensors: list, copies: resources.clipped, isShared: gathers })
+      : undefined;
+  const clip = planClip(gathered(tensors));
   const planned = [
     ...planControl(NO_BUFFER),
-    ...views.flatMap((view) => planPart(resources, view, gathered(view.tensors))),
+    ...(clip ? [clip] : []),
+    ...views.flatMap((view) => {
+      const own = gathered(view.tensors);
+      return planPart(resources, view, clip ? clip.withGradients(own) : own);
+    }),
   ];
   return {
     sources: planned.flatMap(({ sources }) => sources),
@@ -115,9 +125,13 @@ export function planGeneration(
       resources.bindGroups.expect(planned.flatMap(({ sources }) => sources).length);
       const workspace = reduction ? (control as Control).workspace(reduction.workspaceByteLength) : NO_BUFFER;
       const [controlStage] = planControl(workspace).map((plan) => plan.make());
+      const reduced = (list: readonly PlanTensor<GPUBuffer>[]) =>
+        controlStage ? controlStage.withGradients(list) : list;
+      const clipStage = planClip(reduced(tensors))?.make();
       const ofPart = new Map<GroupPart, PartStages>();
       for (const view of views) {
-        const own = controlStage ? controlStage.withGradients(view.tensors) : view.tensors;
+        const before = reduced(view.tensors);
+        const own = clipStage ? clipStage.withGradients(before) : before;
         const known = previous?.ofPart.get(view.part!);
         const { holdings } = view.part!;
         const isKept =
@@ -130,7 +144,8 @@ export function planGeneration(
       }
       const summed = views.flatMap((view) => view.part!.summedRows(view.tensors));
       const sparse = summed.length > 0 ? [new SparseStage(summed)] : [];
-      return new Generation([...sparse, ...(controlStage ? [controlStage] : [])], ofPart);
+      const shared = [controlStage, clipStage].filter((stage) => stage !== undefined);
+      return new Generation([...sparse, ...shared], ofPart);
     },
   };
 }

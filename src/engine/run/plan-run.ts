@@ -2,6 +2,7 @@ import { BindGroups } from '../../gpu/bind-groups.js';
 import type { Planned } from '../../gpu/pipelines.js';
 import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
+import { ClippedCopies } from '../../stages/norms/clipped-copies.js';
 import { createPagesLayout } from '../../stages/pages.js';
 import { isClamping, needsControlPass as needsControl } from '../input/gradient-options.js';
 import type { ResolvedConfig, ResolvedSettings } from '../input/config.js';
@@ -62,6 +63,10 @@ function makeResources(
     row,
     facts: factsOf(device),
     isClamped: isClamping(gradients),
+    clipped:
+      gradients.maxGradNormPerTensor < Infinity
+        ? new ClippedCopies(device, gradients.maxGradNormPerTensor, label)
+        : undefined,
     shape: kernel,
     bindGroups: new BindGroups(device),
     pagesLayout: createPagesLayout(device, row, label),

@@ -2,6 +2,7 @@ import type { BindGroups } from '../../gpu/bind-groups.js';
 import { paddingOf } from '../../gpu/arena-buffers.js';
 import type { RowLayout } from '../../kernel/row.js';
 import type { KernelShape } from '../../kernel/shape.js';
+import type { ClippedCopies } from '../../stages/norms/clipped-copies.js';
 import type { StretchFacts } from '../../plan/stretch.js';
 
 /** What all that is made for an optimizer is made with. */
@@ -12,6 +13,8 @@ export interface Resources {
   readonly facts: StretchFacts<GPUBuffer>;
   /** Whether gradients are clamped by value. */
   readonly isClamped: boolean;
+  /** Copies of gradients, if the norm of each is limited. */
+  readonly clipped: ClippedCopies | undefined;
   /** What of the kernels' shape is not to be chosen. */
   readonly shape: Partial<KernelShape>;
   readonly bindGroups: BindGroups;

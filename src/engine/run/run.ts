@@ -269,6 +269,7 @@ export class Run {
     for (const stage of this.#generation.without(undefined)) stage.destroy();
     for (const part of this.#parts) part.destroy();
     this.control?.destroy();
+    this.resources.clipped?.destroy();
     this.ring.destroy();
     this.#idleRow.destroy();
     this.lossScaleBuffer.destroy();

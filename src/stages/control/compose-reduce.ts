@@ -2,7 +2,6 @@ import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
 import squaresWgsl from '../../../shaders/squares.wgsl?raw';
 import reduceWgsl from '../../../shaders/stages/control/reduce.wgsl?raw';
 import treeWgsl from '../../../shaders/tree.wgsl?raw';
-import { CELLS_WGSL, PLACE_WGSL } from '../../codecs/codec.js';
 import type { PipelineSource } from '../../gpu/pipelines.js';
 import { pageLayout } from '../../kernel/compose-rule.js';
 import type { RowLayout } from '../../kernel/row.js';
@@ -10,7 +9,13 @@ import { shapeConstants } from '../../kernel/shape.js';
 import { type WordView, wordStruct } from '../../kernel/structs.js';
 import type { Access } from '../../plan/pieces.js';
 import type { ReductionDispatch, ReductionPart } from '../../plan/reduction.js';
-import type { ReductionTable } from '../../plan/reduction-rows.js';
+import {
+  bitsType,
+  composeGradientRows,
+  composeLoadBits,
+  gradientEntry,
+  gradientRowConstants,
+} from '../gradient-lanes.js';
 
 /** What a dispatch of the reduction covers as a whole. */
 const HEADER = wordStruct('Header', {
@@ -77,17 +82,13 @@ export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayou
       ...shapeConstants(shape),
       MASKED: Number(isShort || table !== undefined),
       GATHERED: Number(gatheredLane !== undefined),
-      ...(table && { ROW_LENGTH: table.rowLength }),
-      ...(table?.stride !== undefined && { GRAD_STRIDE: table.stride }),
+      ...gradientRowConstants(table),
     },
     bindGroups: [
       [
         { type: 'uniform', minBindingSize: portionByteLength(dispatch) },
         { type: 'storage', minBindingSize: 16 },
-        ...parts.map((): GPUBufferBindingLayout => ({
-          type: 'read-only-storage',
-          minBindingSize: access === 'vector' ? 16 : 4,
-        })),
+        ...parts.map(() => gradientEntry(access)),
         ...(table?.mask ? [{ type: 'read-only-storage', minBindingSize: 4 } as const] : []),
       ],
       pageLayout(row),
@@ -125,7 +126,7 @@ var<private> header: Header;
 ${lanesWgsl}
 ${squaresWgsl}
 ${treeWgsl}
-${table ? composeTable(table) : ''}
+${table ? composeGradientRows(table, '0u') : ''}
 fn masked(bits: vec4<u32>, i: u32, element_count: u32) -> vec4<u32> {
   if (!MASKED) {
     return bits;
@@ -148,24 +149,7 @@ ${reduceWgsl}`;
 }
 
 function declareGradient(k: number, access: Access): string {
-  const type = access === 'vector' ? 'vec4<u32>' : 'u32';
-  return `@group(0) @binding(${2 + k}) var<storage, read> grad_${k}: array<${type}>;`;
-}
-
-/** Where lanes of rows lie, and which elements of them are in rows that are not left alone. */
-function composeTable({ stride, mask }: ReductionTable<unknown>): string {
-  const ofMask = `
-fn active_in(i: u32, element_count: u32) -> vec4<bool> {
-  let rows = header.mask_base + cells_of(place_of(i, element_count)).rows;
-  return vec4<u32>(mask[rows.x], mask[rows.y], mask[rows.z], mask[rows.w]) != vec4<u32>(0u);
-}
-`;
-  return `${stride === undefined ? '' : 'override GRAD_STRIDE: u32;\n'}${PLACE_WGSL}
-${CELLS_WGSL}
-fn place_of(i: u32, element_count: u32) -> Place {
-  return Place(i, 4u * i, min(4u, element_count - 4u * i));
-}
-${mask ? ofMask : ''}`;
+  return `@group(0) @binding(${2 + k}) var<storage, read> grad_${k}: array<${bitsType(access)}>;`;
 }
 
 /** The loops stand once per part, because WGSL can choose an array at run time only by a branch at each access. */
@@ -174,24 +158,10 @@ function composePart(k: number, access: Access, hasMask: boolean): string {
       continue;
     }
 `;
-  const load =
-    access === 'vector'
-      ? `  return grad_${k}[part.base + i];`
-      : access === 'strided'
-        ? `  let cells = cells_of(place_of(i, part.element_count));
-  let words = part.base + cells.rows * GRAD_STRIDE + cells.columns;
-  return vec4<u32>(grad_${k}[words.x], grad_${k}[words.y], grad_${k}[words.z], grad_${k}[words.w]);`
-        : `  let first = part.base + 4u * i;
-  let last = part.base + part.element_count - 1u;
-  return vec4<u32>(
-    grad_${k}[first],
-    grad_${k}[min(first + 1u, last)],
-    grad_${k}[min(first + 2u, last)],
-    grad_${k}[min(first + 3u, last)],
-  );`;
+  const lanes = { array: `grad_${k}`, access, base: 'part.base', elementCount: 'part.element_count' };
   return `
 fn load_${k}(part: Part, i: u32) -> vec4<u32> {
-${load}
+${composeLoadBits(lanes)}
 }
 
 fn add_part_${k}(given: Squares, workgroup: u32, local_index: u32) -> Squares {

@@ -9,6 +9,13 @@ interface Place {
   readonly shift: number;
 }
 
+/** The part of a plan that says which ranges of runs its dispatches bind. */
+export interface BoundRuns extends Pick<ReductionPlan<GPUBuffer>, 'runs'> {
+  readonly dispatches: readonly {
+    readonly parts: readonly { readonly run: number; readonly binding: Binding<GPUBuffer> }[];
+  }[];
+}
+
 /** The bind groups of a reduction's dispatches, over gradients that may come to lie elsewhere. */
 export class ReductionBindings {
   readonly #places: Place[];
@@ -19,7 +26,7 @@ export class ReductionBindings {
 
   /** @param bind makes or finds the bind group of a dispatch for the bindings of its parts. */
   constructor(
-    private readonly plan: ReductionPlan<GPUBuffer>,
+    private readonly plan: BoundRuns,
     limits: Pick<PlanLimits, 'minStorageBufferOffsetAlignment'>,
     private readonly bind: (bindings: readonly Binding<GPUBuffer>[], dispatch: number) => GPUBindGroup,
   ) {
