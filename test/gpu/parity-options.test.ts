@@ -47,8 +47,8 @@ for (const [name, factory] of ruleFactories) {
         },
       ),
     );
-  // Each case compiles kernels for each of four layouts; with norms, three of them. By the seed, a quarter of them or a fifth.
-  const share = tensorOf(factory()) === undefined ? 4 : 5;
+  // Each case compiles kernels for each of four layouts; with norms, three of them. By the seed, a sixth of them or an eighth.
+  const share = tensorOf(factory()) === undefined ? 6 : 8;
   const ofEach = drawn(single.filter(ofRule), share);
   test(`every path, ${name} with each setting of each option`, ofEach, (k) => stepsOf(ofEach[k]!.rule, k));
   // Elsewhere bits are no proof, and each kernel takes its time to compile.
