@@ -89,6 +89,19 @@ gpuTest(
   },
 );
 
+gpuTest('a state dict is of the moment, whoever leaves meanwhile', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const pair = await makeLifePair(device, track, random, exactRule(device, adam()), [tensors('abc')]);
+  const { optimizer } = pair;
+  pair.step();
+  pair.step(['b']);
+  const saved = optimizer.stateDict();
+  optimizer.remove(['a']);
+  const { groups, state } = await saved;
+  expect(groups[0]).toMatchObject({ params: ['a', 'b', 'c'], steps: [2, 1, 2] });
+  expect(Object.keys(state)).toEqual(['a', 'b', 'c']);
+});
+
 gpuTest('what makes no sense is refused, and changes nothing', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const pair = await makeLifePair(device, track, random, exactRule(device, adam()), [tensors('ab')], {

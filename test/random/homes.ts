@@ -75,6 +75,16 @@ export function sparseGradOf({ grad, sparse }: Home): SparseGradient {
   };
 }
 
+/** Whether ranges have more elements than count. */
+export function hasMoreRoom({
+  room,
+  data,
+  sparse,
+}: Pick<Home, 'room' | 'data'> & { sparse?: Home['sparse'] | undefined }): boolean {
+  const length = countOf(data);
+  return countOf(room.data) > length || (!sparse && countOf(room.grad) > length);
+}
+
 /** A tensor as the library is given it. */
 export function parameterOf(
   { name, rows, constraint }: TensorPlan,
@@ -87,7 +97,7 @@ export function parameterOf(
     ...(rows && { rowLength: rows.length }),
     ...(rows?.columns && { lrPerColumn: rows.columns }),
     ...(constraint && { constraint }),
-    ...(countOf(room.data) > length && { length }),
+    ...(hasMoreRoom({ room, data, sparse }) && { length }),
     ...(sparse
       ? { grad: sparseGradOf({ room, data, grad: room.grad, sparse }) }
       : { grad: rangesOf(room.grad) }),

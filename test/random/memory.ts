@@ -83,6 +83,11 @@ function extentOf({ length, rows }: Wanted): number {
   return rows ? (length / rows.length - 1) * rows.stride + rows.length : length;
 }
 
+/** Whether two places have bytes in common, or between their rows. */
+export function doMeet(a: Place, b: Place): boolean {
+  return a.buffer === b.buffer && a.first < b.first + extentOf(b) && b.first < a.first + extentOf(a);
+}
+
 /** The elements of a place that lie behind one another. */
 function stretchesOf({ first, length, rows }: Place): Pick<Place, 'first' | 'length'>[] {
   if (!rows) return [{ first, length }];

@@ -76,7 +76,7 @@ function refusalOf(
   if (!rows) return undefined;
   if (slots?.some((slot) => slot === 'step' || tensors.some((tensor) => tensor.perTensor(slot))))
     return 'invalid-config';
-  const fits = tensors.every(({ plan, rowCount }) => plan.rows && rows.every((row) => row < rowCount));
+  const fits = tensors.every((tensor) => tensor.plan.rows && rows.every((row) => row < tensor.rowCount));
   return fits ? undefined : 'invalid-parameter';
 }
 

@@ -42,6 +42,7 @@ export function performMap(
   const isOnGpu = chance(0.35);
   const from = drawMap(random, rowsBefore, rowCount, isOnGpu);
   const moves = tensors.map((tensor) => drawMove(world, subject, random, tensor, rowCount));
+  if (chance(0.15)) changePlaces(moves);
   const isWrong =
     tensors.some(({ home }) => home.micro) ||
     tensors.some((tensor) => tensor.rowCount !== rowsBefore) ||
@@ -146,6 +147,21 @@ function drawMove(
   const sparse = movesGrad ? other.sparse : home.sparse;
   const next = atLength(room, length, { ...(home.mask && { mask: home.mask }), ...(sparse && { sparse }) });
   return { tensor, home: next, movesData, movesGrad };
+}
+
+/** Lets the first two lie where the other one lay, if rows of both are as long there. */
+function changePlaces(moves: Move[]): void {
+  const [a, b] = moves;
+  if (!a || !b || a.tensor.plan.rows!.length !== b.tensor.plan.rows!.length) return;
+  if (a.home.sparse || b.home.sparse) return;
+  const length = countOf(a.home.data);
+  const moved = ({ tensor, home, movesGrad }: Move, { tensor: other }: Move): Move => ({
+    tensor,
+    home: atLength({ ...home.room, data: other.home.room.data }, length, home),
+    movesData: true,
+    movesGrad,
+  });
+  moves.splice(0, 2, moved(a, b), moved(b, a));
 }
 
 /** Whether there is room for so many rows. */

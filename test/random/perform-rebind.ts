@@ -70,6 +70,7 @@ export function homesFor(subject: Subject, tensor: TensorTwin): Home[] {
   const { length, hasLength, home } = tensor;
   return subject.homes
     .get(tensor)!
+    .filter(({ room }) => room === home.room || subject.isFree(room, tensor))
     .filter(({ room }) =>
       [room.data, ...(home.sparse ? [] : [room.grad])].every((places) =>
         hasLength ? countOf(places) >= length : countOf(places) === length,

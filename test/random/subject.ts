@@ -9,7 +9,7 @@ import {
 import type { AddedGroupConfig } from '../../src/engine/input/added-group.js';
 import { overrideRule } from '../../src/rules/rule.js';
 import { arenaHomes, makeHomes, parameterOf, writeGradients } from './homes.js';
-import type { Memory } from './memory.js';
+import { type Memory, doMeet } from './memory.js';
 import { type GroupPlan, type OptimizerPlan, drawRate, makeRate, makeRule } from './plans.js';
 import { type GroupTwin, OptimizerTwin } from './twin.js';
 import { type Home, TensorTwin } from './twin-tensor.js';
@@ -117,7 +117,8 @@ export class Subject {
     const { tensors } = plan;
     const homes = tensors.map((tensor) => {
       const known = back.find((one) => one.plan === tensor);
-      return known && random.uniform() < 0.7 ? known.home : makeHomes([tensor], this.memory, random)[0]!;
+      const isFree = known && this.isFree(known.home.room, known);
+      return isFree && random.uniform() < 0.7 ? known.home : makeHomes([tensor], this.memory, random)[0]!;
     });
     writeGradients(homes, this.memory, random, { hasExactNorms: this.plan.hasExactNorms, poison: undefined });
     const fresh = tensors.map((tensor, k) => parameterOf(tensor, homes[k]!));
@@ -168,6 +169,15 @@ export class Subject {
       joined.push(joiner);
     }
     return joined;
+  }
+
+  /** Whether no other tensor lies there. */
+  isFree({ data, grad }: Home['room'], owner: TensorTwin): boolean {
+    const others = [...this.twin.tensors, ...[...this.joining].flatMap(({ group }) => group.tensors)];
+    const taken = others
+      .filter((tensor) => tensor !== owner)
+      .flatMap(({ home }) => [...home.room.data, ...home.room.grad]);
+    return [...data, ...grad].every((place) => !taken.some((other) => doMeet(place, other)));
   }
 
   /** Lets go of tensors. */

@@ -4,6 +4,7 @@ import type { ElementRule, PreparedStep } from '../../src/reference/element-step
 import { ParameterState } from '../../src/reference/parameter-state.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import type { Rule } from '../../src/index.js';
+import { hasMoreRoom } from './homes.js';
 import { type Place, countOf, readPlaces, setPlaces } from './memory.js';
 import type { TensorPlan } from './plans.js';
 
@@ -42,7 +43,7 @@ export class TensorTwin {
     private rule: Rule,
     public home: Home,
   ) {
-    this.hasLength = countOf(home.room.data) > countOf(home.data);
+    this.hasLength = hasMoreRoom(home);
     this.state = this.#makeState();
   }
 
@@ -170,7 +171,7 @@ export class TensorTwin {
     const { initial } = slots.find(({ name }) => name === slot)!;
     const isSeeded = !hasCount && averages.some(({ declaration }) => declaration.slot === slot);
     const { weights } = this;
-    const values = this.state.state[slot]!;
+    const values = this.state.state[slot];
     const rowLength = this.plan.rows?.length ?? 1;
     const isReset = (i: number) => !rows || rows.includes(Math.floor(i / rowLength));
     values.forEach((_, i) => {

@@ -246,7 +246,9 @@ export class OptimizerTwin {
   }
 
   stateDict(): StateDict {
-    const step = this.#control ? this.#control.step : this.#applied;
+    // No parameter has made more steps, though the GPU may have applied fewer than were written of one.
+    const applied = this.#control ? this.#control.step : this.#applied;
+    const step = Math.max(applied, ...this.tensors.map((tensor) => this.countOf(tensor)));
     return {
       rule: this.rule.name,
       step,

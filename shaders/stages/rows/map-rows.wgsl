@@ -38,7 +38,7 @@ fn map_rows(
     if (!is_known) {
       origin = row;
       if (!IS_IDENTITY) {
-        let entry = map[row];
+        let entry = map[portion.first_entry + row];
         is_fresh = entry >= portion.rows_before;
         origin = entry;
         if (portion.counts_strays != 0u && column == 0u && is_fresh && entry != FRESH) {

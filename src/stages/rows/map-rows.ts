@@ -16,7 +16,7 @@ export const FRESH_ROW = 0xffff_ffff;
 /** Where rows go. */
 export interface RowMap {
   /** One u32 per row of the target; absent where all rows stay. */
-  readonly entries: GPUBufferBinding | undefined;
+  readonly entries: Piece<GPUBuffer> | undefined;
   /** Rows of the source that entries may name. */
   readonly rowsBefore: number;
   readonly rowLength: number;
@@ -40,6 +40,7 @@ const PORTION = wordStruct('Portion', {
   source_stride: 'u32',
   target_base: 'u32',
   target_stride: 'u32',
+  first_entry: 'u32',
   rows_before: 'u32',
   counts_strays: 'u32',
 });
@@ -52,13 +53,15 @@ interface Part extends Piece<GPUBuffer> {
 /** Moves rows on the GPU. */
 export class RowMapper {
   readonly #own: GPUBuffer[] = [];
+  /** What stands where nothing is read, and where nothing is counted: one buffer cannot be both in one dispatch. */
+  readonly #nothing = new Map<'read' | 'counted', GPUBuffer>();
 
   /**
-   * @param strays one u32, with STORAGE: entries that name no row are counted in it.
+   * @param strays one u32, with STORAGE: entries that name no row are counted in it; absent where there can be none.
    */
   constructor(
     private readonly device: GPUDevice,
-    private readonly strays: GPUBuffer,
+    private readonly strays: GPUBuffer | undefined,
     /** What of the kernels' shape is not to be chosen. */
     private readonly shape: Partial<KernelShape>,
     private readonly label: string,
@@ -73,6 +76,8 @@ export class RowMapper {
         ({ byteOffset, elementCount, rows }) => !rows && byteOffset % 16 === 0 && elementCount % LANE === 0,
       );
     const width = isWhole ? LANE : 1;
+    const entries = map.entries && bindPiece(map.entries, bindingAlignment(device.limits));
+    const firstEntry = map.entries ? (map.entries.byteOffset - entries!.offset) / ELEMENT_BYTE_LENGTH : 0;
     const targets = partsOf(target, device.limits);
     const sources = partsOf(source, device.limits);
     for (const to of targets) {
@@ -91,6 +96,7 @@ export class RowMapper {
           source_stride: ofSource[1],
           target_base: ofTarget[0],
           target_stride: ofTarget[1],
+          first_entry: firstEntry,
           rows_before: map.rowsBefore,
           counts_strays: Number(countsStrays && k === 0),
         });
@@ -98,10 +104,10 @@ export class RowMapper {
         this.#own.push(portion);
         const group = bindBuffers(device, label, pipeline.layouts[0]!, [
           { buffer: portion },
-          map.entries ?? { buffer: this.strays },
+          entries ?? { buffer: this.#nothingFor('read') },
           sourceBinding,
           targetBinding,
-          { buffer: map.entries ? this.strays : this.#nothing() },
+          { buffer: (map.entries && this.strays) ?? this.#nothingFor('counted') },
         ]);
         pass.setPipeline(pipeline.pipeline);
         pass.setBindGroup(0, group);
@@ -126,11 +132,14 @@ export class RowMapper {
     for (const buffer of this.#own) buffer.destroy();
   }
 
-  /** Where nothing is counted: one buffer cannot be read and written in one dispatch. */
-  #nothing(): GPUBuffer {
-    return this.keep(
-      this.device.createBuffer({ label: `${this.label} nothing`, size: 4, usage: BufferUsage.STORAGE }),
-    );
+  #nothingFor(use: 'read' | 'counted'): GPUBuffer {
+    let buffer = this.#nothing.get(use);
+    if (!buffer) {
+      const { device, label } = this;
+      buffer = device.createBuffer({ label: `${label} nothing`, size: 4, usage: BufferUsage.STORAGE });
+      this.#nothing.set(use, this.keep(buffer));
+    }
+    return buffer;
   }
 }
 
