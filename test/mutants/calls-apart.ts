@@ -102,7 +102,7 @@ export const callPartSlips = [
         'gpu/control#resumes',
         'gpu/leaving-out-norm#a resumed run',
       ],
-      ['(first += part.tensors.length)', 'first + part.tensors.length'],
+      ['(first += length)', 'first + length'],
       [
         '(most, count) => Math.max(most, count), known',
         '(most) => most, known',

@@ -108,7 +108,11 @@ function performAddGroup(
   if (!isTwice) joining.add(joiner);
   const added = optimizer!.addGroup(config);
   added.catch(() => joining.delete(joiner));
+  // A name is taken while whoever had it is on his way, though he was let go of.
+  const awaited = new Set([...onTheirWay].map(({ name }) => name));
+  const mayBeTaken = joiner.group.tensors.some(({ name }) => awaited.has(name));
   const others = (): (OptimizerErrorCode | undefined)[] => [
+    mayBeTaken ? 'invalid-parameter' : undefined,
     subject.refusal,
     subject.evaluations > evaluations ? 'invalid-config' : undefined,
     moved.every((tensor) => twin.tensors.includes(tensor)) ? undefined : 'invalid-parameter',

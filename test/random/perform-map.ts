@@ -67,10 +67,10 @@ export function performMap(
     const strays = from.filter((row) => row >= rowsBefore && row !== FRESH).length;
     subject.twin.strayRows = (subject.twin.strayRows ?? 0) + strays;
   }
-  for (const { tensor, home } of moves) {
-    tensor.map(from, home);
-    subject.homes.get(tensor)!.push(home);
-  }
+  // All at once: some may come to lie where others lay.
+  const apply = moves.map(({ tensor, home }) => tensor.map(from, home));
+  for (const put of apply) put();
+  for (const { tensor, home } of moves) subject.homes.get(tensor)!.push(home);
   world.noteReshape(subject);
 }
 

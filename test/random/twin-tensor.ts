@@ -125,8 +125,13 @@ export class TensorTwin {
     this.#carry();
   }
 
-  /** Row i becomes what row `from[i]` was; others are fresh. Its home may be another one, of as many rows. */
-  map(from: Uint32Array, home: Home): void {
+  /**
+   * Has row i become what row `from[i]` was; others are fresh.
+   *
+   * @param home where it is to lie.
+   * @returns what does so; what there is now is known by then.
+   */
+  map(from: Uint32Array, home: Home): () => void {
     const { rowCount } = this;
     const rowLength = this.plan.rows!.length;
     const move = (before: ArrayLike<number>, after: { [index: number]: number }) => {
@@ -137,10 +142,12 @@ export class TensorTwin {
     };
     const weights = readPlaces(home.data);
     move(this.weights, weights);
-    setPlaces(home.data, weights);
-    this.home = home;
-    this.hasLength = true;
-    this.#carry(move);
+    return () => {
+      setPlaces(home.data, weights);
+      this.home = home;
+      this.hasLength = true;
+      this.#carry(move);
+    };
   }
 
   /** Has state anew, with what there was of it. @param move puts elements where they are to be. */
