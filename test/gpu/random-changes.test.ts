@@ -120,9 +120,10 @@ for (const settings of [{}, { skipNonFinite: true, ema: { decay: 0.5 } }] satisf
         params: tensors.filter((_, k) => k % 3 === g).map((tensor) => parameterOf(tensor)),
       }));
       const optimizer: Optimizer = track(await Optimizer.create(device, { ...config, groups }));
-      const pending: (Promise<unknown> | void)[] = [];
+      const pending: Promise<unknown>[] = [];
       for (let k = 0; k < CHANGES; k++) {
-        pending.push(change(optimizer, tensors, random));
+        const mapped = change(optimizer, tensors, random);
+        if (mapped) pending.push(mapped);
         const isRested = tensors.every(({ isThere, isFrozen }) => isFrozen || !isThere);
         if (k % 7 === 0 && !isRested) optimizer.step();
         if (k % 50 === 0) await microtasks(20);

@@ -152,9 +152,20 @@ export const runPartSlips = [
     ],
   ),
   ...slipsIn(
+    'src/engine/calls/map-weights.ts',
+    ['gpu/map-rows'],
+    [
+      ['!sources.has(buffer)', 'true', 'gpu/map-rows#change places'],
+      ['back.push(() => carry(copy, after));', 'carry(copy, after);', 'gpu/map-rows#change places'],
+      ['carry(after, copy);', '', 'gpu/map-rows#change places'],
+      ['const countsStrays = k === 0;', 'const countsStrays = true;', 'gpu/map-rows#rows are'],
+    ],
+  ),
+  ...slipsIn(
     'shaders/stages/rows/map-rows.wgsl',
     ['gpu/map-rows'],
     [
+      ['portion.first_entry + row', 'row', 'gpu/map-rows#anywhere'],
       ['entry >= portion.rows_before', 'entry == FRESH'],
       ['&& column == 0u && is_fresh', '&& is_fresh'],
       ['&& entry != FRESH', ''],

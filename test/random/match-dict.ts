@@ -3,7 +3,8 @@ import { otherState } from '../../src/kernel/rule-layout.js';
 import type { ScheduleState } from '../../src/schedules/schedule.js';
 import { movesOf } from '../../src/rules/moving.js';
 import { overrideRule } from '../../src/rules/rule.js';
-import { type GroupTwin, isPlateau } from './twin.js';
+import { isPlateau } from './describe-twin.js';
+import type { GroupTwin } from './twin.js';
 
 /** What a dict has for a group of the model. */
 export interface MatchedGroup {

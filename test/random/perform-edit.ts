@@ -21,7 +21,7 @@ function write(world: World, subject: Subject, random: Random, what: string): vo
   const { twin, trainingRefusal } = subject;
   const optimizer = subject.optimizer!;
   const tensor = random.pick(twin.tensors);
-  const slot = random.pick(['step', ...twin.slotsOf(tensor)]);
+  const slot = random.pick(['step', ...tensor.slots]);
   if (slot === 'step') {
     const count = random.integer(MOST_STEPS);
     const make = () => optimizer.writeState(tensor.name, 'step', [count]);
@@ -44,7 +44,7 @@ function reset(world: World, subject: Subject, random: Random, what: string): vo
   const chance = (share: number) => random.uniform() < share;
   const named = chance(0.7) ? twin.tensors.filter(() => chance(0.5)) : undefined;
   const tensors = named ?? twin.tensors;
-  const known = [...new Set(['step', ...tensors.flatMap((tensor) => twin.slotsOf(tensor))])];
+  const known = [...new Set(['step', ...tensors.flatMap((tensor) => tensor.slots)])];
   const slots = chance(0.5) ? known.filter(() => chance(0.5)) : undefined;
   const rows = chance(0.3)
     ? Array.from({ length: 1 + random.integer(4) }, () => random.integer(6))
@@ -60,7 +60,7 @@ function reset(world: World, subject: Subject, random: Random, what: string): vo
     return;
   const hasCount = slots?.includes('step') ?? !rows;
   for (const tensor of tensors) {
-    for (const slot of slots ?? twin.slotsOf(tensor)) {
+    for (const slot of slots ?? tensor.slots) {
       if (slot !== 'step' && !(rows && tensor.perTensor(slot))) tensor.resetSlot(slot, rows, hasCount);
     }
     if (hasCount) tensor.setCount(0);
@@ -85,8 +85,7 @@ function copy(world: World, subject: Subject, random: Random, what: string): voi
   const from = random.pick(twin.tensors);
   const alike = twin.tensors.filter((tensor) => tensor !== from && tensor.length === from.length);
   const to = alike.length > 0 && random.uniform() < 0.9 ? random.pick(alike) : random.pick(twin.tensors);
-  const isWrong =
-    from === to || from.length !== to.length || twin.slotsOf(from).join() !== twin.slotsOf(to).join();
+  const isWrong = from === to || from.length !== to.length || from.slots.join() !== to.slots.join();
   const code = trainingRefusal ?? (isWrong ? 'invalid-parameter' : undefined);
   const make = () => subject.optimizer!.copyState(from.name, to.name);
   if (!world.verdicts.attempt(`${what} ${from.name} to ${to.name}`, world.expected(code), make)) return;

@@ -31,9 +31,9 @@ export function performReading(world: World, subject: Subject, call: ReadingCall
   if (call.kind === 'readStep') {
     return expect(optimizer.readState(name, 'step'), Float32Array.of(twin.countOf(tensor)));
   }
-  const slots = call.kind === 'readEma' ? ['ema'] : twin.slotsOf(tensor);
+  const slots = call.kind === 'readEma' ? ['ema'] : tensor.slots;
   const slot = slots[call.slot % Math.max(slots.length, 1)] ?? 'nothing';
-  const isKnown = twin.slotsOf(tensor).includes(slot);
+  const isKnown = tensor.slots.includes(slot);
   const code = refusal ?? (isKnown ? undefined : 'invalid-parameter');
   const promise = call.kind === 'readEma' ? optimizer.readEma(name) : optimizer.readState(name, slot);
   expect(promise, isKnown ? tensor.slot(slot) : undefined, code);

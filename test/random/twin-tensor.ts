@@ -64,6 +64,11 @@ export class TensorTwin {
     return readPlaces(this.home.data);
   }
 
+  /** The state that it has. */
+  get slots(): string[] {
+    return Object.keys(this.state.state);
+  }
+
   /** Bits of a slot, as they are now. */
   slot(name: string): Float32Array<ArrayBuffer> {
     return Float32Array.from(this.state.state[name]!);

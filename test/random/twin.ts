@@ -5,7 +5,7 @@ import {
 } from '../../src/engine/input/gradient-options.js';
 import type { StateDict } from '../../src/engine/saved/state-dict.js';
 import type { StepStats } from '../../src/engine/stats.js';
-import type { LearningRate, ReduceOnPlateauSchedule, Rule } from '../../src/index.js';
+import type { LearningRate, Rule } from '../../src/index.js';
 import { resolveAverages } from '../../src/averages/registry.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { float32 } from '../../src/reference/arithmetic.js';
@@ -17,6 +17,7 @@ import { overrideRule, withAverages } from '../../src/rules/rule.js';
 import { readPlaces, setPlaces } from './memory.js';
 import { type OptimizerPlan, makeRule } from './plans.js';
 import type { MatchedGroup } from './match-dict.js';
+import { describeGroup, describeState, isPlateau } from './describe-twin.js';
 import { ControlTwin } from './twin-control.js';
 import type { Home, Source, TensorTwin } from './twin-tensor.js';
 
@@ -75,11 +76,6 @@ export class OptimizerTwin {
   /** Whether weights are in place that were not asked for last: an encoder with `eval` or `train` was dropped, or is due. */
   get isAstray(): boolean {
     return this.tensors.some(({ isServed }) => isServed !== this.isEvaluating);
-  }
-
-  /** The state that a tensor has. */
-  slotsOf(tensor: TensorTwin): string[] {
-    return Object.keys(tensor.state.state);
   }
 
   /** What `eval` serves. */
@@ -253,24 +249,10 @@ export class OptimizerTwin {
       rule: this.rule.name,
       step,
       groups: this.groups.map((group) => {
-        const { rule, tensors } = group;
-        const { lr } = rule.options;
-        const counts = tensors.map((tensor) => this.countOf(tensor));
-        const isUniform = counts.every((count) => count === counts[0]);
-        return {
-          ...structuredClone(this.optionsOf(group)),
-          params: tensors.map(({ name }) => name),
-          ...(isPlateau(lr) && { schedule: lr.state() }),
-          ...(!isUniform && { steps: counts }),
-          ...(isUniform && counts[0]! < step && { joinedAt: step - counts[0]! }),
-        };
+        const counts = group.tensors.map((tensor) => this.countOf(tensor));
+        return describeGroup(group, this.optionsOf(group), counts, step);
       }),
-      state: Object.fromEntries(
-        this.tensors.map((tensor) => [
-          tensor.name,
-          Object.fromEntries(this.slotsOf(tensor).map((slot) => [slot, tensor.slot(slot)])),
-        ]),
-      ),
+      state: describeState(this.tensors),
       ...(this.#control && { control: this.#control.decisions.save() }),
     };
   }
@@ -298,8 +280,4 @@ export class OptimizerTwin {
     this.#control.decisions.gradNorm = NaN;
     this.#control.decisions.clipFactor = 1;
   }
-}
-
-export function isPlateau(lr: unknown): lr is ReduceOnPlateauSchedule {
-  return typeof lr === 'function' && 'report' in lr;
 }
