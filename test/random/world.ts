@@ -153,6 +153,8 @@ export class World {
     for (const { arena, homes, isArenaDestroyed } of this.subjects.values()) {
       if (!arena || isArenaDestroyed) continue;
       for (const [tensor, [home]] of homes) {
+        // One that came back lies elsewhere.
+        if (!home!.grad[0]!.buffer.hasPadding) continue;
         const differs = bitDifference(await arena.readGrad(tensor.name), readPlaces(home!.grad));
         if (differs) this.verdicts.fail(`the gradient ${tensor.name} of the arena at the end: ${differs}`);
       }
