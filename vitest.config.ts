@@ -83,7 +83,9 @@ export default defineConfig({
  */
 function siteTests(kind: BrowserKind): string[] {
   const turn = (seed + (kind === 'chrome' ? 0 : 1)) % 2;
-  const computing = ['large', 'prove', 'race', 'throughput', 'train'].filter((_, k) => all || k % 2 === turn);
+  const computing = ['large', 'prove', 'race', 'splats', 'throughput', 'train'].filter(
+    (_, k) => all || k % 2 === turn,
+  );
   const names = ['site', ...computing, ...(kind === 'chrome' ? ['accessibility', 'trouble'] : [])];
   return names.map((name) => `test/demo/${name}.test.ts`);
 }

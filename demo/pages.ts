@@ -28,6 +28,12 @@ export const pages: readonly DemoPage[] = [
       'A hash grid of up to tens of millions of parameters learns a photograph, sharper with every step.',
   },
   {
+    path: 'splats',
+    name: 'Splats',
+    summary:
+      'Gaussians learn a photograph, split and pruned on the GPU, with the optimizer’s state and with it dropped.',
+  },
+  {
     path: 'throughput',
     name: 'Throughput',
     summary: 'Elements and bytes per second on your GPU, against its own limit and against other code.',

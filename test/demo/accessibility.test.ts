@@ -15,6 +15,7 @@ const scenes: Record<string, { readonly search: string; readonly until: string }
     search: '?width=128&table=12&network=light&batch=1024',
     until: '#start:not(:disabled)',
   },
+  splats: { search: '?width=128&count=1000&steps=60&every=10&start', until: '#table-panel:not([hidden])' },
   throughput: { search: '?size=1e4&rounds=3&peers=naive&start', until: '#result:not([hidden])' },
   prove: { search: '?rule=sgd&seed=1&start', until: '#result:not([hidden])' },
 };

@@ -67,6 +67,17 @@ const others: readonly Subject[] = [
     check: (numbers) => expect(numbers).toMatch(/^\d\d,\d{3}$/u),
   },
   {
+    path: 'splats',
+    search: '?width=128&count=1000&steps=60&every=10&seed=3',
+    start: '#start',
+    buttons: ['#start', '#pause', '#reset'],
+    isRunning: `parseInt(${text('#steps')}) > 0`,
+    isDone: status('^Done after 60 steps'),
+    numbers: text('#kept-psnr, #dropped-psnr'),
+    restarts: 4,
+    check: (numbers) => expect(numbers).toMatch(/^\d\d\.\d\d dB \d\d\.\d\d dB$/u),
+  },
+  {
     path: 'throughput',
     search: '?rule=adam&size=1e4&rounds=9&peers=tfjs',
     start: '#start',
@@ -90,7 +101,7 @@ const others: readonly Subject[] = [
   },
 ];
 
-/** Race, which draws, and one of the others, another for each of four seeds: each takes a quarter of a minute. */
+/** Race, which draws, and one of the others, another for each of five seeds: each takes a quarter of a minute. */
 const subjects = [race, others[inject('seed') % others.length]!];
 
 declare const gpuTrouble: GpuTrouble;

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { GradientMode } from '../../demo/large/model/levels.js';
 import { type ModelPlan, planModel } from '../../demo/large/model/plan.js';
 import { PhotoFit } from '../../demo/large/model/photo-fit.js';
-import { type Photo, fetchPhoto } from '../../demo/large/photo.js';
+import { type Photo, fetchPhoto } from '../../demo/shared/photo.js';
 import { ruleFor } from '../../demo/large/settings.js';
 import { adam } from '../../src/index.js';
 import { readBuffer } from '../../proof/read-buffer.js';

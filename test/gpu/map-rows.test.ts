@@ -10,56 +10,61 @@ import { makeBuffer, makeParameter, readFloats } from '../support/tensors.js';
 
 const SIZES = [1, 3, 4, 8, 59];
 
-gpuTest(
-  'rows are pruned, split, permuted and added, in place and elsewhere, by maps on both sides',
-  async ({ device, track }) => {
-    const random = new Random(inject('seed'));
-    const groups = [
-      SIZES.map((rowLength) => ({ name: `w${rowLength}`, rowLength, rowCount: 37, room: 90 })),
-      [
-        { name: 'other', rowLength: 2, rowCount: 5, room: 5 },
-        { name: 'apart', rowLength: 4, rowCount: 37, room: 64 },
-      ],
-    ];
-    // Invocations that own lanes a workgroup apart, as on GPUs, and begin in the midst of rows.
-    const kernel = { workgroupSize: 32, lanesPerInvocation: 3, consecutive: random.integer(2) === 0 };
-    const settings = { ema: { decay: 0.5 }, skipNonFinite: true, kernel };
-    const pair = await makeLifePair(
-      device,
-      track,
-      random,
-      exactRule(device, adam({ lr: 0.1 })),
-      groups,
-      settings,
-    );
-    // The first one counts strays; its rows are shared out among invocations.
-    const names = [...SIZES.map((rowLength) => `w${rowLength}`).toReversed(), 'apart'];
-    pair.step();
-    pair.step(['w4']);
-    const maps: [Uint32Array<ArrayBuffer>, object][] = [
-      [Uint32Array.from({ length: 41 }, (_, k) => (k < 37 ? 36 - k : FRESH)), {}],
-      [Uint32Array.from({ length: 64 }, () => random.integer(41)), { elsewhere: true }],
-      // One is so far off that its elements' numbers wrap around to those that there are.
-      [Uint32Array.from({ length: 20 }, (_, k) => (k === 3 ? 2 ** 31 : random.integer(80))), { onGpu: true }],
-      [Uint32Array.of(FRESH, 3), { onGpu: true, elsewhere: true }],
-      [Uint32Array.of(0, 1, FRESH, FRESH), {}],
-      [Uint32Array.of(0, 1, 2), {}],
-    ];
-    const pending: Promise<void>[] = [];
-    let strays = 0;
-    for (const [map, how] of maps) {
-      const rowsBefore = pair.tensors.get('apart')!.rowCount;
-      if ('onGpu' in how) strays += map.filter((row) => row >= rowsBefore && row !== FRESH).length;
-      pending.push(pair.map(names, map, how));
+for (const consecutive of [false, true]) {
+  const how = consecutive ? 'an invocation moves rows, as on CPUs' : 'an invocation moves units, as on GPUs';
+  gpuTest(
+    `rows are pruned, split, permuted and added, in place and elsewhere: ${how}`,
+    async ({ device, track }) => {
+      const random = new Random(inject('seed'));
+      const groups = [
+        SIZES.map((rowLength) => ({ name: `w${rowLength}`, rowLength, rowCount: 37, room: 90 })),
+        [
+          { name: 'other', rowLength: 2, rowCount: 5, room: 5 },
+          { name: 'apart', rowLength: 4, rowCount: 37, room: 64 },
+        ],
+      ];
+      const kernel = { workgroupSize: 32, lanesPerInvocation: 3, consecutive };
+      const settings = { ema: { decay: 0.5 }, skipNonFinite: true, kernel };
+      const pair = await makeLifePair(
+        device,
+        track,
+        random,
+        exactRule(device, adam({ lr: 0.1 })),
+        groups,
+        settings,
+      );
+      // The first one counts strays; its rows are shared out among invocations.
+      const names = [...SIZES.map((rowLength) => `w${rowLength}`).toReversed(), 'apart'];
       pair.step();
-      pair.step(['other', 'w59']);
-    }
-    await pair.compare('at the end');
-    await Promise.all(pending);
-    expect((await pair.optimizer.stats()).strayRows).toBe(strays);
-    expect(strays).toBeGreaterThan(0);
-  },
-);
+      pair.step(['w4']);
+      const maps: [Uint32Array<ArrayBuffer>, object][] = [
+        [Uint32Array.from({ length: 41 }, (_, k) => (k < 37 ? 36 - k : FRESH)), {}],
+        [Uint32Array.from({ length: 64 }, () => random.integer(41)), { elsewhere: true }],
+        // One is so far off that its elements' numbers wrap around to those that there are.
+        [
+          Uint32Array.from({ length: 20 }, (_, k) => (k === 3 ? 2 ** 31 : random.integer(80))),
+          { onGpu: true },
+        ],
+        [Uint32Array.of(FRESH, 3), { onGpu: true, elsewhere: true }],
+        [Uint32Array.of(0, 1, FRESH, FRESH), {}],
+        [Uint32Array.of(0, 1, 2), {}],
+      ];
+      const pending: Promise<void>[] = [];
+      let strays = 0;
+      for (const [map, how] of maps) {
+        const rowsBefore = pair.tensors.get('apart')!.rowCount;
+        if ('onGpu' in how) strays += map.filter((row) => row >= rowsBefore && row !== FRESH).length;
+        pending.push(pair.map(names, map, how));
+        pair.step();
+        pair.step(['other', 'w59']);
+      }
+      await pair.compare('at the end');
+      await Promise.all(pending);
+      expect((await pair.optimizer.stats()).strayRows).toBe(strays);
+      expect(strays).toBeGreaterThan(0);
+    },
+  );
+}
 
 gpuTest('what starts at other than 0 does so in fresh rows', async ({ device, track }) => {
   const random = new Random(inject('seed'));

@@ -184,8 +184,8 @@ export const callPartSlips = [
         'gpu/optimizer#zeroGrad clears',
       ],
       [
-        'for (const { accumulation } of this.run.parts) accumulation',
-        'for (const { accumulation } of this.run.parts.slice(0, 1)) accumulation',
+        'for (const { accumulation } of run.parts) accumulation',
+        'for (const { accumulation } of run.parts.slice(0, 1)) accumulation',
         'gpu/sync#sparse gradients and micro',
         'gpu/groups-and-accumulation',
       ],

@@ -152,12 +152,24 @@ export const runPartSlips = [
     ],
   ),
   ...slipsIn(
+    'src/stages/rows/map-rows.ts',
+    ['gpu/map-rows'],
+    [
+      ['first % rowLength !== 0 || elementCount', 'elementCount', 'gpu/map-rows#weights in several'],
+      [
+        'Math.ceil((first + elementCount) / rowLength)',
+        'Math.floor((first + elementCount) / rowLength)',
+        'gpu/map-rows#weights in several',
+      ],
+      ['(rowLength / share.length)', '1', 'gpu/map-rows#as on GPUs'],
+    ],
+  ),
+  ...slipsIn(
     'src/engine/calls/map-weights.ts',
     ['gpu/map-rows'],
     [
       ['!sources.has(buffer)', 'true', 'gpu/map-rows#change places'],
-      ['back.push(() => carry(copy, after));', 'carry(copy, after);', 'gpu/map-rows#change places'],
-      ['carry(after, copy);', '', 'gpu/map-rows#change places'],
+      ['for (const put of back) put();', 'back[0]?.();', 'gpu/map-rows#change places'],
       ['const countsStrays = k === 0;', 'const countsStrays = true;', 'gpu/map-rows#rows are'],
     ],
   ),
@@ -166,17 +178,23 @@ export const runPartSlips = [
     ['gpu/map-rows'],
     [
       ['portion.first_entry + row', 'row', 'gpu/map-rows#anywhere'],
-      ['entry >= portion.rows_before', 'entry == FRESH'],
-      ['&& column == 0u && is_fresh', '&& is_fresh'],
-      ['&& entry != FRESH', ''],
-      ['column %= ROW_LENGTH;', 'column = 0u;', 'gpu/map-rows#rows are'],
-      ['is_known = false;\n    }', '}'],
-      ['if (!is_fresh && element', 'if (element'],
+      ['entry < portion.rows_before', 'entry != FRESH'],
+      ['entry != FRESH && column == 0u', 'entry != FRESH'],
+      ['&& entry != FRESH && column', '&& column'],
+      ['(id % shares) * SHARE', '0u', 'gpu/map-rows#as on GPUs'],
+      ['select(entry, row, STAYS)', 'entry', 'gpu/map-rows#rows are'],
+      ['if (is_known && origin', 'if (origin'],
       [
-        'element >= portion.source_first',
-        'element > portion.source_first',
+        'origin < portion.source_end_row',
+        'origin <= portion.source_end_row',
         'gpu/map-rows#weights in several',
       ],
+      [
+        'column == 0u && in_part(row * ROW_LENGTH, portion.first, portion.end)',
+        'column == 0u',
+        'gpu/map-rows#weights in several',
+      ],
+      ['unit_index >= first', 'unit_index > first', 'gpu/map-rows#weights in several'],
     ],
   ),
 ];

@@ -13,7 +13,7 @@ import pixelsWgsl from '../shaders/pixels.wgsl?raw';
 import scatterWgsl from '../shaders/scatter.wgsl?raw';
 import sumErrorsWgsl from '../shaders/sum-errors.wgsl?raw';
 import { type DenseViews, type ModelBuffers, ROWS_PER_PART } from './buffers.js';
-import { type Command, command, compile, gridFor } from './kernels.js';
+import { type Command, command, compilerFor, gridFor } from '../../shared/kernels.js';
 import type { LayerShape, ModelPlan } from './plan.js';
 
 /** The prepared dispatches of a step and of a painted tile; none is made later. */
@@ -25,6 +25,8 @@ export interface ModelCommands {
   /** A tile of the picture, from the pixel that the uniform `batch` names. */
   readonly paint: readonly Command[];
 }
+
+const compile = compilerFor('large');
 
 /** Workgroups that share a level's table or a batch; what is more is looped over. */
 const MAX_WORKGROUPS = 1024;

@@ -2,10 +2,10 @@ import { Optimizer, ParameterArena, type Parameter, type Rule } from '../../../s
 import { allocate } from '../../site/webgpu.js';
 import { type ModelBuffers, createBuffers, denseViews, gridWords } from './buffers.js';
 import { type ModelCommands, prepareCommands } from './commands.js';
-import { dispatch } from './kernels.js';
+import { dispatch } from '../../shared/kernels.js';
 import { FEATURES } from './levels.js';
 import { type ModelPlan, reasonAgainst } from './plan.js';
-import { Reader } from './reader.js';
+import { Reader } from '../../shared/reader.js';
 import { seedTables, seedWords } from './seed-tables.js';
 import { type StepParts, StepTimer } from './step-timer.js';
 
@@ -72,9 +72,9 @@ export class PhotoFit {
         device,
         () => ({
           buffers: createBuffers(device, plan, owned as GPUBuffer[]),
-          batchReader: own(new Reader(device, 4, 'batch error')),
-          pictureErrorReader: own(new Reader(device, 4, 'picture error')),
-          pictureReader: own(new Reader(device, 4 * photo.length, 'picture')),
+          batchReader: own(new Reader(device, 4, 'large batch error')),
+          pictureErrorReader: own(new Reader(device, 4, 'large picture error')),
+          pictureReader: own(new Reader(device, 4 * photo.length, 'large picture')),
           timer: device.features.has('timestamp-query') ? own(new StepTimer(device)) : undefined,
         }),
       );

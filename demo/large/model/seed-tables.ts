@@ -1,7 +1,7 @@
 import philoxWgsl from '../../../shaders/philox.wgsl?raw';
 import wordsWgsl from '../../../shaders/words.wgsl?raw';
 import seedTableWgsl from '../shaders/seed-table.wgsl?raw';
-import { command, compile, dispatch } from './kernels.js';
+import { command, compilerFor, dispatch } from '../../shared/kernels.js';
 
 /** A table to be filled. */
 export interface SeededTable {
@@ -9,6 +9,8 @@ export interface SeededTable {
   /** Entries of the tables before it. */
   readonly before: number;
 }
+
+const compile = compilerFor('large');
 
 const WORKGROUPS = 1024;
 

@@ -1,4 +1,4 @@
-import { Reader } from './reader.js';
+import { Reader } from '../../shared/reader.js';
 
 /** Milliseconds of the parts of one step, on the GPU. */
 export interface StepParts {
@@ -27,7 +27,7 @@ export class StepTimer {
       size: 8 * STAMPS,
       usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
     });
-    this.#reader = new Reader(device, 8 * STAMPS, 'step times');
+    this.#reader = new Reader(device, 8 * STAMPS, 'large step times');
   }
 
   /** Whether the last times are still being read. */

@@ -8,7 +8,7 @@ import {
   millions,
   reasonAgainst,
 } from '../model/plan.js';
-import { heightAt } from '../photo.js';
+import { heightAt } from '../../shared/photo.js';
 import {
   type Settings,
   type SizeSettings,

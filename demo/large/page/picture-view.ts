@@ -1,4 +1,4 @@
-import type { Photo } from '../photo.js';
+import type { Photo } from '../../shared/photo.js';
 import type { ViewFrame } from './view-frame.js';
 
 /** The error map is white from this part of the range on. */

@@ -1,14 +1,13 @@
+import { nextPortion } from '../../shared/portion.js';
 import { PausableRun } from '../../site/pausable-run.js';
 import type { DemoDevice } from '../../site/webgpu.js';
 import type { StepParts } from '../model/step-timer.js';
 import { PhotoFit } from '../model/photo-fit.js';
-import type { Photo } from '../photo.js';
+import type { Photo } from '../../shared/photo.js';
 import { type Settings, planFor, ruleFor } from '../settings.js';
 import { PictureView } from './picture-view.js';
 import type { ViewFrame } from './view-frame.js';
 
-/** Work is submitted in portions of about this length: short for the buttons, long for the GPU's queue. */
-const PORTION_MS = 100;
 /** Painting may take this share of the time, at most. */
 const PAINT_SHARE = 0.25;
 /** Between two pictures, however fast they are painted. */
@@ -144,13 +143,4 @@ export class PageRun extends PausableRun {
     await this.device.queue.onSubmittedWorkDone();
     return performance.now() - start;
   }
-}
-
-/**
- * How much to submit next. Firefox looks for finished work every 100 ms only, so a portion that seems to take a little
- * longer than it should is no reason for a smaller one.
- */
-function nextPortion(count: number, ms: number): number {
-  if (ms < 1.2 * PORTION_MS) return Math.ceil(count * 1.5);
-  return ms > 2 * PORTION_MS ? Math.max(1, Math.floor((count * PORTION_MS) / ms)) : count;
 }

@@ -1,5 +1,5 @@
 import { element, setText } from '../../site/elements.js';
-import { heightAt } from '../photo.js';
+import { heightAt } from '../../shared/photo.js';
 import { type Look, type ViewFrame, frameOf, wholePicture, withinLimits } from './view-frame.js';
 
 const ZOOM_STEP = 1.5;

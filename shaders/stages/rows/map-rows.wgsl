@@ -1,13 +1,20 @@
-// Composed with a generated alias `unit` and struct `Portion` (src/stages/rows/map-rows.ts), and lanes.wgsl.
+// Composed with a generated alias `unit`, struct `Portion` and move_units() (src/stages/rows/map-rows.ts).
 //
 // Rows of a tensor come to lie where a map says: row i is what row map[i] was. Both sides may be cut anywhere: a dispatch moves
-// what lies in its part of the source to its part of the target; fresh rows stay as the target has them. Element (row, column) lies at base + row · stride + column;
-// bases wrap around.
+// what lies in its part of the source to its part of the target; fresh rows stay as the target has them. Unit (row, column) lies
+// at base + row · stride + column; bases wrap around.
 
+override WORKGROUP_SIZE: u32 = 256u;
+/// Neighbouring rows that an invocation moves its columns of.
+override ROWS_PER_INVOCATION: u32 = 1u;
 /// Units of a row.
 override ROW_LENGTH: u32 = 1u;
-/// Whether each row is what it was, whatever the map says.
-override IS_IDENTITY: bool = false;
+/// Units of a row that an invocation moves; they divide it.
+override SHARE: u32 = 1u;
+/// Whether rows that are no fresh ones stay where they are.
+override STAYS: bool = false;
+/// Whether a part begins or ends within a row.
+override IS_CUT: bool = false;
 
 /// In a map: a fresh row.
 const FRESH: u32 = 0xffffffffu;
@@ -25,38 +32,37 @@ fn map_rows(
   @builtin(num_workgroups) workgroup_count: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
-  let lanes = own_lanes(linear_workgroup(workgroup_id, workgroup_count), local_index, portion.count);
-  if (lanes.first >= lanes.end) {
-    return;
-  }
-  var row = (portion.first + lanes.first) / ROW_LENGTH;
-  var column = (portion.first + lanes.first) % ROW_LENGTH;
-  var is_known = false;
-  var is_fresh = false;
-  var origin = 0u;
-  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-    if (!is_known) {
-      origin = row;
-      if (!IS_IDENTITY) {
-        let entry = map[portion.first_entry + row];
-        is_fresh = entry >= portion.rows_before;
-        origin = entry;
-        if (portion.counts_strays != 0u && column == 0u && is_fresh && entry != FRESH) {
-          atomicAdd(&stray_count, 1u);
-        }
-      }
-      is_known = true;
+  let shares = ROW_LENGTH / SHARE;
+  let id = (workgroup_id.y * workgroup_count.x + workgroup_id.x) * WORKGROUP_SIZE + local_index;
+  let column = (id % shares) * SHARE;
+  let first = min((id / shares) * ROWS_PER_INVOCATION, portion.row_count);
+  let end = min(first + ROWS_PER_INVOCATION, portion.row_count);
+  for (var k = first; k < end; k++) {
+    let row = portion.first_row + k;
+    let entry = map[portion.first_entry + row];
+    let is_known = entry < portion.rows_before;
+    if (portion.counts_strays != 0u && !is_known && entry != FRESH && column == 0u && in_part(row * ROW_LENGTH, portion.first, portion.end)) {
+      atomicAdd(&stray_count, 1u);
     }
-    let place = portion.target_base + row * portion.target_stride + column;
-    let element = origin * ROW_LENGTH + column;
-    if (!is_fresh && element >= portion.source_first && element < portion.source_end) {
-      target_units[place] = source[portion.source_base + origin * portion.source_stride + column];
-    }
-    column += lanes.stride;
-    if (column >= ROW_LENGTH) {
-      row += column / ROW_LENGTH;
-      column %= ROW_LENGTH;
-      is_known = false;
+    let origin = select(entry, row, STAYS);
+    if (is_known && origin >= portion.source_first_row && origin < portion.source_end_row) {
+      move_units(row, origin, column);
     }
   }
+}
+
+/// Moves a unit of a row; of a cut one, if both its places are in the parts at hand.
+fn move_unit(row: u32, origin: u32, column: u32) {
+  if (IS_CUT) {
+    if (!in_part(row * ROW_LENGTH + column, portion.first, portion.end)
+      || !in_part(origin * ROW_LENGTH + column, portion.source_first, portion.source_end)) {
+      return;
+    }
+  }
+  target_units[portion.target_base + row * portion.target_stride + column] =
+    source[portion.source_base + origin * portion.source_stride + column];
+}
+
+fn in_part(unit_index: u32, first: u32, end: u32) -> bool {
+  return unit_index >= first && unit_index < end;
 }

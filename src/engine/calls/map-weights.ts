@@ -34,13 +34,8 @@ export function encodeWeights(
       const buffer = device.createBuffer({ label: `${label} weights`, size, usage: BufferUsage.STORAGE });
       return { buffer: mapper.keep(buffer), byteOffset: 0, elementCount };
     });
-    const identity = { ...map, entries: undefined };
-    const carry = (source: WeightMove['after'], target: WeightMove['after']) =>
-      mapper.encode(pass, { map: identity, source, target, countsStrays: false });
-    // What is there first, for fresh rows; then what is mapped.
-    carry(after, copy);
     mapper.encode(pass, { map, source: before, target: copy, countsStrays });
-    back.push(() => carry(copy, after));
+    back.push(() => mapper.encode(pass, { map, source: copy, target: after, stays: true }));
   });
   for (const put of back) put();
 }

@@ -122,7 +122,6 @@ export class Mapping {
                 map,
                 source: source.map(pieceOf),
                 target: target.map(pieceOf),
-                countsStrays: false,
               });
               pass.end();
             },

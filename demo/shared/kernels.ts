@@ -15,21 +15,26 @@ export interface Command {
 /** Invocations per workgroup of every kernel that has one per element. */
 export const WORKGROUP_SIZE = 64;
 
-/** Compiles an entry point, named after it. */
-export async function compile(
+/** Compiles an entry point of the joined sources; its label is the page's name and the entry point's. */
+export type Compile = (
   device: GPUDevice,
   entryPoint: string,
   sources: readonly string[],
-  constants: Record<string, number> = {},
-): Promise<Kernel> {
-  const label = `large ${entryPoint}`;
-  const module = device.createShaderModule({ label, code: sources.join('\n') });
-  const pipeline = await device.createComputePipelineAsync({
-    label,
-    layout: 'auto',
-    compute: { module, entryPoint, constants },
-  });
-  return { label, pipeline };
+  constants?: Readonly<Record<string, number>>,
+) => Promise<Kernel>;
+
+/** The compiler of a page's kernels. */
+export function compilerFor(page: string): Compile {
+  return async (device, entryPoint, sources, constants = {}) => {
+    const label = `${page} ${entryPoint}`;
+    const module = device.createShaderModule({ label, code: sources.join('\n') });
+    const pipeline = await device.createComputePipelineAsync({
+      label,
+      layout: 'auto',
+      compute: { module, entryPoint, constants },
+    });
+    return { label, pipeline };
+  };
 }
 
 /** Binds resources by the numbers of their bindings. */
