@@ -394,7 +394,9 @@ export class Optimizer<R extends Rule = Rule> {
         'accumulate(): no parameter has a microGrad; give it one at creation.',
       );
     }
-    this.#submit(encoder, 'accumulate()', (commands) => this.#gradients.accumulate(commands));
+    this.#submit(encoder, 'accumulate()', (commands) =>
+      this.#gradients.accumulate(commands, encoder !== undefined),
+    );
   }
 
   /**

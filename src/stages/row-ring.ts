@@ -42,6 +42,8 @@ export class RowRing implements StepContext {
   #buffer!: GPUBuffer;
   #pages!: GPUBindGroup;
   #isUnsure = false;
+  // Whether a caller's encoder may refer to the present buffer, or to one that it has outgrown.
+  #isPending = false;
 
   /**
    * @param controlled whether slots have settings and rates.
@@ -152,6 +154,7 @@ export class RowRing implements StepContext {
       // What this encoder holds already lies in the old buffer, so it starts the new one from nothing.
       this.#encodedWith = new WeakMap([[encoder, 1]]);
     } else this.#encodedWith.set(encoder, encoded);
+    this.#isPending = true;
     return 1 + (this.#pendingCount++ % this.#pendingCapacity);
   }
 
@@ -160,9 +163,10 @@ export class RowRing implements StepContext {
     return Math.min(Math.max(fitting, FIRST_PENDING), MOST_PENDING);
   }
 
-  /** Commands that are encoded already refer to the present buffer. */
+  /** Commands that are encoded already refer to the present buffer; those that are submitted keep what they use. */
   #replace(): void {
-    this.#outgrown.push(this.#buffer);
+    if (this.#isPending) this.#outgrown.push(this.#buffer);
+    else this.#buffer.destroy();
     this.#layOut();
     this.#isUnsure = true;
     this.#watch(

@@ -5,7 +5,7 @@ import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
 import { exactRule, makeLifePair } from '../support/life-pair.js';
-import { makeParameter } from '../support/tensors.js';
+import { makeBuffer, makeParameter, readFloats } from '../support/tensors.js';
 
 const tensors = (names: string) =>
   names.split('').map((name, k) => ({ name, rowLength: 1 + k, rowCount: 5, room: 5 }));
@@ -88,6 +88,32 @@ gpuTest(
     expect(await optimizer.readState('c', 'step')).toEqual(Float32Array.of(4));
   },
 );
+
+gpuTest('micro-batches that are encoded are added, whoever leaves meanwhile', async ({ device, track }) => {
+  const params = ['a', 'b'].map((name) => ({
+    ...makeParameter(device, track, name, [0, 0, 0], [1, 2, 3]),
+    microGrad: makeBuffer(device, track, [4, 5, 6]),
+  }));
+  const optimizer = track(await Optimizer.create(device, { rule: adam(), params }));
+  const encoder = device.createCommandEncoder();
+  optimizer.accumulate(encoder);
+  optimizer.remove(['a']);
+  device.queue.submit([encoder.finish()]);
+  for (const { grad } of params) expect(await readFloats(device, grad)).toEqual(Float32Array.of(5, 7, 9));
+});
+
+gpuTest('a state dict is of the moment, whoever leaves meanwhile', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const pair = await makeLifePair(device, track, random, exactRule(device, adam()), [tensors('abc')]);
+  const { optimizer } = pair;
+  pair.step();
+  pair.step(['b']);
+  const saved = optimizer.stateDict();
+  optimizer.remove(['a']);
+  const { groups, state } = await saved;
+  expect(groups[0]).toMatchObject({ params: ['a', 'b', 'c'], steps: [2, 1, 2] });
+  expect(Object.keys(state)).toEqual(['a', 'b', 'c']);
+});
 
 gpuTest('what makes no sense is refused, and changes nothing', async ({ device, track }) => {
   const random = new Random(inject('seed'));

@@ -214,3 +214,46 @@ gpuTest('bad maps are refused, and change nothing', async ({ device, track }) =>
   optimizer.destroy();
   expect((await errorOf(() => optimizer.mapRows(['a'], { from, rowCount: 3 }))).code).toBe('destroyed');
 });
+
+gpuTest(
+  'parameters that change places by one map have each their own rows, fresh ones what was there',
+  async ({ device, track }) => {
+    const rows = (name: string, first: number) => {
+      const data = makeBuffer(
+        device,
+        track,
+        Float32Array.from({ length: 8 }, (_, k) => first + k),
+      );
+      const grad = makeBuffer(device, track, new Float32Array(8));
+      return { name, data, grad, rowLength: 2 };
+    };
+    const [a, b, c] = [rows('a', 100), rows('b', 200), rows('c', 300)];
+    const optimizer = track(await Optimizer.create(device, { rule: sgd(), params: [a, b, c] }));
+    const elsewhere = makeBuffer(device, track, new Float32Array(8).fill(-1));
+    await optimizer.mapRows(['a', 'b', 'c'], {
+      from: Uint32Array.of(3, FRESH, 0, 1),
+      rowCount: 4,
+      data: { a: b.data, b: a.data, c: elsewhere },
+    });
+    expect(await optimizer.readParam('a')).toEqual(Float32Array.of(106, 107, 202, 203, 100, 101, 102, 103));
+    expect(await optimizer.readParam('b')).toEqual(Float32Array.of(206, 207, 102, 103, 200, 201, 202, 203));
+    expect(await optimizer.readParam('c')).toEqual(Float32Array.of(306, 307, -1, -1, 300, 301, 302, 303));
+  },
+);
+
+gpuTest(
+  'a map lies anywhere in a buffer, and strays are told of such maps only',
+  async ({ device, track }) => {
+    const data = makeBuffer(device, track, Float32Array.of(1, 2, 3));
+    const grad = makeBuffer(device, track, new Float32Array(3));
+    const params = [{ name: 'w', data, grad, rowLength: 1 }];
+    const optimizer = track(await Optimizer.create(device, { rule: sgd(), params }));
+    await optimizer.mapRows(['w'], { from: Uint32Array.of(1, 0, 2), rowCount: 3 });
+    expect(await optimizer.stats()).not.toHaveProperty('strayRows');
+    const entries = new Float32Array(Uint32Array.of(9, 9, 9, 2, 7, 1, 9).buffer);
+    const buffer = makeBuffer(device, track, entries);
+    await optimizer.mapRows(['w'], { from: { buffer, offset: 12, size: 12 }, rowCount: 3 });
+    expect(await optimizer.readParam('w')).toEqual(Float32Array.of(3, 1, 1));
+    expect((await optimizer.stats()).strayRows).toBe(1);
+  },
+);

@@ -212,6 +212,23 @@ gpuTest('averages of rows begin from the weights of these', async ({ device, tra
   moment.forEach((value, i) => expect(value === 0, `element ${i}`).toBe(isReset(i)));
 });
 
+gpuTest(
+  'averages of rows that lie apart begin from the weights, not from what lies between',
+  async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    const structs = random.weights(3 * 5);
+    const data = { buffer: makeBuffer(device, track, structs), byteStride: 20, offset: 4 };
+    const params = [{ name: 'w', data, grad: makeBuffer(device, track, new Float32Array(6)), rowLength: 2 }];
+    const settings = { ema: { decay: 0.5 }, kernel: { workgroupSize: 32 } };
+    const optimizer = track(await Optimizer.create(device, { rule: adam(), params, ...settings }));
+    optimizer.resetState({ slots: ['ema'], rows: [0, 2] });
+    const rows = [0, 1, 2].map((row) => [...structs.subarray(5 * row + 1, 5 * row + 3)]);
+    expect([...(await optimizer.readState('w', 'ema'))]).toEqual([...rows[0]!, 0, 0, ...rows[2]!]);
+    optimizer.resetState({ slots: ['ema'] });
+    expect([...(await optimizer.readState('w', 'ema'))]).toEqual(rows.flat());
+  },
+);
+
 gpuTest('rows of a table are reset, and no others', async ({ device, track }) => {
   const [rowCount, rowLength] = [9, 3];
   const optimizer = track(

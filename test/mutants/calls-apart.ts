@@ -102,7 +102,7 @@ export const callPartSlips = [
         'gpu/control#resumes',
         'gpu/leaving-out-norm#a resumed run',
       ],
-      ['(first += part.tensors.length)', 'first + part.tensors.length'],
+      ['(first += length)', 'first + length'],
       [
         '(most, count) => Math.max(most, count), known',
         '(most) => most, known',
@@ -184,8 +184,8 @@ export const callPartSlips = [
         'gpu/optimizer#zeroGrad clears',
       ],
       [
-        'for (const { accumulation } of this.run.parts) accumulation',
-        'for (const { accumulation } of this.run.parts.slice(0, 1)) accumulation',
+        'for (const { accumulation } of run.parts) accumulation',
+        'for (const { accumulation } of run.parts.slice(0, 1)) accumulation',
         'gpu/sync#sparse gradients and micro',
         'gpu/groups-and-accumulation',
       ],

@@ -78,6 +78,7 @@ export const editingSlips = [
     [
       ['data: slicePieces(data, first, elementCount),', 'data,', 'gpu/state-in-hand#averages of rows'],
       ['`${part.label} ${slot}`', 'slot', 'gpu/state-in-hand#the host counts'],
+      ['...(rowLength !== undefined && data', '...(false && data', 'gpu/state-in-hand#lie apart'],
     ],
   ),
   ...slipsIn(

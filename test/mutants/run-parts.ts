@@ -165,9 +165,19 @@ export const runPartSlips = [
     ],
   ),
   ...slipsIn(
+    'src/engine/calls/map-weights.ts',
+    ['gpu/map-rows'],
+    [
+      ['!sources.has(buffer)', 'true', 'gpu/map-rows#change places'],
+      ['for (const put of back) put();', 'back[0]?.();', 'gpu/map-rows#change places'],
+      ['const countsStrays = k === 0;', 'const countsStrays = true;', 'gpu/map-rows#rows are'],
+    ],
+  ),
+  ...slipsIn(
     'shaders/stages/rows/map-rows.wgsl',
     ['gpu/map-rows'],
     [
+      ['portion.first_entry + row', 'row', 'gpu/map-rows#anywhere'],
       ['entry < portion.rows_before', 'entry != FRESH'],
       ['entry != FRESH && column == 0u', 'entry != FRESH'],
       ['&& entry != FRESH && column', '&& column'],

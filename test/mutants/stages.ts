@@ -34,6 +34,8 @@ export const stageSlips = [
         'size: this.#pendingCapacity * this.#slot.byteLength + 256',
       ],
       ['while (this.#rowCapacity < rowCount) this.#rowCapacity *= 2;', 'this.#rowCapacity = rowCount - 1;'],
+      ['if (this.#isPending) this', 'this', 'gpu/random-changes'],
+      ['this.#isPending = true;', '', 'unit/row-ring', 'gpu/ring-growth'],
       ['this.#isUnsure = true;', '', 'unit/row-ring', 'gpu/shortage#the ring can grow to'],
       ['() => (this.#isUnsure = false),', '', 'unit/row-ring', 'gpu/optimizer#a step makes no buffer'],
     ],

@@ -132,6 +132,7 @@ export const tableSlips = [
     [
       ['if (this.#clearing) run.retire([this.#clearing]);', '', 'gpu/tables-run#nothing is left behind'],
       ['parameter.grad.filter(({ rows }) => !rows)', 'parameter.grad'],
+      ['if (isPending) run.expectSubmission();', '', 'gpu/freeze-remove#micro-batches'],
       ['if (isPending) this.run.expectSubmission();', ''],
     ],
   ),

@@ -1,5 +1,5 @@
-import type { OptimizerErrorCode, ParameterGroupConfig } from '../../src/index.js';
-import { parameterOf } from './homes.js';
+import type { OptimizerErrorCode } from '../../src/index.js';
+import { parameterOf, rangesOf } from './homes.js';
 import type { Subject } from './subject.js';
 import type { World } from './world.js';
 
@@ -40,14 +40,18 @@ const BAD_CALLS: readonly BadCall[] = [
     what: 'a name that is taken',
     code: 'invalid-parameter',
     needsTraining: true,
-    call: ({ optimizer, twin }) => optimizer!.addGroup(groupOf(twin.tensors[0]!)),
+    call: ({ optimizer, twin }) => {
+      const { plan, home } = twin.tensors[0]!;
+      const elsewhere = { ...home, room: { ...home.room, data: home.room.grad } };
+      return optimizer!.addGroup({ params: [parameterOf(plan, elsewhere)] });
+    },
   },
   {
     what: 'weights that are another tensor’s gradient',
     code: 'invalid-parameter',
     call: ({ optimizer, twin }) => {
       const { name, home } = twin.tensors[0]!;
-      optimizer!.rebind({ [name]: { data: parameterOf({ name }, { ...home, data: home.grad }).data } });
+      optimizer!.rebind({ [name]: { data: rangesOf(home.grad) } });
     },
   },
 ];
@@ -64,8 +68,4 @@ export function makeBad(world: World, subject: Subject, which: number): void {
     if (isAsync()) world.verdicts.expect(`bad: ${what}`, promise as Promise<never>, expected);
     else world.verdicts.fail(`bad: ${what}: made, but to be refused with ${refusal}`);
   });
-}
-
-function groupOf({ name, home }: Subject['twin']['tensors'][number]): ParameterGroupConfig {
-  return { params: [parameterOf({ name }, home)] };
 }

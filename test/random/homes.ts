@@ -1,37 +1,53 @@
 import type { Random } from '../../proof/random.js';
-import type { Parameter, ParameterArena } from '../../src/index.js';
-import { type Memory, type Place, bindingOf } from './memory.js';
+import type { Parameter, ParameterArena, SparseGradient } from '../../src/index.js';
+import { type Memory, type Place, type Wanted, bindingOf, countOf, firstOf } from './memory.js';
 import type { TensorPlan } from './plans.js';
 import type { Home } from './twin-tensor.js';
 
+/** A home whose tensor has so many elements of the room that there is. */
+export function atLength(
+  room: Home['room'],
+  length: number,
+  others: Omit<Home, 'room' | 'data' | 'grad'>,
+): Home {
+  const { data, grad } = room;
+  return {
+    ...others,
+    room,
+    data: firstOf(data, length),
+    grad: others.sparse ? grad : firstOf(grad, length),
+  };
+}
+
 /** Gives tensors a home in the caller's buffers, with weights and gradients in it. */
 export function makeHomes(tensors: readonly TensorPlan[], memory: Memory, random: Random): Home[] {
-  const lengths: number[] = [];
-  const ask = (length: number) => lengths.push(length) - 1;
-  const asked = tensors.map(({ length, cut, hasMicro, sparse }) => {
-    const pieces = () => (cut === undefined ? [ask(length)] : [ask(cut), ask(length - cut)]);
-    const data = pieces();
-    if (!sparse) return { data, grad: pieces(), micro: hasMicro ? pieces() : undefined };
-    const { rowLength, entryCount, hasCount } = sparse;
+  const wanted: Wanted[] = [];
+  const ask = (length: number, rows?: Wanted['rows']) => wanted.push({ length, rows }) - 1;
+  const asked = tensors.map(({ length, cut, hasMicro, sparse, rows }) => {
+    const pieces = (gap: number | undefined, most = length) => {
+      const apart = gap && rows ? { length: rows.length, stride: rows.length + gap } : undefined;
+      return cut === undefined ? [ask(most, apart)] : [ask(cut, apart), ask(most - cut, apart)];
+    };
+    const room = length + (rows ? rows.length * rows.spare : 0);
+    const data = pieces(rows?.dataGap, room);
+    if (!sparse) return { data, grad: pieces(rows?.gradGap, room), micro: hasMicro ? pieces(0) : undefined };
+    const { entryCount, hasCount } = sparse;
     const indices = ask(entryCount);
-    return { data, grad: [ask(entryCount * rowLength)], indices, count: hasCount ? ask(1) : undefined };
+    return { data, grad: [ask(entryCount * rows!.length)], indices, count: hasCount ? ask(1) : undefined };
   });
-  const places = memory.allocate(lengths, random);
+  const places = memory.allocate(wanted, random);
   const at = (indices: readonly number[]) => indices.map((k) => places[k]!);
   return asked.map(({ data, grad, micro, indices, count }, k): Home => {
-    const { sparse } = tensors[k]!;
-    return {
-      data: at(data),
-      grad: at(grad),
+    const { sparse, rows, length } = tensors[k]!;
+    const maskLength = rows?.hasMask ? length / rows.length + rows.spare : 0;
+    return atLength({ data: at(data), grad: at(grad) }, length, {
       ...(micro && { micro: at(micro) }),
+      // In no buffer of weights.
+      ...(maskLength > 0 && { mask: memory.allocate([{ length: maskLength }], random)[0]! }),
       ...(sparse && {
-        sparse: {
-          rowLength: sparse.rowLength,
-          indices: places[indices!]!,
-          ...(count !== undefined && { count: places[count]! }),
-        },
+        sparse: { indices: places[indices!]!, ...(count !== undefined && { count: places[count]! }) },
       }),
-    };
+    });
   });
 }
 
@@ -40,28 +56,53 @@ export function arenaHomes(arena: ParameterArena, tensors: readonly TensorPlan[]
   const place = ({ buffer, offset, size }: Required<GPUBufferBinding>): Place[] => [
     { buffer: memory.adopt(buffer), first: offset / 4, length: size / 4 },
   ];
-  return tensors.map(({ name }) => ({ data: place(arena.view(name)), grad: place(arena.gradView(name)) }));
+  return tensors.map(({ name, length }) =>
+    atLength({ data: place(arena.view(name)), grad: place(arena.gradView(name)) }, length, {}),
+  );
+}
+
+/** Ranges as the library is given them. */
+export const rangesOf = (places: readonly Place[]): NonNullable<Parameter['data']> =>
+  places.length === 1 ? bindingOf(places[0]!) : places.map((place) => bindingOf(place));
+
+/** A sparse gradient as the library is given it. */
+export function sparseGradOf({ grad, sparse }: Home): SparseGradient {
+  const { indices, count } = sparse!;
+  return {
+    indices: bindingOf(indices),
+    values: bindingOf(grad[0]!),
+    ...(count && { count: bindingOf(count) }),
+  };
+}
+
+/** Whether ranges have more elements than count. */
+export function hasMoreRoom({
+  room,
+  data,
+  sparse,
+}: Pick<Home, 'room' | 'data'> & { sparse?: Home['sparse'] | undefined }): boolean {
+  const length = countOf(data);
+  return countOf(room.data) > length || (!sparse && countOf(room.grad) > length);
 }
 
 /** A tensor as the library is given it. */
 export function parameterOf(
-  { name }: { readonly name: string },
-  { data, grad, micro, sparse }: Home,
+  { name, rows, constraint }: TensorPlan,
+  { room, data, micro, mask, sparse }: Home,
 ): Parameter {
-  const ranges = (places: readonly Place[]) =>
-    places.length === 1 ? bindingOf(places[0]!) : places.map((place) => bindingOf(place));
-  if (!sparse)
-    return { name, data: ranges(data), grad: ranges(grad), ...(micro && { microGrad: ranges(micro) }) };
-  const { rowLength, indices, count } = sparse;
+  const length = countOf(data);
   return {
     name,
-    data: ranges(data),
-    rowLength,
-    grad: {
-      indices: bindingOf(indices),
-      values: bindingOf(grad[0]!),
-      ...(count && { count: bindingOf(count) }),
-    },
+    data: rangesOf(room.data),
+    ...(rows && { rowLength: rows.length }),
+    ...(rows?.columns && { lrPerColumn: rows.columns }),
+    ...(constraint && { constraint }),
+    ...(hasMoreRoom({ room, data, sparse }) && { length }),
+    ...(sparse
+      ? { grad: sparseGradOf({ room, data, grad: room.grad, sparse }) }
+      : { grad: rangesOf(room.grad) }),
+    ...(micro && { microGrad: rangesOf(micro) }),
+    ...(mask && { rowMask: bindingOf(mask) }),
   };
 }
 
@@ -85,22 +126,26 @@ export function writeGradients(
     hasExactNorms
       ? Float32Array.from({ length }, () => (random.integer(17) - 8) / 16)
       : random.gradients(length);
-  const lengthOf = (places: readonly Place[]) => places.reduce((sum, { length }) => sum + length, 0);
   for (const home of homes) {
-    const { grad, micro, sparse, data } = home;
-    const values = draw(lengthOf(grad));
+    const { grad, micro, sparse, mask } = home;
+    const values = draw(countOf(grad));
     if (home === poisoned) values[random.integer(values.length)] = poison!;
     memory.write(grad, values);
-    if (micro) memory.write(micro, draw(lengthOf(micro)));
+    if (micro) memory.write(micro, draw(countOf(micro)));
+    if (mask) writeWords(memory, mask, () => (random.uniform() < 0.3 ? 0 : 1 + random.integer(3)));
     if (!sparse) continue;
-    const { rowLength, indices, count } = sparse;
-    const rowCount = lengthOf(data) / rowLength;
+    const { indices, count } = sparse;
+    const rowCount = (countOf(home.data) * indices.length) / countOf(grad);
     // Few rows, so that some are named more than once; now and then one that is not in the table.
-    const rows = Uint32Array.from({ length: indices.length }, () =>
+    writeWords(memory, indices, () =>
       random.integer(random.uniform() < 0.5 ? Math.min(rowCount, 3) : rowCount + 1),
     );
-    memory.write([indices], new Float32Array(rows.buffer));
-    if (count)
-      memory.write([count], new Float32Array(Uint32Array.of(random.integer(indices.length + 2)).buffer));
+    if (count) writeWords(memory, count, () => random.integer(indices.length + 2));
   }
+}
+
+/** Writes a u32 per element of a place. */
+export function writeWords(memory: Memory, place: Place, wordAt: (index: number) => number): void {
+  const words = Uint32Array.from({ length: place.length }, (_, k) => wordAt(k));
+  memory.write([place], new Float32Array(words.buffer));
 }

@@ -1,4 +1,5 @@
 import type { Random } from '../../proof/random.js';
+import type { RowRange } from '../../src/engine/input/span.js';
 
 /** A buffer of the caller's, and what the model says that it holds. */
 export interface ModelBuffer {
@@ -8,12 +9,23 @@ export interface ModelBuffer {
   readonly hasPadding: boolean;
 }
 
+/** Rows that lie apart: elements per row, and from one row to the next. */
+export interface Spacing {
+  readonly length: number;
+  readonly stride: number;
+}
+
 /** Some elements of a buffer. */
 export interface Place {
   readonly buffer: ModelBuffer;
   readonly first: number;
   readonly length: number;
+  /** Whole rows, if they lie apart. */
+  readonly rows?: Spacing | undefined;
 }
+
+/** What is to have a place: so many elements, or whole rows that lie apart. */
+export type Wanted = Pick<Place, 'length' | 'rows'>;
 
 const MOST_GAP = 5;
 const MOST_SHARING = 4;
@@ -22,9 +34,11 @@ const MOST_SHARING = 4;
 export function readPlaces(places: readonly Place[]): Float32Array<ArrayBuffer> {
   const values = new Float32Array(places.reduce((sum, { length }) => sum + length, 0));
   let position = 0;
-  for (const { buffer, first, length } of places) {
-    values.set(buffer.floats.subarray(first, first + length), position);
-    position += length;
+  for (const place of places) {
+    for (const { first, length } of stretchesOf(place)) {
+      values.set(place.buffer.floats.subarray(first, first + length), position);
+      position += length;
+    }
   }
   return values;
 }
@@ -32,15 +46,55 @@ export function readPlaces(places: readonly Place[]): Float32Array<ArrayBuffer> 
 /** Has the model say that places hold values; the GPU's own work does the same there. */
 export function setPlaces(places: readonly Place[], values: Float32Array): void {
   let position = 0;
-  for (const { buffer, first, length } of places) {
-    buffer.floats.set(values.subarray(position, position + length), first);
-    position += length;
+  for (const place of places) {
+    for (const { first, length } of stretchesOf(place)) {
+      place.buffer.floats.set(values.subarray(position, position + length), first);
+      position += length;
+    }
   }
 }
 
-/** A place as the library is given it: a whole buffer by itself, if `plain` is not against it. */
-export function bindingOf({ buffer: { gpu }, first, length }: Place): GPUBuffer | GPUBufferBinding {
-  return first === 0 && 4 * length === gpu.size ? gpu : { buffer: gpu, offset: 4 * first, size: 4 * length };
+/** The first elements of places. */
+export function firstOf(places: readonly Place[], length: number): Place[] {
+  const taken: Place[] = [];
+  let left = length;
+  for (const place of places) {
+    if (left === 0) break;
+    taken.push({ ...place, length: Math.min(left, place.length) });
+    left -= taken.at(-1)!.length;
+  }
+  return taken;
+}
+
+export const countOf = (places: readonly Wanted[]): number =>
+  places.reduce((sum, { length }) => sum + length, 0);
+
+/** A place as the library is given it: a whole buffer by itself where it is one. */
+export function bindingOf(place: Place): GPUBuffer | RowRange {
+  const { buffer, first, rows } = place;
+  const extent = extentOf(place);
+  if (!rows && first === 0 && 4 * extent === buffer.gpu.size) return buffer.gpu;
+  const range = { buffer: buffer.gpu, offset: 4 * first, size: 4 * extent };
+  return rows ? { ...range, byteStride: 4 * rows.stride } : range;
+}
+
+/** Elements from the first of a place to its last, what lies between rows included. */
+function extentOf({ length, rows }: Wanted): number {
+  return rows ? (length / rows.length - 1) * rows.stride + rows.length : length;
+}
+
+/** Whether two places have bytes in common, or between their rows. */
+export function doMeet(a: Place, b: Place): boolean {
+  return a.buffer === b.buffer && a.first < b.first + extentOf(b) && b.first < a.first + extentOf(a);
+}
+
+/** The elements of a place that lie behind one another. */
+function stretchesOf({ first, length, rows }: Place): Pick<Place, 'first' | 'length'>[] {
+  if (!rows) return [{ first, length }];
+  return Array.from({ length: length / rows.length }, (_, row) => ({
+    first: first + row * rows.stride,
+    length: rows.length,
+  }));
 }
 
 /** The caller's buffers of a case, on the GPU and in the model. */
@@ -58,39 +112,41 @@ export class Memory {
     return buffer;
   }
 
-  /** Places of these lengths, in random order in buffers that some of them share, at any offsets, filled with random values. */
-  allocate(lengths: readonly number[], random: Random): Place[] {
+  /** Places of these sizes, in random order in buffers that some of them share, at any offsets, filled with random values. */
+  allocate(wanted: readonly Wanted[], random: Random): Place[] {
     const places = new Map<number, Place>();
-    const order = lengths.map((_, k) => ({ k, rank: random.uniform() })).toSorted((a, b) => a.rank - b.rank);
+    const order = wanted.map((_, k) => ({ k, rank: random.uniform() })).toSorted((a, b) => a.rank - b.rank);
     while (order.length > 0) {
       const sharing = order.splice(0, random.uniform() < 0.4 ? 1 : 1 + random.integer(MOST_SHARING));
       const isExact = sharing.length === 1 && random.uniform() < 0.7;
       let end = 0;
       const firsts = sharing.map(({ k }) => {
         const first = end + (isExact ? 0 : random.integer(MOST_GAP + 1));
-        end = first + lengths[k]!;
+        end = first + extentOf(wanted[k]!);
         return first;
       });
       const buffer = this.#make(end + (isExact ? 0 : random.integer(MOST_GAP + 1)), random);
-      sharing.forEach(({ k }, n) => places.set(k, { buffer, first: firsts[n]!, length: lengths[k]! }));
+      sharing.forEach(({ k }, n) => places.set(k, { buffer, first: firsts[n]!, ...wanted[k]! }));
     }
-    return lengths.map((_, k) => places.get(k)!);
+    return wanted.map((_, k) => places.get(k)!);
   }
 
   /** A place in a buffer of its own that kernels find as they found another: as long, and as far into a block of 256 bytes. */
-  allocateLike({ first, length }: Place, random: Random): Place {
-    const before = first % 64;
-    const buffer = this.#make(before + length + random.integer(MOST_GAP + 1), random);
-    return { buffer, first: before, length };
+  allocateLike(place: Place, random: Random): Place {
+    const before = place.first % 64;
+    const buffer = this.#make(before + extentOf(place) + random.integer(MOST_GAP + 1), random);
+    return { ...place, buffer, first: before };
   }
 
   /** Writes values at this point of the queue. */
   write(places: readonly Place[], values: Float32Array<ArrayBuffer>): void {
     setPlaces(places, values);
     let position = 0;
-    for (const { buffer, first, length } of places) {
-      this.device.queue.writeBuffer(buffer.gpu, 4 * first, values, position, length);
-      position += length;
+    for (const place of places) {
+      for (const { first, length } of stretchesOf(place)) {
+        this.device.queue.writeBuffer(place.buffer.gpu, 4 * first, values, position, length);
+        position += length;
+      }
     }
   }
 

@@ -1,5 +1,6 @@
-import type { StateDict } from '../../src/index.js';
+import type { LoadedNames, StateDict } from '../../src/index.js';
 import type { Call } from './calls.js';
+import { matchDict } from './match-dict.js';
 import type { Subject } from './subject.js';
 import type { World } from './world.js';
 
@@ -30,9 +31,9 @@ export function performReading(world: World, subject: Subject, call: ReadingCall
   if (call.kind === 'readStep') {
     return expect(optimizer.readState(name, 'step'), Float32Array.of(twin.countOf(tensor)));
   }
-  const slots = call.kind === 'readEma' ? ['ema'] : twin.slotsOf(tensor);
+  const slots = call.kind === 'readEma' ? ['ema'] : tensor.slots;
   const slot = slots[call.slot % Math.max(slots.length, 1)] ?? 'nothing';
-  const isKnown = twin.slotsOf(tensor).includes(slot);
+  const isKnown = tensor.slots.includes(slot);
   const code = refusal ?? (isKnown ? undefined : 'invalid-parameter');
   const promise = call.kind === 'readEma' ? optimizer.readEma(name) : optimizer.readState(name, slot);
   expect(promise, isKnown ? tensor.slot(slot) : undefined, code);
@@ -43,33 +44,42 @@ export function performReading(world: World, subject: Subject, call: ReadingCall
 export async function performLoad(
   world: World,
   subject: Subject,
-  { shelf, sync }: Extract<Call, { kind: 'load' }>,
+  { shelf, sync, strict }: Extract<Call, { kind: 'load' }>,
   what: string,
 ): Promise<void> {
   const saved = await Promise.all(
     [...world.shelves].toSorted(([a], [b]) => rank(a) - rank(b)).map(([, s]) => s),
   );
-  subject.notice();
+  world.notice(subject);
   const { twin, optimizer, trainingRefusal } = subject;
-  const known = saved.filter((each) => each !== undefined && fits(each, subject)) as StateDict[];
-  const dict = structuredClone(known.find((each) => !twin.misfitOf(each)) ?? known[0]);
+  const known = saved.filter((each) => each !== undefined && isAlike(each, subject)) as StateDict[];
+  const match = (each: StateDict) => matchDict(each, twin.groups, strict);
+  const dict = structuredClone(known.find((each) => match(each)) ?? known[0]);
   if (!dict) return;
-  const expected = world.expected<never>(trainingRefusal ?? twin.misfitOf(dict));
-  const load = (given: StateDict) => optimizer!.loadStateDictSync(given);
-  if (sync) {
-    if (!world.verdicts.attempt(what, expected, () => load(structuredClone(dict)))) return;
-    twin.load(dict);
+  const matched = match(dict);
+  const expected = world.expected<LoadedNames>(
+    trainingRefusal ?? (matched ? undefined : 'invalid-state-dict'),
+    () => [subject.refusal],
+  );
+  const options = strict ? undefined : { strict };
+  const given = structuredClone(dict);
+  const note = () => {
+    twin.load(dict, matched!.groups);
     world.noteLoad(subject);
+  };
+  if (sync) {
+    let names: LoadedNames | undefined;
+    const load = () => (names = optimizer!.loadStateDictSync(given, options));
+    if (!world.verdicts.attempt(what, { ...expected, isRefused: expected.isRefused ?? false }, load)) return;
+    note();
+    world.verdicts.same(what, names, matched!.names);
     return;
   }
   // It takes effect at the call.
-  const given = structuredClone(dict);
-  const loading = optimizer!.loadStateDict(given);
-  if (!expected.isRefused && !world.isLost) {
-    twin.load(dict);
-    world.noteLoad(subject);
-  }
-  world.verdicts.expect(what, loading, expected);
+  const loading = optimizer!.loadStateDict(given, options);
+  const isMade = expected.isRefused !== true && !world.isLost;
+  if (isMade) note();
+  world.verdicts.expect(what, loading, isMade ? { ...expected, value: matched!.names } : expected);
 
   function rank(k: number): number {
     return k === shelf ? -1 : k;
@@ -77,20 +87,6 @@ export async function performLoad(
 }
 
 /** Whether a dict is of the same kind of optimizer, so that the model knows what comes of it. */
-function fits(dict: StateDict, { twin }: Subject): boolean {
-  const own = twin.stateDict();
-  const slots = ({ state }: StateDict) =>
-    JSON.stringify(
-      Object.entries(state).map(([name, s]) => [
-        name,
-        Object.entries(s).map(([k, { length }]) => [k, length]),
-      ]),
-    );
-  // With decay or without, kernels are others.
-  const decays = ({ groups }: StateDict) =>
-    JSON.stringify(groups.map(({ weightDecay }) => weightDecay === 0));
-  const isAlike = dict.rule === own.rule && (dict.control === undefined) === (own.control === undefined);
-  // Of other groups, it is refused.
-  if (dict.groups.length !== own.groups.length) return isAlike;
-  return isAlike && slots(dict) === slots(own) && decays(dict) === decays(own);
+function isAlike({ rule, control }: StateDict, { twin }: Subject): boolean {
+  return rule === twin.rule.name && (control === undefined) === !twin.countsOnGpu;
 }

@@ -1,8 +1,9 @@
 import { Random } from '../../proof/random.js';
 import type { BufferChange } from '../../src/engine/input/rebind-input.js';
 import type { Call } from './calls.js';
-import { makeHomes, parameterOf, writeGradients } from './homes.js';
-import { readPlaces } from './memory.js';
+import { atLength, makeHomes, rangesOf, writeGradients } from './homes.js';
+import { countOf } from './memory.js';
+import type { TensorPlan } from './plans.js';
 import type { Subject } from './subject.js';
 import type { Home, TensorTwin } from './twin-tensor.js';
 import type { World } from './world.js';
@@ -21,8 +22,9 @@ export function performRebind(
   const moves = chosen.map((tensor) => [tensor, newHome(tensor)] as const);
   const changes = Object.fromEntries(
     moves.map(([tensor, home]): [string, BufferChange] => {
-      const { data, grad } = parameterOf(tensor, home) as Required<BufferChange>;
-      const [movesData, movesGrad] = [home.data !== tensor.home.data, home.grad !== tensor.home.grad];
+      const [data, grad] = [rangesOf(home.room.data), rangesOf(home.room.grad)];
+      const movesData = home.room.data !== tensor.home.room.data;
+      const movesGrad = home.room.grad !== tensor.home.room.grad;
       return [tensor.name, { ...(movesData && { data }), ...(movesGrad && { grad }) }];
     }),
   );
@@ -36,21 +38,43 @@ export function performRebind(
   }
 
   function newHome(tensor: TensorTwin): Home {
-    const { home } = tensor;
-    const known = subject.homes.get(tensor)!;
+    const { home, plan } = tensor;
+    const known = homesFor(subject, tensor);
     if (back || home.sparse || home.micro) return random.pick(known);
     const like = (places: Home['data']) => places.map((place) => world.memory.allocateLike(place, random));
-    const plan = { name: tensor.name, length: readPlaces(home.data).length, hasMicro: false };
     const fresh =
       random.uniform() < 0.8
-        ? { data: like(home.data), grad: like(home.grad) }
-        : makeHomes([plan], world.memory, random)[0]!;
+        ? atLength({ data: like(home.room.data), grad: like(home.room.grad) }, tensor.length, home)
+        : elsewhere(plan, tensor);
     writeGradients([fresh], world.memory, random, {
       hasExactNorms: subject.plan.hasExactNorms,
       poison: undefined,
     });
     const u = random.uniform();
     if (u < 0.4) return fresh;
-    return u < 0.7 ? { ...home, data: fresh.data } : { ...home, grad: fresh.grad };
+    const { data, grad } = home.room;
+    const room = u < 0.7 ? { grad, data: fresh.room.data } : { data, grad: fresh.room.grad };
+    return atLength(room, tensor.length, home);
   }
+
+  function elsewhere(plan: TensorPlan, { length, hasLength, home }: TensorTwin): Home {
+    const { cut: _, ...whole } = plan;
+    const rows = plan.rows && { ...plan.rows, spare: hasLength ? random.integer(3) : 0 };
+    const [made] = makeHomes([{ ...whole, length, ...(rows && { rows }) }], world.memory, random);
+    return { ...made!, ...(home.mask && { mask: home.mask }) };
+  }
+}
+
+/** Where a tensor lay at any time, if there is room for it as it is now. */
+export function homesFor(subject: Subject, tensor: TensorTwin): Home[] {
+  const { length, hasLength, home } = tensor;
+  return subject.homes
+    .get(tensor)!
+    .filter(({ room }) => room === home.room || subject.isFree(room, tensor))
+    .filter(({ room }) =>
+      [room.data, ...(home.sparse ? [] : [room.grad])].every((places) =>
+        hasLength ? countOf(places) >= length : countOf(places) === length,
+      ),
+    )
+    .map(({ room, sparse }) => atLength(room, length, { ...home, ...(sparse && { sparse }) }));
 }

@@ -5,6 +5,9 @@ import { type Call, NO_ENCODER } from './calls.js';
 import { writeGradients } from './homes.js';
 import { makeRate } from './plans.js';
 import { performLoad, performReading } from './perform-readings.js';
+import { performEdit } from './perform-edit.js';
+import { performLife } from './perform-life.js';
+import { performMap } from './perform-map.js';
 import { performRebind } from './perform-rebind.js';
 import type { Subject } from './subject.js';
 import type { TensorTwin } from './twin-tensor.js';
@@ -54,7 +57,7 @@ function performOn(
   optimizer: NonNullable<Subject['optimizer']>,
   call: OnOptimizer,
 ): Promise<void> | void {
-  subject.notice();
+  world.notice(subject);
   const { twin } = subject;
   const what = describeCall(call);
   const { refusal, trainingRefusal } = subject;
@@ -68,8 +71,11 @@ function performOn(
       const options = call.skip === 0 ? undefined : { skip };
       const make = (encoder: GPUCommandEncoder | undefined) =>
         encoder ? optimizer.encode(encoder, options) : optimizer.step(options);
-      const kind = skipped.size > 0 ? 'step that leaves out' : 'step';
-      world.act(what, subject, trainingRefusal, call.encoder, make, () => twin.step(skipped), kind);
+      const leavesOut = skipped.size > 0 || twin.tensors.some(({ isFrozen }) => isFrozen);
+      const kind = leavesOut ? 'step that leaves out' : 'step';
+      const isRested = twin.tensors.every(({ isFrozen }) => isFrozen);
+      const code = trainingRefusal ?? (isRested ? 'invalid-config' : undefined);
+      world.act(what, subject, code, call.encoder, make, () => twin.step(skipped), kind);
       return;
     }
     case 'zeroGrad':
@@ -99,10 +105,13 @@ function performOn(
     case 'train': {
       const isEval = call.kind === 'eval';
       if (isEval && isAstray) return;
+      // State may move at any moment: weights are put back before it does.
+      const hasMoving = [...subject.joining].some(({ moved }) => moved.length > 0);
+      const encoder = hasMoving ? NO_ENCODER : call.encoder;
       const code = refusal ?? (twin.defaultSource ? undefined : 'invalid-config');
       const make = (e: GPUCommandEncoder | undefined) => (isEval ? optimizer.eval(e) : optimizer.train(e));
       if (isEval) subject.evaluations++;
-      world.act(what, subject, code, call.encoder, make, () => twin.evaluate(isEval), 'evaluation');
+      world.act(what, subject, code, encoder, make, () => twin.evaluate(isEval), 'evaluation');
       return;
     }
     case 'swapEma': {
@@ -114,7 +123,20 @@ function performOn(
       return;
     }
     case 'addGroup':
-      performAddGroup(world, subject, call.sync, what);
+    case 'freeze':
+    case 'unfreeze':
+    case 'remove':
+    case 'removeGroup':
+    case 'set':
+      if (!isAstray) performLife(world, subject, call, what);
+      return;
+    case 'mapRows':
+      if (!isAstray) performMap(world, subject, call, what);
+      return;
+    case 'writeState':
+    case 'resetState':
+    case 'copyState':
+      if (!isAstray) performEdit(world, subject, call, what);
       return;
     case 'rebind':
       performRebind(world, subject, call, what);
@@ -131,7 +153,7 @@ function performOn(
         twin.gradScale = call.value;
       return;
     case 'report':
-      for (const lr of new Set(optimizer.groups.map(({ options }) => options.lr)))
+      for (const lr of new Set(optimizer.groups.map(({ rule }) => rule.options.lr)))
         if (typeof lr === 'function' && 'report' in lr) (lr.report as (metric: number) => void)(call.metric);
       twin.report(call.metric);
       return;
@@ -183,32 +205,5 @@ function performGradients(
     world.memory,
     new Random(seed),
     { hasExactNorms: plan.hasExactNorms, poison: maySkip ? [undefined, NaN, Infinity][poison] : undefined },
-  );
-}
-
-function performAddGroup(world: World, subject: Subject, isSync: boolean, what: string): void {
-  const group = subject.nextGroup(world.random);
-  if (!group) return;
-  const { joining, trainingRefusal, optimizer, evaluations } = subject;
-  if (isSync) {
-    const isBusy = joining.size > 0;
-    const expected = world.expected<never>(trainingRefusal, () => (isBusy ? ['invalid-config'] : []));
-    joining.add(group.twin);
-    const isMade = world.verdicts.attempt(what, expected, () => optimizer!.addGroupSync(group.config));
-    if (isMade) subject.notice();
-    joining.delete(group.twin);
-    return;
-  }
-  joining.add(group.twin);
-  const added = optimizer!.addGroup(group.config);
-  added.catch(() => joining.delete(group.twin));
-  const others = () => [
-    subject.refusal,
-    subject.evaluations > evaluations ? ('invalid-config' as const) : undefined,
-  ];
-  world.verdicts.expect(
-    what,
-    added.then(() => undefined),
-    world.expected(trainingRefusal, others),
   );
 }

@@ -8,10 +8,25 @@ import {
   schedules,
 } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
+import { findOtherScalars } from '../../src/kernel/rate-scalars.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 
 /** A learning rate: a number, or a schedule, of which everybody who asks for it gets one of his own. */
 export type RatePlan = number | { readonly kind: 'cosine' | 'decay' | 'plateau'; readonly lr: number };
+
+/** What a tensor of rows is told of them. */
+export interface RowsPlan {
+  /** Elements per row. */
+  readonly length: number;
+  /** Rows that there is room for behind those that there are. */
+  readonly spare: number;
+  /** Elements between its rows of weights, and of gradients. */
+  readonly dataGap?: number;
+  readonly gradGap?: number;
+  readonly hasMask?: boolean;
+  /** Per column, a factor on the learning rate. */
+  readonly columns?: readonly number[];
+}
 
 /** A tensor, without its place. */
 export interface TensorPlan {
@@ -20,7 +35,10 @@ export interface TensorPlan {
   /** Elements of the first of two ranges that its weights and gradients lie in. */
   readonly cut?: number;
   readonly hasMicro: boolean;
-  readonly sparse?: { readonly rowLength: number; readonly entryCount: number; readonly hasCount: boolean };
+  /** If it has rows; one with a sparse gradient does. */
+  readonly rows?: RowsPlan;
+  readonly sparse?: { readonly entryCount: number; readonly hasCount: boolean };
+  readonly constraint?: { readonly min?: number; readonly max?: number } | 'unit-rows';
 }
 
 /** Tensors with options of their own. */
@@ -103,7 +121,18 @@ export function drawOptimizer(random: Random, palette: Palette): OptimizerPlan {
   const names = { next: 0 };
   // Of a tensor in two ranges, norms are summed in another order than the model's.
   const mayCut = !hasMicro && !isInArena && !tensor && settings.maxGradNormPerTensor === undefined;
-  const group = () => drawGroup(random, { maySparse, hasMicro, mayCut, isSimple, names });
+  const columns = findOtherScalars(makeRule({ ...chosen, lr: 0.1 })).length === 0;
+  const mayHave = {
+    rows: !isInArena && !isSimple,
+    layouts:
+      !isSimple &&
+      !isInArena &&
+      !tensor &&
+      settings.maxGradNormPerTensor === undefined &&
+      random.uniform() < 0.3,
+    columns,
+  };
+  const group = () => drawGroup(random, { maySparse, hasMicro, mayCut, isSimple, mayHave, names });
   const groups = Array.from({ length: random.uniform() < 0.5 ? 1 : 1 + random.integer(4) }, group);
   return {
     ...chosen,
@@ -149,6 +178,7 @@ function drawSettings(random: Random): OptimizerSettings {
     ...((control < 0.08 || (control >= 0.35 && control < 0.5)) && { lossScale: dynamic }),
     ...(control >= 0.5 && chance(0.15) && { lossScale: 8 }),
     ...(control >= 0.25 && chance(0.15) && { maxGradNormPerTensor: random.pick([0.05, 0.5, 5]) }),
+    ...(chance(0.12) && { measureGradNorm: true }),
     ...(chance(0.1) && { maxGradValue: 0.25 }),
     ...(chance(0.05) && { minGradValue: random.pick([-0.1, 0.01]) }),
     ...(chance(0.15) && { gradScale: random.pick([0.5, 0.3, 3]) }),
@@ -176,6 +206,7 @@ interface GroupNeeds {
   readonly hasMicro: boolean;
   readonly mayCut: boolean;
   readonly isSimple: boolean;
+  readonly mayHave: { readonly rows: boolean; readonly layouts: boolean; readonly columns: boolean };
   readonly names: { next: number };
 }
 
@@ -190,20 +221,56 @@ function drawGroup(random: Random, needs: GroupNeeds): GroupPlan {
   };
 }
 
-function drawTensor(random: Random, { maySparse, hasMicro, mayCut, names }: GroupNeeds): TensorPlan {
+function drawTensor(random: Random, needs: GroupNeeds): TensorPlan {
+  const { maySparse, hasMicro, mayCut, mayHave, names } = needs;
   const name = `w${names.next++}`;
-  if (maySparse && random.uniform() < 0.5) {
-    const rowLength = random.pick([1, 2, 3, 4, 7, 16]);
-    const length = rowLength * (1 + random.integer(30));
+  const constraint = mayHave.layouts && random.uniform() < 0.2 ? drawLimits(random) : {};
+  const isSparse = maySparse && random.uniform() < 0.5;
+  if (isSparse || (mayHave.rows && random.uniform() < 0.5)) {
+    const length = random.pick([1, 2, 3, 4, 7, 16]);
+    // Few numbers, so that some tensors have the same rows.
+    const rowCount = random.uniform() < 0.5 ? 6 : 1 + random.integer(30);
+    const rows = drawRows(random, length, needs, isSparse);
+    const isUnit = mayHave.layouts && random.uniform() < 0.15;
     const entryCount = 1 + random.integer(random.uniform() < 0.1 ? 80 : 12);
+    const isCut = mayCut && !isSparse && rowCount > 1 && random.uniform() < 0.15;
     return {
       name,
-      length,
-      hasMicro: false,
-      sparse: { rowLength, entryCount, hasCount: random.uniform() < 0.4 },
+      length: length * rowCount,
+      hasMicro: hasMicro && !isSparse,
+      rows,
+      ...(isUnit ? { constraint: 'unit-rows' as const } : constraint),
+      ...(isCut && { cut: length * (1 + random.integer(rowCount - 1)) }),
+      ...(isSparse && { sparse: { entryCount, hasCount: random.uniform() < 0.4 } }),
     };
   }
   const length = 1 + random.integer(random.pick([4, 16, 70, 600]));
   const isCut = mayCut && length > 1 && random.uniform() < 0.15;
-  return { name, length, hasMicro, ...(isCut && { cut: 1 + random.integer(length - 1) }) };
+  return { name, length, hasMicro, ...constraint, ...(isCut && { cut: 1 + random.integer(length - 1) }) };
+}
+
+function drawLimits(random: Random): Pick<TensorPlan, 'constraint'> {
+  const [min, max] = [-0.5 * random.uniform(), 0.5 * random.uniform()];
+  return { constraint: random.pick([{ min }, { max }, { min, max }]) };
+}
+
+function drawRows(
+  random: Random,
+  length: number,
+  { hasMicro, mayHave }: GroupNeeds,
+  isSparse: boolean,
+): RowsPlan {
+  const chance = (share: number) => random.uniform() < share;
+  // What is given for micro-batches is as long as the gradients.
+  const spare = !hasMicro && chance(0.4) ? 1 + random.integer(8) : 0;
+  if (!mayHave.layouts) return { length, spare };
+  return {
+    length,
+    spare,
+    ...(chance(0.3) && { dataGap: 1 + random.integer(4) }),
+    ...(!isSparse && chance(0.3) && { gradGap: 1 + random.integer(4) }),
+    ...(!isSparse && chance(0.25) && { hasMask: true }),
+    ...(mayHave.columns &&
+      chance(0.25) && { columns: Array.from({ length }, () => random.pick([1, 0.5, 2, 0.3])) }),
+  };
 }

@@ -1,5 +1,6 @@
 import { mulberry32, Random } from '../../proof/random.js';
-import { type Case, drawCase } from './calls.js';
+import type { Case } from './calls.js';
+import { drawCase } from './draw-case.js';
 import { describeCall } from './perform.js';
 import { drawPalette } from './plans.js';
 import { type Outcome, type Unhandled, runCase } from './run-case.js';

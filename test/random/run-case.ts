@@ -66,7 +66,7 @@ async function finish(world: World): Promise<void> {
   await Promise.all([...subjects.values()].map(({ ready }) => ready));
   await verdicts.settle();
   for (const subject of subjects.values()) {
-    subject.notice();
+    world.notice(subject);
     const { optimizer, twin, refusal } = subject;
     if (!optimizer || refusal || world.isLost) continue;
     for (const tensor of twin.tensors) {

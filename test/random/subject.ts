@@ -3,15 +3,24 @@ import {
   Optimizer,
   type OptimizerConfig,
   type OptimizerErrorCode,
-  type ParameterGroupConfig,
+  type ParameterGroup,
   ParameterArena,
 } from '../../src/index.js';
+import type { AddedGroupConfig } from '../../src/engine/input/added-group.js';
 import { overrideRule } from '../../src/rules/rule.js';
 import { arenaHomes, makeHomes, parameterOf, writeGradients } from './homes.js';
-import type { Memory } from './memory.js';
-import { type GroupPlan, type OptimizerPlan, makeRate, makeRule } from './plans.js';
+import { type Memory, doMeet } from './memory.js';
+import { type GroupPlan, type OptimizerPlan, drawRate, makeRate, makeRule } from './plans.js';
 import { type GroupTwin, OptimizerTwin } from './twin.js';
 import { type Home, TensorTwin } from './twin-tensor.js';
+
+/** A group that is to join. */
+export interface Joiner {
+  /** With the tensors that are new. */
+  readonly group: GroupTwin;
+  /** Those that are there already. */
+  readonly moved: readonly TensorTwin[];
+}
 
 /** An optimizer with its model. */
 export class Subject {
@@ -26,8 +35,13 @@ export class Subject {
   evaluations = 0;
   /** The last call that was done and divides what had made the same steps: a step that left tensors out, or a load. */
   latestDivide = 0;
+  /** The last call that was done and moved state, so that steps which were encoded before know it no more. */
+  latestReshape = 0;
   /** Groups that were to join, and may have. */
-  readonly joining = new Set<GroupTwin>();
+  readonly joining = new Set<Joiner>();
+  /** Tensors that were let go of. */
+  readonly gone: TensorTwin[] = [];
+  readonly #groupOf = new Map<ParameterGroup, GroupTwin>();
   /** By tensor, all homes that it ever had. */
   readonly homes = new Map<TensorTwin, Home[]>();
 
@@ -82,29 +96,94 @@ export class Subject {
     return Optimizer.createSync(this.device, this.config);
   }
 
-  /** A group that may be added and is not there, if any. */
-  nextGroup(random: Random): { twin: GroupTwin; config: ParameterGroupConfig } | undefined {
-    const taken = new Set(
-      [...this.twin.groups, ...this.joining].flatMap(({ tensors }) => tensors.map(({ name }) => name)),
-    );
-    const plan = this.plan.extra.find(({ tensors }) => !taken.has(tensors[0]!.name));
+  /**
+   * A group that may be added.
+   *
+   * @param moved tensors that are there and move to it.
+   * @param hasNew whether new ones come, too, if there are any.
+   * @returns undefined if there would be nobody in it.
+   */
+  nextGroup(
+    random: Random,
+    moved: readonly TensorTwin[],
+    hasNew: boolean,
+  ): { joiner: Joiner; config: AddedGroupConfig } | undefined {
+    const there = [...this.twin.tensors, ...[...this.joining].flatMap(({ group }) => group.tensors)];
+    const taken = new Set(there.map(({ name }) => name));
+    const extra = this.plan.extra.find(({ tensors }) => tensors.every(({ name }) => !taken.has(name)));
+    const back = this.gone.filter(({ name }) => !taken.has(name));
+    const plan = this.#planOf(random, extra, back, moved.length > 0, hasNew);
     if (!plan) return undefined;
-    const homes = makeHomes(plan.tensors, this.memory, random);
+    const { tensors } = plan;
+    const homes = tensors.map((tensor) => {
+      const known = back.find((one) => one.plan === tensor);
+      const isFree = known && this.isFree(known.home.room, known);
+      return isFree && random.uniform() < 0.7 ? known.home : makeHomes([tensor], this.memory, random)[0]!;
+    });
     writeGradients(homes, this.memory, random, { hasExactNorms: this.plan.hasExactNorms, poison: undefined });
-    const params = plan.tensors.map((tensor, k) => parameterOf(tensor, homes[k]!));
-    const config = { ...optionsOf(plan), params } as ParameterGroupConfig;
-    return { twin: this.#makeGroup(plan, homes), config };
+    const fresh = tensors.map((tensor, k) => parameterOf(tensor, homes[k]!));
+    const names = moved.map((tensor) =>
+      random.uniform() < 0.5 ? parameterOf(tensor.plan, tensor.home) : tensor.name,
+    );
+    const config = { ...optionsOf(plan), params: [...fresh, ...names] } as AddedGroupConfig;
+    return { joiner: { group: this.#makeGroup(plan, homes), moved }, config };
   }
 
-  /** Lets the model's groups join whose own have. */
-  notice(): void {
-    const groups = this.optimizer?.groups ?? [];
-    for (const { params } of groups.slice(this.twin.groups.length)) {
-      const joined = [...this.joining].find(({ tensors }) => tensors[0]!.name === params[0]);
-      if (!joined) throw new Error(`a group of ${params.join(', ')} joined that nobody added`);
-      this.joining.delete(joined);
-      this.twin.groups.push(joined);
+  #planOf(
+    random: Random,
+    extra: GroupPlan | undefined,
+    back: readonly TensorTwin[],
+    hasMoved: boolean,
+    hasNew: boolean,
+  ): GroupPlan | undefined {
+    const options = random.uniform() < 0.3 ? { weightDecay: random.pick([0, 0.1]) } : {};
+    const lr = random.uniform() < 0.3 ? { lr: drawRate(random) } : {};
+    if (hasNew && back.length > 0 && random.uniform() < 0.6) {
+      const returning = random.pick(back);
+      return { options, ...lr, tensors: [returning.plan] };
     }
+    if (hasNew && extra) return extra;
+    return hasMoved ? { options, ...lr, tensors: [] } : undefined;
+  }
+
+  /**
+   * Lets the model's groups join whose own have.
+   *
+   * @returns those that did.
+   */
+  notice(): Joiner[] {
+    const { optimizer, twin } = this;
+    const joined: Joiner[] = [];
+    if (!optimizer) return joined;
+    if (this.#groupOf.size === 0)
+      optimizer.groups.forEach((group, g) => this.#groupOf.set(group, twin.groups[g]!));
+    for (const group of optimizer.groups) {
+      if (this.#groupOf.has(group)) continue;
+      const joiner = [...this.joining].find(({ group: { tensors }, moved }) =>
+        [...tensors, ...moved].some(({ name }) => group.params.includes(name)),
+      );
+      if (!joiner) throw new Error(`a group of ${group.params.join(', ')} joined that nobody added`);
+      this.joining.delete(joiner);
+      twin.join(joiner.group, joiner.moved);
+      this.#groupOf.set(group, joiner.group);
+      joined.push(joiner);
+    }
+    return joined;
+  }
+
+  /** Whether no other tensor lies there. */
+  isFree({ data, grad }: Home['room'], owner: TensorTwin): boolean {
+    const others = [...this.twin.tensors, ...[...this.joining].flatMap(({ group }) => group.tensors)];
+    const taken = others
+      .filter((tensor) => tensor !== owner)
+      .flatMap(({ home }) => [...home.room.data, ...home.room.grad]);
+    return [...data, ...grad].every((place) => !taken.some((other) => doMeet(place, other)));
+  }
+
+  /** Lets go of tensors. */
+  remove(leaving: ReadonlySet<TensorTwin>): void {
+    this.twin.remove(leaving);
+    this.gone.push(...leaving);
   }
 
   /** The code that every call is refused with, if it is. */
@@ -119,7 +198,7 @@ export class Subject {
 
   #makeGroup(plan: GroupPlan, homes: readonly Home[]): GroupTwin {
     const rule = overrideRule(this.twin.rule, optionsOf(plan));
-    const tensors = plan.tensors.map(({ name }, k) => new TensorTwin(name, rule, homes[k]!));
+    const tensors = plan.tensors.map((tensor, k) => new TensorTwin(tensor, rule, homes[k]!));
     for (const tensor of tensors) this.homes.set(tensor, [tensor.home]);
     return { rule, tensors };
   }

@@ -4,15 +4,22 @@ import type { ElementRule, PreparedStep } from '../../src/reference/element-step
 import { ParameterState } from '../../src/reference/parameter-state.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import type { Rule } from '../../src/index.js';
-import { type Place, readPlaces, setPlaces } from './memory.js';
+import { hasMoreRoom } from './homes.js';
+import { type Place, countOf, readPlaces, setPlaces } from './memory.js';
+import type { TensorPlan } from './plans.js';
 
 /** Where a tensor and what belongs to it lie. */
 export interface Home {
+  /** What its elements have, of the room that there is. */
   readonly data: readonly Place[];
   /** Of a sparse gradient, its values. */
   readonly grad: readonly Place[];
+  /** The ranges that were given, which may be longer. */
+  readonly room: { readonly data: readonly Place[]; readonly grad: readonly Place[] };
   readonly micro?: readonly Place[];
-  readonly sparse?: { readonly rowLength: number; readonly indices: Place; readonly count?: Place };
+  /** A u32 per row, and for those that there is room for. */
+  readonly mask?: Place;
+  readonly sparse?: { readonly indices: Place; readonly count?: Place };
 }
 
 /** What weights are served from in place of those that train. */
@@ -26,20 +33,40 @@ export class TensorTwin {
   isServed = false;
   /** The count that `eval` and `train` go by, where the host tells it. */
   toldCount = 0;
-  readonly state: ParameterState;
+  isFrozen = false;
+  /** Whether the library was told a length, so that ranges may be longer. */
+  hasLength: boolean;
+  state: ParameterState;
 
   constructor(
-    readonly name: string,
-    rule: Rule,
+    readonly plan: TensorPlan,
+    private rule: Rule,
     public home: Home,
   ) {
-    const rowLength = home.sparse && { rowLength: home.sparse.rowLength };
-    const data = readPlaces(home.data);
-    this.state = new ParameterState(float32, rule, { name, data, ...rowLength }, Float32Array);
+    this.hasLength = hasMoreRoom(home);
+    this.state = this.#makeState();
+  }
+
+  get name(): string {
+    return this.plan.name;
+  }
+
+  get length(): number {
+    return countOf(this.home.data);
+  }
+
+  /** Of one that has rows. */
+  get rowCount(): number {
+    return this.length / this.plan.rows!.length;
   }
 
   get weights(): Float32Array<ArrayBuffer> {
     return readPlaces(this.home.data);
+  }
+
+  /** The state that it has. */
+  get slots(): string[] {
+    return Object.keys(this.state.state);
   }
 
   /** Bits of a slot, as they are now. */
@@ -68,13 +95,19 @@ export class TensorTwin {
    * Puts other weights in their place, or those that train back, as `gate.wgsl`: where they are not there yet, and of tensors
    * that have made a step.
    */
-  serve(home: Home, rule: Rule, source: Source, isServed: boolean, count: number): void {
+  serve(
+    home: Home,
+    { rule, share = 0 }: { readonly rule: Rule; readonly share: number | undefined },
+    source: Source,
+    isServed: boolean,
+    count: number,
+  ): void {
     const isNeeded = this.isServed !== isServed && count > 0;
     this.isServed = isServed;
     if (!isNeeded) return;
     this.#over(home, () => {
       if (source === 'rule') {
-        const { slot, share } = layoutOf(rule).evaluation!;
+        const { slot } = layoutOf(rule).evaluation!;
         this.state.addState(slot, isServed ? share : -share);
         return;
       }
@@ -95,6 +128,92 @@ export class TensorTwin {
         float32.store(float32.add(float32.load(value), float32.load(added[i]!))),
       ),
     );
+  }
+
+  /** Is another group's from here on. */
+  join(rule: Rule): void {
+    this.rule = rule;
+    this.#carry();
+  }
+
+  /**
+   * Has row i become what row `from[i]` was; others are fresh.
+   *
+   * @param home where it is to lie.
+   * @returns what does so; what there is now is known by then.
+   */
+  map(from: Uint32Array, home: Home): () => void {
+    const { rowCount } = this;
+    const rowLength = this.plan.rows!.length;
+    const move = (before: ArrayLike<number>, after: { [index: number]: number }) => {
+      for (const [row, source] of from.entries()) {
+        if (source >= rowCount) continue;
+        for (let e = 0; e < rowLength; e++) after[row * rowLength + e] = before[source * rowLength + e]!;
+      }
+    };
+    const weights = readPlaces(home.data);
+    move(this.weights, weights);
+    return () => {
+      setPlaces(home.data, weights);
+      this.home = home;
+      this.hasLength = true;
+      this.#carry(move);
+    };
+  }
+
+  /** Has state anew, with what there was of it. @param move puts elements where they are to be. */
+  #carry(move?: (before: ArrayLike<number>, after: { [index: number]: number }) => void): void {
+    const before = this.state;
+    this.state = this.#makeState();
+    this.state.stepCount = before.stepCount;
+    for (const [slot, values] of Object.entries(before.state)) {
+      const after = this.state.state[slot];
+      if (after && move && !this.perTensor(slot)) move(values, after);
+      else after?.set(values);
+    }
+  }
+
+  setCount(count: number): void {
+    this.hostCount = count;
+    this.state.stepCount = count;
+  }
+
+  /**
+   * Takes a slot back to what it was at the start, or some of its rows.
+   *
+   * @param hasCount whether its count goes back, too: an average that goes on begins from the weights in place.
+   */
+  resetSlot(slot: string, rows: readonly number[] | undefined, hasCount: boolean): void {
+    if (!this.state.state[slot]) return;
+    const { slots, averages } = layoutOf(this.rule);
+    const { initial } = slots.find(({ name }) => name === slot)!;
+    const isSeeded = !hasCount && averages.some(({ declaration }) => declaration.slot === slot);
+    const { weights } = this;
+    const values = this.state.state[slot];
+    const rowLength = this.plan.rows?.length ?? 1;
+    const isReset = (i: number) => !rows || rows.includes(Math.floor(i / rowLength));
+    values.forEach((_, i) => {
+      if (isReset(i)) values[i] = isSeeded ? weights[i]! : initial;
+    });
+  }
+
+  perTensor(slot: string): boolean {
+    return layoutOf(this.rule).tensorSlots.includes(slot);
+  }
+
+  #makeState(): ParameterState {
+    const { name, rows, constraint } = this.plan;
+    const { mask, data } = this.home;
+    const words = mask && new Uint32Array(mask.buffer.floats.buffer, 4 * mask.first, mask.length);
+    const options = {
+      name,
+      data: readPlaces(data),
+      ...(rows && { rowLength: rows.length }),
+      ...(rows?.columns && { lrPerColumn: rows.columns }),
+      ...(words && { rowMask: words }),
+      ...(constraint && { constraint }),
+    };
+    return new ParameterState(float32, this.rule, options, Float32Array);
   }
 
   #over({ data }: Home, change: () => void): void {

@@ -5,15 +5,19 @@ import {
 } from '../../src/engine/input/gradient-options.js';
 import type { StateDict } from '../../src/engine/saved/state-dict.js';
 import type { StepStats } from '../../src/engine/stats.js';
-import type { LearningRate, OptimizerErrorCode, ReduceOnPlateauSchedule, Rule } from '../../src/index.js';
+import type { LearningRate, Rule } from '../../src/index.js';
 import { resolveAverages } from '../../src/averages/registry.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { float32 } from '../../src/reference/arithmetic.js';
 import { makeElementRule } from '../../src/reference/element-step.js';
+import { preparedStep } from '../../src/reference/table-step.js';
+import { ruleAt } from '../../src/rules/moving.js';
 import { evaluateLearningRate } from '../../src/rules/options.js';
 import { overrideRule, withAverages } from '../../src/rules/rule.js';
 import { readPlaces, setPlaces } from './memory.js';
 import { type OptimizerPlan, makeRule } from './plans.js';
+import type { MatchedGroup } from './match-dict.js';
+import { describeGroup, describeState, isPlateau } from './describe-twin.js';
 import { ControlTwin } from './twin-control.js';
 import type { Home, Source, TensorTwin } from './twin-tensor.js';
 
@@ -23,7 +27,7 @@ export type Command = () => void;
 /** The model of a group. */
 export interface GroupTwin {
   rule: Rule;
-  readonly tensors: readonly TensorTwin[];
+  tensors: readonly TensorTwin[];
 }
 
 /**
@@ -31,7 +35,9 @@ export interface GroupTwin {
  * is noted when it is asked for it; what the GPU does is a {@link Command}, for whoever knows when it is submitted.
  */
 export class OptimizerTwin {
-  readonly groups: GroupTwin[] = [];
+  groups: GroupTwin[] = [];
+  /** Entries of maps on the GPU that named no row; once there was such a map. */
+  strayRows: number | undefined;
   /** The rule that groups override. */
   readonly rule: Rule;
   gradScale: number;
@@ -44,6 +50,8 @@ export class OptimizerTwin {
   #source: Source | undefined;
   /** What was in place before the last way back. */
   #lastSource: Source | undefined;
+  /** Per group, the share of its rule's slot that is added; of the way back, that of the way there. */
+  #shares = new Map<GroupTwin, number>();
 
   constructor(plan: OptimizerPlan) {
     this.rule = withAverages(makeRule(plan), resolveAverages(plan.settings));
@@ -68,11 +76,6 @@ export class OptimizerTwin {
   /** Whether weights are in place that were not asked for last: an encoder with `eval` or `train` was dropped, or is due. */
   get isAstray(): boolean {
     return this.tensors.some(({ isServed }) => isServed !== this.isEvaluating);
-  }
-
-  /** The state that a tensor has. */
-  slotsOf(tensor: TensorTwin): string[] {
-    return Object.keys(tensor.state.state);
   }
 
   /** What `eval` serves. */
@@ -101,14 +104,17 @@ export class OptimizerTwin {
   step(skipped: ReadonlySet<TensorTwin>): Command {
     const { gradScale } = this;
     const isClamped = isClamping(this.#gradients);
-    const parts = this.groups.map(({ rule, tensors }) => ({
-      rule,
-      elementRule: makeElementRule(float32, rule, isClamped),
-      lr: evaluateLearningRate(rule.options.lr, this.#asked),
-      active: tensors
-        .filter((tensor) => !skipped.has(tensor))
-        .map((tensor) => ({ tensor, home: tensor.home, t: ++tensor.hostCount })),
-    }));
+    const parts = this.groups.map((group) => {
+      const { rule, lr } = this.inForce(group);
+      return {
+        rule,
+        elementRule: makeElementRule(float32, rule, isClamped),
+        lr,
+        active: group.tensors
+          .filter((tensor) => !skipped.has(tensor) && !tensor.isFrozen)
+          .map((tensor) => ({ tensor, home: tensor.home, t: ++tensor.hostCount })),
+      };
+    });
     this.#asked++;
     this.#applied++;
     this.#lastLr = parts[0]!.lr;
@@ -130,8 +136,9 @@ export class OptimizerTwin {
       for (const { rule, elementRule, lr, active: own } of parts) {
         for (const { tensor, home, t: encodedT } of own) {
           const t = this.#control ? tensor.state.stepCount + 1 : encodedT;
-          const h = elementRule.prepare(layoutOf(rule).values(lr, t, scaling), t);
-          tensor.update(elementRule, home, { h, t }, { multiplier, maxNorm });
+          const scalars = layoutOf(rule).values(lr, t, scaling);
+          const prepared = preparedStep((factor) => elementRule.prepare(scalars, t, factor), t);
+          tensor.update(elementRule, home, prepared, { multiplier, maxNorm });
         }
       }
     };
@@ -140,17 +147,27 @@ export class OptimizerTwin {
   /** Notes which weights are wanted in place. */
   evaluate(isEvaluating: boolean, wanted: Source | undefined = this.defaultSource): Command {
     const source = this.#source ?? (isEvaluating ? wanted : this.#lastSource) ?? wanted!;
+    const isKnown = !isEvaluating && this.groups.every((group) => this.#shares.has(group));
+    if (source === 'rule' && !this.isEvaluating && !isKnown) {
+      const shareOf = (group: GroupTwin) => layoutOf(this.inForce(group).rule).evaluation!.share;
+      this.#shares = new Map(this.groups.map((group) => [group, shareOf(group)]));
+    }
     this.#lastSource = source;
     this.#source = isEvaluating ? source : undefined;
-    const served = this.groups.flatMap(({ rule, tensors }) =>
-      tensors.map((tensor) => ({ rule, tensor, home: tensor.home })),
+    const served = this.groups.flatMap((group) =>
+      group.tensors.map((tensor) => ({
+        rule: group.rule,
+        share: this.#shares.get(group),
+        tensor,
+        home: tensor.home,
+      })),
     );
     // Where the host counts, it tells so at the call.
     for (const { tensor } of served) tensor.toldCount = tensor.hostCount;
     return () => {
-      for (const { tensor, home, rule } of served) {
+      for (const { tensor, home, rule, share } of served) {
         const count = this.#control ? tensor.state.stepCount : tensor.toldCount;
-        tensor.serve(home, rule, source, isEvaluating, count);
+        tensor.serve(home, { rule, share }, source, isEvaluating, count);
       }
     };
   }
@@ -185,60 +202,78 @@ export class OptimizerTwin {
 
   stats(): StepStats {
     const lr = this.#lastLr;
+    const counted = this.strayRows === undefined ? {} : { strayRows: this.strayRows };
     if (!this.#control) {
-      return { step: this.#applied, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale: this.lossScale, lr };
+      const { lossScale } = this;
+      return { step: this.#applied, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr, ...counted };
     }
     const { step, decisions } = this.#control;
     const { skipped, gradNorm, clipFactor, lossScale } = decisions;
-    return { step, skipped, gradNorm, clipFactor, lossScale, lr };
+    return { step, skipped, gradNorm, clipFactor, lossScale, lr, ...counted };
+  }
+
+  /** A group's rule with a number in place of each schedule, and its learning rate, at the next step. */
+  inForce({ rule }: GroupTwin): { rule: Rule; lr: number } {
+    return { rule: ruleAt(rule, this.#asked), lr: evaluateLearningRate(rule.options.lr, this.#asked) };
+  }
+
+  /** As `group.options`. */
+  optionsOf(group: GroupTwin): Readonly<Record<string, unknown>> {
+    const { rule, lr } = this.inForce(group);
+    return { ...rule.options, lr };
+  }
+
+  /** Lets go of tensors; groups without any are gone. */
+  remove(leaving: ReadonlySet<TensorTwin>): void {
+    for (const group of this.groups) group.tensors = group.tensors.filter((tensor) => !leaving.has(tensor));
+    this.groups = this.groups.filter(({ tensors }) => tensors.length > 0);
+  }
+
+  /** Lets a group join; some of its tensors may be of other groups. */
+  join(group: GroupTwin, moved: readonly TensorTwin[]): void {
+    this.remove(new Set(moved));
+    for (const tensor of moved) tensor.join(group.rule);
+    group.tensors = [...group.tensors, ...moved];
+    this.groups.push(group);
+  }
+
+  /** Gives a tensor another count of steps; the optimizer's own is no less. */
+  setCount(tensor: TensorTwin, count: number): void {
+    if (this.#control && count > this.#applied) this.#control.step = count;
+    this.#asked += Math.max(count - this.#applied, 0);
+    this.#applied = Math.max(count, this.#applied);
+    tensor.setCount(count);
   }
 
   stateDict(): StateDict {
-    const step = this.#control ? this.#control.step : this.#applied;
+    // No parameter has made more steps, though the GPU may have applied fewer than were written of one.
+    const applied = this.#control ? this.#control.step : this.#applied;
+    const step = Math.max(applied, ...this.tensors.map((tensor) => this.countOf(tensor)));
     return {
       rule: this.rule.name,
       step,
-      groups: this.groups.map(({ rule, tensors }) => {
-        const { lr } = rule.options;
-        const counts = tensors.map((tensor) => this.countOf(tensor));
-        const isUniform = counts.every((count) => count === counts[0]);
-        return {
-          ...structuredClone({ ...rule.options, lr: 0 }),
-          params: tensors.map(({ name }) => name),
-          lr: evaluateLearningRate(lr, this.#asked),
-          ...(isPlateau(lr) && { schedule: lr.state() }),
-          ...(!isUniform && { steps: counts }),
-          ...(isUniform && counts[0]! < step && { joinedAt: step - counts[0]! }),
-        };
+      groups: this.groups.map((group) => {
+        const counts = group.tensors.map((tensor) => this.countOf(tensor));
+        return describeGroup(group, this.optionsOf(group), counts, step);
       }),
-      state: Object.fromEntries(
-        this.tensors.map((tensor) => [
-          tensor.name,
-          Object.fromEntries(this.slotsOf(tensor).map((slot) => [slot, tensor.slot(slot)])),
-        ]),
-      ),
+      state: describeState(this.tensors),
       ...(this.#control && { control: this.#control.decisions.save() }),
     };
   }
 
-  /** The error that loading a dict of this kind of optimizer ends with, if any. */
-  misfitOf({ groups }: StateDict): OptimizerErrorCode | undefined {
-    const names = (list: readonly string[][]) => JSON.stringify(list);
-    const own = this.groups.map(({ tensors }) => tensors.map(({ name }) => name));
-    if (names(own) !== names(groups.map(({ params }) => params))) return 'invalid-state-dict';
-    const lacks = this.groups.some(({ rule }, g) => isPlateau(rule.options.lr) && !groups[g]!.schedule);
-    return lacks ? 'invalid-state-dict' : undefined;
-  }
-
-  load({ step, groups, state, control }: StateDict): void {
+  load({ step, state, control }: StateDict, matched: readonly MatchedGroup[]): void {
     this.groups.forEach((group, g) => {
+      const { rule, counts, schedule } = matched[g]!;
       const { lr } = group.rule.options;
-      const { schedule, lr: savedLr, steps, joinedAt = 0 } = groups[g]!;
-      if (isPlateau(lr)) lr.loadState(schedule!);
-      if (typeof lr === 'number') group.rule = overrideRule(group.rule, { lr: savedLr as number });
+      if (isPlateau(lr) && schedule) lr.loadState(schedule);
+      group.rule = rule;
       group.tensors.forEach((tensor, k) => {
-        tensor.hostCount = steps?.[k] ?? step - joinedAt;
-        tensor.state.restore(tensor.hostCount, state[tensor.name]!);
+        const count = counts[k];
+        if (count === undefined) return;
+        tensor.hostCount = count;
+        // Averages that the dict lacks begin from the weights in place.
+        tensor.state.weights.set(tensor.weights);
+        tensor.state.restore(count, state[tensor.name]!);
       });
     });
     this.#asked = step + (control?.skipped ?? 0);
@@ -249,8 +284,4 @@ export class OptimizerTwin {
     this.#control.decisions.gradNorm = NaN;
     this.#control.decisions.clipFactor = 1;
   }
-}
-
-function isPlateau(lr: unknown): lr is ReduceOnPlateauSchedule {
-  return typeof lr === 'function' && 'report' in lr;
 }

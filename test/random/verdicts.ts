@@ -28,7 +28,7 @@ export class Verdicts {
    *
    * @returns whether it was made, and not refused.
    */
-  attempt(what: string, expected: Expected<never>, call: () => void): boolean {
+  attempt(what: string, expected: Omit<Expected<unknown>, 'value'>, call: () => void): boolean {
     try {
       call();
     } catch (error) {
@@ -38,6 +38,12 @@ export class Verdicts {
     if (expected.isRefused)
       this.fail(`${what}: made, but to be refused with ${expected.codes().join(' or ')}`);
     return true;
+  }
+
+  /** Holds what a call gave against what it has to give. */
+  same(what: string, got: unknown, want: unknown): void {
+    const differs = difference(got, want);
+    if (differs) this.fail(`${what}: ${differs}`);
   }
 
   /** Takes note of a promise; nobody waits for it before {@link settle}. */
@@ -66,13 +72,10 @@ export class Verdicts {
   #judgeValue<T>(what: string, value: T, expected: Expected<T>): void {
     if (expected.isRefused)
       this.fail(`${what}: gave a value, but to be refused with ${expected.codes().join(' or ')}`);
-    else if ('value' in expected) {
-      const differs = difference(value, expected.value);
-      if (differs) this.fail(`${what}: ${differs}`);
-    }
+    else if ('value' in expected) this.same(what, value, expected.value);
   }
 
-  #judgeError(what: string, error: unknown, { codes }: Pick<Expected<never>, 'codes'>): void {
+  #judgeError(what: string, error: unknown, { codes }: Pick<Expected<unknown>, 'codes'>): void {
     const allowed = codes();
     if (error instanceof OptimizerError && allowed.includes(error.code)) return;
     const told = error instanceof OptimizerError ? `${error.code}: ${error.message}` : describe(error);

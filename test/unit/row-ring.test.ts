@@ -95,7 +95,8 @@ describe('the memory of the numbers of steps', () => {
     expect(taken.every(({ isIntact }) => isIntact())).toBe(true);
     // Of one row, all fit into what the first of them gets.
     expect(buffers.map(({ size }) => size / 256 - 1)).toEqual([0, 1024]);
-    expect(buffers.every(({ isDestroyed }) => !isDestroyed)).toBe(true);
+    // The first one had no step that is pending.
+    expect(buffers.map(({ isDestroyed }) => isDestroyed)).toEqual([true, false]);
   });
 
   test('of many rows it doubles from 8 on, so that few steps take little memory', () => {

@@ -39,7 +39,7 @@ fn map_rows(
   let end = min(first + ROWS_PER_INVOCATION, portion.row_count);
   for (var k = first; k < end; k++) {
     let row = portion.first_row + k;
-    let entry = map[row];
+    let entry = map[portion.first_entry + row];
     let is_known = entry < portion.rows_before;
     if (portion.counts_strays != 0u && !is_known && entry != FRESH && column == 0u && in_part(row * ROW_LENGTH, portion.first, portion.end)) {
       atomicAdd(&stray_count, 1u);

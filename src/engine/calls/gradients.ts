@@ -51,10 +51,16 @@ export class Gradients {
     return this.run.parts.some(({ accumulation }) => accumulation);
   }
 
-  /** Adds the gradients of a micro-batch. */
-  accumulate(encoder: GPUCommandEncoder): void {
-    const pass = encoder.beginComputePass({ label: `${this.run.resources.label} accumulate` });
-    for (const { accumulation } of this.run.parts) accumulation?.encode(pass);
+  /**
+   * Adds the gradients of a micro-batch.
+   *
+   * @param isPending whether the encoder is a caller's.
+   */
+  accumulate(encoder: GPUCommandEncoder, isPending: boolean): void {
+    const { run } = this;
+    if (isPending) run.expectSubmission();
+    const pass = encoder.beginComputePass({ label: `${run.resources.label} accumulate` });
+    for (const { accumulation } of run.parts) accumulation?.encode(pass);
     pass.end();
   }
 

@@ -7,6 +7,7 @@ import { OptimizerError } from '../../errors.js';
 import { ELEMENT_BYTE_LENGTH, type Piece, countElements } from '../../plan/pieces.js';
 import { type RowMap, RowMapper } from '../../stages/rows/map-rows.js';
 import { type MappedTensor, type ResolvedMapping, resolveMapping, rowCountOf } from '../input/map-input.js';
+import { encodeWeights } from './map-weights.js';
 import type { RunTensor } from '../run/group-part.js';
 import { type Reshaped, planReshaping } from '../run/reshape.js';
 import type { Run } from '../run/run.js';
@@ -67,11 +68,13 @@ export class Mapping {
   #apply({ tensors, from, rowCount }: ResolvedMapping<RunTensor>): void {
     const { run } = this;
     const { device, label } = run.resources;
-    this.#strays ??= device.createBuffer({
-      label: `${label} stray rows`,
-      size: 4,
-      usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC,
-    });
+    if (!(from instanceof Uint32Array)) {
+      this.#strays ??= device.createBuffer({
+        label: `${label} stray rows`,
+        size: 4,
+        usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC,
+      });
+    }
     const rowsBefore = rowCountOf(tensors[0]!.entry.parameter);
     if (from instanceof Uint32Array && this.#staysInPlace(tensors, from, rowsBefore)) {
       this.#resizeInPlace(tensors, Math.min(rowsBefore, rowCount));
@@ -93,10 +96,7 @@ export class Mapping {
   ): void {
     const { run } = this;
     const { device, label } = run.resources;
-    const entries =
-      from instanceof Uint32Array
-        ? { buffer: mapper.keep(createFilled(device, `${label} row map`, BufferUsage.STORAGE, from)) }
-        : bindingOf(from);
+    const entries = from instanceof Uint32Array ? this.#upload(mapper, from) : from;
     const mapOf = ({ parameter }: Mapped): RowMap => ({
       entries,
       rowsBefore,
@@ -131,36 +131,20 @@ export class Mapping {
     );
     run.reshape(reshapings, (encoder) => {
       const pass = encoder.beginComputePass({ label: `${label} map rows` });
-      tensors.forEach((mapped, k) => this.#mapWeights(pass, mapper, mapOf(mapped), mapped, k === 0));
+      const moves = tensors.map((mapped) => ({
+        map: mapOf(mapped),
+        before: mapped.entry.parameter.data,
+        after: mapped.parameter.data,
+      }));
+      encodeWeights(device, pass, mapper, moves, `${label} map rows`);
       pass.end();
     });
   }
 
-  /** Weights that stay in their buffers go through a copy, since rows change places; a fresh row is what is there. */
-  #mapWeights(
-    pass: GPUComputePassEncoder,
-    mapper: RowMapper,
-    map: RowMap,
-    { entry: { parameter: before }, parameter: after }: Mapped,
-    countsStrays: boolean,
-  ): void {
-    const buffers = new Set(before.data.map(({ buffer }) => buffer));
-    if (after.data.every(({ buffer }) => !buffers.has(buffer))) {
-      mapper.encode(pass, { map, source: before.data, target: after.data, countsStrays });
-      return;
-    }
+  #upload(mapper: RowMapper, from: Uint32Array<ArrayBuffer>): Piece<GPUBuffer> {
     const { device, label } = this.run.resources;
-    const copy = after.data.map(({ elementCount }): Piece<GPUBuffer> => {
-      const size = ELEMENT_BYTE_LENGTH * elementCount;
-      const buffer = device.createBuffer({
-        label: `${label} mapped weights`,
-        size,
-        usage: BufferUsage.STORAGE,
-      });
-      return { buffer: mapper.keep(buffer), byteOffset: 0, elementCount };
-    });
-    mapper.encode(pass, { map, source: before.data, target: copy, countsStrays });
-    mapper.encode(pass, { map, source: copy, target: after.data, stays: true });
+    const buffer = mapper.keep(createFilled(device, `${label} row map`, BufferUsage.STORAGE, from));
+    return { buffer, byteOffset: 0, elementCount: from.length };
   }
 
   /** Whether all rows that stay are where they are to be, and state has a place for those that come. */
@@ -210,12 +194,6 @@ function startsAlike(before: readonly Piece<GPUBuffer>[], after: readonly Piece<
   }
   return true;
 }
-
-const bindingOf = ({ buffer, byteOffset, elementCount }: Piece<GPUBuffer>): GPUBufferBinding => ({
-  buffer,
-  offset: byteOffset,
-  size: 4 * elementCount,
-});
 
 const pieceOf = ({ buffer, byteOffset, byteLength }: ByteRange): Piece<GPUBuffer> => ({
   buffer,

@@ -84,11 +84,12 @@ export class Reading {
   /** As `Optimizer.stateDict`. */
   async stateDict(): Promise<StateDict> {
     const { control, rows } = this.run;
-    // Of this moment: groups may join while the copies are awaited.
+    // Of this moment: groups may join, and parameters leave, while the copies are awaited.
     const parts = [...this.run.parts];
+    const members = parts.map((part) => part.tensors);
     const rule = parts[0]!.group.rule.name;
     const described = parts.map(({ group }) => describeGroup(group));
-    const tensors = parts.flatMap((part) => part.tensors);
+    const tensors = members.flat();
     const hostCounts = tensors.map(({ row }) => rows.list[row]!.count);
     const { applied } = this.log;
     // Slot by slot: what lies together is copied as one.
@@ -110,8 +111,8 @@ export class Reading {
       state[tensor.parameter.name]![slot] = f32.decode(bytes[head.length + counts.length + k]!);
     });
     let first = 0;
-    const groups = parts.map((part, g) => {
-      const own = counted.slice(first, (first += part.tensors.length));
+    const groups = members.map(({ length }, g) => {
+      const own = counted.slice(first, (first += length));
       return { ...described[g]!, ...describeCounts(step, own) } as StateDict['groups'][number];
     });
     return { rule, step, groups, state, ...(known && { control: savedControl(known) }) };

@@ -58,6 +58,7 @@ function groupByPlace(seeds: readonly Seed[]): Iterable<Place> {
     let place = places.get(key);
     if (!place) places.set(key, (place = { part, slot, tensors: [] }));
     const { data, state } = part.planTensor(tensor);
+    const { rowLength } = tensor.parameter;
     const all = [{ first: 0, elementCount: Infinity }];
     for (const { first, elementCount } of ranges ?? all) {
       place.tensors.push({
@@ -65,6 +66,8 @@ function groupByPlace(seeds: readonly Seed[]): Iterable<Place> {
         row: 0,
         data: slicePieces(data, first, elementCount),
         state: slicePieces(state!, first, elementCount),
+        // Rows that lie apart are copied row by row.
+        ...(rowLength !== undefined && data.some(({ rows }) => rows) && { rowLength }),
       });
     }
   }

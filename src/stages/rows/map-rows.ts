@@ -15,7 +15,7 @@ export const FRESH_ROW = 0xffff_ffff;
 /** Where rows go. */
 export interface RowMap {
   /** One u32 per row of the target. */
-  readonly entries: GPUBufferBinding;
+  readonly entries: Piece<GPUBuffer>;
   /** Rows that entries may name. */
   readonly rowsBefore: number;
   readonly rowLength: number;
@@ -45,6 +45,7 @@ const PORTION = wordStruct('Portion', {
   source_stride: 'u32',
   target_base: 'u32',
   target_stride: 'u32',
+  first_entry: 'u32',
   rows_before: 'u32',
   counts_strays: 'u32',
 });
@@ -60,13 +61,15 @@ interface Part extends Piece<GPUBuffer> {
 /** Moves rows on the GPU. */
 export class RowMapper {
   readonly #own: GPUBuffer[] = [];
+  /** What is bound where nothing is counted. */
+  #nothing: GPUBuffer | undefined;
 
   /**
-   * @param strays one u32, with STORAGE: entries that name no row are counted in it.
+   * @param strays one u32, with STORAGE: entries that name no row are counted in it; absent where there can be none.
    */
   constructor(
     private readonly device: GPUDevice,
-    private readonly strays: GPUBuffer,
+    private readonly strays: GPUBuffer | undefined,
     /** What of the kernels' shape is not to be chosen. */
     private readonly shape: Partial<KernelShape>,
     private readonly label: string,
@@ -86,6 +89,7 @@ export class RowMapper {
       );
     const width = isWhole ? LANE : 1;
     const rowLength = map.rowLength / width;
+    const entries = bindPiece(map.entries, bindingAlignment(limits));
     const sources = partsOf(source, map.rowLength, limits);
     for (const to of partsOf(target, map.rowLength, limits)) {
       const [firstRow, endRow] = rowsOf(to, map.rowLength);
@@ -112,6 +116,7 @@ export class RowMapper {
           source_stride: ofSource[1],
           target_base: ofTarget[0],
           target_stride: ofTarget[1],
+          first_entry: (map.entries.byteOffset - entries.offset) / ELEMENT_BYTE_LENGTH,
           rows_before: map.rowsBefore,
           counts_strays: Number(countsStrays && k === 0),
         });
@@ -119,10 +124,10 @@ export class RowMapper {
         this.#own.push(portion);
         const group = bindBuffers(device, label, pipeline.layouts[0]!, [
           { buffer: portion },
-          map.entries,
+          entries,
           sourceBinding,
           targetBinding,
-          { buffer: this.strays },
+          { buffer: this.strays ?? this.#makeNothing() },
         ]);
         pass.setPipeline(pipeline.pipeline);
         pass.setBindGroup(0, group);
@@ -142,6 +147,14 @@ export class RowMapper {
   /** Frees what moves were made with; those that are submitted end as they would have. */
   destroy(): void {
     for (const buffer of this.#own) buffer.destroy();
+  }
+
+  #makeNothing(): GPUBuffer {
+    const { device, label } = this;
+    this.#nothing ??= this.keep(
+      device.createBuffer({ label: `${label} nothing`, size: 4, usage: BufferUsage.STORAGE }),
+    );
+    return this.#nothing;
   }
 }
 
