@@ -51,10 +51,10 @@ for (const consecutive of [false, true]) {
       ];
       const pending: Promise<void>[] = [];
       let strays = 0;
-      for (const [map, how] of maps) {
+      for (const [map, options] of maps) {
         const rowsBefore = pair.tensors.get('apart')!.rowCount;
-        if ('onGpu' in how) strays += map.filter((row) => row >= rowsBefore && row !== FRESH).length;
-        pending.push(pair.map(names, map, how));
+        if ('onGpu' in options) strays += map.filter((row) => row >= rowsBefore && row !== FRESH).length;
+        pending.push(pair.map(names, map, options));
         pair.step();
         pair.step(['other', 'w59']);
       }
