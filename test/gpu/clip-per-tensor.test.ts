@@ -166,6 +166,15 @@ gpuTest('gradients that come to lie elsewhere are clipped there', async ({ devic
   expect(got[0]).toBeCloseTo(-0.6, 6);
   expect(got[1]).toBeCloseTo(0.2, 6);
   expect((await optimizer.readParam('w2'))[1]).toBeCloseTo(-1.6, 6);
+  // Of one that rests, too: it is clipped there when it goes on.
+  optimizer.freeze(['w1']);
+  optimizer.rebind({ w1: { grad: makeBuffer(device, track, [8, 0]) } });
+  optimizer.step();
+  optimizer.unfreeze(['w1']);
+  optimizer.step();
+  const later = await optimizer.readParam('w1');
+  expect(later[0]).toBeCloseTo(-1.6, 6);
+  expect(later[1]).toBeCloseTo(0.2, 6);
 });
 
 gpuTest('a thousand tensors take few dispatches', async ({ device, track }) => {

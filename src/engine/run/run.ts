@@ -240,7 +240,9 @@ export class Run {
     const before = changes.map(({ entry }) => entry.parameter);
     for (const { entry, parameter } of changes) entry.parameter = parameter;
     try {
-      this.#generation.prepareRebind(changes.map(({ entry }) => entry.part.planTensor(entry)))();
+      // What is frozen has no place in the generation.
+      const stepped = changes.filter(({ entry }) => !this.rows.isFrozen(entry));
+      this.#generation.prepareRebind(stepped.map(({ entry }) => entry.part.planTensor(entry)))();
     } catch (error) {
       changes.forEach(({ entry }, k) => (entry.parameter = before[k]!));
       throw error;
