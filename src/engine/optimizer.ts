@@ -151,7 +151,8 @@ export class Optimizer<R extends Rule = Rule> {
    *
    * A parameter that is there already moves to the group, out of the one that it is in, with its weights, state, averages and count of
    * steps; one that is frozen stays so. Give its name alone, or the parameter as it is. A group that loses all its parameters is
-   * gone. Until the promise resolves, it is stepped in the group where it was.
+   * gone. Until the promise resolves, it is stepped in the group where it was; what is encoded till then, evaluation too, must be submitted
+   * before that, as before {@link remove}.
    *
    * @returns the group, once it takes part in the steps.
    * @throws OptimizerError as {@link Optimizer.create}, and `invalid-config` after {@link eval}; the optimizer is as it

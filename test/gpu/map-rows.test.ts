@@ -148,6 +148,36 @@ gpuTest('a table with a sparse gradient, and a rule that measures tensors', asyn
   await pair.compare('novograd');
 });
 
+gpuTest('gradients of micro-batches have as many rows', async ({ device, track }) => {
+  const buffer = (length: number) => makeBuffer(device, track, Array<number>(length).fill(1));
+  const param = {
+    name: 'w',
+    data: buffer(8),
+    grad: buffer(8),
+    microGrad: buffer(6),
+    rowLength: 2,
+    length: 4,
+  };
+  const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params: [param] }));
+  const round = () => {
+    optimizer.zeroGrad();
+    for (let k = 0; k < 2; k++) optimizer.accumulate();
+    optimizer.step();
+  };
+  round();
+  void optimizer.mapRows(['w'], { from: Uint32Array.of(0, 1, FRESH), rowCount: 3 });
+  round();
+  expect([...(await optimizer.readParam('w'))]).toEqual([-3, -3, -3, -3, -1, -1]);
+  const map = { from: Uint32Array.of(2, 2, 0, 1), rowCount: 4 };
+  const small = await errorOf(() => optimizer.mapRows(['w'], map));
+  expect(small.message).toContain(
+    'microGrad of parameter "w" has room for 6 elements, but 4 rows of 2 need 8',
+  );
+  void optimizer.mapRows(['w'], { ...map, microGrad: { w: buffer(8) } });
+  round();
+  expect([...(await optimizer.readParam('w'))]).toEqual([-3, -3, -3, -3, -5, -5, -5, -5]);
+});
+
 gpuTest('weights in several buffers, cut in the midst of rows', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const [rowLength, lengths] = [3, [5, 2, 11]];

@@ -154,7 +154,8 @@ export class Mapping {
       tensors.every(({ entry, parameter }) => {
         if (!startsAlike(entry.parameter.data, parameter.data)) return false;
         const { slabs, layout } = entry.part;
-        if (entry.parameter.sparse) return false;
+        // What is made for these has their size.
+        if (entry.parameter.sparse || entry.parameter.microGrad) return false;
         return layout.elementSlots.length === 0 || slabs.capacityOf(entry.index) >= parameter.elementCount;
       })
     );

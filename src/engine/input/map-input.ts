@@ -24,15 +24,20 @@ export interface RowMapping {
   data?: Readonly<Record<string, BufferRange | RowRange | readonly (BufferRange | RowRange)[]>>;
   /** Per name, where the gradients are to lie, as in a parameter; default where they are. */
   grad?: Readonly<Record<string, Required<Parameter>['grad']>>;
+  /** Per name, where the gradients of micro-batches are to lie, of parameters that have such; default where they are. */
+  microGrad?: Readonly<Record<string, Required<Parameter>['microGrad']>>;
 }
 
-const KEYS = ['from', 'rowCount', 'data', 'grad'] satisfies (keyof RowMapping)[];
+const KEYS = ['from', 'rowCount', 'data', 'grad', 'microGrad'] satisfies (keyof RowMapping)[];
 
 /** A tensor whose rows move, and what it will be. */
 export interface MappedTensor<T> {
   readonly entry: T;
   readonly parameter: ResolvedParameter;
 }
+
+/** What lies in rows, of a gradient that is not sparse. */
+type DenseRole = 'data' | 'grad' | 'microGrad';
 
 /** A checked mapping. */
 export interface ResolvedMapping<T> {
@@ -62,13 +67,13 @@ export function resolveMapping<T extends { readonly parameter: ResolvedParameter
     fail(`mapRows(): rowCount is ${quote(rowCount)}; give the rows that there will be, an integer ≥ 1.`);
   }
   const known = entries.map(({ parameter }) => parameter.name);
-  const ofNames = (key: 'data' | 'grad'): Readonly<Record<string, unknown>> => {
+  const ofNames = (key: DenseRole): Readonly<Record<string, unknown>> => {
     const record = given[key] ?? {};
     if (!isRecord(record)) fail(`mapRows(): ${key} is ${quote(record)}; give { name: buffer }.`);
     rejectUnknownKeys(record, known, `mapRows(): ${key}`, 'invalid-parameter');
     return record;
   };
-  const [data, grad] = [ofNames('data'), ofNames('grad')];
+  const places = { data: ofNames('data'), grad: ofNames('grad'), microGrad: ofNames('microGrad') };
   const rowsBefore = entries.map(({ parameter }) => rowCountOf(parameter));
   const other = rowsBefore.findIndex((count) => count !== rowsBefore[0]);
   if (other > 0) {
@@ -80,7 +85,8 @@ export function resolveMapping<T extends { readonly parameter: ResolvedParameter
   const from = resolveEntries(given['from'], rowCount as number, rowsBefore[0]!);
   const tensors = entries.map((entry) => {
     const { name } = entry.parameter;
-    return { entry, parameter: resized(entry.parameter, rowCount as number, data[name], grad[name]) };
+    const lies = { data: places.data[name], grad: places.grad[name], microGrad: places.microGrad[name] };
+    return { entry, parameter: resized(entry.parameter, rowCount as number, lies) };
   });
   return { tensors, from, rowCount: rowCount as number };
 }
@@ -120,20 +126,17 @@ function resolveEntries(from: unknown, rowCount: number, rowsBefore: number): Re
 function resized(
   before: ResolvedParameter,
   rowCount: number,
-  data: unknown,
-  grad: unknown,
+  { data, grad, microGrad }: Readonly<Record<DenseRole, unknown>>,
 ): ResolvedParameter {
   const { name, sparse } = before;
   const rowLength = before.rowLength!;
   const elementCount = rowCount * rowLength;
-  if (before.microGrad) {
-    fail(
-      `mapRows(): parameter ${quote(name)} has a microGrad, which has as many rows as its gradients; it cannot be mapped.`,
-    );
+  if (microGrad !== undefined && !before.microGrad) {
+    fail(`mapRows(): microGrad is given for parameter ${quote(name)}, which has none; leave it out.`);
   }
-  const roomy = (role: 'data' | 'grad', ranges: unknown) => {
+  const roomy = (role: DenseRole, ranges: unknown) => {
     const room =
-      ranges === undefined ? before.room[role] : resolvePieces(ranges, { parameter: name, role }, rowLength);
+      ranges === undefined ? before.room[role]! : resolvePieces(ranges, { parameter: name, role }, rowLength);
     const held = countElements(room);
     if (held >= elementCount) return room;
     return fail(
@@ -165,10 +168,12 @@ function resized(
     return { ...common, grad: [table.values], sparse: table, room: { data: room, grad: [table.values] } };
   }
   const gradRoom = roomy('grad', grad);
+  const microRoom = before.microGrad && roomy('microGrad', microGrad);
   const after = {
     ...common,
     grad: truncate(gradRoom, elementCount),
-    room: { ...before.room, data: room, grad: gradRoom },
+    ...(microRoom && { microGrad: truncate(microRoom, elementCount) }),
+    room: { ...before.room, data: room, grad: gradRoom, ...(microRoom && { microGrad: microRoom }) },
   };
   rejectUnfitRows(after);
   return after;

@@ -79,6 +79,7 @@ export interface ResolvedParameter extends ResolvedRowOptions {
   readonly room: {
     readonly data: readonly Piece<GPUBuffer>[];
     readonly grad: readonly Piece<GPUBuffer>[];
+    readonly microGrad?: readonly Piece<GPUBuffer>[];
     readonly mask?: Piece<GPUBuffer>;
   };
 }
