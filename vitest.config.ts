@@ -27,6 +27,7 @@ const HOST_TESTS = [
   'large-shapes',
   'leaving-out',
   'leaving-out-norm',
+  'life-runs',
   'loops-and-bounds',
   'loss-scale',
   'moving-options',

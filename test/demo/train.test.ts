@@ -22,37 +22,43 @@ async function untilDone(): Promise<void> {
   expect(await visitor.text('#status')).toMatch(/^Done/u);
 }
 
-test('the same optimizer on both sides gives the same numbers, and gives them again', async () => {
-  const page = await visitor.open('train/', 'wide', '?left=adam&right=adam&steps=5&seed=5&start');
-  await untilDone();
-  const rows = ['loss', 'held-out', 'accuracy'];
-  const first = await Promise.all(rows.map(numbers));
-  for (const [left, right] of first) expect(left).toBe(right);
-  const [, [heldOut], [accuracy]] = first as [number[], [number], [number]];
-  // Ten classes: guessing costs ln 10 and is right a tenth of the time.
-  expect(heldOut).toBeLessThan(Math.log(10));
-  expect(accuracy).toBeGreaterThan(10);
-  expect(await visitor.text('#elements')).toBe('203,530 in 4 tensors');
-  expect(await visitor.text('#steps-done')).toBe('5 of 5');
-  for (const ms of await numbers('time')) expect(ms).toBeGreaterThan(0);
-  const marks = await page.$$eval('#digits span', (captions) => captions.map((caption) => caption.className));
-  expect(marks).toHaveLength(40);
-  expect(marks.every((mark) => mark === 'right' || mark === 'wrong')).toBe(true);
-  expect(marks.filter((_, i) => i % 2 === 0)).toEqual(marks.filter((_, i) => i % 2 === 1));
+test(
+  'the same optimizer on both sides gives the same numbers, and gives them again',
+  async () => {
+    const page = await visitor.open('train/', 'wide', '?left=adam&right=adam&steps=5&seed=5&start');
+    await untilDone();
+    const rows = ['loss', 'held-out', 'accuracy'];
+    const first = await Promise.all(rows.map(numbers));
+    for (const [left, right] of first) expect(left).toBe(right);
+    const [, [heldOut], [accuracy]] = first as [number[], [number], [number]];
+    // Ten classes: guessing costs ln 10 and is right a tenth of the time.
+    expect(heldOut).toBeLessThan(Math.log(10));
+    expect(accuracy).toBeGreaterThan(10);
+    expect(await visitor.text('#elements')).toBe('203,530 in 4 tensors');
+    expect(await visitor.text('#steps-done')).toBe('5 of 5');
+    for (const ms of await numbers('time')) expect(ms).toBeGreaterThan(0);
+    const marks = await page.$$eval('#digits span', (captions) =>
+      captions.map((caption) => caption.className),
+    );
+    expect(marks).toHaveLength(40);
+    expect(marks.every((mark) => mark === 'right' || mark === 'wrong')).toBe(true);
+    expect(marks.filter((_, i) => i % 2 === 0)).toEqual(marks.filter((_, i) => i % 2 === 1));
 
-  await page.click('#reset');
-  expect(await visitor.text('#left-loss')).toBe('–');
-  // The other side, and a name of ours and of tfjs: the left one must not care who runs beside it.
-  await page.select('#right', 'tfjs:sgd');
-  await page.click('#start');
-  await untilDone();
-  const second = await Promise.all(rows.map(numbers));
-  expect(second.map(([left]) => left)).toEqual(first.map(([left]) => left));
-  expect(second[0]![1]).not.toBe(first[0]![1]);
-  expect(await visitor.text('#right-name')).toBe('tf.train.sgd');
-  expect(new URL(page.url()).searchParams.get('right')).toBe('tfjs:sgd');
-  expect(visitor.complaints).toEqual([]);
-});
+    await page.click('#reset');
+    expect(await visitor.text('#left-loss')).toBe('–');
+    // The other side, and a name of ours and of tfjs: the left one must not care who runs beside it.
+    await page.select('#right', 'tfjs:sgd');
+    await page.click('#start');
+    await untilDone();
+    const second = await Promise.all(rows.map(numbers));
+    expect(second.map(([left]) => left)).toEqual(first.map(([left]) => left));
+    expect(second[0]![1]).not.toBe(first[0]![1]);
+    expect(await visitor.text('#right-name')).toBe('tf.train.sgd');
+    expect(new URL(page.url()).searchParams.get('right')).toBe('tfjs:sgd');
+    expect(visitor.complaints).toEqual([]);
+  },
+  2 * RUN_MS,
+);
 
 // A step of both takes TensorFlow.js a second and a half on SwiftShader, and a quarter of that on llvmpipe.
 if (browserKind === 'firefox') {

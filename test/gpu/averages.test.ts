@@ -20,9 +20,8 @@ const COMBINATIONS: AverageOptions[] = [
   { lookahead: { every: 1, alpha: 1 }, ema: { decay: 0.5 }, swa: { start: 1, period: 1 } },
 ];
 
-/** A third of them where bits are proof, a sixth elsewhere; each rule and each combination has its turn in every run. */
-const isWanted = (rule: number, combination: number): boolean =>
-  isTurn(rule + combination, inject('runtime') === 'chrome' ? 3 : 6);
+/** A sixth of them; each rule and each combination has its turn in every run. */
+const isWanted = (rule: number, combination: number): boolean => isTurn(rule + combination, 6);
 
 for (const [index, [name, factory]] of ruleFactories.entries()) {
   for (const options of COMBINATIONS.filter((_, k) => isWanted(index, k))) {

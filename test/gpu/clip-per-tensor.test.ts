@@ -6,6 +6,7 @@ import {
   type Parameter,
   ParameterArena,
   ReferenceOptimizer,
+  type Rule,
   adam,
   lamb,
   sgd,
@@ -16,18 +17,21 @@ import { bitDifference, checkWithinBound } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { exactNorm, makeTensors } from '../support/control-tensors.js';
 import { gpuTest } from '../support/device.js';
+import { drawn } from '../support/draw.js';
 import { errorOf } from '../support/error-of.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 const LENGTHS = [1, 2, 3, 5, 64, 255, 4099, 20_001];
 const MAX = 2;
 
-for (const [title, rule, settings] of [
+const CASES: readonly [title: string, rule: Rule, settings: OptimizerSettings][] = [
   ['steps that the host counts', adam(), {}],
   ['after scaling, and before clipping by value', adam(), { gradScale: 0.3, maxGradValue: 0.25 }],
   ['beside what the GPU decides', adam(), { skipNonFinite: true, measureGradNorm: true, lossScale: 4 }],
   ['before a rule that measures tensors', lamb(), {}],
-] as const) {
+];
+
+for (const [title, rule, settings] of drawn(CASES, 2)) {
   gpuTest(`gradients are clipped one by one as in the reference: ${title}`, async ({ device, track }) => {
     const random = new Random(inject('seed'));
     const draw = () => LENGTHS.map((length) => random.weights(length).map((x) => x * (length < 9 ? 4 : 1)));
