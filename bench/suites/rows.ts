@@ -55,7 +55,7 @@ export const rows: Suite<RowsRequest, Given> = {
           'elsewhere, map on the CPU': { ...map, isOnGpu: false, isElsewhere: true },
           'in place, map on the GPU': { ...map, isOnGpu: true, isElsewhere: false },
         },
-        baselines: ['copy kernel'],
+        baselines: ['copy to fresh buffers'],
       };
     }),
 };
