@@ -105,7 +105,8 @@ function performAddGroup(
     joining.delete(joiner);
     return;
   }
-  if (!isTwice) joining.add(joiner);
+  // One that is refused at once is not on its way.
+  if (!isTwice && trainingRefusal === undefined) joining.add(joiner);
   const added = optimizer!.addGroup(config);
   added.catch(() => joining.delete(joiner));
   // A name is taken while whoever had it is on his way, though he was let go of.

@@ -44,9 +44,7 @@ export function performMap(
   const moves = tensors.map((tensor) => drawMove(world, subject, random, tensor, rowCount));
   if (chance(0.15)) changePlaces(moves);
   const isWrong =
-    tensors.some(({ home }) => home.micro) ||
-    tensors.some((tensor) => tensor.rowCount !== rowsBefore) ||
-    moves.some((move) => !fits(move, rowCount));
+    tensors.some((tensor) => tensor.rowCount !== rowsBefore) || moves.some((move) => !fits(move, rowCount));
   const expected = world.expected<undefined>(
     subject.trainingRefusal ?? (isWrong ? 'invalid-parameter' : undefined),
     () => [subject.refusal],
@@ -145,8 +143,20 @@ function drawMove(
     grad: movesGrad ? other.room.grad : home.room.grad,
   };
   const sparse = movesGrad ? other.sparse : home.sparse;
-  const next = atLength(room, length, { ...(home.mask && { mask: home.mask }), ...(sparse && { sparse }) });
+  const next = atLength(room, length, {
+    ...(home.mask && { mask: home.mask }),
+    ...(sparse && { sparse }),
+    ...(home.micro && { micro: microOf(world, random, home.micro, length) }),
+  });
   return { tensor, home: next, movesData, movesGrad };
+}
+
+/** Where the gradients of micro-batches lie: elsewhere, if there are to be more or fewer. */
+function microOf(world: World, random: Random, micro: Home['data'], length: number): Home['data'] {
+  if (countOf(micro) === length) return micro;
+  const places = world.memory.allocate([{ length }], random);
+  world.memory.write(places, new Float32Array(length));
+  return places;
 }
 
 /** Lets the first two lie where the other one lay, if rows of both are as long there. */
@@ -186,11 +196,17 @@ function describeMapping(
   const grad = moves
     .filter((move) => move.movesGrad)
     .map(({ tensor, home }) => [tensor.name, home.sparse ? sparseGradOf(home) : rangesOf(home.room.grad)]);
+  const microGrad = moves
+    .filter(({ tensor, home }) => home.micro && home.micro !== tensor.home.micro)
+    .map(({ tensor, home }) => [tensor.name, rangesOf(home.micro!)]);
   return {
     from: isOnGpu ? place() : from,
     rowCount,
     ...(data.length > 0 && { data: Object.fromEntries(data) as RowMapping['data'] & object }),
     ...(grad.length > 0 && { grad: Object.fromEntries(grad) as RowMapping['grad'] & object }),
+    ...(microGrad.length > 0 && {
+      microGrad: Object.fromEntries(microGrad) as RowMapping['microGrad'] & object,
+    }),
   };
 
   function place() {
