@@ -148,6 +148,16 @@ gpuTest('a table with a sparse gradient, and a rule that measures tensors', asyn
   await pair.compare('novograd');
 });
 
+gpuTest('copies behind rows that stay, within the room that there is', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const groups = [[{ name: 'w', rowLength: 7, rowCount: 4, room: 10 }]];
+  const pair = await makeLifePair(device, track, random, exactRule(device, adam()), groups);
+  pair.step();
+  void pair.map(['w'], Uint32Array.of(0, 1, 2, 3, 1, 2, FRESH, FRESH, 1));
+  pair.step();
+  await pair.compare('at the end');
+});
+
 gpuTest('gradients of micro-batches have as many rows', async ({ device, track }) => {
   const buffer = (length: number) => makeBuffer(device, track, Array<number>(length).fill(1));
   const param = {

@@ -146,8 +146,13 @@ export const runPartSlips = [
     'src/engine/calls/mapping.ts',
     ['gpu/map-rows'],
     [
-      ['k < rowsBefore ? row === k : true', 'true'],
-      ['k < rowsBefore ? row === k : true', 'false', 'gpu/map-rows#rows come and go'],
+      [
+        'row === (k < rowsBefore ? k : FRESH_ROW)',
+        'k >= rowsBefore || row === k',
+        'gpu/map-rows#copies behind',
+      ],
+      ['row === (k < rowsBefore ? k : FRESH_ROW)', 'true'],
+      ['row === (k < rowsBefore ? k : FRESH_ROW)', 'false', 'gpu/map-rows#rows come and go'],
       ['slabs.use(index, parameter.elementCount);', ''],
     ],
   ),

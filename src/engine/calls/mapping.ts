@@ -5,7 +5,7 @@ import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import { OptimizerError } from '../../errors.js';
 import { ELEMENT_BYTE_LENGTH, type Piece, countElements } from '../../plan/pieces.js';
-import { type RowMap, RowMapper } from '../../stages/rows/map-rows.js';
+import { FRESH_ROW, type RowMap, RowMapper } from '../../stages/rows/map-rows.js';
 import { type MappedTensor, type ResolvedMapping, resolveMapping, rowCountOf } from '../input/map-input.js';
 import { encodeWeights } from './map-weights.js';
 import type { RunTensor } from '../run/group-part.js';
@@ -150,7 +150,7 @@ export class Mapping {
   /** Whether all rows that stay are where they are to be, and state has a place for those that come. */
   #staysInPlace(tensors: readonly Mapped[], from: Uint32Array, rowsBefore: number): boolean {
     return (
-      from.every((row, k) => (k < rowsBefore ? row === k : true)) &&
+      from.every((row, k) => row === (k < rowsBefore ? k : FRESH_ROW)) &&
       tensors.every(({ entry, parameter }) => {
         if (!startsAlike(entry.parameter.data, parameter.data)) return false;
         const { slabs, layout } = entry.part;
