@@ -144,9 +144,13 @@ export const normSlips = [
       ['...(mask && { mask })', '', 'gpu/norms#of columns'],
       ['...(rowLength !== undefined && { rowLength })', '', 'gpu/norms#of columns'],
       ['sums.encode(pass);', 'void sums;', 'gpu/norms#of a sparse'],
-      ['if (making.value) {', 'if (false) {', 'gpu/norms#of a thousand'],
       ['at once.\n    this.#made?.measures.destroy();', 'at once.', 'gpu/clip-tables#copies take'],
     ],
+  ),
+  ...slipsIn(
+    'src/engine/calls/made-reading.ts',
+    ['gpu/norms#of a thousand'],
+    [['if (made.value) throw unmade(made.value);', '']],
   ),
   ...slipsIn(
     'src/engine/run/generation.ts',

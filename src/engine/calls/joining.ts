@@ -126,6 +126,8 @@ export class Joining {
     try {
       await part.checked;
       guard.checkTraining('addGroup()');
+      // Where nobody is new, there is nothing of the caller's to be checked.
+      if (joiner.parameters.length === 0) return this.#adopt(joiner, part.value);
       const { version } = run;
       const generation = this.#assembleGeneration(joiner, part.value);
       try {

@@ -7,6 +7,7 @@ import type { PlanTensor } from '../../plan/pieces.js';
 import { FixedRows } from '../../stages/fixed-rows.js';
 import { NormMeasures } from '../../stages/norms/norm-measures.js';
 import { normOfTotal } from '../../stages/norms/totals.js';
+import { madeReading } from './made-reading.js';
 import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
 
@@ -61,14 +62,10 @@ export class Norms {
       const lossScale = { buffer: run.lossScaleBuffer, byteOffset: 0, byteLength: 4 };
       return { made, names, bytes: this.reader.read([[lossScale], [measures.totals]], 'norms()') };
     });
-    const [making, reading] = await Promise.allSettled([error, value.bytes]);
-    if (making.status === 'rejected') throw making.reason;
-    if (making.value) {
+    const [lossScale, totals] = await madeReading(value.bytes, error, (cause) => {
       this.#drop(value.made);
-      throw unmeasurable(making.value);
-    }
-    if (reading.status === 'rejected') throw reading.reason;
-    const [lossScale, totals] = reading.value;
+      return unmeasurable(cause);
+    });
     const factor = gradScale / new Float32Array(lossScale!)[0]!;
     value.names.forEach((name, k) =>
       define(norms, name, {

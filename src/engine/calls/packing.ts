@@ -2,6 +2,7 @@ import { OptimizerError } from '../../errors.js';
 import { captureErrors, isOutOfMemory } from '../../gpu/device.js';
 import type { Reader } from '../../gpu/readback.js';
 import { makePacking } from '../../stages/side/rows.js';
+import { madeReading } from './made-reading.js';
 import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
 
@@ -30,12 +31,12 @@ export async function readApart(
     device.queue.submit([encoder.finish()]);
     return { packed, bytes: reader.read([packed.ranges], what) };
   });
-  const [making, reading] = await Promise.allSettled([error, value.bytes]);
-  value.packed.destroy();
-  if (making.status === 'rejected') throw making.reason;
-  if (making.value) throw unpackable(making.value, what);
-  if (reading.status === 'rejected') throw reading.reason;
-  return reading.value[0]!;
+  try {
+    const [bytes] = await madeReading(value.bytes, error, (cause) => unpackable(cause, what));
+    return bytes!;
+  } finally {
+    value.packed.destroy();
+  }
 }
 
 function unpackable(cause: GPUError, what: string): OptimizerError {
