@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { type TestProjectConfiguration, defineConfig } from 'vitest/config';
 import { digitsPlugin } from './lab/tasks/digits-plugin.js';
 import { mobyDickPlugin } from './lab/tasks/moby-dick-plugin.js';
@@ -45,9 +46,29 @@ const HOST_TESTS = [
   'swap-large',
 ];
 
+/**
+ * Files of tests about what only pages have: iframes, the origin's own file system; what counts objects, which takes ten times as
+ * long among all that Node's one process holds; and tensors of millions of elements that are measured as a whole: their twin takes
+ * half a minute in Chrome, and a quarter of an hour in the modules that vitest rewrites for Node.
+ */
+const PAGE_TESTS = [
+  'arena-calls',
+  'checkpoint',
+  'foreign-realm',
+  'large',
+  'object-lifetimes',
+  'safetensors',
+  'state-dict-trust',
+];
+
+/** Tests of the site's pages that compute: which ones are Chrome's turn. On SwiftShader they take up to four times as long. */
+const CHROME_TURNS = [['large', 'race'], ['prove', 'throughput'], ['splats'], ['train']];
+
 const SLOW_ADAPTER_MS = 120_000;
 const seed = testSeed();
 const all = Boolean(process.env['TEST_ALL']);
+/** Whether a run is one of many, which share the tests that can be run in one place or another; the seed says whose turn it is. */
+const takesTurns = !all && Boolean(process.env['TEST_TURNS']);
 const adapter = adapterChoice();
 
 export default defineConfig({
@@ -65,7 +86,9 @@ export default defineConfig({
         },
       },
       siteProject('demo', 'chrome'),
-      browserProject('chrome', 'chrome', ['test/gpu/**/*.test.ts']),
+      nodeProject(),
+      runtimesProject(),
+      browserProject('chrome', 'chrome', gpuTests('chrome')),
       // Mutants are told from the rule by bits where results are exact to the bit; by bounds it takes three times as long.
       // What is about the host's calls and counts is the same code in both; what is about kernels, buffers and the order of
       // commands runs in both.
@@ -79,16 +102,34 @@ export default defineConfig({
 });
 
 /**
- * Tests of the site that a browser runs: which pages there are, and of those that compute, half, by the seed; the other half
- * is the other browser's. What axe-core reads is the same in both, and trouble is made by means that only Chrome has.
+ * Tests of the site that a browser runs: which pages there are, and of those that compute, by the seed, Chrome some and
+ * Firefox the others. What axe-core reads is the same in both, and trouble is made by means that only Chrome has.
  */
 function siteTests(kind: BrowserKind): string[] {
-  const turn = (seed + (kind === 'chrome' ? 0 : 1)) % 2;
-  const computing = ['large', 'prove', 'race', 'splats', 'throughput', 'train'].filter(
-    (_, k) => all || k % 2 === turn,
+  const chromes = CHROME_TURNS[seed % CHROME_TURNS.length]!;
+  const computing = CHROME_TURNS.flat().filter(
+    (name) => !takesTurns || chromes.includes(name) === (kind === 'chrome'),
   );
-  const names = ['site', ...computing, ...(kind === 'chrome' ? ['accessibility', 'trouble'] : [])];
+  const names = [
+    'site',
+    ...computing,
+    ...(kind === 'chrome' ? ['accessibility', 'gpu-process', 'trouble'] : []),
+  ];
   return names.map((name) => `test/demo/${name}.test.ts`);
+}
+
+/**
+ * Tests of the GPU on SwiftShader, whose bits are the same in Chrome and in Node, where they take half the time: half of the
+ * files here, by the seed, and half there.
+ */
+function gpuTests(where: 'chrome' | 'node'): string[] {
+  // Not the bit that draws cases, or half of them would never be in Chrome.
+  const turn = ((seed >>> 16) + (where === 'chrome' ? 0 : 1)) % 2;
+  const files = readdirSync('test/gpu').filter((name) => name.endsWith('.test.ts'));
+  const isOfPages = (name: string): boolean => PAGE_TESTS.includes(name.replace('.test.ts', ''));
+  const both = files.filter((name) => !isOfPages(name)).toSorted();
+  const ours = both.filter((_, k) => !takesTurns || k % 2 === turn);
+  return [...ours, ...(where === 'chrome' ? files.filter(isOfPages) : [])].map((name) => `test/gpu/${name}`);
 }
 
 /** Tests in Node that visit the built site with a browser. */
@@ -99,11 +140,45 @@ function siteProject(name: string, kind: BrowserKind): TestProjectConfiguration 
       environment: 'node',
       include: siteTests(kind),
       globalSetup: ['test/support/demo-site.ts'],
+      // One process, one browser for most of the files.
+      isolate: false,
       testTimeout: SLOW_ADAPTER_MS,
       hookTimeout: SLOW_ADAPTER_MS,
       // One browser at a time, as in the other projects: they would slow each other.
       fileParallelism: false,
       provide: { all, seed, adapter, runtime: kind },
+    },
+  };
+}
+
+/** Tests in Node, on Dawn and SwiftShader, as Chrome has them. */
+function nodeProject(): TestProjectConfiguration {
+  return {
+    test: {
+      name: 'node',
+      environment: 'node',
+      include: [...gpuTests('node'), 'test/fuzz/*.test.ts'],
+      setupFiles: ['test/support/node-gpu.ts'],
+      // One process, one device: what one file compiled, the next one finds.
+      isolate: false,
+      fileParallelism: false,
+      testTimeout: SLOW_ADAPTER_MS,
+      hookTimeout: SLOW_ADAPTER_MS,
+      provide: { all, seed, adapter, runtime: 'node' },
+    },
+  };
+}
+
+/** Tests of the built package in processes of Node and Deno. */
+function runtimesProject(): TestProjectConfiguration {
+  return {
+    test: {
+      name: 'runtimes',
+      environment: 'node',
+      include: ['test/runtimes/**/*.test.ts'],
+      testTimeout: SLOW_ADAPTER_MS,
+      hookTimeout: SLOW_ADAPTER_MS,
+      provide: { all, seed, adapter, runtime: 'node' },
     },
   };
 }

@@ -1,42 +1,9 @@
-import { BarChart, LineChart, ScatterChart } from 'echarts/charts';
-import { GridComponent, LegendComponent, MarkLineComponent, TitleComponent } from 'echarts/components';
-import { type EChartsCoreOption, init, use } from 'echarts/core';
-import { SVGRenderer } from 'echarts/renderers';
+import type { EChartsCoreOption } from 'echarts/core';
 import { curvePoints } from '../lab/measuring/fit.js';
 import { PEER_NAMES, type PeerName } from '../lab/measuring/protocol.js';
 import type { Results } from '../lab/measuring/rows.js';
 import type { SuiteResults } from './suite.js';
-
-use([
-  BarChart,
-  LineChart,
-  ScatterChart,
-  GridComponent,
-  LegendComponent,
-  MarkLineComponent,
-  TitleComponent,
-  SVGRenderer,
-]);
-
-const WIDTH = 860;
-const HEIGHT = 440;
-/** As far from white as from GitHub's dark background: a contrast of 4.3 with both. */
-const INK = '#797979';
-/** Hardly visible on either. */
-const GRID_INK = 'rgba(128, 128, 128, 0.25)';
-/** By position in PEER_NAMES, so that a peer keeps its colour in every chart. All have a contrast of 3 or more with both. */
-const COLOURS = [
-  '#2f81d6',
-  '#7a6fd8',
-  '#d1603d',
-  '#b8860b',
-  '#2e9360',
-  '#797979',
-  '#c2559b',
-  '#20909c',
-  '#8f7a5c',
-  '#5b8f3a',
-];
+import { COLOURS, INK, axisInk, renderSvg } from './svg.js';
 
 /**
  * Draws what results hold, as SVG on no background, legible on light and dark pages.
@@ -51,17 +18,9 @@ export function drawCharts(results: Results | SuiteResults, name: string): Recor
       ? [barOptions(suiteBars(results), results), undefined]
       : [barOptions(peerBars(results), results), curveOptions(results)];
   return {
-    ...(bars && { [`${name}.svg`]: render(bars) }),
-    ...(curve && { [`${name}-curve.svg`]: render(curve) }),
+    ...(bars && { [`${name}.svg`]: renderSvg(bars) }),
+    ...(curve && { [`${name}-curve.svg`]: renderSvg(curve) }),
   };
-}
-
-function render(option: EChartsCoreOption): string {
-  const chart = init(undefined, undefined, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT });
-  chart.setOption({ animation: false, backgroundColor: 'transparent', textStyle: { color: INK }, ...option });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return `${svg}\n`;
 }
 
 /** Times over that of a baseline, per case a group of bars. */
@@ -197,13 +156,6 @@ function curveOptions(results: Results): EChartsCoreOption | undefined {
   };
 }
 
-const axisInk = {
-  axisLine: { lineStyle: { color: INK } },
-  axisLabel: { color: INK },
-  nameTextStyle: { color: INK },
-  splitLine: { lineStyle: { color: GRID_INK } },
-} as const;
-
 function heading(
   text: string,
   { adapter, browser, rounds, date }: Results | SuiteResults,
@@ -223,6 +175,7 @@ function legendOf(names: readonly string[]): EChartsCoreOption {
   return { data: names, top: 68, left: 0, textStyle: { color: INK } };
 }
 
+/** By position in PEER_NAMES, so that a peer keeps its colour in every chart. */
 function colourOf(peer: PeerName): string {
   return COLOURS[PEER_NAMES.indexOf(peer) % COLOURS.length]!;
 }

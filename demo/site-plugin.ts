@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
+import { contentPolicy } from './content-policy.js';
+import { DATA_LICENCES_FILE } from './data-licences-plugin.js';
 import { type DemoPage, home, pages } from './pages.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -13,14 +15,17 @@ export const pageFiles: readonly string[] = [home, ...pages].map(({ path }) => p
 /**
  * Puts what all pages have in common into their html: `<!-- site:head -->` becomes style, icon and script,
  * `<!-- site:header -->` the menu, `<!-- site:cards -->` a card per page,
- * `<!-- site:recorded -->` a picture for visitors without WebGPU. In html, the menu works without scripts.
+ * `<!-- site:recorded -->` a picture for visitors without WebGPU, `<!-- site:licences -->` what the built site ships of others.
+ * In html, the menu works without scripts.
  */
 export function sitePlugin(): Plugin {
   return {
     name: 'webgpu-optim:site',
     transformIndexHtml: {
       order: 'pre',
-      handler(html, { filename }) {
+      handler(source, { filename, server }) {
+        // Whoever puts the built site up sends no headers of ours.
+        const html = server ? source : source.replace('<head>', `<head>\n${policyTag}`);
         const page = [home, ...pages].find(({ path }) => filename === pageFile(path));
         if (page === undefined) return html;
         const root = page === home ? './' : '../';
@@ -28,11 +33,22 @@ export function sitePlugin(): Plugin {
           .replace('<!-- site:head -->', head(root))
           .replace('<!-- site:header -->', header(page, root))
           .replace('<!-- site:recorded -->', recorded(page, root))
+          .replace('<!-- site:licences -->', server ? '' : licences)
           .replace('<!-- site:cards -->', pages.map((target) => card(target, root)).join('\n'));
       },
     },
   };
 }
+
+/** Where the built site says under which licences its code is. */
+export const CODE_LICENCES_FILE = 'licences-code.md';
+
+const policyTag = `    <meta http-equiv="Content-Security-Policy" content="${contentPolicy(false)}" />`;
+
+const licences = `
+    <footer class="site muted">
+      Licences of what this site ships: <a href="./${CODE_LICENCES_FILE}">code</a>, <a href="./${DATA_LICENCES_FILE}">data</a>
+    </footer>`;
 
 const head = (root: string): string => `
     <meta charset="utf-8" />

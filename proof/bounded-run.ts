@@ -8,6 +8,7 @@ import { clipToNorm } from '../src/reference/clip-to-norm.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
 import { type ElementRule, makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
+import type { Codec } from '../src/codecs/codec.js';
 import { limitWeight } from '../src/reference/constrain.js';
 import {
   type TableOptions,
@@ -41,6 +42,14 @@ export function boundedPart(
 /** How gradients are clipped: each by itself, then its elements. */
 export type Clips = Pick<GradientOptions, 'minGradValue' | 'maxGradValue' | 'maxGradNormPerTensor'>;
 
+/** A value that was stored: whatever it was rounded to, it is no further from the one that was meant than what rounding may add. */
+const roundedBy =
+  ({ roundingError }: Codec) =>
+  ({ value, error }: Bounded): Bounded => ({
+    value,
+    error: error + roundingError * (Math.abs(value) + error),
+  });
+
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
   readonly weights: Bounded[];
@@ -50,6 +59,8 @@ export class BoundedRun {
   readonly #maxNorm: number;
   readonly #states: Record<string, Bounded>[];
   readonly #tensorState: Record<string, Bounded>;
+  /** The slots that are rounded when they are stored. */
+  readonly #keeps: readonly (readonly [slot: string, keep: (value: Bounded) => Bounded])[];
   /** Steps asked for, which schedules follow. */
   #asked = 0;
   /** Steps made. */
@@ -80,7 +91,10 @@ export class BoundedRun {
     const initial = (perTensor: boolean): [string, Bounded][] =>
       layoutOf(rule)
         .slots.filter((slot) => slot.perTensor === perTensor)
-        .map((slot) => [slot.name, errorBound.scalar(slot.initial)]);
+        .map((slot) => [slot.name, errorBound.scalar(slot.codec.round(slot.initial))]);
+    this.#keeps = layoutOf(rule).slots.flatMap(({ name, codec }) =>
+      codec.roundingError === 0 ? [] : [[name, roundedBy(codec)] as const],
+    );
     this.#states = this.weights.map(() => Object.fromEntries(initial(false)));
     this.#tensorState = Object.fromEntries(initial(true));
   }
@@ -128,6 +142,7 @@ export class BoundedRun {
       const own = stepOfColumn(step, this.table, i);
       const after = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, own, tensor);
       this.weights[i] = limitWeight(errorBound, after, this.table.constraint);
+      for (const [slot, keep] of this.#keeps) this.#states[i]![slot] = keep(this.#states[i]![slot]!);
     }
     const { weights } = this;
     const access = {

@@ -6,7 +6,8 @@ import {
   type Rule,
 } from '../src/index.js';
 import { resolveAverages } from '../src/averages/registry.js';
-import { withAverages } from '../src/rules/rule.js';
+import type { StateDtype } from '../src/codecs/state-dtype.js';
+import { withSettings } from '../src/rules/rule.js';
 import { layoutOf } from '../src/kernel/rule-layout.js';
 import { BoundedRun, type Clips, boundedPart } from './bounded-run.js';
 import { type Deviation, bitDifference, checkWithinBound, largerDeviation } from './compare.js';
@@ -30,6 +31,8 @@ export interface ParityRun {
   readonly rule: Rule;
   /** Averages of the weights that are taken with it. */
   readonly averages?: AverageOptions;
+  /** How its state is kept. Default `'f32'`. */
+  readonly stateDtype?: StateDtype;
   /** How gradients are clipped. Default not at all. */
   readonly clip?: Clips;
   /** Whether each step looks for NaN on the GPU before it is made. Default false. */
@@ -106,9 +109,10 @@ function place({
  * @throws Error naming the first element that is not as it should be.
  */
 export async function checkParity(run: ParityRun): Promise<ParityResult> {
-  const { device, track, steps, random, averages = {}, clip = {}, skipNonFinite = false } = run;
-  const rule = withAverages(run.rule, resolveAverages(averages));
-  const config = { rule: run.rule, ...averages, ...clip, skipNonFinite };
+  const { device, track, steps, random, averages = {}, clip = {}, skipNonFinite = false, stateDtype } = run;
+  const kept = stateDtype === undefined ? {} : { stateDtype };
+  const rule = withSettings(run.rule, { averages: resolveAverages(averages), ...kept });
+  const config = { rule: run.rule, ...averages, ...kept, ...clip, skipNonFinite };
   const makeGradients = run.makeGradients ?? ((length) => random.gradients(length));
   const makeWeights = run.makeWeights ?? ((length) => random.weights(length));
   const { tensors, elements } = place(run);

@@ -8,7 +8,7 @@ import {
   type Rule,
 } from '../src/index.js';
 import { layoutOf } from '../src/kernel/rule-layout.js';
-import { withAverages } from '../src/rules/rule.js';
+import { withSettings } from '../src/rules/rule.js';
 import { isSwiftShader } from './adapter.js';
 import { BoundedRun, type Clips } from './bounded-run.js';
 import { type Deviation, bitDifference, checkWithinBound, largerDeviation } from './compare.js';
@@ -103,7 +103,7 @@ class Placement {
  */
 export async function checkTableParity(run: TableRun): Promise<ParityResult> {
   const { device, track, steps, random, rowCount, averages = {}, skipNonFinite = false, clip = {} } = run;
-  const rule = withAverages(run.rule, resolveAverages(averages));
+  const rule = withSettings(run.rule, { averages: resolveAverages(averages) });
   const config = { rule: run.rule, ...averages, skipNonFinite, ...clip };
   const placement = new Placement(rowCount);
   const reserved = run.tables.map((table, k) => ({

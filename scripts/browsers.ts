@@ -2,6 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type Browser, type LaunchOptions, launch } from 'puppeteer';
+import { CHROME_FLAGS, FIREFOX_PREFERENCES } from './browser-settings.js';
 import { type BrowserKind, findBrowser, hasVulkanDriver, softwareVulkanDrivers } from './find-browser.js';
 import {
   VULKAN_PACKAGE,
@@ -10,6 +11,7 @@ import {
   downloadBrowser,
   installPackages,
 } from './install-browser.js';
+import { onlyDrivers } from './swiftshader.js';
 
 export type { BrowserKind } from './find-browser.js';
 
@@ -78,15 +80,15 @@ function launchChrome(
   extra: readonly string[],
 ): Promise<Browser> {
   const args = [
-    '--enable-unsafe-webgpu',
+    CHROME_FLAGS.always,
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
     '--no-first-run',
     ...extra,
   ];
-  if (adapter === 'software') args.push('--use-webgpu-adapter=swiftshader');
-  else if (process.platform === 'linux') args.push('--enable-features=Vulkan');
+  if (adapter === 'software') args.push(CHROME_FLAGS.software);
+  else if (process.platform === 'linux') args.push(CHROME_FLAGS.linux);
   // Chrome's sandbox refuses to run as root.
   if (process.getuid?.() === 0) args.push('--no-sandbox');
   // Over a pipe, Chrome ends with this process even when that is killed without a chance to clean up.
@@ -98,16 +100,15 @@ async function launchFirefox(
   adapter: AdapterChoice,
   extra: readonly string[],
 ): Promise<Browser> {
-  const drivers = softwareVulkanDrivers().join(':');
+  const drivers = softwareVulkanDrivers();
   // Firefox has no flag for it, but a Vulkan loader that sees only llvmpipe leaves no choice.
-  const software =
-    adapter === 'software' && drivers ? { VK_DRIVER_FILES: drivers, VK_ICD_FILENAMES: drivers } : {};
+  const software = adapter === 'software' && drivers.length > 0 ? onlyDrivers(drivers) : {};
   const browser = await launch({
     ...common,
     browser: 'firefox',
     args: [...extra],
     env: { ...process.env, ...software },
-    extraPrefsFirefox: { 'dom.webgpu.enabled': true, 'gfx.webgpu.ignore-blocklist': true },
+    extraPrefsFirefox: FIREFOX_PREFERENCES,
   });
   // Firefox outlives a process that is killed; whoever kills can read here what is left to end.
   const pids = process.env['BROWSER_PIDS_FILE'];
@@ -167,7 +168,13 @@ async function obtainBrowser(kind: BrowserKind): Promise<string> {
   );
 }
 
-function ensureVulkanDriver(): void {
+/**
+ * Makes sure that Linux has a Vulkan driver, which Firefox and Deno need for WebGPU: the one that runs on the CPU is installed if there is
+ * none and this process may.
+ *
+ * @throws Error that says what to do
+ */
+export function ensureVulkanDriver(): void {
   if (hasVulkanDriver()) return;
   let tried = 'apt-get was not tried, it needs root on Debian or Ubuntu.';
   if (canUseApt()) {
@@ -181,7 +188,7 @@ function ensureVulkanDriver(): void {
   }
   throw new Error(
     [
-      `Firefox is here, but no Vulkan driver, which its WebGPU needs on Linux. ${tried}`,
+      `No Vulkan driver, which WebGPU in Firefox and Deno needs on Linux. ${tried}`,
       'Install the driver of your GPU, or the one that runs on the CPU:',
       `"sudo apt-get install ${VULKAN_PACKAGE}" on Debian and Ubuntu, "mesa-vulkan-drivers" on Fedora,`,
       '"vulkan-swrast" on Arch.',

@@ -22,16 +22,13 @@ const LIMIT_MS = 300_000;
 /** What one with a slip may take: so many times as long as without, and this on top. */
 const PATIENCE = 4;
 const PATIENCE_MS = 60_000;
-/** A slip may leave a browser behind in which everything fails: after so many that it noticed it is tried. */
-const TRIED_AFTER = 10;
-const TRIAL = 'gpu/adapter';
 /** On the disk of the packages, which are linked and not copied. Git, linter and formatter ignore it. */
 const TREE = resolve('.cache/mutants');
 
 const { only, list, unit, draw, seed } = new Command('npm run mutants --')
   .description('Makes slips one at a time in a copy of the tree and says which of them the tests notice.')
   .option('--only <text>', 'only slips whose file, or text, has this in it', '')
-  .option('--unit', 'only unit tests, and slips that one of them should notice: without a browser')
+  .option('--unit', 'only unit tests, and slips that one of them should notice: without SwiftShader')
   .option('--draw <count>', 'only so many of them, drawn at random', Number)
   .option('--seed <integer>', 'draws the same ones again', Number, randomInt(2 ** 31))
   .option('--list', 'only says which slips fit the code, and runs nothing')
@@ -53,7 +50,7 @@ async function runAll(all: readonly Slip[]): Promise<boolean> {
   process.env['TEST_SEED'] ||= '1';
   if (!unit) await ensureBrowser('chrome');
   copyTree();
-  const runner = new TestRunner(TREE, unit ? ['unit'] : ['unit', 'chrome']);
+  const runner = new TestRunner(TREE, unit ? ['unit'] : ['unit', 'node', 'e2e']);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       runner.stop();
@@ -80,10 +77,7 @@ class Mutation {
 
   async run(all: readonly Slip[]): Promise<boolean> {
     const start = Date.now();
-    // Of those that Chrome noticed since it was last tried.
-    let doubtful: Slip[] = [];
-    const waiting = [...all];
-    for (let slip = waiting.shift(); slip; slip = waiting.shift()) {
+    for (const slip of all) {
       const before = Date.now();
       const { test, reason } = await this.#noticeOf(slip);
       this.#noticedBy.set(slip, test);
@@ -91,14 +85,6 @@ class Mutation {
       console.log(
         `${this.#noticedBy.size}/${all.length} ${test ?? 'UNNOTICED'} (${took}): ${describe(slip)}${test ? ` | ${short(reason).slice(0, 120)}` : ''}`,
       );
-      if (test !== undefined && !isUnit(test)) doubtful.push(slip);
-      if (doubtful.length < TRIED_AFTER && waiting.length > 0) continue;
-      if (doubtful.length > 0 && !(await this.#isWell())) {
-        console.log(`The browser has suffered: another one does the last ${doubtful.length} again.`);
-        this.runner.stop();
-        waiting.unshift(...doubtful);
-      }
-      doubtful = [];
     }
     return this.#report(all, Date.now() - start);
   }
@@ -142,10 +128,6 @@ class Mutation {
     return time;
   }
 
-  async #isWell(): Promise<boolean> {
-    return (await this.#ask(TRIAL, PATIENCE_MS)).isGood;
-  }
-
   async #ask(test: string, limitMs: number): Promise<Answer> {
     const changed = this.#changed;
     this.#changed = [];
@@ -161,7 +143,7 @@ class Mutation {
     console.log(['', ...unnoticed.map((slip) => `UNNOTICED ${describe(slip)}`)].join('\n'));
     for (const test of broken) console.log(`NOT RUN, it fails without any slip: ${test}`);
     console.log(
-      `${noticed} of ${all.length} noticed, ${byUnit} by unit tests and ${noticed - byUnit} in Chrome: ` +
+      `${noticed} of ${all.length} noticed, ${byUnit} by unit tests and ${noticed - byUnit} on the GPU: ` +
         `${(100 * share).toFixed(1)} %, in ${(took / 60_000).toFixed(1)} minutes`,
     );
     return share >= LEAST_NOTICED && broken.length === 0;

@@ -14,6 +14,8 @@ export interface VitestRun {
   passed: number;
   failed: number;
   skipped: number;
+  /** What failed and why, a text each. */
+  failures: string[];
 }
 
 /** Where and how loudly vitest runs. */
@@ -42,8 +44,11 @@ export async function runVitest(
     if (exitCode === null) killListed(pids);
     const counts = readCounts(file);
     let failed = counts.failed + counts.other;
-    if (failed === 0 && (exitCode !== 0 || !counts.complete)) failed = 1;
-    return { passed: counts.passed, failed, skipped: counts.skipped };
+    if (failed === 0 && (exitCode !== 0 || !counts.complete)) {
+      failed = 1;
+      counts.failures.push(`vitest ${args.join(' ')}: ended with ${exitCode ?? 'a signal'}`);
+    }
+    return { passed: counts.passed, failed, skipped: counts.skipped, failures: counts.failures };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -118,6 +123,6 @@ function readCounts(file: string): Counts {
     const counts: Counts = JSON.parse(readFileSync(file, 'utf8'));
     return counts;
   } catch {
-    return { passed: 0, failed: 0, skipped: 0, other: 0, complete: false };
+    return { passed: 0, failed: 0, skipped: 0, other: 0, failures: [], complete: false };
   }
 }

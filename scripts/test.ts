@@ -9,14 +9,16 @@ import { randomInt } from 'node:crypto';
 import { ensureBrowser } from './browsers.js';
 import { runVitest } from './run-vitest.js';
 
-/** vitest's projects, and the browser that each one needs; those that take longest first, for they begin in this order. */
+/** vitest's projects, and the browser that each one needs, Node for its SwiftShader; those that take longest first, for they begin in this order. */
 const browserOf = {
+  node: 'chrome',
   chrome: 'chrome',
   firefox: 'firefox',
   demo: 'chrome',
   e2e: 'chrome',
   'demo-firefox': 'firefox',
   'e2e-firefox': 'firefox',
+  runtimes: 'chrome',
   unit: undefined,
 } as const;
 type Project = keyof typeof browserOf;
@@ -66,6 +68,8 @@ async function testAll(): Promise<number> {
   const ready = wanted.filter((project) => !missing.has(project));
   warn(leftOut);
 
+  // Who asks for some of the tests wants all of them.
+  if (rest.length === 0 && filters.length === 0) process.env['TEST_TURNS'] = '1';
   // With filters, one of several runs might find nothing, which is a failure.
   const queue = rest.length === 0 ? ready.map((project) => [project]) : [ready];
   const runs = await inTurn(AT_A_TIME, queue, (projects) =>
@@ -75,6 +79,10 @@ async function testAll(): Promise<number> {
   for (const run of runs)
     for (const kind of ['passed', 'failed', 'skipped'] as const) counts[kind] += run[kind];
   warn(leftOut);
+  // Projects run side by side, so that what failed is anywhere in thousands of lines: here it is once more.
+  const failures = runs.flatMap((run) => run.failures);
+  for (const failure of failures) console.log(`FAILED ${failure}`);
+  if (failures.length > 0) console.log(`TEST_SEED=${process.env['TEST_SEED']} repeats this run`);
 
   // Without any browser, nothing of what this library promises was tested.
   const gpuWanted = wanted.some((project) => project !== 'unit');

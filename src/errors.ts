@@ -6,7 +6,9 @@
  * - `invalid-config`: a field of the config is unknown, missing or contradictory.
  * - `invalid-parameter`: a parameter's buffers cannot be used as given.
  * - `invalid-state-dict`: a state dict does not fit this optimizer.
- * - `limit-exceeded`: the device's limits do not allow what was asked.
+ * - `invalid-safetensors`: a file is not as the format of safetensors says, or what is to be read or written cannot be.
+ * - `invalid-checkpoint`: a file is no checkpoint, or was changed since it was written.
+ * - `limit-exceeded`: the device's limits, or those of buffers of the host, do not allow what was asked.
  * - `out-of-memory`: the device could not allocate optimizer state.
  * - `destroyed`: the optimizer was used after `destroy()`.
  * - `device-lost`: the device is lost; nothing can run on it again.
@@ -18,6 +20,8 @@ export type OptimizerErrorCode =
   | 'invalid-config'
   | 'invalid-parameter'
   | 'invalid-state-dict'
+  | 'invalid-safetensors'
+  | 'invalid-checkpoint'
   | 'limit-exceeded'
   | 'out-of-memory'
   | 'destroyed'

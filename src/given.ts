@@ -6,7 +6,8 @@ export function tagOf(value: unknown): string {
 }
 
 /**
- * A copy of what a caller gave, as it is now: own and inherited properties alike.
+ * A copy of what a caller gave, as it is now: own and inherited properties alike. It has nothing else: `toString` is a name as any
+ * other.
  *
  * @param known names that are looked for even where enumeration does not show them, as a class's getters.
  */
@@ -14,7 +15,7 @@ export function copyGiven(
   given: Readonly<Record<string, unknown>>,
   known: readonly string[] = [],
 ): Record<string, unknown> {
-  const copy: Record<string, unknown> = {};
+  const copy = Object.create(null) as Record<string, unknown>;
   const hidden = known.filter((name) => given[name] !== undefined);
   for (const name of new Set([...propertyNames(given), ...hidden])) {
     define(copy, name, given[name]);

@@ -1,12 +1,21 @@
 export { OptimizerError, type OptimizerErrorCode } from './errors.js';
 
 export type { AverageOptions } from './averages/registry.js';
+export type { StateDtype } from './codecs/state-dtype.js';
+export type { StateOptions } from './engine/input/state-options.js';
 export type { EmaOptions } from './averages/ema.js';
 export type { LookaheadOptions } from './averages/lookahead.js';
 export type { SwaOptions } from './averages/swa.js';
 export { ParameterArena } from './arena/parameter-arena.js';
 export type { ArenaOptions, ArenaSpec, ArenaTensor } from './arena/spec.js';
 export type { FanOptions, Initializer, InitializerKind } from './arena/initializer.js';
+export { loadCheckpoint, type LoadCheckpointOptions } from './checkpoint/load.js';
+export {
+  saveCheckpoint,
+  type CheckpointSink,
+  type SaveOptions,
+  type SavedCheckpoint,
+} from './checkpoint/save.js';
 export { Optimizer } from './engine/optimizer.js';
 export type { ParameterNorms } from './engine/calls/norms.js';
 export type { ResetOptions } from './engine/calls/state-input.js';

@@ -14,7 +14,7 @@ import type { Session } from './session.js';
  * @throws Error if no SwiftShader is found, or `webgpu` is not installed.
  */
 export async function openNodeSession(adapter: AdapterChoice): Promise<Session<BenchPage>> {
-  if (adapter === 'software') await showOnlySwiftShader();
+  if (adapter === 'software') (await import('../../scripts/swiftshader.js')).showOnlySwiftShader();
   // Loaded when wanted: a machine that runs the benchmark in a browser may lack Dawn's binary, and the driver is
   // chosen by the environment at the time of loading.
   const { openNodePage } = await import('../page/node.js');
@@ -27,19 +27,4 @@ export async function openNodeSession(adapter: AdapterChoice): Promise<Session<B
     },
     close: () => Promise.resolve(),
   };
-}
-
-/** A Vulkan loader that sees one driver leaves Dawn no choice. */
-async function showOnlySwiftShader(): Promise<void> {
-  const { swiftShaderDriver } = await import('../../scripts/find-browser.js');
-  const driver = swiftShaderDriver();
-  if (driver === undefined) {
-    throw new Error(
-      'No SwiftShader for --adapter software: Node takes it from an installed Chrome or Chromium on Linux ' +
-        '(vk_swiftshader_icd.json). Install one, or name its executable in CHROME_PATH, or use --adapter default.',
-    );
-  }
-  // Loaders before 1.3.207 know the second name only.
-  process.env['VK_DRIVER_FILES'] = driver;
-  process.env['VK_ICD_FILENAMES'] = driver;
 }

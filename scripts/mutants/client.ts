@@ -4,8 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Answer, Request } from './server.js';
 
-/** Vitest starts, and makes the packages ready that browsers are served. */
-const START_LIMIT_MS = 300_000;
+const START_LIMIT_MS = 60_000;
 
 /** Runs the test files of a tree. */
 export class TestRunner {
@@ -39,7 +38,7 @@ export class TestRunner {
     this.#server = undefined;
     if (server?.pid === undefined) return;
     try {
-      // A group of its own, so that one signal reaches vitest's workers, too; browsers end with their pipe.
+      // A group of its own, so that one signal reaches vitest's workers, too.
       process.kill(process.platform === 'win32' ? server.pid : -server.pid, 'SIGKILL');
     } catch {
       // It is gone already.

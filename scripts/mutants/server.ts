@@ -1,6 +1,6 @@
 /**
- * A process that keeps one vitest, and with it one browser, alive over the runs of many single test files: starting them
- * takes longer than most files do. `client.ts` starts it in the tree whose files change between runs.
+ * A process that keeps one vitest alive over the runs of many single test files: starting it takes longer than most
+ * files do. `client.ts` starts it in the tree whose files change between runs.
  */
 import { join } from 'node:path';
 import { type TestSpecification, createVitest } from 'vitest/node';
@@ -27,7 +27,8 @@ process.execArgv.length = 0;
 const vitest = await createVitest('test', {
   watch: false,
   bail: 1,
-  pool: 'threads',
+  // Dawn cannot be loaded by threads.
+  pool: 'forks',
   // Modules that are shared would still be those of the run before.
   isolate: true,
   // None: whoever asks is told.
@@ -62,9 +63,12 @@ async function run(test: string, changed: readonly string[]): Promise<Answer> {
   };
 }
 
+/** By the folder of a test; adapters' frameworks want a page. */
+const PROJECT_OF_FOLDER: Readonly<Record<string, string>> = { unit: 'unit', gpu: 'node', e2e: 'e2e' };
+
 function specificationOf(test: string): TestSpecification {
   const { path, title } = partsOf(test);
-  const project = vitest.getProjectByName(test.startsWith('unit/') ? 'unit' : 'chrome');
+  const project = vitest.getProjectByName(PROJECT_OF_FOLDER[test.slice(0, test.indexOf('/'))]!);
   const testNamePattern = title === undefined ? undefined : new RegExp(escape(title), 'u');
   return project.createSpecification(join(process.cwd(), path), testNamePattern && { testNamePattern });
 }

@@ -1,3 +1,4 @@
+import { makeBuffer } from '../gpu/make-buffer.js';
 import initializeWgsl from '../../shaders/initialize.wgsl?raw';
 import philoxWgsl from '../../shaders/philox.wgsl?raw';
 import wordsWgsl from '../../shaders/words.wgsl?raw';
@@ -50,11 +51,12 @@ export function planFill(
 function fillTensors(device: GPUDevice, tasks: readonly FillTask[], seed: number, label: string): void {
   const { pipeline, layouts } = getPipelineSync(device, SOURCE);
   const stride = alignUp(FILL_BYTE_LENGTH, device.limits.minUniformBufferOffsetAlignment);
-  const uniforms = device.createBuffer({
-    label: `${label} fills`,
-    size: stride * tasks.length,
-    usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
-  });
+  const uniforms = makeBuffer(
+    device,
+    `${label} fills`,
+    stride * tasks.length,
+    BufferUsage.UNIFORM | BufferUsage.COPY_DST,
+  );
   const words = new Uint32Array((stride / 4) * tasks.length);
   const encoder = device.createCommandEncoder({ label: `${label} initialize` });
   const pass = encoder.beginComputePass({ label: `${label} initialize` });

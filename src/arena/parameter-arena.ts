@@ -1,10 +1,12 @@
+import { makeBuffer } from '../gpu/make-buffer.js';
 import type { LooseGroupConfig } from '../engine/input/config.js';
 import type { Parameter } from '../engine/input/parameter.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { copyGiven } from '../given.js';
 import { type ArenaBuffer, registerArenaBuffer, rejectDestroyedArena } from '../gpu/arena-buffers.js';
 import { encodeOrSubmit } from '../gpu/commands.js';
-import { captureErrors, checkDevice, noticeLostDevice, rejectLostDevice } from '../gpu/device.js';
+import { checkDevice, noticeLostDevice, rejectLostDevice } from '../gpu/device.js';
+import { captureErrors, type Refusal, refusalError } from '../gpu/refusal.js';
 import { type Planned, compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
 import type { RuleOverrides } from '../rules/rule.js';
@@ -54,7 +56,7 @@ export class ParameterArena {
       ends[place.bufferIndex]!.add(place.byteOffset + byteLength);
     const create = (role: string) =>
       byteLengths.map((size, k) => {
-        const buffer = device.createBuffer({ label: `${label} ${role}[${k}]`, size, usage });
+        const buffer = makeBuffer(device, `${label} ${role}[${k}]`, size, usage);
         registerArenaBuffer(buffer, this.#about, ends[k]!);
         return buffer;
       });
@@ -82,9 +84,9 @@ export class ParameterArena {
     checkDevice(device);
     const resolved = resolveArena(spec, options, device.limits);
     await noticeLostDevice(device);
-    const { value: arena, error } = captureErrors(device, () => new ParameterArena(device, resolved));
+    const { value: arena, refusal } = captureErrors(device, () => new ParameterArena(device, resolved));
     try {
-      const shortage = await error;
+      const shortage = await refusal;
       if (shortage) throw await allocationError(device, resolved, shortage);
       const filling = arena.#planFill([...resolved.tensors.values()], resolved.seed, false);
       await compileAll(device, filling.sources);
@@ -133,8 +135,9 @@ export class ParameterArena {
         complain(`the options of group ${quote(name)} are ${quote(given)}; give an object of them.`);
       }
     }
+    const ofGroup = copyGiven(options);
     return names.map((name) => ({
-      ...copyGiven((options[name] ?? {}) as Readonly<Record<string, unknown>>),
+      ...copyGiven((ofGroup[name] ?? {}) as Readonly<Record<string, unknown>>),
       params: this.params.filter((_, k) => [...this.#tensors.values()][k]!.group === name),
     }));
   }
@@ -243,12 +246,11 @@ export class ParameterArena {
 
   /** Fills at once. @throws OptimizerError `out-of-memory` if what it takes beside the tensors could not be allocated. */
   async #fill(filling: Planned<void>): Promise<void> {
-    const rejection = await captureErrors(this.#device, () => filling.make()).error;
-    if (!rejection) return;
-    throw new OptimizerError(
-      'out-of-memory',
-      `the arena could not be filled: ${rejection.message.trim()} Use fewer or smaller tensors.`,
-    );
+    const met = await captureErrors(this.#device, () => filling.make()).refusal;
+    if (!met) return;
+    // All buffers are the arena's own, so that only memory can be to blame.
+    const shortage = { ...met, isShortage: true };
+    throw refusalError(this.#device, shortage, 'filling the arena', REMEDIES);
   }
 
   async #read(
@@ -283,27 +285,27 @@ function bindingOf(
   return { buffer: buffers[place.bufferIndex]!, offset: place.byteOffset, size: byteLength };
 }
 
+const REMEDY = 'Use fewer or smaller tensors.';
+const REMEDIES = { shortage: REMEDY, rejection: REMEDY };
+
 /** Says how much could be had: buffers are allocated again, one by one, until one fails, and freed. */
 async function allocationError(
   device: GPUDevice,
   { byteLengths, usage, label }: ResolvedArena,
-  cause: GPUError,
+  met: Refusal,
 ): Promise<OptimizerError> {
   const held: GPUBuffer[] = [];
   let available = 0;
   for (const size of [...byteLengths, ...byteLengths]) {
-    const { value: buffer, error } = captureErrors(device, () =>
-      device.createBuffer({ label: `${label} probe`, size, usage }),
+    const { value: buffer, refusal } = captureErrors(device, () =>
+      makeBuffer(device, `${label} probe`, size, usage),
     );
     held.push(buffer);
-    if (await error) break;
+    if (await refusal) break;
     available += size;
   }
   for (const buffer of held) buffer.destroy();
   const needed = 2 * byteLengths.reduce((sum, size) => sum + size, 0);
-  return new OptimizerError(
-    'out-of-memory',
-    `the arena needs ${needed} bytes for weights and gradients, in buffers of up to ${Math.max(...byteLengths)} bytes, ` +
-      `of which the device could allocate ${available}: ${cause.message.trim()} Use fewer or smaller tensors.`,
-  );
+  const what = `the arena, whose weights and gradients take ${needed} bytes, of which ${available} could be had`;
+  return refusalError(device, { ...met, isShortage: true }, what, REMEDIES);
 }

@@ -18,7 +18,15 @@ export interface LaneAccess {
  */
 export interface Codec {
   readonly name: string;
-  /** Bytes of so many elements. */
+  /** The format's name in safetensors. */
+  readonly dtype: 'F32' | 'BF16';
+  /** Functions that its WGSL calls. */
+  readonly wgsl: string;
+  /** Bytes of one element of many. */
+  readonly leastByteLength: number;
+  /** How far a stored number may be from the one that was given, as a share of it; 0 where all float32 are kept. */
+  readonly roundingError: number;
+  /** Bytes of so many elements: whole words. */
   byteLength(elementCount: number): number;
   /** WGSL type of the bound array's elements. */
   arrayType(access: Access): string;
@@ -28,11 +36,28 @@ export interface Codec {
   load(lanes: LaneAccess): string;
   /** Statements that store `value`, a `vec4<f32>`. */
   store(lanes: LaneAccess): string;
-  /** Bytes of some values. */
+  /** The float32 that is loaded where this one was stored. */
+  round(value: number): number;
+  /** The word of memory that has this value in all its elements. */
+  wordOf(value: number): number;
+  /** Bytes of some values, whole words of them. */
   encode(values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
-  /** The values of some bytes. */
-  decode(bytes: ArrayBuffer): Float32Array<ArrayBuffer>;
+  /** The first so many values of some bytes. */
+  decode(bytes: ArrayBuffer, elementCount: number): Float32Array<ArrayBuffer>;
 }
+
+/** The bytes of some elements: they begin with a word. */
+export const bytesOf = (
+  codec: Codec,
+  { element, elementCount }: { readonly element: number; readonly elementCount: number },
+): { offset: number; size: number } => ({
+  offset: codec.byteLength(element),
+  size: codec.byteLength(elementCount),
+});
+
+/** The functions that some codecs call, each once. */
+export const composeCodecs = (codecs: readonly Codec[]): string =>
+  [...new Set(codecs.map(({ wgsl }) => wgsl))].join('\n');
 
 /** The WGSL struct that says which lane is meant. */
 export const PLACE_WGSL = `struct Place {

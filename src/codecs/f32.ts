@@ -7,6 +7,10 @@ const wordsOf = ({ base, stride }: LaneAccess): string => `  let cells = cells_o
 /** IEEE float32, one element per word: as a vec4 where a lane begins at a multiple of 16 bytes, else word by word. */
 export const f32: Codec = {
   name: 'f32',
+  dtype: 'F32',
+  wgsl: '',
+  leastByteLength: 4,
+  roundingError: 0,
   byteLength: (elementCount) => 4 * elementCount,
   arrayType: (access) => (access === 'vector' ? 'vec4<f32>' : 'f32'),
   unitByteLength: (access) => (access === 'vector' ? 16 : 4),
@@ -48,6 +52,8 @@ export const f32: Codec = {
     ${array}[${words.of[3]}] = value.w;
   }`;
   },
+  round: Math.fround,
+  wordOf: (value) => new Uint32Array(Float32Array.of(value).buffer)[0]!,
   encode: (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-  decode: (bytes) => new Float32Array(bytes),
+  decode: (bytes, elementCount) => new Float32Array(bytes, 0, elementCount),
 };

@@ -13,6 +13,8 @@ export class UsageGuard {
   #failure: OptimizerError | undefined;
   /** The call that asks the caller's schedules at this moment. */
   #asking: string | undefined;
+  /** What is under way that the run must not change under. */
+  #holding: string | undefined;
 
   constructor(private readonly device: GPUDevice) {}
 
@@ -37,6 +39,7 @@ export class UsageGuard {
   /** As {@link check}, for what needs the weights that train. @throws OptimizerError `invalid-config` after `eval()`, too. */
   checkTraining(call: string): void {
     this.check(call);
+    this.rejectHeld(call);
     if (!this.isEvaluating) return;
     throw new OptimizerError(
       'invalid-config',
@@ -56,6 +59,26 @@ export class UsageGuard {
     } finally {
       this.#asking = undefined;
     }
+  }
+
+  /**
+   * Refuses changes of the run from now on.
+   *
+   * @param work what is under way, for errors: `'saveCheckpoint()'`.
+   * @returns what lets them be made again.
+   */
+  hold(work: string): () => void {
+    this.#holding = work;
+    return () => (this.#holding = undefined);
+  }
+
+  /** @throws OptimizerError `invalid-config` while changes are refused. */
+  rejectHeld(call: string): void {
+    if (this.#holding === undefined) return;
+    throw new OptimizerError(
+      'invalid-config',
+      `${call} was called while ${this.#holding} goes on, for which there was no memory to copy the state; await that first.`,
+    );
   }
 
   /** Rejects all use once this does. */

@@ -23,6 +23,7 @@ import { checkKernelLimits } from './input/kernel-options.js';
 import type { RowMapping } from './input/map-input.js';
 import { type StepOptions, resolveStep } from './input/names.js';
 import { type BufferChange, resolveChanges } from './input/rebind-input.js';
+import { rejectSharedWords } from './input/state-options.js';
 import { checkTimestampWrites, ownTimestampWrites } from './input/timestamp-writes.js';
 import { Joining } from './calls/joining.js';
 import { Life } from './calls/life.js';
@@ -30,11 +31,13 @@ import { Mapping } from './calls/mapping.js';
 import { type ParameterNorms, Norms } from './calls/norms.js';
 import type { ParameterGroup } from './parameter-group.js';
 import { Reading } from './calls/reading.js';
-import { restore } from './calls/restoring.js';
+import { loadChecked } from './calls/restoring.js';
 import type { ResetOptions } from './calls/state-input.js';
 import type { Run } from './run/run.js';
-import { checkLoadOptions, checkStateDict } from './saved/check-state-dict.js';
-import { restoreSchedules } from './saved/restore-schedules.js';
+import type { SafetensorsSource } from '../safetensors/source.js';
+import { noteInsides } from './insides.js';
+import { checkLoadOptions } from './saved/check-state-dict.js';
+import { asFloats } from './saved/check-values.js';
 import type { LoadOptions, LoadedNames, StateDict } from './saved/state-dict.js';
 import { Session } from './session.js';
 import { type StepStats, reportStep } from './stats.js';
@@ -88,6 +91,7 @@ export class Optimizer<R extends Rule = Rule> {
     this.#reading = new Reading(run, this.#reader, log, this.#mapping);
     this.#norms = new Norms(run, this.#reader);
     this.#gradScale = config.gradients.gradScale;
+    noteInsides(this, { session, run, reader: this.#reader });
     for (const part of run.parts) session.adopt(part.tensors);
   }
 
@@ -128,6 +132,32 @@ export class Optimizer<R extends Rule = Rule> {
     return new Optimizer<R>(session, run);
   }
 
+  /**
+   * Makes an optimizer that goes on where a checkpoint was saved, as when a device was lost: {@link create}, then `loadCheckpoint` of its
+   * state and, if the file has them, weights. Nothing of it is left if it fails.
+   *
+   * @param device a new device.
+   * @param config as that of the run that was saved, with buffers of the new device.
+   * @param checkpoint what `saveCheckpoint` wrote.
+   * @throws OptimizerError as {@link create} and `loadCheckpoint`.
+   */
+  static async restore<R extends Rule>(
+    device: GPUDevice,
+    config: OptimizerConfig<R>,
+    checkpoint: SafetensorsSource,
+  ): Promise<Optimizer<R>> {
+    const optimizer = await Optimizer.create(device, config);
+    try {
+      // Who never restores does not load it.
+      const { loadCheckpoint } = await import('../checkpoint/load.js');
+      await loadCheckpoint(optimizer, checkpoint);
+      return optimizer;
+    } catch (error) {
+      optimizer.destroy();
+      throw error;
+    }
+  }
+
   static #open(device: GPUDevice, config: unknown, call: string): Session {
     checkDevice(device);
     const resolved = resolveConfig(config);
@@ -152,7 +182,8 @@ export class Optimizer<R extends Rule = Rule> {
    * A parameter that is there already moves to the group, out of the one that it is in, with its weights, state, averages and count of
    * steps; one that is frozen stays so. Give its name alone, or the parameter as it is. A group that loses all its parameters is
    * gone. Until the promise resolves, it is stepped in the group where it was; what is encoded till then, evaluation too, must be submitted
-   * before that, as before {@link remove}.
+   * before that, as before {@link remove}. A name cannot be given to two groups that are both about to join; if a parameter that is
+   * about to move is removed, its whole group is refused.
    *
    * @returns the group, once it takes part in the steps.
    * @throws OptimizerError as {@link Optimizer.create}, and `invalid-config` after {@link eval}; the optimizer is as it
@@ -224,8 +255,9 @@ export class Optimizer<R extends Rule = Rule> {
    * of steps go on, gradients are not touched. It is submitted at the call: steps that are made next see it.
    *
    * A fresh row has state as at the start, and the weights that lie there. Weights stay in the range that was given for them last,
-   * where that has room (see `length`), or go where `data` says; the state has room for as many rows as that range. Where no row
-   * changes its place, nothing is moved and nothing is made. Steps that are encoded and not submitted yet are to be submitted first.
+   * where that has room (see `length`), or go where `data` says; the state has room for as many rows as that range. Within
+   * it nothing is made but a buffer that rows go by way of (64 MiB, or 16 columns, at most; state in bf16: a copy of each slot), and where no
+   * row changes its place, no float32 is moved. Steps that are encoded and not submitted yet are to be submitted first.
    *
    * @param names of parameters with a `rowLength`, all of as many rows.
    * @param mapping see {@link RowMapping}.
@@ -282,7 +314,7 @@ export class Optimizer<R extends Rule = Rule> {
   }
 
   /**
-   * Bytes on the GPU that the state is made of: of each slot in use 4 per element, or 4 per parameter. Averages are among them.
+   * Bytes on the GPU that the state is made of: of each slot in use 4 per element, 2 by `stateDtype: 'bf16'`, or 4 per parameter. Averages are among them.
    * What the optimizer needs beside it, and what lies idle between tensors, is not. 0 once the optimizer is
    * destroyed or its device lost.
    */
@@ -354,14 +386,18 @@ export class Optimizer<R extends Rule = Rule> {
    * stays. A buffer that the device rejects (foreign, destroyed) shows as a device error at the step.
    *
    * @param changes per parameter name, its new `data`, `grad` or both, of the same lengths.
-   * @throws OptimizerError `invalid-parameter` if they do not fit; nothing changes then.
+   * @throws OptimizerError `invalid-parameter` if they do not fit, `destroyed` if they are of an arena that is; nothing changes then.
    */
   rebind(changes: Readonly<Record<string, BufferChange>>): void {
     const { guard, names, occupancy } = this.#session;
     guard.check('rebind()');
+    guard.rejectHeld('rebind()');
     const replacements = resolveChanges(changes, names);
     if (replacements.length === 0) return;
-    const undoClaim = occupancy.claim(replacements.map(({ parameter }) => parameter));
+    const parameters = replacements.map(({ parameter }) => parameter);
+    this.#session.rejectDestroyedArenas(parameters, 'rebind()');
+    for (const { entry, parameter } of replacements) rejectSharedWords(entry.part.group.rule, parameter);
+    const undoClaim = occupancy.claim(parameters);
     try {
       this.#run.rebind(replacements);
     } catch (error) {
@@ -555,19 +591,12 @@ export class Optimizer<R extends Rule = Rule> {
 
   /** As {@link loadStateDict}; none of it takes waiting. */
   loadStateDictSync(dict: StateDict, options?: LoadOptions): LoadedNames {
-    const { guard, groups, names } = this.#session;
-    guard.checkTraining('loadStateDict()');
-    const isStrict = checkLoadOptions(options);
-    const elementCount = (name: string): number => names.get(name)!.parameter.elementCount;
-    const checked = checkStateDict(dict, { ruleName: this.rule, groups, elementCount }, isStrict);
-    const undo = restoreSchedules(checked.groups, groups, isStrict);
-    try {
-      restore(this.#run, this.#session, checked);
-    } catch (error) {
-      undo();
-      throw error;
-    }
-    return checked.names;
+    this.#session.guard.checkTraining('loadStateDict()');
+    const isStrict = checkLoadOptions(options, 'loadStateDict()');
+    const { device } = this.#session;
+    return loadChecked(this.#run, this.#session, dict, isStrict, asFloats, {
+      write: (tensor, slot, floats) => tensor.part.writeState(device, slot, tensor.index, floats),
+    });
   }
 
   /** Frees the optimizer state. The parameters and the device stay the caller's. May be called twice. */

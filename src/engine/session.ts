@@ -1,6 +1,5 @@
-import { captureErrors, isOutOfMemory } from '../gpu/device.js';
+import { captureErrors, refusalError } from '../gpu/refusal.js';
 import { arenasAmong, rejectDestroyedArena } from '../gpu/arena-buffers.js';
-import { OptimizerError } from '../errors.js';
 import { type Assembled, assemble } from './run/assemble.js';
 import { UsageGuard } from './guard.js';
 import type { ResolvedConfig } from './input/config.js';
@@ -19,8 +18,8 @@ export class Session {
   readonly guard: UsageGuard;
   readonly log = new StepLog();
   readonly names = new NameTable<RunTensor>();
-  /** Names of parameters whose group is about to join. */
-  readonly joining = new Set<string>();
+  /** Names of parameters whose group is about to join, and whose call that is: of those that move until they are removed. */
+  readonly joining = new Map<string, unknown>();
   /** Parameters that there have been, with those that are about to join. */
   parameterCount: number;
   readonly occupancy = new Occupancy();
@@ -66,10 +65,10 @@ export class Session {
 
   /** Makes GPU objects in the midst of the run; what the device has against them ends it. */
   readonly watch: Watch = (make, onFine) => {
-    const { value, error } = captureErrors(this.device, make);
+    const { value, refusal } = captureErrors(this.device, make);
     const check = async (): Promise<void> => {
-      const cause = await error;
-      if (cause) throw unmakeable(cause);
+      const met = await refusal;
+      if (met) throw refusalError(this.device, met, 'the optimizer could not make what it needs', REMEDIES);
       onFine?.();
     };
     this.guard.failWith(check());
@@ -116,11 +115,5 @@ function* buffersOf(parameters: readonly ResolvedParameter[]): Generator<GPUBuff
   for (const { data, grad } of parameters) for (const { buffer } of [...data, ...grad]) yield buffer;
 }
 
-function unmakeable(cause: GPUError): OptimizerError {
-  const code = isOutOfMemory(cause) ? 'out-of-memory' : 'invalid-parameter';
-  return new OptimizerError(
-    code,
-    `the optimizer could not make what it needs: ${cause.message.trim()} Calls since then had no effect; create it anew ` +
-      'from a state dict.',
-  );
-}
+const REMEDY = 'Calls since then had no effect; create the optimizer anew from a state dict.';
+const REMEDIES = { shortage: REMEDY, rejection: REMEDY };

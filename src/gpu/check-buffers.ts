@@ -1,5 +1,5 @@
 import { bindBuffers } from './bind-groups.js';
-import { captureErrors } from './device.js';
+import { type Refusal, captureErrors } from './refusal.js';
 import { getPipelineSync } from './pipelines.js';
 
 /** A part of the caller's buffers, by what it is called. */
@@ -29,17 +29,17 @@ export async function findRejected(
   device: GPUDevice,
   buffers: Iterable<NamedBuffer>,
 ): Promise<{ owner: string; message: string } | undefined> {
-  const seen = new Map<GPUBuffer, Promise<GPUError | undefined>>();
+  const seen = new Map<GPUBuffer, Promise<Refusal | undefined>>();
   for (const { buffer, owner } of buffers) {
-    let error = seen.get(buffer);
-    if (!error) seen.set(buffer, (error = submitAlone(device, buffer)));
-    const message = (await error)?.message;
-    if (message !== undefined) return { owner, message: message.trim() };
+    let refusal = seen.get(buffer);
+    if (!refusal) seen.set(buffer, (refusal = submitAlone(device, buffer)));
+    const message = (await refusal)?.message;
+    if (message !== undefined) return { owner, message };
   }
   return undefined;
 }
 
-function submitAlone(device: GPUDevice, buffer: GPUBuffer): Promise<GPUError | undefined> {
+function submitAlone(device: GPUDevice, buffer: GPUBuffer): Promise<Refusal | undefined> {
   const label = 'webgpu-optim probe';
   return captureErrors(device, () => {
     const { pipeline, layouts } = getPipelineSync(device, {
@@ -56,5 +56,5 @@ function submitAlone(device: GPUDevice, buffer: GPUBuffer): Promise<GPUError | u
     pass.dispatchWorkgroups(1);
     pass.end();
     device.queue.submit([encoder.finish()]);
-  }).error;
+  }).refusal;
 }

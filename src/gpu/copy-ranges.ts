@@ -1,3 +1,4 @@
+import { makeBuffer } from './make-buffer.js';
 import * as BufferUsage from './buffer-usage.js';
 import type { ByteRange } from './readback.js';
 
@@ -28,11 +29,12 @@ export function encodeCopies(
   );
   const via =
     longest > 0
-      ? device.createBuffer({
-          label: `${label} copy`,
-          size: Math.min(longest, VIA_BYTE_LENGTH),
-          usage: BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
-        })
+      ? makeBuffer(
+          device,
+          `${label} copy`,
+          Math.min(longest, VIA_BYTE_LENGTH),
+          BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
+        )
       : undefined;
   for (const { from, to, byteLength } of pieces) {
     if (!via || from.buffer !== to.buffer) {

@@ -1,5 +1,4 @@
 import { OptimizerError, quote } from '../errors.js';
-import { COPY_DST } from './buffer-usage.js';
 
 type LossListener = (error: OptimizerError) => void;
 
@@ -113,21 +112,10 @@ async function explain<T>(pending: Promise<T>, status: DeviceStatus): Promise<T>
   }
 }
 
-/**
- * For callers to whom the device said that something is wrong: Firefox says so of what belongs to a lost device before it
- * says that the device is lost, and lets it refuse everything until then.
- *
- * @throws OptimizerError `device-lost` if that is the reason.
- */
-export async function rejectIfLost(device: GPUDevice): Promise<void> {
-  const status = watch(device);
-  await awaitLoss(status);
+/** Gives a device that failed the time to say that it is lost. @throws OptimizerError `device-lost` if it does. */
+export async function rejectIfLostSoon(device: GPUDevice): Promise<void> {
+  await awaitLoss(watch(device));
   rejectLostDevice(device);
-  const { error } = captureErrors(device, () =>
-    device.createBuffer({ label: 'webgpu-optim probe', size: 4, usage: COPY_DST }).destroy(),
-  );
-  const refusal = await error;
-  if (refusal) throw lostError(status.lost ?? { reason: 'unknown', message: refusal.message });
 }
 
 async function awaitLoss(status: DeviceStatus): Promise<void> {
@@ -143,42 +131,4 @@ export function lostError(info: Pick<GPUDeviceLostInfo, 'reason' | 'message'>): 
     `the GPUDevice is lost (${info.reason}: ${info.message}); request a new device, make the buffers anew and ` +
       'create the optimizer from a state dict.',
   );
-}
-
-/** Whether an error is a lack of memory. By name: it may be of another realm, or of an implementation without globals. */
-export function isOutOfMemory(error: GPUError): boolean {
-  return error.constructor.name === 'GPUOutOfMemoryError';
-}
-
-/** A value made at once, and what the device had against it. */
-export interface Captured<T> {
-  readonly value: T;
-  /** The first error, if there was one; rejects with `device-lost`, which nobody need handle. */
-  readonly error: Promise<GPUError | undefined>;
-}
-
-/**
- * Runs `make` with out-of-memory and validation errors caught. The scopes are closed before anything is awaited, so that
- * other code's errors do not fall into them.
- */
-export function captureErrors<T>(device: GPUDevice, make: () => T): Captured<T> {
-  device.pushErrorScope('out-of-memory');
-  device.pushErrorScope('validation');
-  let value: T;
-  let scopes: Promise<(GPUError | null)[]>;
-  try {
-    value = make();
-  } finally {
-    const validation = device.popErrorScope();
-    const outOfMemory = device.popErrorScope();
-    scopes = Promise.all([outOfMemory, validation]);
-    // If make() throws, nobody awaits the scopes.
-    scopes.catch(() => undefined);
-  }
-  const error = settleOrLose(
-    device,
-    scopes.then((errors) => errors.find((scopeError) => scopeError !== null) ?? undefined),
-  );
-  error.catch(() => undefined);
-  return { value, error };
 }

@@ -1,5 +1,8 @@
+import { makeBuffer } from './make-buffer.js';
 import { OptimizerError, quote } from '../errors.js';
-import { captureErrors, isOutOfMemory, rejectIfLost, settleOrLose } from './device.js';
+import { encodeGathering, totalByteLength } from './gather-copies.js';
+import { settleOrLose } from './device.js';
+import { READ_REMEDIES, type Refusal, captureErrors, refusalError } from './refusal.js';
 import * as BufferUsage from './buffer-usage.js';
 import { MAP_MODE_READ } from './flags.js';
 
@@ -43,14 +46,14 @@ export class Reader {
     const byteLength = totalByteLength(ranges);
     if (byteLength === 0) return results;
     const stagings: GPUBuffer[] = [];
-    const { value: firstMapped, error } = captureErrors(this.device, () => {
-      this.#copy(ranges, byteLength, stagings, what);
+    const { value: firstMapped, refusal } = captureErrors(this.device, () => {
+      this.#copy(ranges, stagings, what);
       return mapNext(stagings[0]!, byteLength);
     });
     const sink = new Sink(results);
     let isWhole = false;
     try {
-      await settleOrLose(this.device, this.#collect(stagings, byteLength, firstMapped, sink, error, what));
+      await settleOrLose(this.device, this.#collect(stagings, byteLength, firstMapped, sink, refusal, what));
       isWhole = true;
     } finally {
       this.#giveBack(stagings, isWhole);
@@ -64,26 +67,10 @@ export class Reader {
     for (const staging of this.#free.splice(0)) staging.destroy();
   }
 
-  #copy(ranges: readonly ByteRange[], byteLength: number, stagings: GPUBuffer[], what: string): void {
+  #copy(ranges: readonly ByteRange[], stagings: GPUBuffer[], what: string): void {
     const label = `${this.label} read of ${what}`;
     const encoder = this.device.createCommandEncoder({ label });
-    let left = byteLength;
-    let staging: GPUBuffer | undefined;
-    let position = 0;
-    for (const range of joinNeighbours(ranges)) {
-      for (let done = 0; done < range.byteLength;) {
-        if (!staging || position === staging.size) {
-          staging = this.#takeStaging(left, label);
-          stagings.push(staging);
-          position = 0;
-        }
-        const size = Math.min(range.byteLength - done, staging.size - position);
-        encoder.copyBufferToBuffer(range.buffer, range.byteOffset + done, staging, position, size);
-        done += size;
-        position += size;
-        left -= size;
-      }
-    }
+    stagings.push(...encodeGathering(encoder, ranges, (left) => this.#takeStaging(left, label)));
     this.device.queue.submit([encoder.finish()]);
   }
 
@@ -91,11 +78,12 @@ export class Reader {
     const isSmall = byteLength <= SMALL_BYTE_LENGTH;
     const kept = isSmall ? this.#free.pop() : undefined;
     if (kept) return kept;
-    return this.device.createBuffer({
+    return makeBuffer(
+      this.device,
       label,
-      size: isSmall ? SMALL_BYTE_LENGTH : Math.min(byteLength, PIECE_BYTE_LENGTH),
-      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
-    });
+      isSmall ? SMALL_BYTE_LENGTH : Math.min(byteLength, PIECE_BYTE_LENGTH),
+      BufferUsage.MAP_READ | BufferUsage.COPY_DST,
+    );
   }
 
   /** Moves what the staging buffers hold into the results, one after the other, each freed before the next is mapped. */
@@ -104,16 +92,13 @@ export class Reader {
     byteLength: number,
     firstMapped: Promise<undefined>,
     sink: Sink,
-    error: Promise<GPUError | undefined>,
+    refusal: Promise<Refusal | undefined>,
     what: string,
   ): Promise<void> {
     // What the device had against buffers and copies says more than that they cannot be mapped.
-    const [mapping] = await Promise.allSettled([firstMapped, error]);
-    const cause = await error;
-    if (cause) {
-      await rejectIfLost(this.device);
-      throw readError(cause, byteLength, what);
-    }
+    const [mapping] = await Promise.allSettled([firstMapped, refusal]);
+    const met = await refusal;
+    if (met) throw refusalError(this.device, met, what, READ_REMEDIES);
     if (mapping.status === 'rejected') throw mapping.reason;
     let left = byteLength;
     for (const [k, staging] of stagings.entries()) {
@@ -166,22 +151,8 @@ class Sink {
   }
 }
 
-const totalByteLength = (ranges: readonly ByteRange[]): number =>
-  ranges.reduce((sum, { byteLength }) => sum + byteLength, 0);
-
-/** Ranges that lie behind one another in a buffer as one: a copy costs more than a few bytes. */
-function joinNeighbours(ranges: readonly ByteRange[]): ByteRange[] {
-  const joined: ByteRange[] = [];
-  for (const range of ranges) {
-    const last = joined.at(-1);
-    if (last && last.buffer === range.buffer && last.byteOffset + last.byteLength === range.byteOffset) {
-      joined[joined.length - 1] = { ...last, byteLength: last.byteLength + range.byteLength };
-    } else joined.push(range);
-  }
-  return joined;
-}
-
-function rejectUnreadable(ranges: readonly ByteRange[], what: string): void {
+/** @throws OptimizerError `invalid-parameter` for a buffer that cannot be copied from. */
+export function rejectUnreadable(ranges: readonly ByteRange[], what: string): void {
   for (const { buffer } of ranges) {
     if ((buffer.usage & BufferUsage.COPY_SRC) !== 0) continue;
     throw new OptimizerError(
@@ -190,19 +161,4 @@ function rejectUnreadable(ranges: readonly ByteRange[], what: string): void {
         'create it with GPUBufferUsage.COPY_SRC to read it.',
     );
   }
-}
-
-function readError(cause: GPUError, byteLength: number, what: string): OptimizerError {
-  const message = cause.message.trim();
-  if (isOutOfMemory(cause)) {
-    return new OptimizerError(
-      'out-of-memory',
-      `${what}: reading takes ${byteLength} bytes of buffers to be mapped, which the device could not allocate: ` +
-        `${message} Read less at a time.`,
-    );
-  }
-  return new OptimizerError(
-    'invalid-parameter',
-    `${what}: the device rejects the read: ${message} Give buffers that are neither destroyed nor mapped.`,
-  );
 }

@@ -1,4 +1,8 @@
 import type { Average } from '../averages/average.js';
+import type { Codec } from '../codecs/codec.js';
+import { f32 } from '../codecs/f32.js';
+import { stateCodec } from '../codecs/state-dtype.js';
+import { powerOf } from '../float32.js';
 import { OptimizerError, quote } from '../errors.js';
 import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
 import type { RuleOptions } from '../rules/common-options.js';
@@ -15,6 +19,8 @@ export interface LayoutSlot {
   readonly perTensor: boolean;
   /** Value of every element before the first step. */
   readonly initial: number;
+  /** How its elements lie in memory. */
+  readonly codec: Codec;
 }
 
 /** What is done to gradients before the rule sees them. */
@@ -41,6 +47,10 @@ export interface RuleLayout {
   readonly slots: readonly LayoutSlot[];
   /** Names of those that have a number per element: the ones that step kernels bind. */
   readonly elementSlots: readonly string[];
+  /** How the elements of such a slot lie in memory. */
+  readonly codecOf: (slot: string) => Codec;
+  /** Bytes of an element of the slot that takes least. */
+  readonly leastStateByteLength: number;
   /** Names of those that have one number per tensor. */
   readonly tensorSlots: readonly string[];
   /** Names of all slots that the WGSL speaks of lane by lane: it does of the rule's unused ones, too. */
@@ -92,8 +102,9 @@ function deriveLayout(rule: Rule): RuleLayout {
   const isMoving = movesOf(rule.options).some(({ option }) => option !== 'lr');
   const options = isMoving ? structureOf(rule) : (rule.options as RuleOptions);
   const averages = rule.averages ?? [];
-  const slots = deriveSlots(declaration, structureOf(rule), averages);
+  const slots = deriveSlots(rule, averages);
   const elementSlots = slots.filter(({ perTensor }) => !perTensor).map(({ name }) => name);
+  const codecs = new Map(slots.map(({ name, codec }) => [name, codec]));
   const declared = declaration.slots.filter(({ perTensor }) => perTensor !== true).map(({ name }) => name);
   const ofTensors = declaration.slots.filter(({ perTensor }) => perTensor === true).map(({ name }) => name);
   const { tensor, evaluation } = declaration;
@@ -130,6 +141,10 @@ function deriveLayout(rule: Rule): RuleLayout {
     rule,
     slots,
     elementSlots,
+    codecOf: (slot) => codecs.get(slot)!,
+    leastStateByteLength: Math.min(
+      ...[f32, ...codecs.values()].map(({ leastByteLength }) => leastByteLength),
+    ),
     tensorSlots: slots.filter(({ perTensor }) => perTensor).map(({ name }) => name),
     laneVariables: [...new Set([...declared, ...elementSlots])],
     scalars: Object.keys(values(1, 1)),
@@ -145,18 +160,23 @@ function deriveLayout(rule: Rule): RuleLayout {
   };
 }
 
-function deriveSlots(
-  declaration: RuleDeclaration,
-  options: RuleOptions,
-  averages: readonly Average[],
-): LayoutSlot[] {
+function deriveSlots(rule: Rule, averages: readonly Average[]): LayoutSlot[] {
+  const options = structureOf(rule);
+  const { declaration, stateDtype = 'f32' } = rule;
   const ofRule = declaration.slots
     .filter(({ usedBy }) => usedBy?.(options) ?? true)
-    .map(({ name, perTensor = false, initial }) => ({ name, perTensor, initial: initial?.(options) ?? 0 }));
+    .map(({ name, perTensor = false, isExact = false, initial }) => ({
+      name,
+      perTensor,
+      initial: initial?.(options) ?? 0,
+      // What is evaluated with is added to weights.
+      codec: perTensor || isExact || name === declaration.evaluation?.slot ? f32 : stateCodec(stateDtype),
+    }));
   const ofAverages = averages.map(({ declaration: { slot } }) => ({
     name: slot,
     perTensor: false,
     initial: 0,
+    codec: f32,
   }));
   return [...ofRule, ...ofAverages];
 }
@@ -201,11 +221,11 @@ function templateSwitches(declaration: RuleDeclaration, options: RuleOptions): R
  * @param t 1-based count of applied steps.
  */
 export function correction({ beta, damping }: RisingRate, t: number): number {
-  if (damping === 0) return 1 - beta ** t;
+  if (damping === 0) return 1 - powerOf(beta, t);
   let product = 1;
   let i = 0;
   while (i < t && product > 2 ** -54 && damping ** i > 2 ** -54) product *= beta * (1 - damping ** ++i / 2);
-  return 1 - product * beta ** (t - i);
+  return 1 - product * powerOf(beta, t - i);
 }
 
 const switchKeys = new WeakMap<RuleLayout, string>();

@@ -1,6 +1,6 @@
 import lanes from '../../shaders/lanes.wgsl?raw';
 import template from '../../shaders/step.wgsl?raw';
-import { PLACE_WGSL, type Codec } from '../codecs/codec.js';
+import { PLACE_WGSL, type Codec, composeCodecs } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
 import type { PipelineSource } from '../gpu/pipelines.js';
 import type { Access } from '../plan/pieces.js';
@@ -81,7 +81,8 @@ export function stepBindings({
     bindings.push({ role: 'grad', name: `grad_${tensor}`, tensor, type, ...arrayOf(f32, grad) });
   }
   for (const slot of layout.elementSlots) {
-    bindings.push({ role: 'state', name: slot, tensor: 0, type: 'storage', ...arrayOf(f32, state) });
+    const codec = layout.codecOf(slot);
+    bindings.push({ role: 'state', name: slot, tensor: 0, type: 'storage', ...arrayOf(codec, state) });
   }
   for (const role of ['rows', 'mask'] as const) {
     if (!(role === 'rows' ? access.isListed : access.isMasked)) continue;
@@ -181,13 +182,13 @@ ${composeAverages(layout)}
 ${template}`;
 }
 
-function composeState({ elementSlots }: RuleLayout, { state }: StretchAccess): string {
+function composeState({ elementSlots, codecOf }: RuleLayout, { state }: StretchAccess): string {
   const at = (slot: string) => ({ array: `${slot}_array`, base: 'segment.state_base', access: state });
   const loads = elementSlots.map(
-    (slot) => `fn load_${slot}(at: Place) -> lane {\n${f32.load(at(slot))}\n}\n
-fn store_${slot}(at: Place, value: lane) {\n${f32.store(at(slot))}\n}\n`,
+    (slot) => `fn load_${slot}(at: Place) -> lane {\n${codecOf(slot).load(at(slot))}\n}\n
+fn store_${slot}(at: Place, value: lane) {\n${codecOf(slot).store(at(slot))}\n}\n`,
   );
-  return `${loads.join('\n')}
+  return `${composeCodecs(elementSlots.map(codecOf))}${loads.join('\n')}
 fn load_state(at: Place) {
 ${elementSlots.map((slot) => `  ${slot} = load_${slot}(at);\n`).join('')}}
 

@@ -28,11 +28,13 @@ interface GrowingRun<B> extends Run<B> {
  * Joins tensors that lie behind one another in one buffer, weights, gradients and state alike: thousands of tensors cost
  * what their bytes cost, not a dispatch each. What lies between them is covered too, so it may be padding at most.
  *
+ * @param unit each tensor of a run begins at a multiple of so many of its elements.
  * @returns the runs in the order of their first tensors.
  */
 export function joinRuns<B>(
   tensors: readonly PlanTensor<B>[],
   paddingOf: BufferFacts<B>['paddingOf'],
+  unit = 1,
 ): Run<B>[] {
   const order = new Map(tensors.map(({ index }, k) => [index, k]));
   const runs = tensors.map(asRun);
@@ -40,7 +42,7 @@ export function joinRuns<B>(
   const joined = groupBy(joinable, ({ data }) => data[0]!.buffer).flatMap((list) =>
     joinNeighbours(
       list.toSorted((a, b) => a.data[0]!.byteOffset - b.data[0]!.byteOffset),
-      (run, next) => append(run, next, paddingOf),
+      (run, next) => append(run, next, paddingOf, unit),
     ),
   );
   const place = ({ members }: Run<B>): number => order.get(members[0]!.index)!;
@@ -119,6 +121,7 @@ function append<B>(
   run: GrowingRun<B>,
   next: GrowingRun<B>,
   paddingOf: BufferFacts<B>['paddingOf'],
+  unit: number,
 ): GrowingRun<B> | undefined {
   if (run.row !== next.row || run.isGathered !== next.isGathered) return undefined;
   if ((run.grad === undefined) !== (next.grad === undefined)) return undefined;
@@ -136,6 +139,7 @@ function append<B>(
   }
   if (!isPadding(gap, padding)) return undefined;
   const start = distance / ELEMENT_BYTE_LENGTH;
+  if (start % unit !== 0) return undefined;
   const state = appendState(run.state?.[0], next.state?.[0], start);
   if (run.state && !state) return undefined;
   const elementCount = start + nextData.elementCount;

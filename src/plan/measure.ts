@@ -88,7 +88,7 @@ function planChunk<B>(
   };
   const dataBinding = extend(bindPiece(data, alignment), access.data);
   const gradBinding = extend(bindPiece(grad!, alignment), access.grad);
-  const { stateStart, ...range } = stateRange(state, alignment);
+  const { stateStart, ...range } = stateRange(state, facts);
   const { elementCount } = data;
   const laneCount = Math.ceil(elementCount / LANE);
   return {

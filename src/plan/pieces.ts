@@ -102,7 +102,7 @@ export interface NamedRows<B> {
   readonly rowLength: number;
 }
 
-/** Bytes of an element of weights and gradients, and of state on the binding grid: float32, the only one so far. */
+/** Bytes of an element of weights and gradients, and of state that is float32. */
 export const ELEMENT_BYTE_LENGTH = 4;
 
 /** Elements of a lane. */

@@ -1,9 +1,9 @@
 import { type Batch, joinBatch, planBatches } from './batches.js';
 import { type Chunk, chunkOf, cutTogether } from './cut.js';
 import { type Run, asRun, joinRuns } from './join.js';
-import type { Piece, PlanTensor, StatePiece } from './pieces.js';
+import { ELEMENT_BYTE_LENGTH, LANE, type Piece, type PlanTensor, type StatePiece } from './pieces.js';
 import { StatePlaces, stateOf } from './state-places.js';
-import { type Stretch, type StretchFacts, planStretches } from './stretch.js';
+import { type Stretch, type StretchFacts, planStretches, stateAlignment } from './stretch.js';
 
 /** A run, cut where bindings need it. */
 export interface CutRun<B> {
@@ -18,10 +18,12 @@ export interface CutRun<B> {
  */
 export function planRuns<B>(
   tensors: readonly PlanTensor<B>[],
-  { paddingOf, limits }: StretchFacts<B>,
+  { paddingOf, limits, leastStateByteLength = ELEMENT_BYTE_LENGTH }: StretchFacts<B>,
   joins: boolean,
 ): CutRun<B>[] {
-  const runs = joins ? joinRuns(tensors, paddingOf) : tensors.map(asRun);
+  // Elements that share a word have whole lanes of their own: the state of each tensor begins with one.
+  const unit = leastStateByteLength < ELEMENT_BYTE_LENGTH ? LANE : 1;
+  const runs = joins ? joinRuns(tensors, paddingOf, unit) : tensors.map(asRun);
   return runs.map((run) => ({ run, chunks: cutRun(run, limits) }));
 }
 
@@ -51,7 +53,7 @@ export function placeState<B>(
   joins: boolean,
   roomOf: (tensor: number) => readonly Piece<B>[] | undefined = () => undefined,
 ): StatePlan {
-  const places = new StatePlaces(facts.limits);
+  const places = new StatePlaces(facts.limits, stateAlignment(facts));
   const stateOfTensor = new Map<number, readonly StatePiece[]>();
   const [exact, roomy]: PlanTensor<B>[][] = [[], []];
   for (const tensor of tensors) {

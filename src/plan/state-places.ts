@@ -13,9 +13,10 @@ export class StatePlaces {
   /** Elements of each slab. */
   readonly elementCounts: number[] = [];
 
-  constructor({ maxBufferSize, minStorageBufferOffsetAlignment }: PlanLimits) {
+  /** @param alignment elements at whose multiples a binding may begin. */
+  constructor({ maxBufferSize }: Pick<PlanLimits, 'maxBufferSize'>, alignment: number) {
     this.#most = maxBufferSize / ELEMENT_BYTE_LENGTH;
-    this.#alignment = Math.max(minStorageBufferOffsetAlignment / ELEMENT_BYTE_LENGTH, LANE);
+    this.#alignment = alignment;
   }
 
   allocate(elementCount: number): StatePiece {

@@ -1,3 +1,4 @@
+import { OptimizerError } from '../errors.js';
 import { alignDown, alignUp } from '../kernel/alignment.js';
 import {
   type Chunk,
@@ -90,6 +91,8 @@ const ONE_STRETCH = 4096;
 /** What a planner of stretches must know. */
 export interface StretchFacts<B> extends BufferFacts<B> {
   readonly limits: PlanLimits;
+  /** Bytes of an element of the slot that takes least of all that a kernel binds; default {@link ELEMENT_BYTE_LENGTH}. */
+  readonly leastStateByteLength?: number;
 }
 
 /** The run that stretches belong to, as far as it says how they are stepped. */
@@ -180,7 +183,7 @@ function planStretch<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts
     }),
     ...(columns && { columns }),
     ...(constraint && { constraint }),
-    ...stateRange(state, alignment),
+    ...stateRange(state, facts),
   };
 }
 
@@ -222,13 +225,39 @@ export function extend<B>(binding: Binding<B>, access: Access): Binding<B> {
   return access === 'vector' ? { ...binding, size: alignUp(binding.size, VECTOR) } : binding;
 }
 
+/** Whether two dispatches would write to one word. */
+const isWithinLane = (
+  { element }: { readonly element: number },
+  { leastStateByteLength = ELEMENT_BYTE_LENGTH }: StateFacts,
+): boolean => leastStateByteLength < ELEMENT_BYTE_LENGTH && element % LANE !== 0;
+
+type StateFacts = Pick<StretchFacts<unknown>, 'limits' | 'leastStateByteLength'>;
+
+/** Facts to plan tensors with whose state lies as a layout says. */
+export const withState = <B>(
+  facts: StretchFacts<B>,
+  { leastStateByteLength }: { readonly leastStateByteLength: number },
+): StretchFacts<B> =>
+  leastStateByteLength === ELEMENT_BYTE_LENGTH ? facts : { ...facts, leastStateByteLength };
+
+/** The elements that a binding of state begins at a multiple of, whatever slot it is. */
+export const stateAlignment = ({ limits, leastStateByteLength = ELEMENT_BYTE_LENGTH }: StateFacts): number =>
+  bindingAlignment(limits) / leastStateByteLength;
+
 /** What is bound of state: from a multiple of the alignment on, and whole lanes where the last one is its own. */
 export function stateRange(
   state: Chunk<unknown>['state'],
-  alignment: number,
+  facts: StateFacts,
 ): { state?: StateRange; stateStart: number } {
   if (!state) return { stateStart: 0 };
-  const element = alignDown(state.element, alignment / ELEMENT_BYTE_LENGTH);
+  if (isWithinLane(state, facts)) {
+    throw new OptimizerError(
+      'limit-exceeded',
+      `the device binds ${facts.limits.maxStorageBufferBindingSize} bytes at most, so that a tensor is cut within ${LANE} elements, of which ` +
+        'stateDtype keeps some in one word; request it with a larger requiredLimits.maxStorageBufferBindingSize, or use stateDtype "f32".',
+    );
+  }
+  const element = alignDown(state.element, stateAlignment(facts));
   const end = state.element + state.elementCount;
   const elementCount = (state.isPadded ? alignUp(end, LANE) : end) - element;
   return { state: { slab: state.slab, element, elementCount }, stateStart: state.element - element };

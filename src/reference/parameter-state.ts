@@ -1,3 +1,4 @@
+import type { Codec } from '../codecs/codec.js';
 import { rejectColumns, resolveRowOptions } from '../engine/input/row-options.js';
 import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
@@ -27,7 +28,8 @@ export class ParameterState {
   readonly #data: NumericArray;
   readonly #rowLength: number | undefined;
   readonly #table: TableOptions;
-  readonly #slots: readonly string[];
+  /** With what of a value is kept. */
+  readonly #slots: readonly (readonly [slot: string, keep: (value: number) => number])[];
   readonly #tensorSlots: readonly string[];
 
   /** @throws OptimizerError `invalid-parameter` if its data or its rows are unusable. */
@@ -56,8 +58,8 @@ export class ParameterState {
     this.state = initialState(rule, this.weights);
     this.#data = data;
     this.#rowLength = rowLength;
-    const { elementSlots, tensorSlots } = layoutOf(rule);
-    this.#slots = elementSlots;
+    const { elementSlots, tensorSlots, codecOf } = layoutOf(rule);
+    this.#slots = elementSlots.map((slot) => [slot, keeping(codecOf(slot))]);
     this.#tensorSlots = tensorSlots;
   }
 
@@ -103,7 +105,7 @@ export class ParameterState {
     const { weights, state } = this;
     const table = this.#table;
     const element: Record<string, number> = {};
-    const arrays = this.#slots.map((slot) => [slot, state[slot]!] as const);
+    const arrays = this.#slots.map(([slot, keep]) => [slot, state[slot]!, keep] as const);
     /** Element i, and its gradient, which is the k-th. */
     const loadElement = (i: number, k = i) => {
       for (const [slot, values] of arrays) element[slot] = load(values[i]!);
@@ -126,7 +128,7 @@ export class ParameterState {
       const { w, g } = loadElement(i, k);
       const after = rule.update(w, g, element, stepOfColumn(step, table, i), tensor);
       weights[i] = store(limitWeight(f, after, table.constraint));
-      for (const [slot, values] of arrays) values[i] = store(element[slot]!);
+      for (const [slot, values, keep] of arrays) values[i] = keep(store(element[slot]!));
     }
     const access = {
       length: weights.length,
@@ -143,7 +145,12 @@ export class ParameterState {
   /** Takes over a saved state; its arrays have the lengths of this one's. Averages that it lacks begin from the weights. */
   restore(stepCount: number, saved: Readonly<Record<string, NumericArray | undefined>>): void {
     this.stepCount = stepCount;
-    for (const [slot, values] of Object.entries(this.state)) values.set(saved[slot] ?? this.weights);
+    const keeps = new Map(this.#slots);
+    for (const [slot, values] of Object.entries(this.state)) {
+      values.set(saved[slot] ?? this.weights);
+      const keep = keeps.get(slot) ?? identity;
+      if (keep !== identity) values.forEach((value, i) => (values[i] = keep(value)));
+    }
   }
 
   /** Exchanges the weights with a slot. Before the first step there is no average, and the weights stay. */
@@ -168,6 +175,12 @@ export class ParameterState {
   }
 }
 
+const identity = (value: number): number => value;
+
+/** What of a value is there when it is loaded again; where all float32 are kept, float64 are, too. */
+const keeping = (codec: Codec): ((value: number) => number) =>
+  codec.roundingError === 0 ? identity : (value) => codec.round(value);
+
 /** Whether a gradient is meant as one of some rows. */
 function isSparse(gradient: unknown): gradient is ReferenceSparseGradient {
   return isRecord(gradient) && !isNumberList(gradient);
@@ -188,9 +201,9 @@ function fail(message: string): never {
 function initialState(rule: Rule, weights: NumericArray): Record<string, NumericArray> {
   const ArrayType = weights instanceof Float64Array ? Float64Array : Float32Array;
   return Object.fromEntries(
-    layoutOf(rule).slots.map(({ name, perTensor, initial }) => [
+    layoutOf(rule).slots.map(({ name, perTensor, initial, codec }) => [
       name,
-      new ArrayType(perTensor ? 1 : weights.length).fill(initial),
+      new ArrayType(perTensor ? 1 : weights.length).fill(keeping(codec)(initial)),
     ]),
   );
 }

@@ -1,4 +1,3 @@
-import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../averages/registry.js';
 import { resolveGroups, resolveRule } from '../engine/input/groups.js';
 import {
   GRADIENT_OPTION_NAMES,
@@ -7,9 +6,15 @@ import {
   resolveGradientOptions,
 } from '../engine/input/gradient-options.js';
 import type { RowOptions } from '../engine/input/row-options.js';
+import {
+  RULE_SETTING_KEYS,
+  type StateOptions,
+  rejectIdleStateDtype,
+  resolveRuleSettings,
+} from '../engine/input/state-options.js';
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
 import { copyGiven } from '../given.js';
-import { type Rule, type RuleOverrides, withAverages } from '../rules/rule.js';
+import { type Rule, type RuleOverrides, withSettings } from '../rules/rule.js';
 import { type NumericArray, isNumericArray } from './numbers.js';
 import type { ReferenceSparseGradient } from './sum-rows.js';
 
@@ -28,7 +33,7 @@ export interface ReferenceParameter extends RowOptions {
 }
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
-export interface ReferenceConfig<R extends Rule = Rule> extends GradientOptions, AverageOptions {
+export interface ReferenceConfig<R extends Rule = Rule> extends GradientOptions, StateOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
   rule: R;
   /** The parameters. Give these or `groups`. */
@@ -59,14 +64,7 @@ export interface ResolvedReferenceConfig {
   readonly groups: readonly { readonly rule: Rule; readonly params: readonly NamedParameter[] }[];
 }
 
-const CONFIG_KEYS = [
-  'rule',
-  'params',
-  'groups',
-  'precision',
-  ...GRADIENT_OPTION_NAMES,
-  ...AVERAGE_OPTION_NAMES,
-];
+const CONFIG_KEYS = ['rule', 'params', 'groups', 'precision', ...GRADIENT_OPTION_NAMES, ...RULE_SETTING_KEYS];
 
 /**
  * Checks a config and takes it over: what the caller changes in it later has no effect.
@@ -85,11 +83,13 @@ export function resolveReferenceConfig(given: unknown): ResolvedReferenceConfig 
   }
   const gradients = resolveGradientOptions(config);
   let index = 0;
-  const averaged = withAverages(resolveRule(rule), resolveAverages(config));
-  const resolved = resolveGroups<ReferenceParameter>(averaged, { params, groups }).map((group) => ({
+  const plain = resolveRule(rule);
+  const whole = withSettings(plain, resolveRuleSettings(config));
+  const resolved = resolveGroups<ReferenceParameter>(whole, { params, groups }).map((group) => ({
     rule: group.rule,
     params: group.params.map((parameter) => resolveParameter(parameter, index++)),
   }));
+  rejectIdleStateDtype(resolved.map((group) => group.rule));
   return { precision, gradients, groups: resolved };
 }
 

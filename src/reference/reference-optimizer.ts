@@ -235,7 +235,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
    */
   loadStateDict(dict: StateDict | ReferenceStateDict, options?: LoadOptions): LoadedNames {
     this.#checkTraining('loadStateDict');
-    const isStrict = checkLoadOptions(options);
+    const isStrict = checkLoadOptions(options, 'loadStateDict()');
     const rule = this.groups[0]!.rule.name;
     const { scheduleStep, groups, names, state, control } = checkRun(dict, rule, this.groups, isStrict);
     const values = checkArrays(state, this.#groups, names, isStrict);

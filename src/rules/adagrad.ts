@@ -38,7 +38,7 @@ export const adagrad: RuleFactory<AdagradOptions, 'sum'> = declareRule({
     initialAccumulator: numberAtStart(0, 0),
     lrDecay: number(0, 0),
   },
-  slots: [{ name: 'sum', initial: (o) => o.initialAccumulator }],
+  slots: [{ name: 'sum', initial: (o) => o.initialAccumulator, isExact: true }],
   switches: (o) => ({ EPS_INSIDE: o.epsPlacement === 'inside' }),
   scalars: (o, lr) => ({ lr, lr_decay: o.lrDecay, eps: o.eps }),
   prepare: ({ scalar, add, sub, mul, div }, h) => ({

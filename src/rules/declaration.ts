@@ -11,6 +11,8 @@ export interface SlotDeclaration<Slot extends string = string, O = RuleOptions> 
   readonly usedBy?: (options: O) => boolean;
   /** Value of every element before the first step. Default 0. */
   readonly initial?: (options: O) => number;
+  /** Whether it is float32 whatever the `stateDtype`: a sum over all steps, or what weights are computed from anew. */
+  readonly isExact?: boolean;
   /** Whether the tensor has one of it instead of one per element; then `tensor.summarize` updates it. Starts at 0. */
   readonly perTensor?: boolean;
 }

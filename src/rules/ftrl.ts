@@ -87,7 +87,10 @@ export const ftrl: RuleFactory<FtrlOptions, 'accumulator' | 'linear'> = declareR
     l2Shrinkage: number(0, 0),
     beta: number(0, 0),
   },
-  slots: [{ name: 'accumulator', initial: (o) => o.initialAccumulator }, { name: 'linear' }],
+  slots: [
+    { name: 'accumulator', initial: (o) => o.initialAccumulator, isExact: true },
+    { name: 'linear', isExact: true },
+  ],
   switches: (o) => ({ POWER: o.lrPower !== -0.5 }),
   scalars: (o, lr) => ({
     lr,

@@ -1,4 +1,5 @@
 import type { Average } from '../averages/average.js';
+import type { StateDtype } from '../codecs/state-dtype.js';
 import { OptimizerError, isRecord, propertyNames, quote, readProperty } from '../errors.js';
 import type { RuleOptions } from './common-options.js';
 import type { RuleDeclaration } from './declaration.js';
@@ -24,7 +25,12 @@ export interface Rule<O extends object = object, Slot extends string = string> {
   readonly declaration: RuleDeclaration<Slot>;
   /** Averages of the weights that are taken with it; an optimizer's config adds them. */
   readonly averages?: readonly Average[];
+  /** How its state is kept, if not as float32; an optimizer's config says so. */
+  readonly stateDtype?: StateDtype;
 }
+
+/** What an optimizer's config adds to a rule. */
+export type RuleSettings = Pick<Rule, 'averages' | 'stateDtype'>;
 
 /** Options in place of some of a rule's, as a group gives them; one that is `undefined` stays as it is. */
 export type RuleOverrides<R extends Rule = Rule> = Overrides<R['options']>;
@@ -81,12 +87,17 @@ export function overrideRule(rule: Rule, overrides: object): Rule {
     // An unknown name is refused, even without a value.
     if (value !== undefined || !(name in options)) options[name] = value;
   }
-  return withAverages(makeRule(rule.declaration, options), rule.averages ?? []);
+  return withSettings(makeRule(rule.declaration, options), rule);
 }
 
-/** The same rule, with averages taken of its weights. */
-export function withAverages(rule: Rule, averages: readonly Average[]): Rule {
-  return averages.length > 0 ? Object.freeze({ ...rule, averages }) : rule;
+/** The same rule, with averages taken of its weights, and its state kept in some way. */
+export function withSettings(rule: Rule, { averages = [], stateDtype = 'f32' }: RuleSettings): Rule {
+  if (averages.length === 0 && stateDtype === 'f32') return rule;
+  return Object.freeze({
+    ...rule,
+    ...(averages.length > 0 && { averages }),
+    ...(stateDtype !== 'f32' && { stateDtype }),
+  });
 }
 
 /** @throws OptimizerError `invalid-config` unless `rule` was made by a function that `defineRule` returned. */

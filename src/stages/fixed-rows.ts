@@ -1,4 +1,4 @@
-import { createFilled } from '../gpu/filled-buffer.js';
+import { makeFilled } from '../gpu/make-buffer.js';
 import * as BufferUsage from '../gpu/buffer-usage.js';
 import type { RowLayout } from '../kernel/row.js';
 import { wordView } from '../kernel/structs.js';
@@ -28,7 +28,7 @@ export class FixedRows {
     rows.forEach((values, k) =>
       row.struct.write(view, (row.pageByteLength / 4) * k, { is_active: 1, ...values }),
     );
-    this.buffer = createFilled(device, `${label} rows`, BufferUsage.UNIFORM | BufferUsage.STORAGE, view.u32);
+    this.buffer = makeFilled(device, `${label} rows`, BufferUsage.UNIFORM | BufferUsage.STORAGE, view.u32);
     this.#pages = bindPages(device, row, pagesLayout, this.buffer, label);
   }
 

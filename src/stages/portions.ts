@@ -1,4 +1,4 @@
-import { createFilled } from '../gpu/filled-buffer.js';
+import { makeFilled } from '../gpu/make-buffer.js';
 import * as BufferUsage from '../gpu/buffer-usage.js';
 import { alignUp } from '../kernel/alignment.js';
 import { type WordView, wordView } from '../kernel/structs.js';
@@ -24,7 +24,7 @@ export class Portions {
     this.#stride = alignUp(byteLength, device.limits.minUniformBufferOffsetAlignment);
     const view = wordView(new ArrayBuffer(this.#stride * Math.max(count, 1)));
     for (let k = 0; k < count; k++) write(view, (this.#stride / 4) * k, k);
-    this.#buffer = createFilled(device, label, BufferUsage.UNIFORM, view.u32);
+    this.#buffer = makeFilled(device, label, BufferUsage.UNIFORM, view.u32);
   }
 
   /** The first bytes of the k-th. */

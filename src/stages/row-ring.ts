@@ -1,3 +1,4 @@
+import { makeBuffer } from '../gpu/make-buffer.js';
 import * as BufferUsage from '../gpu/buffer-usage.js';
 import { type RowLayout, type SlotLayout, rowOffset, slotLayout } from '../kernel/row.js';
 import { type WordView, wordView } from '../kernel/structs.js';
@@ -182,11 +183,12 @@ export class RowRing implements StepContext {
   }
 
   #make(): void {
-    this.#buffer = this.#device.createBuffer({
-      label: `${this.#label} rows`,
-      size: (1 + this.#pendingCapacity) * this.#slot.byteLength,
-      usage: BufferUsage.UNIFORM | BufferUsage.STORAGE | BufferUsage.COPY_DST,
-    });
+    this.#buffer = makeBuffer(
+      this.#device,
+      `${this.#label} rows`,
+      (1 + this.#pendingCapacity) * this.#slot.byteLength,
+      BufferUsage.UNIFORM | BufferUsage.STORAGE | BufferUsage.COPY_DST,
+    );
     this.#pages = bindPages(this.#device, this.#row, this.#pagesLayout, this.#buffer, this.#label);
   }
 }

@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rules } from '../../src/index.js';
 import { Visitor, browserKind } from '../support/site-visit.js';
 
 let visitor: Visitor;
-beforeEach(async () => {
+beforeAll(async () => {
   visitor = await Visitor.arrive();
 });
-afterEach(() => visitor.leave());
+afterAll(() => visitor.leave());
 
 const figure = async (id: string): Promise<number> => Number.parseInt(await visitor.text(`#${id}`), 10);
 

@@ -60,7 +60,7 @@ gpuTest('what lies on another device, or cannot be bound, is refused', async ({ 
   const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
   const parameters = await initialWeights();
   for (const [owner, usage, message] of [
-    [foreign, STORAGE | COPY_SRC | COPY_DST, 'parameter "w1": the device rejects its buffers'],
+    [foreign, STORAGE | COPY_SRC | COPY_DST, 'parameter "w1": the device rejects it'],
     [device, COPY_SRC | COPY_DST, 'parameter "w1": data: buffer "adopted" has usage 0xc, without STORAGE'],
   ] as const) {
     const buffer = track(owner.createBuffer({ label: 'adopted', size: 4 * 20 * 16, usage }));

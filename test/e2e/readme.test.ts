@@ -1,24 +1,39 @@
 import * as jax from '@jax-js/jax';
-import { expect, inject, vi } from 'vitest';
+import { expect, inject, test, vi } from 'vitest';
 import readme from '../../README.md?raw';
+import checkpointsPage from '../../docs/checkpoints.md?raw';
+import safetensorsPage from '../../docs/safetensors.md?raw';
 import * as jaxAdapter from '../../src/adapters/jax/index.js';
 import * as tfjsAdapter from '../../src/adapters/tfjs/index.js';
+import * as safetensors from '../../src/safetensors/index.js';
 import * as library from '../../src/index.js';
 import type { Optimizer, ParameterArena, RuleFactory } from '../../src/index.js';
 import { paritySuite } from '../../proof/parity-suite.js';
 import { readBuffer } from '../../proof/read-buffer.js';
+import type { Track } from '../../proof/track.js';
 import { gpuTest } from '../support/device.js';
-import { makeBuffer } from '../support/tensors.js';
+import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 /** What the examples import. */
 const modules: Record<string, Record<string, unknown>> = {
   'webgpu-optim': library,
   'webgpu-optim/jax': jaxAdapter,
+  'webgpu-optim/safetensors': safetensors,
   'webgpu-optim/tfjs': tfjsAdapter,
   '@jax-js/jax': jax,
 };
 const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => Function;
-const [example, arenaExample, structsExample, sparseExample, ownRuleExample, tfjsExample, jaxExample] = [
+const [
+  example,
+  arenaExample,
+  structsExample,
+  sparseExample,
+  ownRuleExample,
+  tfjsExample,
+  jaxExample,
+  checkpointExample,
+  safetensorsExample,
+] = [
   'Example',
   'Arena',
   'Rows of structs',
@@ -26,11 +41,13 @@ const [example, arenaExample, structsExample, sparseExample, ownRuleExample, tfj
   'Your own rule',
   'TensorFlow.js',
   'jax-js',
-].map(exampleOf);
+  'Checkpoints',
+  'Safetensors',
+].map((heading) => exampleOf(heading));
 
 /** The first code of a section. */
-function exampleOf(heading: string): string {
-  return readme.split(`\n## ${heading}\n`)[1]!.split('```js\n')[1]!.split('```')[0]!;
+function exampleOf(heading: string, page = readme): string {
+  return page.split(`\n## ${heading}\n`)[1]!.split('```js\n')[1]!.split('```')[0]!;
 }
 
 /** The example as a function of what it imports and of `given`, returning `result`. */
@@ -129,4 +146,69 @@ gpuTest("the README's optimizer for TensorFlow.js gives the number that it says"
     tf: await import('@tensorflow/tfjs-core'),
   });
   expect(first).toBeCloseTo(Number(promised), 6);
+});
+
+/** Adam over five weights, with a gradient of ones. */
+async function trained(device: GPUDevice, track: Track) {
+  const params = [makeParameter(device, track, 'w', [1, 2, 3, 4, 5], [1, 1, 1, 1, 1])];
+  const config = { rule: library.adam({ lr: 0.5 }), params };
+  return { config, optimizer: track(await library.Optimizer.create(device, config)) };
+}
+
+gpuTest("the README's checkpoint brings back what it saved", async ({ device, track }) => {
+  const { optimizer } = await trained(device, track);
+  optimizer.step();
+  const [saving, loading] = checkpointExample!.split('\n\nconst file');
+  const directory = (await run(`${saving}\n`, 'directory', { optimizer })) as FileSystemDirectoryHandle;
+  const [state, weights] = await Promise.all([optimizer.stateDict(), optimizer.readParam('w')]);
+  optimizer.step();
+  expect(await optimizer.stateDict()).not.toEqual(state);
+  const { loadCheckpoint } = library;
+  await run(`const file${loading}`, 'file', { directory, optimizer, loadCheckpoint });
+  expect(await Promise.all([optimizer.stateDict(), optimizer.readParam('w')])).toEqual([state, weights]);
+  await directory.removeEntry('run.safetensors');
+});
+
+gpuTest('the examples of the page on checkpoints run, one behind the other', async ({ device, track }) => {
+  const { config, optimizer } = await trained(device, track);
+  optimizer.step();
+  const state = await optimizer.stateDict();
+  const [saving, loading, restoring] = Array.from(
+    checkpointsPage.matchAll(/```js\n(.*?)```/gs),
+    ([, code]) => code!,
+  );
+  const saved = (await run(saving!, '{ directory, byteLength, isCopied }', { optimizer })) as {
+    directory: FileSystemDirectoryHandle;
+  };
+  const { directory } = saved;
+  expect(saved).toEqual({ directory, byteLength: 3 * 5 * 4, isCopied: true });
+  optimizer.step();
+  const { loaded, file } = (await run(loading!, '{ loaded, file }', { optimizer, directory })) as {
+    loaded: string[];
+    file: File;
+  };
+  expect(loaded).toEqual(['w']);
+  expect(await optimizer.stateDict()).toEqual(state);
+  const given = { Optimizer: library.Optimizer, device, config, file };
+  const restored = track((await run(restoring!, 'optimizer', given)) as Optimizer);
+  expect(await restored.stateDict()).toEqual(state);
+  await directory.removeEntry('run.safetensors');
+});
+
+test("the README's file of safetensors holds the numbers that it says", async () => {
+  const [, promised] = /\/\/ ([\d, ]+)\n$/.exec(safetensorsExample!)!;
+  expect([...((await run(safetensorsExample!, 'w')) as Float32Array)]).toEqual(
+    promised!.split(', ').map(Number),
+  );
+});
+
+test('the examples of the page on safetensors run, one behind the other', async () => {
+  const [reading, writing] = ['Reading', 'Writing'].map((heading) => exampleOf(heading, safetensorsPage));
+  const source = (await run(writing!, 'handle')) as FileSystemFileHandle;
+  const log = vi.spyOn(console, 'log').mockReturnValue();
+  const weights = (await run(reading!, 'weights', { source })) as Float32Array;
+  expect(log.mock.calls).toEqual([['dense.weight', 'F32', [2, 3]]]);
+  expect(weights).toEqual(new Float32Array(6));
+  log.mockRestore();
+  await (await navigator.storage.getDirectory()).removeEntry(source.name);
 });

@@ -99,6 +99,21 @@ for (const [title, config] of Object.entries(CONTROLS)) {
   });
 }
 
+gpuTest('more tensors than there was room for count their steps', async ({ device, track }) => {
+  const params = [makeParameter(device, track, 'a', [1], [1])];
+  const optimizer = track(await Optimizer.create(device, { rule: adam(), params, skipNonFinite: true }));
+  const [data, grad] = [0, 1].map(() => makeBuffer(device, track, new Float32Array(256).fill(1)));
+  const many = Array.from({ length: 256 }, (_, k) => {
+    const place = { offset: 4 * k, size: 4 };
+    return { name: `w${k}`, data: { buffer: data!, ...place }, grad: { buffer: grad!, ...place } };
+  });
+  optimizer.addGroupSync({ params: many });
+  optimizer.step();
+  optimizer.step();
+  expect([...(await optimizer.readState('w255', 'step'))]).toEqual([2]);
+  expect(await optimizer.readParam('w255')).toEqual(await optimizer.readParam('a'));
+});
+
 gpuTest('three groups skip together, whoever has the NaN', async ({ device, track }) => {
   const make = (name: string) => makeParameter(device, track, name, [8], [1]);
   const params = ['a', 'b', 'c'].map(make);
@@ -166,10 +181,11 @@ gpuTest('a group that is refused leaves all as it was, the loss scale, too', asy
 });
 
 gpuTest('groups that are added while others are refused keep their order', async ({ device, track }) => {
-  const make = (name: string) => makeParameter(device, track, name, [1], [1]);
+  const make = (name: string, grad = 1) => makeParameter(device, track, name, [1], [grad]);
   const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params: [make('a')] }));
   const outcomes = await Promise.allSettled([
-    optimizer.addGroup({ params: [make('b')] }),
+    // Whose kernel is still to be compiled; the others' are there.
+    optimizer.addGroup({ params: [make('b', -1)], maximize: true }),
     optimizer.addGroup({ params: [make('a')] }),
     optimizer.addGroup({ params: [make('c')] }),
     optimizer.addGroup({ params: [make('b')] }),
@@ -203,10 +219,16 @@ gpuTest('names by position count those that are about to join, once', async ({ d
 gpuTest('what a refused group had reserved is for one group alone', async ({ device, track }) => {
   const make = (name: string) => makeParameter(device, track, name, [1], [1]);
   const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params: [make('a')] }));
-  const gone = make('gone');
+  const [gone, b] = [make('gone'), make('b')];
   gone.data.destroy();
-  expect((await errorOf(() => optimizer.addGroup({ params: [gone] }))).code).toBe('invalid-parameter');
-  for (const name of ['b', 'c']) await optimizer.addGroup({ params: [make(name)] });
+  const refused = await errorOf(() => optimizer.addGroup({ params: [{ ...b, name: 'once' }, gone] }));
+  expect(refused.code).toBe('invalid-parameter');
+  // Its bytes, too, by another name.
+  const adding = optimizer.addGroup({ params: [b] });
+  const taken = await errorOf(() => optimizer.addGroup({ params: [{ ...make('c'), data: b.data }] }));
+  expect(taken.message).toContain('data of parameter "b"');
+  await adding;
+  await optimizer.addGroup({ params: [make('c')] });
   optimizer.step({ skip: ['b'] });
   const read = ['a', 'b', 'c'].map(async (name) => [...(await optimizer.readParam(name))]);
   expect(await Promise.all(read)).toEqual([[0], [1], [0]]);

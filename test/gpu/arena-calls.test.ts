@@ -57,9 +57,9 @@ gpuTest('an arena that cannot be filled is refused, and nothing of it is left', 
   destroyed.mockRestore();
   expect([error.code, error.message]).toEqual([
     'out-of-memory',
-    expect.stringContaining('could not be filled'),
+    expect.stringContaining('filling the arena'),
   ]);
-  expect(created.length).toBe(3);
+  expect(created.filter(({ label }) => label.startsWith('webgpu-optim arena')).length).toBe(3);
   expect(created.filter((buffer) => !freed.has(buffer)).map(({ label }) => label)).toEqual([]);
 });
 

@@ -3,7 +3,7 @@ import { resolveAverages } from '../../src/averages/registry.js';
 import { type AverageOptions, Optimizer, OptimizerError, adam, sgd } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { withAverages } from '../../src/rules/rule.js';
+import { withSettings } from '../../src/rules/rule.js';
 import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
 import { isTurn } from '../support/draw.js';
@@ -20,13 +20,13 @@ const COMBINATIONS: AverageOptions[] = [
   { lookahead: { every: 1, alpha: 1 }, ema: { decay: 0.5 }, swa: { start: 1, period: 1 } },
 ];
 
-/** A sixth of them; each rule and each combination has its turn in every run. */
-const isWanted = (rule: number, combination: number): boolean => isTurn(rule + combination, 6);
+/** A twelfth of them: each combination has its turn in every run, and each rule in every second one. */
+const isWanted = (rule: number, combination: number): boolean => isTurn(rule + 2 * combination, 12);
 
 for (const [index, [name, factory]] of ruleFactories.entries()) {
   for (const options of COMBINATIONS.filter((_, k) => isWanted(index, k))) {
     gpuTest(`${name} with ${JSON.stringify(options)}`, async ({ device, track }) => {
-      const rule = withAverages(factory(), resolveAverages(options));
+      const rule = withSettings(factory(), { averages: resolveAverages(options) });
       const parity = checkParity({
         device,
         track,

@@ -284,7 +284,7 @@ gpuTest('out of memory is reported and leaves nothing', async ({ device, track }
   spy.mockRestore();
   destroyed.mockRestore();
   expect(error.code).toBe('out-of-memory');
-  expect(error.message).toContain('16 bytes per state slot');
+  expect(error.message).toContain('32 bytes');
   expect(created.length).toBeGreaterThan(2);
   expect(created.filter((buffer) => !freed.has(buffer)).map(({ label }) => label)).toEqual([]);
 });

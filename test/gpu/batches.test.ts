@@ -4,6 +4,7 @@ import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
+import { isTurn } from '../support/draw.js';
 import { checkParity } from '../../proof/parity.js';
 import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
@@ -17,9 +18,9 @@ const slotCounts = rules.map((rule) => layoutOf(rule).slots.length);
 /** One for each number of bindings. */
 const drawnRules = rules.filter((_, k) => slotCounts.indexOf(slotCounts[k]!) === k);
 
-for (const rule of drawnRules) {
+for (const [index, rule] of drawnRules.entries()) {
   gpuTest(`${rule.name}: every length at once, each in buffers of its own`, async ({ device, track }) => {
-    for (const oneBuffer of [false, true]) {
+    for (const oneBuffer of [false, true].filter((_, k) => isTurn(index + k, 2))) {
       const layouts = LENGTHS.map((length, k) => ({
         length,
         dataOffset: [0, 0, 0, 1][k % 4]!,
@@ -160,7 +161,7 @@ gpuTest(
     );
     params[1]!.grad.destroy();
     await expect(Optimizer.create(device, { rule: sgd(), params })).rejects.toThrow(
-      'parameter "b": the device rejects its buffers',
+      'parameter "b": the device rejects it',
     );
   },
 );

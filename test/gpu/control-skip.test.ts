@@ -18,7 +18,7 @@ function otherBetas({ declaration }: RuleFactory): { betas?: unknown } {
   return spec ? { betas: spec.samples[0] } : {};
 }
 
-for (const [name, factory] of drawn([...ruleFactories], 3)) {
+for (const [name, factory] of drawn([...ruleFactories], 5)) {
   gpuTest(`${name} skips steps with NaN or Inf, as if it never saw them`, async ({ device, track }) => {
     const random = new Random(inject('seed'));
     const tensors = makeTensors(
@@ -82,6 +82,19 @@ for (const [name, factory] of drawn([...ruleFactories], 3)) {
     }
   });
 }
+
+gpuTest('gradients that are gathered are each tensor’s own', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const values = Array.from({ length: 18 }, () => [random.weights(5), random.gradients(5)] as const);
+  const runs = [{ skipNonFinite: true }, {}].map(async (config) => {
+    const params = values.map(([w, g], k) => makeParameter(device, track, `w${k}`, w, g));
+    const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 0.1 }), params, ...config }));
+    optimizer.step();
+    return Promise.all(values.map((_, k) => optimizer.readParam(`w${k}`)));
+  });
+  const [gathered, plain] = await Promise.all(runs);
+  expect(gathered).toEqual(plain);
+});
 
 gpuTest('a skipped step changes no byte of parameter, state or count', async ({ device, track }) => {
   const params = [makeParameter(device, track, 'w', [1, 2, 3, 4, 5], [1, 1, NaN, 1, 1])];

@@ -205,3 +205,20 @@ gpuTest('a count beyond 2^24 is counted by ones', async ({ device, track }) => {
     }
   }
 });
+
+gpuTest(
+  'a count that somebody wrote may be beyond the steps: a dict is of that one',
+  async ({ device, track }) => {
+    for (const [config, gradient, steps] of [
+      [{}, 1, 1],
+      // Which the GPU skips, and the host does not know.
+      [{ skipNonFinite: true }, NaN, 9],
+    ] as const) {
+      const params = ['a', 'b'].map((name) => makeParameter(device, track, name, [1], [gradient]));
+      const optimizer = track(await Optimizer.create(device, { rule: adam(), params, ...config }));
+      for (let step = 0; step < steps; step++) optimizer.step();
+      optimizer.writeState('b', 'step', [5]);
+      expect((await optimizer.stateDict()).step).toBe(5);
+    }
+  },
+);

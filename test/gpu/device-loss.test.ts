@@ -2,31 +2,16 @@
 import { describe, expect, test } from 'vitest';
 import { Optimizer, OptimizerError, ParameterArena, adam } from '../../src/index.js';
 import { getTestAdapter, gpuTest } from '../support/device.js';
+import { drawn } from '../support/draw.js';
 import { errorOf } from '../support/error-of.js';
 import { microtasks } from '../support/live-buffers.js';
 import { makeParameter } from '../support/tensors.js';
+import { unhandledIn } from '../support/unhandled.js';
 
 const keep = <T>(resource: T): T => resource;
 
 const openDevice = async (): Promise<GPUDevice> =>
   (await getTestAdapter()).requestDevice({ label: 'to be lost' });
-
-/** What was rejected and handled by nobody, while `run` ran and shortly after. */
-async function unhandledIn(run: () => Promise<void>): Promise<unknown[]> {
-  const reasons: unknown[] = [];
-  const note = (event: PromiseRejectionEvent): void => {
-    event.preventDefault();
-    reasons.push(event.reason);
-  };
-  addEventListener('unhandledrejection', note);
-  try {
-    await run();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  } finally {
-    removeEventListener('unhandledrejection', note);
-  }
-  return reasons;
-}
 
 const CONFIGS = {
   plain: {},
@@ -118,7 +103,7 @@ for (const [title, config] of Object.entries(CONFIGS)) {
 
 test('a device lost while an optimizer or an arena is made', async () => {
   const unhandled = await unhandledIn(async () => {
-    for (const wait of [0, 1, 3, 8, 21, -1]) {
+    for (const wait of drawn([0, 1, 3, 8, 21, -1], 2)) {
       const device = await openDevice();
       const params = [makeParameter(device, keep, 'w', [1, 2, 3], [1, 1, 1])];
       const making = [

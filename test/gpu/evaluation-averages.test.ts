@@ -275,3 +275,33 @@ gpuTest('nothing to evaluate with is refused in plain words', async ({ device, t
   }
   optimizer.step();
 });
+
+gpuTest('of two averages, the moving one is evaluated', async ({ device, track }) => {
+  const config = { rule: sgd({ lr: 1 }), ema: { decay: 0.5 }, swa: { start: 1, period: 1 } };
+  const params = [makeParameter(device, track, 'w', [0], [-1])];
+  const optimizer = track(await Optimizer.create(device, { ...config, params }));
+  for (let step = 0; step < 3; step++) optimizer.step();
+  const [ema, swa] = [await optimizer.readState('w', 'ema'), await optimizer.readState('w', 'swa')];
+  expect(ema).not.toEqual(swa);
+  optimizer.eval();
+  expect(await optimizer.readParam('w')).toEqual(ema);
+});
+
+gpuTest(
+  'the way there may be submitted behind the way back of a run that has changed',
+  async ({ device, track }) => {
+    const config = { rule: sgd({ lr: 1 }), ema: { decay: 0.5 } };
+    const [param, other] = [0, 1].map(() => makeParameter(device, track, 'w', [0], [-1]));
+    const optimizer = track(await Optimizer.create(device, { ...config, params: [param!] }));
+    for (let step = 0; step < 3; step++) optimizer.step();
+    const average = await optimizer.readEma('w');
+    const encoder = device.createCommandEncoder();
+    optimizer.eval(encoder);
+    optimizer.rebind({ w: { grad: other!.grad } });
+    optimizer.train();
+    device.queue.submit([encoder.finish()]);
+    expect(await optimizer.readParam('w')).toEqual(average);
+    optimizer.train();
+    expect([...(await optimizer.readParam('w'))]).toEqual([3]);
+  },
+);

@@ -1,6 +1,7 @@
 /** Parameters that rest, go on, and go, in the midst of calls that nobody waits for. */
 import { expect, inject } from 'vitest';
-import { Optimizer, adam, novograd } from '../../src/index.js';
+import { Optimizer, adam, momentum, novograd, sgd } from '../../src/index.js';
+import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
@@ -86,8 +87,21 @@ gpuTest(
     expect(optimizer.groups).toHaveLength(1);
     optimizer.step();
     expect(await optimizer.readState('c', 'step')).toEqual(Float32Array.of(4));
+    await optimizer.addGroup({ params: [{ ...params[1]!, name: 'd' }] });
+    expect(optimizer.groups.map((one) => one.params)).toEqual([['a', 'c'], ['d']]);
   },
 );
+
+gpuTest('what rests is bound by nothing: its gradient may be gone', async ({ device, track }) => {
+  const params = ['a', 'b'].map((name) => makeParameter(device, track, name, [1], [1]));
+  const config = { rule: sgd({ lr: 1 }), params, maxGradNorm: 1e9 };
+  const optimizer = track(await Optimizer.create(device, config));
+  optimizer.freeze(['a']);
+  params[0]!.grad.destroy();
+  optimizer.step();
+  expect([...(await optimizer.readParam('a'))]).toEqual([1]);
+  expect([...(await optimizer.readParam('b'))]).toEqual([0]);
+});
 
 gpuTest('micro-batches that are encoded are added, whoever leaves meanwhile', async ({ device, track }) => {
   const params = ['a', 'b'].map((name) => ({
@@ -154,4 +168,23 @@ gpuTest('what makes no sense is refused, and changes nothing', async ({ device, 
   await pair.compare('at the end');
   optimizer.destroy();
   expect((await errorOf(() => optimizer.freeze(['a']))).code).toBe('destroyed');
+});
+
+gpuTest('what was let go of is measured and evaluated no more', async ({ device, track }) => {
+  const params = ['a', 'b'].map((name) => makeParameter(device, track, name, [1, 2], [1, 1]));
+  const optimizer = track(
+    await Optimizer.create(device, { rule: momentum({ lr: 0.5 }), ema: { decay: 0.5 }, params }),
+  );
+  optimizer.step();
+  optimizer.step();
+  optimizer.eval();
+  optimizer.train();
+  expect(Object.keys(await optimizer.norms())).toEqual(['a', 'b']);
+  optimizer.remove(['b']);
+  expect(Object.keys(await optimizer.norms())).toEqual(['a']);
+  const before = await Promise.all(params.map(({ data }) => readFloats(device, data)));
+  optimizer.eval();
+  const after = await Promise.all(params.map(({ data }) => readFloats(device, data)));
+  expect(bitDifference(after[0]!, before[0]!)).toBeDefined();
+  expect(bitDifference(after[1]!, before[1]!)).toBeUndefined();
 });

@@ -1,4 +1,3 @@
-import { inject } from 'vitest';
 import { Optimizer } from '../../src/index.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import type { GoldenCase } from '../fixtures/golden/types.js';
@@ -36,8 +35,9 @@ async function checkGolden(golden: GoldenCase, device: GPUDevice, track: Track):
 
 for (const [name] of ruleFactories) {
   const ofRule = goldenCases.filter(({ rule }) => rule === name);
-  // Published numbers tell of the formula, which is the same in every browser; the reference is held against all of them.
-  const cases = drawn(ofRule, inject('runtime') === 'chrome' ? 2 : 4);
+  // Published numbers tell of the formula, which is the same on every device; the reference is held against all of them.
+  const cases = drawn(ofRule, 4);
+  if (cases.length === 0) continue;
   gpuTest(`published numbers on the GPU: ${name}, ${cases.length} runs`, ({ device, track }) =>
     checkTogether(
       cases,

@@ -189,9 +189,21 @@ gpuTest(
       params: [makeParameter(device, track, 'a', [1], [1])],
       skipNonFinite: true,
     };
-    const optimizer = track(await Optimizer.create(device, config));
-    const adding = optimizer.addGroup({ params: [makeParameter(device, track, 'b', [1], [1])] });
-    optimizer.destroy();
-    await expect(adding).rejects.toMatchObject({ code: 'destroyed' });
+    // What ends the run says more than what else is amiss, as it does with the second.
+    const [b, gone] = ['b', 'gone'].map((name) => makeParameter(device, track, name, [1], [1]));
+    gone!.data.destroy();
+    for (const param of [b!, gone!]) {
+      const optimizer = track(await Optimizer.create(device, config));
+      // While the device checks what the group is made of, and what the run is with it.
+      const submit = device.queue.submit.bind(device.queue);
+      let count = 0;
+      const spy = vi.spyOn(device.queue, 'submit').mockImplementation((commands) => {
+        submit(commands);
+        if (++count === 2) optimizer.destroy();
+      });
+      await expect(optimizer.addGroup({ params: [param] })).rejects.toMatchObject({ code: 'destroyed' });
+      spy.mockRestore();
+      expect(count).toBeGreaterThanOrEqual(2);
+    }
   },
 );

@@ -146,9 +146,9 @@ gpuTest('of parameters that rest, move, come and go', async ({ device, track }) 
 });
 
 gpuTest(
-  'of a thousand parameters with one copy to be read, and no end if a buffer is gone',
+  'of hundreds of parameters with one copy to be read, and no end if a buffer is gone',
   async ({ device, track }) => {
-    const params = Array.from({ length: 1000 }, (_, k) =>
+    const params = Array.from({ length: 300 }, (_, k) =>
       makeParameter(device, track, `w${k}`, new Float32Array(5).fill(k), [k, 0, 0, 0, 0]),
     );
     const optimizer = track(await Optimizer.create(device, { rule: sgd(), params }));
@@ -157,11 +157,11 @@ gpuTest(
     const map = vi.spyOn(GPUBuffer.prototype, 'mapAsync');
     const norms = await optimizer.norms();
     // One per seven or eight buffers.
-    expect(dispatch.mock.calls.length).toBeLessThanOrEqual(2000 / 7 + 2);
+    expect(dispatch.mock.calls.length).toBeLessThanOrEqual(600 / 7 + 2);
     expect([submit, map].map(({ mock }) => mock.calls.length)).toEqual([2, 1]);
     for (const spy of [dispatch, submit, map]) spy.mockRestore();
     expect(norms['w0']).toEqual({ param: 0, grad: 0 });
-    for (const k of [1, 512, 999]) expectNear(norms[`w${k}`]!, Math.sqrt(5) * k, k);
+    for (const k of [1, 157, 299]) expectNear(norms[`w${k}`]!, Math.sqrt(5) * k, k);
     (params[7]!.grad as GPUBuffer).destroy();
     const error = await errorOf(() => optimizer.norms());
     expect([error.code, error.message]).toEqual(['invalid-parameter', expect.stringContaining('norms()')]);

@@ -55,6 +55,7 @@ gpuTest('it has groups, an average, clipping and state dicts', async ({ device, 
     })),
   });
   const first = await make();
+  expect(() => first.groups[0]!.set({ start: 1 })).toThrow('start says how the state begins');
   for (let step = 0; step < 3; step++) twin.step();
   first.step();
   first.step();

@@ -3,7 +3,7 @@ import { paritySuite } from '../../proof/parity-suite.js';
 import { gpuTest } from '../support/device.js';
 import { drawn } from '../support/draw.js';
 
-for (const { title, check } of drawn(paritySuite(inject('seed')).leavingOut, 3)) {
+for (const { title, check } of drawn(paritySuite(inject('seed')).leavingOut, 5)) {
   gpuTest(title, async ({ device, track }) => {
     await check(device, track);
   });

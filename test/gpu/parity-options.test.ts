@@ -3,6 +3,7 @@ import { type Rule, tensorOf } from '../../src/rules/rule.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { type Deviation, largerDeviation } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
+import { isFirefox } from '../support/runtime.js';
 import { drawn, isTurn, takesAll } from '../support/draw.js';
 import type { RuleCase } from '../../proof/option-cases.js';
 import { type SuiteCase, paritySuite } from '../../proof/parity-suite.js';
@@ -30,7 +31,7 @@ const MANY_STEPS = 50;
  */
 function stepsOf(rule: Rule, index: number): number {
   if (takesAll) return MANY_STEPS;
-  const isCheap = inject('runtime') === 'chrome' && !tensorOf(rule);
+  const isCheap = !isFirefox && !tensorOf(rule);
   return isCheap && isTurn(index, 3) ? MANY_STEPS : FEW_STEPS;
 }
 
@@ -47,11 +48,11 @@ for (const [name, factory] of ruleFactories) {
         },
       ),
     );
-  // Each case compiles kernels for each of four layouts; with norms, three of them. By the seed, a sixth of them or an eighth.
-  const share = tensorOf(factory()) === undefined ? 6 : 8;
+  // Each case compiles kernels for each of four layouts; with norms, three of them. By the seed, an eighth of them or a tenth.
+  const share = tensorOf(factory()) === undefined ? 8 : 10;
   const ofEach = drawn(single.filter(ofRule), share);
   test(`every path, ${name} with each setting of each option`, ofEach, (k) => stepsOf(ofEach[k]!.rule, k));
   // Elsewhere bits are no proof, and each kernel takes its time to compile.
-  if (inject('runtime') !== 'chrome') continue;
+  if (isFirefox) continue;
   test(`${name} with settings combined`, drawn(combined.filter(ofRule), 2 * share), () => FEW_STEPS);
 }

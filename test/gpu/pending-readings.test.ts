@@ -1,20 +1,11 @@
 /** Readings that are under way when what they read goes away. */
 import { expect, inject } from 'vitest';
-import { Optimizer, OptimizerError, ParameterArena, adam } from '../../src/index.js';
+import { Optimizer, ParameterArena, adam } from '../../src/index.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
 import { microtasks, watchBuffers } from '../support/live-buffers.js';
+import { outcomeOf } from '../support/outcome-of.js';
 import { makeParameter } from '../support/tensors.js';
-
-/** The value that a promise has, or the code of the one error that it may reject with. */
-async function outcomeOf<T>(promise: Promise<T>): Promise<{ value: T } | { code: string }> {
-  try {
-    return { value: await promise };
-  } catch (error) {
-    if (error instanceof OptimizerError) return { code: error.code };
-    throw error;
-  }
-}
 
 for (const [title, config] of Object.entries({
   plain: { ema: { decay: 0.5 } },

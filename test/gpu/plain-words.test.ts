@@ -12,6 +12,7 @@ import {
 import { getTestAdapter, gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
 import { makeParameter } from '../support/tensors.js';
+import { watchUnhandled } from '../support/unhandled.js';
 
 /** An object that not even Object knows. */
 const bare = (): object => Object.create(null) as object;
@@ -230,15 +231,9 @@ describe('onStep that throws', () => {
   for (const [title, config] of Object.entries({ plain: {}, controlled: { skipNonFinite: true } })) {
     test(`is reported once for each call, and nothing else is (${title})`, async () => {
       const device = await (await getTestAdapter()).requestDevice({ label: 'onStep' });
-      const reasons: unknown[] = [];
-      const note = (event: PromiseRejectionEvent | ErrorEvent): void => {
-        event.preventDefault();
-        event.stopImmediatePropagation();
-        reasons.push('reason' in event ? event.reason : event.error);
-      };
-      // Before those of the test runner, which would take it for a failure.
-      addEventListener('unhandledrejection', note, { capture: true });
-      addEventListener('error', note, { capture: true });
+      const unhandled = watchUnhandled();
+      // Node has no `reportError`, and logs it.
+      const log = 'reportError' in globalThis ? undefined : vi.spyOn(console, 'error').mockReturnValue();
       const keep = <T>(resource: T): T => resource;
       const own = new Error('mine');
       const onStep = vi.fn<() => void>(() => {
@@ -248,14 +243,17 @@ describe('onStep that throws', () => {
         const params = [makeParameter(device, keep, 'w', [1], [1])];
         const optimizer = await Optimizer.create(device, { rule: sgd({ lr: 1 }), params, onStep, ...config });
         optimizer.step();
-        await vi.waitFor(() => expect(reasons).toEqual([own]), { timeout: 60_000 });
+        await vi.waitFor(
+          () => expect([...unhandled.reasons, ...(log?.mock.calls.flat() ?? [])]).toEqual([own]),
+          { timeout: 60_000 },
+        );
         expect(onStep).toHaveBeenCalledTimes(1);
         expect([...(await optimizer.readParam('w'))]).toEqual([0]);
         expect((await optimizer.stats()).step).toBe(1);
         optimizer.destroy();
       } finally {
-        removeEventListener('unhandledrejection', note, { capture: true });
-        removeEventListener('error', note, { capture: true });
+        unhandled.destroy();
+        log?.mockRestore();
         device.destroy();
       }
     });

@@ -3,7 +3,7 @@ import { Optimizer, OptimizerError, adam, lamb, lars, novograd, sgd } from '../.
 import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
 import { Random } from '../../proof/random.js';
-import { makeBuffer, makeParameter } from '../support/tensors.js';
+import { makeBuffer, makeParameter, readFloats } from '../support/tensors.js';
 
 gpuTest('gradients in a new buffer each step are followed, bit for bit', async ({ device, track }) => {
   const random = new Random(inject('seed'));
@@ -60,6 +60,16 @@ gpuTest('weights may move, and their state goes with them', async ({ device, tra
   for (const optimizer of [want, got]) optimizer.step();
   expect(bitDifference(await got.readParam('w'), await want.readParam('w'))).toBeUndefined();
   got.zeroGrad();
+});
+
+gpuTest('what moves one after the other stays where it went', async ({ device, track }) => {
+  const params = ['a', 'b'].map((name) => makeParameter(device, track, name, [1], [1]));
+  const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+  const moved = ['a', 'b'].map(() => makeBuffer(device, track, [5]));
+  for (const [k, name] of ['a', 'b'].entries()) optimizer.rebind({ [name]: { data: moved[k]! } });
+  optimizer.step();
+  for (const name of ['a', 'b']) expect([...(await optimizer.readParam(name))]).toEqual([4]);
+  for (const { data } of params) expect([...(await readFloats(device, data))]).toEqual([1]);
 });
 
 gpuTest('a change that does not fit is refused, and nothing changes', async ({ device, track }) => {

@@ -21,14 +21,20 @@ async function sumOnGpu(
 ) {
   const words = (list: ArrayLike<number>) => new Float32Array(Uint32Array.from(list).buffer);
   const entryCount = indices.length;
-  const piece = (buffer: GPUBuffer, elementCount: number) => ({ buffer, byteOffset: 4, elementCount });
+  const piece = (buffer: GPUBuffer, element: number, elementCount: number) => ({
+    buffer,
+    byteOffset: 4 * element,
+    elementCount,
+  });
+  // Rows of whole lanes are read as such where they lie so.
+  const before = rowLength % 4 === 0 ? [NaN, NaN, NaN, NaN] : [NaN];
   const table = {
     rowLength,
     rowCount,
     byteLength: 4 * rowLength * rowCount,
     entryCount,
-    indices: piece(makeBuffer(device, track, words([0, ...Array.from(indices)])), entryCount),
-    values: piece(makeBuffer(device, track, [NaN, ...values]), entryCount * rowLength),
+    indices: piece(makeBuffer(device, track, words([0, ...Array.from(indices)])), 1, entryCount),
+    values: piece(makeBuffer(device, track, [...before, ...values]), before.length, entryCount * rowLength),
   };
   const sums = track(planRowSums(device, table, 'w', 'test').make());
   const copies = [await copyStorage(device, sums.summed.size), await copyStorage(device, sums.rows.size)];

@@ -119,9 +119,11 @@ gpuTest('the times of a step are written where they are wanted', async ({ device
   timed.queue.submit([encoder.finish()]);
   const [begun, ended, next] = new BigUint64Array((await readBuffer(timed, times)).buffer);
   expect(begun! > 0n && begun! <= ended! && ended! <= next!, `${begun} ${ended} ${next}`).toBe(true);
+  const occlusion = timed.createQuerySet({ type: 'occlusion', count: 4 });
   for (const [writes, hint] of [
     [7, 'timestampWrites is 7'],
     [{ beginningOfPassWriteIndex: 0 }, 'querySet is undefined'],
+    [{ querySet: occlusion, endOfPassWriteIndex: 0 }, "created with type 'timestamp'"],
     [{ querySet }, 'no index'],
     [{ querySet, beginningOfPassWriteIndex: 4 }, 'beginningOfPassWriteIndex is 4'],
     [{ querySet, endOfPassWriteIndex: 0.5 }, 'endOfPassWriteIndex is 0.5'],

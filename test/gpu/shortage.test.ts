@@ -15,7 +15,7 @@ import type { Track } from '../../proof/track.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
 import { microtasks, watchBuffers } from '../support/live-buffers.js';
-import { runShort } from '../support/shortage.js';
+import { type Shortage, runShort } from '../support/shortage.js';
 import { makeWords } from '../support/sparse-run.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
 
@@ -24,16 +24,30 @@ function makeParams(device: GPUDevice, track: Track, names: readonly string[]) {
   return names.map((name) => makeParameter(device, track, name, random.weights(9), random.gradients(9)));
 }
 
+/** Says that memory was short, with the bytes that were asked for and the limit of a buffer. */
+function expectShortage(error: unknown, device: GPUDevice, what: string, shortage?: Shortage): void {
+  expect(error, what).toBeInstanceOf(OptimizerError);
+  const { code, message } = error as OptimizerError;
+  expect([code, message], what).toEqual(['out-of-memory', expect.stringMatching(SHORTAGE)]);
+  const { asked, limit } = SHORTAGE.exec(message)!.groups!;
+  expect(Number(asked), what).toBeGreaterThan(0);
+  if (shortage) expect(Number(asked), what).toBeLessThanOrEqual(shortage.askedByteLength);
+  expect(Number(limit), what).toBe(device.limits.maxBufferSize);
+}
+
+const SHORTAGE =
+  /all of the (?<asked>\d+) bytes that were asked for, in buffers of at most (?<limit>\d+) bytes/;
+
 /** Runs a call with the buffer of one position withheld, for each position that there is. */
 async function forEachBuffer(
   device: GPUDevice,
   track: Track,
-  call: (index: number) => Promise<void>,
+  call: (index: number, shortage: Shortage) => Promise<void>,
   mostBuffers = 200,
 ): Promise<number> {
   for (let index = 0; index < mostBuffers; index++) {
     const shortage = track(runShort(device, (_, k) => k === index));
-    await call(index);
+    await call(index, shortage);
     const { withheld } = shortage;
     shortage.destroy();
     if (withheld === 0) return index;
@@ -66,7 +80,7 @@ describe('creation', () => {
       async ({ device, track }) => {
         const config = makeConfigs(device, track)[title]!;
         const live = track(watchBuffers(device));
-        const made = await forEachBuffer(device, track, async (index) => {
+        const made = await forEachBuffer(device, track, async (index, shortage) => {
           let optimizer: Optimizer | undefined;
           let error: unknown;
           try {
@@ -79,8 +93,7 @@ describe('creation', () => {
             optimizer.step();
             optimizer.destroy();
           } else {
-            expect(error, `buffer ${index}`).toBeInstanceOf(OptimizerError);
-            expect((error as OptimizerError).code, `buffer ${index}`).toBe('out-of-memory');
+            expectShortage(error, device, `buffer ${index}`, shortage);
           }
           expect(live.labels, `buffer ${index}`).toEqual([]);
         });
@@ -92,12 +105,12 @@ describe('creation', () => {
   gpuTest('at once says so at a later call, and leaves nothing', async ({ device, track }) => {
     const { plain } = makeConfigs(device, track);
     const live = track(watchBuffers(device));
-    await forEachBuffer(device, track, async (index) => {
+    await forEachBuffer(device, track, async (index, shortage) => {
       let optimizer: Optimizer;
       try {
         optimizer = Optimizer.createSync(device, plain!);
       } catch (error) {
-        expect((error as OptimizerError).code, `buffer ${index}`).toBe('out-of-memory');
+        expectShortage(error, device, `buffer ${index}`, shortage);
         expect(live.labels, `buffer ${index}`).toEqual([]);
         return;
       }
@@ -106,7 +119,7 @@ describe('creation', () => {
       try {
         optimizer.zeroGrad();
       } catch (error) {
-        expect((error as OptimizerError).code, `buffer ${index}`).toBe('out-of-memory');
+        expectShortage(error, device, `buffer ${index}`, shortage);
       }
       optimizer.destroy();
       expect(live.labels, `buffer ${index}`).toEqual([]);
@@ -116,19 +129,18 @@ describe('creation', () => {
   for (const init of ['ones', 'normal'] as const) {
     gpuTest(`of an arena of ${init} is whole, or refused and gone`, async ({ device, track }) => {
       const live = track(watchBuffers(device));
-      await forEachBuffer(device, track, async (index) => {
+      await forEachBuffer(device, track, async (index, shortage) => {
         let arena: ParameterArena | undefined;
         try {
           arena = await ParameterArena.create(device, { w: { shape: [5], init }, v: { shape: [2], init } });
         } catch (error) {
-          expect((error as OptimizerError).code, `buffer ${index}`).toBe('out-of-memory');
+          expectShortage(error, device, `buffer ${index}`, shortage);
         }
         if (arena) {
           for (const name of ['w', 'v']) {
             // If nothing of the arena was withheld, what reads it may be.
             const values = await arena.read(name).catch((error: OptimizerError) => error);
-            if (values instanceof OptimizerError)
-              expect(values.code, `buffer ${index}`).toBe('out-of-memory');
+            if (values instanceof OptimizerError) expectShortage(values, device, `buffer ${index}`, shortage);
             else expect([...values], `buffer ${index}`).not.toContain(0);
           }
           arena.destroy();
@@ -147,11 +159,16 @@ describe('a change or a reading', () => {
     readParam: (optimizer) => optimizer.readParam('a'),
     readState: (optimizer) => optimizer.readState('a', 'exp_avg'),
     stats: (optimizer) => optimizer.stats(),
+    norms: (optimizer) => optimizer.norms(),
     swapEma: (optimizer) => {
       optimizer.swapEma();
       optimizer.swapEma();
     },
     zeroGrad: (optimizer) => optimizer.zeroGrad(),
+    'freeze and unfreeze': (optimizer) => {
+      optimizer.freeze(['a']);
+      optimizer.unfreeze(['a']);
+    },
     rebind: (optimizer, late) => optimizer.rebind({ a: { grad: late.grad } }),
   };
   for (const [name, call] of Object.entries(calls)) {
@@ -177,8 +194,7 @@ describe('a change or a reading', () => {
         if (withheld === 0) break;
         const what = `buffer ${index}`;
         if (error !== undefined) {
-          expect(error, what).toBeInstanceOf(OptimizerError);
-          expect((error as OptimizerError).code, what).toBe('out-of-memory');
+          expectShortage(error, device, what);
         }
         await device.queue.onSubmittedWorkDone();
         await microtasks(20);
@@ -190,7 +206,7 @@ describe('a change or a reading', () => {
           later = thrown;
         }
         if (later !== undefined) {
-          expect((later as OptimizerError).code, what).toBe('out-of-memory');
+          expectShortage(later, device, what);
           continue;
         }
         const want = (await run(false, 0)).optimizer;

@@ -268,12 +268,18 @@ gpuTest('create refuses averages of a table, and one that no binding holds', asy
   }
   const limit = device.limits.maxStorageBufferBindingSize;
   const usage = GPUBufferUsage.STORAGE;
-  const data = track(device.createBuffer({ label: 'table', size: limit + 8, usage }));
-  const error = await Optimizer.create(device, { rule: sgd(), params: [{ ...table, data }] }).catch(
-    (e: unknown) => e,
-  );
-  expect((error as OptimizerError).code).toBe('limit-exceeded');
-  expect((error as OptimizerError).message).toContain(`maxStorageBufferBindingSize is ${limit}`);
+  const make = (size: number) => track(device.createBuffer({ label: 'table', size, usage }));
+  // Values that fit, but for where they begin: bindings begin at multiples of 256 bytes.
+  const rowLength = limit / 4 - 1;
+  const grad = { ...table.grad, values: { buffer: make(limit + 4), offset: 8, size: 4 * rowLength } };
+  for (const wrong of [
+    { ...table, data: make(limit + 8) },
+    { ...table, rowLength, data: make(4 * rowLength), grad },
+  ]) {
+    const error = await Optimizer.create(device, { rule: sgd(), params: [wrong] }).catch((e: unknown) => e);
+    expect((error as OptimizerError).code).toBe('limit-exceeded');
+    expect((error as OptimizerError).message).toContain(`maxStorageBufferBindingSize is ${limit}`);
+  }
 });
 
 gpuTest(

@@ -49,7 +49,7 @@ const sparseRules = ruleFactories.filter(
   ([, factory]) => !tensorOf(factory()) && factory.declaration.evaluation === undefined,
 );
 
-for (const [name, factory] of drawn(sparseRules, 3)) {
+for (const [name, factory] of drawn(sparseRules, 5)) {
   const runs = [{}, { weightDecay: 0.1, maximize: true }].flatMap((options) =>
     [0, 1].map((offset) => ({ options, offset })),
   );
@@ -117,7 +117,7 @@ gpuTest('a count on the GPU says how many entries count', async ({ device, track
 gpuTest('a step that names every row once is the dense step', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const [rowCount, rowLength] = [77, 5];
-  for (const [, factory] of drawn(sparseRules, 3)) {
+  for (const [, factory] of drawn(sparseRules, 5)) {
     const weights = random.weights(rowCount * rowLength);
     const dense = makeParameter(device, track, 'dense', weights, weights);
     const values = makeBuffer(device, track, weights);

@@ -50,7 +50,7 @@ async function checkSpecialValues(
   }
 }
 
-const cases = drawn(singleOptionCases(), inject('runtime') === 'chrome' ? 2 : 4);
+const cases = drawn(singleOptionCases(), 4);
 
 for (const [name] of ruleFactories) {
   const ofRule = cases.filter(({ rule }) => rule.name === name);

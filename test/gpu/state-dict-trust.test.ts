@@ -103,7 +103,7 @@ for (const [title, hint, spoil] of BAD) {
     const bad = spoil({ ...other, step: dict.step }) as StateDict;
     for (const load of [() => optimizer.loadStateDict(bad), () => optimizer.loadStateDictSync(bad)]) {
       const error = await errorOf(load);
-      expect(['invalid-state-dict', 'invalid-option']).toContain(error.code);
+      expect(error.code).toBe('invalid-state-dict');
       expect(error.message).toContain(hint);
     }
     expect(await optimizer.stateDict()).toEqual(dict);

@@ -194,8 +194,8 @@ gpuTest('averages of rows begin from the weights of these', async ({ device, tra
     ...makeParameter(device, track, name, random.weights(3 * rows), random.weights(3 * rows)),
     rowLength,
   });
-  const params = [dense('w', rowCount), dense('v', 5)];
-  const optimizer = track(await Optimizer.create(device, { rule: adam(), params, ema: { decay: 0.5 } }));
+  const groups = [{ params: [dense('w', rowCount)] }, { params: [dense('v', 5)] }];
+  const optimizer = track(await Optimizer.create(device, { rule: adam(), groups, ema: { decay: 0.5 } }));
   optimizer.step();
   optimizer.step();
   const before = optimizer.readEma('w');

@@ -78,7 +78,7 @@ async function checkSmallValues(
 /** Rules that can choose between two states. */
 const WITH_MAXIMUM = ['adam', 'adamw', 'radam', 'adabelief', 'novograd'];
 
-for (const [name, factory] of drawn([...ruleFactories], 3)) {
+for (const [name, factory] of drawn([...ruleFactories], 4)) {
   gpuTest(
     `what is moved keeps its subnormals, what is computed loses them: ${name}`,
     async ({ device, track, skip }) => {

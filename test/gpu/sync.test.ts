@@ -89,7 +89,7 @@ gpuTest('memory that the device does not have shows at the next call', async ({ 
     const error = await errorOf(() => optimizer.rebind({}));
     expect(error.code).toBe('out-of-memory');
   });
-  expect(() => optimizer.step()).toThrow('could not allocate the optimizer state');
+  expect(() => optimizer.step()).toThrow('the optimizer state, ');
 });
 
 gpuTest('parameters that a step skips stay as they are', async ({ device, track }) => {

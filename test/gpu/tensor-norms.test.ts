@@ -87,21 +87,28 @@ for (const rule of RULES) {
     const spec = { a: { shape: [5] }, b: { shape: [64] }, c: { shape: [3, 3] } } as const;
     const arena = track(await ParameterArena.create(device, spec));
     const random = new Random(inject('seed'));
+    // The last is of another group, with numbers of its own.
+    const grouped = <P>(params: readonly P[]) => [
+      { params: params.slice(0, 2) },
+      { params: params.slice(2), weightDecay: 0.3 },
+    ];
     const twin = new ReferenceOptimizer({
       rule,
       precision: 'f32',
-      params: Object.entries(spec).map(([name, { shape }], k) => {
-        const data = random.weights(shape.reduce<number>((n, m) => n * m, 1)).map((x) => x * 10 ** k);
-        arena.load(name, data);
-        return { name, data };
-      }),
+      groups: grouped(
+        Object.entries(spec).map(([name, { shape }], k) => {
+          const data = random.weights(shape.reduce<number>((n, m) => n * m, 1)).map((x) => x * 10 ** k);
+          arena.load(name, data);
+          return { name, data };
+        }),
+      ),
     });
     const gradients = Object.keys(spec).map((name) => random.weights(twin.readParam(name).length));
     Object.keys(spec).forEach((name, k) => {
       const { buffer, offset } = arena.gradView(name);
       device.queue.writeBuffer(buffer, offset, gradients[k]!);
     });
-    const optimizer = track(await Optimizer.create(device, { rule, params: arena.params }));
+    const optimizer = track(await Optimizer.create(device, { rule, groups: grouped(arena.params) }));
     optimizer.step();
     twin.step(gradients);
     for (const name of Object.keys(spec)) {

@@ -41,7 +41,7 @@ export const arenaSlips = [
     ['scale, shift, pLow, pHigh, least, greatest]);', 'scale, shift, pHigh, pLow, least, greatest]);'],
   ]),
   ...slipsIn('src/arena/initializer.ts', values, [
-    ["mode === 'fan_in' ? fanIn : fanOut", 'fanIn'],
+    ["mode === 'fan_in' ? fanIn : fanOut", 'fanIn', 'unit/arena'],
     ['gain / Math.sqrt(', 'gain * Math.sqrt('],
     ['gain * Math.sqrt(2 / (fanIn + fanOut))', 'gain * Math.sqrt(1 / (fanIn + fanOut))'],
     ['scale: b - a, shift: a', 'scale: b, shift: a'],
@@ -60,7 +60,6 @@ export const arenaSlips = [
     ['block += workgroup_count.x * WORKGROUP_SIZE', 'block += WORKGROUP_SIZE'],
     ['(f32(word >> 9u) + 0.5) * 0x1p-23', 'f32(word >> 9u) * 0x1p-23'],
     ['(word & 1u) == 1u', '(word & 2u) == 2u'],
-    ['clamp(fill.shift + fill.scale * z, fill.least, fill.greatest)', 'fill.shift + fill.scale * z'],
     [
       'philox(vec4<u32>(block, 0u, fill.stream), fill.key)',
       'philox(vec4<u32>(block, 0u, fill.stream), fill.key.yx)',

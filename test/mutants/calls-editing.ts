@@ -14,7 +14,7 @@ export const editingSlips = [
       ['perTensor ? 1 : parameter.elementCount', 'parameter.elementCount'],
       ['if (hasCount) {', 'if (!hasCount) {'],
       ['!hasCount && isAverage(tensor, slot)', 'isAverage(tensor, slot) && hasCount'],
-      ['slot.initial);', '0);'],
+      ['codec.wordOf(initial)', '0'],
       ['if (control) {\n      copies.push', 'if (!control) {\n      copies.push'],
       ['new Map([[target, source]])', 'new Map([[source, target]])'],
       [
@@ -23,8 +23,8 @@ export const editingSlips = [
       ],
       ['this.session.guard.checkTraining(call);', 'this.session.guard.check(call);', REFUSED],
       ["this.session.guard.checkTraining('resetState()');", '', REFUSED],
-      ['free();', '', 'gpu/state-in-hand#within its buffer'],
-      ['if (!ranges) return part', 'if (part) return part', 'gpu/state-in-hand#rows of a table'],
+      ['for (const free of frees) free();', '', 'gpu/state-in-hand#is reset, and no others'],
+      ['some ?? all, word', 'all, word', 'gpu/state-in-hand#rows of a table'],
       ['if (source === target) fail', 'if (!source) fail', REFUSED],
       ['from.elementCount !== to.elementCount', '!from.elementCount', REFUSED],
       ['held!.join() !== wanted!.join()', '!held', 'gpu/state-in-hand#only the other group'],
@@ -44,7 +44,6 @@ export const editingSlips = [
       ["wanted?.has('step') ?? !numbers", "wanted?.has('step') ?? true", 'gpu/state-in-hand#rows of a table'],
       ["wanted?.has('step') ?? !numbers", 'wanted === undefined', DRAWN],
       ['if (numbers && wanted) rejectWholeSlots(wanted, tensors);', '', 'gpu/state-in-hand#rows of a table'],
-      ['toSorted((a, b) => a - b)', 'toReversed()', 'gpu/state-in-hand#rows of a table'],
       ['if (row >= rowCount) {', 'if (row > rowCount) {', 'gpu/state-in-hand#rows of a table'],
       ['last.elementCount += rowLength;', 'last.elementCount += 1;', 'gpu/state-in-hand#rows of a table'],
     ],
@@ -68,7 +67,7 @@ export const editingSlips = [
     'src/engine/run/step-log.ts',
     [DRAWN],
     [
-      ['this.asked += Math.max(step - this.applied, 0);', '', 'gpu/state-in-hand#schedules go along'],
+      ['this.asked += Math.max(step - this.applied, 0);', '', 'gpu/state-in-hand#and schedules along'],
       ['Math.max(step, this.applied)', 'step', DRAWN],
     ],
   ),
@@ -77,7 +76,7 @@ export const editingSlips = [
     [DRAWN],
     [
       ['data: slicePieces(data, first, elementCount),', 'data,', 'gpu/state-in-hand#averages of rows'],
-      ['`${part.label} ${slot}`', 'slot', 'gpu/state-in-hand#the host counts'],
+      ['`${part.label} ${slot}`', 'slot', 'gpu/state-in-hand#averages of rows'],
       ['...(rowLength !== undefined && data', '...(false && data', 'gpu/state-in-hand#lie apart'],
     ],
   ),
@@ -117,10 +116,10 @@ export const editingSlips = [
   ),
   ...slipsIn(
     'src/plan/cut.ts',
-    ['gpu/state-in-hand#rows of a table'],
+    ['unit/plan#slices'],
     [
       ['Math.max(first - start, 0)', 'first'],
-      ['start += piece.elementCount;\n  }\n  return slices;', '}\n  return slices;', 'unit/plan#slices'],
+      ['start += piece.elementCount;\n  }\n  return slices;', '}\n  return slices;'],
     ],
   ),
 ];

@@ -6,6 +6,7 @@ export const callSlips = [
     'src/engine/optimizer.ts',
     ['gpu/evaluation-averages#taken meanwhile'],
     [
+      ["this.#session.rejectDestroyedArenas(parameters, 'rebind()');", '', 'gpu/arena#left by rebind'],
       ['await noticeLostDevice(device);', '', 'gpu/bad-input#a lost device', 'gpu/device-loss'],
       ['checkKernelLimits(device, resolved.kernel);', '', 'gpu/kernel-shape'],
       ["this.#session.guard.check('lr =');", '', 'gpu/device-loss#is the end of every call'],
@@ -18,8 +19,7 @@ export const callSlips = [
       [
         'this.#encode(passIn(encoder, writes), inputs, undefined, skipped);',
         'this.#encode(passIn(encoder, writes), inputs, encoder, skipped);',
-        'gpu/optimizer#a step makes no',
-        'gpu/optimizer#encoders submitted in another',
+        'gpu/object-lifetimes#with the number of changes: eval and train',
       ],
       ['if (!isPass) checkEncoder(', 'if (!target) checkEncoder(', 'gpu/bad-input', 'gpu/foreign-realm'],
       [
@@ -59,7 +59,7 @@ export const callSlips = [
         'gpu/rebind#is refused',
         'gpu/batches#are refused',
       ],
-      ['this.#session.refreshArenas();', '', 'gpu/arena#nothing of a destroyed'],
+      ['this.#session.refreshArenas();', '', 'gpu/arena#left by rebind'],
       ["this.#session.guard.checkTraining('step()');", "this.#session.guard.check('step()');"],
       ["this.#session.guard.checkTraining('stateDict()');", "this.#session.guard.check('stateDict()');"],
       ["guard.checkTraining('loadStateDict()');", "guard.check('loadStateDict()');"],
@@ -111,12 +111,6 @@ export const callSlips = [
         'gpu/device-loss',
         'gpu/pending-readings',
       ],
-      [
-        'restoreSchedules(checked.groups, groups, isStrict);',
-        '',
-        'gpu/optimizer#reduceOnPlateau',
-        'gpu/state-dict-trust#two schedules',
-      ],
     ],
   ),
   ...slipsIn(
@@ -125,7 +119,10 @@ export const callSlips = [
     [
       ['this.names.rejectTaken(parameters.map(({ name }) => name));', '', 'gpu/bad-input#create refuses'],
       ['this.occupancy.claim(parameters);', '', 'gpu/bad-input#create refuses'],
-      ['if (cause) throw unmakeable(cause);', ''],
+      [
+        "if (met) throw refusalError(this.device, met, 'the optimizer could not make what it needs', REMEDIES);",
+        '',
+      ],
       ['this.guard.failWith(check());', 'void check();'],
       [
         'onFine?.();',
@@ -140,7 +137,6 @@ export const callSlips = [
         'gpu/arena#nothing of a destroyed',
       ],
       ['[...data, ...grad]) yield buffer;', 'data) yield buffer;', 'gpu/arena#nothing of a destroyed'],
-      ["isOutOfMemory(cause) ? 'out-of-memory' : 'invalid-parameter'", "'invalid-parameter'"],
     ],
   ),
 ];

@@ -38,6 +38,12 @@ export const gpuSlips = [
       ['if (status.lost) setTimeout(reject, LOSS_GRACE_MS, lostError(status.lost));', ''],
       ['status.listeners.add(reject);', ''],
       ['statusOfDevice.set(device, status);', ''],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/refusal.ts',
+    ['unit/guard', 'gpu/device-loss', 'gpu/readback'],
+    [
       [
         "error.constructor.name === 'GPUOutOfMemoryError'",
         'false',
@@ -48,16 +54,24 @@ export const gpuSlips = [
         "device.pushErrorScope('validation');\n  device.pushErrorScope('validation');",
         'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
       ],
+      ['errors.find((error) => error !== null)', 'errors[0]', 'gpu/bad-input#of another device'],
       [
-        'errors.find((scopeError) => scopeError !== null) ?? undefined',
-        'errors[0] ?? undefined',
-        'gpu/bad-input#of another device',
-      ],
-      [
-        'error.catch(() => undefined);\n  return { value, error };',
-        'return { value, error };',
+        'refusal.catch(() => undefined);\n  return { value, refusal };',
+        'return { value, refusal };',
         'gpu/device-loss',
       ],
+      [
+        'askedByteLength() - before',
+        'askedByteLength()',
+        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+      ],
+      [
+        'isShortage\n    ? new',
+        '!isShortage\n    ? new',
+        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+      ],
+      ['await rejectIfLostSoon(device);', '', 'gpu/loss-in-calls'],
+      ['if (!refusal.isShortage) await', 'if (refusal.isShortage) await', 'gpu/loss-in-calls'],
     ],
   ),
   ...slipsIn(
@@ -80,12 +94,12 @@ export const gpuSlips = [
     ['gpu/batches#a buffer that the device rejects', 'gpu/bad-input#of another device'],
     [
       [
-        'if (message !== undefined) return { owner, message: message.trim() };',
+        'if (message !== undefined) return { owner, message };',
         'return message === undefined ? undefined : { owner, message };',
       ],
       [
-        'if (!error) seen.set(buffer, (error = submitAlone(device, buffer)));',
-        'if (!error) seen.set(buffer, (error = Promise.resolve(undefined)));',
+        'if (!refusal) seen.set(buffer, (refusal = submitAlone(device, buffer)));',
+        'if (!refusal) seen.set(buffer, (refusal = Promise.resolve(undefined)));',
       ],
     ],
   ),
@@ -119,10 +133,6 @@ export const gpuSlips = [
     [
       ['rejectUnreadable(ranges, what);', ''],
       ['if (byteLength === 0) return results;', ''],
-      ['if (!staging || position === staging.size) {', 'if (!staging) {'],
-      ['position = 0;\n        }', '}'],
-      ['range.byteOffset + done, staging', 'range.byteOffset, staging'],
-      ['position += size;\n        left', 'left'],
       [
         'this.device.queue.submit([encoder.finish()]);',
         'void Promise.resolve().then(() => this.device.queue.submit([encoder.finish()]));',
@@ -138,16 +148,39 @@ export const gpuSlips = [
       ['!this.#isDestroyed &&', ''],
       ['this.#free.length < KEPT_STAGINGS', 'this.#free.length < 1000'],
       ['for (const staging of this.#free.splice(0)) staging.destroy();', ''],
-      ['last.byteOffset + last.byteLength === range.byteOffset) {', 'last.byteOffset <= range.byteOffset) {'],
-      ['if (last && last.buffer === range.buffer && last', 'if (last && last'],
       ['this.#position += size;', ''],
       ['this.#index++;\n      this.#position = 0;', 'this.#index++;'],
       ['new Uint8Array(bytes, done, size)', 'new Uint8Array(bytes, 0, size)'],
-      ['if (cause) {', 'if (cause === null) {'],
+      ['if (met) throw', 'if (met === null) throw'],
       [
         'if (isKept) this.#free.push(staging);\n      else staging.destroy();',
         'if (isKept) this.#free.push(staging);',
       ],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/gather-copies.ts',
+    ['gpu/readback', 'gpu/snapshots', 'gpu/pending-readings'],
+    [
+      ['if (!buffer || position === buffer.size) {', 'if (!buffer) {'],
+      ['position = 0;\n      }', '}'],
+      ['range.byteOffset + done, buffer', 'range.byteOffset, buffer'],
+      ['position += size;\n      left', 'left'],
+      ['last.byteOffset + last.byteLength === range.byteOffset) {', 'last.byteOffset <= range.byteOffset) {'],
+      ['if (last && last.buffer === range.buffer && last', 'if (last && last'],
+      ['byteOffset: range.byteOffset + done', 'byteOffset: range.byteOffset', 'gpu/checkpoint-large'],
+      ['room -= size;', '', 'gpu/checkpoint-large'],
+    ],
+  ),
+  ...slipsIn(
+    'src/gpu/staging-ring.ts',
+    ['gpu/checkpoint-large'],
+    [
+      ['position += range.byteLength;', ''],
+      ['free.push(staging);', ''],
+      ['getMappedRange(0, byteLength).slice(0)', 'getMappedRange(0, byteLength)'],
+      ['for (const staging of stagings) staging.destroy();', ''],
+      ['if (filling.length === STAGING_COUNT) yield', 'if (filling.length > 1000) yield'],
     ],
   ),
 ];

@@ -28,7 +28,7 @@ export const inputSlips = [
       ['resolveParameter(parameter, index++)', 'resolveParameter(parameter, index)'],
       ['if (sparse) rejectWholeTable(rule, name);', '', 'gpu/sparse-engine#refuses'],
       ["if (typeof label !== 'string') {", 'if (label === undefined) {'],
-      ['rule: withAverages(rule, resolveAverages(config)),', 'rule,', 'gpu/averages#counter'],
+      ['rule: withSettings(rule, resolveRuleSettings(config)),', 'rule,', 'gpu/averages#counter'],
     ],
   ),
   ...slipsIn(
@@ -186,8 +186,7 @@ export const inputSlips = [
       [
         "if (typeof grad !== 'object' || grad === null || Array.isArray(grad)) return false;",
         "if (typeof grad !== 'object' || grad === null) return false;",
-        'gpu/sparse-engine#refuses',
-        'gpu/evaluation-averages#in pieces',
+        'unit/input',
       ],
       ['if (data.length > 1) {', 'if (data.length > 2) {'],
       ['values.elementCount !== entryCount * rowLength', 'values.elementCount < entryCount * rowLength'],

@@ -66,7 +66,7 @@ export const kernelSlips = [
       ['elementSlots.filter((name) => tensor?.reads.includes(name) ?? false)', '[...elementSlots]'],
       ['rejectClashes(rule);', '', 'unit/define-rule'],
       ['product *= beta * (1 - damping ** ++i / 2)', 'product *= beta * (1 - damping ** i++ / 2)'],
-      ['return 1 - product * beta ** (t - i);', 'return 1 - product;'],
+      ['return 1 - product * powerOf(beta, t - i);', 'return 1 - product;'],
     ],
   ),
   ...slipsIn(
@@ -109,7 +109,7 @@ export const kernelSlips = [
       ['CLAMP_GRADIENT: Number(isClamped)', 'CLAMP_GRADIENT: 0', 'unit/kernel', 'gpu/control#GradValue'],
       ['(slot) => `  store_${slot}(at, ${slot});\\n`', '(slot) => `  store_${slot}(at, lane(0.0));\\n`'],
       ["gradBinding === 'none' ? '  return lane(0.0);' : f32.load(ofGrad)", 'f32.load(ofGrad)'],
-      ['load_grad_${k}(${gradAt})', 'load_grad_${k}(at)', 'unit/kernel', 'gpu/row-sums'],
+      ['load_grad_${k}(${gradAt})', 'load_grad_${k}(at)', 'gpu/sparse#random rows, rows of 5'],
     ],
   ),
   ...slipsIn(

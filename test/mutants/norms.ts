@@ -14,16 +14,12 @@ export const normSlips = [
   ),
   ...slipsIn(
     'src/plan/norms/plan-norms.ts',
-    ['unit/norm-plan', 'gpu/clip-per-tensor#steps that the host'],
+    ['unit/norm-plan', 'gpu/clip-per-tensor#in the reference'],
     [
       ["base: access === 'strided' ? base : base + first / unit", 'base: base + first / unit'],
-      [
-        "base: access === 'strided' ? base : base + first / unit",
-        'base: base + first',
-        'gpu/clip-per-tensor#host',
-      ],
+      ["base: access === 'strided' ? base : base + first / unit", 'base: base + first'],
       ['partial: firstPartialOf.get(fragment)! + k', 'partial: firstPartialOf.get(fragment)!'],
-      ['?.lane ?? 0) + first / LANE', '?.lane ?? 0)', 'gpu/clip-per-tensor#host'],
+      ['?.lane ?? 0) + first / LANE', '?.lane ?? 0)', 'gpu/clip-per-tensor#in the reference'],
       ['(isCopied ? 2 : 1)', '1'],
       ['(source.table ? source : source.access)', 'source.access'],
       ['sources.size === capacity', 'sources.size > capacity'],
@@ -32,7 +28,7 @@ export const normSlips = [
         'b.order[0] - a.order[0]',
         'gpu/clip-per-tensor#neighbours',
       ],
-      ['`${each.source.row} ${slabOf(each)}`', '`${slabOf(each)}`', 'gpu/clip-per-tensor#host'],
+      ['`${each.source.row} ${slabOf(each)}`', '`${slabOf(each)}`', 'gpu/clip-per-tensor#in the reference'],
       ['`${each.source.row} ${slabOf(each)}`', '`${each.source.row}`', 'unit/norm-plan'],
     ],
   ),
@@ -41,7 +37,7 @@ export const normSlips = [
     ['unit/norm-plan'],
     [
       ['Math.min(start + elementCount, end) - begins[m]!', 'elementCount', 'unit/norm-plan'],
-      ['isAligned && canRead(data, facts)', 'canRead(data, facts)', 'gpu/clip-per-tensor#neighbours'],
+      ['isAligned && canRead(data, facts)', 'canRead(data, facts)'],
       ['...(rows && { table: tableOf(data, rows, alignment) }),', ''],
       [
         'byteOf(begins[m]!) - binding.offset',
@@ -63,7 +59,7 @@ export const normSlips = [
   ),
   ...slipsIn(
     'src/stages/norms/clip-stage.ts',
-    ['gpu/clip-per-tensor#steps that the host'],
+    ['gpu/clip-per-tensor#in the reference'],
     [
       ['encodeDispatches(pass, this.#scale, step, this.input.row.rowsPerPage);', ''],
       ['plan.dispatches.length + k', 'k'],
@@ -87,7 +83,7 @@ export const normSlips = [
   ),
   ...slipsIn(
     'src/stages/norms/norm-measures.ts',
-    ['gpu/clip-per-tensor#steps that the host'],
+    ['gpu/clip-per-tensor#in the reference'],
     [
       ['row: row % rows.rowsPerPage', 'row: 0'],
       ['mask_base: table?.maskBase ?? 0', 'mask_base: 0', 'gpu/clip-tables#columns'],
@@ -111,7 +107,7 @@ export const normSlips = [
   ),
   ...slipsIn(
     'shaders/stages/norms/scale.wgsl',
-    ['gpu/clip-per-tensor#of an infinite', 'gpu/clip-per-tensor#steps that the host'],
+    ['gpu/clip-per-tensor#of an infinite', 'gpu/clip-per-tensor#in the reference'],
     [
       ['page[header.row].grad_multiplier)', '1.0)', 'gpu/clip-per-tensor#after scaling'],
       ['if (norm - header.max_norm > 0.0) {', 'if (true) {'],
@@ -122,7 +118,7 @@ export const normSlips = [
   ),
   ...slipsIn(
     'shaders/stages/norms/total.wgsl',
-    ['gpu/clip-per-tensor#steps that the host'],
+    ['gpu/clip-per-tensor#in the reference'],
     [['header.first_partial + item.x + i', 'header.first_partial + i']],
   ),
   ...slipsIn(
@@ -139,6 +135,7 @@ export const normSlips = [
     'src/engine/calls/norms.ts',
     ['gpu/norms#of every parameter', 'gpu/norms#of parameters that rest'],
     [
+      ['this.#made = undefined;\n    this.#rows', 'this.#rows', 'fuzz/garbage'],
       ['if (this.#made?.version === version) return this.#made;', 'if (this.#made) return this.#made;'],
       ['gradScale / new Float32Array(lossScale!)[0]!', 'gradScale'],
       ['...(mask && { mask })', '', 'gpu/norms#of columns'],
@@ -149,12 +146,12 @@ export const normSlips = [
   ),
   ...slipsIn(
     'src/engine/calls/made-reading.ts',
-    ['gpu/norms#of a thousand'],
+    ['gpu/norms#of hundreds'],
     [['if (made.value) throw unmade(made.value);', '']],
   ),
   ...slipsIn(
     'src/engine/run/generation.ts',
-    ['gpu/clip-per-tensor#steps that the host'],
+    ['gpu/clip-per-tensor#in the reference'],
     [
       ['const own = clipStage ? clipStage.withGradients(before) : before;', 'const own = before;'],
       ['list.length > 0', 'true', 'gpu/clip-tables#rest'],

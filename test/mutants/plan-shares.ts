@@ -6,7 +6,10 @@ export const planShareSlips = [
     'src/plan/plan.ts',
     ['unit/plan', 'unit/batches', 'unit/move'],
     [
-      ['joins ? joinRuns(tensors, paddingOf) : tensors.map(asRun)', 'joinRuns(tensors, paddingOf)'],
+      [
+        'joins ? joinRuns(tensors, paddingOf, unit) : tensors.map(asRun)',
+        'joinRuns(tensors, paddingOf, unit)',
+      ],
       ['(places[k] = { batch, part })', '(places[k] = { batch, part: 0 })'],
       ['places.slice(first, (first += own.length))', 'places.slice(first, first + own.length)'],
       [
@@ -100,7 +103,7 @@ export const planShareSlips = [
     [
       ['Math.ceil(laneCount / LANES_PER_PARTIAL)', 'Math.floor(laneCount / LANES_PER_PARTIAL)'],
       ["access.state === 'vector' ? stateStart / LANE : stateStart", 'stateStart'],
-      ['a.gradBase === b.gradBase &&', '', 'gpu/rebind#measured tensor'],
+      ['a.gradBase === b.gradBase &&', '', 'unit/tensor-norm'],
       ['planRuns(tensors, facts, false)', 'planRuns(tensors, facts, true)', 'gpu/tensor-norms#neighbours'],
     ],
   ),

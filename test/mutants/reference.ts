@@ -2,6 +2,7 @@ import { slipsIn } from './slip.js';
 
 const control = ['unit/reference-control', 'gpu/control', 'gpu/control-skip', 'gpu/control-norm'];
 const numbers = ['unit/reference', 'unit/numerics', 'unit/golden'];
+const bound = 'unit/reference#bound of one operation';
 
 export const referenceSlips = [
   ...slipsIn('src/reference/gradient-control.ts', control, [
@@ -80,15 +81,15 @@ export const referenceSlips = [
   ),
   ...slipsIn(
     'src/reference/error-bound.ts',
-    ['unit/numerics', 'unit/reference'],
+    ['unit/reference'],
     [
-      ['carried + ulps * ULP * magnitude + flush', 'carried + ulps * ULP * magnitude'],
-      ['carried + ulps * ULP * magnitude', 'carried + ULP * magnitude'],
+      ['carried + ulps * ULP * magnitude + flush', 'carried + ulps * ULP * magnitude', bound],
+      ['carried + ulps * ULP * magnitude', 'carried + ULP * magnitude', bound],
       [
         'sub: (a, b) => bounded(a.value - b.value, a.error + b.error, 1)',
         'sub: (a, b) => bounded(a.value - b.value, a.error - b.error, 1)',
       ],
-      ['smallest, 2.5)', 'smallest, 0.5)'],
+      ['smallest, 2.5)', 'smallest, 0.5)', bound],
       ['Math.max(limit.error, a.error)', 'limit.error'],
       ['Math.abs(a.value) * b.error + Math.abs(b.value) * a.error', 'Math.abs(a.value) * b.error'],
     ],

@@ -23,12 +23,6 @@ export const runPartSlips = [
         'gpu/object-lifetimes#nothing is left behind',
         'gpu/added-groups#tables behind',
       ],
-      [
-        'views.every(({ layout }) => !layout.tensor)',
-        'true',
-        'gpu/tensor-norms',
-        'gpu/leaving-out#every rule',
-      ],
       ['known?.layout === view.layout && ', 'known !== undefined && ', 'gpu/moving-options'],
       [
         'known.holdings === holdings && areSame(known.tensors, own)',
@@ -73,10 +67,10 @@ export const runPartSlips = [
         'if (this.layout.slots.length === 0) return',
         'gpu/tensor-norms#novograd keeps',
       ],
-      ['        slabs,\n        ...(records', '        ...(records'],
-      ['...(records ? [records] : []),', ''],
-      ['...(accumulation ? [accumulation] : []),', ''],
-      ['...sums.values(),', ''],
+      ['destroyer(slabs, records)', 'destroyer(records)'],
+      ['destroyer(slabs, records)', 'destroyer(slabs)'],
+      ['destroyer(accumulation, ...sums.values())', 'destroyer(...sums.values())'],
+      ['destroyer(accumulation, ...sums.values())', 'destroyer(accumulation)'],
       [
         'this.accumulation?.encodeProbe(pass);',
         '',
@@ -84,7 +78,7 @@ export const runPartSlips = [
         'gpu/groups-and-accumulation',
       ],
       [
-        'for (const sums of this.#holdings.sums.values()) sums.encodeProbe(pass);',
+        'for (const sums of this.#holdings.gradients.sums.values()) sums.encodeProbe(pass);',
         '',
         'gpu/sparse-engine#names the table',
       ],
@@ -107,11 +101,11 @@ export const runPartSlips = [
     [
       ['await compileAll(device, assembly.sources);', '', 'gpu/loops-and-bounds#broken WGSL'],
       [
-        'const error = unmade ?? unbound;',
-        'const error = unbound;',
+        'const unmade = await making;',
+        'await making;\n    const unmade = undefined;',
         'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
       ],
-      ['const error = unmade ?? unbound;', 'const error = unmade;'],
+      ['unmade ?? (await binding)', 'unmade'],
       ['device.queue.submit([encoder.finish()]);', 'encoder.finish();'],
       [
         'unmade ? value : undefined',
@@ -127,9 +121,15 @@ export const runPartSlips = [
     'src/engine/run/reshape.ts',
     ['gpu/map-rows', 'gpu/freeze-remove'],
     [
-      ['if (move && !slot.perTensor) move', 'if (move) move', 'gpu/map-rows#a table'],
+      ['if (move && !perTensor) move', 'if (move) move', 'gpu/map-rows#a table'],
       ['tensor.parameter = parameter;', '', 'gpu/map-rows#rows are'],
-      ['encodeCopies(device, encoder, copies, part.label);', ''],
+      ['encodeCopies(device, encoder, each, part.label);', ''],
+      ['if (isInPlace) holdings.state.slabs.use(tensor.index, parameter.elementCount);', ''],
+      [
+        'planned.keepsState ? [before.gradients]',
+        'planned.keepsState ? []',
+        'gpu/map-rows-in-place#is freed',
+      ],
     ],
   ),
   ...slipsIn(
@@ -137,6 +137,7 @@ export const runPartSlips = [
     ['gpu/freeze-remove'],
     [
       ['session.names.delete(tensor.parameter.name);', ''],
+      ['session.joining.delete(tensor.parameter.name);', '', 'gpu/move-groups#refused'],
       ['session.followRun(run);', ''],
       ['leaving.size === session.names.size', 'false', 'gpu/freeze-remove#what makes'],
       ['session.occupancy.release(', 'Array.of(', 'gpu/freeze-remove#names and bytes'],
@@ -153,29 +154,56 @@ export const runPartSlips = [
       ],
       ['row === (k < rowsBefore ? k : FRESH_ROW)', 'true'],
       ['row === (k < rowsBefore ? k : FRESH_ROW)', 'false', 'gpu/map-rows#rows come and go'],
-      ['slabs.use(index, parameter.elementCount);', ''],
+      ['isInPlace && rowsKept !== undefined', 'isInPlace', 'gpu/map-rows-cut#long rows'],
+      ['rowsKept * rowLength * ELEMENT_BYTE_LENGTH', '0', 'gpu/map-rows#rows come and go'],
+      [
+        'rowsKept === undefined || !startsAlike(source, target)',
+        'rowsKept === undefined',
+        'gpu/map-rows-in-place#one buffer grow',
+      ],
+      ['byteLength: range.byteLength - skipped', 'byteLength: 4', 'gpu/map-rows#what starts'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/update/state-slabs.ts',
+    ['gpu/map-rows-in-place#no state is made'],
+    [
+      ['String(slabElementCounts) === String(own.slabElementCounts)', 'false'],
+      ['elementCount === other.elementCount', 'true', 'gpu/map-rows-in-place#a row more'],
     ],
   ),
   ...slipsIn(
     'src/stages/rows/map-rows.ts',
     ['gpu/map-rows'],
     [
-      ['first % rowLength !== 0 || elementCount', 'elementCount', 'gpu/map-rows#weights in several'],
+      ['% rowLength) + column', '% rowLength)', 'gpu/map-rows-cut#long rows'],
+      ['fills: fresh !== undefined && k === 0', 'fills: false', 'gpu/map-rows-cut#long rows'],
+      ['fresh: fresh ?? 0', 'fresh: 0', 'gpu/map-rows-cut#long rows'],
+      ['countsStrays && column === 0', 'countsStrays', 'gpu/map-rows-cut#long rows'],
+      ['first % rowLength !== 0 || elementCount', 'elementCount', 'gpu/map-rows-cut'],
       [
         'Math.ceil((first + elementCount) / rowLength)',
         'Math.floor((first + elementCount) / rowLength)',
         'gpu/map-rows#weights in several',
       ],
-      ['(rowLength / share.length)', '1', 'gpu/map-rows#as on GPUs'],
+      ['(columns / share.length)', '1', 'gpu/map-rows#as on GPUs'],
     ],
   ),
   ...slipsIn(
     'src/engine/calls/map-weights.ts',
     ['gpu/map-rows'],
     [
-      ['!sources.has(buffer)', 'true', 'gpu/map-rows#change places'],
+      ['from.move !== move && doMeet', 'false && doMeet', 'gpu/map-rows#change places'],
+      ['from.move !== move && doMeet', 'doMeet', 'gpu/map-rows-in-place#room'],
+      ['isNoLonger(move) || ', 'true || ', 'gpu/map-rows-in-place#one buffer grow'],
+      [
+        'const isHome = startsAlike(move.source, move.target)',
+        'const isHome = true',
+        'gpu/map-rows-in-place#one buffer grow',
+      ],
+      ['!sharesBuffers && ', '', 'gpu/map-rows-in-place#one buffer grow'],
       ['for (const put of back) put();', 'back[0]?.();', 'gpu/map-rows#change places'],
-      ['const countsStrays = k === 0;', 'const countsStrays = true;', 'gpu/map-rows#rows are'],
+      ['countsStrays: k === 0', 'countsStrays: true', 'gpu/map-rows#rows are'],
     ],
   ),
   ...slipsIn(
@@ -189,17 +217,12 @@ export const runPartSlips = [
       ['(id % shares) * SHARE', '0u', 'gpu/map-rows#as on GPUs'],
       ['select(entry, row, STAYS)', 'entry', 'gpu/map-rows#rows are'],
       ['if (is_known && origin', 'if (origin'],
-      [
-        'origin < portion.source_end_row',
-        'origin <= portion.source_end_row',
-        'gpu/map-rows#weights in several',
-      ],
-      [
-        'column == 0u && in_part(row * ROW_LENGTH, portion.first, portion.end)',
-        'column == 0u',
-        'gpu/map-rows#weights in several',
-      ],
-      ['unit_index >= first', 'unit_index > first', 'gpu/map-rows#weights in several'],
+      ['origin < portion.source_end_row', 'origin <= portion.source_end_row', 'gpu/map-rows-cut'],
+      ['column == 0u && is_in_target(row, 0u)', 'column == 0u', 'gpu/map-rows-cut'],
+      ['return at >= portion.first &&', 'return at > portion.first &&', 'gpu/map-rows-cut'],
+      ['at < portion.source_end', 'at <= portion.source_end', 'gpu/map-rows-cut'],
+      ['portion.source_column + column', 'column', 'gpu/map-rows-cut'],
+      ['if (FILLS && !is_known)', 'if (FILLS)', 'gpu/map-rows#what starts'],
     ],
   ),
 ];

@@ -25,7 +25,7 @@ export const savedSlips = [
       ['return given as unknown as SavedControl;', 'return control as unknown as SavedControl;'],
       ['(isStrict ? checkGroups : matchGroups)', 'matchGroups'],
       ["if (typeof strict === 'boolean') return strict;", 'if (strict !== undefined) return !!strict;'],
-      ["rejectUnknownKeys(given, LOAD_KEYS, 'loadStateDict()', 'invalid-config');", ''],
+      ["rejectUnknownKeys(given, LOAD_KEYS, call, 'invalid-config');", ''],
     ],
   ),
   ...slipsIn(
@@ -55,7 +55,8 @@ export const savedSlips = [
     'src/engine/saved/check-options.ts',
     ['unit/state-dict', 'gpu/optimizer#resumes from'],
     [
-      ['withLiveSchedules(saved, group.rule)', 'saved'],
+      ['return fail(`${what}: ${error.message}`);', 'throw error;', 'unit/state-dict'],
+      ['withLiveSchedules(saved, rule))', 'saved)'],
       ['if (entry === undefined) merged[option] = schedule;\n    else ', ''],
       ['list.with(entry, schedule)', 'list'],
       ['(name) => !keepsState || !isNumeric', '(name) => !isNumeric', 'gpu/moving-options#a bad option'],
@@ -160,7 +161,11 @@ export const savedSlips = [
       ["if (move.option === 'lr') return 1;", "if (move.option === 'lr') return 0;", 'unit/moving-options'],
       ['&& value !== 0)!', ')!'],
       ['if (moves.length === 0) return rule;', '', 'unit/moving-options'],
-      ['every((value, k) => Object.is(value, values[k]))', 'some((value, k) => Object.is(value, values[k]))'],
+      [
+        'every((value, k) => Object.is(value, values[k]))',
+        'some((value, k) => Object.is(value, values[k]))',
+        'unit/moving-options',
+      ],
       ['lastOf.set(rule, { values, rule: current });', '', 'unit/moving-options'],
       ['return entry === undefined ? spec : spec.entry!;', 'return spec;'],
     ],

@@ -2,8 +2,10 @@
 import { adapterSlips } from './adapters.js';
 import { arenaSlips } from './arena.js';
 import { callPartSlips } from './calls-apart.js';
+import { checkpointSlips } from './checkpoint.js';
 import { editingSlips } from './calls-editing.js';
 import { callSlips } from './calls.js';
+import { codecSlips } from './codecs.js';
 import { gpuSlips } from './gpu.js';
 import { inputSlips } from './input.js';
 import { kernelSlips } from './kernel.js';
@@ -14,6 +16,7 @@ import { referenceSlips } from './reference.js';
 import { runPartSlips } from './run-parts.js';
 import { runSlips } from './run.js';
 import { savedSlips } from './saved.js';
+import { safetensorsSlips } from './safetensors.js';
 import { scheduleSlips } from './schedules.js';
 import { shaderSlips } from './shaders.js';
 import type { Slip } from './slip.js';
@@ -27,6 +30,7 @@ export const slips: readonly Slip[] = [
   ...planSlips,
   ...planShareSlips,
   ...kernelSlips,
+  ...codecSlips,
   ...gpuSlips,
   ...inputSlips,
   ...savedSlips,
@@ -45,5 +49,7 @@ export const slips: readonly Slip[] = [
   ...shaderSlips,
   ...adapterSlips,
   ...tableSlips,
+  ...safetensorsSlips,
   ...normSlips,
+  ...checkpointSlips,
 ];

@@ -11,11 +11,11 @@ export const asideSlips = [
         'rowLength % LANE === 0 && values.byteOffset % (LANE * ELEMENT_BYTE_LENGTH) === 0',
         'rowLength % LANE === 0',
         'gpu/sparse-engine#may lie in one buffer',
-        'gpu/sparse#adam steps the rows',
+        'gpu/sparse#steps the rows',
       ],
       ['plan.shifts[k] ?? 0', '0'],
       ['plan.strides[k] ?? 0', '0'],
-      ['baseOf(values) / laneWidth', 'baseOf(values)'],
+      ['baseOf(values) / laneWidth', 'baseOf(values)', 'gpu/row-sums'],
       [
         'count_base: baseOf(count)',
         'count_base: 0',
@@ -25,7 +25,7 @@ export const asideSlips = [
       ['pairs[plan.shifts.length % 2]!, pairs[(plan.shifts.length + 1) % 2]!', 'pairs[0]!, pairs[1]!'],
       ['Math.max(plan.shifts.length, plan.strides.length)', 'plan.shifts.length'],
       ['this.#settings.binding(settings,', 'this.#settings.binding(0,'],
-      ['byteLength + (byteOffset % alignment)', 'byteLength', 'gpu/sparse-engine#refuses'],
+      ['byteLength + (byteOffset % alignment)', 'byteLength', 'gpu/sparse-engine#no binding holds'],
       ['for (const own of this.#own) own.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
       [
         '[this.summed, this.rows, ...pairs, histogram, this.#settings]',
@@ -99,7 +99,6 @@ export const asideSlips = [
     [
       ['min(entry + ROW_BLOCK, settings.entry_count)', 'settings.entry_count'],
       ['begins_block && within == 0u', 'begins_block'],
-      ['if (last >= settings.entry_count) {', 'if (last > settings.entry_count) {'],
       ['summed[k * ROW_LANES + base] = lane(0.0);', ''],
     ],
   ),

@@ -9,7 +9,7 @@ export const besideSlips = [
       ['partial += chunk.workgroupCount;', 'partial++;'],
       ['partial_count: partial - firstPartial', 'partial_count: partial'],
       ['first_partial: partial,', 'first_partial: firstPartial,'],
-      ['row: row % layout.rowsPerPage', 'row: 0', 'gpu/leaving-out#counts the steps'],
+      ['row: row % layout.rowsPerPage', 'row: 0', 'gpu/tensor-norms#lamb: neighbours'],
       ['record: records!.wordOf(index)', 'record: records!.wordOf(plan[0]!.index)'],
       ['PARTIAL_BYTE_LENGTH * quantityCount * partialCount', 'PARTIAL_BYTE_LENGTH * partialCount'],
       ['if (chunks.length !== count) throw otherKernels(nameOf(index));', '', 'gpu/rebind#measured tensor'],
@@ -23,27 +23,24 @@ export const besideSlips = [
       [
         'if (slots !== this.#slots || !this.#rowsGroup) {',
         'if (!this.#rowsGroup) {',
-        'gpu/ring-growth#steps on one encoder',
-        'gpu/leaving-out#counts the steps',
+        'gpu/ring-growth#one encoder over several',
       ],
       [
         'for (const buffer of [this.#partials, this.#portions, this.#spans]) buffer.destroy();',
         'this.#partials.destroy();',
         'gpu/object-lifetimes#nothing is left behind',
       ],
-      ['offset: f32.byteLength(state!.element),', 'offset: 0,'],
+      [
+        '...bytesOf(layout.codecOf(slot), range)',
+        '...bytesOf(layout.codecOf(slot), { ...range, element: 0 })',
+      ],
     ],
   ),
   ...slipsIn(
     'src/stages/measure/tensor-records.ts',
     ['gpu/tensor-norms#neighbours', 'gpu/tensor-norms#novograd keeps'],
     [
-      [
-        'this.#stride * this.#placeOf.get(tensor)!',
-        'this.#stride * tensor',
-        'gpu/leaving-out#counts the steps',
-        'gpu/tensor-norms',
-      ],
+      ['this.#stride * this.#placeOf.get(tensor)!', 'this.#stride * tensor', 'gpu/tensor-norms#neighbours'],
       ['4 * this.#struct.wordOf(slot)', '0'],
       [
         'alignUp(this.#struct.byteLength, device.limits.minUniformBufferOffsetAlignment)',
@@ -56,10 +53,11 @@ export const besideSlips = [
     'src/stages/update/state-slabs.ts',
     ['gpu/large-shapes#a state that does not', 'gpu/golden#adagrad'],
     [
-      ['if (initial !== 0) writeFloat', 'if (initial === null) writeFloat'],
+      ['if (initial !== 0)\n          writeWord', 'if (initial === null)\n          writeWord'],
       [
-        'byteOffset: f32.byteLength(element),',
+        'byteOffset: offset,',
         'byteOffset: 0,',
+        'gpu/state-dtype#neighbours',
         'gpu/groups-and-accumulation#a group added',
         'gpu/optimizer#resumes from',
       ],
@@ -89,7 +87,7 @@ export const besideSlips = [
       ],
       ["part.access.state === 'vector' ? ahead / 4 : ahead", 'ahead'],
       ['row: part.row % this.input.row.rowsPerPage', 'row: part.row', 'gpu/leaving-out#two batches'],
-      ['move.commit();', '', 'gpu/batches#a new gradient buffer', 'gpu/rebind#weights may move'],
+      ['move.commit();', '', 'gpu/rebind#one after the other'],
       [
         'for (const [k, bindGroup] of bound) this.#commands[k]!.bindGroup = bindGroup;',
         '',
@@ -98,10 +96,12 @@ export const besideSlips = [
       [
         'return batch.grad ?? part.grad!;',
         'return part.grad ?? batch.grad!;',
-        'gpu/control-dispatches',
-        'gpu/control-norm#clips as',
+        'gpu/control-skip#that are gathered',
       ],
-      ['offset: f32.byteLength(element),\n      size', 'size'],
+      [
+        '...bytesOf(layout.codecOf(name), range)',
+        '...bytesOf(layout.codecOf(name), { ...range, element: 0 })',
+      ],
       ['this.#segments.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
     ],
   ),
@@ -120,7 +120,7 @@ export const besideSlips = [
     [
       ['done += block.byteLength', 'done += 2 * block.byteLength', 'gpu/large-shapes#a state that does not'],
       ['byteOffset + done, block', 'byteOffset, block', 'gpu/large-shapes#a state that does not'],
-      ['if (value === 0) encoder', 'if (value !== null) encoder'],
+      ['if (word === 0) encoder', 'if (word !== null) encoder'],
     ],
   ),
 ];

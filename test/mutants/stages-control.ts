@@ -64,7 +64,12 @@ export const controlSlips = [
   ),
   ...slipsIn(
     'src/stages/control/reduction-bindings.ts',
-    ['gpu/control-stage#rebind', 'gpu/rebind#is refused', 'gpu/rebind-moments#another offset'],
+    [
+      'unit/reduction#move together',
+      'gpu/control-stage#rebind',
+      'gpu/rebind#is refused',
+      'gpu/rebind-moments#another offset',
+    ],
     [
       ['binding.offset + shift, size', 'binding.offset, size'],
       ['next.byteOffset - 4 * start - piece.byteOffset', 'next.byteOffset - piece.byteOffset'],
@@ -72,13 +77,12 @@ export const controlSlips = [
       ['if (offset + size > buffer.size) throw otherReduction();', ''],
       ['(place.buffer !== own.buffer || place.shift !== own.shift)', 'place.buffer !== own.buffer'],
       ['for (const [run, place] of moved) this.#places[run] = place;', ''],
-      ['|| tensor.grad.length !== pieceCount', ''],
       ['before.buffer !== after.buffer || before.shift !== after.shift', 'before.buffer !== after.buffer'],
     ],
   ),
   ...slipsIn(
     'src/stages/control/reduction-facts.ts',
-    ['gpu/control-dispatches', 'gpu/control-stage#short gradients'],
+    ['unit/reduction'],
     [['if (isShort) return short;', '']],
   ),
   ...slipsIn(
@@ -206,7 +210,7 @@ export const controlSlips = [
         'return sums.flags.x | sums.flags.y | sums.flags.z | sums.flags.w;',
         'return sums.flags.x | sums.flags.y | sums.flags.z;',
       ],
-      ['if (scaled < 255) {', 'if (scaled <= 255) {'],
+      ['if (scaled < 255) {', 'if (scaled <= 255) {', 'gpu/control-norm#of all magnitudes'],
     ],
   ),
 ];

@@ -30,8 +30,8 @@ export const stageSlips = [
       ['return 1 + (this.#pendingCount++', 'return this.#pendingCount++ % 1 + (this.#pendingCount'],
       ['this.#outgrown.push(this.#buffer);', 'this.#buffer.destroy();'],
       [
-        'size: (1 + this.#pendingCapacity) * this.#slot.byteLength',
-        'size: this.#pendingCapacity * this.#slot.byteLength + 256',
+        '(1 + this.#pendingCapacity) * this.#slot.byteLength,',
+        'this.#pendingCapacity * this.#slot.byteLength + 256,',
       ],
       ['while (this.#rowCapacity < rowCount) this.#rowCapacity *= 2;', 'this.#rowCapacity = rowCount - 1;'],
       ['if (this.#isPending) this', 'this', 'gpu/random-changes'],

@@ -98,7 +98,7 @@ export const tableSlips = [
     ['gpu/tables-run#rows of columns move'],
     [
       ['part.rows ? part.rows.byteStride / ELEMENT_BYTE_LENGTH : rowLength', 'rowLength'],
-      ['!rows && byteOffset % 16', 'byteOffset % 16', 'gpu/tables-run#rows of columns move', 'gpu/map-rows'],
+      ['!rows && byteOffset % 16', 'byteOffset % 16', 'gpu/map-rows-in-place#one buffer grow'],
     ],
   ),
   ...slipsIn(

@@ -32,7 +32,7 @@ fn update(w: lane, g: lane) -> lane {
   return w - h.lr * (m / floored(abs(m)));
 }`,
   parts: [floor],
-  options: { ...option.common(0.01), beta: option.number(0.9, 0, 1), start: option.number(0, 0) },
+  options: { ...option.common(0.01), beta: option.number(0.9, 0, 1), start: option.numberAtStart(0, 0) },
   slots: [{ name: 'mean', initial: (o) => o.start }],
   scalars: (o, lr) => ({ lr, one_minus_beta: 1 - o.beta, bias_correction: correctionOf(o.beta) }),
   prepare: ({ scalar, div }, h) => ({ m_scale: div(scalar(1), h.bias_correction) }),

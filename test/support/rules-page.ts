@@ -1,5 +1,8 @@
 /** docs/rules.md and the README's table, from the registry and its comments. */
 import { ruleFactories } from '../../src/rules/registry.js';
+import { STATE_DTYPES, type StateDtype } from '../../src/codecs/state-dtype.js';
+import { layoutOf } from '../../src/kernel/rule-layout.js';
+import { withSettings } from '../../src/rules/rule.js';
 import { commonOptions } from '../../src/rules/common-options.js';
 import { paragraphsOf } from './doc-comments.js';
 import { optionComments } from './option-comments.js';
@@ -12,6 +15,15 @@ learning rate, d the weight decay, t the number of applied steps from 1; state s
 How other libraries' optimizers are written as options of these is on [another page](conventions.md).
 
 This page is made from the comments in [src/rules](../src/rules) and from the declarations: \`npm run docs\`.`;
+
+/** Bytes that a step moves of a weight, which is read and written, and of its gradient. */
+const WEIGHT_AND_GRADIENT = 12;
+
+const MEMORY = `Bytes per weight, with each rule's default options: those of the state, and those that a step moves, weight and gradient among them.
+\`stateDtype: 'bf16'\` keeps 8 bits of a float32's 24, rounded to the nearest at each step. What moves by less than 1/512 of itself in a step
+stays as it is then, and what moves by less than 1/256 may: at β₂ 0.999 \`exp_avg_sq\` never falls, nor does Adamax's \`exp_inf\`; at β₂ 0.99 and below
+they do. Sums over all
+steps stay float32, and so do averages of the weights: with \`ema\` and the like, 4 bytes are kept and 8 moved on top.`;
 
 /** Every rule has these, and means the same by them. */
 const COMMON = commonOptions(0);
@@ -67,6 +79,26 @@ async function section([name, factory]: (typeof ruleFactories)[number]): Promise
   ].join('\n\n');
 }
 
+/** Bytes of state per weight; tensors have the numbers of which they have one beside it. */
+function memoryTable(): string {
+  const bytesOf = (factory: Factory, stateDtype: StateDtype): number | undefined => {
+    const plain = factory();
+    const { slots } = layoutOf(withSettings(plain, { stateDtype }));
+    const elementwise = slots.filter(({ perTensor }) => !perTensor);
+    if (stateDtype !== 'f32' && elementwise.every(({ codec }) => codec.name === 'f32')) return undefined;
+    return elementwise.reduce((sum, { codec }) => sum + codec.leastByteLength, 0);
+  };
+  const cells = (bytes: number | undefined): string[] =>
+    bytes === undefined ? ['', ''] : [String(bytes), String(WEIGHT_AND_GRADIENT + 2 * bytes)];
+  return table(
+    ['rule', ...STATE_DTYPES.flatMap((dtype) => [`${dtype}: kept`, `${dtype}: moved`])],
+    ruleFactories.map(([name, factory]) => [
+      `[\`${name}\`](#${name.toLowerCase()})`,
+      ...STATE_DTYPES.flatMap((dtype) => cells(bytesOf(factory, dtype))),
+    ]),
+  );
+}
+
 /** The Markdown of docs/rules.md. */
 export async function rulesPage(): Promise<string> {
   const comments = await optionComments('');
@@ -83,6 +115,9 @@ export async function rulesPage(): Promise<string> {
           cell(comments(option)),
         ]),
       ),
+      '## Memory',
+      MEMORY,
+      memoryTable(),
       ...(await Promise.all(ruleFactories.map(section))),
     ].join('\n\n') + '\n'
   );

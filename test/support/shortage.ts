@@ -2,6 +2,8 @@
 export interface Shortage {
   /** Buffers that were asked for since it began. */
   readonly asked: number;
+  /** Bytes of them. */
+  readonly askedByteLength: number;
   /** Buffers that were withheld since it began. */
   readonly withheld: number;
   /** Ends it; for `track`. */
@@ -29,6 +31,7 @@ export function runShort(
   const pop = device.popErrorScope.bind(device);
   const scopes: Scope[] = [];
   let asked = 0;
+  let askedByteLength = 0;
   let withheld = 0;
 
   function withhold({ label = '', size, mappedAtCreation }: GPUBufferDescriptor): GPUBuffer {
@@ -46,8 +49,10 @@ export function runShort(
   }
 
   const replacements = {
-    createBuffer: (descriptor: GPUBufferDescriptor): GPUBuffer =>
-      isWithheld(descriptor, asked++) ? withhold(descriptor) : create(descriptor),
+    createBuffer: (descriptor: GPUBufferDescriptor): GPUBuffer => {
+      askedByteLength += descriptor.size;
+      return isWithheld(descriptor, asked++) ? withhold(descriptor) : create(descriptor);
+    },
     pushErrorScope: (filter: GPUErrorFilter): undefined => {
       scopes.push({ filter, error: undefined });
       return push(filter);
@@ -68,6 +73,9 @@ export function runShort(
   return {
     get asked() {
       return asked;
+    },
+    get askedByteLength() {
+      return askedByteLength;
     },
     get withheld() {
       return withheld;

@@ -15,14 +15,31 @@ const sizes = {
 /** The browser that this project looks at the site with. */
 export const browserKind = inject('runtime') === 'firefox' ? 'firefox' : 'chrome';
 
-/** Opens pages of the site in one browser. */
+/** One for all files, which share this process: to start one takes as long as several tests. */
+let shared: Promise<Browser> | undefined;
+
+function launch(): Promise<Browser> {
+  return launchBrowser(browserKind, { adapter: inject('adapter') });
+}
+
+/** The shared browser; another one if it has ended. It closes with this process. */
+async function openShared(): Promise<Browser> {
+  shared ??= launch();
+  const browser = await shared;
+  if (browser.connected) return browser;
+  shared = launch();
+  return await shared;
+}
+
+/** Opens pages of the site. No visitor has seen it before: storage is empty. */
 export class Visitor {
   private readonly problems: string[] = [];
 
   private constructor(
-    private readonly browser: Browser,
     /** The page that is being looked at. */
     readonly page: Page,
+    /** Frees what was made for this visitor. */
+    readonly leave: () => Promise<void>,
   ) {
     page.on('pageerror', (error) => this.problems.push(`page error: ${String(error)}`));
     page.on('error', (error) => this.problems.push(`crash: ${error.message}`));
@@ -43,16 +60,17 @@ export class Visitor {
     });
   }
 
-  /** Starts a browser on the adapter of this test run. `withoutWebGpu`: as for a visitor whose browser lacks it. */
-  static async arrive(options: { withoutWebGpu?: boolean } = {}): Promise<Visitor> {
-    const browser = await launchBrowser(browserKind, { adapter: inject('adapter') });
-    const page = await browser.newPage();
-    if (options.withoutWebGpu) {
-      await page.evaluateOnNewDocument(() => {
-        delete (Navigator.prototype as { gpu?: unknown }).gpu;
-      });
+  /**
+   * Comes with a browser on the adapter of this test run. `ownBrowser`: with one that nobody else uses, for tests that do
+   * something to all of it.
+   */
+  static async arrive(options: { ownBrowser?: boolean } = {}): Promise<Visitor> {
+    if (options.ownBrowser) {
+      const browser = await launch();
+      return new Visitor(await browser.newPage(), () => browser.close());
     }
-    return new Visitor(browser, page);
+    const context = await (await openShared()).createBrowserContext();
+    return new Visitor(await context.newPage(), () => context.close());
   }
 
   /** Opens a page by its path in the site, e.g. `'race/'`. `search`: e.g. `'?particles=64'`. */
@@ -87,9 +105,5 @@ export class Visitor {
   /** What went wrong since the visitor arrived. */
   get complaints(): readonly string[] {
     return this.problems;
-  }
-
-  async leave(): Promise<void> {
-    await this.browser.close();
   }
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
 import { streamOf } from '../../src/arena/fill-tensors.js';
 import { layOut } from '../../src/arena/layout.js';
+import { resolveArena } from '../../src/arena/spec.js';
 import { resolveInitializer } from '../../src/arena/initializer.js';
 import { normalCdf } from '../../src/arena/normal-cdf.js';
 import { philox } from '../support/philox.js';
@@ -38,6 +39,29 @@ describe('the layout of an arena', () => {
       expect(order.filter((group, k) => group !== order[k - 1])).toHaveLength(new Set(order).size);
     });
     fc.assert(check, { seed: inject('seed'), numRuns: 200 });
+  });
+});
+
+describe('a tensor of an arena', () => {
+  test('may end where the buffer does', () => {
+    const tensors = ['a', 'b'].map((name) => ({ name, group: 'g', byteLength: 256 }));
+    expect(layOut(tensors, 512, 256).byteLengths).toEqual([512]);
+  });
+
+  const limits = {
+    maxBufferSize: 100,
+    maxStorageBufferBindingSize: 100,
+    minStorageBufferOffsetAlignment: 32,
+  };
+
+  // Whole vec4s of it, for kernels that reach its end by lanes.
+  test.for([
+    { ...limits },
+    { ...limits, maxBufferSize: 2 ** 20 },
+    { ...limits, maxStorageBufferBindingSize: 2 ** 20 },
+  ])('fits a buffer and a binding: $maxBufferSize and $maxStorageBufferBindingSize bytes', (device) => {
+    expect(resolveArena({ w: { shape: [24] } }, undefined, device).byteLengths).toEqual([96]);
+    expect(() => resolveArena({ w: { shape: [25] } }, undefined, device)).toThrow('binds at most 96;');
   });
 });
 

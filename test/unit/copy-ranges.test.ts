@@ -38,9 +38,16 @@ function encode(copies: readonly (readonly [from: string, to: string])[]) {
 test('ranges are cut where either side is', () => {
   const { encoded, made } = encode([
     ['a 0+8, b 16+12', 'c 4+4, c 20+16'],
-    ['a 0+4', 'b 0+4'],
+    ['a 0+4, b 0+12', 'c 40+8, d 0+8'],
   ]);
-  expect(encoded).toEqual(['a 0 > c 4 4', 'a 4 > c 20 4', 'b 16 > c 24 12', 'a 0 > b 0 4']);
+  expect(encoded).toEqual([
+    'a 0 > c 4 4',
+    'a 4 > c 20 4',
+    'b 16 > c 24 12',
+    'a 0 > c 40 4',
+    'b 0 > c 44 4',
+    'b 4 > d 0 8',
+  ]);
   expect(made).toEqual([]);
 });
 

@@ -1,10 +1,29 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { runtimesPage } from '../../runtimes/docs-page.js';
+import records from '../../runtimes/records.json';
+import type { RuntimeReport } from '../../runtimes/report.js';
 import { conventionsPage } from '../support/conventions-page.js';
 import { rulesPage } from '../support/rules-page.js';
 
 test.each([
   ['conventions', conventionsPage],
   ['rules', rulesPage],
+  ['runtimes', () => runtimesPage(records as unknown as RuntimeReport[])],
 ])('docs/%s.md is up to date; `npm run docs` makes it', async (name, makePage) => {
   await expect(await makePage()).toMatchFileSnapshot(`../../docs/${name}.md`);
+});
+
+test('docs/determinism.md names tests that are there', () => {
+  const page = readFileSync('docs/determinism.md', 'utf8');
+  const named = [...page.matchAll(/`(?<file>[a-z0-9-]+\/[a-z0-9-]+)#(?<title>[^`]+)`/gu)].map(
+    ({ groups }) => groups!,
+  );
+  expect(named.length).toBeGreaterThan(8);
+  for (const { file, title } of named) {
+    // As it is written: what a title is put together from stands around it.
+    expect(readFileSync(`test/${file}.test.ts`, 'utf8').replaceAll("\\'", "'"), `${file}#${title}`).toContain(
+      title,
+    );
+  }
 });

@@ -69,6 +69,13 @@ describe('1 − βᵗ in 64-bit fixed point', () => {
     }
   });
 
+  test('rounds as the steps do', () => {
+    for (const beta of BETAS) {
+      const fraction = toBigInt(betaWords(beta));
+      expect(toBigInt(powerWords(beta, 2)), `β ${beta}`).toBe(stepFraction(fraction, fraction));
+    }
+  });
+
   test('agrees with the float64 that the host uses where nothing is skipped', () => {
     for (const beta of BETAS) {
       for (const t of [1, 2, 7, 1000, 123_457]) {

@@ -222,6 +222,11 @@ describe('a parameter', () => {
   const apart = (length: number) => ({ buffer: fakeBuffer(length), byteStride: 8 });
   const own = fakeBuffer(4);
 
+  test('may have gradients in pieces', () => {
+    const { grad, sparse } = resolve({ data: fakeBuffer(5), grad: [fakeBuffer(2), fakeBuffer(3)] });
+    expect([grad.map(({ elementCount }) => elementCount), sparse]).toEqual([[2, 3], undefined]);
+  });
+
   test('may have rows that lie apart, of the last of which no more than its elements is there', () => {
     const data = { buffer: fakeBuffer(10), offset: 8, byteStride: 20 };
     const { elementCount, data: pieces, grad } = resolve({ rowLength: 2, data, grad: fakeBuffer(4) });

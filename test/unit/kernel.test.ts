@@ -9,7 +9,7 @@ import { segmentStruct } from '../../src/kernel/segment.js';
 import { composeStep, stepBindings, stepPipeline } from '../../src/kernel/step-kernel.js';
 import type { StretchAccess } from '../../src/plan/stretch.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { type Rule, structureOf, withAverages } from '../../src/rules/rule.js';
+import { type Rule, structureOf, withSettings } from '../../src/rules/rule.js';
 import { combinedOptionCases } from '../../proof/option-cases.js';
 import { Random } from '../../proof/random.js';
 
@@ -239,7 +239,7 @@ describe('the bindings of a kernel', () => {
   });
 
   test('averages bring their slot, their scalars and their call', () => {
-    const averaged = withAverages(rule, [makeAverage(ema, { decay: 0.5 })]);
+    const averaged = withSettings(rule, { averages: [makeAverage(ema, { decay: 0.5 })] });
     const code = compose(averaged);
     expect(code).toContain('w = average_ema(before, w);');
     expect(matches(code, /var<storage, \w+> (\w+)_array/g)).toContain('ema');

@@ -1,6 +1,6 @@
 /** Schedules in the place of options' numbers. */
 import { describe, expect, test } from 'vitest';
-import { adagrad, adam, adamw, lamb, rmsprop, sgd } from '../../src/index.js';
+import { adagrad, adam, adamw, defineRule, lamb, option, rmsprop, sgd } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { movesOf, nameOfMove, ruleAt } from '../../src/rules/moving.js';
 import { overrideRule } from '../../src/rules/rule.js';
@@ -27,6 +27,9 @@ describe('a rule with schedules', () => {
     const staircase = adam({ eps: (step) => (step < 3 ? 0.5 : 0.25) });
     expect(ruleAt(staircase, 1)).toBe(ruleAt(staircase, 2));
     expect(ruleAt(staircase, 3)).not.toBe(ruleAt(staircase, 2));
+    const two = adam({ betas: [() => 0.5, falling] });
+    expect(ruleAt(two, 1).options['betas']).toEqual([0.5, 0.25]);
+    expect(ruleAt(two, 2).options['betas']).toEqual([0.5, 0.125]);
     const plain = adam({ lr: falling });
     expect(ruleAt(plain, 4)).toBe(plain);
     expect(ruleAt(plain, 5)).toBe(plain);
@@ -76,6 +79,17 @@ test('what no step reads takes no schedule', async () => {
     expect(code).toBe('invalid-option');
     expect(message).toContain('function falling');
   }
+});
+
+test('a rule may divide by its learning rate', () => {
+  const divides = defineRule({
+    name: 'divides',
+    wgsl: 'fn update(w: lane, g: lane) -> lane { return w - g / h.inverse; }',
+    options: option.common(0.1),
+    scalars: (_, lr) => ({ inverse: 1 / lr }),
+    reference: ({ sub, div }, { w, g, h }) => sub(w, div(g, h.inverse)),
+  });
+  expect(divides({ lr: falling }).standing).toMatchObject({ lr: 1 });
 });
 
 test('a rule that measures goes on measuring', () => {

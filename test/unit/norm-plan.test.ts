@@ -34,6 +34,11 @@ describe('norms of tensors, each by itself', () => {
       { index: 1, firstPartial: 1, partialCount: 1 },
       { index: 2, firstPartial: 2, partialCount: 3 },
     ]);
+    expect(together.portions.map(({ base }) => base)).toEqual([0, 2, 3, 3 + 2048, 3 + 4096]);
+    // Neighbours that begin within a lane are read one by one.
+    const within = planNorms(neighbours('one', [5, 11]), factsFor(), false);
+    expect(within.dispatches).toMatchObject([{ access: 'gather' }]);
+    expect(within.portions.map(({ base }) => base)).toEqual([0, 5]);
     const apart = Array.from({ length: 20 }, (_, k) => own(k, 8));
     const boundOf = (isCopied: boolean) =>
       planNorms(apart, factsFor(), isCopied).dispatches.map(({ parts }) => parts.length);

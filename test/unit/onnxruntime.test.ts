@@ -47,6 +47,10 @@ test.for<[string, () => unknown]>([
     () => findParameters(graph(value('w_grad', [3, 2])), { w: six }),
   ],
   [
+    'is [2, 3], but that of its gradient "w_grad" is [2]',
+    () => findParameters(graph(value('w_grad', [2])), { w: six }),
+  ],
+  [
     '5 numbers are given; the graph takes float32 [2, 3]',
     () => findParameters(graph(), { w: new Float32Array(5) }),
   ],

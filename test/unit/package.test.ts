@@ -6,6 +6,7 @@ import { build } from 'vite';
 import { expect, test } from 'vitest';
 import type * as onnxruntime from '../../src/adapters/onnxruntime/index.js';
 import * as source from '../../src/index.js';
+import type * as safetensors from '../../src/safetensors/index.js';
 import { goldenCases } from '../fixtures/golden/index.js';
 import { ruleTable } from '../support/rules-page.js';
 
@@ -41,6 +42,10 @@ test('the built package exports what the source does, and works without a GPU', 
     // Of the same class only if the adapter shares the core and brings none of its own.
     const refused = OnnxTrainer.create({} as never, '', { rule: built.sgd(), parameters: {} });
     await expect(refused).rejects.toThrow(built.OptimizerError);
+    const { readSafetensors } = (await import(
+      /* @vite-ignore */ pathToFileURL(join(outDir, 'safetensors/index.js')).href
+    )) as typeof safetensors;
+    await expect(readSafetensors(new Uint8Array(7))).rejects.toThrow(built.OptimizerError);
   } finally {
     await rm(outDir, { recursive: true });
   }

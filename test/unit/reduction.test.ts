@@ -8,6 +8,8 @@ import {
   planReduction,
   withGathered,
 } from '../../src/plan/reduction.js';
+import { ReductionBindings } from '../../src/stages/control/reduction-bindings.js';
+import { reductionFacts } from '../../src/stages/control/reduction-facts.js';
 
 const seed = inject('seed');
 
@@ -35,6 +37,16 @@ const own = (index: number, elementCount: number, row = 0): PlanTensor<string> =
   row,
   data: [{ buffer: `d${index}`, byteOffset: 0, elementCount }],
   grad: [{ buffer: `g${index}`, byteOffset: 0, elementCount }],
+});
+
+test('all dispatches of short gradients have one shape', () => {
+  for (const vendor of ['nvidia', 'google']) {
+    const info = { vendor, architecture: 'swiftshader' } as GPUAdapterInfo;
+    const { shapeOf } = reductionFacts({ adapterInfo: info }, makeFacts());
+    const short = shapeOf(1, true);
+    for (const laneCount of [3, 1000, 2 ** 20]) expect(shapeOf(laneCount, true)).toEqual(short);
+    expect(shapeOf(2 ** 20, false).lanesPerInvocation).toBeGreaterThan(short.lanesPerInvocation);
+  }
 });
 
 /** What the parts of a plan read: per buffer, byte ranges in order, joined where they meet. */
@@ -226,4 +238,34 @@ describe('the reduction of gradients', () => {
       planReduction([{ ...own(0, 1000), grad }], makeFacts({ maxStorageBufferBindingSize: 256 }), true),
     ).toThrow('maxStorageBufferBindingSize');
   });
+});
+
+test('gradients of one run move together, by as much', () => {
+  const [old, other] = [{ size: 1024 }, { size: 1024 }] as GPUBuffer[];
+  const at = (buffer: GPUBuffer, ...offsets: number[]) =>
+    offsets.map((byteOffset, index) => {
+      const piece = { buffer, byteOffset, elementCount: 8 };
+      return { index, row: 0, data: [piece], grad: [piece] };
+    });
+  const facts: ReductionFacts<GPUBuffer> = { ...makeFacts(), paddingOf: () => 0 };
+  const plan = planReduction(at(old!, 0, 32), facts, true);
+  expect(plan.runs).toHaveLength(1);
+  const bindings = new ReductionBindings(plan, facts.limits, (bound) => bound as unknown as GPUBindGroup);
+  const prepare = (tensors: readonly PlanTensor<GPUBuffer>[]) =>
+    bindings.prepareRebind(new Map(tensors.map((tensor) => [tensor.index, tensor])));
+  prepare(at(other!, 256, 288))();
+  expect(bindings.bindGroups).toEqual([[{ buffer: other, offset: 256, size: 64 }]]);
+  prepare(at(other!, 512, 544))();
+  expect(bindings.bindGroups).toEqual([[{ buffer: other, offset: 512, size: 64 }]]);
+  for (const refused of [
+    at(other!, 512, 800),
+    at(other!, 0, 288),
+    at(old!, 512, 544).slice(1),
+    at(other!, 256),
+    // Off the grid, and beyond the buffer.
+    at(other!, 260, 292),
+    at(other!, 1024, 1056),
+  ]) {
+    expect(() => prepare(refused)).toThrow('another reduction');
+  }
 });

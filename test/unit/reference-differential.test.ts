@@ -3,7 +3,7 @@ import { type AverageOptions, ReferenceOptimizer } from '../../src/index.js';
 import { resolveAverages } from '../../src/averages/registry.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { ruleFactories } from '../../src/rules/registry.js';
-import { withAverages } from '../../src/rules/rule.js';
+import { withSettings } from '../../src/rules/rule.js';
 import { BoundedRun } from '../../proof/bounded-run.js';
 import { checkWithinBound } from '../../proof/compare.js';
 import { singleOptionCases } from '../../proof/option-cases.js';
@@ -40,7 +40,7 @@ describe('float32 stays within the bound around float64, whatever is drawn', () 
     const { rule: plain, title } = random.pick(cases.filter(({ rule }) => rule.name === name));
     const averages = drawAverages(random);
     const clip = random.pick(CLIPS);
-    const rule = withAverages(plain, resolveAverages(averages));
+    const rule = withSettings(plain, { averages: resolveAverages(averages) });
     const tensors = LENGTHS.map((length, k) => ({ name: `t${k}`, data: random.weights(length) }));
     const bounded = tensors.map(({ data }) => new BoundedRun(rule, data, 0, clip));
     const twin = new ReferenceOptimizer({

@@ -36,6 +36,7 @@ describe('float32 arithmetic', () => {
     // (2⁻¹²⁶ + 2⁻¹⁴⁹)(1 − 2⁻²³) lies a quarter of a subnormal unit below 2⁻¹²⁶ and rounds up to it.
     expect(mul(MIN_NORMAL + 2 ** -149, 1 - 2 ** -24)).toBe(MIN_NORMAL);
     expect(mul(MIN_NORMAL, 1 - 2 ** -24)).toBe(0);
+    expect(mul(MIN_NORMAL, -1)).toBe(-MIN_NORMAL);
   });
 
   test('moves subnormals as they are: loads, stores and what a comparison chooses, which sees zeros', () => {
@@ -90,6 +91,36 @@ describe('a choice by sign', () => {
     expect(choose(2, 2)).toEqual({ value: 7, error: 2.25 });
     expect(choose(0, 1)).toEqual({ value: 9, error: 2.5 });
     expect(choose(NaN, 0).value).toBeNaN();
+  });
+});
+
+describe('a value within limits', () => {
+  test('is as uncertain as the limit, or as it was itself', () => {
+    const clamp = (error: number, limitError: number) =>
+      errorBound.clamp({ value: 2, error }, { value: 1, error: limitError });
+    expect(clamp(0.5, 0.25)).toEqual({ value: 1, error: 0.5 });
+    expect(clamp(0.25, 0.5)).toEqual({ value: 1, error: 0.5 });
+  });
+});
+
+describe('the bound of one operation', () => {
+  test('is what WGSL allows', () => {
+    const [two, four] = [errorBound.load(2), errorBound.load(4)];
+    const all = [
+      errorBound.scalar(2),
+      errorBound.add(two, four),
+      errorBound.sub(four, two),
+      errorBound.mul(two, four),
+      errorBound.div(four, two),
+      errorBound.sqrt(four),
+    ];
+    expect(all.map(({ value, error }) => error / value / 2 ** -23)).toEqual([0.5, 1, 1, 1, 2.5, 5]);
+  });
+
+  test('has room for a flush where the result may be subnormal', () => {
+    const tiny = errorBound.load(2 ** -70);
+    expect(errorBound.mul(tiny, tiny).error).toBeGreaterThanOrEqual(2 ** -126);
+    expect(errorBound.mul(tiny, errorBound.load(1)).error).toBe(2 ** -93);
   });
 });
 

@@ -3,13 +3,19 @@ import { ema } from '../../src/averages/ema.js';
 import { makeAverage } from '../../src/averages/average.js';
 import { lookahead } from '../../src/averages/lookahead.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
+import { bf16 } from '../../src/codecs/bf16.js';
+import { f32 } from '../../src/codecs/f32.js';
+import { adagrad } from '../../src/rules/adagrad.js';
 import { adam } from '../../src/rules/adam.js';
 import { adan } from '../../src/rules/adan.js';
+import { ftrl } from '../../src/rules/ftrl.js';
 import { nadam } from '../../src/rules/nadam.js';
 import { novograd } from '../../src/rules/novograd.js';
-import { withAverages } from '../../src/rules/rule.js';
+import { type Rule, withSettings } from '../../src/rules/rule.js';
 import { ruleFactories } from '../../src/rules/registry.js';
+import { scheduleFreeAdamw } from '../../src/rules/schedule-free-adamw.js';
 import { scheduleFreeSgd } from '../../src/rules/schedule-free-sgd.js';
+import { sgd } from '../../src/rules/sgd.js';
 import { yogi } from '../../src/rules/yogi.js';
 import { measuring } from '../../src/stages/measure/measuring.js';
 
@@ -22,13 +28,22 @@ describe('layoutOf', () => {
 
   it("lists the slots in use with what they start from, the rule's before the averages'", () => {
     const averages = [makeAverage(lookahead, { every: 5, alpha: 0.5 }), makeAverage(ema, { decay: 0.9 })];
-    const { slots } = layoutOf(withAverages(yogi({ initialMoment: 2, initialAccumulator: 3 }), averages));
+    const { slots } = layoutOf(withSettings(yogi({ initialMoment: 2, initialAccumulator: 3 }), { averages }));
     expect(slots).toEqual([
-      { name: 'exp_avg', perTensor: false, initial: 2 },
-      { name: 'exp_avg_sq', perTensor: false, initial: 3 },
-      { name: 'slow', perTensor: false, initial: 0 },
-      { name: 'ema', perTensor: false, initial: 0 },
+      { name: 'exp_avg', perTensor: false, initial: 2, codec: f32 },
+      { name: 'exp_avg_sq', perTensor: false, initial: 3, codec: f32 },
+      { name: 'slow', perTensor: false, initial: 0, codec: f32 },
+      { name: 'ema', perTensor: false, initial: 0, codec: f32 },
     ]);
+    // What a rule may keep in fewer bits, but neither averages nor sums over all steps, nor what a tensor has one of.
+    const names = (rule: Rule) =>
+      layoutOf(withSettings(rule, { averages, stateDtype: 'bf16' })).slots.flatMap(({ name, codec }) =>
+        codec === bf16 ? [name] : [],
+      );
+    expect(names(yogi())).toEqual(['exp_avg', 'exp_avg_sq']);
+    expect(names(novograd())).toEqual(['exp_avg']);
+    expect([adagrad(), ftrl(), scheduleFreeSgd(), sgd()].flatMap(names)).toEqual([]);
+    expect(names(scheduleFreeAdamw())).toEqual(['exp_avg_sq']);
     expect(layoutOf(adam()).elementSlots).toEqual(['exp_avg', 'exp_avg_sq']);
     expect(layoutOf(adam({ amsgrad: true })).elementSlots).toEqual([
       'exp_avg',
@@ -49,7 +64,9 @@ describe('layoutOf', () => {
   });
 
   it('fills its scalars in order of their names', () => {
-    const layout = layoutOf(withAverages(adam({ betas: [0.5, 0.75] }), [makeAverage(ema, { decay: 0.75 })]));
+    const layout = layoutOf(
+      withSettings(adam({ betas: [0.5, 0.75] }), { averages: [makeAverage(ema, { decay: 0.75 })] }),
+    );
     const values = layout.values(0.25, 2, { multiplier: 3, minValue: -2, maxValue: 4 });
     expect(Object.keys(values)).toEqual(layout.scalars);
     expect(values).toMatchObject({
@@ -75,7 +92,9 @@ describe('layoutOf', () => {
   });
 
   it("keeps the averages' switches out of the equation's", () => {
-    const rule = withAverages(adam({ maximize: true }), [makeAverage(ema, { decay: 0.9, warmup: true })]);
+    const rule = withSettings(adam({ maximize: true }), {
+      averages: [makeAverage(ema, { decay: 0.9, warmup: true })],
+    });
     const { switches, equationSwitches } = layoutOf(rule);
     expect(switches).toMatchObject({ MAXIMIZE: true, AMSGRAD: false, EMA_WARMUP: true });
     expect(Object.keys(equationSwitches)).not.toContain('EMA_WARMUP');

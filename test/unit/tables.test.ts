@@ -1,6 +1,6 @@
 /** Rows: where they lie, which dispatches reach them, and what is done to them on the CPU. */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { doMeet } from '../../src/engine/input/columns.js';
 import { resolveMapping } from '../../src/engine/input/map-input.js';
 import { NameTable } from '../../src/engine/input/names.js';
@@ -152,7 +152,8 @@ describe('the dispatches of a table', () => {
   const tables = fc.record({
     rows: fc.integer({ min: 1, max: 400 }),
     length: fc.integer({ min: 1, max: 9 }),
-    gap: fc.integer({ min: 0, max: 9 }),
+    // Rows without gaps, too, of which bindings hold parts.
+    gap: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 9 })),
     gradGap: fc.integer({ min: 0, max: 9 }),
     offset: fc.integer({ min: 0, max: 70 }),
     isShared: fc.boolean(),
@@ -208,7 +209,7 @@ describe('the dispatches of a table', () => {
       }
       expect(row).toBe(rows);
     });
-    fc.assert(check, { numRuns: 300 });
+    fc.assert(check, { seed: inject('seed'), numRuns: 300 });
   });
 
   test('a row that no binding holds is refused', () => {

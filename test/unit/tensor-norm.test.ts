@@ -29,6 +29,12 @@ describe('the norm', () => {
     }
   });
 
+  test('rounds each sum of two, as the kernel does', () => {
+    // Squares 2¼, and three times a quarter of its last place: the first is lost, and of the pair half a place, to the even side.
+    const elements = [1.5, 2 ** -12, 2 ** -12, 2 ** -12];
+    expect(float32.norm(4, (i) => elements[i]!)).toBe(1.5);
+  });
+
   test.for([
     [[1, NaN, Infinity], NaN],
     [[1, -Infinity], Infinity],
@@ -105,6 +111,8 @@ describe('the measuring plan', () => {
     expect(alike([1000], 128, 0)).toBe(true);
     expect(alike([1000], 1, 0)).toBe(false);
     expect(alike([1000], 0, 4)).toBe(false);
+    expect(alike([1000], 4, 64)).toBe(false);
+    expect(alike([1000], 0, 68)).toBe(false);
     expect(alike([999], 0, 0)).toBe(false);
   });
 });

@@ -1,18 +1,23 @@
-// Composed with a generated alias `unit`, struct `Portion` and move_units() (src/stages/rows/map-rows.ts).
+// Composed with a generated alias `unit`, struct `Portion` and move_units() (src/stages/rows/map-kernel.ts).
 //
 // Rows of a tensor come to lie where a map says: row i is what row map[i] was. Both sides may be cut anywhere: a dispatch moves
-// what lies in its part of the source to its part of the target; fresh rows stay as the target has them. Unit (row, column) lies
-// at base + row · stride + column; bases wrap around.
+// what lies in its part of the source to its part of the target. Unit (row, column) lies at base + row · stride + column, of the
+// columns that are moved; bases wrap around.
 
 override WORKGROUP_SIZE: u32 = 256u;
 /// Neighbouring rows that an invocation moves its columns of.
 override ROWS_PER_INVOCATION: u32 = 1u;
-/// Units of a row.
-override ROW_LENGTH: u32 = 1u;
-/// Units of a row that an invocation moves; they divide it.
+/// Units of a row that are moved.
+override COLUMN_COUNT: u32 = 1u;
+/// Units of a row, on either side.
+override SOURCE_ROW_LENGTH: u32 = 1u;
+override TARGET_ROW_LENGTH: u32 = 1u;
+/// Units of a row that an invocation moves; they divide COLUMN_COUNT.
 override SHARE: u32 = 1u;
 /// Whether rows that are no fresh ones stay where they are.
 override STAYS: bool = false;
+/// Whether fresh rows are filled; else they stay as the target has them.
+override FILLS: bool = false;
 /// Whether a part begins or ends within a row.
 override IS_CUT: bool = false;
 
@@ -32,7 +37,7 @@ fn map_rows(
   @builtin(num_workgroups) workgroup_count: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
-  let shares = ROW_LENGTH / SHARE;
+  let shares = COLUMN_COUNT / SHARE;
   let id = (workgroup_id.y * workgroup_count.x + workgroup_id.x) * WORKGROUP_SIZE + local_index;
   let column = (id % shares) * SHARE;
   let first = min((id / shares) * ROWS_PER_INVOCATION, portion.row_count);
@@ -41,28 +46,42 @@ fn map_rows(
     let row = portion.first_row + k;
     let entry = map[portion.first_entry + row];
     let is_known = entry < portion.rows_before;
-    if (portion.counts_strays != 0u && !is_known && entry != FRESH && column == 0u && in_part(row * ROW_LENGTH, portion.first, portion.end)) {
+    if (portion.counts_strays != 0u && !is_known && entry != FRESH && column == 0u && is_in_target(row, 0u)) {
       atomicAdd(&stray_count, 1u);
     }
     let origin = select(entry, row, STAYS);
     if (is_known && origin >= portion.source_first_row && origin < portion.source_end_row) {
       move_units(row, origin, column);
     }
+    if (FILLS && !is_known) {
+      fill_units(row, column);
+    }
   }
 }
 
 /// Moves a unit of a row; of a cut one, if both its places are in the parts at hand.
 fn move_unit(row: u32, origin: u32, column: u32) {
-  if (IS_CUT) {
-    if (!in_part(row * ROW_LENGTH + column, portion.first, portion.end)
-      || !in_part(origin * ROW_LENGTH + column, portion.source_first, portion.source_end)) {
-      return;
-    }
+  if (IS_CUT && !(is_in_target(row, column) && is_in_source(origin, column))) {
+    return;
   }
   target_units[portion.target_base + row * portion.target_stride + column] =
     source[portion.source_base + origin * portion.source_stride + column];
 }
 
-fn in_part(unit_index: u32, first: u32, end: u32) -> bool {
-  return unit_index >= first && unit_index < end;
+fn fill_units(row: u32, column: u32) {
+  for (var k = column; k < column + SHARE; k++) {
+    if (!IS_CUT || is_in_target(row, k)) {
+      target_units[portion.target_base + row * portion.target_stride + k] = unit(portion.fresh);
+    }
+  }
+}
+
+fn is_in_target(row: u32, column: u32) -> bool {
+  let at = row * TARGET_ROW_LENGTH + portion.target_column + column;
+  return at >= portion.first && at < portion.end;
+}
+
+fn is_in_source(row: u32, column: u32) -> bool {
+  let at = row * SOURCE_ROW_LENGTH + portion.source_column + column;
+  return at >= portion.source_first && at < portion.source_end;
 }

@@ -1,5 +1,5 @@
 import type * as Ort from 'onnxruntime-web';
-import { captureErrors } from '../../gpu/device.js';
+import { captureErrors, refusalError } from '../../gpu/refusal.js';
 import { Reader } from '../../gpu/readback.js';
 import { OptimizerError } from '../../errors.js';
 import { OwnBuffers } from '../shared/own-buffers.js';
@@ -40,14 +40,15 @@ export class TensorStore {
    * @throws OptimizerError `out-of-memory`.
    */
   async fill<T>(make: () => T): Promise<T> {
-    const { value, error: pending } = captureErrors(this.#device, make);
-    const error = await pending;
-    if (!error) return value;
+    const { value, refusal } = captureErrors(this.#device, make);
+    const met = await refusal;
+    if (!met) return value;
     this.destroy();
-    throw new OptimizerError(
-      'out-of-memory',
-      `the device cannot hold weights, gradients and outputs (${error.message}); train fewer or smaller tensors.`,
-    );
+    const remedy = 'Train fewer or smaller tensors.';
+    throw refusalError(this.#device, met, 'weights, gradients and outputs', {
+      shortage: remedy,
+      rejection: remedy,
+    });
   }
 
   /** A place for a tensor, zeros at first. */

@@ -1,3 +1,4 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 
 /** The GPU buffers that an adapter makes beside its framework's; all are freed together. */
@@ -41,6 +42,6 @@ export class OwnBuffers {
   }
 
   #create(name: string, byteLength: number, usage: GPUBufferUsageFlags): GPUBuffer {
-    return this.device.createBuffer({ label: `${this.label} ${name}`, size: byteLength, usage });
+    return makeBuffer(this.device, `${this.label} ${name}`, byteLength, usage);
   }
 }

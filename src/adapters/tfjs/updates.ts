@@ -23,7 +23,7 @@ export function checkUpdates(given: Record<string, Tensor> | readonly NamedTenso
   for (const [name, gradient] of list) {
     if (gradient === null || gradient === undefined) continue;
     const what = `variable ${quote(name)}`;
-    const variable = variables[name];
+    const variable = Object.hasOwn(variables, name) ? variables[name] : undefined;
     if (!variable)
       fail(`there is no ${what}; give gradients by the names of variables that are not disposed.`);
     if (updates.has(name)) fail(`${what} has two gradients; give one, their sum.`);

@@ -1,6 +1,5 @@
 import { OptimizerError, quote } from '../../errors.js';
 import { encodeCopies } from '../../gpu/copy-ranges.js';
-import type { ByteRange } from '../../gpu/readback.js';
 import type { LayoutSlot } from '../../kernel/rule-layout.js';
 import { fillRanges } from '../../gpu/fill-ranges.js';
 import { type NewCount, setCounts } from '../run/counts.js';
@@ -9,7 +8,17 @@ import type { GroupPart, RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
 import { type Seed, encodeSeeds } from './seeding.js';
-import { type TensorReset, checkSlotValues, checkStepValue, findSlot, resolveReset } from './state-input.js';
+import { ELEMENT_BYTE_LENGTH } from '../../plan/pieces.js';
+import { encodeUploadedHalves } from '../../stages/rows/map-halves.js';
+import { FRESH_ROW } from '../../stages/rows/map-rows.js';
+import {
+  type ElementRange,
+  type TensorReset,
+  checkSlotValues,
+  checkStepValue,
+  findSlot,
+  resolveReset,
+} from './state-input.js';
 
 /** Writes, resets and copies state between steps. All is done in the order of the calls, and nothing is waited for. */
 export class Editing {
@@ -29,8 +38,8 @@ export class Editing {
       return;
     }
     const { part, parameter, index } = tensor;
-    const { perTensor } = findSlot(part.layout, slot);
-    const floats = checkSlotValues(values, perTensor ? 1 : parameter.elementCount, name, slot);
+    const found = findSlot(part.layout, slot);
+    const floats = checkSlotValues(values, found.perTensor ? 1 : parameter.elementCount, name, found);
     part.writeState(this.session.device, slot, index, floats);
   }
 
@@ -44,15 +53,19 @@ export class Editing {
       this.#setCounts(new Map(all.map((tensor) => [tensor, 0])), ruleOf);
     }
     const seeds: Seed[] = [];
+    const frees: (() => void)[] = [];
     this.#submit('resetState()', (encoder) => {
       for (const { tensor, slots, ranges } of tensors) {
         for (const slot of slots) {
           // An average that goes on in the midst of a run has no first step to begin at.
           if (!hasCount && isAverage(tensor, slot)) seeds.push({ tensor, slot: slot.name, ranges });
-          else fillRanges(this.session.device, encoder, rangesOf({ tensor, ranges }, slot), slot.initial);
+          else frees.push(this.#encodeReset(encoder, { tensor, ranges }, slot));
         }
       }
-      return encodeSeeds(this.run, encoder, seeds);
+      frees.push(encodeSeeds(this.run, encoder, seeds));
+      return () => {
+        for (const free of frees) free();
+      };
     });
   }
 
@@ -72,6 +85,35 @@ export class Editing {
       encodeCopies(resources.device, encoder, copies, resources.label),
     );
     this.#setCounts(new Map([[target, source]]), this.#rulesInForce([], 'copyState()'));
+  }
+
+  /** Encodes that a slot is as it was at first. @returns what frees what that takes. */
+  #encodeReset(
+    encoder: GPUCommandEncoder,
+    { tensor, ranges }: Omit<TensorReset, 'slots'>,
+    { name, initial, codec }: LayoutSlot,
+  ): () => void {
+    const { part, index, parameter } = tensor;
+    const { device, config } = this.session;
+    const word = codec.wordOf(initial);
+    const all = part.stateRanges(name, index);
+    if (ranges && codec.leastByteLength < ELEMENT_BYTE_LENGTH) {
+      // Rows may share a word with others, which stay.
+      const map = rowsWithout(ranges, parameter);
+      const move = {
+        rowLength: parameter.rowLength!,
+        source: all,
+        target: all,
+        isInPlace: true,
+        fresh: word,
+      };
+      return encodeUploadedHalves(device, encoder, map, move, `${config.label} resetState()`);
+    }
+    const some = ranges?.flatMap(({ first, elementCount }) =>
+      part.slabs.ranges(name, index, first, elementCount),
+    );
+    fillRanges(device, encoder, some ?? all, word);
+    return () => undefined;
   }
 
   #find(name: string, call: string): RunTensor {
@@ -112,11 +154,16 @@ export class Editing {
   }
 }
 
-/** Where a slot of a tensor lies, or of some of its elements. */
-function rangesOf({ tensor, ranges }: Omit<TensorReset, 'slots'>, { name }: LayoutSlot): ByteRange[] {
-  const { part, index } = tensor;
-  if (!ranges) return part.stateRanges(name, index);
-  return ranges.flatMap(({ first, elementCount }) => part.slabs.ranges(name, index, first, elementCount));
+/** A map by which all rows stay but for some, which are fresh ones. */
+function rowsWithout(
+  ranges: readonly ElementRange[],
+  { elementCount, rowLength }: RunTensor['parameter'],
+): Uint32Array<ArrayBuffer> {
+  const map = Uint32Array.from({ length: elementCount / rowLength! }, (_, row) => row);
+  for (const { first, elementCount: count } of ranges) {
+    map.fill(FRESH_ROW, first / rowLength!, (first + count) / rowLength!);
+  }
+  return map;
 }
 
 const isAverage = ({ part }: RunTensor, { name }: LayoutSlot): boolean =>

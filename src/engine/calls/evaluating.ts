@@ -31,6 +31,7 @@ export class Evaluating {
   /** As `Optimizer.eval`. */
   evaluate(encoder: GPUCommandEncoder | undefined): void {
     this.session.guard.check('eval()');
+    this.session.guard.rejectHeld('eval()');
     const source = this.#defaultSource();
     if (source === undefined) throw noOtherWeights('eval()', this.run);
     // Again, too: whether that is of use is known when it is submitted, which callers may do in another order.
@@ -40,6 +41,7 @@ export class Evaluating {
   /** As `Optimizer.train`. */
   train(encoder: GPUCommandEncoder | undefined): void {
     this.session.guard.check('train()');
+    this.session.guard.rejectHeld('train()');
     if (this.#defaultSource() === undefined) throw noOtherWeights('train()', this.run);
     if (this.#latest !== undefined) this.#exchange(this.#latest, false, 'train()', encoder);
   }
@@ -47,6 +49,7 @@ export class Evaluating {
   /** As `Optimizer.swapEma`. */
   swapEma(): void {
     this.session.guard.check('swapEma()');
+    this.session.guard.rejectHeld('swapEma()');
     if (!this.#has('ema')) {
       throw new OptimizerError(
         'invalid-config',

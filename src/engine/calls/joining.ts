@@ -85,16 +85,17 @@ export class Joining {
     const fresh = parameters.map(({ name }) => name);
     names.rejectTaken(fresh);
     const taken = [...fresh, ...Array.from(moved, ({ parameter }) => parameter.name)];
-    for (const name of taken) if (joining.has(name)) names.rejectTaken([name, name]);
+    rejectJoining(taken, joining, call);
     session.rejectDestroyedArenas(parameters, call);
     const undoClaim = occupancy.claim(parameters);
-    for (const name of taken) joining.add(name);
+    for (const name of taken) joining.set(name, taken);
     session.parameterCount += parameters.length;
     const group = session.makeGroup(rule, parameters);
     const reservation = run.reserve(parameters.length);
     const { indices, row, groupIndex } = reservation;
     const release = () => {
-      for (const name of taken) joining.delete(name);
+      // Others may have one that was removed.
+      for (const name of taken) if (joining.get(name) === taken) joining.delete(name);
       session.parameterCount -= parameters.length;
       undoClaim();
       run.release(reservation);
@@ -191,6 +192,17 @@ export class Joining {
     session.adopt(part.tensors);
     session.followRun(run);
     return group;
+  }
+}
+
+/** @throws OptimizerError `invalid-parameter` if one is in another group that has not joined yet. */
+function rejectJoining(taken: Iterable<string>, joining: ReadonlyMap<string, unknown>, call: string): void {
+  for (const name of taken) {
+    if (!joining.has(name)) continue;
+    throw new OptimizerError(
+      'invalid-parameter',
+      `${call}: parameter ${quote(name)} is in a group that is about to join; await that call of addGroup() first.`,
+    );
   }
 }
 

@@ -49,6 +49,8 @@ export class Life {
     for (const tensor of leaving) {
       run.forget(tensor);
       session.names.delete(tensor.parameter.name);
+      // Who is about to move it is refused then; the name is free at once.
+      session.joining.delete(tensor.parameter.name);
     }
     session.occupancy.release(Array.from(leaving, ({ parameter }) => parameter.name));
     session.followRun(run);

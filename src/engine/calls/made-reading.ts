@@ -1,4 +1,5 @@
 import type { OptimizerError } from '../../errors.js';
+import type { Refusal } from '../../gpu/refusal.js';
 
 /**
  * Awaits a reading of what was made for it, and what the device has to say of the making.
@@ -8,8 +9,8 @@ import type { OptimizerError } from '../../errors.js';
  */
 export async function madeReading<T>(
   bytes: Promise<T>,
-  making: Promise<GPUError | null | undefined>,
-  unmade: (cause: GPUError) => OptimizerError,
+  making: Promise<Refusal | undefined>,
+  unmade: (refusal: Refusal) => OptimizerError,
 ): Promise<T> {
   const [made, read] = await Promise.allSettled([making, bytes]);
   if (made.status === 'rejected') throw made.reason;

@@ -1,41 +1,83 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
-import type { RowMap, RowMapper } from '../../stages/rows/map-rows.js';
+import { ELEMENT_BYTE_LENGTH, type Piece, countElements, endOf } from '../../plan/pieces.js';
+import type { RowMapper, TensorMove } from '../../stages/rows/map-rows.js';
+import { type ByteRows, doMeet } from '../input/columns.js';
 
-/** Rows of weights, from where they are to where they are to be; a fresh one is what is there. */
-export interface WeightMove {
-  readonly map: RowMap;
-  readonly before: readonly Piece<GPUBuffer>[];
-  readonly after: readonly Piece<GPUBuffer>[];
-}
+type Pieces = readonly Piece<GPUBuffer>[];
 
 /**
- * Encodes that the weights of some parameters move, all at once. What comes to lie in a buffer that rows come from, its own or
- * another parameter's, goes through a copy.
+ * Encodes that the weights of some parameters move, all at once; fresh rows are what is there. What stays where it is goes
+ * by way of a small buffer, some columns at a time; what comes to lie elsewhere in its own buffer, or among rows of others, by way of a
+ * copy of all of it.
  */
 export function encodeWeights(
   device: GPUDevice,
-  pass: GPUComputePassEncoder,
+  encoder: GPUCommandEncoder,
   mapper: RowMapper,
-  moves: readonly WeightMove[],
+  moves: readonly TensorMove[],
   label: string,
 ): void {
-  const sources = new Set(moves.flatMap(({ before }) => before.map(({ buffer }) => buffer)));
+  const sources = new Map<GPUBuffer, { readonly piece: Piece<GPUBuffer>; readonly move: TensorMove }[]>();
+  for (const move of moves) {
+    for (const piece of move.source) {
+      const known = sources.get(piece.buffer);
+      if (known) known.push({ piece, move });
+      else sources.set(piece.buffer, [{ piece, move }]);
+    }
+  }
+  /** Whether bytes are to be written that another one's rows come from. */
+  const isAmongOthers = (move: TensorMove) =>
+    move.target.some((to) =>
+      sources
+        .get(to.buffer)
+        ?.some((from) => from.move !== move && doMeet(extentOf(from.piece), extentOf(to))),
+    );
   const back: (() => void)[] = [];
-  moves.forEach(({ map, before, after }, k) => {
+  moves.forEach((move, k) => {
     // Of one map, all have the same strays.
-    const countsStrays = k === 0;
-    if (after.every(({ buffer }) => !sources.has(buffer))) {
-      mapper.encode(pass, { map, source: before, target: after, countsStrays });
+    const counted = { ...move, countsStrays: k === 0 };
+    const isHome = startsAlike(move.source, move.target);
+    if (isHome && (isNoLonger(move) || !isAmongOthers(move))) {
+      mapper.encodeInPlace(encoder, counted);
       return;
     }
-    const copy = after.map(({ elementCount }): Piece<GPUBuffer> => {
-      const size = ELEMENT_BYTE_LENGTH * elementCount;
-      const buffer = device.createBuffer({ label: `${label} weights`, size, usage: BufferUsage.STORAGE });
+    const sharesBuffers = move.target.some((to) => move.source.some(({ buffer }) => buffer === to.buffer));
+    if (!sharesBuffers && !isAmongOthers(move)) {
+      mapper.encode(encoder, counted);
+      return;
+    }
+    const copy = move.target.map(({ elementCount }): Piece<GPUBuffer> => {
+      const byteLength = ELEMENT_BYTE_LENGTH * elementCount;
+      const buffer = makeBuffer(device, `${label} weights`, byteLength, BufferUsage.STORAGE);
       return { buffer: mapper.keep(buffer), byteOffset: 0, elementCount };
     });
-    mapper.encode(pass, { map, source: before, target: copy, countsStrays });
-    back.push(() => mapper.encode(pass, { map, source: copy, target: after, stays: true }));
+    mapper.encode(encoder, { ...counted, target: copy });
+    back.push(() => mapper.encode(encoder, { ...move, source: copy, stays: true }));
   });
   for (const put of back) put();
 }
+
+/** Whether the first elements of both, as many as both have, are the same bytes. */
+export function startsAlike(a: Pieces, b: Pieces): boolean {
+  const count = Math.min(countElements(a), countElements(b));
+  let done = 0;
+  for (const [k, one] of a.entries()) {
+    if (done >= count) break;
+    const other = b[k]!;
+    if (one.buffer !== other.buffer || one.byteOffset !== other.byteOffset) return false;
+    if (one.rows?.byteStride !== other.rows?.byteStride) return false;
+    done += Math.min(one.elementCount, other.elementCount);
+    if (one.elementCount !== other.elementCount) return done >= count;
+  }
+  return true;
+}
+
+const isNoLonger = ({ source, target }: TensorMove): boolean =>
+  countElements(target) <= countElements(source);
+
+const extentOf = (piece: Piece<GPUBuffer>): ByteRows => ({
+  start: piece.byteOffset,
+  end: endOf(piece),
+  ...(piece.rows && { rows: piece.rows }),
+});

@@ -1,15 +1,14 @@
-import { captureErrors, isOutOfMemory } from '../../gpu/device.js';
+import { captureErrors, refusalError } from '../../gpu/refusal.js';
 import { fillRanges } from '../../gpu/fill-ranges.js';
-import { createFilled } from '../../gpu/filled-buffer.js';
+import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
-import { OptimizerError } from '../../errors.js';
-import { ELEMENT_BYTE_LENGTH, type Piece, countElements } from '../../plan/pieces.js';
-import { FRESH_ROW, type RowMap, RowMapper } from '../../stages/rows/map-rows.js';
+import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
+import { FRESH_ROW, RowMapper } from '../../stages/rows/map-rows.js';
 import { type MappedTensor, type ResolvedMapping, resolveMapping, rowCountOf } from '../input/map-input.js';
-import { encodeWeights } from './map-weights.js';
+import { encodeWeights, startsAlike } from './map-weights.js';
 import type { RunTensor } from '../run/group-part.js';
-import { type Reshaped, planReshaping } from '../run/reshape.js';
+import { type Reshaped, type SlotMove, planReshaping } from '../run/reshape.js';
 import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
 
@@ -46,10 +45,11 @@ export class Mapping {
         tensors.map(({ parameter }) => parameter),
         'mapRows()',
       );
-      const { error } = captureErrors(run.resources.device, () => this.#apply(resolved));
+      const { device } = run.resources;
+      const { refusal } = captureErrors(device, () => this.#apply(resolved));
       const check = async (): Promise<void> => {
-        const cause = await error;
-        if (cause) throw unmappable(cause);
+        const met = await refusal;
+        if (met) throw refusalError(device, met, 'mapRows()', REMEDIES);
       };
       const checked = check();
       session.guard.failWith(checked);
@@ -69,39 +69,40 @@ export class Mapping {
     const { run } = this;
     const { device, label } = run.resources;
     if (!(from instanceof Uint32Array)) {
-      this.#strays ??= device.createBuffer({
-        label: `${label} stray rows`,
-        size: 4,
-        usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC,
-      });
+      this.#strays ??= makeBuffer(
+        device,
+        `${label} stray rows`,
+        4,
+        BufferUsage.STORAGE | BufferUsage.COPY_SRC,
+      );
     }
     const rowsBefore = rowCountOf(tensors[0]!.entry.parameter);
-    if (from instanceof Uint32Array && this.#staysInPlace(tensors, from, rowsBefore)) {
-      this.#resizeInPlace(tensors, Math.min(rowsBefore, rowCount));
-      return;
-    }
-    const mapper = new RowMapper(device, this.#strays, run.resources.shape, `${label} map rows`);
+    const longestRow = Math.max(...tensors.map(({ parameter }) => parameter.rowLength!));
+    const entries = from instanceof Uint32Array ? upload(device, `${label} row map`, from) : from;
+    const map = { entries, rowsBefore, rowCount };
+    const mapper = new RowMapper(
+      device,
+      map,
+      longestRow,
+      this.#strays,
+      run.resources.shape,
+      `${label} map rows`,
+    );
+    if (from instanceof Uint32Array) mapper.keep(entries.buffer);
     try {
-      this.#move(mapper, tensors, from, rowsBefore);
+      // Rows that come and go at the end, and all others where they are.
+      const stays =
+        from instanceof Uint32Array && from.every((row, k) => row === (k < rowsBefore ? k : FRESH_ROW));
+      this.#move(mapper, tensors, stays ? Math.min(rowsBefore, rowCount) : undefined);
     } finally {
       mapper.destroy();
     }
   }
 
-  #move(
-    mapper: RowMapper,
-    tensors: readonly Mapped[],
-    from: ResolvedMapping<RunTensor>['from'],
-    rowsBefore: number,
-  ): void {
+  /** @param rowsKept how many rows stay where they are, with fresh ones behind them, if that is all there is to it. */
+  #move(mapper: RowMapper, tensors: readonly Mapped[], rowsKept: number | undefined): void {
     const { run } = this;
     const { device, label } = run.resources;
-    const entries = from instanceof Uint32Array ? this.#upload(mapper, from) : from;
-    const mapOf = ({ parameter }: Mapped): RowMap => ({
-      entries,
-      rowsBefore,
-      rowLength: parameter.rowLength!,
-    });
     const byTensor = new Map(tensors.map((mapped) => [mapped.entry, mapped]));
     const parts = [...new Set(tensors.map(({ entry }) => entry.part))];
     const reshapings = parts.map((part) =>
@@ -109,91 +110,58 @@ export class Mapping {
         run.resources,
         part,
         part.tensors.map((tensor): Reshaped => {
-          const mapped = byTensor.get(tensor);
-          if (!mapped) return { tensor, parameter: tensor.parameter };
-          const map = mapOf(mapped);
-          return {
-            tensor,
-            parameter: mapped.parameter,
-            // Where fresh rows come to be, the slot is as at the start.
-            move: (encoder, source, target) => {
-              const pass = encoder.beginComputePass({ label: `${label} map rows` });
-              mapper.encode(pass, {
-                map,
-                source: source.map(pieceOf),
-                target: target.map(pieceOf),
-              });
-              pass.end();
-            },
+          const parameter = byTensor.get(tensor)?.parameter;
+          if (!parameter) return { tensor, parameter: tensor.parameter };
+          const rowLength = parameter.rowLength!;
+          const move = (
+            encoder: GPUCommandEncoder,
+            { from, to, initial, codec, isInPlace }: SlotMove,
+          ): void => {
+            const fresh = codec.wordOf(initial);
+            if (codec.leastByteLength < ELEMENT_BYTE_LENGTH) {
+              mapper.encodeHalves(encoder, { rowLength, source: from, target: to, isInPlace, fresh });
+              return;
+            }
+            if (isInPlace && rowsKept !== undefined) {
+              const kept = rowsKept * rowLength * ELEMENT_BYTE_LENGTH;
+              fillRanges(device, encoder, behind(to, kept), fresh);
+              return;
+            }
+            const slot = { rowLength, source: from.map(pieceOf), target: to.map(pieceOf) };
+            if (isInPlace) mapper.encodeInPlace(encoder, { ...slot, fresh: initial });
+            else mapper.encode(encoder, slot);
           };
+          return { tensor, parameter, move };
         }),
       ),
     );
     run.reshape(reshapings, (encoder) => {
-      const pass = encoder.beginComputePass({ label: `${label} map rows` });
-      const moves = tensors.map((mapped) => ({
-        map: mapOf(mapped),
-        before: mapped.entry.parameter.data,
-        after: mapped.parameter.data,
-      }));
-      encodeWeights(device, pass, mapper, moves, `${label} map rows`);
-      pass.end();
+      const moves = tensors
+        .map(({ entry, parameter }) => ({
+          rowLength: parameter.rowLength!,
+          source: entry.parameter.data,
+          target: parameter.data,
+        }))
+        .filter(({ source, target }) => rowsKept === undefined || !startsAlike(source, target));
+      encodeWeights(device, encoder, mapper, moves, `${label} map rows`);
     });
-  }
-
-  #upload(mapper: RowMapper, from: Uint32Array<ArrayBuffer>): Piece<GPUBuffer> {
-    const { device, label } = this.run.resources;
-    const buffer = mapper.keep(createFilled(device, `${label} row map`, BufferUsage.STORAGE, from));
-    return { buffer, byteOffset: 0, elementCount: from.length };
-  }
-
-  /** Whether all rows that stay are where they are to be, and state has a place for those that come. */
-  #staysInPlace(tensors: readonly Mapped[], from: Uint32Array, rowsBefore: number): boolean {
-    return (
-      from.every((row, k) => row === (k < rowsBefore ? k : FRESH_ROW)) &&
-      tensors.every(({ entry, parameter }) => {
-        if (!startsAlike(entry.parameter.data, parameter.data)) return false;
-        const { slabs, layout } = entry.part;
-        // What is made for these has their size.
-        if (entry.parameter.sparse || entry.parameter.microGrad) return false;
-        return layout.elementSlots.length === 0 || slabs.capacityOf(entry.index) >= parameter.elementCount;
-      })
-    );
-  }
-
-  /** Rows are cut off at the end, or added there, where nothing has to move. */
-  #resizeInPlace(tensors: readonly Mapped[], rowsKept: number): void {
-    const { run } = this;
-    const { device, label } = run.resources;
-    const encoder = device.createCommandEncoder({ label: `${label} fresh rows` });
-    for (const { entry, parameter } of tensors) {
-      const { part, index } = entry;
-      const { slabs, layout } = part;
-      const kept = rowsKept * parameter.rowLength!;
-      entry.parameter = parameter;
-      if (layout.elementSlots.length === 0) continue;
-      slabs.use(index, parameter.elementCount);
-      for (const { name, perTensor, initial } of layout.slots) {
-        if (!perTensor) fillRanges(device, encoder, slabs.ranges(name, index, kept), initial);
-      }
-    }
-    device.queue.submit([encoder.finish()]);
-    run.renew();
   }
 }
 
-function startsAlike(before: readonly Piece<GPUBuffer>[], after: readonly Piece<GPUBuffer>[]): boolean {
-  const count = Math.min(countElements(before), countElements(after));
-  let done = 0;
-  for (const [k, a] of before.entries()) {
-    if (done >= count) break;
-    const b = after[k]!;
-    if (a.buffer !== b.buffer || a.byteOffset !== b.byteOffset) return false;
-    if (a.rows?.byteStride !== b.rows?.byteStride) return false;
-    done += Math.min(a.elementCount, b.elementCount);
-    if (a.elementCount !== b.elementCount) return done >= count;
-  }
-  return true;
+function upload(device: GPUDevice, label: string, from: Uint32Array<ArrayBuffer>): Piece<GPUBuffer> {
+  const buffer = makeFilled(device, label, BufferUsage.STORAGE, from);
+  return { buffer, byteOffset: 0, elementCount: from.length };
+}
+
+/** What of ranges is behind their first bytes. */
+function behind(ranges: readonly ByteRange[], byteLength: number): ByteRange[] {
+  let left = byteLength;
+  return ranges.flatMap((range) => {
+    const skipped = Math.min(left, range.byteLength);
+    left -= skipped;
+    if (skipped === range.byteLength) return [];
+    return [{ ...range, byteOffset: range.byteOffset + skipped, byteLength: range.byteLength - skipped }];
+  });
 }
 
 const pieceOf = ({ buffer, byteOffset, byteLength }: ByteRange): Piece<GPUBuffer> => ({
@@ -202,10 +170,8 @@ const pieceOf = ({ buffer, byteOffset, byteLength }: ByteRange): Piece<GPUBuffer
   elementCount: byteLength / ELEMENT_BYTE_LENGTH,
 });
 
-function unmappable(cause: GPUError): OptimizerError {
-  return new OptimizerError(
-    isOutOfMemory(cause) ? 'out-of-memory' : 'invalid-parameter',
-    `mapRows(): the device rejects it: ${cause.message.trim()} Give buffers of the device that the optimizer was given, neither ` +
-      'destroyed nor mapped. Calls since then had no effect; create the optimizer anew from a state dict.',
-  );
-}
+const OVER = 'Calls since then had no effect; create the optimizer anew from a state dict.';
+const REMEDIES = {
+  shortage: OVER,
+  rejection: `Give buffers of the device that the optimizer was given, neither destroyed nor mapped. ${OVER}`,
+};

@@ -1,6 +1,5 @@
-import { OptimizerError } from '../../errors.js';
 import { define } from '../../given.js';
-import { captureErrors, isOutOfMemory } from '../../gpu/device.js';
+import { READ_REMEDIES, captureErrors, refusalError } from '../../gpu/refusal.js';
 import type { Reader } from '../../gpu/readback.js';
 import { planNorms } from '../../plan/norms/plan-norms.js';
 import type { PlanTensor } from '../../plan/pieces.js';
@@ -49,7 +48,7 @@ export class Norms {
     const norms: Record<string, ParameterNorms> = {};
     if (run.parts.length === 0) return norms;
     const { device, label } = run.resources;
-    const { value, error } = captureErrors(device, () => {
+    const { value, refusal } = captureErrors(device, () => {
       const made = this.#make();
       const { measures, tensors } = made;
       const encoder = device.createCommandEncoder({ label: `${label} norms()` });
@@ -62,9 +61,9 @@ export class Norms {
       const lossScale = { buffer: run.lossScaleBuffer, byteOffset: 0, byteLength: 4 };
       return { made, names, bytes: this.reader.read([[lossScale], [measures.totals]], 'norms()') };
     });
-    const [lossScale, totals] = await madeReading(value.bytes, error, (cause) => {
+    const [lossScale, totals] = await madeReading(value.bytes, refusal, (met) => {
       this.#drop(value.made);
-      return unmeasurable(cause);
+      return refusalError(device, met, 'norms()', READ_REMEDIES);
     });
     const factor = gradScale / new Float32Array(lossScale!)[0]!;
     value.names.forEach((name, k) =>
@@ -78,6 +77,8 @@ export class Norms {
 
   destroy(): void {
     this.#made?.measures.destroy();
+    // What it refers to may be the garbage collector's, see Retirement.
+    this.#made = undefined;
     this.#rows?.destroy();
   }
 
@@ -111,14 +112,4 @@ export class Norms {
     this.#made = { version, tensors, measures };
     return this.#made;
   }
-}
-
-function unmeasurable(cause: GPUError): OptimizerError {
-  const message = cause.message.trim();
-  return isOutOfMemory(cause)
-    ? new OptimizerError('out-of-memory', `norms(): the device could not allocate what it needs: ${message}`)
-    : new OptimizerError(
-        'invalid-parameter',
-        `norms(): the device rejects it: ${message} Give buffers that are neither destroyed nor mapped.`,
-      );
 }

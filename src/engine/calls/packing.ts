@@ -1,5 +1,4 @@
-import { OptimizerError } from '../../errors.js';
-import { captureErrors, isOutOfMemory } from '../../gpu/device.js';
+import { READ_REMEDIES, captureErrors, refusalError } from '../../gpu/refusal.js';
 import type { Reader } from '../../gpu/readback.js';
 import { makePacking } from '../../stages/side/rows.js';
 import { madeReading } from './made-reading.js';
@@ -21,7 +20,7 @@ export async function readApart(
 ): Promise<ArrayBuffer> {
   const { device, facts, nameOf, label } = run.resources;
   const { data, rowLength } = parameter;
-  const { value, error } = captureErrors(device, () => {
+  const { value, refusal } = captureErrors(device, () => {
     const input = { device, facts, nameOf, label: `${label} read of ${what}` };
     const packed = makePacking(input, { index, row: 0, data, rowLength: rowLength! });
     const encoder = device.createCommandEncoder({ label: input.label });
@@ -32,19 +31,11 @@ export async function readApart(
     return { packed, bytes: reader.read([packed.ranges], what) };
   });
   try {
-    const [bytes] = await madeReading(value.bytes, error, (cause) => unpackable(cause, what));
+    const [bytes] = await madeReading(value.bytes, refusal, (met) =>
+      refusalError(device, met, what, READ_REMEDIES),
+    );
     return bytes!;
   } finally {
     value.packed.destroy();
   }
-}
-
-function unpackable(cause: GPUError, what: string): OptimizerError {
-  const message = cause.message.trim();
-  return isOutOfMemory(cause)
-    ? new OptimizerError('out-of-memory', `${what}: the device could not allocate a copy to read: ${message}`)
-    : new OptimizerError(
-        'invalid-parameter',
-        `${what}: the device rejects the read: ${message} Give buffers that are neither destroyed nor mapped.`,
-      );
 }

@@ -1,4 +1,8 @@
+import { checkStateDict } from '../saved/check-state-dict.js';
+import type { AcceptValues } from '../saved/check-values.js';
 import type { CheckedState } from '../saved/checked-state.js';
+import { restoreSchedules } from '../saved/restore-schedules.js';
+import type { LoadedNames } from '../saved/state-dict.js';
 import { ruleAt } from '../../rules/moving.js';
 import { setCounts } from '../run/counts.js';
 import type { RunTensor } from '../run/group-part.js';
@@ -6,19 +10,66 @@ import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
 import { type Seed, encodeSeeds } from './seeding.js';
 
+/** Writes what was checked; called where nothing can go wrong any more. */
+export interface WriteValues<V> {
+  /** Called first. */
+  before?(): void;
+  /** Called for each slot that the dict has. */
+  write(tensor: RunTensor, slot: string, values: V): void;
+}
+
+/** Checks a dict against a run, changing nothing. @throws OptimizerError as {@link checkStateDict}. */
+export function checkState<V>(
+  dict: unknown,
+  { groups, names }: Session,
+  isStrict: boolean,
+  accept: AcceptValues<V>,
+): CheckedState<V> {
+  const elementCount = (name: string): number => names.get(name)!.parameter.elementCount;
+  return checkStateDict(dict, { ruleName: groups[0]!.rule.name, groups, elementCount }, isStrict, accept);
+}
+
+/**
+ * Checks a dict and gives a run its state; none of it takes waiting.
+ *
+ * @param accept what of the dict's values is taken.
+ * @throws OptimizerError as `Optimizer.loadStateDict`; nothing has changed then.
+ */
+export function loadChecked<V>(
+  run: Run,
+  session: Session,
+  dict: unknown,
+  isStrict: boolean,
+  accept: AcceptValues<V>,
+  writer: WriteValues<V>,
+): LoadedNames {
+  const { groups } = session;
+  const checked = checkState(dict, session, isStrict, accept);
+  const undo = restoreSchedules(checked.groups, groups, isStrict);
+  try {
+    restore(run, session, checked, writer);
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return checked.names;
+}
+
 /**
  * Gives a run the state that was checked to fit it; none of it takes waiting. Averages that the state does not have begin
  * from the weights as they are.
  *
  * @throws OptimizerError if a schedule returns nonsense; nothing has changed then.
  */
-export function restore(
+function restore<V>(
   run: Run,
   { device, config, log, watch }: Session,
-  { step, scheduleStep, groups, values, control }: CheckedState,
+  { step, scheduleStep, groups, values, control }: CheckedState<V>,
+  writer: WriteValues<V>,
 ): void {
   // Before anything changes: schedules may return nonsense.
   const inForce = new Map(run.parts.map((part, g) => [part, ruleAt(groups[g]!.rule, scheduleStep)]));
+  writer.before?.();
   const countOf = new Map<RunTensor, number>();
   const seeds: Seed[] = [];
   run.parts.forEach((part, g) => {
@@ -30,8 +81,8 @@ export function restore(
       countOf.set(tensor, count);
       const ofSlot = values.get(tensor.parameter.name)!;
       for (const { name } of part.layout.slots) {
-        const floats = ofSlot.get(name);
-        if (floats) part.writeState(device, name, tensor.index, floats);
+        const saved = ofSlot.get(name);
+        if (saved) writer.write(tensor, name, saved);
         else seeds.push({ tensor, slot: name });
       }
     });

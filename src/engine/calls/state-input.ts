@@ -54,7 +54,7 @@ export function checkSlotValues(
   values: unknown,
   count: number,
   name: string,
-  slot: string,
+  { name: slot, codec }: LayoutSlot,
 ): Float32Array<ArrayBuffer> {
   const what = `writeState(): ${slot} of parameter ${quote(name)}`;
   const floats = asFloats(values, count);
@@ -65,9 +65,8 @@ export function checkSlotValues(
     );
   }
   const wide = values as ArrayLike<number>;
-  const k = floats.findIndex((value, i) => !Number.isFinite(value) && Number.isFinite(wide[i]));
-  if (k >= 0)
-    fail(`${what}: value ${k} is ${quote(wide[k])}; give a magnitude below 3.4e38, where float32 ends.`);
+  const k = floats.findIndex((value, i) => !Number.isFinite(codec.round(value)) && Number.isFinite(wide[i]));
+  if (k >= 0) fail(`${what}: value ${k} is ${quote(wide[k])}; give a magnitude that ${codec.name} holds.`);
   return floats;
 }
 

@@ -1,12 +1,7 @@
-import {
-  AVERAGE_OPTION_NAMES,
-  type AverageOptions,
-  type AverageSlot,
-  resolveAverages,
-} from '../../averages/registry.js';
+import type { AverageSlot } from '../../averages/registry.js';
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
-import { type Rule, type RuleOverrides, type SlotOf, withAverages } from '../../rules/rule.js';
+import { type Rule, type RuleOverrides, type SlotOf, withSettings } from '../../rules/rule.js';
 import type { StepStats } from '../stats.js';
 import {
   GRADIENT_OPTION_NAMES,
@@ -18,6 +13,13 @@ import { type GivenGroup, resolveGroups, resolveRule } from './groups.js';
 import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
 import { rejectColumns } from './row-options.js';
+import {
+  RULE_SETTING_KEYS,
+  type StateOptions,
+  rejectIdleStateDtype,
+  rejectSharedWords,
+  resolveRuleSettings,
+} from './state-options.js';
 import { rejectWholeTable } from './sparse-table.js';
 
 /**
@@ -67,7 +69,7 @@ export type OptimizerConfig<R extends Rule = Rule> = OptimizerSettings & {
 } & ParamsOrGroups<Parameter, ParameterGroupConfig<NoInfer<R>>>;
 
 /** What an optimizer's config has beside the rule and the parameters. */
-export interface OptimizerSettings extends GradientOptions, AverageOptions {
+export interface OptimizerSettings extends GradientOptions, StateOptions {
   /**
    * Called with the stats of steps made with `step()`, as they become known; under load some steps are left out. What it
    * throws is reported as an event listener's error is, and ends nothing: `reportError` where there is one, else the console.
@@ -109,7 +111,7 @@ export const SETTING_KEYS: readonly string[] = [
   'kernel',
   'label',
   ...GRADIENT_OPTION_NAMES,
-  ...AVERAGE_OPTION_NAMES,
+  ...RULE_SETTING_KEYS,
 ];
 
 const CONFIG_KEYS = ['rule', 'params', 'groups', ...SETTING_KEYS];
@@ -126,7 +128,9 @@ export function resolveConfig(config: unknown): ResolvedConfig {
   const given = copyGiven(config, CONFIG_KEYS);
   rejectUnknownKeys(given, CONFIG_KEYS, 'config', 'invalid-config');
   const settings = resolveSettings(given);
-  return { ...settings, groups: resolveParameters(resolveGroups<Parameter>(settings.rule, given)) };
+  const groups = resolveGroups<Parameter>(settings.rule, given);
+  rejectIdleStateDtype(groups.map(({ rule }) => rule));
+  return { ...settings, groups: resolveParameters(groups) };
 }
 
 /**
@@ -147,7 +151,7 @@ export function resolveSettings(config: Readonly<Record<string, unknown>>): Reso
     );
   }
   return {
-    rule: withAverages(rule, resolveAverages(config)),
+    rule: withSettings(rule, resolveRuleSettings(config)),
     gradients: resolveGradientOptions(config),
     onStep: onStep as ResolvedSettings['onStep'],
     kernel: resolveKernelOptions(config['kernel']),
@@ -165,7 +169,9 @@ function resolveParameters(groups: readonly GivenGroup<Parameter>[]): ResolvedGr
 }
 
 /** @throws OptimizerError `invalid-parameter` if a rule cannot step a parameter of this kind. */
-export function rejectUnfit(rule: Rule, { sparse, columns, name }: ResolvedParameter): void {
+export function rejectUnfit(rule: Rule, parameter: ResolvedParameter): void {
+  const { sparse, columns, name } = parameter;
   if (sparse) rejectWholeTable(rule, name);
   if (columns) rejectColumns(rule, columns, name);
+  rejectSharedWords(rule, parameter);
 }

@@ -71,7 +71,7 @@ export function resolveMapping<T extends { readonly parameter: ResolvedParameter
     const record = given[key] ?? {};
     if (!isRecord(record)) fail(`mapRows(): ${key} is ${quote(record)}; give { name: buffer }.`);
     rejectUnknownKeys(record, known, `mapRows(): ${key}`, 'invalid-parameter');
-    return record;
+    return copyGiven(record);
   };
   const places = { data: ofNames('data'), grad: ofNames('grad'), microGrad: ofNames('microGrad') };
   const rowsBefore = entries.map(({ parameter }) => rowCountOf(parameter));

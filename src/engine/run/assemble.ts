@@ -1,6 +1,7 @@
-import { OptimizerError, quote } from '../../errors.js';
+import { type OptimizerError, quote } from '../../errors.js';
 import { type NamedBuffer, findRejected } from '../../gpu/check-buffers.js';
-import { captureErrors, isOutOfMemory, rejectLostDevice } from '../../gpu/device.js';
+import { rejectLostDevice } from '../../gpu/device.js';
+import { type Refusal, type Remedies, captureErrors, refusalError } from '../../gpu/refusal.js';
 import { type PipelineSource, compileAll } from '../../gpu/pipelines.js';
 import type { ResolvedParameter } from '../input/parameter.js';
 
@@ -28,8 +29,8 @@ export interface Assembled<T> {
  * the caller's buffers tried.
  */
 export function assemble<T>(device: GPUDevice, assembly: Assembly<T>): Assembled<T> {
-  const { value, error: making } = captureErrors(device, assembly.make);
-  const { error: binding } = captureErrors(device, () => {
+  const { value, refusal: making } = captureErrors(device, assembly.make);
+  const { refusal: binding } = captureErrors(device, () => {
     const encoder = device.createCommandEncoder({ label: 'webgpu-optim probe' });
     const pass = encoder.beginComputePass({ label: 'webgpu-optim probe' });
     assembly.probe(value, pass);
@@ -38,10 +39,10 @@ export function assemble<T>(device: GPUDevice, assembly: Assembly<T>): Assembled
   });
   const check = async (): Promise<void> => {
     await compileAll(device, assembly.sources);
-    // The first one first: what could not be allocated cannot be bound, either.
-    const [unmade, unbound] = await Promise.all([making, binding]);
-    const error = unmade ?? unbound;
-    if (error) throw await explain(device, error, assembly, unmade ? value : undefined);
+    // What could not be allocated cannot be bound, either.
+    const unmade = await making;
+    const met = unmade ?? (await binding);
+    if (met) throw await explain(device, met, assembly, unmade ? value : undefined);
     rejectLostDevice(device);
   };
   const checked = check();
@@ -50,13 +51,10 @@ export function assemble<T>(device: GPUDevice, assembly: Assembly<T>): Assembled
   return { value, checked };
 }
 
-function allocationError(error: GPUError, byteLength: number): OptimizerError {
-  return new OptimizerError(
-    'out-of-memory',
-    `the device could not allocate the optimizer state, ${byteLength} bytes per state slot: ${error.message.trim()} ` +
-      'Use fewer or smaller parameters, or a rule with less state.',
-  );
-}
+const REMEDIES: Remedies = {
+  shortage: 'Use fewer or smaller parameters, or a rule with less state.',
+  rejection: 'Give buffers of the device that the optimizer was given, not destroyed and not mapped.',
+};
 
 /**
  * What an error is about: a buffer of the caller's, by its parameter, or memory.
@@ -65,19 +63,22 @@ function allocationError(error: GPUError, byteLength: number): OptimizerError {
  */
 async function explain<T>(
   device: GPUDevice,
-  error: GPUError,
+  met: Refusal,
   { parameters, stateByteLength }: Assembly<T>,
   made: T | undefined,
 ): Promise<OptimizerError> {
-  const isShortage = isOutOfMemory(error);
-  const found = isShortage ? undefined : await findRejected(device, parameters.flatMap(buffersOf));
-  if (!found && made !== undefined) return allocationError(error, stateByteLength(made));
-  const remedy = 'Give buffers of the device that the optimizer was given, not destroyed and not mapped.';
-  return new OptimizerError(
-    'invalid-parameter',
-    found
-      ? `parameter ${quote(found.owner)}: the device rejects its buffers: ${found.message} ${remedy}`
-      : `the device rejects the buffers: ${error.message.trim()} ${remedy}`,
+  const found = met.isShortage ? undefined : await findRejected(device, parameters.flatMap(buffersOf));
+  if (!found && made !== undefined) {
+    // No buffer of the caller's is to blame, so that only memory can be.
+    const what = `the optimizer state, ${stateByteLength(made)} bytes`;
+    return refusalError(device, { ...met, isShortage: true }, what, REMEDIES);
+  }
+  const { message = met.message } = found ?? {};
+  return refusalError(
+    device,
+    { ...met, isShortage: false, message },
+    found ? `parameter ${quote(found.owner)}` : 'the buffers',
+    REMEDIES,
   );
 }
 

@@ -1,8 +1,16 @@
 import { type RuleLayout, haveSameSwitches, layoutOf } from '../../kernel/rule-layout.js';
-import { f32 } from '../../codecs/f32.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { Planned } from '../../gpu/pipelines.js';
-import { type PlanTensor, type StatePiece, countElements, isByRows } from '../../plan/pieces.js';
+import {
+  ELEMENT_BYTE_LENGTH,
+  LANE,
+  type PlanTensor,
+  type StatePiece,
+  countElements,
+  isByRows,
+} from '../../plan/pieces.js';
+import { OptimizerError, quote } from '../../errors.js';
+import { withState } from '../../plan/stretch.js';
 import { placeState } from '../../plan/plan.js';
 import { firstPieces } from '../../plan/state-places.js';
 import type { Measuring } from '../../stages/measure/measuring.js';
@@ -29,12 +37,21 @@ export interface RunTensor {
   row: number;
 }
 
-/** What of a group lives on the GPU from step to step: the state of its tensors, and what their sparse gradients are summed to. */
+/** What of a group lives on the GPU from step to step: the state of its tensors, and what becomes of their gradients first. */
 export interface Holdings {
+  readonly state: StateHoldings;
+  readonly gradients: GradientHoldings;
+}
+
+export interface StateHoldings {
   readonly slabs: StateSlabs;
   /** What is known of whole tensors, if the rule measures them. */
   readonly records: TensorRecords | undefined;
-  /** By the tensor's index. */
+  destroy(): void;
+}
+
+export interface GradientHoldings {
+  /** By the tensor's index: what a sparse gradient is summed to. */
   readonly sums: ReadonlyMap<number, RowSums>;
   /** Adds the gradients of micro-batches, if there are any. */
   readonly accumulation: SidePass | undefined;
@@ -66,15 +83,15 @@ export class GroupPart {
   }
 
   get slabs(): StateSlabs {
-    return this.#holdings.slabs;
+    return this.#holdings.state.slabs;
   }
 
   get records(): TensorRecords | undefined {
-    return this.#holdings.records;
+    return this.#holdings.state.records;
   }
 
   get accumulation(): SidePass | undefined {
-    return this.#holdings.accumulation;
+    return this.#holdings.gradients.accumulation;
   }
 
   /** What its kernels were made for; the state that it keeps stays the same. */
@@ -104,7 +121,7 @@ export class GroupPart {
 
   /** A tensor as stages plan it: sums stand for a sparse gradient. */
   planTensor({ index, row, parameter }: RunTensor): PlanTensor<GPUBuffer> {
-    const sums = this.#holdings.sums.get(index);
+    const sums = this.#holdings.gradients.sums.get(index);
     const placed = { index, row, ...placesOf(parameter) };
     const state = this.layout.elementSlots.length > 0 ? { state: this.slabs.placeOf(index) } : {};
     return sums ? { ...placed, ...state, ...sumsAsGradient(parameter, sums) } : { ...placed, ...state };
@@ -115,20 +132,21 @@ export class GroupPart {
     const indices = new Set(stepped.map(({ index }) => index));
     return this.tensors.flatMap((tensor) => {
       if (!indices.has(tensor.index)) return [];
-      const sums = this.#holdings.sums.get(tensor.index);
+      const sums = this.#holdings.gradients.sums.get(tensor.index);
       return sums ? [{ tensor, sums }] : [];
     });
   }
 
   /** The bytes of a slot of a tensor, in order; of other holdings than its own, if those are given. */
-  stateRanges(slot: string, tensor: number, { records, slabs }: Holdings = this.#holdings): ByteRange[] {
+  stateRanges(slot: string, tensor: number, { state }: Holdings = this.#holdings): ByteRange[] {
+    const { records, slabs } = state;
     if (this.layout.tensorSlots.includes(slot)) return [records!.slotRange(slot, tensor)];
     return slabs.ranges(slot, tensor);
   }
 
   /** Replaces the state of a tensor. */
   writeState(device: GPUDevice, slot: string, tensor: number, values: Float32Array<ArrayBuffer>): void {
-    const bytes = f32.encode(values);
+    const bytes = this.layout.codecOf(slot).encode(values);
     let position = 0;
     for (const { buffer, byteOffset, byteLength } of this.stateRanges(slot, tensor)) {
       device.queue.writeBuffer(buffer, byteOffset, bytes, position, byteLength);
@@ -139,11 +157,12 @@ export class GroupPart {
   /** Encodes what binds the callers' buffers beside the steps, with nothing to do. */
   encodeProbe(pass: GPUComputePassEncoder): void {
     this.accumulation?.encodeProbe(pass);
-    for (const sums of this.#holdings.sums.values()) sums.encodeProbe(pass);
+    for (const sums of this.#holdings.gradients.sums.values()) sums.encodeProbe(pass);
   }
 
   destroy(): void {
-    this.#holdings.destroy();
+    this.#holdings.state.destroy();
+    this.#holdings.gradients.destroy();
   }
 }
 
@@ -202,6 +221,8 @@ export interface PlannedPart extends Planned<Holdings> {
   readonly tensors: readonly PlanTensor<GPUBuffer>[];
   readonly layout: RuleLayout;
   readonly label: string;
+  /** Whether the state lies where it is to be already. */
+  readonly keepsState: boolean;
 }
 
 /** Makes a group that was planned; run it in error scopes. */
@@ -221,6 +242,7 @@ export function makePart(planned: PlannedPart): GroupPart {
  *
  * @param group as users see it.
  * @param layout of its rule.
+ * @param before what it has so far, if it is there: its state stays if it would be placed as it is.
  * @throws OptimizerError `limit-exceeded` if a table is larger than a binding.
  */
 export function planPart(
@@ -229,6 +251,7 @@ export function planPart(
   layout: RuleLayout,
   members: readonly Member[],
   label: string,
+  before?: Holdings,
 ): PlannedPart {
   const tables = new Map<number, Planned<RowSums>>();
   const tensors = members.map(({ index, row, parameter }): PlanTensor<GPUBuffer> => {
@@ -253,42 +276,57 @@ export function planPart(
     roomy.map(({ index, parameter }) => [index, truncate(parameter.room.data, stateCapacity(parameter))]),
   );
   const state = hasState
-    ? placeState(tensors, facts, layout.tensor === undefined, (index) => rooms.get(index))
+    ? placeState(tensors, withState(facts, layout), layout.tensor === undefined, (index) => rooms.get(index))
     : { stateOfTensor: new Map<number, readonly StatePiece[]>(), slabElementCounts: [] };
+  if (layout.leastStateByteLength < ELEMENT_BYTE_LENGTH) {
+    for (const { index, parameter } of members) rejectBrokenLanes(parameter, state.stateOfTensor.get(index)!);
+  }
   const placed = tensors.map((tensor) => {
     const own = state.stateOfTensor.get(tensor.index);
     return own ? { ...tensor, state: firstPieces(own, countElements(tensor.data)) } : tensor;
   });
+  const kept = before?.state.slabs.hasPlaces(state) ? before.state : undefined;
   return {
     group,
     members,
     tensors: placed,
     layout,
     label,
+    keepsState: kept !== undefined,
     sources: [...tables.values(), ...accumulations].flatMap(({ sources }) => sources),
     make: () => {
       const sums = new Map([...tables].map(([index, plan]) => [index, plan.make()]));
-      const indices = members.map(({ index }) => index);
-      const measuring = indices.length > 0 ? measuringOf(layout) : undefined;
-      const records = measuring?.makeRecords(device, layout, indices, label);
       const [accumulation] = accumulations.map((plan) => plan.make());
-      const slabs = new StateSlabs(device, layout, state, label);
-      for (const { index, parameter } of roomy) slabs.use(index, parameter.elementCount);
-      const all = [
-        slabs,
-        ...(records ? [records] : []),
-        ...(accumulation ? [accumulation] : []),
-        ...sums.values(),
-      ];
       return {
-        slabs,
-        records,
-        sums,
-        accumulation,
-        destroy() {
-          for (const own of all) own.destroy();
-        },
+        state: kept ?? makeState(),
+        gradients: { sums, accumulation, destroy: destroyer(accumulation, ...sums.values()) },
       };
     },
   };
+
+  function makeState(): StateHoldings {
+    const indices = members.map(({ index }) => index);
+    const measuring = indices.length > 0 ? measuringOf(layout) : undefined;
+    const records = measuring?.makeRecords(device, layout, indices, label);
+    const slabs = new StateSlabs(device, layout, state, label);
+    for (const { index, parameter } of roomy) slabs.use(index, parameter.elementCount);
+    return { slabs, records, destroy: destroyer(slabs, records) };
+  }
 }
+
+/** @throws OptimizerError `invalid-parameter` where state that shares words would be cut within a lane: what is read is whole words. */
+function rejectBrokenLanes({ name }: ResolvedParameter, state: readonly StatePiece[]): void {
+  const broken = state.slice(0, -1).find(({ elementCount }) => elementCount % LANE !== 0);
+  if (!broken) return;
+  throw new OptimizerError(
+    'invalid-parameter',
+    `parameter ${quote(name)} is cut behind ${broken.elementCount} elements, by its buffers or by what the device binds at once, and a stateDtype ` +
+      `other than "f32" keeps ${LANE} together; cut it at multiples of ${LANE}, or use stateDtype "f32".`,
+  );
+}
+
+const destroyer =
+  (...all: readonly ({ destroy(): void } | undefined)[]) =>
+  () => {
+    for (const each of all) each?.destroy();
+  };

@@ -1,4 +1,5 @@
 import { type RangeCopy, encodeCopies } from '../../gpu/copy-ranges.js';
+import type { Codec } from '../../codecs/codec.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { ResolvedParameter } from '../input/parameter.js';
 import { type GroupPart, type Holdings, type PlannedPart, type RunTensor, planPart } from './group-part.js';
@@ -9,7 +10,18 @@ export interface Reshaped {
   readonly tensor: RunTensor;
   readonly parameter: ResolvedParameter;
   /** Encodes what puts a slot's elements where they are to be; absent where they are copied as they are. */
-  readonly move?: (encoder: GPUCommandEncoder, from: readonly ByteRange[], to: readonly ByteRange[]) => void;
+  readonly move?: (encoder: GPUCommandEncoder, slot: SlotMove) => void;
+}
+
+/** Where a slot of a tensor is, and where it is to be. */
+export interface SlotMove {
+  readonly from: readonly ByteRange[];
+  readonly to: readonly ByteRange[];
+  /** What it is in a tensor that is new. */
+  readonly initial: number;
+  readonly codec: Codec;
+  /** Whether both are the same memory; else what is to be is as in a tensor that is new. */
+  readonly isInPlace: boolean;
 }
 
 /** A change of what a group consists of. */
@@ -26,7 +38,14 @@ export function planReshaping(
   tensors: readonly Reshaped[],
 ): Reshaping {
   const members = tensors.map(({ tensor: { index, row }, parameter }) => ({ index, row, parameter }));
-  return { part, tensors, planned: planPart(resources, part.group, part.layout, members, part.label) };
+  const hasSameTensors =
+    tensors.length === part.tensors.length && tensors.every(({ tensor }) => tensor.part === part);
+  const before = hasSameTensors ? part.holdings : undefined;
+  return {
+    part,
+    tensors,
+    planned: planPart(resources, part.group, part.layout, members, part.label, before),
+  };
 }
 
 /** As {@link planReshaping}, of tensors of the sizes that they have. */
@@ -52,14 +71,14 @@ export function planLeaving(resources: Resources, leaving: ReadonlySet<RunTensor
 /**
  * Moves the state of a group's tensors into holdings that are made for them as they are to be, and lets the group go on with these.
  *
- * @returns the holdings that it leaves.
+ * @returns what it leaves.
  */
 export function reshape(
   device: GPUDevice,
   encoder: GPUCommandEncoder,
   { part, tensors, planned }: Reshaping,
-): Holdings {
-  const left = part.holdings;
+): { destroy(): void }[] {
+  const before = part.holdings;
   const holdings = planned.make();
   moveState(device, encoder, part, tensors, holdings);
   for (const { tensor, parameter } of tensors) tensor.parameter = parameter;
@@ -67,7 +86,7 @@ export function reshape(
     tensors.map(({ tensor }) => tensor),
     holdings,
   );
-  return left;
+  return planned.keepsState ? [before.gradients] : [before.gradients, before.state];
 }
 
 /** Encodes what takes the state of tensors from where it is to other holdings; what has no slot there is left behind. */
@@ -78,16 +97,22 @@ function moveState(
   tensors: readonly Reshaped[],
   holdings: Holdings,
 ): void {
-  for (const slot of part.layout.slots) {
-    const copies: RangeCopy[] = [];
-    for (const { tensor, move } of tensors) {
-      if (!tensor.part.layout.slots.some(({ name }) => name === slot.name)) continue;
-      const from = tensor.part.stateRanges(slot.name, tensor.index);
-      const to = part.stateRanges(slot.name, tensor.index, holdings);
-      if (move && !slot.perTensor) move(encoder, from, to);
-      else copies.push({ from, to });
+  const { slots } = part.layout;
+  const isInPlace = holdings.state === part.holdings.state;
+  const copies: RangeCopy[][] = slots.map(() => []);
+  for (const { tensor, parameter, move } of tensors) {
+    if (isInPlace && !move) continue;
+    const known = new Set(tensor.part.layout.slots.map(({ name }) => name));
+    const from = slots.map(({ name }) =>
+      known.has(name) ? tensor.part.stateRanges(name, tensor.index) : undefined,
+    );
+    if (isInPlace) holdings.state.slabs.use(tensor.index, parameter.elementCount);
+    for (const [k, { name, perTensor, initial, codec }] of slots.entries()) {
+      const to = part.stateRanges(name, tensor.index, holdings);
+      if (move && !perTensor) move(encoder, { from: from[k]!, to, initial, codec, isInPlace });
+      else if (from[k] && !isInPlace) copies[k]!.push({ from: from[k], to });
     }
-    // To other buffers, so that none is needed in between.
-    encodeCopies(device, encoder, copies, part.label);
   }
+  // To other buffers, so that none is needed in between.
+  for (const each of copies) encodeCopies(device, encoder, each, part.label);
 }

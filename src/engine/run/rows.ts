@@ -8,16 +8,27 @@ export interface Row {
   count: number;
   /** Whether its tensors are frozen: no step is theirs. */
   isFrozen: boolean;
+  /** The same in rows that took part in the same steps, so that their counts are the same wherever they are kept. */
+  history: number;
 }
 
+/** The history of who has made no step yet. */
+const NEWBORN = 0;
+
+type RowSteps = Pick<Row, 'count' | 'isFrozen' | 'history'>;
+
 /**
- * The rows of an optimizer. Tensors begin in a row per group; a step that leaves some of a row out splits it, for good. Numbers of
- * rows that have lost all tensors are given again: steps that are encoded have the numbers of their own slot.
+ * The rows of an optimizer. Tensors begin in a row per group; what leaves some of a row out splits it, and they share a row again
+ * if no step came between. Numbers of rows that have lost all tensors are given again: steps that are encoded have the numbers of
+ * their own slot.
  */
 export class Rows {
   readonly #rows: (Row | undefined)[] = [];
   readonly #free: number[] = [];
   #isActive: Uint8Array = new Uint8Array(0);
+  #lastHistory = NEWBORN;
+  /** Histories before a step, and behind it. */
+  readonly #following = new Map<number, number>();
 
   /** The rows by number; none where no tensor is, or is yet. */
   get list(): readonly (Row | undefined)[] {
@@ -34,8 +45,9 @@ export class Rows {
   }
 
   /** Fills a number that was reserved. */
-  fill(row: number, part: GroupPart, tensors: Iterable<RunTensor>, count = 0, isFrozen = false): void {
-    this.#rows[row] = { part, tensors: new Set(tensors), count, isFrozen };
+  fill(row: number, part: GroupPart, tensors: Iterable<RunTensor>, like: Partial<RowSteps> = {}): void {
+    const { count = 0, isFrozen = false, history = NEWBORN } = like;
+    this.#rows[row] = { part, tensors: new Set(tensors), count, isFrozen, history };
   }
 
   /** Takes a number back. */
@@ -55,9 +67,10 @@ export class Rows {
   move(moved: ReadonlySet<RunTensor>, part: GroupPart): void {
     this.separate(moved);
     for (const row of new Set(Array.from(moved, (tensor) => tensor.row))) {
-      const { tensors, count, isFrozen } = this.#rows[row]!;
-      this.fill(row, part, tensors, count, isFrozen);
+      const each = this.#rows[row]!;
+      this.fill(row, part, each.tensors, each);
     }
+    this.#join(part);
   }
 
   /**
@@ -69,7 +82,37 @@ export class Rows {
     const changed = new Set([...tensors].filter(({ row }) => this.#rows[row]!.isFrozen !== isFrozen));
     this.separate(changed);
     for (const { row } of changed) this.#rows[row]!.isFrozen = isFrozen;
+    for (const part of new Set(Array.from(changed, (tensor) => tensor.part))) this.#join(part);
     return changed.size > 0;
+  }
+
+  /** Puts tensors of a group into one row where they have taken part in the same steps. */
+  #join(part: GroupPart): void {
+    const joined = { frozen: new Map<number, number>(), stepped: new Map<number, number>() };
+    this.#rows.forEach((row, k) => {
+      if (row?.part !== part) return;
+      const rows = row.isFrozen ? joined.frozen : joined.stepped;
+      const into = rows.get(row.history) ?? k;
+      rows.set(row.history, into);
+      if (into === k) return;
+      for (const tensor of row.tensors) {
+        this.#rows[into]!.tensors.add(tensor);
+        tensor.row = into;
+      }
+      this.release(k);
+    });
+  }
+
+  /** Notes a step, and which rows took part in it. */
+  note(active: Uint8Array): void {
+    this.#following.clear();
+    this.#rows.forEach((row, k) => {
+      if (!row || active[k] === 0) return;
+      row.count++;
+      let history = this.#following.get(row.history);
+      if (history === undefined) this.#following.set(row.history, (history = ++this.#lastHistory));
+      row.history = history;
+    });
   }
 
   isFrozen({ row }: RunTensor): boolean {
@@ -97,7 +140,7 @@ export class Rows {
         row.tensors.delete(tensor);
         tensor.row = fresh;
       }
-      this.fill(fresh, row.part, tensors, row.count, row.isFrozen);
+      this.fill(fresh, row.part, tensors, row);
       changed.add(row.part);
     }
     return changed;
@@ -125,7 +168,7 @@ export class Rows {
       let row = rows.get(history);
       if (row === undefined) {
         row = free.shift() ?? this.reserve();
-        this.fill(row, part, [], count, isFrozen);
+        this.fill(row, part, [], { count, isFrozen, history: ++this.#lastHistory });
         rows.set(history, row);
       }
       this.#rows[row]!.tensors.add(tensor);

@@ -1,5 +1,5 @@
 import type { PassTarget } from '../../gpu/commands.js';
-import { createFilled } from '../../gpu/filled-buffer.js';
+import { makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { Planned } from '../../gpu/pipelines.js';
 import { Control } from '../../stages/control/control.js';
@@ -8,7 +8,7 @@ import { FixedRows } from '../../stages/fixed-rows.js';
 import type { Stage, StepContext } from '../../stages/stage.js';
 import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
 import { type Reshaping, planLeaving, planMembers, reshape } from './reshape.js';
-import { type GroupPart, type Holdings, type PlannedPart, type RunTensor, makePart } from './group-part.js';
+import { type GroupPart, type PlannedPart, type RunTensor, makePart } from './group-part.js';
 import type { ResolvedSettings } from '../input/config.js';
 import type { ResolvedParameter } from '../input/parameter.js';
 import { needsControlPass as needsControl } from '../input/gradient-options.js';
@@ -81,7 +81,7 @@ export class Run {
     return this.control;
   }
 
-  /** Bytes of a slot of the state. */
+  /** Bytes of the state of all elements. */
   get stateByteLength(): number {
     return this.#parts.reduce((sum, { slabs }) => sum + slabs.byteLength, 0);
   }
@@ -155,9 +155,7 @@ export class Run {
     // Stages bind what the ring has made anew.
     if (this.ring.isUnsure) this.watch(() => this.#encodePass(target));
     else this.#encodePass(target);
-    this.rows.list.forEach((row, k) => {
-      if (row && active[k] === 1) row.count++;
-    });
+    this.rows.note(active);
   }
 
   #encodePass(target: PassTarget): void {
@@ -205,11 +203,11 @@ export class Run {
    */
   reshape(reshapings: readonly Reshaping[], also: (encoder: GPUCommandEncoder) => void = () => {}): void {
     const { device, label } = this.resources;
-    const left: Holdings[] = [];
+    const left: { destroy(): void }[] = [];
     this.watch(() => {
       const encoder = device.createCommandEncoder({ label: `${label} reshape` });
       also(encoder);
-      for (const each of reshapings) left.push(reshape(device, encoder, each));
+      for (const each of reshapings) left.push(...reshape(device, encoder, each));
       device.queue.submit([encoder.finish()]);
     });
     this.#parts = this.#parts.filter(({ tensors }) => tensors.length > 0);
@@ -317,7 +315,7 @@ function idleContext(row: StepContext, ring: StepContext): StepContext {
 
 function createLossScale(device: GPUDevice, lossScale: number, label: string): GPUBuffer {
   // Of the size that a uniform of a vec4 has.
-  return createFilled(
+  return makeFilled(
     device,
     `${label} loss scale`,
     BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_SRC,

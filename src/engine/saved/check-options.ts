@@ -1,4 +1,4 @@
-import { quote } from '../../errors.js';
+import { OptimizerError, quote } from '../../errors.js';
 import { optionsOfOtherKernels, otherState } from '../../kernel/rule-layout.js';
 import { movesOf } from '../../rules/moving.js';
 import type { OptionSpec } from '../../rules/options.js';
@@ -10,14 +10,14 @@ import { fail } from './check.js';
  * The rule of a group with saved options, if they fit the kernels that are compiled.
  *
  * @param what the group, for errors.
- * @throws OptimizerError `invalid-option` for an option out of range, `invalid-state-dict` if others are needed.
+ * @throws OptimizerError `invalid-state-dict` for an option that there is none of, or out of range, and if others are needed.
  */
 export function checkOptions(
   saved: Readonly<Record<string, unknown>>,
   what: string,
   group: ParameterGroup,
 ): Rule {
-  const rule = overrideRule(group.rule, withLiveSchedules(saved, group.rule));
+  const rule = savedRule(saved, what, group.rule);
   const { needed, left } = otherState(group.rule, rule);
   const keepsState = needed.length === 0 && left.length === 0;
   // Numbers change in the course of a run, and kernels follow them.
@@ -29,6 +29,15 @@ export function checkOptions(
   );
   if (reasons.length === 0) return rule;
   return fail(`${what}: ${reasons.join(', ')}, which takes other kernels; create it with the saved options.`);
+}
+
+function savedRule(saved: Readonly<Record<string, unknown>>, what: string, rule: Rule): Rule {
+  try {
+    return overrideRule(rule, withLiveSchedules(saved, rule));
+  } catch (error) {
+    if (!(error instanceof OptimizerError)) throw error;
+    return fail(`${what}: ${error.message}`);
+  }
 }
 
 const isNumeric = ({ moves, entry }: OptionSpec<unknown>): boolean => moves === true || entry !== undefined;

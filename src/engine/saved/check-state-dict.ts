@@ -4,7 +4,7 @@ import { copyGiven } from '../../given.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { checkCount, copyRecord, fail, sameKeys } from './check.js';
 import { checkGroups, matchGroups } from './check-groups.js';
-import { checkValues } from './check-values.js';
+import { type AcceptValues, checkValues } from './check-values.js';
 import type { CheckedState, StateDictTarget } from './checked-state.js';
 import type { LoadOptions, SavedControl } from './state-dict.js';
 
@@ -12,40 +12,44 @@ const LOAD_KEYS = ['strict'] satisfies (keyof LoadOptions)[];
 const CONTROL_COUNTS = ['skipped', 'consecutiveSkips', 'growthTracker'] as const;
 
 /** A dict that fits, but for the values, which are as they were given. */
-export type CheckedRun = Omit<CheckedState, 'values'> & { readonly state: unknown };
+export type CheckedRun = Omit<CheckedState<never>, 'values'> & { readonly state: unknown };
 
 /**
  * Checks what loading is told.
  *
+ * @param call for errors.
  * @returns whether it is strict.
  * @throws OptimizerError `invalid-config` unless these are its options.
  */
-export function checkLoadOptions(options: unknown): boolean {
+export function checkLoadOptions(options: unknown, call: string): boolean {
   if (options !== undefined && !isRecord(options)) {
     throw new OptimizerError(
       'invalid-config',
-      `loadStateDict(): the options are ${quote(options)}; give { strict: false }, or nothing.`,
+      `${call}: the options are ${quote(options)}; give { strict: false }, or nothing.`,
     );
   }
   const given = copyGiven(options ?? {}, LOAD_KEYS);
-  rejectUnknownKeys(given, LOAD_KEYS, 'loadStateDict()', 'invalid-config');
+  rejectUnknownKeys(given, LOAD_KEYS, call, 'invalid-config');
   const { strict = true } = given;
   if (typeof strict === 'boolean') return strict;
-  throw new OptimizerError(
-    'invalid-config',
-    `loadStateDict(): strict is ${quote(strict)}; give true or false.`,
-  );
+  throw new OptimizerError('invalid-config', `${call}: strict is ${quote(strict)}; give true or false.`);
 }
 
 /**
  * Checks a state dict against an optimizer, changing nothing.
  *
  * @param isStrict whether it must have just the parameters that there are, in the same groups and order.
+ * @param accept what of the values is taken.
  * @throws OptimizerError `invalid-state-dict`, or `invalid-option` for an option out of range.
  */
-export function checkStateDict(dict: unknown, target: StateDictTarget, isStrict = true): CheckedState {
+export function checkStateDict<V>(
+  dict: unknown,
+  target: StateDictTarget,
+  isStrict: boolean,
+  accept: AcceptValues<V>,
+): CheckedState<V> {
   const { state, ...run } = checkRun(dict, target.ruleName, target.groups, isStrict);
-  return { ...run, values: checkValues(state, target, run.names, isStrict) };
+  return { ...run, values: checkValues(state, target, run.names, isStrict, accept) };
 }
 
 /** As {@link checkStateDict}, of all but the values. */

@@ -1,4 +1,5 @@
 import { AVERAGE_SLOTS } from '../../averages/registry.js';
+import type { Codec } from '../../codecs/codec.js';
 import { quote } from '../../errors.js';
 import { tagOf } from '../../given.js';
 import { type LayoutSlot, layoutOf } from '../../kernel/rule-layout.js';
@@ -10,18 +11,29 @@ import type { LoadedNames } from './state-dict.js';
 const BYTES_PER_VALUE = 4;
 
 /**
+ * Checks what a dict has for a slot.
+ *
+ * @param what it is, for errors.
+ * @param codec how this optimizer keeps it.
+ * @throws OptimizerError `invalid-state-dict` unless these are so many values.
+ */
+export type AcceptValues<V> = (given: unknown, valueCount: number, what: string, codec: Codec) => V;
+
+/**
  * Checks the state of the parameters that a dict has.
  *
  * @param names what the dict's groups have, and which of it is here.
  * @param isStrict whether averages must be those that there are.
+ * @param accept what of them is taken.
  * @throws OptimizerError `invalid-state-dict` naming the parameter and the slot.
  */
-export function checkValues(
+export function checkValues<V>(
   state: unknown,
   { groups, elementCount }: StateDictTarget,
   { loaded, unexpected }: Pick<LoadedNames, 'loaded' | 'unexpected'>,
   isStrict: boolean,
-): StateValues {
+  accept: AcceptValues<V>,
+): StateValues<V> {
   const given = copyRecord(state, 'state', '{ [param]: { [slot]: Float32Array } }');
   sameKeys(given, [...loaded, ...unexpected], 'state');
   const isLoaded = new Set(loaded);
@@ -29,7 +41,10 @@ export function checkValues(
     groups.flatMap(({ rule, params }) =>
       params
         .filter((name) => isLoaded.has(name))
-        .map((name) => [name, checkSlots(given[name], name, rule, elementCount(name), isStrict)] as const),
+        .map(
+          (name) =>
+            [name, checkSlots(given[name], name, rule, elementCount(name), isStrict, accept)] as const,
+        ),
     ),
   );
 }
@@ -49,19 +64,20 @@ export function matchSlots(
   return wanted;
 }
 
-function checkSlots(
+function checkSlots<V>(
   given: unknown,
   name: string,
   rule: Rule,
   elementCount: number,
   isStrict: boolean,
-): ReadonlyMap<string, Float32Array<ArrayBuffer>> {
+  accept: AcceptValues<V>,
+): ReadonlyMap<string, V> {
   const what = `state of parameter ${quote(name)}`;
   const ofSlot = copyRecord(given, what, '{ [slot]: Float32Array }');
   return new Map(
     matchSlots(ofSlot, rule, what, isStrict).map((slot) => {
       const valueCount = slot.perTensor ? 1 : elementCount;
-      return [slot.name, asFloats(ofSlot[slot.name], valueCount, `${what}: ${slot.name}`)];
+      return [slot.name, accept(ofSlot[slot.name], valueCount, `${what}: ${slot.name}`, slot.codec)];
     }),
   );
 }
@@ -70,7 +86,7 @@ function checkSlots(
 const FLOAT_VIEWS = ['[object Float32Array]', '[object DataView]', '[object Uint8Array]'];
 
 /** The values of a view, of whatever realm; the same array if it is one that can be written as it is. */
-function asFloats(given: unknown, valueCount: number, what: string): Float32Array<ArrayBuffer> {
+export function asFloats(given: unknown, valueCount: number, what: string): Float32Array<ArrayBuffer> {
   // What the float64 reference saves is rounded.
   const view = tagOf(given) === '[object Float64Array]' ? Float32Array.from(given as Float64Array) : given;
   if (!ArrayBuffer.isView(view) || !FLOAT_VIEWS.includes(tagOf(view))) {

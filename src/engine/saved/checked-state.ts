@@ -22,16 +22,16 @@ export interface CheckedGroup {
 }
 
 /** Per parameter that the dict has and slot, the values to be written. Averages that the dict does not have are left out. */
-export type StateValues = ReadonlyMap<string, ReadonlyMap<string, Float32Array<ArrayBuffer>>>;
+export type StateValues<V> = ReadonlyMap<string, ReadonlyMap<string, V>>;
 
 /** A state dict that fits: copied but for the values, which are the dict's own where they are plain float32 arrays. */
-export interface CheckedState {
+export interface CheckedState<V> {
   /** Steps applied. */
   readonly step: number;
   /** Steps asked for, those that were skipped included: where schedules go on. */
   readonly scheduleStep: number;
   readonly groups: readonly CheckedGroup[];
   readonly names: LoadedNames;
-  readonly values: StateValues;
+  readonly values: StateValues<V>;
   readonly control: Readonly<SavedControl> | undefined;
 }

@@ -1,5 +1,5 @@
 import type { BindGroups } from '../../gpu/bind-groups.js';
-import { createFilled } from '../../gpu/filled-buffer.js';
+import { makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { chooseGrid } from '../../kernel/shape.js';
@@ -221,7 +221,7 @@ export class ControlStage implements Stage {
         { length: Math.min(capacity, end - first) },
         (_, i) => rowOf.get(first + i) ?? NO_ROW,
       );
-      return createFilled(this.device, `${control.label} rows ${k}`, BufferUsage.STORAGE, words);
+      return makeFilled(this.device, `${control.label} rows ${k}`, BufferUsage.STORAGE, words);
     });
   }
 }

@@ -1,3 +1,4 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import type { ResolvedGradientOptions } from '../../engine/input/gradient-options.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { RowLayout } from '../../kernel/row.js';
@@ -27,11 +28,12 @@ export class Control {
     readonly lossScaleBuffer: GPUBuffer,
     readonly label: string,
   ) {
-    this.headBuffer = device.createBuffer({
-      label: `${label} control`,
-      size: HEAD_BYTE_LENGTH,
-      usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
-    });
+    this.headBuffer = makeBuffer(
+      device,
+      `${label} control`,
+      HEAD_BYTE_LENGTH,
+      BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
+    );
     this.#records = new StepRecords(device, row.corrections.length, label);
     const { lossScale } = options;
     this.#writeHead({ step: 0, skipped: 0, consecutiveSkips: 0, growthTracker: 0, lossScale });
@@ -56,11 +58,7 @@ export class Control {
     if (last && last.size >= byteLength) return last;
     // Those that are too small stay: commands that were encoded before may use them. Doubling keeps their sum small.
     const size = Math.max(byteLength, Math.min(2 * (last?.size ?? 0), this.device.limits.maxBufferSize));
-    const made = this.device.createBuffer({
-      label: `${this.label} reduction`,
-      size,
-      usage: BufferUsage.STORAGE,
-    });
+    const made = makeBuffer(this.device, `${this.label} reduction`, size, BufferUsage.STORAGE);
     this.#workspaces.push(made);
     return made;
   }

@@ -1,3 +1,4 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { RisingRate } from '../../rules/declaration.js';
 import { correctionWords } from './fixed-point.js';
@@ -57,11 +58,12 @@ export class StepRecords {
       const first = last ? last.first + last.capacity : 0;
       if (first >= tensorCount && last) return;
       const capacity = Math.max(last ? 2 * last.capacity : FIRST_CAPACITY, tensorCount - first);
-      const buffer = this.device.createBuffer({
-        label: `${this.label} step records ${this.#chunks.length}`,
-        size: this.#byteLength * capacity,
-        usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
-      });
+      const buffer = makeBuffer(
+        this.device,
+        `${this.label} step records ${this.#chunks.length}`,
+        this.#byteLength * capacity,
+        BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
+      );
       this.#chunks.push({ first, capacity, buffer });
     }
   }

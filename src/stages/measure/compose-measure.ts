@@ -3,7 +3,7 @@ import squaresWgsl from '../../../shaders/squares.wgsl?raw';
 import measureWgsl from '../../../shaders/stages/measure/measure.wgsl?raw';
 import summarizeWgsl from '../../../shaders/stages/measure/summarize.wgsl?raw';
 import treeWgsl from '../../../shaders/tree.wgsl?raw';
-import { CELLS_WGSL, PLACE_WGSL } from '../../codecs/codec.js';
+import { CELLS_WGSL, type Codec, PLACE_WGSL, composeCodecs } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
 import type { PipelineSource } from '../../gpu/pipelines.js';
 import {
@@ -85,7 +85,7 @@ export function measureSource(variant: MeasureVariant, access: MeasureAccess): P
       [
         written(partialsByteLength(layout)),
         { type: 'uniform', minBindingSize: PORTION.byteLength },
-        ...roles.map((role) => readOnly(f32.unitByteLength(role.access))),
+        ...roles.map((role) => readOnly(role.codec.unitByteLength(role.access))),
         ...(access.isMasked ? [readOnly(4)] : []),
       ],
       pageLayout(row),
@@ -95,20 +95,26 @@ export function measureSource(variant: MeasureVariant, access: MeasureAccess): P
 
 /** The arrays that are read, from binding 2 on; loaders are named after them. */
 function arraysOf(
-  { measuredSlots }: RuleLayout,
+  { measuredSlots, codecOf }: RuleLayout,
   access: MeasureAccess,
-): { name: string; base: string; access: Access; stride?: string }[] {
+): { name: string; base: string; access: Access; codec: Codec; stride?: string }[] {
   return [
-    { name: 'data', base: 'data_base', access: access.data, stride: 'DATA_STRIDE' },
-    { name: 'grad', base: 'grad_base', access: access.grad, stride: 'GRAD_STRIDE' },
-    ...measuredSlots.map((name) => ({ name, base: 'state_base', access: access.state })),
+    { name: 'data', base: 'data_base', access: access.data, codec: f32, stride: 'DATA_STRIDE' },
+    { name: 'grad', base: 'grad_base', access: access.grad, codec: f32, stride: 'GRAD_STRIDE' },
+    ...measuredSlots.map((name) => ({
+      name,
+      base: 'state_base',
+      access: access.state,
+      codec: codecOf(name),
+    })),
   ];
 }
 
 function composeMeasure({ layout, row }: MeasureVariant, access: MeasureAccess): string {
-  const arrays = arraysOf(layout, access).map(({ name, base, access: mode, stride = '' }, k) => {
-    const load = f32.load({ array: `${name}_array`, base: `portion.${base}`, access: mode, stride });
-    return `@group(0) @binding(${2 + k}) var<storage, read> ${name}_array: array<${f32.arrayType(mode)}>;
+  const roles = arraysOf(layout, access);
+  const arrays = roles.map(({ name, base, access: mode, codec, stride = '' }, k) => {
+    const load = codec.load({ array: `${name}_array`, base: `portion.${base}`, access: mode, stride });
+    return `@group(0) @binding(${2 + k}) var<storage, read> ${name}_array: array<${codec.arrayType(mode)}>;
 
 fn load_${name}(at: Place) -> lane {
 ${load}
@@ -124,7 +130,7 @@ ${PORTION.wgsl}
 
 var<private> portion: Portion;
 
-${arrays.join('\n')}
+${composeCodecs(roles.map(({ codec }) => codec))}${arrays.join('\n')}
 ${access.rowLength === undefined ? '' : composeStrides(access) + CELLS_WGSL}${composeMask(access, 2 + arrays.length)}
 fn load_state(at: Place) {
 ${layout.measuredSlots.map((slot) => `  ${slot} = load_${slot}(at);\n`).join('')}}

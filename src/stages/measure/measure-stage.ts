@@ -1,4 +1,5 @@
-import { f32 } from '../../codecs/f32.js';
+import { bytesOf } from '../../codecs/codec.js';
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
@@ -8,7 +9,7 @@ import { wordView } from '../../kernel/structs.js';
 import { type MeasuredTensor, type PlannedMeasure, measuresAlike, planMeasure } from '../../plan/measure.js';
 import { otherKernels } from '../../plan/move.js';
 import type { PlanTensor } from '../../plan/pieces.js';
-import type { StretchFacts } from '../../plan/stretch.js';
+import { type StretchFacts, withState } from '../../plan/stretch.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import type { Stage, StepContext } from '../stage.js';
 import {
@@ -43,7 +44,7 @@ interface Sources {
 
 /** Plans the measuring of a group's tensors, for a rule that does that. */
 export function planMeasureStage(input: MeasureInput): Planned<MeasureStage> {
-  const plan = planMeasure(input.tensors, input.facts);
+  const plan = planMeasure(input.tensors, withState(input.facts, input.layout));
   const sources = {
     measure: plan.flatMap(({ chunks }) => chunks.map(({ access }) => measureSource(input, access))),
     summarize: summarizeSource(input),
@@ -89,8 +90,8 @@ export class MeasureStage implements Stage {
     const { quantityCount } = layout.rule.declaration.tensor!;
     const chunks = plan.flatMap((tensor) => tensor.chunks);
     const partialCount = chunks.reduce((sum, { workgroupCount }) => sum + workgroupCount, 0);
-    const create = (what: string, size: number, usage: number) =>
-      device.createBuffer({ label: `${label} ${what}`, size, usage });
+    const create = (what: string, byteLength: number, usage: number) =>
+      makeBuffer(device, `${label} ${what}`, byteLength, usage);
     this.#portionStride = alignUp(PORTION.byteLength, limits.minUniformBufferOffsetAlignment);
     this.#partials = create(
       'partials',
@@ -140,10 +141,10 @@ export class MeasureStage implements Stage {
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
-    const { facts, nameOf } = this.input;
+    const { facts, layout, nameOf } = this.input;
     const own = [...changed.values()].filter(({ index }) => this.#commandsOf.has(index));
     const groups: (readonly [Command, GPUBindGroup])[] = [];
-    for (const { index, chunks } of planMeasure(own, facts)) {
+    for (const { index, chunks } of planMeasure(own, withState(facts, layout))) {
       const [first, count] = this.#commandsOf.get(index)!;
       if (chunks.length !== count) throw otherKernels(nameOf(index));
       chunks.forEach((chunk, k) => {
@@ -179,11 +180,10 @@ export class MeasureStage implements Stage {
   ): GPUBindGroup {
     const { layout, slab, bindGroups, label } = this.input;
     const portion = { buffer: this.#portions, offset: this.#portionStride * k, size: PORTION.byteLength };
-    const slots = layout.measuredSlots.map((slot) => ({
-      buffer: slab(slot, state!.slab),
-      offset: f32.byteLength(state!.element),
-      size: f32.byteLength(state!.elementCount),
-    }));
+    const slots = layout.measuredSlots.map((slot) => {
+      const { slab: index, ...range } = state!;
+      return { buffer: slab(slot, index), ...bytesOf(layout.codecOf(slot), range) };
+    });
     const resources = [{ buffer: this.#partials }, portion, data, grad, ...slots, ...(mask ? [mask] : [])];
     return bindGroups.get(to, resources, `${label} measure ${k}`);
   }

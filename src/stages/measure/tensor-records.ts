@@ -1,3 +1,4 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { alignUp } from '../../kernel/alignment.js';
 import { recordStruct } from '../../kernel/compose-rule.js';
@@ -20,11 +21,12 @@ export class TensorRecords {
     this.#placeOf = new Map(indices.map((index, k) => [index, k]));
     this.#struct = recordStruct(layout);
     this.#stride = alignUp(this.#struct.byteLength, device.limits.minUniformBufferOffsetAlignment);
-    this.buffer = device.createBuffer({
-      label: `${label} records`,
-      size: this.#stride * Math.max(indices.length, 1),
-      usage: BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
-    });
+    this.buffer = makeBuffer(
+      device,
+      `${label} records`,
+      this.#stride * Math.max(indices.length, 1),
+      BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
+    );
   }
 
   /** A tensor's record, for its step kernels; by the tensor's index. */

@@ -1,3 +1,4 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import { registerArenaBuffer } from '../../gpu/arena-buffers.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 
@@ -59,7 +60,7 @@ export class ClippedCopies {
 
   #create(k: number, byteLength: number): GPUBuffer {
     const label = `${this.label} clipped gradients ${k}`;
-    return this.#register(this.device.createBuffer({ label, size: byteLength, usage: BufferUsage.STORAGE }));
+    return this.#register(makeBuffer(this.device, label, byteLength, BufferUsage.STORAGE));
   }
 
   #register(buffer: GPUBuffer): GPUBuffer {

@@ -1,3 +1,4 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type PipelineSource, getPipelineSync } from '../../gpu/pipelines.js';
@@ -56,11 +57,12 @@ export class NormMeasures {
     private readonly maxNorm = Infinity,
   ) {
     const { device, row, bindGroups, label } = input;
-    this.tables = device.createBuffer({
-      label: `${label} norm tables`,
-      size: LANE_BYTE_LENGTH * tableLayout(plan).laneCount,
-      usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
-    });
+    this.tables = makeBuffer(
+      device,
+      `${label} norm tables`,
+      LANE_BYTE_LENGTH * tableLayout(plan).laneCount,
+      BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
+    );
     device.queue.writeBuffer(this.tables, 0, tableWords(plan));
     this.#headers = this.#writeHeaders();
     const pipelines = measureSources(plan, row, slabs !== undefined).map((source) =>

@@ -1,16 +1,24 @@
-import mapWgsl from '../../../shaders/stages/rows/map-rows.wgsl?raw';
 import { bindBuffers } from '../../gpu/bind-groups.js';
-import { createFilled } from '../../gpu/filled-buffer.js';
+import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import { type PipelineSource, getPipelineSync } from '../../gpu/pipelines.js';
+import { encodeCopies } from '../../gpu/copy-ranges.js';
+import type { ByteRange } from '../../gpu/readback.js';
+import { getPipelineSync } from '../../gpu/pipelines.js';
 import { alignDown } from '../../kernel/alignment.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
-import { wordStruct, wordView } from '../../kernel/structs.js';
+import { wordView } from '../../kernel/structs.js';
 import { bindPiece, bindingAlignment, elementsIn, skipElements } from '../../plan/cut.js';
 import { ELEMENT_BYTE_LENGTH, LANE, type Piece } from '../../plan/pieces.js';
+import { type HalvesMove, encodeHalves } from './map-halves.js';
+import { PORTION, mapSource, shareOf } from './map-kernel.js';
 
 /** In a map: a row that was not there before. */
 export const FRESH_ROW = 0xffff_ffff;
+
+/** What rows that stay in their buffers go by way of. */
+const VIA_BYTE_LENGTH = 64 * 2 ** 20;
+/** Columns of a cache line: fewer at once would fetch each line several times. */
+const LEAST_COLUMNS = 16;
 
 /** Where rows go. */
 export interface RowMap {
@@ -18,91 +26,152 @@ export interface RowMap {
   readonly entries: Piece<GPUBuffer>;
   /** Rows that entries may name. */
   readonly rowsBefore: number;
+  readonly rowCount: number;
+}
+
+/** Some columns of a tensor's rows. */
+export interface Columns {
+  readonly pieces: readonly Piece<GPUBuffer>[];
   readonly rowLength: number;
+  /** The first of them. */
+  readonly column: number;
 }
 
 /** What is moved: from where to where. Fresh rows stay as the target has them. */
 export interface RowMove {
-  readonly map: RowMap;
-  readonly source: readonly Piece<GPUBuffer>[];
-  readonly target: readonly Piece<GPUBuffer>[];
+  readonly source: Columns;
+  readonly target: Columns;
+  readonly columnCount: number;
   /** Whether rows that are no fresh ones stay where they are, whichever they were. */
   readonly stays?: boolean;
+  /** What fresh rows are filled with, if they are. */
+  readonly fresh?: number | undefined;
   /** Whether entries that name no row are counted here. */
   readonly countsStrays?: boolean;
 }
 
-const PORTION = wordStruct('Portion', {
-  first_row: 'u32',
-  row_count: 'u32',
-  first: 'u32',
-  end: 'u32',
-  source_first_row: 'u32',
-  source_end_row: 'u32',
-  source_first: 'u32',
-  source_end: 'u32',
-  source_base: 'u32',
-  source_stride: 'u32',
-  target_base: 'u32',
-  target_stride: 'u32',
-  first_entry: 'u32',
-  rows_before: 'u32',
-  counts_strays: 'u32',
-});
-
-/** Longer shares of a row are moved in a loop, which costs more than as many statements. */
-const MOST_STATEMENTS = 16;
+/** As a {@link RowMove} of whole rows. */
+export interface TensorMove extends Pick<RowMove, 'stays' | 'fresh' | 'countsStrays'> {
+  readonly rowLength: number;
+  readonly source: readonly Piece<GPUBuffer>[];
+  readonly target: readonly Piece<GPUBuffer>[];
+}
 
 /** A piece that one binding reaches, and the element of the tensor at which it begins. */
 interface Part extends Piece<GPUBuffer> {
   readonly first: number;
 }
 
-/** Moves rows on the GPU. */
+/** Moves rows on the GPU by one map. What it makes lives until {@link destroy}; run it in error scopes. */
 export class RowMapper {
   readonly #own: GPUBuffer[] = [];
+  readonly #frees: (() => void)[] = [];
   /** What is bound where nothing is counted. */
   #nothing: GPUBuffer | undefined;
+  #via: GPUBuffer | undefined;
 
   /**
+   * @param longestRow elements of the longest row that is to be moved.
    * @param strays one u32, with STORAGE: entries that name no row are counted in it; absent where there can be none.
+   * @param viaByteLength what rows that stay in their buffers go by way of: no more than this, or than 16 columns.
    */
   constructor(
     private readonly device: GPUDevice,
+    private readonly map: RowMap,
+    private readonly longestRow: number,
     private readonly strays: GPUBuffer | undefined,
     /** What of the kernels' shape is not to be chosen. */
     private readonly shape: Partial<KernelShape>,
     private readonly label: string,
+    private readonly viaByteLength = VIA_BYTE_LENGTH,
   ) {}
 
-  /** Encodes a move; run it in error scopes. What it makes lives until {@link destroy}. */
-  encode(
-    pass: GPUComputePassEncoder,
-    { map, source, target, stays = false, countsStrays = false }: RowMove,
+  /** Encodes a move from some buffers to others. */
+  encode(encoder: GPUCommandEncoder, { rowLength, source, target, ...others }: TensorMove): void {
+    const whole = (pieces: readonly Piece<GPUBuffer>[]) => ({ pieces, rowLength, column: 0 });
+    this.#encodeColumns(encoder, {
+      ...others,
+      source: whole(source),
+      target: whole(target),
+      columnCount: rowLength,
+    });
+  }
+
+  /** Encodes a move to where rows come from: some columns at a time go by way of a buffer that is small. */
+  encodeInPlace(
+    encoder: GPUCommandEncoder,
+    { rowLength, source, target, fresh, countsStrays = false }: TensorMove,
   ): void {
     const { device, label } = this;
+    const most = this.#columnsAtOnce();
+    this.#via ??= this.keep(
+      makeBuffer(
+        device,
+        `${label} by way of`,
+        this.map.rowCount * Math.min(most, this.longestRow) * ELEMENT_BYTE_LENGTH,
+        BufferUsage.STORAGE | BufferUsage.COPY_SRC,
+      ),
+    );
+    // A copy costs a small part of what a kernel does on CPUs.
+    const isCopied = fresh !== undefined && most >= rowLength && target.every(({ rows }) => !rows);
+    for (let column = 0; column < rowLength; column += most) {
+      const columnCount = Math.min(most, rowLength - column);
+      const piece = { buffer: this.#via, byteOffset: 0, elementCount: this.map.rowCount * columnCount };
+      const via: Columns = { pieces: [piece], rowLength: columnCount, column: 0 };
+      this.#encodeColumns(encoder, {
+        source: { pieces: source, rowLength, column },
+        target: via,
+        columnCount,
+        countsStrays: countsStrays && column === 0,
+        ...(isCopied && { fresh }),
+      });
+      if (isCopied) {
+        encodeCopies(device, encoder, [{ from: [rangeOf(piece)], to: target.map(rangeOf) }], label);
+        continue;
+      }
+      const back = { pieces: target, rowLength, column };
+      this.#encodeColumns(encoder, { source: via, target: back, columnCount, stays: true, fresh });
+    }
+  }
+
+  /** Encodes a move of elements of which two share a word. */
+  encodeHalves(encoder: GPUCommandEncoder, move: HalvesMove): void {
+    this.#frees.push(encodeHalves(this.device, encoder, this.map, move, this.label));
+  }
+
+  /** Encodes a move of some columns. */
+  #encodeColumns(
+    encoder: GPUCommandEncoder,
+    { source, target, columnCount, stays = false, fresh, countsStrays = false }: RowMove,
+  ): void {
+    const { device, label, map } = this;
     const { limits } = device;
-    const isWhole =
-      map.rowLength % LANE === 0 &&
-      [...source, ...target].every(
-        ({ byteOffset, elementCount, rows }) => !rows && byteOffset % 16 === 0 && elementCount % LANE === 0,
-      );
-    const width = isWhole ? LANE : 1;
-    const rowLength = map.rowLength / width;
+    const width = isWhole(source) && isWhole(target) && columnCount % LANE === 0 ? LANE : 1;
+    const columns = columnCount / width;
     const entries = bindPiece(map.entries, bindingAlignment(limits));
-    const sources = partsOf(source, map.rowLength, limits);
-    for (const to of partsOf(target, map.rowLength, limits)) {
-      const [firstRow, endRow] = rowsOf(to, map.rowLength);
+    const sources = partsOf(source, limits);
+    const pass = encoder.beginComputePass({ label });
+    for (const to of partsOf(target, limits)) {
+      const [firstRow, endRow] = rowsOf(to, target.rowLength);
       const rowCount = endRow - firstRow;
-      const shape = { ...chooseShape(device.adapterInfo, rowCount * rowLength), ...this.shape };
-      const share = shareOf(shape, rowLength);
+      const shape = { ...chooseShape(device.adapterInfo, rowCount * columns), ...this.shape };
+      const share = shareOf(shape, columns);
       for (const [k, from] of sources.entries()) {
-        const isCut = [to, from].some((part) => isWithinRows(part, map.rowLength));
-        const pipeline = getPipelineSync(device, mapSource({ ...share, rowLength, width, stays, isCut }));
+        const kernel = {
+          ...share,
+          width,
+          columnCount: columns,
+          sourceRowLength: source.rowLength / width,
+          targetRowLength: target.rowLength / width,
+          stays,
+          fills: fresh !== undefined && k === 0,
+          isCut: isWithinRows(to, target.rowLength) || isWithinRows(from, source.rowLength),
+        };
+        const pipeline = getPipelineSync(device, mapSource(kernel));
         const words = wordView(new ArrayBuffer(PORTION.byteLength));
-        const [sourceBinding, ...ofSource] = bind(from, limits, map.rowLength, width);
-        const [targetBinding, ...ofTarget] = bind(to, limits, map.rowLength, width);
-        const [sourceFirstRow, sourceEndRow] = rowsOf(from, map.rowLength);
+        const [sourceBinding, ...ofSource] = bind(from, source, limits, width);
+        const [targetBinding, ...ofTarget] = bind(to, target, limits, width);
+        const [sourceFirstRow, sourceEndRow] = rowsOf(from, source.rowLength);
         PORTION.write(words, 0, {
           first_row: firstRow,
           row_count: rowCount,
@@ -114,14 +183,16 @@ export class RowMapper {
           source_end: (from.first + from.elementCount) / width,
           source_base: ofSource[0],
           source_stride: ofSource[1],
+          source_column: source.column / width,
           target_base: ofTarget[0],
           target_stride: ofTarget[1],
+          target_column: target.column / width,
           first_entry: (map.entries.byteOffset - entries.offset) / ELEMENT_BYTE_LENGTH,
           rows_before: map.rowsBefore,
           counts_strays: Number(countsStrays && k === 0),
+          fresh: fresh ?? 0,
         });
-        const portion = createFilled(device, `${label} portion`, BufferUsage.UNIFORM, words.u32);
-        this.#own.push(portion);
+        const portion = this.keep(makeFilled(device, `${label} portion`, BufferUsage.UNIFORM, words.u32));
         const group = bindBuffers(device, label, pipeline.layouts[0]!, [
           { buffer: portion },
           entries,
@@ -131,11 +202,12 @@ export class RowMapper {
         ]);
         pass.setPipeline(pipeline.pipeline);
         pass.setBindGroup(0, group);
-        const invocations = Math.ceil(rowCount / share.rowsPerInvocation) * (rowLength / share.length);
+        const invocations = Math.ceil(rowCount / share.rowsPerInvocation) * (columns / share.length);
         const most = limits.maxComputeWorkgroupsPerDimension;
         pass.dispatchWorkgroups(...chooseGrid(invocations, { ...shape, lanesPerInvocation: 1 }, most));
       }
     }
+    pass.end();
   }
 
   /** Keeps a buffer that a move needs until {@link destroy}. */
@@ -147,79 +219,38 @@ export class RowMapper {
   /** Frees what moves were made with; those that are submitted end as they would have. */
   destroy(): void {
     for (const buffer of this.#own) buffer.destroy();
+    for (const free of this.#frees) free();
+  }
+
+  /** Columns that go by way of another buffer at once: whole lanes of a longer row. */
+  #columnsAtOnce(): number {
+    const columnByteLength = this.map.rowCount * ELEMENT_BYTE_LENGTH;
+    const wanted = Math.max(LEAST_COLUMNS, Math.floor(this.viaByteLength / columnByteLength));
+    const most = Math.min(wanted, Math.floor(this.device.limits.maxBufferSize / columnByteLength));
+    return most < LANE ? Math.max(most, 1) : alignDown(most, LANE);
   }
 
   #makeNothing(): GPUBuffer {
     const { device, label } = this;
-    this.#nothing ??= this.keep(
-      device.createBuffer({ label: `${label} nothing`, size: 4, usage: BufferUsage.STORAGE }),
-    );
+    this.#nothing ??= this.keep(makeBuffer(device, `${label} nothing`, 4, BufferUsage.STORAGE));
     return this.#nothing;
   }
 }
 
-/** How the rows of a kernel are shared out among invocations. */
-interface Share {
-  readonly workgroupSize: number;
-  readonly rowsPerInvocation: number;
-  /** Units of each of these rows. */
-  readonly length: number;
-}
+const rangeOf = ({ buffer, byteOffset, elementCount }: Piece<GPUBuffer>): ByteRange => ({
+  buffer,
+  byteOffset,
+  byteLength: elementCount * ELEMENT_BYTE_LENGTH,
+});
 
-/** Whole rows where an invocation is to move neighbours, else a unit each, so that neighbours touch neighbouring addresses. */
-function shareOf(shape: KernelShape, rowLength: number): Share {
-  const { workgroupSize, lanesPerInvocation, consecutive } = shape;
-  if (!consecutive) return { workgroupSize, rowsPerInvocation: lanesPerInvocation, length: 1 };
-  const rowsPerInvocation = Math.max(1, Math.floor(lanesPerInvocation / rowLength));
-  return { workgroupSize, rowsPerInvocation, length: rowLength };
-}
-
-/** What one kernel is made for. */
-interface MapKernel extends Share {
-  readonly rowLength: number;
-  /** Elements of a unit. */
-  readonly width: number;
-  readonly stays: boolean;
-  readonly isCut: boolean;
-}
-
-function mapSource(kernel: MapKernel): PipelineSource {
-  const { width, length, isCut } = kernel;
-  const move = (k: string) =>
-    isCut ? `move_unit(row, origin, column + ${k});` : `target_units[to + ${k}] = source[at + ${k}];`;
-  const statements =
-    length <= MOST_STATEMENTS
-      ? Array.from({ length }, (_, k) => `  ${move(`${k}u`)}`).join('\n')
-      : `  for (var k = 0u; k < SHARE; k++) {\n    ${move('k')}\n  }`;
-  return {
-    label: 'webgpu-optim map rows',
-    code: `alias unit = ${width === 1 ? 'f32' : 'vec4<f32>'};
-${PORTION.wgsl}
-${mapWgsl}
-fn move_units(row: u32, origin: u32, column: u32) {
-  let to = portion.target_base + row * portion.target_stride + column;
-  let at = portion.source_base + origin * portion.source_stride + column;
-${statements}
-}`,
-    entryPoint: 'map_rows',
-    constants: {
-      WORKGROUP_SIZE: kernel.workgroupSize,
-      ROWS_PER_INVOCATION: kernel.rowsPerInvocation,
-      ROW_LENGTH: kernel.rowLength,
-      SHARE: length,
-      STAYS: Number(kernel.stays),
-      IS_CUT: Number(kernel.isCut),
-    },
-    bindGroups: [
-      [
-        { type: 'uniform', minBindingSize: PORTION.byteLength },
-        { type: 'read-only-storage', minBindingSize: 4 },
-        { type: 'read-only-storage', minBindingSize: ELEMENT_BYTE_LENGTH * width },
-        { type: 'storage', minBindingSize: ELEMENT_BYTE_LENGTH * width },
-        { type: 'storage', minBindingSize: 4 },
-      ],
-    ],
-  };
+/** Whether a tensor is of whole lanes of rows without gaps; some columns of it begin with one, see {@link RowMapper.encodeInPlace}. */
+function isWhole({ pieces, rowLength }: Columns): boolean {
+  return (
+    rowLength % LANE === 0 &&
+    pieces.every(
+      ({ byteOffset, elementCount, rows }) => !rows && byteOffset % 16 === 0 && elementCount % LANE === 0,
+    )
+  );
 }
 
 /** The rows that a part has elements of. */
@@ -232,7 +263,7 @@ function isWithinRows({ first, elementCount }: Part, rowLength: number): boolean
 }
 
 /** Pieces cut to what one binding reaches, between rows if it can be, each at the element of the tensor at which it begins. */
-function partsOf(pieces: readonly Piece<GPUBuffer>[], rowLength: number, limits: GPUSupportedLimits): Part[] {
+function partsOf({ pieces, rowLength }: Columns, limits: GPUSupportedLimits): Part[] {
   const alignment = bindingAlignment(limits);
   const byteLength = alignDown(limits.maxStorageBufferBindingSize, alignment) - alignment;
   const parts: Part[] = [];
@@ -249,11 +280,11 @@ function partsOf(pieces: readonly Piece<GPUBuffer>[], rowLength: number, limits:
   return parts;
 }
 
-/** The binding of a part; in units, where row 0 of the tensor would lie in it, and from there each next row. */
+/** The binding of a part; in units, where the columns of row 0 of the tensor would lie in it, and from there each next row. */
 function bind(
   part: Part,
+  { rowLength, column }: Columns,
   limits: GPUSupportedLimits,
-  rowLength: number,
   width: number,
 ): readonly [GPUBufferBinding, base: number, stride: number] {
   const binding = bindPiece(part, bindingAlignment(limits));
@@ -261,6 +292,6 @@ function bind(
   const stride = part.rows ? part.rows.byteStride / ELEMENT_BYTE_LENGTH : rowLength;
   // A part of rows without gaps may begin within one.
   const row = Math.floor(part.first / rowLength);
-  const base = lead - row * stride - (part.first % rowLength);
+  const base = lead - row * stride - (part.first % rowLength) + column;
   return [binding, (base / width) >>> 0, stride / width];
 }

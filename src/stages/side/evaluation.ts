@@ -1,3 +1,4 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import exchangeWgsl from '../../../shaders/stages/evaluation/exchange.wgsl?raw';
 import gateWgsl from '../../../shaders/stages/evaluation/gate.wgsl?raw';
 import interpolateWgsl from '../../../shaders/stages/evaluation/interpolate.wgsl?raw';
@@ -55,7 +56,7 @@ export const COUNT_OFFSET = 4;
 /** Whether the weights to evaluate with are in the place of those that train, as the GPU knows it; 0 at first. */
 export function createPlace(device: GPUDevice, label: string): GPUBuffer {
   const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
-  return device.createBuffer({ label: `${label} weights in place`, size: 8, usage });
+  return makeBuffer(device, `${label} weights in place`, 8, usage);
 }
 
 /** Puts the weights to evaluate with in place of those that train, and back. */

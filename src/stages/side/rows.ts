@@ -1,3 +1,4 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import clearWgsl from '../../../shaders/stages/rows/clear.wgsl?raw';
 import packWgsl from '../../../shaders/stages/rows/pack.wgsl?raw';
 import { f32 } from '../../codecs/f32.js';
@@ -51,7 +52,7 @@ export function makePacking(input: Omit<Input, 'tensors'>, tensor: PlanTensor<GP
   const state = stateOfTensor.get(tensor.index)!;
   const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC;
   const slabs = slabElementCounts.map((elementCount, k) =>
-    device.createBuffer({ label: `${label} copy ${k}`, size: f32.byteLength(elementCount), usage }),
+    makeBuffer(device, `${label} copy ${k}`, f32.byteLength(elementCount), usage),
   );
   const tensors = [{ ...tensor, state }];
   const side = planSidePass({

@@ -1,3 +1,4 @@
+import { makeBuffer } from '../../gpu/make-buffer.js';
 import { OptimizerError, quote } from '../../errors.js';
 import type { SparseTable } from '../../engine/input/sparse-table.js';
 import { bindBuffers } from '../../gpu/bind-groups.js';
@@ -89,8 +90,8 @@ export class RowSums {
   ) {
     const { table, plan } = planned;
     const { entryCount, rowLength } = table;
-    const create = (what: string, size: number) =>
-      device.createBuffer({ label: `${label} ${what}`, size, usage: BufferUsage.STORAGE });
+    const create = (what: string, byteLength: number) =>
+      makeBuffer(device, `${label} ${what}`, byteLength, BufferUsage.STORAGE);
     this.summed = create('summed rows', ELEMENT_BYTE_LENGTH * entryCount * rowLength);
     this.rows = create('named rows', 4 * entryCount);
     const pairs = [create('pairs 0', 8 * entryCount), create('pairs 1', 8 * entryCount)];

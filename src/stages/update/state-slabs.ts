@@ -1,9 +1,10 @@
-import { f32 } from '../../codecs/f32.js';
+import { makeBuffer } from '../../gpu/make-buffer.js';
+import { type Codec, bytesOf } from '../../codecs/codec.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import { writeFloat } from '../../gpu/fill-ranges.js';
+import { writeWord } from '../../gpu/fill-ranges.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
-import { type StatePiece, countElements } from '../../plan/pieces.js';
+import type { StatePiece } from '../../plan/pieces.js';
 import type { StatePlan } from '../../plan/plan.js';
 import { slicePieces } from '../../plan/cut.js';
 import { firstPieces } from '../../plan/state-places.js';
@@ -11,6 +12,7 @@ import { firstPieces } from '../../plan/state-places.js';
 /** The elementwise state of one group: for each slot that its rule uses, slabs that share one layout. They never move. */
 export class StateSlabs {
   readonly #slabsOfSlot = new Map<string, readonly GPUBuffer[]>();
+  readonly #codecOf: (slot: string) => Codec;
   readonly #plan: StatePlan;
   /** Per tensor, where the elements lie that it has now; all that it has a place for, unless said. */
   readonly #used = new Map<number, readonly StatePiece[]>();
@@ -18,14 +20,16 @@ export class StateSlabs {
   /** Creates and fills the slabs; run it in error scopes. */
   constructor(device: GPUDevice, layout: RuleLayout, plan: StatePlan, label: string) {
     this.#plan = plan;
+    this.#codecOf = layout.codecOf;
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
-    for (const { name, perTensor, initial } of layout.slots) {
+    for (const { name, perTensor, initial, codec } of layout.slots) {
       if (perTensor) continue;
       const slabs = plan.slabElementCounts.map((elementCount, k) => {
-        const size = f32.byteLength(elementCount);
-        const buffer = device.createBuffer({ label: `${label} ${name}[${k}]`, size, usage });
+        const byteLength = codec.byteLength(elementCount);
+        const buffer = makeBuffer(device, `${label} ${name}[${k}]`, byteLength, usage);
         // New buffers hold zeros.
-        if (initial !== 0) writeFloat(device.queue, { buffer, byteOffset: 0, byteLength: size }, initial);
+        if (initial !== 0)
+          writeWord(device.queue, { buffer, byteOffset: 0, byteLength }, codec.wordOf(initial));
         return buffer;
       });
       this.#slabsOfSlot.set(name, slabs);
@@ -37,9 +41,14 @@ export class StateSlabs {
     return [...this.#slabsOfSlot.keys()];
   }
 
-  /** Bytes of the slabs of one slot. */
+  /** Bytes of all slabs. */
   get byteLength(): number {
-    return this.#plan.slabElementCounts.reduce((sum, count) => sum + f32.byteLength(count), 0);
+    const counts = this.#plan.slabElementCounts;
+    const ofSlots = this.slots.map((slot) => {
+      const codec = this.#codecOf(slot);
+      return counts.reduce((sum, count) => sum + codec.byteLength(count), 0);
+    });
+    return ofSlots.reduce((sum, each) => sum + each, 0);
   }
 
   slab(slot: string, index: number): GPUBuffer {
@@ -51,9 +60,14 @@ export class StateSlabs {
     return this.#used.get(tensor) ?? this.#plan.stateOfTensor.get(tensor)!;
   }
 
-  /** Elements that a tensor has a place for. */
-  capacityOf(tensor: number): number {
-    return countElements(this.#plan.stateOfTensor.get(tensor) ?? []);
+  /** Whether these are the places that there are. */
+  hasPlaces({ stateOfTensor, slabElementCounts }: StatePlan): boolean {
+    const own = this.#plan;
+    return (
+      String(slabElementCounts) === String(own.slabElementCounts) &&
+      stateOfTensor.size === own.stateOfTensor.size &&
+      [...stateOfTensor].every(([tensor, pieces]) => areSamePlaces(pieces, own.stateOfTensor.get(tensor)))
+    );
   }
 
   /** Lets a tensor have so many elements, which it has a place for. */
@@ -63,14 +77,24 @@ export class StateSlabs {
 
   /** The bytes of a tensor's slot, in order; of some of its elements, if that is said. */
   ranges(slot: string, tensor: number, first = 0, count = Infinity): ByteRange[] {
-    return slicePieces(this.placeOf(tensor), first, count).map(({ slab, element, elementCount }) => ({
-      buffer: this.slab(slot, slab),
-      byteOffset: f32.byteLength(element),
-      byteLength: f32.byteLength(elementCount),
-    }));
+    const codec = this.#codecOf(slot);
+    return slicePieces(this.placeOf(tensor), first, count).map(({ slab, ...range }) => {
+      const { offset, size } = bytesOf(codec, range);
+      return { buffer: this.slab(slot, slab), byteOffset: offset, byteLength: size };
+    });
   }
 
   destroy(): void {
     for (const slabs of this.#slabsOfSlot.values()) for (const slab of slabs) slab.destroy();
   }
+}
+
+function areSamePlaces(a: readonly StatePiece[], b: readonly StatePiece[] | undefined): boolean {
+  return (
+    a.length === b?.length &&
+    a.every(({ slab, element, elementCount }, k) => {
+      const other = b[k]!;
+      return slab === other.slab && element === other.element && elementCount === other.elementCount;
+    })
+  );
 }

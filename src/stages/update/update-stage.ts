@@ -1,4 +1,4 @@
-import { f32 } from '../../codecs/f32.js';
+import { bytesOf } from '../../codecs/codec.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import type { RowLayout } from '../../kernel/row.js';
@@ -12,7 +12,7 @@ import type { PlanTensor } from '../../plan/pieces.js';
 import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';
-import { type StretchFacts, unitOf } from '../../plan/stretch.js';
+import { type StretchFacts, unitOf, withState } from '../../plan/stretch.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
@@ -44,7 +44,8 @@ export interface UpdateInput {
  * @throws OptimizerError `limit-exceeded` if the rule needs more storage bindings than the device has.
  */
 export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
-  const { device, layout, tensors, facts } = input;
+  const { device, layout, tensors } = input;
+  const facts = withState(input.facts, layout);
   checkSlotBindings(layout, tensors, facts.limits);
   const plan = planStep(tensors, layout.elementSlots.length, facts, layout.tensor === undefined);
   const shapes = plan.batches.map(({ laneCount }) => ({
@@ -113,8 +114,8 @@ export class UpdateStage implements Stage {
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
-    const { facts, nameOf } = this.input;
-    const move = planMove(this.#plan, changed, facts, nameOf);
+    const { facts, layout, nameOf } = this.input;
+    const move = planMove(this.#plan, changed, withState(facts, layout), nameOf);
     const bound = [...move.batches].map(([k, batch]) => [k, this.#bind(batch, k)] as const);
     return () => {
       move.commit();
@@ -145,7 +146,7 @@ export class UpdateStage implements Stage {
   }
 
   #resource({ role, name, tensor }: StepBinding, batch: Batch<GPUBuffer>, k: number): GPUBufferBinding {
-    const { slab, record } = this.input;
+    const { layout, slab, record } = this.input;
     const part = batch.parts[tensor]!;
     if (role === 'segments') {
       return this.#segments.binding(k, segmentsByteLength(batch.access, batch.parts.length));
@@ -155,11 +156,7 @@ export class UpdateStage implements Stage {
     if (role === 'rows') return part.rows!;
     if (role === 'mask') return part.mask!;
     if (role === 'record') return record!(part.index);
-    const { slab: index, element, elementCount } = batch.state!;
-    return {
-      buffer: slab(name, index),
-      offset: f32.byteLength(element),
-      size: f32.byteLength(elementCount),
-    };
+    const { slab: index, ...range } = batch.state!;
+    return { buffer: slab(name, index), ...bytesOf(layout.codecOf(name), range) };
   }
 }

@@ -1,0 +1,281 @@
+import { OptimizerError, isRecord, quote } from '../errors.js';
+import type { Codec } from '../codecs/codec.js';
+import { f32 } from '../codecs/f32.js';
+import { codecOfDtype } from '../codecs/state-dtype.js';
+import { copyGiven, define } from '../given.js';
+import { checkState, loadChecked } from '../engine/calls/restoring.js';
+import { Upload, encodeWeightsFrom } from '../engine/calls/uploading.js';
+import { type Insides, insidesOf } from '../engine/insides.js';
+import type { Optimizer } from '../engine/optimizer.js';
+import type { RunTensor } from '../engine/run/group-part.js';
+import { checkLoadOptions } from '../engine/saved/check-state-dict.js';
+import type { LoadOptions, LoadedNames } from '../engine/saved/state-dict.js';
+import * as BufferUsage from '../gpu/buffer-usage.js';
+import { encodeCopies } from '../gpu/copy-ranges.js';
+import { type Remedies, captureErrors, refusalError } from '../gpu/refusal.js';
+import type { ByteRange } from '../gpu/readback.js';
+import { type SafetensorsFile, readSafetensors } from '../safetensors/read.js';
+import type { SafetensorsSource } from '../safetensors/source.js';
+import type { SafetensorsTensor } from '../safetensors/tensor.js';
+import { Checksum, toHex } from './checksum.js';
+import { CHECKSUM, type Manifest, nameOfTensor, readManifest, refuse } from './manifest.js';
+
+/** What `loadCheckpoint` is told beside the source. */
+export interface LoadCheckpointOptions extends LoadOptions {
+  /** Ends the work: what is under way rejects with the signal's reason, and nothing has changed. */
+  signal?: AbortSignal;
+}
+
+/** Per parameter, the tensor of each slot. */
+type SavedState = Record<string, Record<string, SafetensorsTensor>>;
+
+/**
+ * Resumes a run from what `saveCheckpoint` wrote: state, averages, counts, options, which parameters rest, and the weights, if the file
+ * has them. Steps go on as if there had been no pause, bit for bit.
+ *
+ * The file is read in pieces, onto the GPU, and its checksum is verified before anything of the run changes: a file that was cut or
+ * changed is refused whole. So it takes GPU memory for what is loaded until then, and little on the host.
+ *
+ * @param optimizer one of the same rule and parameters, not between `eval()` and `train()`.
+ * @param source as of `readSafetensors`: a Blob or File, a FileSystemFileHandle, a FileSystemSyncAccessHandle, an open file of Node, a stream, or
+ *   bytes.
+ * @param options see `Optimizer.loadStateDict` for `strict`; weights of parameters that the file lacks stay then, too.
+ * @returns which parameters were loaded, which the file does not have, and which of the file's are not here.
+ * @throws OptimizerError `invalid-safetensors` or `invalid-checkpoint` for a file that is none, or was cut or changed;
+ *   `invalid-state-dict` for one that does not fit; `invalid-parameter` for weights in buffers without COPY_DST; `out-of-memory`,
+ *   `device-lost`. Nothing changes then.
+ * @example const { missing } = await loadCheckpoint(optimizer, await handle.getFile(), { strict: false });
+ */
+export async function loadCheckpoint(
+  optimizer: Optimizer,
+  source: SafetensorsSource,
+  options?: LoadCheckpointOptions,
+): Promise<LoadedNames>;
+export async function loadCheckpoint(
+  optimizer: unknown,
+  source: SafetensorsSource,
+  options?: unknown,
+): Promise<LoadedNames> {
+  const insides = insidesOf(optimizer, 'loadCheckpoint()');
+  const { guard } = insides.session;
+  guard.checkTraining('loadCheckpoint()');
+  const { signal, ...rest } = isRecord(options) ? copyGiven(options) : { signal: undefined };
+  const isStrict = checkLoadOptions(isRecord(options) ? rest : options, 'loadCheckpoint()');
+  // What the source and the signal reject with is not the device's.
+  const file = await readSafetensors(source, { signal: signal as AbortSignal | undefined });
+  try {
+    return await loadFile(insides, file, isStrict);
+  } finally {
+    file.close();
+  }
+}
+
+async function loadFile(insides: Insides, file: SafetensorsFile, isStrict: boolean): Promise<LoadedNames> {
+  const { session, run } = insides;
+  const manifest = readManifest(file.metadata);
+  const state = stateOf(file, manifest);
+  // What does not fit is known before it is read, and checked again when it is there: the run goes on meanwhile.
+  const wanted = planLoading(insides, manifest, state, file, isStrict);
+  const label = `${run.resources.label} checkpoint`;
+  const byteLength = wanted.reduce((sum, { codec, elementCount }) => sum + codec.byteLength(elementCount), 0);
+  const upload = new Upload(session.device, label, byteLength, (met) =>
+    refusalError(
+      session.device,
+      met,
+      `loadCheckpoint(), which holds ${byteLength} bytes until all of them are there`,
+      REMEDIES,
+    ),
+  );
+  try {
+    const codecs = new Map(wanted.map(({ tensor, codec }) => [tensor, codec]));
+    const ranges = await readAll(file, codecs, upload);
+    session.guard.checkTraining('loadCheckpoint()');
+    return await apply(insides, manifest, state, file, ranges, isStrict);
+  } finally {
+    upload.destroy();
+  }
+}
+
+/** The tensors of the state, by parameter and slot. */
+function stateOf(file: SafetensorsFile, { dict }: Manifest): SavedState {
+  const state: SavedState = {};
+  if (!Array.isArray(dict.groups)) refuse(`groups is ${quote(dict.groups)}; it should be a list.`);
+  const names = dict.groups.flatMap((group: unknown) =>
+    isRecord(group) && Array.isArray(group['params']) ? (group['params'] as unknown[]) : [],
+  );
+  const known = new Set<string>(names.map(String));
+  for (const name of known) define(state, name, {});
+  for (const [name, tensor] of file.tensors) {
+    if (!name.startsWith('state.')) continue;
+    const dot = name.lastIndexOf('.');
+    const param = name.slice('state.'.length, dot);
+    if (dot < 'state.'.length || !known.has(param)) {
+      refuse(
+        `tensor ${quote(name)} is of no parameter of the file's groups; give a file that saveCheckpoint() wrote.`,
+      );
+    }
+    define(state[param]!, name.slice(dot + 1), tensor);
+  }
+  return state;
+}
+
+/** Weights of parameters that are here, and where the file has them. */
+function paramsOf(
+  { session }: Insides,
+  file: SafetensorsFile,
+): { tensor: RunTensor; saved: SafetensorsTensor }[] {
+  return [...session.names.values()].flatMap((tensor) => {
+    const saved = file.tensors.get(nameOfTensor(tensor.parameter.name));
+    return saved ? [{ tensor, saved }] : [];
+  });
+}
+
+/** A tensor that is to be read, and how what it says is to lie in memory. */
+interface WantedTensor {
+  readonly tensor: SafetensorsTensor;
+  readonly elementCount: number;
+  readonly codec: Codec;
+}
+
+/** Checks that a file fits, changing nothing. @returns the tensors that are to be read. */
+function planLoading(
+  insides: Insides,
+  manifest: Manifest,
+  state: SavedState,
+  file: SafetensorsFile,
+  isStrict: boolean,
+): WantedTensor[] {
+  const { session } = insides;
+  const found: WantedTensor[] = [];
+  checkState({ ...manifest.dict, state }, session, isStrict, (given, elementCount, what, codec) => {
+    found.push({ tensor: acceptTensor(given, elementCount, what), elementCount, codec });
+  });
+  const params = paramsOf(insides, file);
+  const hasParams = [...file.tensors.keys()].some((name) => name.startsWith('param.'));
+  if (isStrict && hasParams && params.length < session.names.size) {
+    const given = new Set(params.map(({ tensor }) => tensor));
+    const missing = [...session.names.values()].filter((tensor) => !given.has(tensor));
+    refuse(
+      `the file has no weights of ${quote(missing.map(({ parameter }) => parameter.name))}; load it with { strict: false }.`,
+    );
+  }
+  for (const { tensor, saved } of params) {
+    const { name, elementCount } = tensor.parameter;
+    acceptTensor(saved, elementCount, `weights of parameter ${quote(name)}`);
+    rejectUnwritable(tensor);
+    found.push({ tensor: saved, elementCount, codec: f32 });
+  }
+  return found;
+}
+
+/** Reads all tensors in their order, holds them against the checksum, and keeps some. @returns where those lie. */
+async function readAll(
+  file: SafetensorsFile,
+  wanted: ReadonlyMap<SafetensorsTensor, Codec>,
+  upload: Upload,
+): Promise<Map<SafetensorsTensor, ByteRange[]>> {
+  const checksum = new Checksum(file.metadata);
+  const ranges = new Map<SafetensorsTensor, ByteRange[]>();
+  let saved: Uint8Array | undefined;
+  for (const tensor of file.tensors.values()) {
+    if (tensor.name === CHECKSUM) {
+      saved = await tensor.bytes();
+      continue;
+    }
+    const own: ByteRange[] = [];
+    const codec = wanted.get(tensor);
+    for await (const piece of checksum.passing(tensor, tensor.data)) {
+      if (codec) own.push(...(await upload.write(recode(piece, codecOfDtype(tensor.dtype)!, codec))));
+    }
+    ranges.set(tensor, own);
+  }
+  if (!saved)
+    refuse(`the file has no tensor ${quote(CHECKSUM)}, its checksum; give one that saveCheckpoint() wrote.`);
+  const [want, got] = [toHex(saved), toHex(await checksum.digest())];
+  if (want !== got)
+    refuse(`the file was changed since it was written: its checksum is ${want}, but its bytes have ${got}.`);
+  return ranges;
+}
+
+/** The values of some bytes as another codec keeps them, in whole words. */
+function recode(piece: Uint8Array<ArrayBuffer>, from: Codec, to: Codec): Uint8Array<ArrayBuffer> {
+  if (from === to && piece.byteLength % 4 === 0) return piece;
+  return to.encode(from.decode(piece.slice().buffer, piece.byteLength / from.leastByteLength));
+}
+
+/** Gives the run what was read; all of it is submitted before this returns its promise. */
+async function apply(
+  insides: Insides,
+  manifest: Manifest,
+  state: SavedState,
+  file: SafetensorsFile,
+  ranges: ReadonlyMap<SafetensorsTensor, readonly ByteRange[]>,
+  isStrict: boolean,
+): Promise<LoadedNames> {
+  const { session, run } = insides;
+  const { device } = session;
+  const label = `${run.resources.label} loadCheckpoint()`;
+  const wanted = planLoading(insides, manifest, state, file, isStrict);
+  const missed = wanted.find(({ tensor }) => !ranges.get(tensor)?.length && tensor.byteLength > 0);
+  if (missed) {
+    refuse(
+      `the optimizer's parameters changed while the file was read: ${quote(missed.tensor.name)} was not there before; load it again.`,
+    );
+  }
+  const copies: { from: readonly ByteRange[]; to: readonly ByteRange[] }[] = [];
+  const params = paramsOf(insides, file).map(({ tensor, saved }) => ({
+    parameter: tensor.parameter,
+    ranges: ranges.get(saved)!,
+  }));
+  const submit = (encode: (encoder: GPUCommandEncoder) => () => void) => {
+    const encoder = device.createCommandEncoder({ label });
+    const free = encode(encoder);
+    device.queue.submit([encoder.finish()]);
+    free();
+  };
+  const { value: names, refusal } = captureErrors(device, () => {
+    const loaded = loadChecked(run, session, { ...manifest.dict, state }, isStrict, acceptTensor, {
+      // Averages that the file does not have begin from the weights.
+      before: () => submit((encoder) => encodeWeightsFrom(device, encoder, params, label)),
+      write: (tensor, slot, saved) =>
+        copies.push({ from: ranges.get(saved)!, to: tensor.part.stateRanges(slot, tensor.index) }),
+    });
+    submit((encoder) => encodeCopies(device, encoder, copies, label));
+    return loaded;
+  });
+  const frozen = new Set(manifest.frozen);
+  const loaded = names.loaded.map((name) => session.names.get(name)!);
+  run.setFrozen(new Set(loaded.filter(({ parameter }) => frozen.has(parameter.name))), true);
+  run.setFrozen(new Set(loaded.filter(({ parameter }) => !frozen.has(parameter.name))), false);
+  const met = await refusal;
+  if (met) throw refusalError(device, met, 'loadCheckpoint()', REMEDIES);
+  return names;
+}
+
+/** A tensor of a file, if it is so many values. @throws OptimizerError `invalid-state-dict`. */
+function acceptTensor(given: unknown, valueCount: number, what: string): SafetensorsTensor {
+  const { dtype, byteLength } = given as SafetensorsTensor;
+  const codec = codecOfDtype(dtype);
+  if (codec && byteLength === codec.leastByteLength * valueCount) return given as SafetensorsTensor;
+  throw new OptimizerError(
+    'invalid-state-dict',
+    `${what}: the file has ${byteLength} bytes of ${dtype}, but this optimizer keeps ${valueCount} values, of F32 or BF16; save it from a ` +
+      'parameter of the same size.',
+  );
+}
+
+function rejectUnwritable({ parameter: { name, data } }: RunTensor): void {
+  for (const { buffer, rows } of data) {
+    if (rows || (buffer.usage & BufferUsage.COPY_DST) !== 0) continue;
+    throw new OptimizerError(
+      'invalid-parameter',
+      `loadCheckpoint(): parameter ${quote(name)} lies in buffer ${quote(buffer.label)} of usage 0x${buffer.usage.toString(16)}, ` +
+        'without COPY_DST; create it with GPUBufferUsage.COPY_DST to load its weights.',
+    );
+  }
+}
+
+const REMEDIES: Remedies = {
+  shortage: 'Free memory first; if steps fail, too, create the optimizer anew.',
+  rejection: 'Give buffers that are neither destroyed nor mapped; create the optimizer anew.',
+};

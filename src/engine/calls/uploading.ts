@@ -1,0 +1,102 @@
+import { type Refusal, captureErrors } from '../../gpu/refusal.js';
+import { encodeCopies, type RangeCopy } from '../../gpu/copy-ranges.js';
+import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
+import * as BufferUsage from '../../gpu/buffer-usage.js';
+import type { ByteRange } from '../../gpu/readback.js';
+import { RowMapper } from '../../stages/rows/map-rows.js';
+import type { ResolvedParameter } from '../input/parameter.js';
+import { rangesOf } from './reading.js';
+
+/** The most that one buffer holds. */
+const BUFFER_BYTE_LENGTH = 64 * 2 ** 20;
+
+/** Bytes that wait on the GPU until all of them are there. */
+export class Upload {
+  readonly #buffers: GPUBuffer[] = [];
+  /** Bytes of the last buffer that are taken. */
+  #position = 0;
+  #left: number;
+
+  /**
+   * @param byteLength of all that will come.
+   * @param explain the error for a buffer that the device could not make.
+   */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly label: string,
+    byteLength: number,
+    private readonly explain: (refusal: Refusal) => Error,
+  ) {
+    this.#left = byteLength;
+  }
+
+  /**
+   * Writes a piece, of a multiple of 4 bytes.
+   *
+   * @returns where it lies.
+   * @throws what `explain` gives; what comes afterwards is lost.
+   */
+  async write(piece: Uint8Array<ArrayBuffer>): Promise<ByteRange[]> {
+    const ranges: ByteRange[] = [];
+    for (let done = 0; done < piece.byteLength;) {
+      const buffer = await this.#room();
+      const byteLength = Math.min(piece.byteLength - done, buffer.size - this.#position);
+      this.device.queue.writeBuffer(buffer, this.#position, piece, done, byteLength);
+      ranges.push({ buffer, byteOffset: this.#position, byteLength });
+      this.#position += byteLength;
+      done += byteLength;
+    }
+    return ranges;
+  }
+
+  destroy(): void {
+    for (const buffer of this.#buffers.splice(0)) buffer.destroy();
+  }
+
+  async #room(): Promise<GPUBuffer> {
+    const last = this.#buffers.at(-1);
+    if (last && this.#position < last.size) return last;
+    const size = Math.min(this.#left, BUFFER_BYTE_LENGTH);
+    this.#left -= size;
+    const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+    const { value, refusal } = captureErrors(this.device, () =>
+      makeBuffer(this.device, this.label, size, usage),
+    );
+    this.#buffers.push(value);
+    this.#position = 0;
+    const met = await refusal;
+    if (met) throw this.explain(met);
+    return value;
+  }
+}
+
+/** Encodes that weights are those that lie elsewhere; what lies between rows stays. @returns what frees what that takes. */
+export function encodeWeightsFrom(
+  device: GPUDevice,
+  encoder: GPUCommandEncoder,
+  params: readonly { readonly parameter: ResolvedParameter; readonly ranges: readonly ByteRange[] }[],
+  label: string,
+): () => void {
+  const copies: RangeCopy[] = [];
+  const own: { destroy(): void }[] = [];
+  for (const { parameter, ranges } of params) {
+    const { data, rowLength, elementCount } = parameter;
+    if (!data.some(({ rows }) => rows)) {
+      copies.push({ from: ranges, to: rangesOf(data) });
+      continue;
+    }
+    const rowCount = elementCount / rowLength!;
+    // Every row is one that there is, and stays.
+    const buffer = makeFilled(device, `${label} rows`, BufferUsage.STORAGE, new Uint32Array(rowCount));
+    const map = { entries: { buffer, byteOffset: 0, elementCount: rowCount }, rowsBefore: 1, rowCount };
+    const mapper = new RowMapper(device, map, rowLength!, undefined, {}, label);
+    mapper.keep(buffer);
+    own.push(mapper);
+    const source = ranges.map(({ byteLength, ...range }) => ({ ...range, elementCount: byteLength / 4 }));
+    mapper.encode(encoder, { rowLength: rowLength!, source, target: data, stays: true });
+  }
+  own.push({ destroy: encodeCopies(device, encoder, copies, label) });
+  return () => {
+    for (const each of own) each.destroy();
+  };
+}

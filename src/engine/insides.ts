@@ -1,0 +1,33 @@
+import { OptimizerError, quote } from '../errors.js';
+import type { Reader } from '../gpu/readback.js';
+import type { Run } from './run/run.js';
+import type { Session } from './session.js';
+
+/** What functions of the library that are imported by themselves know of an optimizer. */
+export interface Insides {
+  readonly session: Session;
+  readonly run: Run;
+  readonly reader: Reader;
+}
+
+const known = new WeakMap<object, Insides>();
+
+/** Lets {@link insidesOf} find an optimizer's. */
+export function noteInsides(optimizer: object, insides: Insides): void {
+  known.set(optimizer, insides);
+}
+
+/**
+ * The insides of an optimizer.
+ *
+ * @param call the call, for the error.
+ * @throws OptimizerError `invalid-config` if it is none.
+ */
+export function insidesOf(optimizer: unknown, call: string): Insides {
+  const insides = typeof optimizer === 'object' && optimizer !== null ? known.get(optimizer) : undefined;
+  if (insides) return insides;
+  throw new OptimizerError(
+    'invalid-config',
+    `${call}: ${quote(optimizer)} is no optimizer; give what Optimizer.create returned.`,
+  );
+}

@@ -1,0 +1,102 @@
+import mapWgsl from '../../../shaders/stages/rows/map-rows.wgsl?raw';
+import type { PipelineSource } from '../../gpu/pipelines.js';
+import type { KernelShape } from '../../kernel/shape.js';
+import { wordStruct } from '../../kernel/structs.js';
+import { ELEMENT_BYTE_LENGTH } from '../../plan/pieces.js';
+
+/** What a dispatch is told of the parts that it moves rows between; in units. */
+export const PORTION = wordStruct('Portion', {
+  first_row: 'u32',
+  row_count: 'u32',
+  first: 'u32',
+  end: 'u32',
+  source_first_row: 'u32',
+  source_end_row: 'u32',
+  source_first: 'u32',
+  source_end: 'u32',
+  source_base: 'u32',
+  source_stride: 'u32',
+  source_column: 'u32',
+  target_base: 'u32',
+  target_stride: 'u32',
+  target_column: 'u32',
+  first_entry: 'u32',
+  rows_before: 'u32',
+  counts_strays: 'u32',
+  fresh: 'f32',
+});
+
+/** Longer shares of a row are moved in a loop, which costs more than as many statements. */
+const MOST_STATEMENTS = 16;
+
+/** How the rows of a kernel are shared out among invocations. */
+export interface Share {
+  readonly workgroupSize: number;
+  readonly rowsPerInvocation: number;
+  /** Units of each of these rows. */
+  readonly length: number;
+}
+
+/** Whole rows where an invocation is to move neighbours, else a unit each, so that neighbours touch neighbouring addresses. */
+export function shareOf(shape: KernelShape, columnCount: number): Share {
+  const { workgroupSize, lanesPerInvocation, consecutive } = shape;
+  if (!consecutive) return { workgroupSize, rowsPerInvocation: lanesPerInvocation, length: 1 };
+  const rowsPerInvocation = Math.max(1, Math.floor(lanesPerInvocation / columnCount));
+  return { workgroupSize, rowsPerInvocation, length: columnCount };
+}
+
+/** What one kernel is made for; lengths in units. */
+export interface MapKernel extends Share {
+  /** Of a row: what is moved. */
+  readonly columnCount: number;
+  readonly sourceRowLength: number;
+  readonly targetRowLength: number;
+  /** Elements of a unit. */
+  readonly width: number;
+  readonly stays: boolean;
+  readonly fills: boolean;
+  readonly isCut: boolean;
+}
+
+/** The kernel that moves rows. */
+export function mapSource(kernel: MapKernel): PipelineSource {
+  const { width, length, isCut } = kernel;
+  const move = (k: string) =>
+    isCut ? `move_unit(row, origin, column + ${k});` : `target_units[to + ${k}] = source[at + ${k}];`;
+  const statements =
+    length <= MOST_STATEMENTS
+      ? Array.from({ length }, (_, k) => `  ${move(`${k}u`)}`).join('\n')
+      : `  for (var k = 0u; k < SHARE; k++) {\n    ${move('k')}\n  }`;
+  return {
+    label: 'webgpu-optim map rows',
+    code: `alias unit = ${width === 1 ? 'f32' : 'vec4<f32>'};
+${PORTION.wgsl}
+${mapWgsl}
+fn move_units(row: u32, origin: u32, column: u32) {
+  let to = portion.target_base + row * portion.target_stride + column;
+  let at = portion.source_base + origin * portion.source_stride + column;
+${statements}
+}`,
+    entryPoint: 'map_rows',
+    constants: {
+      WORKGROUP_SIZE: kernel.workgroupSize,
+      ROWS_PER_INVOCATION: kernel.rowsPerInvocation,
+      COLUMN_COUNT: kernel.columnCount,
+      SOURCE_ROW_LENGTH: kernel.sourceRowLength,
+      TARGET_ROW_LENGTH: kernel.targetRowLength,
+      SHARE: length,
+      STAYS: Number(kernel.stays),
+      FILLS: Number(kernel.fills),
+      IS_CUT: Number(isCut),
+    },
+    bindGroups: [
+      [
+        { type: 'uniform', minBindingSize: PORTION.byteLength },
+        { type: 'read-only-storage', minBindingSize: 4 },
+        { type: 'read-only-storage', minBindingSize: ELEMENT_BYTE_LENGTH * width },
+        { type: 'storage', minBindingSize: ELEMENT_BYTE_LENGTH * width },
+        { type: 'storage', minBindingSize: 4 },
+      ],
+    ],
+  };
+}

@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { findOtherScalars } from '../../../src/kernel/rate-scalars.js';
+import { layoutOf } from '../../../src/kernel/rule-layout.js';
+import { type OptimizerPlan, makeRule } from '../case/plans.js';
+import { chance, rates, record, seeds } from './basics.js';
+import { type Palette, SIMPLE } from './palettes.js';
+import { type TensorKinds, groups, planGroup } from './tensors.js';
+
+/** Optimizers of a palette. */
+export function optimizers(palette: Palette): fc.Arbitrary<OptimizerPlan> {
+  const drawn = record({
+    groups: fc.oneof(
+      fc.array(groups, { minLength: 1, maxLength: 1 }),
+      fc.array(groups, { minLength: 1, maxLength: 4 }),
+    ),
+    extra: fc.array(groups, { maxLength: 2 }),
+    isSparse: chance(60),
+    hasMicro: chance(30),
+    isInArena: chance(20),
+    hasLayouts: chance(50),
+    isHeard: chance(30),
+    lr: rates,
+    settings: fc.constantFrom(...palette.settings),
+    rule: fc.constantFrom(...palette.rules),
+    placeSeed: seeds,
+  });
+  return drawn.map(({ rule, settings, lr, placeSeed, ...rest }): OptimizerPlan => {
+    const isSimple = palette === SIMPLE;
+    const { tensor, evaluation } = layoutOf(makeRule({ ...rule, lr: 0.1 }));
+    const hasAverage = 'ema' in settings || 'swa' in settings || 'lookahead' in settings;
+    const hasMicro = rest.hasMicro && palette.hasMicro;
+    // Elements that share a word are stepped together: rows one by one where they begin with one, and pieces of whole lanes.
+    const isRounded = settings.stateDtype !== undefined;
+    const isEven = !isRounded || palette.rowLengths.every((length) => length % 2 === 0);
+    const sparse = rest.isSparse && palette.hasSparse && isEven && !tensor && !evaluation && !hasAverage;
+    const isInArena = rest.isInArena && !hasMicro && !sparse;
+    // Of a tensor in two ranges, or of rows that lie apart, norms are summed in another order than the model's.
+    const isSummed = tensor !== undefined || settings.maxGradNormPerTensor !== undefined;
+    const kinds: TensorKinds = {
+      sparse,
+      micro: hasMicro,
+      cut: !hasMicro && !isInArena && !isSummed && !isRounded,
+      rows: !isInArena && !isSimple,
+      layouts: rest.hasLayouts && palette.hasLayouts && isEven && !isInArena && !isSummed,
+      columns: findOtherScalars(makeRule({ ...rule, lr: 0.1 })).length === 0,
+      options: palette.hasOptions,
+      rowLengths: palette.rowLengths,
+    };
+    let named = 0;
+    const plan = (group: (typeof rest.groups)[number]) => planGroup(group, kinds, () => `w${named++}`);
+    return {
+      ...rule,
+      lr,
+      settings,
+      kernel: palette.kernel,
+      isHeard: rest.isHeard,
+      groups: rest.groups.map((group) => plan(group)),
+      extra: isInArena ? [] : rest.extra.map((group) => plan(group)),
+      isInArena,
+      hasExactNorms: settings.maxGradNorm !== undefined,
+      placeSeed,
+      isAligned: palette.isAligned,
+    };
+  });
+}

@@ -1,0 +1,29 @@
+/** Calls that are drawn, awaited by nobody, against a model on the CPU: what `npm run fuzz` does, for a while. */
+import { afterAll, expect, inject, test } from 'vitest';
+import { Devices } from './run/devices.js';
+import { fuzzPalette } from './run/fuzz-palette.js';
+import { watchUnhandled } from '../support/unhandled.js';
+
+const CASES = 300;
+/** Kernels take longer to compile than cases to run. */
+const PALETTES = 2;
+/** A case that fails is run again, many times. */
+const LIMIT_MS = 900_000;
+
+const devices = new Devices(navigator.gpu);
+const unhandled = watchUnhandled();
+afterAll(() => {
+  devices.destroy();
+  unhandled.destroy();
+});
+
+test.each(Array.from({ length: PALETTES }, (_, k) => (inject('seed') + k) >>> 0))(
+  'cases of seed %i',
+  async (seed) => {
+    const caseCount = CASES / PALETTES;
+    const run = await fuzzPalette({ seed, caseCount, devices, unhandled });
+    expect(run.failure ?? '').toBe('');
+    expect(run.caseCount).toBe(caseCount);
+  },
+  LIMIT_MS,
+);

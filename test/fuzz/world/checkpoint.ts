@@ -1,0 +1,96 @@
+import { codecOfDtype } from '../../../src/codecs/state-dtype.js';
+import { readManifest } from '../../../src/checkpoint/manifest.js';
+import type { LoadedNames, StateDict } from '../../../src/index.js';
+import { readSafetensors } from '../../../src/safetensors/index.js';
+import type { GroupTwin } from '../model/twin.js';
+import { type MatchedGroup, matchDict } from '../model/match-dict.js';
+import { setPlaces } from './memory.js';
+import type { Subject } from './subject.js';
+
+/** What a run is saved as. */
+export interface SavedRun {
+  readonly dict: StateDict;
+  /** Weights by name; absent if they were not wanted. */
+  readonly weights: Readonly<Record<string, Float32Array<ArrayBuffer>>> | undefined;
+  readonly frozen: readonly string[];
+}
+
+/** A file, and what the model says that it holds. */
+export interface Checkpoint {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly run: SavedRun;
+}
+
+/** A checkpoint that is being loaded. */
+export interface Loading {
+  /** Has the model load it, at the moment when the library does. */
+  readonly apply: () => void;
+}
+
+/** What a checkpoint of a run holds, made now. */
+export function describeRun({ twin }: Subject, hasParams: boolean): SavedRun {
+  const { tensors } = twin;
+  return {
+    dict: structuredClone(twin.stateDict()),
+    weights: hasParams
+      ? Object.fromEntries(tensors.map((tensor) => [tensor.name, tensor.weights]))
+      : undefined,
+    frozen: tensors.filter(({ isFrozen }) => isFrozen).map(({ name }) => name),
+  };
+}
+
+/** What a file holds. */
+export async function readRun(bytes: Uint8Array<ArrayBuffer>): Promise<SavedRun> {
+  const file = await readSafetensors(bytes);
+  const { dict, frozen } = readManifest(file.metadata);
+  const state: StateDict['state'] = Object.fromEntries(
+    dict.groups.flatMap(({ params }) => params.map((name) => [name, {}])),
+  );
+  const weights: Record<string, Float32Array<ArrayBuffer>> = {};
+  for (const [key, tensor] of file.tensors) {
+    const codec = codecOfDtype(tensor.dtype);
+    if (!codec) continue;
+    const { buffer } = (await tensor.bytes()).slice();
+    const floats = codec.decode(buffer, tensor.byteLength / codec.leastByteLength);
+    const [role, name, slot] = key.split('.') as [string, string, string];
+    if (role === 'param') weights[name] = floats;
+    else state[name]![slot] = floats;
+  }
+  file.close();
+  const hasWeights = Object.keys(weights).length > 0;
+  return { dict: { ...dict, state }, weights: hasWeights ? weights : undefined, frozen };
+}
+
+/** What a checkpoint has for a model. */
+export interface Match {
+  readonly groups: readonly MatchedGroup[];
+  readonly names: LoadedNames;
+}
+
+/** What a checkpoint has for some groups; undefined if it does not fit. */
+export function matchRun(
+  { dict, weights }: SavedRun,
+  { twin }: Subject,
+  isStrict: boolean,
+): Match | undefined {
+  // Of another kind of optimizer, the model does not know what comes of it.
+  const isKnown = dict.rule === twin.rule.name && (dict.control !== undefined) === twin.countsOnGpu;
+  if (!isKnown || !haveLengths(weights, twin.groups)) return undefined;
+  return matchDict(dict, twin.groups, isStrict);
+}
+
+function haveLengths(weights: SavedRun['weights'], groups: readonly GroupTwin[]): boolean {
+  const tensors = groups.flatMap((group) => group.tensors);
+  return tensors.every(({ name, length }) => (weights?.[name] ?? { length }).length === length);
+}
+
+/** Has the model load a checkpoint. */
+export function loadRun({ dict, weights, frozen }: SavedRun, { twin }: Subject, match: Match): void {
+  const loaded = new Set(match.names.loaded);
+  for (const tensor of twin.tensors) {
+    const own = weights?.[tensor.name];
+    if (own) setPlaces(tensor.home.data, own);
+    if (loaded.has(tensor.name)) tensor.isFrozen = frozen.includes(tensor.name);
+  }
+  twin.load(structuredClone(dict), match.groups);
+}

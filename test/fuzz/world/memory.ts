@@ -1,0 +1,188 @@
+import type { Random } from '../../../proof/random.js';
+import type { RowRange } from '../../../src/engine/input/span.js';
+
+/** A buffer of the caller's, and what the model says that it holds. */
+export interface ModelBuffer {
+  readonly gpu: GPUBuffer;
+  readonly floats: Float32Array<ArrayBuffer>;
+  /** Whether bytes between tensors are nobody's, as in an arena. */
+  readonly hasPadding: boolean;
+}
+
+/** Rows that lie apart: elements per row, and from one row to the next. */
+export interface Spacing {
+  readonly length: number;
+  readonly stride: number;
+}
+
+/** Some elements of a buffer. */
+export interface Place {
+  readonly buffer: ModelBuffer;
+  readonly first: number;
+  readonly length: number;
+  /** Whole rows, if they lie apart. */
+  readonly rows?: Spacing | undefined;
+}
+
+/** What is to have a place: so many elements, or whole rows that lie apart. */
+export type Wanted = Pick<Place, 'length' | 'rows'>;
+
+const MOST_GAP = 5;
+const MOST_SHARING = 4;
+/** Elements. */
+const LANE = 4;
+
+/** What places hold, one behind the other; a copy. */
+export function readPlaces(places: readonly Place[]): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(places.reduce((sum, { length }) => sum + length, 0));
+  let position = 0;
+  for (const place of places) {
+    for (const { first, length } of stretchesOf(place)) {
+      values.set(place.buffer.floats.subarray(first, first + length), position);
+      position += length;
+    }
+  }
+  return values;
+}
+
+/** Has the model say that places hold values; the GPU's own work does the same there. */
+export function setPlaces(places: readonly Place[], values: Float32Array): void {
+  let position = 0;
+  for (const place of places) {
+    for (const { first, length } of stretchesOf(place)) {
+      place.buffer.floats.set(values.subarray(position, position + length), first);
+      position += length;
+    }
+  }
+}
+
+/** The first elements of places. */
+export function firstOf(places: readonly Place[], length: number): Place[] {
+  const taken: Place[] = [];
+  let left = length;
+  for (const place of places) {
+    if (left === 0) break;
+    taken.push({ ...place, length: Math.min(left, place.length) });
+    left -= taken.at(-1)!.length;
+  }
+  return taken;
+}
+
+export const countOf = (places: readonly Wanted[]): number =>
+  places.reduce((sum, { length }) => sum + length, 0);
+
+/** A place as the library is given it: a whole buffer by itself where it is one. */
+export function bindingOf(place: Place): GPUBuffer | RowRange {
+  const { buffer, first, rows } = place;
+  const extent = extentOf(place);
+  if (!rows && first === 0 && 4 * extent === buffer.gpu.size) return buffer.gpu;
+  const range = { buffer: buffer.gpu, offset: 4 * first, size: 4 * extent };
+  return rows ? { ...range, byteStride: 4 * rows.stride } : range;
+}
+
+/** Elements from the first of a place to its last, what lies between rows included. */
+function extentOf({ length, rows }: Wanted): number {
+  return rows ? (length / rows.length - 1) * rows.stride + rows.length : length;
+}
+
+/** Whether two places have bytes in common, or between their rows. */
+export function doMeet(a: Place, b: Place): boolean {
+  return a.buffer === b.buffer && a.first < b.first + extentOf(b) && b.first < a.first + extentOf(a);
+}
+
+/** The elements of a place that lie behind one another. */
+function stretchesOf({ first, length, rows }: Place): Pick<Place, 'first' | 'length'>[] {
+  if (!rows) return [{ first, length }];
+  return Array.from({ length: length / rows.length }, (_, row) => ({
+    first: first + row * rows.stride,
+    length: rows.length,
+  }));
+}
+
+/** The caller's buffers of a case, on the GPU and in the model. */
+export class Memory {
+  readonly buffers: ModelBuffer[] = [];
+
+  /** @param isAligned whether places begin at whole lanes, but for those of packs. */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly isAligned: boolean,
+  ) {}
+
+  /** Adds a buffer that somebody else made, which holds zeros. */
+  adopt(gpu: GPUBuffer): ModelBuffer {
+    const known = this.buffers.find((buffer) => buffer.gpu === gpu);
+    if (known) return known;
+    const buffer = { gpu, floats: new Float32Array(gpu.size / 4), hasPadding: true };
+    this.buffers.push(buffer);
+    return buffer;
+  }
+
+  /**
+   * Places of these sizes, in random order in buffers that some of them share, at any offsets, filled with random values.
+   *
+   * @param packs which of them lie one behind the other, with nothing between them, in a buffer per pack.
+   */
+  allocate(wanted: readonly Wanted[], random: Random, packs: readonly (readonly number[])[] = []): Place[] {
+    const places = new Map<number, Place>();
+    for (const pack of packs) {
+      let end = random.integer(MOST_GAP + 1);
+      const firsts = pack.map((k) => (end += extentOf(wanted[k]!)) - extentOf(wanted[k]!));
+      const buffer = this.#make(end, random);
+      pack.forEach((k, n) => places.set(k, { buffer, first: firsts[n]!, ...wanted[k]! }));
+    }
+    const order = wanted
+      .flatMap((_, k) => (places.has(k) ? [] : [{ k, rank: random.uniform() }]))
+      .toSorted((a, b) => a.rank - b.rank);
+    while (order.length > 0) {
+      const sharing = order.splice(0, random.uniform() < 0.4 ? 1 : 1 + random.integer(MOST_SHARING));
+      const isExact = sharing.length === 1 && random.uniform() < 0.7;
+      let end = 0;
+      const firsts = sharing.map(({ k }) => {
+        const first = isExact ? end : this.#behind(end, random);
+        end = first + extentOf(wanted[k]!);
+        return first;
+      });
+      const buffer = this.#make(end + (isExact ? 0 : random.integer(MOST_GAP + 1)), random);
+      sharing.forEach(({ k }, n) => places.set(k, { buffer, first: firsts[n]!, ...wanted[k]! }));
+    }
+    return wanted.map((_, k) => places.get(k)!);
+  }
+
+  /** A place in a buffer of its own that kernels find as they found another: as long, and as far into a block of 256 bytes. */
+  allocateLike(place: Place, random: Random): Place {
+    const before = place.first % 64;
+    const buffer = this.#make(before + extentOf(place) + random.integer(MOST_GAP + 1), random);
+    return { ...place, buffer, first: before };
+  }
+
+  /** Writes values at this point of the queue. */
+  write(places: readonly Place[], values: Float32Array<ArrayBuffer>): void {
+    setPlaces(places, values);
+    let position = 0;
+    for (const place of places) {
+      for (const { first, length } of stretchesOf(place)) {
+        this.device.queue.writeBuffer(place.buffer.gpu, 4 * first, values, position, length);
+        position += length;
+      }
+    }
+  }
+
+  #behind(end: number, random: Random): number {
+    const first = end + random.integer(MOST_GAP + 1);
+    return this.isAligned ? LANE * Math.ceil(first / LANE) : first;
+  }
+
+  destroy(): void {
+    for (const { gpu } of this.buffers) gpu.destroy();
+  }
+
+  #make(length: number, random: Random): ModelBuffer {
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const gpu = this.device.createBuffer({ label: `caller ${this.buffers.length}`, size: 4 * length, usage });
+    const buffer = { gpu, floats: random.weights(length), hasPadding: false };
+    this.device.queue.writeBuffer(gpu, 0, buffer.floats);
+    this.buffers.push(buffer);
+    return buffer;
+  }
+}
