@@ -5,6 +5,7 @@ import { digitsPlugin } from './lab/tasks/digits-plugin.js';
 import { mobyDickPlugin } from './lab/tasks/moby-dick-plugin.js';
 import { photoPlugin } from './demo/photo-plugin.js';
 import type { AdapterChoice, BrowserKind } from './scripts/browsers.js';
+import { PATIENCE_MS } from './test/support/patience.js';
 import { puppeteerProvider } from './test/support/puppeteer-provider.js';
 
 declare module 'vitest' {
@@ -142,7 +143,8 @@ function siteProject(name: string, kind: BrowserKind): TestProjectConfiguration 
       globalSetup: ['test/support/demo-site.ts'],
       // One process, one browser for most of the files.
       isolate: false,
-      testTimeout: SLOW_ADAPTER_MS,
+      // Twice what a page may take for one thing.
+      testTimeout: 2 * PATIENCE_MS,
       hookTimeout: SLOW_ADAPTER_MS,
       // One browser at a time, as in the other projects: they would slow each other.
       fileParallelism: false,

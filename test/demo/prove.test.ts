@@ -11,20 +11,15 @@ afterAll(() => visitor.leave());
 const figure = async (id: string): Promise<number> => Number.parseInt(await visitor.text(`#${id}`), 10);
 
 async function concluded(): Promise<void> {
-  await visitor.page.waitForFunction(
-    () => /runs/u.test(document.querySelector('#status')?.textContent ?? ''),
-    {
-      timeout: 100_000,
-    },
+  await visitor.page.waitForFunction(() =>
+    /runs/u.test(document.querySelector('#status')?.textContent ?? ''),
   );
 }
 
 test('rules pass one after the other until stopped, and the adapter’s arithmetic is told', async () => {
   const page = await visitor.open('prove/', 'wide', '?seed=11&start');
   // All rules are run in the project `chrome`; here it is about the page.
-  await page.waitForFunction(() => document.querySelectorAll('#parity tbody tr').length > 1, {
-    timeout: 100_000,
-  });
+  await page.waitForFunction(() => document.querySelectorAll('#parity tbody tr').length > 1);
   await page.click('#stop');
   await concluded();
   const [passed, same] = [await figure('passed'), await figure('same-bits')];

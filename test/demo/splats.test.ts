@@ -37,9 +37,7 @@ test('state that is kept helps behind each densification, and all stays on the G
   await page.click('#pause');
   expect(await visitor.text('#start')).toBe('Continue');
   await page.click('#start');
-  await page.waitForFunction(() => document.querySelector('#status')?.textContent?.startsWith('Done'), {
-    timeout: 110_000,
-  });
+  await page.waitForFunction(() => document.querySelector('#status')?.textContent?.startsWith('Done'));
   const { densifications, shape } = planFor(SMALL);
   const rows = await page.$$eval('#table tbody tr', (all) =>
     all.map((row) =>

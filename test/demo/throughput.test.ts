@@ -12,7 +12,7 @@ afterAll(() => visitor.leave());
 
 async function measured(query: string): Promise<void> {
   const page = await visitor.open('throughput/', 'wide', `${query}&start`);
-  await page.waitForFunction(() => document.querySelector('#result:not([hidden])'), { timeout: 100_000 });
+  await page.waitForFunction(() => document.querySelector('#result:not([hidden])'));
 }
 
 test('all peers are measured, and the card says what the table says', async () => {
@@ -24,7 +24,7 @@ test('all peers are measured, and the card says what the table says', async () =
     };
   });
   await page.click('#start');
-  await page.waitForFunction(() => document.querySelector('#result:not([hidden])'), { timeout: 100_000 });
+  await page.waitForFunction(() => document.querySelector('#result:not([hidden])'));
   expect(await visitor.text('#status')).toBe('Done.');
 
   await page.click('#copy-text');
@@ -69,22 +69,16 @@ if (browserKind === 'chrome') {
 
   test('a measurement of all sizes can be stopped, and goes on with another', async () => {
     const page = await visitor.open('throughput/', 'wide', '?rule=sgd&rounds=3&peers=&start');
-    await page.waitForFunction(() => document.querySelector('#chart-panel:not([hidden])'), {
-      timeout: 100_000,
-    });
+    await page.waitForFunction(() => document.querySelector('#chart-panel:not([hidden])'));
     await page.click('#stop');
-    await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Stopped.', {
-      timeout: 100_000,
-    });
+    await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Stopped.');
     const sizes = await page.$$eval('#table tbody tr td:first-child', (cells) =>
       cells.map((cell) => cell.textContent),
     );
     expect(sizes.slice(0, 4)).toEqual(['1e4', '1e4', '1e5', '1e5']);
     await page.select('#size', '10000');
     await page.click('#start');
-    await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Done.', {
-      timeout: 100_000,
-    });
+    await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Done.');
     expect(await page.$$eval('#table tbody tr', (found) => found.length)).toBe(2);
     expect(visitor.complaints).toEqual([]);
   });

@@ -121,9 +121,9 @@ beforeEach(() => {
 const newComplaints = (): readonly string[] => visitor.complaints.slice(earlier);
 
 const until = async (expression: string): Promise<unknown> =>
-  await visitor.page.waitForFunction(expression, { timeout: 60_000, polling: 20 });
+  await visitor.page.waitForFunction(expression, { polling: 20 });
 const problem = async (): Promise<string> => {
-  await visitor.page.waitForSelector('#problem:not([hidden])', { timeout: 60_000 });
+  await visitor.page.waitForSelector('#problem:not([hidden])');
   return await visitor.text('#problem');
 };
 

@@ -5,6 +5,7 @@ import type { Browser, Page, Viewport } from 'puppeteer';
 import { inject } from 'vitest';
 import type { Theme } from '../../demo/site/theme.js';
 import { launchBrowser } from '../../scripts/browsers.js';
+import { PATIENCE_MS } from './patience.js';
 
 const SCREENSHOTS = fileURLToPath(new URL('../../test-results/screenshots', import.meta.url));
 const sizes = {
@@ -29,6 +30,13 @@ async function openShared(): Promise<Browser> {
   if (browser.connected) return browser;
   shared = launch();
   return await shared;
+}
+
+/** A page that waits as long as it may take. */
+async function newPage(of: Pick<Browser, 'newPage'>): Promise<Page> {
+  const page = await of.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  return page;
 }
 
 /** Opens pages of the site. No visitor has seen it before: storage is empty. */
@@ -67,10 +75,10 @@ export class Visitor {
   static async arrive(options: { ownBrowser?: boolean } = {}): Promise<Visitor> {
     if (options.ownBrowser) {
       const browser = await launch();
-      return new Visitor(await browser.newPage(), () => browser.close());
+      return new Visitor(await newPage(browser), () => browser.close());
     }
     const context = await (await openShared()).createBrowserContext();
-    return new Visitor(await context.newPage(), () => context.close());
+    return new Visitor(await newPage(context), () => context.close());
   }
 
   /** Opens a page by its path in the site, e.g. `'race/'`. `search`: e.g. `'?particles=64'`. */
