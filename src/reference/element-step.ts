@@ -2,6 +2,9 @@ import { findRateScalars } from '../kernel/rate-scalars.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
+import type { ElementStep } from '../rules/declaration.js';
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** What a step knows of all elements. */
 export interface PreparedStep<N> {
@@ -54,8 +57,10 @@ export interface TensorRule<N> {
 export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false): ElementRule<N> {
   const { switches: on, tensor: declared, averages } = layoutOf(rule);
   const { prepare, reference } = rule.declaration;
+  /** What the equations see of an element. One object for all: a new one for each took most of a step's time. */
+  const seen: Mutable<ElementStep<N>> = { w: f.scalar(0), g: f.scalar(0), s: {}, h: {}, on, tensor: {} };
   /** The CPU twin of `shaders/incoming.wgsl`. */
-  const incoming = (weight: N, gradient: N, h: Record<string, N>): { w: N; g: N } => {
+  const see = (weight: N, gradient: N, s: Record<string, N>, h: Record<string, N>): ElementStep<N> => {
     const decay = h['decay']!;
     let w = weight;
     let g = f.mul(gradient, h['grad_multiplier']!);
@@ -63,7 +68,11 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false
     if (on['MAXIMIZE']) g = f.neg(g);
     if (on['DECAY_GRADIENT']) g = f.add(g, f.mul(decay, w));
     if (on['DECAY_WEIGHT']) w = f.sub(w, f.mul(decay, w));
-    return { w, g };
+    seen.w = w;
+    seen.g = g;
+    seen.s = s;
+    seen.h = h;
+    return seen;
   };
   const elementRule: ElementRule<N> = {
     prepare: (scalars, t, factor) => {
@@ -73,7 +82,8 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false
       return prepare ? { ...h, ...prepare(f, h, on, t) } : h;
     },
     update: (weight, gradient, s, { h, t }, tensor) => {
-      let w = reference(f, { ...incoming(weight, gradient, h), s, h, on, tensor });
+      seen.tensor = tensor;
+      let w = reference(f, see(weight, gradient, s, h));
       for (const { declaration, options } of averages) {
         const { slot } = declaration;
         const step = { before: weight, after: w, average: s[slot]!, h, t };
@@ -88,7 +98,7 @@ export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false
   const tensor: TensorRule<N> = {
     f,
     quantityCount: declared.quantityCount,
-    measure: (w, g, s, { h }) => declared.measure(f, { ...incoming(w, g, h), s, h, on }),
+    measure: (w, g, s, { h }) => declared.measure(f, see(w, g, s, h)),
     summarize: (norms, s, { h, t }) => declared.summarize(f, { norms, s, h, on, t }),
   };
   return { ...elementRule, tensor };
