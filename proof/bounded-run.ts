@@ -3,12 +3,12 @@ import {
   isClamping,
   resolveGradientOptions,
 } from '../src/engine/input/gradient-options.js';
-import { type GradientScaling, layoutOf } from '../src/kernel/rule-layout.js';
+import { type GradientScaling, type LayoutSlot, layoutOf } from '../src/kernel/rule-layout.js';
 import { clipToNorm } from '../src/reference/clip-to-norm.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
 import { type ElementRule, makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
-import type { Codec } from '../src/codecs/codec.js';
+import { type Codec, rounded } from '../src/codecs/codec.js';
 import { limitWeight } from '../src/reference/constrain.js';
 import {
   type TableOptions,
@@ -35,20 +35,43 @@ export function boundedPart(
   wanted: number,
   { maxGradNormPerTensor }: Clips = {},
 ): Float32Array {
-  if (!layoutOf(rule).tensor && maxGradNormPerTensor === undefined) return weights.slice(0, wanted);
+  // What a block's elements are rounded by is the largest of all.
+  const { blockLength } = layoutOf(rule).stateForm;
+  if (!layoutOf(rule).tensor && maxGradNormPerTensor === undefined)
+    return weights.slice(0, Math.ceil(wanted / blockLength) * blockLength);
   return weights.length <= MAX_BOUNDED_TENSOR ? weights.slice() : new Float32Array(0);
 }
 
 /** How gradients are clipped: each by itself, then its elements. */
 export type Clips = Pick<GradientOptions, 'minGradValue' | 'maxGradValue' | 'maxGradNormPerTensor'>;
 
-/** A value that was stored: whatever it was rounded to, it is no further from the one that was meant than what rounding may add. */
-const roundedBy =
-  ({ roundingError }: Codec) =>
-  ({ value, error }: Bounded): Bounded => ({
-    value,
-    error: error + roundingError * (Math.abs(value) + error),
-  });
+/** What is less than this may be kept as 0, where elements have one scale. */
+const LEAST_SCALE = 2 ** -110;
+
+/**
+ * Values that were stored: whatever each was rounded to, it is no further from the one that was meant than what rounding may add: a
+ * share of itself, or of the largest that is rounded with it.
+ *
+ * @param indices of those that were; values that share a scale with one are stored anew, too.
+ */
+function round(
+  { roundingError, blockLength, isScaled }: Codec,
+  values: readonly Bounded[],
+  indices: readonly number[],
+): Bounded[] {
+  const result = [...values];
+  const length = isScaled ? blockLength : 1;
+  for (const block of new Set(indices.map((i) => Math.floor(i / length)))) {
+    const own = values.slice(block * length, (block + 1) * length);
+    const most = Math.max(...own.map(({ value, error }) => Math.abs(value) + error));
+    const isLost = isScaled && own.some(({ value }) => !Number.isFinite(value));
+    const added = roundingError * most + (isScaled ? LEAST_SCALE : 0);
+    own.forEach(({ value, error }, k) => {
+      result[block * length + k] = isLost ? { value: NaN, error: 0 } : { value, error: error + added };
+    });
+  }
+  return result;
+}
 
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
@@ -60,7 +83,7 @@ export class BoundedRun {
   readonly #states: Record<string, Bounded>[];
   readonly #tensorState: Record<string, Bounded>;
   /** The slots that are rounded when they are stored. */
-  readonly #keeps: readonly (readonly [slot: string, keep: (value: Bounded) => Bounded])[];
+  readonly #rounded: readonly LayoutSlot[];
   /** Steps asked for, which schedules follow. */
   #asked = 0;
   /** Steps made. */
@@ -91,10 +114,12 @@ export class BoundedRun {
     const initial = (perTensor: boolean): [string, Bounded][] =>
       layoutOf(rule)
         .slots.filter((slot) => slot.perTensor === perTensor)
-        .map((slot) => [slot.name, errorBound.scalar(slot.codec.round(slot.initial))]);
-    this.#keeps = layoutOf(rule).slots.flatMap(({ name, codec }) =>
-      codec.roundingError === 0 ? [] : [[name, roundedBy(codec)] as const],
-    );
+        .map(({ name, codec, initial: value }) => [
+          name,
+          // The largest of a block is kept as it is.
+          errorBound.scalar(codec.roundingError === 0 ? value : rounded(codec, Float32Array.of(value))[0]!),
+        ]);
+    this.#rounded = layoutOf(rule).slots.filter(({ codec }) => codec.roundingError > 0);
     this.#states = this.weights.map(() => Object.fromEntries(initial(false)));
     this.#tensorState = Object.fromEntries(initial(true));
   }
@@ -142,7 +167,11 @@ export class BoundedRun {
       const own = stepOfColumn(step, this.table, i);
       const after = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, own, tensor);
       this.weights[i] = limitWeight(errorBound, after, this.table.constraint);
-      for (const [slot, keep] of this.#keeps) this.#states[i]![slot] = keep(this.#states[i]![slot]!);
+    }
+    const indices = elements ?? Array.from(values, (_, i) => i);
+    for (const { name, codec } of this.#rounded) {
+      const kept = round(codec, this.state(name), indices);
+      this.#states.forEach((state, i) => (state[name] = kept[i]!));
     }
     const { weights } = this;
     const access = {

@@ -6,6 +6,7 @@ import {
   ReferenceOptimizer,
   type RowOptions,
   type Rule,
+  type StateDtype,
 } from '../src/index.js';
 import { layoutOf } from '../src/kernel/rule-layout.js';
 import { withSettings } from '../src/rules/rule.js';
@@ -36,6 +37,8 @@ export interface TableRun {
   readonly track: Track;
   readonly rule: Rule;
   readonly averages?: AverageOptions;
+  /** How its state is kept. Default `'f32'`. */
+  readonly stateDtype?: StateDtype;
   readonly skipNonFinite?: boolean;
   /** How gradients are clipped. Default not at all. */
   readonly clip?: Clips;
@@ -103,8 +106,9 @@ class Placement {
  */
 export async function checkTableParity(run: TableRun): Promise<ParityResult> {
   const { device, track, steps, random, rowCount, averages = {}, skipNonFinite = false, clip = {} } = run;
-  const rule = withSettings(run.rule, { averages: resolveAverages(averages) });
-  const config = { rule: run.rule, ...averages, skipNonFinite, ...clip };
+  const kept = run.stateDtype === undefined ? {} : { stateDtype: run.stateDtype };
+  const rule = withSettings(run.rule, { averages: resolveAverages(averages), ...kept });
+  const config = { rule: run.rule, ...averages, ...kept, skipNonFinite, ...clip };
   const placement = new Placement(rowCount);
   const reserved = run.tables.map((table, k) => ({
     table,

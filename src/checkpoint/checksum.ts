@@ -24,7 +24,7 @@ export class Checksum {
     pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
     const blocks: string[] = [];
-    for await (const piece of blocksOf(pieces)) {
+    for await (const piece of piecesOf(pieces, BLOCK_BYTE_LENGTH)) {
       blocks.push(toHex(await sha256(piece)));
       yield piece;
     }
@@ -37,18 +37,19 @@ export class Checksum {
   }
 }
 
-/** The same bytes in pieces of 8 MiB, but for the last one. */
-async function* blocksOf(
+/** The same bytes in pieces of so many, but for the last one. */
+export async function* piecesOf(
   pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  byteLength: number,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   let block = new Uint8Array(0);
   for await (const piece of pieces) {
     for (let done = 0; done < piece.byteLength;) {
-      const room = BLOCK_BYTE_LENGTH - block.byteLength;
+      const room = byteLength - block.byteLength;
       const part = piece.subarray(done, done + room);
       block = block.byteLength === 0 ? part : join(block, part);
       done += part.byteLength;
-      if (block.byteLength < BLOCK_BYTE_LENGTH) continue;
+      if (block.byteLength < byteLength) continue;
       yield block;
       block = new Uint8Array(0);
     }

@@ -1,7 +1,6 @@
 import { OptimizerError, isRecord, quote } from '../errors.js';
-import type { Codec } from '../codecs/codec.js';
+import { type Codec, byteLengthOf, valuesByteLength } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
-import { codecOfDtype } from '../codecs/state-dtype.js';
 import { copyGiven, define } from '../given.js';
 import { checkState, loadChecked } from '../engine/calls/restoring.js';
 import { Upload, encodeWeightsFrom } from '../engine/calls/uploading.js';
@@ -12,13 +11,14 @@ import { checkLoadOptions } from '../engine/saved/check-state-dict.js';
 import type { LoadOptions, LoadedNames } from '../engine/saved/state-dict.js';
 import * as BufferUsage from '../gpu/buffer-usage.js';
 import { encodeCopies } from '../gpu/copy-ranges.js';
+import { alignDown } from '../kernel/alignment.js';
 import { type Remedies, captureErrors, refusalError } from '../gpu/refusal.js';
 import type { ByteRange } from '../gpu/readback.js';
 import { type SafetensorsFile, readSafetensors } from '../safetensors/read.js';
 import type { SafetensorsSource } from '../safetensors/source.js';
 import type { SafetensorsTensor } from '../safetensors/tensor.js';
-import { Checksum, toHex } from './checksum.js';
-import { CHECKSUM, type Manifest, nameOfTensor, readManifest, refuse } from './manifest.js';
+import { Checksum, piecesOf, toHex } from './checksum.js';
+import { CHECKSUM, type Manifest, codecOfTensor, nameOfTensor, readManifest, refuse } from './manifest.js';
 
 /** What `loadCheckpoint` is told beside the source. */
 export interface LoadCheckpointOptions extends LoadOptions {
@@ -77,7 +77,10 @@ async function loadFile(insides: Insides, file: SafetensorsFile, isStrict: boole
   // What does not fit is known before it is read, and checked again when it is there: the run goes on meanwhile.
   const wanted = planLoading(insides, manifest, state, file, isStrict);
   const label = `${run.resources.label} checkpoint`;
-  const byteLength = wanted.reduce((sum, { codec, elementCount }) => sum + codec.byteLength(elementCount), 0);
+  const byteLength = wanted.reduce(
+    (sum, { codec, elementCount }) => sum + byteLengthOf(codec, elementCount),
+    0,
+  );
   const upload = new Upload(session.device, label, byteLength, (met) =>
     refusalError(
       session.device,
@@ -87,8 +90,7 @@ async function loadFile(insides: Insides, file: SafetensorsFile, isStrict: boole
     ),
   );
   try {
-    const codecs = new Map(wanted.map(({ tensor, codec }) => [tensor, codec]));
-    const ranges = await readAll(file, codecs, upload);
+    const ranges = await readAll(file, new Map(wanted.map((each) => [each.tensor, each])), upload);
     session.guard.checkTraining('loadCheckpoint()');
     return await apply(insides, manifest, state, file, ranges, isStrict);
   } finally {
@@ -134,6 +136,8 @@ function paramsOf(
 interface WantedTensor {
   readonly tensor: SafetensorsTensor;
   readonly elementCount: number;
+  /** How its values lie in the file. */
+  readonly saved: Codec;
   readonly codec: Codec;
 }
 
@@ -148,7 +152,7 @@ function planLoading(
   const { session } = insides;
   const found: WantedTensor[] = [];
   checkState({ ...manifest.dict, state }, session, isStrict, (given, elementCount, what, codec) => {
-    found.push({ tensor: acceptTensor(given, elementCount, what), elementCount, codec });
+    found.push({ ...acceptTensor(given, elementCount, what, manifest), elementCount, codec });
   });
   const params = paramsOf(insides, file);
   const hasParams = [...file.tensors.keys()].some((name) => name.startsWith('param.'));
@@ -161,9 +165,9 @@ function planLoading(
   }
   for (const { tensor, saved } of params) {
     const { name, elementCount } = tensor.parameter;
-    acceptTensor(saved, elementCount, `weights of parameter ${quote(name)}`);
+    const accepted = acceptTensor(saved, elementCount, `weights of parameter ${quote(name)}`, manifest);
     rejectUnwritable(tensor);
-    found.push({ tensor: saved, elementCount, codec: f32 });
+    found.push({ ...accepted, elementCount, codec: f32 });
   }
   return found;
 }
@@ -171,7 +175,7 @@ function planLoading(
 /** Reads all tensors in their order, holds them against the checksum, and keeps some. @returns where those lie. */
 async function readAll(
   file: SafetensorsFile,
-  wanted: ReadonlyMap<SafetensorsTensor, Codec>,
+  wanted: ReadonlyMap<SafetensorsTensor, WantedTensor>,
   upload: Upload,
 ): Promise<Map<SafetensorsTensor, ByteRange[]>> {
   const checksum = new Checksum(file.metadata);
@@ -183,9 +187,10 @@ async function readAll(
       continue;
     }
     const own: ByteRange[] = [];
-    const codec = wanted.get(tensor);
-    for await (const piece of checksum.passing(tensor, tensor.data)) {
-      if (codec) own.push(...(await upload.write(recode(piece, codecOfDtype(tensor.dtype)!, codec))));
+    const passing = checksum.passing(tensor, tensor.data);
+    const asked = wanted.get(tensor);
+    for await (const piece of asked ? recoded(passing, asked) : passing) {
+      if (asked) own.push(...(await upload.write(piece)));
     }
     ranges.set(tensor, own);
   }
@@ -197,10 +202,24 @@ async function readAll(
   return ranges;
 }
 
-/** The values of some bytes as another codec keeps them, in whole words. */
-function recode(piece: Uint8Array<ArrayBuffer>, from: Codec, to: Codec): Uint8Array<ArrayBuffer> {
-  if (from === to && piece.byteLength % 4 === 0) return piece;
-  return to.encode(from.decode(piece.slice().buffer, piece.byteLength / from.leastByteLength));
+/** What is recoded at once, at most: as many blocks as are whole ones of every other codec, too. */
+const RECODED_BYTE_LENGTH = 8 * 2 ** 20;
+const LONGEST_BLOCK = 64;
+
+/** The values of a tensor's bytes as another codec keeps them, in whole blocks. */
+async function* recoded(
+  pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  { saved, codec, elementCount }: WantedTensor,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  const { blockLength, blockByteLength } = saved;
+  const atOnce = alignDown(RECODED_BYTE_LENGTH, blockByteLength * LONGEST_BLOCK);
+  let left = elementCount;
+  for await (const piece of piecesOf(pieces, atOnce)) {
+    const own = Math.min(left, (atOnce / blockByteLength) * blockLength);
+    left -= own;
+    const isSame = saved === codec && piece.byteLength % 4 === 0;
+    yield isSame ? piece : codec.encode(saved.decode(piece.slice().buffer, own));
+  }
 }
 
 /** Gives the run what was read; all of it is submitted before this returns its promise. */
@@ -234,7 +253,9 @@ async function apply(
     free();
   };
   const { value: names, refusal } = captureErrors(device, () => {
-    const loaded = loadChecked(run, session, { ...manifest.dict, state }, isStrict, acceptTensor, {
+    const accept = (given: unknown, valueCount: number, what: string) =>
+      acceptTensor(given, valueCount, what, manifest).tensor;
+    const loaded = loadChecked(run, session, { ...manifest.dict, state }, isStrict, accept, {
       // Averages that the file does not have begin from the weights.
       before: () => submit((encoder) => encodeWeightsFrom(device, encoder, params, label)),
       write: (tensor, slot, saved) =>
@@ -252,15 +273,21 @@ async function apply(
   return names;
 }
 
-/** A tensor of a file, if it is so many values. @throws OptimizerError `invalid-state-dict`. */
-function acceptTensor(given: unknown, valueCount: number, what: string): SafetensorsTensor {
-  const { dtype, byteLength } = given as SafetensorsTensor;
-  const codec = codecOfDtype(dtype);
-  if (codec && byteLength === codec.leastByteLength * valueCount) return given as SafetensorsTensor;
+/** A tensor of a file, and how its values lie, if it is so many. @throws OptimizerError `invalid-state-dict`. */
+function acceptTensor(
+  given: unknown,
+  valueCount: number,
+  what: string,
+  { formats }: Manifest,
+): Pick<WantedTensor, 'tensor' | 'saved'> {
+  const tensor = given as SafetensorsTensor;
+  const { dtype, byteLength } = tensor;
+  const saved = codecOfTensor(tensor, formats);
+  if (saved && byteLength === valuesByteLength(saved, valueCount)) return { tensor, saved };
   throw new OptimizerError(
     'invalid-state-dict',
-    `${what}: the file has ${byteLength} bytes of ${dtype}, but this optimizer keeps ${valueCount} values, of F32 or BF16; save it from a ` +
-      'parameter of the same size.',
+    `${what}: the file has ${byteLength} bytes of ${dtype}, but this optimizer keeps ${valueCount} values, of F32 or BF16, or of ` +
+      'U8 in a format that it knows; save it from a parameter of the same size.',
   );
 }
 

@@ -1,3 +1,5 @@
+import type { Codec } from '../codecs/codec.js';
+import { codecOfName } from '../codecs/state-dtype.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { define } from '../given.js';
 import type { StateDict } from '../engine/saved/state-dict.js';
@@ -13,11 +15,27 @@ const FORMAT = 1;
 export const nameOfTensor = (param: string, slot?: string): string =>
   slot === undefined ? `param.${param}` : `state.${param}.${slot}`;
 
+/**
+ * How the elements of a tensor of a checkpoint lie in it; none of a dtype that it has none of, or of a format that is not known.
+ *
+ * @param formats of its manifest.
+ */
+export function codecOfTensor(
+  { name, dtype }: { readonly name: string; readonly dtype: string },
+  formats: Manifest['formats'],
+): Codec | undefined {
+  const format = dtype === 'U8' ? formats[name.slice(name.lastIndexOf('.') + 1)] : dtype.toLowerCase();
+  const codec = format === undefined ? undefined : codecOfName(format);
+  return codec?.dtype === dtype ? codec : undefined;
+}
+
 /** What a checkpoint has beside tensors. */
 export interface Manifest {
   readonly dict: Omit<StateDict, 'state'>;
   /** Names of parameters that rest. */
   readonly frozen: readonly string[];
+  /** Per slot whose tensors are bytes (`U8`), the name of the codec that says what these mean. */
+  readonly formats: Readonly<Record<string, string>>;
 }
 
 /** @throws OptimizerError `invalid-checkpoint`. */
@@ -29,9 +47,14 @@ export function refuse(message: string, cause?: unknown): never {
  * The metadata: all that resuming takes as one text, and besides, for others, each scalar by its name as
  * `torch.distributed.checkpoint` flattens the state of an optimizer: `param_groups.<param>.<option>`, `state.<param>.step`.
  */
-export function writeMetadata({ dict, frozen }: Manifest): Record<string, string> {
+export function writeMetadata({
+  dict,
+  frozen,
+  formats = {},
+}: Omit<Manifest, 'formats'> & Partial<Manifest>): Record<string, string> {
   const metadata: Record<string, string> = {};
-  define(metadata, MANIFEST, JSON.stringify({ format: FORMAT, ...dict, frozen }, asPlain));
+  const known = Object.keys(formats).length > 0 ? { formats } : {};
+  define(metadata, MANIFEST, JSON.stringify({ format: FORMAT, ...dict, frozen, ...known }, asPlain));
   for (const { params, joinedAt = 0, steps, schedule: _, schedules: __, ...options } of dict.groups) {
     for (const [k, name] of params.entries()) {
       define(metadata, `state.${name}.step`, String(steps?.[k] ?? dict.step - joinedAt));
@@ -57,7 +80,7 @@ export function readManifest(metadata: Readonly<Record<string, string>>): Manife
   }
   if (!isRecord(parsed))
     refuse(`the metadata ${quote(MANIFEST)} is ${quote(parsed)}; it should be an object.`);
-  const { format, frozen, ...dict } = parsed as Record<string, unknown>;
+  const { format, frozen, formats = {}, ...dict } = parsed as Record<string, unknown>;
   if (format !== FORMAT) {
     refuse(
       `the file is of format ${quote(format)}, but this version reads format ${FORMAT}; use the version that wrote it.`,
@@ -66,7 +89,10 @@ export function readManifest(metadata: Readonly<Record<string, string>>): Manife
   if (!Array.isArray(frozen) || !frozen.every((name) => typeof name === 'string')) {
     refuse(`frozen is ${quote(frozen)}; it should be a list of names.`);
   }
-  return { dict: dict as Omit<StateDict, 'state'>, frozen };
+  if (!isRecord(formats) || !Object.values(formats).every((name) => typeof name === 'string')) {
+    refuse(`formats is ${quote(formats)}; it should have a name per slot.`);
+  }
+  return { dict: dict as Omit<StateDict, 'state'>, frozen, formats: formats as Manifest['formats'] };
 }
 
 /** Numbers that JSON has no text for. */

@@ -1,4 +1,5 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
+import { valuesByteLength } from '../codecs/codec.js';
 import { copyGiven } from '../given.js';
 import { insidesOf, type Insides } from '../engine/insides.js';
 import { type Snapshot, takeSnapshot } from '../engine/calls/snapshot.js';
@@ -49,8 +50,8 @@ const KEYS = ['params', 'signal', 'onProgress'] satisfies (keyof SaveOptions)[];
 
 /**
  * Saves a training run as it is at the call: state, averages, counts, options, and the weights, in one safetensors file that
- * {@link loadCheckpoint} resumes exactly, and that other programs can read: tensors `state.<param>.<slot>` and `param.<name>`, of F32 or BF16,
- * and scalars in the metadata by the names of `torch.distributed.checkpoint`. Its last tensor, `~sha256`, is a checksum of all of it.
+ * {@link loadCheckpoint} resumes exactly, and that other programs can read: tensors `state.<param>.<slot>` and `param.<name>`, of F32 or BF16, or
+ * U8 for state of `stateDtype` 'int8' and 'int4', and scalars in the metadata by the names of `torch.distributed.checkpoint`. Its last tensor, `~sha256`, is a checksum of all of it.
  *
  * The state is copied on the GPU first, and training may go on at once; then it goes to the sink in pieces: besides the copy, which is freed
  * piece by piece, it takes 32 MiB of memory at most, however large the state is. See {@link SavedCheckpoint} for what happens without
@@ -128,9 +129,14 @@ async function write(
   sink: CheckpointSink | 'bytes',
   { signal, onProgress }: CheckedOptions,
 ): Promise<Omit<SavedCheckpoint, 'isCopied'>> {
-  const metadata = writeMetadata({ dict: await dict, frozen });
+  const formats = Object.fromEntries(
+    tensors
+      .filter(({ codec }) => codec.dtype === 'U8')
+      .map(({ name, codec }) => [name.slice(name.lastIndexOf('.') + 1), codec.name]),
+  );
+  const metadata = writeMetadata({ dict: await dict, frozen, formats });
   const checksum = new Checksum(metadata);
-  const valueBytes = tensors.map(({ codec, elementCount }) => codec.leastByteLength * elementCount);
+  const valueBytes = tensors.map(({ codec, elementCount }) => valuesByteLength(codec, elementCount));
   const byteLength = valueBytes.reduce((sum, each) => sum + each, 0);
   let written = 0;
   const note = async function* (pieces: AsyncIterable<Uint8Array<ArrayBuffer>>, byteOffset: number) {
@@ -148,7 +154,10 @@ async function write(
   const feed = new ByteFeed(readPieces(session.device, ranges, label, 'saveCheckpoint()'));
   let end = 0;
   const planned = tensors.map(({ name, shape, codec, byteLength: wordBytes }, k) => {
-    const hashed = { name, dtype: codec.dtype, shape };
+    const { blockByteLength } = codec;
+    // Bytes have no shape but that of the blocks that they are.
+    const ofFile = codec.dtype === 'U8' ? [wordBytes / blockByteLength, blockByteLength] : shape;
+    const hashed = { name, dtype: codec.dtype, shape: ofFile };
     const byteOffset = end;
     end += wordBytes;
     // In their order, one behind the other, as writeSafetensors() asks for them.

@@ -28,11 +28,12 @@ export const bf16: Codec = {
   name: 'bf16',
   dtype: 'BF16',
   wgsl,
-  leastByteLength: 2,
+  blockLength: 2,
+  blockByteLength: 4,
+  isScaled: false,
   roundingError: 2 ** -8,
-  byteLength: (elementCount) => 4 * Math.ceil(elementCount / 2),
   arrayType: (access) => (access === 'vector' ? 'vec2<u32>' : 'u32'),
-  unitByteLength: (access) => (access === 'vector' ? 8 : 4),
+  itemByteLength: (access) => (access === 'vector' ? 8 : 4),
   load: ({ array, base, access }) =>
     access === 'vector'
       ? `  return unpack_bf16(${array}[${base} + at.lane]);`
@@ -47,8 +48,6 @@ export const bf16: Codec = {
   if (at.valid > 2u) {
     ${array}[first + 1u] = words.y;
   }`,
-  round: (value) => valueOf(halfOf(value)),
-  wordOf: (value) => halfOf(value) * 0x1_0001,
   encode: (values) => {
     const halves = new Uint16Array(2 * Math.ceil(values.length / 2));
     for (let k = 0; k < values.length; k++) halves[k] = halfOf(values[k]!);

@@ -1,14 +1,20 @@
-import type { Access } from '../plan/pieces.js';
+import { type Access, LANE } from '../plan/pieces.js';
 
 /** How the lanes of a tensor are reached in WGSL. */
 export interface LaneAccess {
   /** The bound array. */
   readonly array: string;
-  /** Expression: where the tensor begins in it, in the units of the array. */
+  /** Expression: where the tensor begins in it, in the items of the array. */
   readonly base: string;
   readonly access: Access;
   /** Expression: elements from one row to the next; of `strided` ones only. */
   readonly stride?: string;
+}
+
+/** The same, where lanes are stored, too: each by one invocation, and those of a block in their order by the same one. */
+export interface StoreAccess extends LaneAccess {
+  /** Expression: elements of the tensor. */
+  readonly elementCount?: string;
 }
 
 /**
@@ -17,43 +23,94 @@ export interface LaneAccess {
  * there are.
  */
 export interface Codec {
+  /** It says how to read what was kept: those of different names differ in bits. */
   readonly name: string;
-  /** The format's name in safetensors. */
-  readonly dtype: 'F32' | 'BF16';
+  /** The format's name in safetensors: `U8` for bytes that it has no name for. */
+  readonly dtype: 'F32' | 'BF16' | 'U8';
   /** Functions that its WGSL calls. */
   readonly wgsl: string;
-  /** Bytes of one element of many. */
-  readonly leastByteLength: number;
-  /** How far a stored number may be from the one that was given, as a share of it; 0 where all float32 are kept. */
+  /** Elements that lie together in whole words, which one invocation stores. */
+  readonly blockLength: number;
+  /** Bytes of a block: a multiple of 4. */
+  readonly blockByteLength: number;
+  /** Whether the elements of a block are rounded together, by the largest of them. */
+  readonly isScaled: boolean;
+  /** How far a stored number may be from the one that was given, as a share of it, or of the largest of its block; 0 where all float32 are kept. */
   readonly roundingError: number;
-  /** Bytes of so many elements: whole words. */
-  byteLength(elementCount: number): number;
-  /** WGSL type of the bound array's elements. */
+  /** WGSL type of the bound array's items. */
   arrayType(access: Access): string;
   /** Byte length of one of those. */
-  unitByteLength(access: Access): number;
+  itemByteLength(access: Access): number;
+  /** Declarations that `store` needs of an array, if it does. */
+  declare?(array: string): string;
   /** Statements that return the lane as `vec4<f32>`. */
   load(lanes: LaneAccess): string;
   /** Statements that store `value`, a `vec4<f32>`. */
-  store(lanes: LaneAccess): string;
-  /** The float32 that is loaded where this one was stored. */
-  round(value: number): number;
-  /** The word of memory that has this value in all its elements. */
-  wordOf(value: number): number;
-  /** Bytes of some values, whole words of them. */
+  store(lanes: StoreAccess): string;
+  /** Bytes of some values, whole blocks of them. */
   encode(values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
-  /** The first so many values of some bytes. */
+  /** The first so many values of some bytes. Encoded again, they are these bytes. */
   decode(bytes: ArrayBuffer, elementCount: number): Float32Array<ArrayBuffer>;
 }
 
-/** The bytes of some elements: they begin with a word. */
+type Sizes = Pick<Codec, 'blockLength' | 'blockByteLength' | 'isScaled'>;
+
+/** Bytes of so many elements in memory: whole blocks. */
+export const byteLengthOf = ({ blockLength, blockByteLength }: Sizes, elementCount: number): number =>
+  blockByteLength * Math.ceil(elementCount / blockLength);
+
+/** Bytes of so many elements in a file, and as they are counted: no padding but that of blocks that are rounded together. */
+export const valuesByteLength = (codec: Sizes, elementCount: number): number =>
+  codec.isScaled
+    ? byteLengthOf(codec, elementCount)
+    : (codec.blockByteLength / codec.blockLength) * elementCount;
+
+/** The bytes of some elements: they begin with a block. */
 export const bytesOf = (
   codec: Codec,
   { element, elementCount }: { readonly element: number; readonly elementCount: number },
 ): { offset: number; size: number } => ({
-  offset: codec.byteLength(element),
-  size: codec.byteLength(elementCount),
+  offset: byteLengthOf(codec, element),
+  size: byteLengthOf(codec, elementCount),
 });
+
+/** The values that are loaded where these were stored; the same array where all are kept as they are. */
+export const rounded = (codec: Codec, values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> =>
+  codec.roundingError === 0 ? values : codec.decode(codec.encode(values).buffer, values.length);
+
+/** The words of a block that has one value in all its elements. */
+export const blockOf = (codec: Codec, value: number): Uint32Array<ArrayBuffer> =>
+  new Uint32Array(codec.encode(new Float32Array(codec.blockLength).fill(value)).buffer);
+
+/** What plans must know of all that is kept of a tensor's elements. */
+export interface StateForm {
+  /** Elements that one invocation stores. */
+  readonly blockLength: number;
+  /** Each tensor begins at a multiple of so many elements, and so does what it is cut into. */
+  readonly cutLength: number;
+  /** Whether what lies between two tensors would be rounded together with their elements. */
+  readonly isScaled: boolean;
+  /** The elements that a binding begins at a multiple of, whatever slot it is. */
+  readonly alignment: (byteAlignment: number) => number;
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+
+/** @param codecs of the slots that there are. Lengths of blocks are powers of two, so that the largest multiple is a common one. */
+export function stateFormOf(codecs: readonly Codec[]): StateForm {
+  const blockLength = Math.max(...codecs.map((codec) => codec.blockLength));
+  return {
+    blockLength,
+    cutLength: blockLength > 1 ? Math.max(LANE, blockLength) : 1,
+    isScaled: codecs.some(({ isScaled }) => isScaled),
+    alignment: (byteAlignment) =>
+      Math.max(
+        ...codecs.map(
+          (codec) => (codec.blockLength * byteAlignment) / gcd(byteAlignment, codec.blockByteLength),
+        ),
+      ),
+  };
+}
 
 /** The functions that some codecs call, each once. */
 export const composeCodecs = (codecs: readonly Codec[]): string =>

@@ -9,11 +9,12 @@ export const f32: Codec = {
   name: 'f32',
   dtype: 'F32',
   wgsl: '',
-  leastByteLength: 4,
+  blockLength: 1,
+  blockByteLength: 4,
+  isScaled: false,
   roundingError: 0,
-  byteLength: (elementCount) => 4 * elementCount,
   arrayType: (access) => (access === 'vector' ? 'vec4<f32>' : 'f32'),
-  unitByteLength: (access) => (access === 'vector' ? 16 : 4),
+  itemByteLength: (access) => (access === 'vector' ? 16 : 4),
   load: (lanes) => {
     const { array, base, access } = lanes;
     if (access === 'vector') return `  return ${array}[${base} + at.lane];`;
@@ -52,8 +53,6 @@ export const f32: Codec = {
     ${array}[${words.of[3]}] = value.w;
   }`;
   },
-  round: Math.fround,
-  wordOf: (value) => new Uint32Array(Float32Array.of(value).buffer)[0]!,
   encode: (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   decode: (bytes, elementCount) => new Float32Array(bytes, 0, elementCount),
 };

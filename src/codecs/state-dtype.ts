@@ -1,21 +1,25 @@
 import { OptimizerError, quote } from '../errors.js';
 import { bf16 } from './bf16.js';
+import { int4, int4Root, int8, int8Root } from './blocks.js';
 import type { Codec } from './codec.js';
 import { f32 } from './f32.js';
 
-/** How a rule's state may be kept, by the names that users give. */
-const codecs = { f32, bf16 } satisfies Record<string, Codec>;
+/** How a rule's state may be kept, by the names that users give: of either sign, and where it is never below 0. */
+const codecs = {
+  f32: [f32, f32],
+  bf16: [bf16, bf16],
+  int8: [int8, int8Root],
+  int4: [int4, int4Root],
+} satisfies Record<string, readonly [Codec, Codec]>;
 
 /** How the state that a rule keeps per element lies in memory; see `OptimizerSettings.stateDtype`. */
 export type StateDtype = keyof typeof codecs;
 
 export const STATE_DTYPES = Object.keys(codecs) as readonly StateDtype[];
 
-/** The codec of a dtype of safetensors, if state may be kept so. */
-export const codecOfDtype = (dtype: string): Codec | undefined =>
-  Object.values(codecs).find((codec) => codec.dtype === dtype);
-
-export const stateCodec = (dtype: StateDtype): Codec => codecs[dtype];
+/** @param isNonNegative whether it is of a slot that is never below 0. */
+export const stateCodec = (dtype: StateDtype, isNonNegative = false): Codec =>
+  codecs[dtype][isNonNegative ? 1 : 0];
 
 /** @throws OptimizerError `invalid-config` for what is none of them. */
 export function checkStateDtype(given: unknown): StateDtype {
@@ -24,3 +28,12 @@ export function checkStateDtype(given: unknown): StateDtype {
   const names = STATE_DTYPES.map((name) => quote(name)).join(' or ');
   throw new OptimizerError('invalid-config', `stateDtype is ${quote(given)}; give ${names}.`);
 }
+
+/** All that there are, by their names. */
+const all = new Map<string, Codec>(
+  Object.values(codecs)
+    .flat()
+    .map((codec) => [codec.name, codec]),
+);
+
+export const codecOfName = (name: string): Codec | undefined => all.get(name);

@@ -1,28 +1,31 @@
 import type { ByteRange } from './readback.js';
 
-/** Elements written at once: what the host has to hold of them. */
-const BLOCK_ELEMENTS = 2 ** 18;
+/** Words written at once, about: what the host has to hold of them. */
+const MOST_WORDS = 2 ** 18;
 
-/** Fills ranges of buffers with a word: zeros in the encoder, others by the queue, ahead of it. */
+/** Fills ranges of buffers with words, over and over: zeros in the encoder, others by the queue, ahead of it. */
 export function fillRanges(
   { queue }: GPUDevice,
   encoder: GPUCommandEncoder,
   ranges: readonly ByteRange[],
-  word: number,
+  words: Uint32Array,
 ): void {
+  const isZero = words.every((word) => word === 0);
   for (const range of ranges) {
-    if (word === 0) encoder.clearBuffer(range.buffer, range.byteOffset, range.byteLength);
-    else writeWord(queue, range, word);
+    if (isZero) encoder.clearBuffer(range.buffer, range.byteOffset, range.byteLength);
+    else writeWords(queue, range, words);
   }
 }
 
-/** Writes a word all over a range, block by block. */
-export function writeWord(
+/** Writes words all over a range, many at a time. */
+export function writeWords(
   queue: GPUQueue,
   { buffer, byteOffset, byteLength }: ByteRange,
-  word: number,
+  words: Uint32Array,
 ): void {
-  const block = new Uint32Array(Math.min(BLOCK_ELEMENTS, byteLength / 4)).fill(word);
+  const times = Math.min(Math.ceil(MOST_WORDS / words.length), Math.ceil(byteLength / words.byteLength));
+  const block = new Uint32Array(times * words.length);
+  for (let k = 0; k < times; k++) block.set(words, k * words.length);
   for (let done = 0; done < byteLength; done += block.byteLength) {
     const elementCount = Math.min(block.length, (byteLength - done) / 4);
     queue.writeBuffer(buffer, byteOffset + done, block, 0, elementCount);

@@ -1,5 +1,5 @@
 import type { Average } from '../averages/average.js';
-import type { Codec } from '../codecs/codec.js';
+import { type Codec, type StateForm, stateFormOf } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
 import { stateCodec } from '../codecs/state-dtype.js';
 import { powerOf } from '../float32.js';
@@ -49,8 +49,8 @@ export interface RuleLayout {
   readonly elementSlots: readonly string[];
   /** How the elements of such a slot lie in memory. */
   readonly codecOf: (slot: string) => Codec;
-  /** Bytes of an element of the slot that takes least. */
-  readonly leastStateByteLength: number;
+  /** How all of them lie together. */
+  readonly stateForm: StateForm;
   /** Names of those that have one number per tensor. */
   readonly tensorSlots: readonly string[];
   /** Names of all slots that the WGSL speaks of lane by lane: it does of the rule's unused ones, too. */
@@ -142,9 +142,7 @@ function deriveLayout(rule: Rule): RuleLayout {
     slots,
     elementSlots,
     codecOf: (slot) => codecs.get(slot)!,
-    leastStateByteLength: Math.min(
-      ...[f32, ...codecs.values()].map(({ leastByteLength }) => leastByteLength),
-    ),
+    stateForm: stateFormOf([f32, ...codecs.values()]),
     tensorSlots: slots.filter(({ perTensor }) => perTensor).map(({ name }) => name),
     laneVariables: [...new Set([...declared, ...elementSlots])],
     scalars: Object.keys(values(1, 1)),
@@ -165,12 +163,15 @@ function deriveSlots(rule: Rule, averages: readonly Average[]): LayoutSlot[] {
   const { declaration, stateDtype = 'f32' } = rule;
   const ofRule = declaration.slots
     .filter(({ usedBy }) => usedBy?.(options) ?? true)
-    .map(({ name, perTensor = false, isExact = false, initial }) => ({
+    .map(({ name, perTensor = false, isExact = false, isNonNegative, initial }) => ({
       name,
       perTensor,
       initial: initial?.(options) ?? 0,
       // What is evaluated with is added to weights.
-      codec: perTensor || isExact || name === declaration.evaluation?.slot ? f32 : stateCodec(stateDtype),
+      codec:
+        perTensor || isExact || name === declaration.evaluation?.slot
+          ? f32
+          : stateCodec(stateDtype, isNonNegative),
     }));
   const ofAverages = averages.map(({ declaration: { slot } }) => ({
     name: slot,

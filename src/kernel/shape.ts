@@ -1,3 +1,5 @@
+import { alignUp } from './alignment.js';
+
 /** How a kernel's lanes are shared out among invocations. The results do not depend on it. */
 export interface KernelShape {
   /** Invocations per workgroup. */
@@ -41,6 +43,17 @@ export function isCpuAdapter(info: Partial<GPUAdapterInfo> | undefined): boolean
 export function chooseShape(info: Partial<GPUAdapterInfo> | undefined, laneCount = Infinity): KernelShape {
   return isCpuAdapter(info) ? chooseCpuShape(laneCount) : GPU_SHAPE;
 }
+
+/**
+ * The shape where an invocation is to store whole blocks: as many lanes as they have, one behind the other.
+ *
+ * @param blockLanes lanes of a block.
+ */
+export const shapeOfBlocks = (shape: KernelShape, blockLanes: number): KernelShape => ({
+  ...shape,
+  lanesPerInvocation: alignUp(shape.lanesPerInvocation, blockLanes),
+  consecutive: true,
+});
 
 /** Values of the `override` constants that a kernel shape sets. */
 export function shapeConstants(shape: KernelShape): Record<string, number> {

@@ -60,7 +60,7 @@ export function stepBindings({
 }: Omit<StepVariant, 'isClamped' | 'shape' | 'row'>): StepBinding[] {
   const { data, grad, state, gradBinding } = access;
   const arrayOf = (codec: Codec, mode: Access) => ({
-    minBindingSize: codec.unitByteLength(mode),
+    minBindingSize: codec.itemByteLength(mode),
     wgslType: `array<${codec.arrayType(mode)}>`,
   });
   const bindings: StepBinding[] = [
@@ -183,9 +183,16 @@ ${template}`;
 }
 
 function composeState({ elementSlots, codecOf }: RuleLayout, { state }: StretchAccess): string {
-  const at = (slot: string) => ({ array: `${slot}_array`, base: 'segment.state_base', access: state });
+  const at = (slot: string) => ({
+    array: `${slot}_array`,
+    base: 'segment.state_base',
+    access: state,
+    elementCount: 'segment.element_count',
+  });
   const loads = elementSlots.map(
-    (slot) => `fn load_${slot}(at: Place) -> lane {\n${codecOf(slot).load(at(slot))}\n}\n
+    (
+      slot,
+    ) => `${codecOf(slot).declare?.(`${slot}_array`) ?? ''}fn load_${slot}(at: Place) -> lane {\n${codecOf(slot).load(at(slot))}\n}\n
 fn store_${slot}(at: Place, value: lane) {\n${codecOf(slot).store(at(slot))}\n}\n`,
   );
   return `${composeCodecs(elementSlots.map(codecOf))}${loads.join('\n')}

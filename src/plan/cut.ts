@@ -26,6 +26,15 @@ export interface TableRows<B> {
   readonly mask?: Piece<B>;
 }
 
+/** What decides where tensors are cut. */
+export interface CutFacts {
+  readonly limits: PlanLimits;
+  /** Elements at whose multiples a tensor may be cut for a binding; default 1. */
+  readonly cutLength?: number;
+  /** Elements at whose multiples a binding of state may begin; default those of float32. */
+  readonly stateAlignment?: number;
+}
+
 /** Bytes of a vec4. */
 const VECTOR = 16;
 
@@ -51,18 +60,17 @@ export function cutTogether<B>(
   data: readonly Piece<B>[],
   grad: readonly Piece<B>[] | undefined,
   state: readonly StatePiece[] | undefined,
-  limits: PlanLimits,
+  facts: CutFacts,
   table?: TableRows<B>,
 ): Chunk<B>[] {
-  const alignment = bindingAlignment(limits);
   // Of each list, what is not covered yet.
   const left = { data: [...data], grad: [...(grad ?? [])], state: [...(state ?? [])] };
   const chunks: Chunk<B>[] = [];
   let rows = table;
   while (left.data.length > 0) {
     const here = chunkOf(left.data[0]!, left.grad[0], left.state[0], rows);
-    const elementCount = roomInChunk(here, limits, alignment);
-    chunks.push(...separate(firstOf(here, elementCount), limits, alignment));
+    const elementCount = roomInChunk(here, facts);
+    chunks.push(...separate(firstOf(here, elementCount), facts));
     rows = skipRows(rows, elementCount);
     for (const list of Object.values<(Piece<B> | StatePiece)[]>(left)) dropElements(list, elementCount);
   }
@@ -152,34 +160,49 @@ export function restOf<B>({ data, grad, state, table }: Chunk<B>, elementCount: 
   );
 }
 
-/** Elements of a chunk that bindings can reach, whole rows of them where it must be. */
-function roomInChunk<B>(
-  { data, grad, state, table }: Chunk<B>,
-  limits: PlanLimits,
-  alignment: number,
-): number {
-  const room = Math.min(...[data, grad, state].map((piece) => roomIn(piece, limits, alignment)));
-  if (!table) return room;
-  const { rowLength, mask } = table;
-  const rowCount = Math.min(Math.floor(room / rowLength), roomIn(mask, limits, alignment));
-  if (rowCount > 0) return rowCount * rowLength;
+/** Elements of a chunk that bindings can reach, whole rows of them where it must be, and whole blocks. */
+function roomInChunk<B>({ data, grad, state, table }: Chunk<B>, facts: CutFacts): number {
+  const { limits, cutLength = 1 } = facts;
+  const room = Math.min(...[data, grad, state].map((piece) => roomIn(piece, facts)));
+  const { rowLength, mask } = table ?? { rowLength: 1 };
+  const rowCount = Math.min(Math.floor(room / rowLength), roomIn(mask, facts));
+  const all = Math.min(...[data, grad, state].map((piece) => piece?.elementCount ?? Infinity));
+  const elementCount = rowCount * rowLength;
+  if (elementCount === all) return all;
+  const cut = alignDown(elementCount, rowsOfBlocks(rowLength, cutLength));
+  if (cut > 0) return cut;
   throw new OptimizerError(
     'limit-exceeded',
-    `the device binds ${limits.maxStorageBufferBindingSize} bytes at most, which is too few for a row of ${rowLength} ` +
-      'elements; request it with a larger requiredLimits.maxStorageBufferBindingSize.',
+    `the device binds ${limits.maxStorageBufferBindingSize} bytes at most, which is too few for ${
+      table ? `a row of ${rowLength}` : 'whole blocks of'
+    } elements; request it with a larger requiredLimits.maxStorageBufferBindingSize.`,
   );
+}
+
+/** The least number of elements that are whole rows, and whole blocks of a power of two. */
+function rowsOfBlocks(rowLength: number, cutLength: number): number {
+  let elementCount = rowLength;
+  while (elementCount % cutLength !== 0) elementCount *= 2;
+  return elementCount;
 }
 
 /** Elements of a piece that one binding can reach from its first one on: all, or whole lanes of them; of rows that lie apart, rows. */
 function roomIn(
   piece: Piece<unknown> | StatePiece | undefined,
-  { maxStorageBufferBindingSize }: PlanLimits,
-  alignment: number,
+  { limits, stateAlignment }: CutFacts,
 ): number {
   if (!piece) return Infinity;
-  const byteOffset = 'element' in piece ? ELEMENT_BYTE_LENGTH * piece.element : piece.byteOffset;
-  // Rounding an offset down can add almost `alignment` bytes to a binding.
-  const lost = byteOffset % alignment === 0 ? 0 : alignment;
+  const { maxStorageBufferBindingSize } = limits;
+  const alignment = bindingAlignment(limits);
+  // Rounding an offset down can add almost `step` bytes to a binding.
+  const [byteOffset, step] =
+    'element' in piece
+      ? [
+          ELEMENT_BYTE_LENGTH * piece.element,
+          ELEMENT_BYTE_LENGTH * (stateAlignment ?? alignment / ELEMENT_BYTE_LENGTH),
+        ]
+      : [piece.byteOffset, alignment];
+  const lost = byteOffset % step === 0 ? 0 : step;
   const byteLength = alignDown(maxStorageBufferBindingSize, alignment) - lost;
   if (byteLength > 0) return Math.min(piece.elementCount, elementsIn(byteLength, piece));
   throw new OptimizerError(
@@ -201,12 +224,14 @@ export function elementsIn(byteLength: number, piece: Piece<unknown> | StatePiec
  * Halves a chunk whose data and grad bindings would overlap by rounding and are too long to share one binding: the halves
  * lie further apart.
  */
-function separate<B>(chunk: Chunk<B>, limits: PlanLimits, alignment: number): Chunk<B>[] {
+function separate<B>(chunk: Chunk<B>, facts: CutFacts): Chunk<B>[] {
+  const { limits, cutLength = 1 } = facts;
+  const alignment = bindingAlignment(limits);
   if (gradBindingOf(chunk, limits) !== 'read_write') return [chunk];
   const { data, grad, table } = chunk;
   const [low, high] = data.byteOffset < grad!.byteOffset ? [data, grad!] : [grad!, data];
   if (endOf(low) <= alignDown(high.byteOffset, alignment)) return [chunk];
-  const unit = table ? table.rowLength : alignment / ELEMENT_BYTE_LENGTH;
+  const unit = rowsOfBlocks(table ? table.rowLength : alignment / ELEMENT_BYTE_LENGTH, cutLength);
   const half = Math.max(alignDown(Math.floor(data.elementCount / 2), unit), unit);
   if (half >= data.elementCount) {
     throw new OptimizerError(
@@ -216,7 +241,7 @@ function separate<B>(chunk: Chunk<B>, limits: PlanLimits, alignment: number): Ch
         'or give them buffers of their own.',
     );
   }
-  return [firstOf(chunk, half), restOf(chunk, half)].flatMap((part) => separate(part, limits, alignment));
+  return [firstOf(chunk, half), restOf(chunk, half)].flatMap((part) => separate(part, facts));
 }
 
 /**

@@ -1,9 +1,9 @@
 import { type Batch, joinBatch, planBatches } from './batches.js';
-import { type Chunk, chunkOf, cutTogether } from './cut.js';
+import { type Chunk, type CutFacts, chunkOf, cutTogether } from './cut.js';
 import { type Run, asRun, joinRuns } from './join.js';
-import { ELEMENT_BYTE_LENGTH, LANE, type Piece, type PlanTensor, type StatePiece } from './pieces.js';
+import { type Piece, type PlanTensor, type StatePiece } from './pieces.js';
 import { StatePlaces, stateOf } from './state-places.js';
-import { type Stretch, type StretchFacts, planStretches, stateAlignment } from './stretch.js';
+import { type Stretch, type StretchFacts, formOf, planStretches, stateAlignment } from './stretch.js';
 
 /** A run, cut where bindings need it. */
 export interface CutRun<B> {
@@ -18,22 +18,24 @@ export interface CutRun<B> {
  */
 export function planRuns<B>(
   tensors: readonly PlanTensor<B>[],
-  { paddingOf, limits, leastStateByteLength = ELEMENT_BYTE_LENGTH }: StretchFacts<B>,
+  facts: StretchFacts<B>,
   joins: boolean,
 ): CutRun<B>[] {
-  // Elements that share a word have whole lanes of their own: the state of each tensor begins with one.
-  const unit = leastStateByteLength < ELEMENT_BYTE_LENGTH ? LANE : 1;
-  const runs = joins ? joinRuns(tensors, paddingOf, unit) : tensors.map(asRun);
-  return runs.map((run) => ({ run, chunks: cutRun(run, limits) }));
+  const { isScaled, cutLength } = formOf(facts);
+  const cutFacts = { limits: facts.limits, cutLength, stateAlignment: stateAlignment(facts) };
+  // Padding would be rounded together with the elements beside it.
+  const paddingOf = isScaled ? () => 0 : facts.paddingOf;
+  const runs = joins ? joinRuns(tensors, paddingOf, cutLength) : tensors.map(asRun);
+  return runs.map((run) => ({ run, chunks: cutRun(run, cutFacts) }));
 }
 
 /** The chunks of a run. */
-export function cutRun<B>(run: Run<B>, limits: StretchFacts<B>['limits']): Chunk<B>[] {
+function cutRun<B>(run: Run<B>, facts: CutFacts): Chunk<B>[] {
   // A table and the sums of its rows are no stretches of one another: each is bound whole.
   if (run.rows) return [chunkOf(run.data[0]!, run.grad?.[0], run.state?.[0])];
   const { rowLength, mask } = run;
   const table = rowLength === undefined ? undefined : { rowLength, ...(mask && { mask }) };
-  return cutTogether(run.data, run.grad, run.state, limits, table);
+  return cutTogether(run.data, run.grad, run.state, facts, table);
 }
 
 /** A place for the state of each tensor, as much as it may ever need there, and the elements of the slabs that each slot needs. */
@@ -43,7 +45,7 @@ export interface StatePlan {
 }
 
 /**
- * Gives state a place: that of neighbours lies together, that of every chunk begins at a whole lane.
+ * Gives state a place: that of neighbours lies together, that of every chunk begins at a whole lane, and a whole block.
  *
  * @param roomOf data that a tensor may come to have, if that is more than it has: its state is by itself, and has room for it.
  */
@@ -53,7 +55,7 @@ export function placeState<B>(
   joins: boolean,
   roomOf: (tensor: number) => readonly Piece<B>[] | undefined = () => undefined,
 ): StatePlan {
-  const places = new StatePlaces(facts.limits, stateAlignment(facts));
+  const places = new StatePlaces(facts.limits, formOf(facts).cutLength, stateAlignment(facts));
   const stateOfTensor = new Map<number, readonly StatePiece[]>();
   const [exact, roomy]: PlanTensor<B>[][] = [[], []];
   for (const tensor of tensors) {

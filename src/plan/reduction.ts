@@ -240,7 +240,7 @@ function cutRun<B>(
   };
   const gatheredLane = members.length === 1 ? gathered.get(members[0]!.index) : undefined;
   if (gatheredLane !== undefined) return [{ ...partOf(piece, true), gatheredLane }];
-  return cutTogether([piece], undefined, undefined, facts.limits, table).flatMap(({ data, table: rows }) => {
+  return cutTogether([piece], undefined, undefined, facts, table).flatMap(({ data, table: rows }) => {
     if (rows) return [{ ...partOf(data, false), table: tableOf(data, rows, alignment) }];
     if (lanesOf(data) <= SHORT_LANES) return [partOf(data, true)];
     const phase = (data.byteOffset % LANE_BYTE_LENGTH) / ELEMENT_BYTE_LENGTH;

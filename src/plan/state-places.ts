@@ -3,25 +3,33 @@ import type { Chunk } from './cut.js';
 import type { RunMember } from './join.js';
 import { ELEMENT_BYTE_LENGTH, LANE, type PlanLimits, type StatePiece } from './pieces.js';
 
-/** From this many elements on, state begins where a binding may: a binding of the largest size has no byte to spare. */
-const LARGE = 4096;
+/**
+ * From this many alignments on, state begins where a binding may: a binding of the largest size has no byte to spare, and what lies in
+ * between is little of it.
+ */
+const LARGE = 64;
 
-/** Packs state one behind the other into as few slabs as the device's limit allows; each begins at a whole lane. */
+/** Packs state one behind the other into as few slabs as the device's limit allows; each begins at a whole lane, and a whole block. */
 export class StatePlaces {
   readonly #most: number;
   readonly #alignment: number;
+  readonly #unit: number;
   /** Elements of each slab. */
   readonly elementCounts: number[] = [];
 
-  /** @param alignment elements at whose multiples a binding may begin. */
-  constructor({ maxBufferSize }: Pick<PlanLimits, 'maxBufferSize'>, alignment: number) {
+  /**
+   * @param cutLength elements at whose multiples a tensor may begin.
+   * @param alignment elements at whose multiples a binding may.
+   */
+  constructor({ maxBufferSize }: Pick<PlanLimits, 'maxBufferSize'>, cutLength: number, alignment: number) {
+    this.#unit = Math.max(LANE, cutLength);
     this.#most = maxBufferSize / ELEMENT_BYTE_LENGTH;
     this.#alignment = alignment;
   }
 
   allocate(elementCount: number): StatePiece {
-    const alignment = elementCount >= LARGE ? this.#alignment : LANE;
-    const taken = alignUp(elementCount, LANE);
+    const alignment = elementCount >= LARGE * this.#alignment ? this.#alignment : this.#unit;
+    const taken = alignUp(elementCount, this.#unit);
     const last = this.elementCounts.length - 1;
     const element = last < 0 ? 0 : alignUp(this.elementCounts[last]!, alignment);
     if (last >= 0 && element + taken <= this.#most) {

@@ -1,4 +1,5 @@
-import { OptimizerError } from '../errors.js';
+import { type StateForm, stateFormOf } from '../codecs/codec.js';
+import { f32 } from '../codecs/f32.js';
 import { alignDown, alignUp } from '../kernel/alignment.js';
 import {
   type Chunk,
@@ -88,11 +89,13 @@ const VECTOR = 16;
 /** Tensors up to this many elements whose last lane is not whole stay one stretch: one dispatch instead of two. */
 const ONE_STRETCH = 4096;
 
+const ALL_FLOAT32 = stateFormOf([f32]);
+
 /** What a planner of stretches must know. */
 export interface StretchFacts<B> extends BufferFacts<B> {
   readonly limits: PlanLimits;
-  /** Bytes of an element of the slot that takes least of all that a kernel binds; default {@link ELEMENT_BYTE_LENGTH}. */
-  readonly leastStateByteLength?: number;
+  /** How all slots that a kernel binds lie together; default float32. */
+  readonly stateForm?: StateForm;
 }
 
 /** The run that stretches belong to, as far as it says how they are stepped. */
@@ -107,7 +110,7 @@ export type SteppedRun<B> = Pick<
  */
 export function planStretches<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts<B>): Stretch<B>[] {
   const { elementCount } = chunk.data;
-  const rest = elementCount % LANE;
+  const rest = elementCount % Math.max(LANE, formOf(facts).cutLength);
   const isCut =
     !run.rows && !chunk.table && rest > 0 && elementCount > ONE_STRETCH && !isWholeVectors(chunk, facts);
   const body = elementCount - rest;
@@ -225,40 +228,30 @@ export function extend<B>(binding: Binding<B>, access: Access): Binding<B> {
   return access === 'vector' ? { ...binding, size: alignUp(binding.size, VECTOR) } : binding;
 }
 
-/** Whether two dispatches would write to one word. */
-const isWithinLane = (
-  { element }: { readonly element: number },
-  { leastStateByteLength = ELEMENT_BYTE_LENGTH }: StateFacts,
-): boolean => leastStateByteLength < ELEMENT_BYTE_LENGTH && element % LANE !== 0;
+type StateFacts = Pick<StretchFacts<unknown>, 'limits' | 'stateForm'>;
 
-type StateFacts = Pick<StretchFacts<unknown>, 'limits' | 'leastStateByteLength'>;
+/** How the state of a kernel lies. */
+export const formOf = ({ stateForm = ALL_FLOAT32 }: Pick<StateFacts, 'stateForm'>): StateForm => stateForm;
 
 /** Facts to plan tensors with whose state lies as a layout says. */
 export const withState = <B>(
   facts: StretchFacts<B>,
-  { leastStateByteLength }: { readonly leastStateByteLength: number },
-): StretchFacts<B> =>
-  leastStateByteLength === ELEMENT_BYTE_LENGTH ? facts : { ...facts, leastStateByteLength };
+  { stateForm }: { readonly stateForm: StateForm },
+): StretchFacts<B> => ({ ...facts, stateForm });
 
 /** The elements that a binding of state begins at a multiple of, whatever slot it is. */
-export const stateAlignment = ({ limits, leastStateByteLength = ELEMENT_BYTE_LENGTH }: StateFacts): number =>
-  bindingAlignment(limits) / leastStateByteLength;
+export const stateAlignment = (facts: StateFacts): number =>
+  formOf(facts).alignment(bindingAlignment(facts.limits));
 
-/** What is bound of state: from a multiple of the alignment on, and whole lanes where the last one is its own. */
+/** What is bound of state: from a multiple of the alignment on, and whole lanes and blocks where the last one is its own. */
 export function stateRange(
   state: Chunk<unknown>['state'],
   facts: StateFacts,
 ): { state?: StateRange; stateStart: number } {
   if (!state) return { stateStart: 0 };
-  if (isWithinLane(state, facts)) {
-    throw new OptimizerError(
-      'limit-exceeded',
-      `the device binds ${facts.limits.maxStorageBufferBindingSize} bytes at most, so that a tensor is cut within ${LANE} elements, of which ` +
-        'stateDtype keeps some in one word; request it with a larger requiredLimits.maxStorageBufferBindingSize, or use stateDtype "f32".',
-    );
-  }
   const element = alignDown(state.element, stateAlignment(facts));
   const end = state.element + state.elementCount;
-  const elementCount = (state.isPadded ? alignUp(end, LANE) : end) - element;
+  const elementCount =
+    (state.isPadded ? alignUp(end, Math.max(LANE, formOf(facts).cutLength)) : end) - element;
   return { state: { slab: state.slab, element, elementCount }, stateStart: state.element - element };
 }

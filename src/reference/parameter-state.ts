@@ -1,4 +1,4 @@
-import type { Codec } from '../codecs/codec.js';
+import { type Codec, rounded as roundedBy } from '../codecs/codec.js';
 import { rejectColumns, resolveRowOptions } from '../engine/input/row-options.js';
 import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
@@ -28,8 +28,7 @@ export class ParameterState {
   readonly #data: NumericArray;
   readonly #rowLength: number | undefined;
   readonly #table: TableOptions;
-  /** With what of a value is kept. */
-  readonly #slots: readonly (readonly [slot: string, keep: (value: number) => number])[];
+  readonly #codecs: ReadonlyMap<string, Codec>;
   readonly #tensorSlots: readonly string[];
 
   /** @throws OptimizerError `invalid-parameter` if its data or its rows are unusable. */
@@ -59,7 +58,7 @@ export class ParameterState {
     this.#data = data;
     this.#rowLength = rowLength;
     const { elementSlots, tensorSlots, codecOf } = layoutOf(rule);
-    this.#slots = elementSlots.map((slot) => [slot, keeping(codecOf(slot))]);
+    this.#codecs = new Map(elementSlots.map((slot) => [slot, codecOf(slot)]));
     this.#tensorSlots = tensorSlots;
   }
 
@@ -105,7 +104,7 @@ export class ParameterState {
     const { weights, state } = this;
     const table = this.#table;
     const element: Record<string, number> = {};
-    const arrays = this.#slots.map(([slot, keep]) => [slot, state[slot]!, keep] as const);
+    const arrays = Array.from(this.#codecs, ([slot, codec]) => [slot, state[slot]!, codec] as const);
     /** Element i, and its gradient, which is the k-th. */
     const loadElement = (i: number, k = i) => {
       for (const [slot, values] of arrays) element[slot] = load(values[i]!);
@@ -128,8 +127,10 @@ export class ParameterState {
       const { w, g } = loadElement(i, k);
       const after = rule.update(w, g, element, stepOfColumn(step, table, i), tensor);
       weights[i] = store(limitWeight(f, after, table.constraint));
-      for (const [slot, values, keep] of arrays) values[i] = keep(store(element[slot]!));
+      for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }
+    // What was not stepped stays what it is.
+    for (const [, values, codec] of arrays) keep(codec, values);
     const access = {
       length: weights.length,
       get: (i: number) => load(weights[i]!),
@@ -145,11 +146,10 @@ export class ParameterState {
   /** Takes over a saved state; its arrays have the lengths of this one's. Averages that it lacks begin from the weights. */
   restore(stepCount: number, saved: Readonly<Record<string, NumericArray | undefined>>): void {
     this.stepCount = stepCount;
-    const keeps = new Map(this.#slots);
     for (const [slot, values] of Object.entries(this.state)) {
       values.set(saved[slot] ?? this.weights);
-      const keep = keeps.get(slot) ?? identity;
-      if (keep !== identity) values.forEach((value, i) => (values[i] = keep(value)));
+      const codec = this.#codecs.get(slot);
+      if (codec) keep(codec, values);
     }
   }
 
@@ -175,11 +175,11 @@ export class ParameterState {
   }
 }
 
-const identity = (value: number): number => value;
-
-/** What of a value is there when it is loaded again; where all float32 are kept, float64 are, too. */
-const keeping = (codec: Codec): ((value: number) => number) =>
-  codec.roundingError === 0 ? identity : (value) => codec.round(value);
+/** Leaves of values what is there when they are loaded again; where all float32 are kept, float64 are, too. */
+function keep(codec: Codec, values: NumericArray): NumericArray {
+  if (codec.roundingError > 0) values.set(roundedBy(codec, Float32Array.from(values)));
+  return values;
+}
 
 /** Whether a gradient is meant as one of some rows. */
 function isSparse(gradient: unknown): gradient is ReferenceSparseGradient {
@@ -203,7 +203,7 @@ function initialState(rule: Rule, weights: NumericArray): Record<string, Numeric
   return Object.fromEntries(
     layoutOf(rule).slots.map(({ name, perTensor, initial, codec }) => [
       name,
-      new ArrayType(perTensor ? 1 : weights.length).fill(keeping(codec)(initial)),
+      keep(codec, new ArrayType(perTensor ? 1 : weights.length).fill(initial)),
     ]),
   );
 }

@@ -56,8 +56,8 @@ export const adabelief: RuleFactory<AdabeliefOptions, 'exp_avg' | 'exp_avg_var' 
     },
     slots: [
       { name: 'exp_avg' },
-      { name: 'exp_avg_var' },
-      { name: 'max_exp_avg_var', usedBy: (o) => o.amsgrad },
+      { name: 'exp_avg_var', isNonNegative: true },
+      { name: 'max_exp_avg_var', isNonNegative: true, usedBy: (o) => o.amsgrad },
     ],
     switches: (o) => ({ AMSGRAD: o.amsgrad, EPS_INSIDE: o.epsPlacement === 'inside' }),
     scalars: (o, lr) => ({

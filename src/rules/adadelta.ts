@@ -41,7 +41,10 @@ export const adadelta: RuleFactory<AdadeltaOptions, 'square_avg' | 'acc_delta'> 
     eps: number(1e-6, 0),
     previousAccumulator: boolean(false),
   },
-  slots: [{ name: 'square_avg' }, { name: 'acc_delta' }],
+  slots: [
+    { name: 'square_avg', isNonNegative: true },
+    { name: 'acc_delta', isNonNegative: true },
+  ],
   switches: (o) => ({ PREVIOUS_ACCUMULATOR: o.previousAccumulator }),
   scalars: (o, lr) => ({ lr, one_minus_rho: 1 - o.rho, eps: o.eps }),
   reference: ({ add, sub, mul, div, sqrt, lerp }, { w, g, s, h, on }) => {

@@ -45,7 +45,7 @@ export const adamax: RuleFactory<AdamaxOptions, 'exp_avg' | 'exp_inf'> = declare
     biasCorrection: boolean(true),
     epsPlacement: choice<'outside' | 'inside'>('inside', ['outside', 'inside']),
   },
-  slots: [{ name: 'exp_avg' }, { name: 'exp_inf' }],
+  slots: [{ name: 'exp_avg' }, { name: 'exp_inf', isNonNegative: true }],
   switches: (o) => ({ EPS_INSIDE: o.epsPlacement === 'inside' }),
   scalars: (o, lr) => ({
     lr,

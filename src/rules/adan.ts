@@ -52,7 +52,12 @@ export const adan: RuleFactory<AdanOptions, 'exp_avg' | 'exp_avg_sq' | 'exp_avg_
       eps: number(1e-8, 0),
       proximal: boolean(true),
     },
-    slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }, { name: 'exp_avg_diff' }, { name: 'neg_pre_grad' }],
+    slots: [
+      { name: 'exp_avg' },
+      { name: 'exp_avg_sq', isNonNegative: true },
+      { name: 'exp_avg_diff' },
+      { name: 'neg_pre_grad' },
+    ],
     decaysWeight: (o) => o.proximal,
     switches: (o) => ({ PROXIMAL: o.proximal && o.weightDecay > 0 && o.weightDecayMode !== 'l2' }),
     scalars: (o, lr) => ({

@@ -13,6 +13,8 @@ export interface SlotDeclaration<Slot extends string = string, O = RuleOptions> 
   readonly initial?: (options: O) => number;
   /** Whether it is float32 whatever the `stateDtype`: a sum over all steps, or what weights are computed from anew. */
   readonly isExact?: boolean;
+  /** Whether it is never below 0, as squares are: few bits hold more of it then. */
+  readonly isNonNegative?: boolean;
   /** Whether the tensor has one of it instead of one per element; then `tensor.summarize` updates it. Starts at 0. */
   readonly perTensor?: boolean;
 }

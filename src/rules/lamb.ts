@@ -75,7 +75,7 @@ export const lamb: RuleFactory<LambOptions, 'exp_avg' | 'exp_avg_sq'> = declareR
     clampValue: number(0, 0),
     ...trustOptions,
   },
-  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }],
+  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq', isNonNegative: true }],
   switches: (o) => ({
     ADAPT: o.alwaysAdapt || o.weightDecay > 0,
     CORRECT_BIAS: o.biasCorrection,

@@ -61,7 +61,7 @@ export const nadam: RuleFactory<NadamOptions, 'exp_avg' | 'exp_avg_sq'> = declar
     momentumDecay: number(0.004, 0),
     momentumDecayBase: number(0.96, 0, 1),
   },
-  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }],
+  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq', isNonNegative: true }],
   scalars: (o, lr) => ({
     lr,
     beta1: o.betas[0],

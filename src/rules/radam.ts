@@ -52,7 +52,7 @@ export const radam: RuleFactory<RadamOptions, 'exp_avg' | 'exp_avg_sq' | 'max_ex
     eps: number(1e-8, 0),
     epsPlacement: choice<EpsPlacement>('hat', ['outside', 'inside', 'hat']),
   },
-  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }],
+  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq', isNonNegative: true }],
   scalars: (o, lr) => ({
     lr,
     one_minus_beta1: 1 - o.betas[0],

@@ -84,7 +84,7 @@ export const rmsprop: RuleFactory<RmspropOptions, 'square_avg' | 'grad_avg' | 'm
       );
     },
     slots: [
-      { name: 'square_avg', initial: (o) => o.initialAccumulator },
+      { name: 'square_avg', isNonNegative: true, initial: (o) => o.initialAccumulator },
       { name: 'grad_avg', usedBy: (o) => o.centered },
       { name: 'momentum_buffer', usedBy: (o) => o.momentum > 0 },
     ],

@@ -65,7 +65,7 @@ export const scheduleFreeAdamw: RuleFactory<ScheduleFreeAdamwOptions, 'exp_avg_s
       eps: number(1e-8, 0),
       epsPlacement: choice<EpsPlacement>('outside', ['outside', 'inside', 'hat']),
     },
-    slots: [{ name: 'exp_avg_sq' }],
+    slots: [{ name: 'exp_avg_sq', isNonNegative: true }],
     switches: (o) => ({ DECAY_UPDATE: o.weightDecay > 0 && o.weightDecayMode === 'update' }),
     scalars: (o, lr) => ({
       lr,

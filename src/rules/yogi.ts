@@ -53,7 +53,7 @@ export const yogi: RuleFactory<YogiOptions, 'exp_avg' | 'exp_avg_sq'> = declareR
   },
   slots: [
     { name: 'exp_avg', initial: (o) => o.initialMoment },
-    { name: 'exp_avg_sq', initial: (o) => o.initialAccumulator },
+    { name: 'exp_avg_sq', isNonNegative: true, initial: (o) => o.initialAccumulator },
   ],
   scalars: (o, lr) => ({
     lr,

@@ -22,7 +22,15 @@ const WEIGHT_AND_GRADIENT = 12;
 const MEMORY = `Bytes per weight, with each rule's default options: those of the state, and those that a step moves, weight and gradient among them.
 \`stateDtype: 'bf16'\` keeps 8 bits of a float32's 24, rounded to the nearest at each step. What moves by less than 1/512 of itself in a step
 stays as it is then, and what moves by less than 1/256 may: at β₂ 0.999 \`exp_avg_sq\` never falls, nor does Adamax's \`exp_inf\`; at β₂ 0.99 and below
-they do. Sums over all
+they do.
+
+\`'int8'\` and \`'int4'\` keep 64 elements together: the largest of them as it is, and of each the nearest of 255 or 15 levels of that, which are
+finer near 0; state that is never below 0, as squares of gradients, has 256 or 16, the squares of even ones, and what is above 0 is kept
+above 0. So in a step of β₂ 0.999 \`exp_avg_sq\` falls with the largest of the 64, but of two elements that stand still the ratio stays. A NaN or
+an infinity makes all 64 NaN, and 64 that are all below 2⁻¹¹⁰ are zeros. Of a tensor whose length is no multiple of 64, the last ones count as 64.
+With a \`rowMask\`, a sparse gradient or \`constraint: 'unit-rows'\`, rows are multiples of 64, so that rows that are left alone keep their bits.
+
+Sums over all
 steps stay float32, and so do averages of the weights: with \`ema\` and the like, 4 bytes are kept and 8 moved on top.`;
 
 /** Every rule has these, and means the same by them. */
@@ -86,7 +94,7 @@ function memoryTable(): string {
     const { slots } = layoutOf(withSettings(plain, { stateDtype }));
     const elementwise = slots.filter(({ perTensor }) => !perTensor);
     if (stateDtype !== 'f32' && elementwise.every(({ codec }) => codec.name === 'f32')) return undefined;
-    return elementwise.reduce((sum, { codec }) => sum + codec.leastByteLength, 0);
+    return elementwise.reduce((sum, { codec }) => sum + codec.blockByteLength / codec.blockLength, 0);
   };
   const cells = (bytes: number | undefined): string[] =>
     bytes === undefined ? ['', ''] : [String(bytes), String(WEIGHT_AND_GRADIENT + 2 * bytes)];

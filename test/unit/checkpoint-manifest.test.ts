@@ -16,7 +16,9 @@ const dict = {
 test('what resuming takes comes back as it was, numbers that JSON lacks too', () => {
   const frozen = ['b.c'];
   const back = readManifest(writeMetadata({ dict, frozen }));
-  expect(back).toEqual({ dict, frozen });
+  expect(back).toEqual({ dict, frozen, formats: {} });
+  const formats = { exp_avg: 'int8' };
+  expect(readManifest(writeMetadata({ dict, frozen, formats }))).toEqual({ dict, frozen, formats });
   expect(Object.is(back.dict.groups[0]!['weightDecay'], -0)).toBe(true);
 });
 

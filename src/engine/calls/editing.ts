@@ -1,3 +1,4 @@
+import { blockOf } from '../../codecs/codec.js';
 import { OptimizerError, quote } from '../../errors.js';
 import { encodeCopies } from '../../gpu/copy-ranges.js';
 import type { LayoutSlot } from '../../kernel/rule-layout.js';
@@ -8,9 +9,8 @@ import type { GroupPart, RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
 import { type Seed, encodeSeeds } from './seeding.js';
-import { ELEMENT_BYTE_LENGTH } from '../../plan/pieces.js';
-import { encodeUploadedHalves } from '../../stages/rows/map-halves.js';
-import { FRESH_ROW } from '../../stages/rows/map-rows.js';
+import { encodeStateMove } from '../../stages/rows/map-state.js';
+import { FRESH_ROW, uploadedMapper } from '../../stages/rows/map-rows.js';
 import {
   type ElementRange,
   type TensorReset,
@@ -95,24 +95,24 @@ export class Editing {
   ): () => void {
     const { part, index, parameter } = tensor;
     const { device, config } = this.session;
-    const word = codec.wordOf(initial);
     const all = part.stateRanges(name, index);
-    if (ranges && codec.leastByteLength < ELEMENT_BYTE_LENGTH) {
-      // Rows may share a word with others, which stay.
-      const map = rowsWithout(ranges, parameter);
-      const move = {
-        rowLength: parameter.rowLength!,
-        source: all,
-        target: all,
-        isInPlace: true,
-        fresh: word,
-      };
-      return encodeUploadedHalves(device, encoder, map, move, `${config.label} resetState()`);
+    if (ranges && codec.blockLength > 1) {
+      // Rows may share words with others, which stay.
+      const rowLength = parameter.rowLength!;
+      const mapper = uploadedMapper(
+        device,
+        rowsWithout(ranges, parameter),
+        rowLength,
+        `${config.label} resetState()`,
+      );
+      const move = { codec, rowLength, source: all, target: all, fresh: initial };
+      encodeStateMove(encoder, mapper, this.run.resources, move);
+      return () => mapper.destroy();
     }
     const some = ranges?.flatMap(({ first, elementCount }) =>
       part.slabs.ranges(name, index, first, elementCount),
     );
-    fillRanges(device, encoder, some ?? all, word);
+    fillRanges(device, encoder, some ?? all, blockOf(codec, initial));
     return () => undefined;
   }
 

@@ -1,9 +1,11 @@
+import { blockOf } from '../../codecs/codec.js';
 import { captureErrors, refusalError } from '../../gpu/refusal.js';
 import { fillRanges } from '../../gpu/fill-ranges.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
+import { encodeStateMove } from '../../stages/rows/map-state.js';
 import { FRESH_ROW, RowMapper } from '../../stages/rows/map-rows.js';
 import { type MappedTensor, type ResolvedMapping, resolveMapping, rowCountOf } from '../input/map-input.js';
 import { encodeWeights, startsAlike } from './map-weights.js';
@@ -117,14 +119,14 @@ export class Mapping {
             encoder: GPUCommandEncoder,
             { from, to, initial, codec, isInPlace }: SlotMove,
           ): void => {
-            const fresh = codec.wordOf(initial);
-            if (codec.leastByteLength < ELEMENT_BYTE_LENGTH) {
-              mapper.encodeHalves(encoder, { rowLength, source: from, target: to, isInPlace, fresh });
+            if (codec.blockLength > 1) {
+              const rows = { codec, rowLength, source: from, target: to, fresh: initial };
+              encodeStateMove(encoder, mapper, run.resources, rows);
               return;
             }
             if (isInPlace && rowsKept !== undefined) {
               const kept = rowsKept * rowLength * ELEMENT_BYTE_LENGTH;
-              fillRanges(device, encoder, behind(to, kept), fresh);
+              fillRanges(device, encoder, behind(to, kept), blockOf(codec, initial));
               return;
             }
             const slot = { rowLength, source: from.map(pieceOf), target: to.map(pieceOf) };

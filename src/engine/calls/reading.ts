@@ -1,6 +1,6 @@
 import { quote } from '../../errors.js';
 import { define } from '../../given.js';
-import type { Codec } from '../../codecs/codec.js';
+import { type Codec, valuesByteLength } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange, Reader } from '../../gpu/readback.js';
 import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
@@ -45,7 +45,7 @@ export class Reading {
     return parts.reduce((sum, { layout, tensors }) => {
       const ofTensors = tensors.map(({ parameter: { elementCount } }) =>
         layout.slots.reduce(
-          (bytes, { codec, perTensor }) => bytes + codec.leastByteLength * (perTensor ? 1 : elementCount),
+          (bytes, { codec, perTensor }) => bytes + valuesByteLength(codec, perTensor ? 1 : elementCount),
           0,
         ),
       );

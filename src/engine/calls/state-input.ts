@@ -1,4 +1,5 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import { rounded } from '../../codecs/codec.js';
 import { asFloats } from '../../gpu/as-floats.js';
 import { copyGiven } from '../../given.js';
 import type { LayoutSlot, RuleLayout } from '../../kernel/rule-layout.js';
@@ -65,7 +66,9 @@ export function checkSlotValues(
     );
   }
   const wide = values as ArrayLike<number>;
-  const k = floats.findIndex((value, i) => !Number.isFinite(codec.round(value)) && Number.isFinite(wide[i]));
+  // What shares a scale with a NaN is one, too, and whoever writes a NaN means it.
+  const kept = codec.isScaled ? floats : rounded(codec, floats);
+  const k = kept.findIndex((value, i) => !Number.isFinite(value) && Number.isFinite(wide[i]));
   if (k >= 0) fail(`${what}: value ${k} is ${quote(wide[k])}; give a magnitude that ${codec.name} holds.`);
   return floats;
 }

@@ -2,7 +2,6 @@ import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../.
 import { type StateDtype, checkStateDtype } from '../../codecs/state-dtype.js';
 import { OptimizerError, quote } from '../../errors.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
-import { ELEMENT_BYTE_LENGTH, LANE } from '../../plan/pieces.js';
 import type { Rule, RuleSettings } from '../../rules/rule.js';
 import type { ResolvedParameter } from './parameter.js';
 
@@ -11,7 +10,10 @@ export interface StateOptions extends AverageOptions {
   /**
    * How the rule's state lies in memory, and is rounded at each step. `'f32'` (default): 4 bytes an element. `'bf16'`: 2, the first half of
    * a float32's bits, rounded to the nearest; what moves by less than 1/512 of itself in a step stays as it is: at β₂ 0.999
-   * `exp_avg_sq` never falls, so use 0.99 or less. The step itself is computed in float32 from what is stored, and uses its new state
+   * `exp_avg_sq` never falls, so use 0.99 or less. `'int8'` and `'int4'`: 68 and 36 bytes for 64 elements, which have one scale, the
+   * largest of them, and codes of 8 or 4 bits: an element is off by up to 1/127 or 1/7 of the largest, 1/255 or 1/15 where state is never
+   * below 0, and by a part of that where it is small itself. A tensor begins with elements of its own; rows with a `rowMask`, of a sparse gradient or
+   * `'unit-rows'` are multiples of 64. The step itself is computed in float32 from what is stored, and uses its new state
    * before it is rounded. Averages of weights, sums over all steps (Adagrad's, FTRL's), `z_offset`, and what a tensor has one of stay
    * float32.
    */
@@ -33,7 +35,7 @@ export function resolveRuleSettings(config: Readonly<Record<string, unknown>>): 
 /** @throws OptimizerError `invalid-config` if a `stateDtype` has no effect on any group. */
 export function rejectIdleStateDtype(rules: readonly Rule[]): void {
   const [{ name, stateDtype = 'f32' } = { name: '' }] = rules;
-  const isRounded = rules.some((rule) => layoutOf(rule).leastStateByteLength < ELEMENT_BYTE_LENGTH);
+  const isRounded = rules.some((rule) => layoutOf(rule).slots.some(({ codec }) => codec.roundingError > 0));
   if (stateDtype === 'f32' || isRounded) return;
   throw new OptimizerError(
     'invalid-config',
@@ -42,29 +44,36 @@ export function rejectIdleStateDtype(rules: readonly Rule[]): void {
 }
 
 /**
- * No two invocations may store to one word of state: rows that are stepped one by one begin with a word each, and what lies in several
- * buffers is cut between lanes.
+ * What lies together in whole words is stored by one invocation: rows that are stepped one by one begin with a word each, and what lies
+ * in several buffers is cut between lanes, and blocks. Where elements of a block are rounded together, rows that are left alone share
+ * none with others, so that they keep their bits.
  *
  * @throws OptimizerError `invalid-parameter` for a parameter of which that is not so.
  */
 export function rejectSharedWords(rule: Rule, parameter: ResolvedParameter): void {
-  const { stateDtype = 'f32' } = rule;
-  if (stateDtype === 'f32' || layoutOf(rule).leastStateByteLength === ELEMENT_BYTE_LENGTH) return;
-  const { name, rowLength = 0, sparse, constraint, room } = parameter;
+  const { stateDtype } = rule;
+  const { cutLength, blockLength, isScaled } = layoutOf(rule).stateForm;
+  if (blockLength === 1) return;
+  const { name, rowLength = 0, sparse, constraint, mask, room } = parameter;
   const pieces = [room.data, sparse ? [] : room.grad].flatMap((list) => list.slice(0, -1));
-  const broken = pieces.find(({ elementCount }) => elementCount % LANE !== 0);
+  const broken = pieces.find(({ elementCount }) => elementCount % cutLength !== 0);
   if (broken) {
     throw new OptimizerError(
       'invalid-parameter',
-      `parameter ${quote(name)} has a buffer for ${broken.elementCount} of its elements, and stateDtype ${quote(stateDtype)} keeps ${LANE} ` +
-        `together; cut it at multiples of ${LANE}, or use stateDtype "f32".`,
+      `parameter ${quote(name)} has a buffer for ${broken.elementCount} of its elements, and stateDtype ${quote(stateDtype)} keeps ${cutLength} ` +
+        `together; cut it at multiples of ${cutLength}, or use stateDtype "f32".`,
     );
   }
-  if (rowLength % 2 === 0 || !(sparse || constraint === 'unit-rows')) return;
-  const what = sparse ? 'a sparse grad' : "constraint 'unit-rows'";
+  if (rowLength % blockLength === 0) return;
+  const what = [
+    sparse && 'a sparse grad',
+    constraint === 'unit-rows' && "constraint 'unit-rows'",
+    isScaled && mask && 'a rowMask',
+  ].find(Boolean);
+  if (what === undefined) return;
   throw new OptimizerError(
     'invalid-parameter',
-    `parameter ${quote(name)} has rows of ${rowLength} elements and ${what}, which stateDtype ${quote(stateDtype)} takes with even rows only; ` +
-      'pad the rows, or use stateDtype "f32".',
+    `parameter ${quote(name)} has rows of ${rowLength} elements and ${what}, which stateDtype ${quote(stateDtype)} takes with rows of a multiple of ` +
+      `${blockLength} only; pad the rows, or use stateDtype "f32".`,
   );
 }

@@ -1,14 +1,7 @@
 import { type RuleLayout, haveSameSwitches, layoutOf } from '../../kernel/rule-layout.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { Planned } from '../../gpu/pipelines.js';
-import {
-  ELEMENT_BYTE_LENGTH,
-  LANE,
-  type PlanTensor,
-  type StatePiece,
-  countElements,
-  isByRows,
-} from '../../plan/pieces.js';
+import { type PlanTensor, type StatePiece, countElements, isByRows } from '../../plan/pieces.js';
 import { OptimizerError, quote } from '../../errors.js';
 import { withState } from '../../plan/stretch.js';
 import { placeState } from '../../plan/plan.js';
@@ -278,8 +271,9 @@ export function planPart(
   const state = hasState
     ? placeState(tensors, withState(facts, layout), layout.tensor === undefined, (index) => rooms.get(index))
     : { stateOfTensor: new Map<number, readonly StatePiece[]>(), slabElementCounts: [] };
-  if (layout.leastStateByteLength < ELEMENT_BYTE_LENGTH) {
-    for (const { index, parameter } of members) rejectBrokenLanes(parameter, state.stateOfTensor.get(index)!);
+  if (hasState) {
+    for (const { index, parameter } of members)
+      rejectBrokenBlocks(parameter, state.stateOfTensor.get(index)!, layout.stateForm.cutLength);
   }
   const placed = tensors.map((tensor) => {
     const own = state.stateOfTensor.get(tensor.index);
@@ -314,14 +308,18 @@ export function planPart(
   }
 }
 
-/** @throws OptimizerError `invalid-parameter` where state that shares words would be cut within a lane: what is read is whole words. */
-function rejectBrokenLanes({ name }: ResolvedParameter, state: readonly StatePiece[]): void {
-  const broken = state.slice(0, -1).find(({ elementCount }) => elementCount % LANE !== 0);
+/** @throws OptimizerError `invalid-parameter` where state that shares words would be cut within a block: what is read is whole ones. */
+function rejectBrokenBlocks(
+  { name }: ResolvedParameter,
+  state: readonly StatePiece[],
+  cutLength: number,
+): void {
+  const broken = state.slice(0, -1).find(({ elementCount }) => elementCount % cutLength !== 0);
   if (!broken) return;
   throw new OptimizerError(
     'invalid-parameter',
     `parameter ${quote(name)} is cut behind ${broken.elementCount} elements, by its buffers or by what the device binds at once, and a stateDtype ` +
-      `other than "f32" keeps ${LANE} together; cut it at multiples of ${LANE}, or use stateDtype "f32".`,
+      `other than "f32" keeps ${cutLength} together; cut it at multiples of ${cutLength}, or use stateDtype "f32".`,
   );
 }
 

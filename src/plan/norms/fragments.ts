@@ -33,7 +33,7 @@ export function fragmentsOf<B>(
 ): Fragment<B>[] {
   const alignment = bindingAlignment(facts.limits);
   let first = 0;
-  return cutTogether([piece], undefined, undefined, facts.limits, table).flatMap(({ data, table: rows }) => {
+  return cutTogether([piece], undefined, undefined, facts, table).flatMap(({ data, table: rows }) => {
     const [from, end] = [first, (first += data.elementCount)];
     const own = members.filter(({ start, elementCount }) => start < end && start + elementCount > from);
     const begins = own.map(({ start }) => Math.max(start, from));

@@ -42,7 +42,7 @@ export const adamMoments = declarePart({
     o.amsgrad && o.amsgradCorrected && o.epsPlacement === 'hat'
       ? "amsgradCorrected with epsPlacement 'hat' is not defined: that has an uncorrected v; leave one out."
       : undefined,
-  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq' }],
+  slots: [{ name: 'exp_avg' }, { name: 'exp_avg_sq', isNonNegative: true }],
   switches: (o: Resolved) => ({ AMSGRAD_CORRECTED: o.amsgrad && o.amsgradCorrected }),
   scalars: (o: Resolved) => ({
     one_minus_beta1: 1 - o.betas[0],

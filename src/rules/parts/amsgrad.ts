@@ -7,7 +7,9 @@ import { declarePart } from '../part.js';
 export const amsgrad = declarePart({
   wgsl,
   options: { amsgrad: boolean(false) },
-  slots: [{ name: 'max_exp_avg_sq', usedBy: (o: { readonly amsgrad: boolean }) => o.amsgrad }],
+  slots: [
+    { name: 'max_exp_avg_sq', isNonNegative: true, usedBy: (o: { readonly amsgrad: boolean }) => o.amsgrad },
+  ],
   switches: (o: { readonly amsgrad: boolean }) => ({ AMSGRAD: o.amsgrad }),
 });
 

@@ -85,7 +85,7 @@ export function measureSource(variant: MeasureVariant, access: MeasureAccess): P
       [
         written(partialsByteLength(layout)),
         { type: 'uniform', minBindingSize: PORTION.byteLength },
-        ...roles.map((role) => readOnly(role.codec.unitByteLength(role.access))),
+        ...roles.map((role) => readOnly(role.codec.itemByteLength(role.access))),
         ...(access.isMasked ? [readOnly(4)] : []),
       ],
       pageLayout(row),

@@ -9,8 +9,11 @@ import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js
 import { wordView } from '../../kernel/structs.js';
 import { bindPiece, bindingAlignment, elementsIn, skipElements } from '../../plan/cut.js';
 import { ELEMENT_BYTE_LENGTH, LANE, type Piece } from '../../plan/pieces.js';
-import { type HalvesMove, encodeHalves } from './map-halves.js';
 import { PORTION, mapSource, shareOf } from './map-kernel.js';
+
+const FLOATS = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+/** Elements at whose multiples state may be cut, however it is kept. */
+const LARGEST_ALIGNMENT = 4096;
 
 /** In a map: a row that was not there before. */
 export const FRESH_ROW = 0xffff_ffff;
@@ -62,6 +65,21 @@ interface Part extends Piece<GPUBuffer> {
   readonly first: number;
 }
 
+/** A mapper by a map on the CPU of as many rows as there are. */
+export function uploadedMapper(
+  device: GPUDevice,
+  map: Uint32Array<ArrayBuffer>,
+  longestRow: number,
+  label: string,
+): RowMapper {
+  const buffer = makeFilled(device, `${label} row map`, BufferUsage.STORAGE, map);
+  const entries = { buffer, byteOffset: 0, elementCount: map.length };
+  const all = { entries, rowsBefore: map.length, rowCount: map.length };
+  const mapper = new RowMapper(device, all, longestRow, undefined, {}, label);
+  mapper.keep(buffer);
+  return mapper;
+}
+
 /** Moves rows on the GPU by one map. What it makes lives until {@link destroy}; run it in error scopes. */
 export class RowMapper {
   readonly #own: GPUBuffer[] = [];
@@ -69,6 +87,7 @@ export class RowMapper {
   /** What is bound where nothing is counted. */
   #nothing: GPUBuffer | undefined;
   #via: GPUBuffer | undefined;
+  #floats: Piece<GPUBuffer>[] | undefined;
 
   /**
    * @param longestRow elements of the longest row that is to be moved.
@@ -76,13 +95,13 @@ export class RowMapper {
    * @param viaByteLength what rows that stay in their buffers go by way of: no more than this, or than 16 columns.
    */
   constructor(
-    private readonly device: GPUDevice,
-    private readonly map: RowMap,
+    readonly device: GPUDevice,
+    readonly map: RowMap,
     private readonly longestRow: number,
     private readonly strays: GPUBuffer | undefined,
     /** What of the kernels' shape is not to be chosen. */
     private readonly shape: Partial<KernelShape>,
-    private readonly label: string,
+    readonly label: string,
     private readonly viaByteLength = VIA_BYTE_LENGTH,
   ) {}
 
@@ -134,9 +153,19 @@ export class RowMapper {
     }
   }
 
-  /** Encodes a move of elements of which two share a word. */
-  encodeHalves(encoder: GPUCommandEncoder, move: HalvesMove): void {
-    this.#frees.push(encodeHalves(this.device, encoder, this.map, move, this.label));
+  /** Room for the longest rows in float32, as many as there are before and afterwards; the same each time. */
+  floats(): readonly Piece<GPUBuffer>[] {
+    if (this.#floats) return this.#floats;
+    const { device, map, label } = this;
+    const most = alignDown(device.limits.maxBufferSize / ELEMENT_BYTE_LENGTH, LARGEST_ALIGNMENT);
+    this.#floats = [];
+    for (let left = this.longestRow * Math.max(map.rowsBefore, map.rowCount); left > 0; left -= most) {
+      const elementCount = Math.min(left, most);
+      const byteLength = ELEMENT_BYTE_LENGTH * elementCount;
+      const buffer = this.keep(makeBuffer(device, `${label} floats`, byteLength, FLOATS));
+      this.#floats.push({ buffer, byteOffset: 0, elementCount });
+    }
+    return this.#floats;
   }
 
   /** Encodes a move of some columns. */
@@ -214,6 +243,11 @@ export class RowMapper {
   keep(buffer: GPUBuffer): GPUBuffer {
     this.#own.push(buffer);
     return buffer;
+  }
+
+  /** Calls what frees something that a move needs in {@link destroy}. */
+  free(each: () => void): void {
+    this.#frees.push(each);
   }
 
   /** Frees what moves were made with; those that are submitted end as they would have. */

@@ -1,6 +1,6 @@
 import { makeBuffer } from '../../gpu/make-buffer.js';
 import clearWgsl from '../../../shaders/stages/rows/clear.wgsl?raw';
-import packWgsl from '../../../shaders/stages/rows/pack.wgsl?raw';
+import { byteLengthOf } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
@@ -8,6 +8,7 @@ import type { PlanTensor } from '../../plan/pieces.js';
 import { placeState } from '../../plan/plan.js';
 import { commonOptions } from '../../rules/common-options.js';
 import { declareRule } from '../../rules/declare-rule.js';
+import { pack } from './recode.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 
 const clear = declareRule({
@@ -16,18 +17,6 @@ const clear = declareRule({
   options: commonOptions(0),
   scalars: () => ({}),
   reference: ({ scalar }) => scalar(0),
-});
-
-const pack = declareRule({
-  name: 'pack',
-  wgsl: packWgsl,
-  options: commonOptions(0),
-  slots: [{ name: 'kept' }],
-  scalars: () => ({}),
-  reference: (_, { w, s }) => {
-    s.kept = w;
-    return w;
-  },
 });
 
 type Input = Omit<SidePassInput, 'rule' | 'rows' | 'slab'>;
@@ -52,7 +41,7 @@ export function makePacking(input: Omit<Input, 'tensors'>, tensor: PlanTensor<GP
   const state = stateOfTensor.get(tensor.index)!;
   const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC;
   const slabs = slabElementCounts.map((elementCount, k) =>
-    makeBuffer(device, `${label} copy ${k}`, f32.byteLength(elementCount), usage),
+    makeBuffer(device, `${label} copy ${k}`, byteLengthOf(f32, elementCount), usage),
   );
   const tensors = [{ ...tensor, state }];
   const side = planSidePass({
@@ -65,8 +54,8 @@ export function makePacking(input: Omit<Input, 'tensors'>, tensor: PlanTensor<GP
   return {
     ranges: state.map(({ slab, element, elementCount }) => ({
       buffer: slabs[slab]!,
-      byteOffset: f32.byteLength(element),
-      byteLength: f32.byteLength(elementCount),
+      byteOffset: byteLengthOf(f32, element),
+      byteLength: byteLengthOf(f32, elementCount),
     })),
     encode: (pass) => side.encode(pass),
     destroy: () => {

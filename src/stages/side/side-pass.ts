@@ -1,6 +1,8 @@
 import { BindGroups } from '../../gpu/bind-groups.js';
 import type { Planned } from '../../gpu/pipelines.js';
 import { rowLayout } from '../../kernel/row.js';
+import { type Codec, stateFormOf } from '../../codecs/codec.js';
+import { f32 } from '../../codecs/f32.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import type { StretchFacts } from '../../plan/stretch.js';
@@ -17,6 +19,8 @@ export interface SidePassInput {
   readonly rule: Rule;
   /** What it is done to; all in row 0. */
   readonly tensors: readonly PlanTensor<GPUBuffer>[];
+  /** How the rule's slots lie; default float32. */
+  readonly codec?: Codec;
   /** Where a slot of the rule lies. */
   readonly slab?: (slot: string, index: number) => GPUBuffer;
   readonly nameOf: (tensor: number) => string;
@@ -58,8 +62,8 @@ export class SidePass {
 
 /** Plans such an operation. */
 export function planSidePass(input: SidePassInput): Planned<SidePass> {
-  const { device, rule, rows, label } = input;
-  const layout = layoutOf(rule);
+  const { device, rule, rows, label, codec = f32 } = input;
+  const layout = { ...layoutOf(rule), codecOf: () => codec, stateForm: stateFormOf([f32, codec]) };
   const row = rowLayout(layout);
   const plan = planUpdate({
     ...input,

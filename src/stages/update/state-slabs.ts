@@ -1,7 +1,7 @@
 import { makeBuffer } from '../../gpu/make-buffer.js';
-import { type Codec, bytesOf } from '../../codecs/codec.js';
+import { type Codec, blockOf, byteLengthOf, bytesOf } from '../../codecs/codec.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import { writeWord } from '../../gpu/fill-ranges.js';
+import { writeWords } from '../../gpu/fill-ranges.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import type { StatePiece } from '../../plan/pieces.js';
@@ -25,11 +25,11 @@ export class StateSlabs {
     for (const { name, perTensor, initial, codec } of layout.slots) {
       if (perTensor) continue;
       const slabs = plan.slabElementCounts.map((elementCount, k) => {
-        const byteLength = codec.byteLength(elementCount);
+        const byteLength = byteLengthOf(codec, elementCount);
         const buffer = makeBuffer(device, `${label} ${name}[${k}]`, byteLength, usage);
         // New buffers hold zeros.
         if (initial !== 0)
-          writeWord(device.queue, { buffer, byteOffset: 0, byteLength }, codec.wordOf(initial));
+          writeWords(device.queue, { buffer, byteOffset: 0, byteLength }, blockOf(codec, initial));
         return buffer;
       });
       this.#slabsOfSlot.set(name, slabs);
@@ -46,7 +46,7 @@ export class StateSlabs {
     const counts = this.#plan.slabElementCounts;
     const ofSlots = this.slots.map((slot) => {
       const codec = this.#codecOf(slot);
-      return counts.reduce((sum, count) => sum + codec.byteLength(count), 0);
+      return counts.reduce((sum, count) => sum + byteLengthOf(codec, count), 0);
     });
     return ofSlots.reduce((sum, each) => sum + each, 0);
   }

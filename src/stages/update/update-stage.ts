@@ -3,12 +3,12 @@ import type { BindGroups } from '../../gpu/bind-groups.js';
 import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import type { RowLayout } from '../../kernel/row.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
-import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
+import { type KernelShape, chooseGrid, chooseShape, shapeOfBlocks } from '../../kernel/shape.js';
 import { segmentsByteLength, writeSegments } from '../../kernel/segment.js';
 import { type StepBinding, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
 import type { WordView } from '../../kernel/structs.js';
 import type { Batch } from '../../plan/batches.js';
-import type { PlanTensor } from '../../plan/pieces.js';
+import { LANE, type PlanTensor } from '../../plan/pieces.js';
 import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';
@@ -48,10 +48,11 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
   const facts = withState(input.facts, layout);
   checkSlotBindings(layout, tensors, facts.limits);
   const plan = planStep(tensors, layout.elementSlots.length, facts, layout.tensor === undefined);
-  const shapes = plan.batches.map(({ laneCount }) => ({
-    ...chooseShape(device.adapterInfo, laneCount),
-    ...input.shape,
-  }));
+  const { isScaled, cutLength } = layout.stateForm;
+  const shapes = plan.batches.map(({ laneCount }) => {
+    const shape = { ...chooseShape(device.adapterInfo, laneCount), ...input.shape };
+    return isScaled ? shapeOfBlocks(shape, cutLength / LANE) : shape;
+  });
   const sources = plan.batches.map(({ access, parts }, k) =>
     stepPipeline({ ...input, access, together: parts.length, shape: shapes[k]! }),
   );

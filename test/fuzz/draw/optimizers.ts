@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { findOtherScalars } from '../../../src/kernel/rate-scalars.js';
+import { stateCodec } from '../../../src/codecs/state-dtype.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import { type OptimizerPlan, makeRule } from '../case/plans.js';
 import { chance, rates, record, seeds } from './basics.js';
@@ -29,9 +30,10 @@ export function optimizers(palette: Palette): fc.Arbitrary<OptimizerPlan> {
     const { tensor, evaluation } = layoutOf(makeRule({ ...rule, lr: 0.1 }));
     const hasAverage = 'ema' in settings || 'swa' in settings || 'lookahead' in settings;
     const hasMicro = rest.hasMicro && palette.hasMicro;
-    // Elements that share a word are stepped together: rows one by one where they begin with one, and pieces of whole lanes.
+    // What lies together is stepped together: rows one by one where they are whole blocks, and pieces of whole lanes.
     const isRounded = settings.stateDtype !== undefined;
-    const isEven = !isRounded || palette.rowLengths.every((length) => length % 2 === 0);
+    const { blockLength } = stateCodec(settings.stateDtype ?? 'f32');
+    const isEven = palette.rowLengths.every((length) => length % blockLength === 0);
     const sparse = rest.isSparse && palette.hasSparse && isEven && !tensor && !evaluation && !hasAverage;
     const isInArena = rest.isInArena && !hasMicro && !sparse;
     // Of a tensor in two ranges, or of rows that lie apart, norms are summed in another order than the model's.

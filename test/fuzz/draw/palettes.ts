@@ -60,14 +60,15 @@ export function paletteOf(seed: number): Palette {
     hasMicro: chance(50),
     isAligned: chance(70),
     hasOptions: chance(50),
-    rowLengths: fc.subarray([1, 2, 3, 4, 7, 16], { minLength: 2, maxLength: 2 }),
-    isRounded: chance(30),
-  }).map(({ isRounded, ...palette }): Palette => {
+    rowLengths: fc.subarray([1, 2, 3, 4, 7, 16, 64], { minLength: 2, maxLength: 2 }),
+    isRounded: chance(40),
+    stateDtype: fc.constantFrom('bf16' as const, 'int8' as const, 'int4' as const),
+  }).map(({ isRounded, stateDtype, ...palette }): Palette => {
     const mayBe = palette.rules.every((rule) => mayBeRounded(makeRule({ ...rule, lr: 0.1 })));
     if (!isRounded || !mayBe) return palette;
     // Optimizers of the other settings load what these have saved, and the other way round.
     const [first, ...others] = palette.settings;
-    return { ...palette, settings: [{ ...first, stateDtype: 'bf16' }, ...others] };
+    return { ...palette, settings: [{ ...first, stateDtype }, ...others] };
   });
   const [palette] = fc.sample(fc.noBias(palettes), { seed: seed | 0, numRuns: 1 });
   return palette!;

@@ -1,3 +1,4 @@
+import { valuesByteLength } from '../../../src/codecs/codec.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import type { ParameterNorms } from '../../../src/index.js';
 import type { OptimizerTwin } from './twin.js';
@@ -16,8 +17,8 @@ export function normsOf({ tensors, gradScale, lossScale }: OptimizerTwin): Recor
 /** As `Optimizer.stateByteLength`, of one that is not destroyed. */
 export function stateByteLengthOf({ tensors }: OptimizerTwin): number {
   const lengths = tensors.flatMap(({ rule, state }) =>
-    Object.entries(state.state).map(
-      ([slot, { length }]) => layoutOf(rule).codecOf(slot).leastByteLength * length,
+    Object.entries(state.state).map(([slot, { length }]) =>
+      valuesByteLength(layoutOf(rule).codecOf(slot), length),
     ),
   );
   return lengths.reduce((sum, length) => sum + length, 0);

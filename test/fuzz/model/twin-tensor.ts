@@ -2,6 +2,7 @@ import type { ReferenceGradient } from '../../../src/reference/reference-config.
 import { float32 } from '../../../src/reference/arithmetic.js';
 import type { ElementRule, PreparedStep } from '../../../src/reference/element-step.js';
 import { ParameterState } from '../../../src/reference/parameter-state.js';
+import { rounded } from '../../../src/codecs/codec.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import type { Rule } from '../../../src/index.js';
 import { hasMoreRoom } from '../world/homes.js';
@@ -193,14 +194,15 @@ export class TensorTwin {
     const rowLength = this.plan.rows?.length ?? 1;
     const isReset = (i: number) => !rows || rows.includes(Math.floor(i / rowLength));
     values.forEach((_, i) => {
-      if (isReset(i)) values[i] = isSeeded ? weights[i]! : codec.round(initial);
+      if (isReset(i)) values[i] = isSeeded ? weights[i]! : initial;
     });
+    values.set(rounded(codec, Float32Array.from(values)));
   }
 
   /** Replaces a slot's values by what is kept of others. */
   writeSlot(slot: string, values: Float32Array): void {
     const codec = layoutOf(this.rule).codecOf(slot);
-    this.state.state[slot]!.set(values.map((value) => codec.round(value)));
+    this.state.state[slot]!.set(rounded(codec, Float32Array.from(values)));
   }
 
   perTensor(slot: string): boolean {

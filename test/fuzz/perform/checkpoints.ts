@@ -34,7 +34,7 @@ export function performSave(
   world.checkpoints.set(shelf, kept);
   const read = saved.then(({ bytes, isCopied }) => {
     if (!isCopied) world.verdicts.fail(`${what}: there was memory, but the state was not copied`);
-    return readRun(bytes);
+    return readRun(bytes, run);
   });
   const expected = world.expected<unknown>(trainingRefusal, () => [subject.refusal]);
   world.verdicts.expect(what, read, {

@@ -1,5 +1,4 @@
-import { codecOfDtype } from '../../../src/codecs/state-dtype.js';
-import { readManifest } from '../../../src/checkpoint/manifest.js';
+import { codecOfTensor, readManifest } from '../../../src/checkpoint/manifest.js';
 import type { LoadedNames, StateDict } from '../../../src/index.js';
 import { readSafetensors } from '../../../src/safetensors/index.js';
 import type { GroupTwin } from '../model/twin.js';
@@ -39,20 +38,26 @@ export function describeRun({ twin }: Subject, hasParams: boolean): SavedRun {
   };
 }
 
-/** What a file holds. */
-export async function readRun(bytes: Uint8Array<ArrayBuffer>): Promise<SavedRun> {
+/**
+ * What a file holds.
+ *
+ * @param known what it should hold, which says how many elements bytes stand for.
+ */
+export async function readRun(bytes: Uint8Array<ArrayBuffer>, known?: SavedRun): Promise<SavedRun> {
   const file = await readSafetensors(bytes);
-  const { dict, frozen } = readManifest(file.metadata);
+  const { dict, frozen, formats } = readManifest(file.metadata);
   const state: StateDict['state'] = Object.fromEntries(
     dict.groups.flatMap(({ params }) => params.map((name) => [name, {}])),
   );
   const weights: Record<string, Float32Array<ArrayBuffer>> = {};
   for (const [key, tensor] of file.tensors) {
-    const codec = codecOfDtype(tensor.dtype);
+    const codec = codecOfTensor(tensor, formats);
     if (!codec) continue;
     const { buffer } = (await tensor.bytes()).slice();
-    const floats = codec.decode(buffer, tensor.byteLength / codec.leastByteLength);
     const [role, name, slot] = key.split('.') as [string, string, string];
+    const { blockLength, blockByteLength, isScaled } = codec;
+    const elementCount = (tensor.byteLength / blockByteLength) * blockLength;
+    const floats = codec.decode(buffer, isScaled ? known!.dict.state[name]![slot]!.length : elementCount);
     if (role === 'param') weights[name] = floats;
     else state[name]![slot] = floats;
   }
