@@ -14,7 +14,7 @@ export const editingSlips = [
       ['perTensor ? 1 : parameter.elementCount', 'parameter.elementCount'],
       ['if (hasCount) {', 'if (!hasCount) {'],
       ['!hasCount && isAverage(tensor, slot)', 'isAverage(tensor, slot) && hasCount'],
-      ['codec.wordOf(initial)', '0'],
+      ['blockOf(codec, initial)', 'new Uint32Array(1)'],
       ['if (control) {\n      copies.push', 'if (!control) {\n      copies.push'],
       ['new Map([[target, source]])', 'new Map([[source, target]])'],
       [
@@ -24,7 +24,7 @@ export const editingSlips = [
       ['this.session.guard.checkTraining(call);', 'this.session.guard.check(call);', REFUSED],
       ["this.session.guard.checkTraining('resetState()');", '', REFUSED],
       ['for (const free of frees) free();', '', 'gpu/state-in-hand#is reset, and no others'],
-      ['some ?? all, word', 'all, word', 'gpu/state-in-hand#rows of a table'],
+      ['some ?? all, blockOf', 'all, blockOf', 'gpu/state-in-hand#rows of a table'],
       ['if (source === target) fail', 'if (!source) fail', REFUSED],
       ['from.elementCount !== to.elementCount', '!from.elementCount', REFUSED],
       ['held!.join() !== wanted!.join()', '!held', 'gpu/state-in-hand#only the other group'],

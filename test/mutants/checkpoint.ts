@@ -32,7 +32,7 @@ export const checkpointSlips = [
       'void (new Set(loaded.filter(({ parameter }) => !frozen',
       'gpu/checkpoint#lacks an average',
     ],
-    ['byteLength === codec.leastByteLength * valueCount', 'byteLength > 0', 'gpu/checkpoint#of other sizes'],
+    ['byteLength === valuesByteLength(saved, valueCount)', 'byteLength > 0', 'gpu/checkpoint#of other sizes'],
     ['    rejectUnwritable(tensor);', '', 'gpu/checkpoint#of other sizes'],
   ]),
   ...slipsIn('src/checkpoint/checksum.ts', test('cut or changed'), [

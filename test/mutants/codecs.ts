@@ -24,30 +24,91 @@ export const codecSlips = [
       ['word | 0x40_0000', 'word'],
       ['((word >>> 16) & 1)', '0'],
       ['roundingError: 2 ** -8', 'roundingError: 2 ** -9'],
-      ['halfOf(value) * 0x1_0001', 'halfOf(value)'],
-      ['4 * Math.ceil(elementCount / 2)', '2 * elementCount'],
+      ['blockLength: 2', 'blockLength: 4'],
       ['select(0u, 1u, at.valid > 2u)', '0u', 'gpu/state-dtype#tables of even'],
       ['if (at.valid > 2u) {', 'if (at.valid > 3u) {', 'gpu/state-dtype#tables of even'],
     ],
   ),
   ...slipsIn(
-    'shaders/stages/rows/map-halves.wgsl',
-    [ROWS],
+    'shaders/codecs/blocks.wgsl',
+    [EVERY_RULE],
     [
-      ['2u * k + side', '2u * k'],
-      ['if (element >= portion.element_count)', 'if (element > portion.element_count)'],
-      ['(16u * (at & 1u))', '0u'],
-      ['entry < portion.rows_before', 'entry <= portion.rows_before'],
-      ['word & ~(0xffffu << shift)', 'word'],
+      ['0x08800000u', '0x08000000u', 'gpu/state-dtype#numbers of any size'],
+      [
+        'finite, bits | 0x400000u, bits >= INFINITY_BITS',
+        'finite, bits | 0x400000u, false',
+        'gpu/state-dtype#numbers of any size',
+      ],
+      [
+        'max(max(largest.x, largest.y), max(largest.z, largest.w))',
+        'max(largest.x, max(largest.z, largest.w))',
+      ],
+      ['(most + 1.5)', '(most + 1.0)'],
+      ['abs(x)) + (most', 'x) + (most'],
+      ['vec4<u32>(1u), is_positive', 'vec4<u32>(0u), is_positive'],
+      ['sqrt(x) * most + 0.5', 'sqrt(x) * most'],
+      ['vec4<i32>(block_unpack', 'vec4<u32>(block_unpack'],
+      ['2.0 * most - abs(q)', '2.0 * most - q'],
+      [
+        'scale == 0u || scale >= INFINITY_BITS',
+        'scale >= INFINITY_BITS',
+        'gpu/state-dtype#numbers of any size',
+      ],
     ],
   ),
   ...slipsIn(
-    'src/stages/rows/map-halves.ts',
+    'src/codecs/blocks.ts',
+    ['unit/codecs'],
+    [
+      ['Math.floor(fround(code + (most + 1.5)))', 'Math.floor(fround(code + (most + 1)))'],
+      ['if (value < MIN_NORMAL) return 0;', 'if (value <= 0) return 0;'],
+      ['+ 0.5)), 1)', '+ 0.5)), 0)'],
+      ['isPositive ? value : Math.abs(value)', 'Math.abs(value)'],
+      ['largest < LEAST_SCALE ? 0 : largest', 'largest'],
+      ['if (!Number.isFinite(value)) return NaN;', ''],
+      ['atTop >>> (32 - bits) : atTop', 'atTop >> (32 - bits) : atTop'],
+      ['if (!(scale > 0)) continue;', '', 'unit/codecs'],
+      ['at.element + 4u < ', 'at.element + 8u < ', EVERY_RULE],
+      ['select(lane(0.0), value, is_valid)', 'value', EVERY_RULE],
+      ['vec4<bool>(within == 0u)', 'vec4<bool>(false)', EVERY_RULE],
+    ],
+  ),
+  ...slipsIn(
+    'src/codecs/codec.ts',
+    ['unit/state-lanes'],
+    [
+      ['blockLength > 1 ? Math.max(LANE, blockLength) : 1', 'blockLength'],
+      ['/ gcd(byteAlignment, codec.blockByteLength)', '/ codec.blockByteLength'],
+    ],
+  ),
+  ...slipsIn(
+    'src/plan/plan.ts',
+    ['unit/state-lanes'],
+    [['isScaled ? () => 0 : facts.paddingOf', 'facts.paddingOf']],
+  ),
+  ...slipsIn(
+    'src/kernel/shape.ts',
+    ['gpu/state-dtype#kernels of any shape'],
+    [
+      ['alignUp(shape.lanesPerInvocation, blockLanes)', 'shape.lanesPerInvocation'],
+      ['blockLanes),\n  consecutive: true', 'blockLanes),\n  consecutive: shape.consecutive'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/rows/map-state.ts',
     [ROWS],
     [
-      ['isInPlace ? copyOf(device, encoder, source, label, own) : source', 'source'],
-      ['map.rowCount * rowLength', 'map.rowsBefore * rowLength'],
-      ['first += byteLength / HALF;', 'first += byteLength;', ROWS],
+      ['map.rowsBefore * rowLength', 'map.rowCount * rowLength'],
+      ['target: after, fresh', 'target: after, fresh: fresh + 1'],
+      ['ranges: target', 'ranges: source'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/side/recode.ts',
+    [ROWS],
+    [
+      ['toFloats ? unpack() : pack()', 'pack()'],
+      ['Math.min(left, elements(byteLength))', 'elements(byteLength)'],
     ],
   ),
   ...slipsIn(
@@ -55,13 +116,13 @@ export const codecSlips = [
     ['unit/rule-layout'],
     [
       ['isExact || name', 'name'],
-      ['name === declaration.evaluation?.slot ? f32', 'false ? f32', 'gpu/state-dtype#evaluated with'],
+      ['name === declaration.evaluation?.slot', 'false', 'gpu/state-dtype#evaluated with'],
     ],
   ),
   ...slipsIn(
     'src/engine/run/group-part.ts',
     [REFUSED],
-    [['elementCount % LANE !== 0', 'elementCount % LANE === 9']],
+    [['elementCount % cutLength !== 0', 'elementCount % cutLength === 99']],
   ),
   ...slipsIn(
     'src/engine/optimizer.ts',
@@ -71,24 +132,26 @@ export const codecSlips = [
   ...slipsIn(
     'src/engine/calls/state-input.ts',
     [REFUSED],
-    [['Number.isFinite(codec.round(value))', 'Number.isFinite(value)']],
+    [['codec.isScaled ? floats : rounded(codec, floats)', 'floats']],
   ),
   ...slipsIn(
     'src/engine/input/state-options.ts',
     [REFUSED],
     [
       ["if (stateDtype === 'f32' || isRounded) return;", 'return;'],
-      ['elementCount % LANE !== 0', 'elementCount % LANE === 9'],
-      ['rowLength % 2 === 0', 'rowLength % 2 === 1'],
-      ["constraint === 'unit-rows')) return;", 'false)) return;'],
+      ['elementCount % cutLength !== 0', 'elementCount % cutLength === 99'],
+      ['rowLength % blockLength === 0', 'rowLength % blockLength === 1'],
+      ["constraint === 'unit-rows' &&", 'false &&'],
+      ['isScaled && mask &&', 'false &&'],
+      ["sparse && 'a sparse grad'", 'false'],
     ],
   ),
   ...slipsIn(
     'src/plan/stretch.ts',
     [EVERY_RULE],
     [
-      ['bindingAlignment(limits) / leastStateByteLength', 'bindingAlignment(limits) / ELEMENT_BYTE_LENGTH'],
-      ['&& element % LANE !== 0', '&& element % 2 !== 0', 'unit/state-lanes'],
+      ['formOf(facts).alignment(bindingAlignment(facts.limits))', '64', 'unit/state-lanes'],
+      ['elementCount % Math.max(LANE, formOf(facts).cutLength)', 'elementCount % LANE'],
     ],
   ),
   ...slipsIn(
@@ -100,9 +163,9 @@ export const codecSlips = [
     'src/checkpoint/load.ts',
     [SAVED],
     [
-      ['if (from === to && piece.byteLength % 4 === 0) return piece;', 'if (from === to) return piece;'],
-      ['if (from === to && piece', 'if (piece'],
-      ['piece.byteLength / from.leastByteLength', 'piece.byteLength / to.leastByteLength'],
+      ['saved === codec && piece.byteLength % 4 === 0', 'saved === codec'],
+      ['saved === codec && piece', 'piece'],
+      ['left -= own;', ''],
     ],
   ),
   ...slipsIn(
@@ -117,7 +180,7 @@ export const codecSlips = [
     'src/engine/calls/editing.ts',
     [ROWS],
     [
-      ['codec.leastByteLength < ELEMENT_BYTE_LENGTH', 'codec.leastByteLength > ELEMENT_BYTE_LENGTH'],
+      ['ranges && codec.blockLength > 1', 'ranges && codec.blockLength > 64'],
       ['(first + count) / rowLength!', 'first / rowLength!'],
     ],
   ),
@@ -125,8 +188,8 @@ export const codecSlips = [
     'src/reference/parameter-state.ts',
     [EVERY_RULE],
     [
-      ['values[i] = keep(store(element[slot]!))', 'values[i] = store(element[slot]!)'],
-      ['if (keep !== identity) values', 'if (keep === identity) values', ROWS],
+      ['for (const [, values, codec] of arrays) keep(codec, values);', ''],
+      ['if (codec) keep(codec, values);', '', ROWS],
     ],
   ),
 ];

@@ -7,8 +7,8 @@ export const planShareSlips = [
     ['unit/plan', 'unit/batches', 'unit/move'],
     [
       [
-        'joins ? joinRuns(tensors, paddingOf, unit) : tensors.map(asRun)',
-        'joinRuns(tensors, paddingOf, unit)',
+        'joins ? joinRuns(tensors, paddingOf, cutLength) : tensors.map(asRun)',
+        'joinRuns(tensors, paddingOf, cutLength)',
       ],
       ['(places[k] = { batch, part })', '(places[k] = { batch, part: 0 })'],
       ['places.slice(first, (first += own.length))', 'places.slice(first, first + own.length)'],
@@ -26,7 +26,7 @@ export const planShareSlips = [
     'src/plan/state-places.ts',
     ['unit/plan', 'unit/runs', 'unit/batches'],
     [
-      ['const taken = alignUp(elementCount, LANE);', 'const taken = elementCount;'],
+      ['const taken = alignUp(elementCount, this.#unit);', 'const taken = elementCount;'],
       ['element + taken <= this.#most', 'element <= this.#most'],
       ['this.elementCounts[last] = element + taken;', 'this.elementCounts[last]! += taken;'],
       ['slab: last + 1, element: 0', 'slab: last, element: 0'],
@@ -49,7 +49,10 @@ export const planShareSlips = [
         '(grad.byteOffset - gradBound.offset) / unitOf(gradAccess) : 0',
         '(grad.byteOffset - gradBound.offset) / unitOf(dataAccess) : 0',
       ],
-      ['(state.isPadded ? alignUp(end, LANE) : end) - element', 'end - element'],
+      [
+        '(state.isPadded ? alignUp(end, Math.max(LANE, formOf(facts).cutLength)) : end) - element',
+        'end - element',
+      ],
       ['stateStart: state.element - element }', 'stateStart: 0 }'],
       ['rest > 0 && elementCount > ONE_STRETCH', 'elementCount > ONE_STRETCH'],
       ['Math.ceil(elementCount / LANE)', 'Math.floor(elementCount / LANE)'],

@@ -59,7 +59,9 @@ export const planSlips = [
         "'element' in piece ? { ...piece, elementCount, isPadded: false }",
         "'element' in piece ? { ...piece, elementCount }",
       ],
-      ['const lost = byteOffset % alignment === 0 ? 0 : alignment;', 'const lost = 0;'],
+      ['const lost = byteOffset % step === 0 ? 0 : step;', 'const lost = 0;'],
+      ['alignDown(elementCount, rowsOfBlocks(rowLength, cutLength))', 'elementCount', 'unit/state-lanes'],
+      ['elementCount % cutLength !== 0) elementCount *= 2', 'false) elementCount *= 2', 'unit/state-lanes'],
       ["if (gradBindingOf(chunk, limits) !== 'read_write') return [chunk];", 'if (chunk) return [chunk];'],
       ['[firstOf(chunk, half), restOf(chunk, half)].flatMap', '[firstOf(chunk, half)].flatMap'],
       [

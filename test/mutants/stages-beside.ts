@@ -120,7 +120,8 @@ export const besideSlips = [
     [
       ['done += block.byteLength', 'done += 2 * block.byteLength', 'gpu/large-shapes#a state that does not'],
       ['byteOffset + done, block', 'byteOffset, block', 'gpu/large-shapes#a state that does not'],
-      ['if (word === 0) encoder', 'if (word !== null) encoder'],
+      ['if (isZero) encoder', 'if (words) encoder'],
+      ['k * words.length', '0', 'gpu/state-dtype#what starts'],
     ],
   ),
 ];
