@@ -26,6 +26,7 @@ const AsyncFunction = (async () => undefined).constructor as new (...args: strin
 const [
   example,
   arenaExample,
+  lifeExample,
   structsExample,
   sparseExample,
   ownRuleExample,
@@ -36,6 +37,7 @@ const [
 ] = [
   'Example',
   'Arena',
+  'Parameters that come, go and grow',
   'Rows of structs',
   'Sparse gradients',
   'Your own rule',
@@ -80,6 +82,17 @@ gpuTest("the README's arena is stepped in as many dispatches as it has groups", 
   expect(dispatch).toHaveBeenCalledTimes(2);
   dispatch.mockRestore();
   expect((await arena.read('w1')).every((value) => value !== 0)).toBe(true);
+});
+
+gpuTest("the README's parameters rest, grow and move", async ({ device, track }) => {
+  const optimizer = track((await run(lifeExample!, 'optimizer', { device })) as Optimizer);
+  expect(optimizer.groups.map(({ params, lr }) => [params, lr])).toEqual([
+    [['means'], 1e-3],
+    [['head'], 1e-4],
+  ]);
+  expect(await optimizer.readParam('means')).toHaveLength(3 * 1001);
+  expect(await optimizer.readState('means', 'step')).toEqual(Float32Array.of(2));
+  expect(await optimizer.readState('head', 'step')).toEqual(Float32Array.of(1));
 });
 
 gpuTest("the README's columns of structs are stepped where they lie", async ({ device, track }) => {

@@ -1,5 +1,5 @@
 /** Parameters that rest, go on, and go, in the midst of calls that nobody waits for. */
-import { expect, inject } from 'vitest';
+import { expect, inject, vi } from 'vitest';
 import { Optimizer, adam, momentum, novograd, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
@@ -101,6 +101,31 @@ gpuTest('what rests is bound by nothing: its gradient may be gone', async ({ dev
   optimizer.step();
   expect([...(await optimizer.readParam('a'))]).toEqual([1]);
   expect([...(await optimizer.readParam('b'))]).toEqual([0]);
+});
+
+gpuTest('what rests costs a step nothing', async ({ device, track }) => {
+  const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
+  /** The workgroups of each dispatch of a step, behind what a change makes. */
+  const costOf = (optimizer: Optimizer): number[] => {
+    optimizer.step();
+    dispatch.mockClear();
+    optimizer.step();
+    return dispatch.mock.calls.map(([x, y = 1, z = 1]) => x * y * z).toSorted((a, b) => a - b);
+  };
+  const params = Object.entries({ a: 70_001, b: 5, c: 90_001 }).map(([name, length]) =>
+    makeParameter(device, track, name, new Float32Array(length), new Float32Array(length)),
+  );
+  for (const settings of [{}, { maxGradNorm: 1 }]) {
+    const make = async (some: typeof params) =>
+      track(await Optimizer.create(device, { rule: adam(), params: some, ...settings }));
+    const [optimizer, alone] = [await make(params), await make(params.slice(2))];
+    const whole = costOf(optimizer);
+    optimizer.freeze(['a', 'b']);
+    const [cost, want] = [costOf(optimizer), costOf(alone)];
+    expect(cost).toEqual(want);
+    expect(cost.length).toBeLessThan(whole.length);
+  }
+  dispatch.mockRestore();
 });
 
 gpuTest('micro-batches that are encoded are added, whoever leaves meanwhile', async ({ device, track }) => {

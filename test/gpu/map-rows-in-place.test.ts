@@ -57,6 +57,40 @@ gpuTest('within the room that there is, no state is made', async ({ device, trac
   expect(new Set(large)).toEqual(new Set(['webgpu-optim row map', 'webgpu-optim map rows by way of']));
 });
 
+gpuTest(
+  'row by row, state is made as often as the weights are given twice the room',
+  async ({ device, track }) => {
+    const floats = (rows: number) => makeBuffer(device, track, new Float32Array(3 * rows));
+    let room = 4;
+    const params = [{ name: 'w', rowLength: 3, data: floats(room), grad: floats(room) }];
+    const optimizer = track(await Optimizer.create(device, { rule: momentum(), params }));
+    const values = Float32Array.from({ length: 12 }, (_, k) => k + 1);
+    optimizer.writeState('w', 'momentum_buffer', values);
+    const create = device.createBuffer.bind(device);
+    let made = 0;
+    device.createBuffer = (descriptor) => {
+      if (descriptor.label!.includes('momentum_buffer')) made++;
+      return create(descriptor);
+    };
+    try {
+      for (let rowCount = 5; rowCount <= 70; rowCount++) {
+        const from = Uint32Array.from({ length: rowCount }, (_, k) => (k < rowCount - 1 ? k : FRESH));
+        const isFull = rowCount > room;
+        if (isFull) room *= 2;
+        const moves = isFull ? { data: { w: floats(room) }, grad: { w: floats(room) } } : {};
+        void optimizer.mapRows(['w'], { from, rowCount, ...moves });
+      }
+    } finally {
+      device.createBuffer = create;
+    }
+    // From 4 rows to 8, 16, 32, 64 and 128.
+    expect(made).toBe(5);
+    const want = new Float32Array(3 * 70);
+    want.set(values);
+    expect(await optimizer.readState('w', 'momentum_buffer')).toEqual(want);
+  },
+);
+
 gpuTest('neighbours whose state shares a lane keep theirs', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const gradients = random.gradients(18);

@@ -1,5 +1,5 @@
 /** Hyper-parameters that change in the course of a run: schedules for every number, and `group.set`. */
-import { expect, inject } from 'vitest';
+import { expect, inject, vi } from 'vitest';
 import { Optimizer, ReferenceOptimizer, type Rule, adam, rmsprop, scheduleFreeSgd } from '../../src/index.js';
 import { isSwiftShader } from '../../proof/adapter.js';
 import { bitDifference } from '../../proof/compare.js';
@@ -128,6 +128,40 @@ for (const settings of [{}, CONTROLLED]) {
     },
   );
 }
+
+gpuTest('what is set compiles nothing, unless a switch changes, and that once', async ({ device, track }) => {
+  // No other test has kernels of this shape, which would be there already.
+  const settings = { ...CONTROLLED, kernel: { workgroupSize: 23 } };
+  const params = LENGTHS.map((length, k) =>
+    makeParameter(device, track, `w${k}`, new Float32Array(length), new Float32Array(length)),
+  );
+  const optimizer = track(await Optimizer.create(device, { rule: adam({ lr: 0.1 }), params, ...settings }));
+  optimizer.step();
+  const calls = [
+    vi.spyOn(device, 'createShaderModule'),
+    vi.spyOn(device, 'createComputePipeline'),
+    vi.spyOn(device, 'createComputePipelineAsync'),
+  ];
+  const compiled = () => calls.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+  const [group] = optimizer.groups;
+  const counts = [
+    { lr: 0.5, betas: [0.5, 0.75], eps: 1e-3 },
+    { lr: (t: number) => 1 / (t + 1), betas: [(t: number) => 1 - 1 / (t + 2), 0.5] },
+    { weightDecay: 0.1 },
+    { weightDecay: 0 },
+    { weightDecay: 0.25 },
+    { weightDecay: (t: number) => (t % 2 === 0 ? 0 : t) },
+    {},
+  ].map((options) => {
+    group!.set(options as Parameters<NonNullable<typeof group>['set']>[0]);
+    const before = compiled();
+    for (let k = 0; k < 3; k++) optimizer.step();
+    return compiled() - before;
+  });
+  for (const call of calls) call.mockRestore();
+  // One kernel for both tensors, which share a dispatch: a module and a pipeline.
+  expect(counts).toEqual([0, 0, 2, 0, 0, 0, 0]);
+});
 
 gpuTest('a bad option changes nothing, and says what to give', async ({ device, track }) => {
   const rule = rmsprop({ lr: 0.1, alpha: (step) => (step === 1 ? NaN : 0.5) });

@@ -7,6 +7,7 @@ import {
   ParameterArena,
   adam,
   lamb,
+  saveCheckpoint,
   scheduleFreeAdamw,
   sgd,
 } from '../../src/index.js';
@@ -170,13 +171,22 @@ describe('a change or a reading', () => {
       optimizer.unfreeze(['a']);
     },
     rebind: (optimizer, late) => optimizer.rebind({ a: { grad: late.grad } }),
+    // Its first row comes last.
+    mapRows: (optimizer) => optimizer.mapRows(['a'], { from: Uint32Array.of(1, 2, 0), rowCount: 3 }),
+    'a switch of the rule': (optimizer) => optimizer.groups[0]!.set({ weightDecay: 0.1 }),
+    writeState: (optimizer) => optimizer.writeState('a', 'exp_avg', new Float32Array(9).fill(0.5)),
+    resetState: (optimizer) => optimizer.resetState({ slots: ['ema', 'exp_avg'] }),
+    'rows of the state': (optimizer) => optimizer.resetState({ names: ['a'], rows: [0, 2] }),
+    loadStateDict: async (optimizer) => optimizer.loadStateDictSync(await optimizer.stateDict()),
+    saveCheckpoint: (optimizer) => saveCheckpoint(optimizer, 'bytes'),
   };
   for (const [name, call] of Object.entries(calls)) {
     gpuTest(`that finds no memory says so, and the run goes on: ${name}`, async ({ device, track }) => {
       const config = { rule: adam({ lr: 0.1 }), ema: { decay: 0.5 }, skipNonFinite: true };
       const run = async (isShort: boolean, index: number) => {
         const [a, late] = makeParams(device, track, ['a', 'late']);
-        const optimizer = track(await Optimizer.create(device, { ...config, params: [a!] }));
+        const params = [{ ...a!, rowLength: 3 }];
+        const optimizer = track(await Optimizer.create(device, { ...config, params }));
         optimizer.step();
         const shortage = isShort ? runShort(device, (_, k) => k === index) : undefined;
         let error: unknown;

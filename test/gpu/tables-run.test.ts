@@ -352,3 +352,35 @@ gpuTest('rows of columns move, and with them their state', async ({ device, trac
   );
   expect(error.message).toContain('data of parameter "w" has room for 18 elements, but 7 rows of 3 need 21');
 });
+
+gpuTest('rows that are more than the mask has come with another one', async ({ device, track }) => {
+  const floats = (count: number) => makeBuffer(device, track, new Float32Array(count));
+  const grad = (...values: number[]) => makeBuffer(device, track, values);
+  const param = {
+    name: 'w',
+    data: floats(4),
+    grad: grad(1, 1, NaN, 1),
+    rowLength: 2,
+    rowMask: makeWords(device, track, [1, 0]),
+  };
+  const config = { rule: sgd({ lr: 1 }), skipNonFinite: true, maxGradNorm: 1e9 };
+  const optimizer = track(await Optimizer.create(device, { ...config, params: [param] }));
+  optimizer.step();
+  const first = optimizer.stats();
+  const more = { from: Uint32Array.of(0, 1, 0xffff_ffff), rowCount: 3, data: { w: floats(8) } };
+  const next = { ...more, grad: { w: grad(2, 2, 3, 3, NaN, NaN, 4, 4) } };
+  const { message } = await errorOf(() => optimizer.mapRows(['w'], next));
+  expect(message).toContain('rowMask of parameter "w" has 2 numbers, but there are to be 3 rows; give a');
+  const mask = makeWords(device, track, [0, 1, 0, 0, 1]);
+  const rowMask = { w: { buffer: mask, offset: 4 } };
+  void optimizer.mapRows(['w'], { ...next, rowMask });
+  optimizer.step();
+  const second = optimizer.stats();
+  // Within the room of that one.
+  void optimizer.mapRows(['w'], { from: Uint32Array.of(1, 0, 2, 2), rowCount: 4 });
+  optimizer.step();
+  expect(await first).toMatchObject({ step: 1, skipped: 0, gradNorm: Math.fround(Math.SQRT2) });
+  expect(await second).toMatchObject({ step: 2, skipped: 0, gradNorm: Math.fround(Math.sqrt(8)) });
+  expect(await optimizer.stats()).toMatchObject({ step: 3, skipped: 0 });
+  expect([...(await optimizer.readParam('w'))]).toEqual([-2, -2, -3, -3, 0, 0, -4, -4]);
+});

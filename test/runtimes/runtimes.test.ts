@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
@@ -46,6 +47,37 @@ describe.for(['node', 'deno'] as const)('%s', (name) => {
   test('a resumed run makes the same steps', () => {
     expect(report.record.resumed).toEqual(['bytes', 'a file']);
   });
+});
+
+test('schedules are the same numbers in every engine, but for the last bits of a float64', () => {
+  const code = `import { schedules } from 'webgpu-optim';
+const made = [
+  schedules.cosine({ lr: 1, tMax: 1000 }),
+  schedules.exponential({ lr: 1, gamma: 0.97, decaySteps: 7 }),
+  schedules.polynomial({ lr: 1, totalIters: 1000, power: 1.5 }),
+];
+console.log(JSON.stringify(made.map((rate) => Array.from({ length: 1001 }, (_, step) => rate(step)))));`;
+  writeFileSync(join(folder, 'schedules.js'), code);
+  const [want, ...others] = (['node', 'deno', 'bun'] as const).map((name) => {
+    const args = [...(name === 'deno' ? ['run', '--allow-read=.'] : []), 'schedules.js'];
+    const env = {
+      ...process.env,
+      DENO_NO_PROMPT: '1',
+      DENO_NO_UPDATE_CHECK: '1',
+      DENO_DIR: `${folder}/.deno`,
+    };
+    return JSON.parse(
+      execFileSync(findProgram(name).path, args, { cwd: folder, env, encoding: 'utf8' }),
+    ) as number[][];
+  });
+  // Two results of `Math.cos` or `**`, which engines have to within some units in the last place, and three roundings behind each.
+  const most = 2 * (4 + 3) * 2 ** -53;
+  for (const rates of others) {
+    for (const [k, list] of rates.entries())
+      list.forEach((rate, step) =>
+        expect(Math.abs(rate - want![k]![step]!), `${k} at step ${step}`).toBeLessThanOrEqual(most),
+      );
+  }
 });
 
 test.for(['deno', 'bun'] as const)('an executable of %s that does not start is one clear error', (name) => {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'vite';
+import { build, resolveConfig } from 'vite';
 import { expect, test } from 'vitest';
 import type * as onnxruntime from '../../src/adapters/onnxruntime/index.js';
 import * as source from '../../src/index.js';
@@ -54,6 +54,40 @@ test('the built package exports what the source does, and works without a GPU', 
 test('the package has no runtime dependencies', async () => {
   const manifest = JSON.parse(await readFile('package.json', 'utf8')) as Record<string, unknown>;
   expect(manifest['dependencies']).toBeUndefined();
+});
+
+/** What npm runs by itself, at an installation or before it. */
+const RUN_BY_NPM = /^(pre|post)?(install|prepare|prepublish|dependencies)$/u;
+
+test('installing the package runs nothing of it', async () => {
+  const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as { scripts: object };
+  expect(Object.keys(scripts).filter((name) => RUN_BY_NPM.test(name))).toEqual([]);
+});
+
+test('the lock file has a checksum for each package, and no address', async () => {
+  const { packages } = JSON.parse(await readFile('package-lock.json', 'utf8')) as {
+    packages: Record<string, { resolved?: string; integrity?: string; version?: string; link?: boolean }>;
+  };
+  const entries = Object.entries(packages).filter(([path]) => path !== '');
+  expect(entries.length).toBeGreaterThan(100);
+  const odd = entries.filter(
+    ([, { resolved, integrity, version, link }]) =>
+      resolved !== undefined ||
+      link ||
+      !integrity?.startsWith('sha512-') ||
+      !/^\d+\.\d+\.\d+/u.test(version!),
+  );
+  expect(odd).toEqual([]);
+  expect(await readFile('.npmrc', 'utf8')).toContain('omit-lockfile-registry-resolved=true');
+});
+
+test('the demo is served to this machine alone', async () => {
+  const config = await resolveConfig({ configFile: 'demo/vite.config.ts', logLevel: 'error' }, 'serve');
+  expect([config.server.host, config.preview.host]).toEqual(['127.0.0.1', '127.0.0.1']);
+  for (const { headers } of [config.server, config.preview])
+    expect(headers).toMatchObject({
+      'Content-Security-Policy': expect.stringContaining("default-src 'none'"),
+    });
 });
 
 test('the README shows the registry as it is', async () => {

@@ -127,6 +127,24 @@ describe('rows that move', () => {
     expect(same.message).toContain('rowMask lies in the buffer of data');
   });
 
+  test('take another mask, where there are to be more rows than the one that they have', async () => {
+    const [data, more] = [fakeBuffer(30), fakeBuffer(9)];
+    const moves = (rowMask: unknown) => ({ rowMask: { w: rowMask } });
+    const given = { data, grad: fakeBuffer(30), rowMask: fakeBuffer(2) };
+    const mapped = mapping(given, moves({ buffer: more, offset: 8 }));
+    expect(mapped.mask).toEqual({ buffer: more, byteOffset: 8, elementCount: 5 });
+    expect(mapped.room.mask).toEqual({ buffer: more, byteOffset: 8, elementCount: 7 });
+    for (const [others, rowMask, complaint] of [
+      [given, fakeBuffer(3), 'rowMask of parameter "w" has 3 numbers, but there are to be 5 rows'],
+      [given, data, 'rowMask lies in the buffer of data'],
+      [given, 7, 'parameter "w": rowMask is 7'],
+      [{}, more, 'rowMask is given for parameter "w", which has none; leave it out'],
+    ] as const) {
+      const { message } = await errorOf(() => mapping(others, moves(rowMask)));
+      expect(message).toContain(complaint);
+    }
+  });
+
   test('keep the stride of a table with a sparse gradient', () => {
     const data = { buffer: fakeBuffer(50), byteStride: 20 };
     const grad = { indices: fakeBuffer(2), values: fakeBuffer(4) };

@@ -26,9 +26,12 @@ export interface RowMapping {
   grad?: Readonly<Record<string, Required<Parameter>['grad']>>;
   /** Per name, where the gradients of micro-batches are to lie, of parameters that have such; default where they are. */
   microGrad?: Readonly<Record<string, Required<Parameter>['microGrad']>>;
+  /** Per name, where the numbers of the rows are to lie, of parameters that have a `rowMask`; default where they are. */
+  rowMask?: Readonly<Record<string, BufferRange>>;
 }
 
-const KEYS = ['from', 'rowCount', 'data', 'grad', 'microGrad'] satisfies (keyof RowMapping)[];
+const PLACES = ['data', 'grad', 'microGrad', 'rowMask'] as const satisfies (keyof RowMapping)[];
+const KEYS = ['from', 'rowCount', ...PLACES] satisfies (keyof RowMapping)[];
 
 /** A tensor whose rows move, and what it will be. */
 export interface MappedTensor<T> {
@@ -38,6 +41,8 @@ export interface MappedTensor<T> {
 
 /** What lies in rows, of a gradient that is not sparse. */
 type DenseRole = 'data' | 'grad' | 'microGrad';
+/** Where a parameter is to lie, as it was given. */
+type GivenPlaces = Readonly<Record<(typeof PLACES)[number], unknown>>;
 
 /** A checked mapping. */
 export interface ResolvedMapping<T> {
@@ -67,13 +72,13 @@ export function resolveMapping<T extends { readonly parameter: ResolvedParameter
     fail(`mapRows(): rowCount is ${quote(rowCount)}; give the rows that there will be, an integer ≥ 1.`);
   }
   const known = entries.map(({ parameter }) => parameter.name);
-  const ofNames = (key: DenseRole): Readonly<Record<string, unknown>> => {
+  const ofNames = (key: keyof GivenPlaces): Readonly<Record<string, unknown>> => {
     const record = given[key] ?? {};
     if (!isRecord(record)) fail(`mapRows(): ${key} is ${quote(record)}; give { name: buffer }.`);
     rejectUnknownKeys(record, known, `mapRows(): ${key}`, 'invalid-parameter');
     return copyGiven(record);
   };
-  const places = { data: ofNames('data'), grad: ofNames('grad'), microGrad: ofNames('microGrad') };
+  const places = PLACES.map((key) => [key, ofNames(key)] as const);
   const rowsBefore = entries.map(({ parameter }) => rowCountOf(parameter));
   const other = rowsBefore.findIndex((count) => count !== rowsBefore[0]);
   if (other > 0) {
@@ -85,8 +90,8 @@ export function resolveMapping<T extends { readonly parameter: ResolvedParameter
   const from = resolveEntries(given['from'], rowCount as number, rowsBefore[0]!);
   const tensors = entries.map((entry) => {
     const { name } = entry.parameter;
-    const lies = { data: places.data[name], grad: places.grad[name], microGrad: places.microGrad[name] };
-    return { entry, parameter: resized(entry.parameter, rowCount as number, lies) };
+    const lies = Object.fromEntries(places.map(([key, ofName]) => [key, ofName[name]]));
+    return { entry, parameter: resized(entry.parameter, rowCount as number, lies as GivenPlaces) };
   });
   return { tensors, from, rowCount: rowCount as number };
 }
@@ -126,13 +131,17 @@ function resolveEntries(from: unknown, rowCount: number, rowsBefore: number): Re
 function resized(
   before: ResolvedParameter,
   rowCount: number,
-  { data, grad, microGrad }: Readonly<Record<DenseRole, unknown>>,
+  { data, grad, microGrad, rowMask }: GivenPlaces,
 ): ResolvedParameter {
   const { name, sparse } = before;
   const rowLength = before.rowLength!;
   const elementCount = rowCount * rowLength;
-  if (microGrad !== undefined && !before.microGrad) {
-    fail(`mapRows(): microGrad is given for parameter ${quote(name)}, which has none; leave it out.`);
+  for (const [key, given, own] of [
+    ['microGrad', microGrad, before.microGrad],
+    ['rowMask', rowMask, before.mask],
+  ] as const) {
+    if (given !== undefined && !own)
+      fail(`mapRows(): ${key} is given for parameter ${quote(name)}, which has none; leave it out.`);
   }
   const roomy = (role: DenseRole, ranges: unknown) => {
     const room =
@@ -145,12 +154,13 @@ function resized(
     );
   };
   const room = roomy('data', data);
-  const mask = resizedMask(before, rowCount);
+  const mask =
+    rowMask === undefined ? before.room.mask : resolvePiece(rowMask, { parameter: name, role: 'rowMask' });
   const common = {
     ...before,
     elementCount,
     data: truncate(room, elementCount),
-    ...(mask && { mask }),
+    ...(mask && { mask: resizedMask(name, mask, rowCount) }),
     hasLength: true,
   };
   if (sparse) {
@@ -173,19 +183,23 @@ function resized(
     ...common,
     grad: truncate(gradRoom, elementCount),
     ...(microRoom && { microGrad: truncate(microRoom, elementCount) }),
-    room: { ...before.room, data: room, grad: gradRoom, ...(microRoom && { microGrad: microRoom }) },
+    room: {
+      data: room,
+      grad: gradRoom,
+      ...(microRoom && { microGrad: microRoom }),
+      ...(mask && { mask }),
+    },
   };
   rejectUnfitRows(after);
   return after;
 }
 
 /** The numbers of so many rows, where the mask has them. */
-function resizedMask({ name, room }: ResolvedParameter, rowCount: number): Piece<GPUBuffer> | undefined {
-  if (!room.mask || room.mask.elementCount >= rowCount)
-    return room.mask && { ...room.mask, elementCount: rowCount };
+function resizedMask(name: string, room: Piece<GPUBuffer>, rowCount: number): Piece<GPUBuffer> {
+  if (room.elementCount >= rowCount) return { ...room, elementCount: rowCount };
   return fail(
-    `mapRows(): rowMask of parameter ${quote(name)} has ${room.mask.elementCount} numbers, but there are to be ${rowCount} rows; ` +
-      'give a larger rowMask at creation.',
+    `mapRows(): rowMask of parameter ${quote(name)} has ${room.elementCount} numbers, but there are to be ${rowCount} rows; ` +
+      `give a larger buffer as rowMask: { ${quote(name)}: buffer }.`,
   );
 }
 

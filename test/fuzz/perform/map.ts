@@ -18,6 +18,7 @@ interface Move {
   readonly home: Home;
   readonly movesData: boolean;
   readonly movesGrad: boolean;
+  readonly movesMask: boolean;
 }
 
 /** Moves rows of some tensors by one map. */
@@ -120,6 +121,8 @@ function drawMove(
   const gives = (places: Home['data']) => random.uniform() < (lacksRoom(places) ? 0.9 : 0.25);
   const movesData = gives(home.room.data);
   const movesGrad = home.sparse ? random.uniform() < 0.2 : gives(home.room.grad);
+  const lacksMask = home.mask !== undefined && home.mask.length < rowCount;
+  const wantsMask = random.uniform() < (lacksMask ? 0.9 : 0.25);
   const { cut: _, ...whole } = plan;
   const spare = random.uniform() < 0.5 ? random.integer(6) : 0;
   const known = homesFor(subject, tensor).filter(
@@ -143,12 +146,13 @@ function drawMove(
     grad: movesGrad ? other.room.grad : home.room.grad,
   };
   const sparse = movesGrad ? other.sparse : home.sparse;
+  const mask = wantsMask ? other.mask : home.mask;
   const next = atLength(room, length, {
-    ...(home.mask && { mask: home.mask }),
+    ...(mask && { mask }),
     ...(sparse && { sparse }),
     ...(home.micro && { micro: microOf(world, random, home.micro, length) }),
   });
-  return { tensor, home: next, movesData, movesGrad };
+  return { tensor, home: next, movesData, movesGrad, movesMask: mask !== home.mask };
 }
 
 /** Where the gradients of micro-batches lie: elsewhere, if there are to be more or fewer. */
@@ -165,11 +169,10 @@ function changePlaces(moves: Move[]): void {
   if (!a || !b || a.tensor.plan.rows!.length !== b.tensor.plan.rows!.length) return;
   if (a.home.sparse || b.home.sparse) return;
   const length = countOf(a.home.data);
-  const moved = ({ tensor, home, movesGrad }: Move, { tensor: other }: Move): Move => ({
-    tensor,
-    home: atLength({ ...home.room, data: other.home.room.data }, length, home),
+  const moved = (move: Move, { tensor: other }: Move): Move => ({
+    ...move,
+    home: atLength({ ...move.home.room, data: other.home.room.data }, length, move.home),
     movesData: true,
-    movesGrad,
   });
   moves.splice(0, 2, moved(a, b), moved(b, a));
 }
@@ -199,6 +202,9 @@ function describeMapping(
   const microGrad = moves
     .filter(({ tensor, home }) => home.micro && home.micro !== tensor.home.micro)
     .map(({ tensor, home }) => [tensor.name, rangesOf(home.micro!)]);
+  const rowMask = moves
+    .filter((move) => move.movesMask)
+    .map(({ tensor, home }) => [tensor.name, bindingOf(home.mask!)]);
   return {
     from: isOnGpu ? place() : from,
     rowCount,
@@ -207,6 +213,7 @@ function describeMapping(
     ...(microGrad.length > 0 && {
       microGrad: Object.fromEntries(microGrad) as RowMapping['microGrad'] & object,
     }),
+    ...(rowMask.length > 0 && { rowMask: Object.fromEntries(rowMask) as RowMapping['rowMask'] & object }),
   };
 
   function place() {
