@@ -1,5 +1,5 @@
 import { expect, inject, vi } from 'vitest';
-import { Optimizer, type OptimizerConfig, adam, sgd } from '../../src/index.js';
+import { Optimizer, type OptimizerConfig, type OptimizerSettings, adam, sgd } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { bitDifference } from '../../proof/compare.js';
@@ -99,6 +99,34 @@ gpuTest(
     for (const k of weights.keys()) {
       expect(bitDifference(await got.readParam(`w${k}`), await want.readParam(`w${k}`))).toBeUndefined();
     }
+  },
+);
+
+gpuTest(
+  'gathered gradients are each tensor’s own, wherever they were gathered to',
+  async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    // Bindings begin at multiples of 256 bytes: most of these lie in another one than those before.
+    const tensors = [100, 65, 4, 257, 63, 300, 1, 129, 512].map((length) => ({
+      weights: random.weights(length),
+      gradients: random.gradients(length),
+    }));
+    const run = async (config: OptimizerSettings) => {
+      const params = tensors.map(({ weights, gradients }, k) =>
+        makeParameter(device, track, `w${k}`, weights, gradients),
+      );
+      const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 0.5 }), params, ...config }));
+      const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
+      optimizer.step();
+      const calls = dispatch.mock.calls.length;
+      dispatch.mockRestore();
+      return { calls, weights: await Promise.all(params.map(({ name }) => optimizer.readParam(name!))) };
+    };
+    const [want, got] = [await run({}), await run({ skipNonFinite: true })];
+    // A step that binds gradients one by one takes more, beside what reduces and decides.
+    expect(got.calls).toBeLessThan(3 * want.calls);
+    for (const [k, weights] of got.weights.entries())
+      expect(bitDifference(weights, want.weights[k]!), `w${k}`).toBeUndefined();
   },
 );
 
