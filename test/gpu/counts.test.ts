@@ -182,6 +182,32 @@ gpuTest('an encoder that holds steps of before and behind a join', async ({ devi
   }
 });
 
+gpuTest(
+  'a step over weights that are destroyed changes nothing: the host counts it, the GPU does not',
+  async ({ device, track }) => {
+    for (const [config, want] of [
+      [{}, 2],
+      [{ skipNonFinite: true }, 1],
+    ] as const) {
+      const [gone, kept] = ['gone', 'kept'].map((name) => makeParameter(device, track, name, [4], [1]));
+      const rule = sgd({ lr: 1 });
+      const optimizer = track(await Optimizer.create(device, { rule, params: [gone!, kept!], ...config }));
+      optimizer.step();
+      gone!.data.destroy();
+      device.pushErrorScope('validation');
+      optimizer.step();
+      expect((await device.popErrorScope())?.message).toContain('destroyed');
+      expect((await optimizer.stats()).step).toBe(want);
+      expect([...(await optimizer.readParam('kept'))]).toEqual([3]);
+      optimizer.rebind({ gone: { data: makeParameter(device, track, 'new', [8], [1]).data } });
+      optimizer.step();
+      expect((await optimizer.stats()).step).toBe(want + 1);
+      const read = await Promise.all(['gone', 'kept'].map((name) => optimizer.readParam(name)));
+      expect(read.map(([weight]) => weight)).toEqual([7, 2]);
+    }
+  },
+);
+
 gpuTest('a count beyond 2^24 is counted by ones', async ({ device, track }) => {
   const config = { rule: sgd({ lr: 1 }), lookahead: { every: 2, alpha: 0.5 } };
   for (const more of [{}, { skipNonFinite: true }]) {

@@ -115,10 +115,8 @@ describe('nothing grows', () => {
       await errorOf(() => optimizer.addGroup({ params: [{ ...others[0]!, name: 'a' }] }));
       await errorOf(() => optimizer.addGroupSync({ params: [], lr: 1 }));
     },
-    'a foreign group': async ({ optimizer, foreign, others, many }) => {
-      await errorOf(() =>
-        optimizer.addGroup({ params: [{ ...others[0]!, name: 'x', data: foreign }, ...many] }),
-      );
+    'a foreign group': async ({ optimizer, foreign, others }) => {
+      await errorOf(() => optimizer.addGroup({ params: [{ ...others[0]!, name: 'x', data: foreign }] }));
     },
     'groups that come and go': ({ optimizer, many }) => {
       optimizer.addGroupSync({ params: many });
