@@ -10,6 +10,7 @@ import {
 import { checkDevice, noticeLostDevice } from '../gpu/device.js';
 import { compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
+import { MOST_STEPS } from '../kernel/row.js';
 import type { LearningRate } from '../rules/options.js';
 import type { Rule } from '../rules/rule.js';
 import { Editing } from './calls/editing.js';
@@ -626,6 +627,13 @@ export class Optimizer<R extends Rule = Rule> {
       throw new OptimizerError(
         'invalid-config',
         `${call}: all parameters are frozen; unfreeze() some of them first.`,
+      );
+    }
+    if (this.#run.isSpent) {
+      throw new OptimizerError(
+        'limit-exceeded',
+        `${call}: parameters have made ${MOST_STEPS} steps, and their counts hold no more; load a state dict of fewer, or ` +
+          "set them: writeState(name, 'step', [count]).",
       );
     }
     return guard.whileAsking(call, () => log.next(this.#run.parts, this.#gradScale));

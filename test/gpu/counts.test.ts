@@ -5,6 +5,7 @@ import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
 import { gpuTest } from '../support/device.js';
+import { errorOf } from '../support/error-of.js';
 import { microtasks } from '../support/live-buffers.js';
 import { makeParameter } from '../support/tensors.js';
 
@@ -207,6 +208,37 @@ gpuTest(
     }
   },
 );
+
+gpuTest('a count that is full is not counted further: no step is made then', async ({ device, track }) => {
+  // On the GPU it would begin anew at 0, and β⁰ would be sought without end.
+  for (const config of [{}, { skipNonFinite: true }]) {
+    const { optimizer, read } = await makeRun(device, track, config);
+    optimizer.step();
+    const dict = await optimizer.stateDict();
+    optimizer.loadStateDictSync({ ...dict, step: 2 ** 32 - 2 });
+    optimizer.step();
+    const full = await optimizer.stateDict();
+    expect(full.step).toBe(2 ** 32 - 1);
+    const weights = await read();
+    const encoder = device.createCommandEncoder();
+    for (const call of [() => optimizer.step(), () => optimizer.encode(encoder)]) {
+      const error = await errorOf(call);
+      expect([error.code, error.message]).toEqual([
+        'limit-exceeded',
+        expect.stringContaining('4294967295 steps'),
+      ]);
+    }
+    device.queue.submit([encoder.finish()]);
+    expect(await optimizer.stateDict()).toEqual(full);
+    expect(bitDifference(await read(), weights)).toBeUndefined();
+    // It is a dict as others are, and there are ways on.
+    optimizer.loadStateDictSync(full);
+    expect((await errorOf(() => optimizer.step())).code).toBe('limit-exceeded');
+    optimizer.writeState('w', 'step', [7]);
+    optimizer.step();
+    expect([...(await optimizer.readState('w', 'step'))]).toEqual([8]);
+  }
+});
 
 gpuTest('a count beyond 2^24 is counted by ones', async ({ device, track }) => {
   const config = { rule: sgd({ lr: 1 }), lookahead: { every: 2, alpha: 0.5 } };
