@@ -632,8 +632,7 @@ export class Optimizer<R extends Rule = Rule> {
     if (this.#run.isSpent) {
       throw new OptimizerError(
         'limit-exceeded',
-        `${call}: parameters have made ${MOST_STEPS} steps, and their counts hold no more; load a state dict of fewer, or ` +
-          "set them: writeState(name, 'step', [count]).",
+        `${call}: a parameter has made ${MOST_STEPS} steps, the most there are; resetState() or load a state dict of fewer.`,
       );
     }
     return guard.whileAsking(call, () => log.next(this.#run.parts, this.#gradScale));
