@@ -330,8 +330,8 @@ export class Optimizer<R extends Rule = Rule> {
    *
    * @param options `skip`: names of parameters that this step leaves as they are; `timestampWrites`: where the times of its
    *   compute pass are written to; see {@link StepOptions}.
-   * @throws OptimizerError if destroyed, if the device is lost, if a name is unknown, if a schedule returns nonsense, or if the
-   *   device has no time stamps; the step is not made then.
+   * @throws OptimizerError if destroyed, if the device is lost, if a name is unknown, if a schedule returns nonsense, if the
+   *   device has no time stamps, or if a parameter has made as many steps as there are, 2³² − 1; the step is not made then.
    */
   step(options?: StepOptions): void {
     this.#session.guard.checkTraining('step()');
