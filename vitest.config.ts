@@ -45,6 +45,7 @@ const HOST_TESTS = [
   'state-dict-trust',
   'subnormal',
   'swap-large',
+  'without-globals',
 ];
 
 /**

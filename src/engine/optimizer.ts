@@ -10,6 +10,7 @@ import {
 import { checkDevice, noticeLostDevice } from '../gpu/device.js';
 import { compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
+import { MOST_STEPS } from '../kernel/row.js';
 import type { LearningRate } from '../rules/options.js';
 import type { Rule } from '../rules/rule.js';
 import { Editing } from './calls/editing.js';
@@ -330,8 +331,8 @@ export class Optimizer<R extends Rule = Rule> {
    *
    * @param options `skip`: names of parameters that this step leaves as they are; `timestampWrites`: where the times of its
    *   compute pass are written to; see {@link StepOptions}.
-   * @throws OptimizerError if destroyed, if the device is lost, if a name is unknown, if a schedule returns nonsense, or if the
-   *   device has no time stamps; the step is not made then.
+   * @throws OptimizerError if destroyed, if the device is lost, if a name is unknown, if a schedule returns nonsense, if the
+   *   device has no time stamps, or if a parameter has made as many steps as there are, 2³² − 1; the step is not made then.
    */
   step(options?: StepOptions): void {
     this.#session.guard.checkTraining('step()');
@@ -627,6 +628,12 @@ export class Optimizer<R extends Rule = Rule> {
       throw new OptimizerError(
         'invalid-config',
         `${call}: all parameters are frozen; unfreeze() some of them first.`,
+      );
+    }
+    if (this.#run.isSpent) {
+      throw new OptimizerError(
+        'limit-exceeded',
+        `${call}: a parameter has made ${MOST_STEPS} steps, the most there are; resetState() or load a state dict of fewer.`,
       );
     }
     return guard.whileAsking(call, () => log.next(this.#run.parts, this.#gradScale));

@@ -5,6 +5,9 @@ import { type WordStruct, type WordType, wordStruct } from './structs.js';
 /** Uniform offsets are multiples of this on every device. */
 const PAGE_ALIGNMENT = 256;
 
+/** The most steps that a count holds: it is a u32 on the GPU. */
+export const MOST_STEPS = 2 ** 32 - 1;
+
 /**
  * The numbers of a step for tensors that have made the same number of steps: the WGSL struct `Scalars`, of which kernels
  * see one as `h`. Beside the rule's scalars it has `is_active`, which is 0 where the step is not to be made, and the count

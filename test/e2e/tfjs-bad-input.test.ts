@@ -42,6 +42,7 @@ test('gradients that do not fit are refused, and no variable has changed', async
     [{ [w.name]: ones, [integers.name]: ones }, `variable "${integers.name}" is int32`],
     [{ [w.name]: tf.tensor1d([1, 1], 'int32') }, 'is int32; only float32'],
     [{ [w.name]: ones, [v.name]: ones }, 'has shape [1, 2] but its gradient [2]'],
+    [{ [v.name]: tf.tensor2d([[1], [1]]) }, 'has shape [1, 2] but its gradient [2, 1]'],
     [{ [w.name]: gone }, 'is disposed'],
     [
       [

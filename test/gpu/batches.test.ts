@@ -1,7 +1,8 @@
 import { expect, inject, vi } from 'vitest';
-import { Optimizer, type OptimizerConfig, adam, sgd } from '../../src/index.js';
+import { Optimizer, type OptimizerConfig, type OptimizerSettings, adam, sgd } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { ruleFactories } from '../../src/rules/registry.js';
+import { FEWEST_GATHERED } from '../../src/plan/reduction.js';
 import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
 import { isTurn } from '../support/draw.js';
@@ -99,6 +100,30 @@ gpuTest(
     for (const k of weights.keys()) {
       expect(bitDifference(await got.readParam(`w${k}`), await want.readParam(`w${k}`))).toBeUndefined();
     }
+  },
+);
+
+gpuTest(
+  'gathered gradients are each tensor’s own, wherever they were gathered to',
+  async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    // Bindings begin at multiples of 256 bytes: most of these lie in another one than those before.
+    const lengths = Array.from({ length: 2 * FEWEST_GATHERED }, (_, k) => 1 + ((k * 97) % 509));
+    const tensors = lengths.map((length) => ({
+      weights: random.weights(length),
+      gradients: random.gradients(length),
+    }));
+    const run = async (config: OptimizerSettings) => {
+      const params = tensors.map(({ weights, gradients }, k) =>
+        makeParameter(device, track, `w${k}`, weights, gradients),
+      );
+      const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 0.5 }), params, ...config }));
+      optimizer.step();
+      return Promise.all(params.map(({ name }) => optimizer.readParam(name!)));
+    };
+    const [want, got] = [await run({}), await run({ skipNonFinite: true })];
+    for (const [k, weights] of got.entries())
+      expect(bitDifference(weights, want[k]!), `w${k}`).toBeUndefined();
   },
 );
 

@@ -5,6 +5,7 @@ import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
 import { gpuTest } from '../support/device.js';
+import { errorOf } from '../support/error-of.js';
 import { microtasks } from '../support/live-buffers.js';
 import { makeParameter } from '../support/tensors.js';
 
@@ -179,6 +180,63 @@ gpuTest('an encoder that holds steps of before and behind a join', async ({ devi
     device.queue.submit([encoder.finish()]);
     const read = await Promise.all(['a', 'b', 'c'].map((name) => optimizer.readParam(name)));
     expect(read.map(([value]) => value)).toEqual([6, 7, 7]);
+  }
+});
+
+gpuTest(
+  'a step over weights that are destroyed changes nothing: the host counts it, the GPU does not',
+  async ({ device, track }) => {
+    for (const [config, want] of [
+      [{}, 2],
+      [{ skipNonFinite: true }, 1],
+    ] as const) {
+      const [gone, kept] = ['gone', 'kept'].map((name) => makeParameter(device, track, name, [4], [1]));
+      const rule = sgd({ lr: 1 });
+      const optimizer = track(await Optimizer.create(device, { rule, params: [gone!, kept!], ...config }));
+      optimizer.step();
+      gone!.data.destroy();
+      device.pushErrorScope('validation');
+      optimizer.step();
+      expect((await device.popErrorScope())?.message).toContain('destroyed');
+      expect((await optimizer.stats()).step).toBe(want);
+      expect([...(await optimizer.readParam('kept'))]).toEqual([3]);
+      optimizer.rebind({ gone: { data: makeParameter(device, track, 'new', [8], [1]).data } });
+      optimizer.step();
+      expect((await optimizer.stats()).step).toBe(want + 1);
+      const read = await Promise.all(['gone', 'kept'].map((name) => optimizer.readParam(name)));
+      expect(read.map(([weight]) => weight)).toEqual([7, 2]);
+    }
+  },
+);
+
+gpuTest('a count that is full is not counted further: no step is made then', async ({ device, track }) => {
+  // On the GPU it would begin anew at 0, and β⁰ would be sought without end.
+  for (const config of [{}, { skipNonFinite: true }]) {
+    const { optimizer, read } = await makeRun(device, track, config);
+    optimizer.step();
+    const dict = await optimizer.stateDict();
+    optimizer.loadStateDictSync({ ...dict, step: 2 ** 32 - 2 });
+    optimizer.step();
+    const full = await optimizer.stateDict();
+    expect(full.step).toBe(2 ** 32 - 1);
+    const weights = await read();
+    const encoder = device.createCommandEncoder();
+    for (const call of [() => optimizer.step(), () => optimizer.encode(encoder)]) {
+      const error = await errorOf(call);
+      expect([error.code, error.message]).toEqual([
+        'limit-exceeded',
+        expect.stringContaining('4294967295 steps'),
+      ]);
+    }
+    device.queue.submit([encoder.finish()]);
+    expect(await optimizer.stateDict()).toEqual(full);
+    expect(bitDifference(await read(), weights)).toBeUndefined();
+    // It is a dict as others are, and there are ways on.
+    optimizer.loadStateDictSync(full);
+    expect((await errorOf(() => optimizer.step())).code).toBe('limit-exceeded');
+    optimizer.writeState('w', 'step', [7]);
+    optimizer.step();
+    expect([...(await optimizer.readState('w', 'step'))]).toEqual([8]);
   }
 });
 

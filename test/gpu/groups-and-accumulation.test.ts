@@ -3,7 +3,7 @@ import { Optimizer, OptimizerError, adam, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { gpuTest } from '../support/device.js';
 import { Random } from '../../proof/random.js';
-import { makeBuffer, makeParameter } from '../support/tensors.js';
+import { makeBuffer, makeParameter, readFloats } from '../support/tensors.js';
 
 gpuTest(
   'a group added later steps with its own options, and the others go on, bit for bit',
@@ -146,6 +146,37 @@ gpuTest(
       (_, i) => -2 * batches.reduce((sum, batch) => sum + batch[i + 1]! / 4, 0),
     );
     expect([...(await optimizer.readParam('w'))].map((x) => x + 0)).toEqual([...want].map((x) => x + 0));
+  },
+);
+
+gpuTest(
+  'micro-batches of all groups are added, once each, and by nothing but accumulate()',
+  async ({ device, track }) => {
+    const make = (name: string, k: number) => ({
+      ...makeParameter(device, track, name, [0, 0, 0], [k, 0, -k]),
+      microGrad: makeBuffer(device, track, [1, k, 3]),
+    });
+    const params = ['a', 'b', 'c', 'd'].map(make);
+    const [a, b, c, d] = params.map((param) => ({ params: [param] }));
+    const gradients = () =>
+      Promise.all(params.map(async ({ grad }) => [...(await readFloats(device, grad))].map((g) => g + 0)));
+    const rule = sgd({ lr: 1 });
+    for (const config of [{}, { skipNonFinite: true }]) {
+      for (const [k, { grad }] of params.entries())
+        device.queue.writeBuffer(grad, 0, Float32Array.of(k, 0, -k));
+      const before = await gradients();
+      const optimizer = track(
+        'skipNonFinite' in config
+          ? Optimizer.createSync(device, { rule, groups: [a!, b!], ...config })
+          : await Optimizer.create(device, { rule, groups: [a!, b!], ...config }),
+      );
+      await optimizer.addGroup(c!);
+      optimizer.addGroupSync(d!);
+      expect(await gradients()).toEqual(before);
+      optimizer.accumulate();
+      optimizer.accumulate();
+      expect(await gradients()).toEqual(before.map(([x, y, z], k) => [x! + 2, y! + 2 * k, z! + 6]));
+    }
   },
 );
 

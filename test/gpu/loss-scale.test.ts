@@ -6,7 +6,7 @@ import type { Track } from '../../proof/track.js';
 import { NORM_TOLERANCE, exactNorm } from '../support/control-tensors.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
-import { makeParameter } from '../support/tensors.js';
+import { makeParameter, readFloats } from '../support/tensors.js';
 
 /** Float16's smallest number: a loss that is scaled by less is 0 there. */
 const FLOOR = 2 ** -24;
@@ -59,6 +59,27 @@ gpuTest('a dynamic loss scale has a floor, from which it grows again', async ({ 
   step([NaN, 0]);
   step([NaN, 0]);
   await check('the floor again');
+});
+
+gpuTest('a dict without a loss scale leaves the one that is configured', async ({ device, track }) => {
+  const plain = await makeTrio(device, track, {});
+  plain.step([1, -2]);
+  const dict = await plain.optimizer.stateDict();
+  expect(dict.control).toBeUndefined();
+  for (const lossScale of [64, { init: 64, growthInterval: 2 }]) {
+    const { optimizer, references, step, check } = await makeTrio(device, track, { lossScale });
+    step([64, 64]);
+    step([Infinity, 0]);
+    optimizer.loadStateDictSync(dict);
+    for (const reference of references) reference.loadStateDict(dict);
+    expect((await optimizer.stats()).lossScale).toBe(64);
+    expect([...(await readFloats(device, optimizer.lossScaleBuffer))].slice(0, 1)).toEqual([64]);
+    if (typeof lossScale === 'number') continue;
+    step([64, -64]);
+    await check('a step behind the dict');
+    step([NaN, 0]);
+    await check('a scale that was halved');
+  }
 });
 
 gpuTest('a floor stops between two halves, and holds nobody who begins below', async ({ device, track }) => {

@@ -118,6 +118,11 @@ describe('nothing grows', () => {
     'a foreign group': async ({ optimizer, foreign, others }) => {
       await errorOf(() => optimizer.addGroup({ params: [{ ...others[0]!, name: 'x', data: foreign }] }));
     },
+    'groups that come and go': ({ optimizer, many }) => {
+      optimizer.addGroupSync({ params: many });
+      optimizer.step();
+      optimizer.remove(many.map(({ name }) => name));
+    },
     'a move': ({ optimizer }) => optimizer.addGroupSync({ params: ['a'] }),
     'a refused dict': async ({ optimizer, dict }) => {
       await errorOf(() => optimizer.loadStateDictSync({ ...dict, step: -1 }));
@@ -137,7 +142,10 @@ describe('nothing grows', () => {
     const others = [make('a'), make('a')];
     const foreign = makeBuffer(foreignDevice, track, [1, 2, 3]);
     optimizer.step();
-    return { optimizer, others, foreign, live, created, dict: await optimizer.stateDict(), k: 0 };
+    // More than have records without more memory, where each of them had one of its own.
+    const many = makeMany(device, track, 40);
+    const dict = await optimizer.stateDict();
+    return { optimizer, others, foreign, many, live, created, dict, k: 0 };
   }
 
   for (const [title, change] of Object.entries(changes)) {

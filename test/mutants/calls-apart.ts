@@ -104,8 +104,7 @@ export const callPartSlips = [
     'src/engine/calls/noting.ts',
     ['gpu/added-groups#a dict right', 'gpu/counts#what is loaded'],
     [
-      ['const parts = [...live];', 'const parts = live;', 'gpu/snapshots#knows nothing of a group'],
-      ['...described[g]!,', '...describeGroup(live[g]!.group),', 'gpu/snapshots#has the options'],
+      ['...described[g]!,', '...describeGroup(parts[g]!.group),', 'gpu/snapshots#has the options'],
       ['bytes[1 + k]!', 'bytes[k]!', 'gpu/leaving-out-norm#a resumed run', 'gpu/control#resumes'],
       ['(first += length)', 'first + length'],
       ['(most, count) => Math.max(most, count), known', '(most) => most, known', 'gpu/counts#somebody wrote'],
@@ -147,9 +146,7 @@ export const callPartSlips = [
       [
         'growthTracker: 0, lossScale };',
         'growthTracker: 0, lossScale: 1 };',
-        'gpu/state-dict-trust',
-        'gpu/counts#a dict of a run',
-        'gpu/control',
+        'gpu/loss-scale#without a loss scale',
       ],
       ['log.asked = scheduleStep;', 'log.asked = step;', 'gpu/counts#a schedule is asked'],
       ['log.applied = step;', '', 'gpu/counts#what is loaded', 'gpu/optimizer#resumes from'],
@@ -183,8 +180,7 @@ export const callPartSlips = [
       [
         'for (const { accumulation } of run.parts) accumulation',
         'for (const { accumulation } of run.parts.slice(0, 1)) accumulation',
-        'gpu/sync#sparse gradients and micro',
-        'gpu/groups-and-accumulation',
+        'gpu/groups-and-accumulation#of all groups',
       ],
     ],
   ),

@@ -34,7 +34,7 @@ export const editingSlips = [
     'src/engine/calls/state-input.ts',
     [REFUSED],
     [
-      ['const MOST_STEPS = 2 ** 32 - 2;', 'const MOST_STEPS = 2 ** 32 - 1;'],
+      ['const MOST_WRITTEN = MOST_STEPS - 1;', 'const MOST_WRITTEN = MOST_STEPS;'],
       ['Number.isInteger(count) && count! >= 0', 'count! >= 0'],
       ['Number.isInteger(count) && count! >= 0', 'Number.isInteger(count)'],
       ['&& values.length === 1 ?', '?'],

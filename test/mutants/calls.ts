@@ -21,7 +21,7 @@ export const callSlips = [
         'this.#encode(passIn(encoder, writes), inputs, encoder, skipped);',
         'gpu/object-lifetimes#with the number of changes: eval and train',
       ],
-      ['if (!isPass) checkEncoder(', 'if (!target) checkEncoder(', 'gpu/bad-input', 'gpu/foreign-realm'],
+      ['if (!isPass) checkEncoder(', 'if (!target) checkEncoder(', 'gpu/bad-input', 'gpu/without-globals'],
       [
         "this.#nextInputs('encode()'), target, skipped);",
         "this.#nextInputs('encode()'), undefined, skipped);",

@@ -71,7 +71,7 @@ export const gpuSlips = [
         'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
       ],
       ['await rejectIfLostSoon(device);', '', 'gpu/loss-in-calls'],
-      ['if (!refusal.isShortage) await', 'if (refusal.isShortage) await', 'gpu/loss-in-calls'],
+      ['if (!refusal.isShortage) await', 'if (refusal.isShortage) await', 'unit/refusal'],
     ],
   ),
   ...slipsIn(

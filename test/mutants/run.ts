@@ -39,7 +39,8 @@ export const runSlips = [
     ['gpu/object-lifetimes#nothing is left behind'],
     [
       ['this.rows.release(row);', '', 'gpu/object-lifetimes#with the number of changes'],
-      ['this.#freeIndices.pop() ?? ', '', 'gpu/object-lifetimes#with the number of changes'],
+      ['this.#freeIndices.pop() ?? ', '', 'gpu/object-lifetimes#that come and go'],
+      ['row.count >= MOST_STEPS', 'row.count > MOST_STEPS', 'gpu/counts#is full'],
       ['this.control?.forget(tensor.index);', '', 'gpu/freeze-remove#names and bytes'],
       ['this.rows.remove(tensor);', '', 'gpu/freeze-remove#evaluated no more'],
       ['part.tensors.filter(isStepped)', 'part.tensors', 'gpu/freeze-remove#what rests'],

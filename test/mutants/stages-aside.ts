@@ -82,7 +82,11 @@ export const asideSlips = [
     'src/stages/side/side-pass.ts',
     ['gpu/groups-and-accumulation#micro-batches', 'gpu/evaluation#and train comes back'],
     [
-      ['this.#idle = rows.context(rowCount);', 'this.#idle = rows.context(0);'],
+      [
+        'this.#idle = rows.context(rowCount);',
+        'this.#idle = rows.context(0);',
+        'gpu/groups-and-accumulation#of all groups',
+      ],
       ['this.stage.destroy();\n', '', 'gpu/object-lifetimes#nothing is left behind'],
       ['this.rows.destroy();', '', 'gpu/object-lifetimes#nothing is left behind'],
       ['this.#contexts[k]!', 'this.#contexts[0]!'],

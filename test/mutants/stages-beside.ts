@@ -79,12 +79,7 @@ export const besideSlips = [
     ['gpu/batches#as many tensors', 'gpu/batches#every length at once'],
     [
       ['part.stateStart + (part.state ? part.state.element - state!.element : 0)', 'part.stateStart'],
-      [
-        'part.gradBase + gradAhead / unitOf(part.access.grad)',
-        'part.gradBase',
-        'gpu/control-dispatches',
-        'gpu/control-norm#clips as',
-      ],
+      ['part.gradBase + gradAhead / unitOf(part.access.grad)', 'part.gradBase', 'gpu/batches#gathered'],
       ["part.access.state === 'vector' ? ahead / 4 : ahead", 'ahead'],
       ['row: part.row % this.input.row.rowsPerPage', 'row: part.row', 'gpu/leaving-out#two batches'],
       ['move.commit();', '', 'gpu/rebind#one after the other'],

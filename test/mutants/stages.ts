@@ -94,7 +94,7 @@ export const stageSlips = [
     [
       ['CLIP: Number(options.maxGradNorm < Infinity)', 'CLIP: 1'],
       ['CLIP: Number(options.maxGradNorm < Infinity)', 'CLIP: 0'],
-      ['SKIP: Number(options.skipNonFinite)', 'SKIP: 1'],
+      ['SKIP: Number(options.skipNonFinite)', 'SKIP: 1', 'gpu/loss-scale#NaN and'],
       ['DYNAMIC: Number(options.dynamic !== undefined)', 'DYNAMIC: 0'],
     ],
   ),

@@ -177,6 +177,20 @@ describe('the plan of a step', () => {
     },
   );
 
+  test('what is nobody’s must be a whole vec4, or the last one is not reached as such', () => {
+    for (const [padding, access] of [
+      [0, 'gather'],
+      [4, 'gather'],
+      [12, 'gather'],
+      [16, 'vector'],
+    ] as const) {
+      const facts = { ...factsFor(), paddingOf: () => padding };
+      const { placed } = place([own(9)], facts, true);
+      const [batch] = planStep(placed, SLOT_COUNT, facts, true).batches;
+      expect([batch!.access.data, batch!.access.grad], `${padding} bytes`).toEqual([access, access]);
+    }
+  });
+
   test('one binding of weights and gradients has elements of one type', () => {
     const accessWith = (gradElement: number) => {
       const facts = factsFor();

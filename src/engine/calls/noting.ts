@@ -40,8 +40,7 @@ export const headRange = ({ headBuffer }: Control): ByteRange => ({
 });
 
 /** Notes a run as it is now: groups may join, and parameters leave, while its bytes are awaited. */
-export function noteRun({ control, rows, parts: live }: Run, { applied }: StepLog): NotedRun {
-  const parts = [...live];
+export function noteRun({ control, rows, parts }: Run, { applied }: StepLog): NotedRun {
   const members = parts.map((part) => part.tensors);
   const rule = parts[0]!.group.rule.name;
   const described = parts.map(({ group }) => describeGroup(group));

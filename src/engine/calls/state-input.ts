@@ -2,6 +2,7 @@ import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors
 import { rounded } from '../../codecs/codec.js';
 import { asFloats } from '../../gpu/as-floats.js';
 import { copyGiven } from '../../given.js';
+import { MOST_STEPS } from '../../kernel/row.js';
 import type { LayoutSlot, RuleLayout } from '../../kernel/rule-layout.js';
 import { type NameTable, findNames, isIterable } from '../input/names.js';
 import type { RunTensor } from '../run/group-part.js';
@@ -40,7 +41,7 @@ export interface Reset {
 const RESET_KEYS = ['names', 'slots', 'rows'] satisfies (keyof ResetOptions)[];
 
 /** The largest count that the GPU holds, with room for one more step. */
-const MOST_STEPS = 2 ** 32 - 2;
+const MOST_WRITTEN = MOST_STEPS - 1;
 
 /** A slot of a rule. @throws OptimizerError `invalid-parameter` listing those that there are. */
 export function findSlot({ slots }: RuleLayout, slot: unknown): LayoutSlot {
@@ -76,10 +77,10 @@ export function checkSlotValues(
 /** A count of steps. @throws OptimizerError `invalid-parameter` unless one integer that the GPU holds. */
 export function checkStepValue(values: unknown, name: string): number {
   const [count] = isCounted(values) && values.length === 1 ? Array.from(values) : [];
-  if (Number.isInteger(count) && count! >= 0 && count! <= MOST_STEPS) return count!;
+  if (Number.isInteger(count) && count! >= 0 && count! <= MOST_WRITTEN) return count!;
   return fail(
     `writeState(): step of parameter ${quote(name)} is ${quote(isCounted(values) ? Array.from(values) : values)}; give a list ` +
-      `of one integer from 0 to ${MOST_STEPS}, e.g. [100].`,
+      `of one integer from 0 to ${MOST_WRITTEN}, e.g. [100].`,
   );
 }
 

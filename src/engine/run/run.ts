@@ -5,6 +5,7 @@ import type { Planned } from '../../gpu/pipelines.js';
 import { Control } from '../../stages/control/control.js';
 import { type RingWatch, RowRing } from '../../stages/row-ring.js';
 import { FixedRows } from '../../stages/fixed-rows.js';
+import { MOST_STEPS } from '../../kernel/row.js';
 import type { Stage, StepContext } from '../../stages/stage.js';
 import { type ControlFacts, type Generation, type PartView, planGeneration } from './generation.js';
 import { type Reshaping, planLeaving, planMembers, reshape } from './reshape.js';
@@ -218,6 +219,11 @@ export class Run {
   /** Whether no tensor is to be stepped. */
   get isFrozen(): boolean {
     return this.rows.list.every((row) => row?.isFrozen ?? true);
+  }
+
+  /** Whether a count would not hold one step more. */
+  get isSpent(): boolean {
+    return this.rows.list.some((row) => row?.isFrozen === false && row.count >= MOST_STEPS);
   }
 
   /** Forgets a tensor that is no group's any more. */

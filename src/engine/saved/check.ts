@@ -1,8 +1,6 @@
 import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { copyGiven } from '../../given.js';
-
-/** Steps and other counts are u32 on the GPU. */
-const COUNT_LIMIT = 2 ** 32;
+import { MOST_STEPS } from '../../kernel/row.js';
 
 /** @throws OptimizerError `invalid-state-dict`. */
 export function fail(message: string): never {
@@ -10,10 +8,10 @@ export function fail(message: string): never {
 }
 
 /**
- * @param most the largest that it may be, if that is less than what a u32 holds.
+ * @param most the largest that it may be, if that is less than what a u32 holds, as steps and other counts are on the GPU.
  * @throws OptimizerError `invalid-state-dict` unless an integer ≥ 0 that a u32 holds.
  */
-export function checkCount(value: unknown, what: string, most = COUNT_LIMIT - 1): number {
+export function checkCount(value: unknown, what: string, most = MOST_STEPS): number {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most) return value as number;
   return fail(`${what} is ${quote(value)}; give an integer from 0 to ${most}, as stateDict() returned.`);
 }
