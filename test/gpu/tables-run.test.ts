@@ -370,7 +370,9 @@ gpuTest('rows that are more than the mask has come with another one', async ({ d
   const more = { from: Uint32Array.of(0, 1, 0xffff_ffff), rowCount: 3, data: { w: floats(8) } };
   const next = { ...more, grad: { w: grad(2, 2, 3, 3, NaN, NaN, 4, 4) } };
   const { message } = await errorOf(() => optimizer.mapRows(['w'], next));
-  expect(message).toContain('rowMask of parameter "w" has 2 numbers, but there are to be 3 rows; give a');
+  expect(message).toContain(
+    'rowMask of parameter "w" has room for 2 elements, but 3 rows of 1 need 3; give a',
+  );
   const mask = makeWords(device, track, [0, 1, 0, 0, 1]);
   const rowMask = { w: { buffer: mask, offset: 4 } };
   void optimizer.mapRows(['w'], { ...next, rowMask });

@@ -117,7 +117,9 @@ describe('rows that move', () => {
     ]);
     expect(mapped.mask).toEqual({ buffer: mask, byteOffset: 0, elementCount: 5 });
     const short = await errorOf(() => mapping({ rowMask: fakeBuffer(4) }));
-    expect(short.message).toContain('rowMask of parameter "w" has 4 numbers, but there are to be 5 rows');
+    expect(short.message).toContain(
+      'rowMask of parameter "w" has room for 4 elements, but 5 rows of 1 need 5',
+    );
     const inMask = await errorOf(() =>
       mapping({ rowMask: mask }, { data: { w: { buffer: mask, byteStride: 8 } } }),
     );
@@ -135,7 +137,7 @@ describe('rows that move', () => {
     expect(mapped.mask).toEqual({ buffer: more, byteOffset: 8, elementCount: 5 });
     expect(mapped.room.mask).toEqual({ buffer: more, byteOffset: 8, elementCount: 7 });
     for (const [others, rowMask, complaint] of [
-      [given, fakeBuffer(3), 'rowMask of parameter "w" has 3 numbers, but there are to be 5 rows'],
+      [given, fakeBuffer(3), 'rowMask of parameter "w" has room for 3 elements, but 5 rows of 1 need 5'],
       [given, data, 'rowMask lies in the buffer of data'],
       [given, 7, 'parameter "w": rowMask is 7'],
       [{}, more, 'rowMask is given for parameter "w", which has none; leave it out'],

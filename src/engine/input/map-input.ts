@@ -143,24 +143,29 @@ function resized(
     if (given !== undefined && !own)
       fail(`mapRows(): ${key} is given for parameter ${quote(name)}, which has none; leave it out.`);
   }
-  const roomy = (role: DenseRole, ranges: unknown) => {
-    const room =
-      ranges === undefined ? before.room[role]! : resolvePieces(ranges, { parameter: name, role }, rowLength);
+  const enough = (role: string, room: readonly Piece<GPUBuffer>[], length: number) => {
     const held = countElements(room);
-    if (held >= elementCount) return room;
+    if (held >= rowCount * length) return room;
     return fail(
-      `mapRows(): ${role} of parameter ${quote(name)} has room for ${held} elements, but ${rowCount} rows of ${rowLength} need ` +
-        `${elementCount}; give a larger buffer as ${role}: { ${quote(name)}: buffer }.`,
+      `mapRows(): ${role} of parameter ${quote(name)} has room for ${held} elements, but ${rowCount} rows of ${length} need ` +
+        `${rowCount * length}; give a larger buffer as ${role}: { ${quote(name)}: buffer }.`,
     );
   };
+  const roomy = (role: DenseRole, ranges: unknown) =>
+    enough(
+      role,
+      ranges === undefined ? before.room[role]! : resolvePieces(ranges, { parameter: name, role }, rowLength),
+      rowLength,
+    );
   const room = roomy('data', data);
   const mask =
     rowMask === undefined ? before.room.mask : resolvePiece(rowMask, { parameter: name, role: 'rowMask' });
+  if (mask) enough('rowMask', [mask], 1);
   const common = {
     ...before,
     elementCount,
     data: truncate(room, elementCount),
-    ...(mask && { mask: resizedMask(name, mask, rowCount) }),
+    ...(mask && { mask: { ...mask, elementCount: rowCount } }),
     hasLength: true,
   };
   if (sparse) {
@@ -192,15 +197,6 @@ function resized(
   };
   rejectUnfitRows(after);
   return after;
-}
-
-/** The numbers of so many rows, where the mask has them. */
-function resizedMask(name: string, room: Piece<GPUBuffer>, rowCount: number): Piece<GPUBuffer> {
-  if (room.elementCount >= rowCount) return { ...room, elementCount: rowCount };
-  return fail(
-    `mapRows(): rowMask of parameter ${quote(name)} has ${room.elementCount} numbers, but there are to be ${rowCount} rows; ` +
-      `give a larger buffer as rowMask: { ${quote(name)}: buffer }.`,
-  );
 }
 
 /** A sparse gradient as it would be given. */
