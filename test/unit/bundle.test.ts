@@ -11,6 +11,9 @@ const shaders = Object.values(
   import.meta.glob<string>('../../shaders/**/*.wgsl', { query: '?raw', import: 'default', eager: true }),
 );
 
+/** A build takes a second or two; on a machine that does much else, longer than hooks may. */
+const BUILD_MS = 120_000;
+
 let folder: string;
 
 /** The package as it is published, but for its types. */
@@ -22,7 +25,7 @@ beforeAll(async () => {
     build: { outDir: join(folder, 'dist'), emptyOutDir: true, sourcemap: false },
   });
   await writeFile(join(folder, 'package.json'), '{ "type": "module", "sideEffects": false }');
-});
+}, BUILD_MS);
 
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -62,7 +65,7 @@ describe.for([
   let text: string;
   beforeAll(async () => {
     text = await bundle(names);
-  });
+  }, BUILD_MS);
 
   test('is no larger than it must be', () => {
     expect(byteLength(text)).toBeLessThanOrEqual(limit);
