@@ -143,7 +143,7 @@ export class Subject {
     const { tensors } = plan;
     const homes = tensors.map((tensor) => {
       const known = back.find((one) => one.plan === tensor);
-      const isFree = known && this.isFree(known.home.room, known);
+      const isFree = known && !this.isArenaDestroyed && this.isFree(known.home.room, known);
       return isFree && random.uniform() < 0.7 ? known.home : makeHomes([tensor], this.memory, random)[0]!;
     });
     writeGradients(homes, this.memory, random, { hasExactNorms: this.plan.hasExactNorms, poison: undefined });
