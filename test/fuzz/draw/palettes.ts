@@ -60,7 +60,7 @@ export function paletteOf(seed: number): Palette {
     hasMicro: chance(50),
     isAligned: chance(70),
     hasOptions: chance(50),
-    rowLengths: fc.subarray([1, 2, 3, 4, 7, 16, 64], { minLength: 2, maxLength: 2 }),
+    rowLengths: fc.subarray([1, 2, 3, 4, 7, 16], { minLength: 2, maxLength: 2 }),
     isRounded: chance(40),
     stateDtype: fc.constantFrom('bf16' as const, 'int8' as const, 'int4' as const),
   }).map(({ isRounded, stateDtype, ...palette }): Palette => {

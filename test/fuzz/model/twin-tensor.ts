@@ -169,8 +169,14 @@ export class TensorTwin {
     this.state.stepCount = before.stepCount;
     for (const [slot, values] of Object.entries(before.state)) {
       const after = this.state.state[slot];
-      if (after && move && !this.perTensor(slot)) move(values, after);
-      else after?.set(values);
+      if (!after) continue;
+      if (!move || this.perTensor(slot)) {
+        after.set(values);
+        continue;
+      }
+      move(values, after);
+      // Rows that come to lie beside others may be rounded together with them.
+      this.#round(slot);
     }
   }
 
@@ -187,7 +193,7 @@ export class TensorTwin {
   resetSlot(slot: string, rows: readonly number[] | undefined, hasCount: boolean): void {
     if (!this.state.state[slot]) return;
     const { slots, averages } = layoutOf(this.rule);
-    const { initial, codec } = slots.find(({ name }) => name === slot)!;
+    const { initial } = slots.find(({ name }) => name === slot)!;
     const isSeeded = !hasCount && averages.some(({ declaration }) => declaration.slot === slot);
     const { weights } = this;
     const values = this.state.state[slot];
@@ -196,13 +202,19 @@ export class TensorTwin {
     values.forEach((_, i) => {
       if (isReset(i)) values[i] = isSeeded ? weights[i]! : initial;
     });
-    values.set(rounded(codec, Float32Array.from(values)));
+    this.#round(slot);
   }
 
   /** Replaces a slot's values by what is kept of others. */
   writeSlot(slot: string, values: Float32Array): void {
-    const codec = layoutOf(this.rule).codecOf(slot);
-    this.state.state[slot]!.set(rounded(codec, Float32Array.from(values)));
+    this.state.state[slot]!.set(values);
+    this.#round(slot);
+  }
+
+  /** Leaves of a slot's values what is kept of them. */
+  #round(slot: string): void {
+    const values = this.state.state[slot]!;
+    values.set(rounded(layoutOf(this.rule).codecOf(slot), Float32Array.from(values)));
   }
 
   perTensor(slot: string): boolean {
