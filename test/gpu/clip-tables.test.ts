@@ -110,17 +110,21 @@ gpuTest('copies take the room of the gradients, and nothing is left of them', as
     counts.push(live.labels.length);
   }
   expect(counts[2], live.labels.join('\n')).toBe(counts[0]);
-  // What a caller has encoded is right behind a change.
+  optimizer.destroy();
+  await microtasks(8);
+  expect(live.labels).toEqual([]);
+});
+
+gpuTest('what a caller has encoded is right behind a change', async ({ device, track }) => {
+  const a = makeParameter(device, track, 'a', [0, 0], [3, 4]);
+  const config = { rule: sgd({ lr: 1 }), params: [a], maxGradNormPerTensor: 1 };
+  const optimizer = track(await Optimizer.create(device, config));
   const encoder = device.createCommandEncoder();
   optimizer.encode(encoder);
   optimizer.freeze(['a']);
   optimizer.unfreeze(['a']);
   device.queue.submit([encoder.finish()]);
   const got = await optimizer.readParam('a');
-  // Seven steps.
-  expect(got[0]).toBeCloseTo(-4.2, 5);
-  expect(got[1]).toBeCloseTo(-5.6, 5);
-  optimizer.destroy();
-  await microtasks(8);
-  expect(live.labels).toEqual([]);
+  expect(got[0]).toBeCloseTo(-0.6, 5);
+  expect(got[1]).toBeCloseTo(-0.8, 5);
 });
