@@ -31,8 +31,8 @@ export const codecSlips = [
     ['unit/codecs'],
     [
       ['blockLength: 2', 'blockLength: 4'],
-      ['select(0u, 1u, at.valid > 2u)', '0u', 'gpu/state-dtype#tables of even'],
-      ['last = first + 1u;', '', 'gpu/state-dtype#tables of even'],
+      ['select(0u, 1u, at.valid > 2u)', '0u', 'gpu/dtype-calls#tables with sparse'],
+      ['last = first + 1u;', '', 'gpu/dtype-calls#tables with sparse'],
     ],
   ),
   ...slipsIn(
