@@ -72,6 +72,13 @@ function round(
   }
   return result;
 }
+/** A value that was stored: whatever it was rounded to, it is no further from the one that was meant than what rounding may add. */
+const roundedBy =
+  ({ roundingError, smallestNumber = 0 }: Codec, share = 1) =>
+  ({ value, error }: Bounded): Bounded => ({
+    value,
+    error: error + share * (roundingError * (Math.abs(value) + error) + smallestNumber / 2),
+  });
 
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
@@ -90,6 +97,8 @@ export class BoundedRun {
   #step = 0;
 
   readonly #load: (value: number) => Bounded;
+  /** A weight as it is stored. */
+  readonly #keep: (value: Bounded) => Bounded;
 
   /**
    * @param weights initial weights.
@@ -103,8 +112,12 @@ export class BoundedRun {
     inputUlps: 0 | 0.5 = 0,
     clip: Clips = {},
     private readonly table: TableOptions = {},
+    /** How weights are kept, if not as float32. */
+    weightCodec?: Codec,
   ) {
     const gradients = resolveGradientOptions(clip);
+    // By chance, it may be rounded to the one that is further off.
+    this.#keep = weightCodec ? roundedBy(weightCodec, rule.seed === undefined ? 1 : 2) : (value) => value;
     this.#rule = rule;
     this.#elementRule = makeElementRule(errorBound, rule, isClamping(gradients));
     this.#scaling = { multiplier: 1, minValue: gradients.minGradValue, maxValue: gradients.maxGradValue };
@@ -166,7 +179,7 @@ export class BoundedRun {
       const i = elements ? elements[k]! : k;
       const own = stepOfColumn(step, this.table, i);
       const after = rule.update(this.weights[i]!, values[k]!, this.#states[i]!, own, tensor);
-      this.weights[i] = limitWeight(errorBound, after, this.table.constraint);
+      this.weights[i] = this.#keep(limitWeight(errorBound, after, this.table.constraint));
     }
     const indices = elements ?? Array.from(values, (_, i) => i);
     for (const { name, codec } of this.#rounded) {
@@ -178,7 +191,7 @@ export class BoundedRun {
       length: weights.length,
       get: (i: number) => weights[i]!,
       set: (i: number, value: Bounded) => {
-        weights[i] = value;
+        weights[i] = this.#keep(value);
       },
     };
     divideRows(errorBound, this.table, access, elements);

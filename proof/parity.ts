@@ -6,7 +6,10 @@ import {
   type Rule,
 } from '../src/index.js';
 import { resolveAverages } from '../src/averages/registry.js';
+import { type Codec, byteLengthOf, rounded, valuesByteLength } from '../src/codecs/codec.js';
+import { f32 } from '../src/codecs/f32.js';
 import type { StateDtype } from '../src/codecs/state-dtype.js';
+import { type DType, resolveCodec } from '../src/codecs/weight-dtype.js';
 import { withSettings } from '../src/rules/rule.js';
 import { layoutOf } from '../src/kernel/rule-layout.js';
 import { BoundedRun, type Clips, boundedPart } from './bounded-run.js';
@@ -16,7 +19,7 @@ import { isSwiftShader } from './adapter.js';
 import type { Random } from './random.js';
 import { readBuffer } from './read-buffer.js';
 
-/** Where a tensor lies: offsets in elements from a vec4-aligned place. */
+/** Where a tensor lies: offsets in words from a vec4-aligned place. */
 export interface TensorLayout {
   readonly length: number;
   readonly dataOffset: number;
@@ -33,6 +36,11 @@ export interface ParityRun {
   readonly averages?: AverageOptions;
   /** How its state is kept. Default `'f32'`. */
   readonly stateDtype?: StateDtype;
+  /** How weights and gradients lie in memory. Default `'f32'`. */
+  readonly dtype?: DType;
+  readonly gradDtype?: DType;
+  /** What weights are rounded with by chance. Default they are not. */
+  readonly seed?: number;
   /** How gradients are clipped. Default not at all. */
   readonly clip?: Clips;
   /** Whether each step looks for NaN on the GPU before it is made. Default false. */
@@ -62,9 +70,9 @@ export interface ParityResult extends Deviation {
 
 const USAGE = 0x8c; // STORAGE | COPY_SRC | COPY_DST, as numbers because this file also loads where no GPU is.
 const POISON = 0x7fa0_dead; // A signalling NaN: whatever reads or writes what it should not, shows.
-const GAP_ELEMENTS = 8;
+const GAP_BYTES = 32;
 
-/** A stretch of a tensor's elements: in which buffer, and from which of its elements on. */
+/** Where a tensor's elements lie: in which buffer, and from which of its bytes on. */
 interface Place {
   readonly buffer: number;
   readonly start: number;
@@ -78,15 +86,14 @@ interface PlacedTensor {
 }
 
 /** Lays tensors behind each other with poisoned gaps; gradients in the same buffer follow each tensor's data. */
-function place({
-  layouts,
-  oneBuffer,
-  ownBuffers = false,
-}: Pick<ParityRun, 'layouts' | 'oneBuffer' | 'ownBuffers'>): { tensors: PlacedTensor[]; elements: number[] } {
+function place(
+  { layouts, oneBuffer, ownBuffers = false }: Pick<ParityRun, 'layouts' | 'oneBuffer' | 'ownBuffers'>,
+  { data: dataCodec, grad: gradCodec }: Codecs,
+): { tensors: PlacedTensor[]; sizes: number[] } {
   const end: number[] = [];
-  const reserve = (buffer: number, length: number, offset: number): Place => {
-    const start = Math.ceil(((end[buffer] ?? 0) + GAP_ELEMENTS) / 4) * 4 + offset;
-    end[buffer] = start + length;
+  const reserve = (buffer: number, byteLength: number, offset: number): Place => {
+    const start = Math.ceil(((end[buffer] ?? 0) + GAP_BYTES) / 16) * 16 + 4 * offset;
+    end[buffer] = start + byteLength;
     return { buffer, start };
   };
   const tensors = layouts.map(({ length, dataOffset, gradOffset }, k) => {
@@ -94,12 +101,25 @@ function place({
     return {
       name: `t${k}`,
       length,
-      data: reserve(first, length, dataOffset),
-      grad: reserve(oneBuffer ? first : first + 1, length, gradOffset),
+      data: reserve(first, byteLengthOf(dataCodec, length), dataOffset),
+      grad: reserve(oneBuffer ? first : first + 1, byteLengthOf(gradCodec, length), gradOffset),
     };
   });
-  return { tensors, elements: end.map((n) => n + GAP_ELEMENTS) };
+  return { tensors, sizes: end.map((n) => n + GAP_BYTES) };
 }
+
+/** How weights and gradients lie in memory. */
+type Codecs = Readonly<Record<'data' | 'grad', Codec>>;
+
+const codecOf = (dtype: DType = 'f32'): Codec => resolveCodec(dtype, 'dtype', 'parity') ?? f32;
+
+/** Writes values into bytes; what shares the last word with them stays. */
+function put(host: Uint8Array, { start }: Place, values: Float32Array<ArrayBuffer>, codec: Codec): void {
+  host.set(codec.encode(values).subarray(0, valuesByteLength(codec, values.length)), start);
+}
+
+const roundedBy = (codec: Codec, values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> =>
+  rounded(codec, values);
 
 /**
  * Runs a rule on the GPU and as reference on the same inputs and compares weights and state: bit for bit with
@@ -110,52 +130,74 @@ function place({
  */
 export async function checkParity(run: ParityRun): Promise<ParityResult> {
   const { device, track, steps, random, averages = {}, clip = {}, skipNonFinite = false, stateDtype } = run;
-  const kept = stateDtype === undefined ? {} : { stateDtype };
+  const kept = {
+    ...(stateDtype !== undefined && { stateDtype }),
+    ...(run.seed !== undefined && { seed: run.seed }),
+  };
   const rule = withSettings(run.rule, { averages: resolveAverages(averages), ...kept });
-  const config = { rule: run.rule, ...averages, ...kept, ...clip, skipNonFinite };
-  const makeGradients = run.makeGradients ?? ((length) => random.gradients(length));
-  const makeWeights = run.makeWeights ?? ((length) => random.weights(length));
-  const { tensors, elements } = place(run);
-  const hosts = elements.map((n) => new Float32Array(new Uint32Array(n).fill(POISON).buffer));
+  const codecs = { data: codecOf(run.dtype), grad: codecOf(run.gradDtype) };
+  const rounding = run.seed !== undefined && { stochasticRounding: true };
+  const config = { rule: run.rule, ...averages, ...kept, ...rounding, ...clip, skipNonFinite };
+  const makeGradients = run.makeGradients ?? ((length: number) => random.gradients(length));
+  const makeWeights = run.makeWeights ?? ((length: number) => random.weights(length));
+  const { tensors, sizes } = place(run, codecs);
+  const hosts = sizes.map((size) => new Uint8Array(new Uint32Array(size / 4).fill(POISON).buffer));
   const buffers = hosts.map((host, k) =>
     track(device.createBuffer({ label: `parity ${k}`, size: host.byteLength, usage: USAGE })),
   );
   const weights = tensors.map(({ length, data }) => {
-    const values = makeWeights(length);
-    hosts[data.buffer]!.set(values, data.start);
+    const values = roundedBy(codecs.data, makeWeights(length));
+    put(hosts[data.buffer]!, data, values, codecs.data);
     return values;
   });
   const dataBuffers = [...new Set(tensors.map(({ data }) => data.buffer))];
   for (const k of dataBuffers) device.queue.writeBuffer(buffers[k]!, 0, hosts[k]!);
-  const bind = ({ buffer, start }: Place, length: number): GPUBufferBinding => ({
+  const bind = ({ buffer, start }: Place, length: number, codec: Codec): GPUBufferBinding => ({
     buffer: buffers[buffer]!,
-    offset: 4 * start,
-    size: 4 * length,
+    offset: start,
+    size: byteLengthOf(codec, length),
   });
   const params: Parameter[] = tensors.map(({ name, length, data, grad }) => ({
     name,
-    data: bind(data, length),
-    grad: bind(grad, length),
+    data: bind(data, length, codecs.data),
+    grad: bind(grad, length, codecs.grad),
+    // Ranges are of whole words.
+    ...((run.dtype ?? run.gradDtype) !== undefined && { length }),
+    ...(run.dtype && { dtype: run.dtype }),
+    ...(run.gradDtype && { gradDtype: run.gradDtype }),
   }));
   const optimizer = track(await Optimizer.create(device, { ...config, params }));
   const bounds = weights.map(
-    (w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements, clip), 0, clip),
+    (w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements, clip), 0, clip, {}, codecs.data),
   );
   const twin = new ReferenceOptimizer({
     ...config,
     precision: 'f32',
-    params: tensors.map(({ name }, k) => ({ name, data: weights[k]! })),
+    params: tensors.map(({ name }, k) => ({
+      name,
+      data: weights[k]!,
+      ...(run.dtype && { dtype: run.dtype }),
+    })),
   });
   for (let step = 0; step < steps; step++) {
     const skipped = new Set(tensors.filter((_, k) => run.isSkipped?.(step, k)));
     // Of a tensor that is left out, nobody is to look at the gradient.
     const gradients = tensors.map((tensor) =>
-      skipped.has(tensor) ? new Float32Array(tensor.length).fill(NaN) : makeGradients(tensor.length, step),
+      skipped.has(tensor)
+        ? new Float32Array(tensor.length).fill(NaN)
+        : roundedBy(codecs.grad, makeGradients(tensor.length, step)),
     );
     for (const [k, tensor] of tensors.entries()) {
       const { grad, length } = tensor;
-      hosts[grad.buffer]!.set(gradients[k]!, grad.start);
-      device.queue.writeBuffer(buffers[grad.buffer]!, 4 * grad.start, gradients[k]!, 0, length);
+      const host = hosts[grad.buffer]!;
+      put(host, grad, gradients[k]!, codecs.grad);
+      device.queue.writeBuffer(
+        buffers[grad.buffer]!,
+        grad.start,
+        host,
+        grad.start,
+        byteLengthOf(codecs.grad, length),
+      );
       if (skipped.has(tensor)) bounds[k]!.skip();
       else bounds[k]!.step(gradients[k]!);
     }
@@ -185,7 +227,7 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     const what = `${name} (${length} elements)`;
     largest = largerDeviation(largest, checkWithinBound(result.weights, bounds[k]!.weights, what));
     compareBits(result.weights, twin.readParam(name), what);
-    hosts[data.buffer]!.set(result.weights, data.start);
+    put(hosts[data.buffer]!, data, result.weights, codecs.data);
     const [made, counted] = [result.steps[0], twin.readState(name, 'step')[0]];
     if (made !== counted) throw new Error(`${what}: ${made} steps were made, want ${counted}`);
     for (const [s, slot] of slots.entries()) {

@@ -34,8 +34,11 @@ export type {
 export type { OptionsInForce, ParameterGroup } from './engine/parameter-group.js';
 export type { GivenOptions, MovingOptions, Schedule } from './rules/moving.js';
 export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
+export type { MemoryUse } from './engine/calls/reading.js';
 export type { StepStats } from './engine/stats.js';
-export type { DType, Parameter } from './engine/input/parameter.js';
+export type { DType } from './codecs/weight-dtype.js';
+export type { Parameter } from './engine/input/parameter.js';
+export type { RoundingOptions } from './engine/input/rounding-options.js';
 export type { RowOptions } from './engine/input/row-options.js';
 export type { BufferRange, RowRange } from './engine/input/span.js';
 export type { SparseGradient } from './engine/input/sparse-table.js';

@@ -6,6 +6,7 @@ import { alignUp } from '../kernel/alignment.js';
 import * as BufferUsage from '../gpu/buffer-usage.js';
 import { type PipelineSource, type Planned, getPipelineSync } from '../gpu/pipelines.js';
 import type { Fill } from './initializer.js';
+import { streamOf } from '../random-stream.js';
 
 /** A tensor to be filled. */
 export interface FillTask {
@@ -85,13 +86,4 @@ function fillTensors(device: GPUDevice, tasks: readonly FillTask[], seed: number
   device.queue.submit([encoder.finish()]);
   // Freed once the submitted commands are done.
   uniforms.destroy();
-}
-
-/** The stream of a tensor, low and high word: the 64-bit FNV-1a hash of its name in UTF-8. */
-export function streamOf(name: string): [low: number, high: number] {
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of new TextEncoder().encode(name)) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-  }
-  return [Number(hash & 0xffffffffn), Number(hash >> 32n)];
 }

@@ -164,10 +164,10 @@ function planLoading(
     );
   }
   for (const { tensor, saved } of params) {
-    const { name, elementCount } = tensor.parameter;
+    const { name, elementCount, data } = tensor.parameter;
     const accepted = acceptTensor(saved, elementCount, `weights of parameter ${quote(name)}`, manifest);
     rejectUnwritable(tensor);
-    found.push({ ...accepted, elementCount, codec: f32 });
+    found.push({ ...accepted, elementCount, codec: data[0]!.codec ?? f32 });
   }
   return found;
 }
@@ -286,7 +286,7 @@ function acceptTensor(
   if (saved && byteLength === valuesByteLength(saved, valueCount)) return { tensor, saved };
   throw new OptimizerError(
     'invalid-state-dict',
-    `${what}: the file has ${byteLength} bytes of ${dtype}, but this optimizer keeps ${valueCount} values, of F32 or BF16, or of ` +
+    `${what}: the file has ${byteLength} bytes of ${dtype}, but this optimizer keeps ${valueCount} values, of F32, F16 or BF16, or of ` +
       'U8 in a format that it knows; save it from a parameter of the same size.',
   );
 }

@@ -1,4 +1,10 @@
-import { type Access, LANE } from '../plan/pieces.js';
+import { LANE } from '../plan/pieces.js';
+
+/**
+ * How four neighbouring elements are accessed: as an aligned vec4, or one by one, the last lane masked; `strided` are those
+ * of rows that lie apart.
+ */
+export type Access = 'vector' | 'gather' | 'strided';
 
 /** How the lanes of a tensor are reached in WGSL. */
 export interface LaneAccess {
@@ -9,6 +15,8 @@ export interface LaneAccess {
   readonly access: Access;
   /** Expression: elements from one row to the next; of `strided` ones only. */
   readonly stride?: string;
+  /** Expression: four random words, a `vec4<u32>`, that say how numbers are rounded which are stored; absent: to the nearest. */
+  readonly random?: string;
 }
 
 /** The same, where lanes are stored, too: each by one invocation, and those of a block in their order by the same one. */
@@ -26,7 +34,7 @@ export interface Codec {
   /** It says how to read what was kept: those of different names differ in bits. */
   readonly name: string;
   /** The format's name in safetensors: `U8` for bytes that it has no name for. */
-  readonly dtype: 'F32' | 'BF16' | 'U8';
+  readonly dtype: 'F32' | 'F16' | 'BF16' | 'U8';
   /** Functions that its WGSL calls. */
   readonly wgsl: string;
   /** Elements that lie together in whole words, which one invocation stores. */
@@ -37,6 +45,8 @@ export interface Codec {
   readonly isScaled: boolean;
   /** How far a stored number may be from the one that was given, as a share of it, or of the largest of its block; 0 where all float32 are kept. */
   readonly roundingError: number;
+  /** What the least numbers are multiples of, where they are coarser than their share of the error says; default 0. */
+  readonly smallestNumber?: number;
   /** WGSL type of the bound array's items. */
   arrayType(access: Access): string;
   /** Byte length of one of those. */
@@ -45,8 +55,18 @@ export interface Codec {
   declare?(array: string): string;
   /** Statements that return the lane as `vec4<f32>`. */
   load(lanes: LaneAccess): string;
+  /** Statements that return the bits of the lane as `vec4<u32>`: numbers may be NaN. */
+  loadBits?(lanes: LaneAccess): string;
   /** Statements that store `value`, a `vec4<f32>`. */
   store(lanes: StoreAccess): string;
+  /** The float32 that is loaded where this one was stored; of codecs of weights that keep less. */
+  round?(value: number): number;
+  /** Stochastic rounding, of codecs that have it: by a random word. */
+  readonly random?: {
+    /** Functions that `store` calls for it, beside `wgsl`. */
+    readonly wgsl: string;
+    round(value: number, word: number): number;
+  };
   /** Bytes of some values, whole blocks of them. */
   encode(values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
   /** The first so many values of some bytes. Encoded again, they are these bytes. */

@@ -2,6 +2,7 @@ import { OptimizerError, quote } from '../errors.js';
 import { bf16 } from './bf16.js';
 import { int4, int4Root, int8, int8Root } from './blocks.js';
 import type { Codec } from './codec.js';
+import { f16 } from './f16.js';
 import { f32 } from './f32.js';
 
 /** How a rule's state may be kept, by the names that users give: of either sign, and where it is never below 0. */
@@ -29,11 +30,9 @@ export function checkStateDtype(given: unknown): StateDtype {
   throw new OptimizerError('invalid-config', `stateDtype is ${quote(given)}; give ${names}.`);
 }
 
-/** All that there are, by their names. */
+/** All that there are, those of weights among them, by their names. */
 const all = new Map<string, Codec>(
-  Object.values(codecs)
-    .flat()
-    .map((codec) => [codec.name, codec]),
+  [...Object.values(codecs).flat(), f16].map((codec) => [codec.name, codec]),
 );
 
 export const codecOfName = (name: string): Codec | undefined => all.get(name);

@@ -31,7 +31,7 @@ import { Life } from './calls/life.js';
 import { Mapping } from './calls/mapping.js';
 import { type ParameterNorms, Norms } from './calls/norms.js';
 import type { ParameterGroup } from './parameter-group.js';
-import { Reading } from './calls/reading.js';
+import { type MemoryUse, Reading } from './calls/reading.js';
 import { loadChecked } from './calls/restoring.js';
 import type { ResetOptions } from './calls/state-input.js';
 import type { Run } from './run/run.js';
@@ -321,7 +321,19 @@ export class Optimizer<R extends Rule = Rule> {
    * destroyed or its device lost.
    */
   get stateByteLength(): number {
-    return this.#session.guard.isOver ? 0 : this.#reading.stateByteLength;
+    const { state, averages } = this.memory();
+    return state + averages;
+  }
+
+  /**
+   * Bytes on the GPU that weights, gradients, state and averages are made of, by what is kept of each element. As for
+   * {@link stateByteLength}, what lies idle, and what the optimizer needs beside them, is not among them; all are 0 once it is destroyed
+   * or its device lost.
+   */
+  memory(): MemoryUse {
+    return this.#session.guard.isOver
+      ? { weights: 0, gradients: 0, state: 0, averages: 0 }
+      : this.#reading.memory();
   }
 
   /**

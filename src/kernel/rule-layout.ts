@@ -244,6 +244,10 @@ function switchKey(layout: RuleLayout): string {
   return key;
 }
 
+/** Whether neighbours may be stepped as one tensor: not where something is measured of each, nor where elements are numbered. */
+export const joinsNeighbours = ({ tensor, rule }: RuleLayout): boolean =>
+  tensor === undefined && rule.seed === undefined;
+
 /** Whether two layouts of one kind have the same kernels. */
 export function haveSameSwitches(a: RuleLayout, b: RuleLayout): boolean {
   return switchKey(a) === switchKey(b);

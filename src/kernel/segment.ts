@@ -11,7 +11,14 @@ const FIELDS = {
   row: 'u32',
 } as const;
 
-type Field = keyof typeof FIELDS | 'mask_base' | 'min_weight' | 'max_weight';
+type Field =
+  | keyof typeof FIELDS
+  | 'mask_base'
+  | 'min_weight'
+  | 'max_weight'
+  | 'first_lane'
+  | 'stream_low'
+  | 'stream_high';
 
 const structs = new Map<string, WordStruct<Field>>();
 
@@ -19,14 +26,15 @@ const structs = new Map<string, WordStruct<Field>>();
  * What one dispatch covers of one tensor; bases are indices into the bound arrays, `row` is the index within the page. It has
  * more fields where the kernel needs more.
  */
-export function segmentStruct({ isMasked, isLimited }: StretchAccess): WordStruct<Field> {
-  const key = `${isMasked} ${isLimited}`;
+export function segmentStruct({ isMasked, isLimited, isDrawn }: StretchAccess): WordStruct<Field> {
+  const key = `${isMasked} ${isLimited} ${isDrawn}`;
   let struct = structs.get(key);
   if (!struct) {
     const fields: Partial<Record<Field, WordType>> = {
       ...FIELDS,
       ...(isMasked && { mask_base: 'u32' }),
       ...(isLimited && { min_weight: 'f32', max_weight: 'f32' }),
+      ...(isDrawn && { first_lane: 'u32', stream_low: 'u32', stream_high: 'u32' }),
     };
     structs.set(key, (struct = wordStruct('Segment', fields as Record<Field, WordType>)));
   }
@@ -50,8 +58,9 @@ export function segmentsByteLength(access: StretchAccess, together: number): num
   return segmentStruct(access).byteLength * together + columns;
 }
 
-/** Where the parts of a dispatch begin in what it binds. */
-export type SegmentBases = Readonly<Record<'grad_base' | 'state_base' | 'row', number>>;
+/** Where the parts of a dispatch begin in what it binds, and in what is drawn for their tensors. */
+export type SegmentBases = Readonly<Record<'grad_base' | 'state_base' | 'row', number>> &
+  Readonly<Partial<Record<'first_lane' | 'stream_low' | 'stream_high', number>>>;
 
 /** Writes what a dispatch is told, from a word of the view on. */
 export function writeSegments<B>(

@@ -1,9 +1,10 @@
 import lanes from '../../shaders/lanes.wgsl?raw';
+import philoxWgsl from '../../shaders/philox.wgsl?raw';
 import template from '../../shaders/step.wgsl?raw';
-import { PLACE_WGSL, type Codec, composeCodecs } from '../codecs/codec.js';
+import wordsWgsl from '../../shaders/words.wgsl?raw';
+import { type Access, PLACE_WGSL, type Codec, composeCodecs } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
 import type { PipelineSource } from '../gpu/pipelines.js';
-import type { Access } from '../plan/pieces.js';
 import type { StretchAccess } from '../plan/stretch.js';
 import {
   composeAverages,
@@ -58,7 +59,7 @@ export function stepBindings({
   access,
   together,
 }: Omit<StepVariant, 'isClamped' | 'shape' | 'row'>): StepBinding[] {
-  const { data, grad, state, gradBinding } = access;
+  const { data, grad, state, gradBinding, dataCodec = f32, gradCodec = f32 } = access;
   const arrayOf = (codec: Codec, mode: Access) => ({
     minBindingSize: codec.itemByteLength(mode),
     wgslType: `array<${codec.arrayType(mode)}>`,
@@ -74,11 +75,17 @@ export function stepBindings({
     },
   ];
   for (let tensor = 0; tensor < together; tensor++) {
-    bindings.push({ role: 'data', name: `data_${tensor}`, tensor, type: 'storage', ...arrayOf(f32, data) });
+    bindings.push({
+      role: 'data',
+      name: `data_${tensor}`,
+      tensor,
+      type: 'storage',
+      ...arrayOf(dataCodec, data),
+    });
     if (gradBinding === 'none' || gradBinding === 'shared') continue;
     if (gradBinding === 'gathered' && tensor > 0) continue;
     const type = gradBinding === 'read_write' ? 'storage' : 'read-only-storage';
-    bindings.push({ role: 'grad', name: `grad_${tensor}`, tensor, type, ...arrayOf(f32, grad) });
+    bindings.push({ role: 'grad', name: `grad_${tensor}`, tensor, type, ...arrayOf(gradCodec, grad) });
   }
   for (const slot of layout.elementSlots) {
     const codec = layout.codecOf(slot);
@@ -108,12 +115,21 @@ export function stepPipeline(variant: StepVariant): PipelineSource {
       ...rowConstants(access),
       CLAMP_GRADIENT: Number(isClamped),
       ...switchConstants(layout.switches),
+      ...seedConstants(layout, access),
     },
     bindGroups: [
       stepBindings(variant).map(({ type, minBindingSize }) => ({ type, minBindingSize })),
       pageLayout(row),
     ],
   };
+}
+
+/** Values of the `override` constants that say what weights are rounded by. */
+function seedConstants(
+  { rule: { seed = 0 } }: RuleLayout,
+  { isDrawn }: StretchAccess,
+): Record<string, number> {
+  return isDrawn ? { SEED_LOW: seed % 2 ** 32, SEED_HIGH: Math.floor(seed / 2 ** 32) } : {};
 }
 
 /** Values of the `override` constants that say how rows lie; of those that there are none of, nothing. */
@@ -171,7 +187,7 @@ ${layout.tensor ? '  tensor = uniform_tensor;\n' : ''}}
 
 ${composeState(layout, access)}
 ${composeStrides(access)}${composePlaces(access)}
-${stepping.wgsl}${composeConstraint(access)}
+${stepping.wgsl}${composeConstraint(access)}${composeDrawing(access)}
 ${tensors.map((k) => composeTensor(k, access, stepping.call)).join('\n')}
 fn step_tensors(workgroup: u32, local_index: u32) {
 ${tensors.map((k) => `  step_tensor_${k}(workgroup, local_index);\n`).join('')}}
@@ -182,7 +198,26 @@ ${composeAverages(layout)}
 ${template}`;
 }
 
-function composeState({ elementSlots, codecOf }: RuleLayout, { state }: StretchAccess): string {
+/** The random words that a lane of weights is rounded by: they follow from its place in the tensor, and the tensor's steps. */
+function composeDrawing({ isDrawn, dataCodec }: StretchAccess): string {
+  if (!isDrawn) return '';
+  return `override SEED_LOW: u32 = 0u;
+override SEED_HIGH: u32 = 0u;
+
+${wordsWgsl}
+${philoxWgsl}
+${dataCodec!.random!.wgsl}
+fn random_words(at: Place) -> vec4<u32> {
+  let lane_number = segment.first_lane + at.element / 4u;
+  let counter = vec4<u32>(lane_number, h.t_count, segment.stream_low, segment.stream_high);
+  return philox(counter, vec2<u32>(SEED_LOW, SEED_HIGH));
+}
+`;
+}
+
+function composeState({ elementSlots, codecOf }: RuleLayout, access: StretchAccess): string {
+  const { state, dataCodec, gradCodec } = access;
+  const others = [dataCodec, gradCodec].filter((codec) => codec !== undefined);
   const at = (slot: string) => ({
     array: `${slot}_array`,
     base: 'segment.state_base',
@@ -195,7 +230,7 @@ function composeState({ elementSlots, codecOf }: RuleLayout, { state }: StretchA
     ) => `${codecOf(slot).declare?.(`${slot}_array`) ?? ''}fn load_${slot}(at: Place) -> lane {\n${codecOf(slot).load(at(slot))}\n}\n
 fn store_${slot}(at: Place, value: lane) {\n${codecOf(slot).store(at(slot))}\n}\n`,
   );
-  return `${composeCodecs(elementSlots.map(codecOf))}${loads.join('\n')}
+  return `${composeCodecs([...elementSlots.map(codecOf), ...others])}${loads.join('\n')}
 fn load_state(at: Place) {
 ${elementSlots.map((slot) => `  ${slot} = load_${slot}(at);\n`).join('')}}
 
@@ -209,8 +244,14 @@ ${elementSlots.map((slot) => `  store_${slot}(at, ${slot});\n`).join('')}}
  * choose an array at run time only by a branch at each access.
  */
 function composeTensor(k: number, access: StretchAccess, call: string): string {
-  const { data, grad, gradBinding } = access;
-  const ofData = { array: `data_${k}`, base: 'segment.data_base', access: data, stride: 'DATA_STRIDE' };
+  const { data, grad, gradBinding, dataCodec = f32, gradCodec = f32 } = access;
+  const ofData = {
+    array: `data_${k}`,
+    base: 'segment.data_base',
+    access: data,
+    stride: 'DATA_STRIDE',
+    ...(access.isDrawn && { random: 'random_words(at)' }),
+  };
   const gradArray = { shared: `data_${k}`, gathered: 'grad_0' }[gradBinding as string] ?? `grad_${k}`;
   const ofGrad = { array: gradArray, base: 'segment.grad_base', access: grad, stride: 'GRAD_STRIDE' };
   const { at, gradAt } = placesIn(access);
@@ -221,15 +262,15 @@ function composeTensor(k: number, access: StretchAccess, call: string): string {
     store_data_${k}(at, ${call}(${given}));
     store_state(at);`;
   return `fn load_data_${k}(at: Place) -> lane {
-${f32.load(ofData)}
+${dataCodec.load(ofData)}
 }
 
 fn store_data_${k}(at: Place, value: lane) {
-${f32.store(ofData)}
+${dataCodec.store(ofData)}
 }
 
 fn load_grad_${k}(at: Place) -> lane {
-${gradBinding === 'none' ? '  return lane(0.0);' : f32.load(ofGrad)}
+${gradBinding === 'none' ? '  return lane(0.0);' : gradCodec.load(ofGrad)}
 }
 
 ${composeDivision(k, access)}fn step_tensor_${k}(workgroup: u32, local_index: u32) {

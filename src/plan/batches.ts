@@ -91,8 +91,8 @@ export function planBatches<B>(
 }
 
 function kindOf<B>({ access, row, state: range }: Stretch<B>): string {
-  const { data, grad, state, gradBinding, isLimited } = access;
-  return `${data} ${grad} ${state} ${gradBinding} ${row} ${range?.slab} ${isLimited}`;
+  const { data, grad, state, gradBinding, isLimited, dataCodec, gradCodec } = access;
+  return `${dataCodec?.name} ${gradCodec?.name} ${data} ${grad} ${state} ${gradBinding} ${row} ${range?.slab} ${isLimited}`;
 }
 
 function hasPlace<B>(parts: readonly Stretch<B>[], stretch: Stretch<B>, limits: PlanLimits): boolean {

@@ -6,7 +6,9 @@ import {
   type Piece,
   type PlanLimits,
   type StatePiece,
+  elementByteLengthOf,
   endOf,
+  wordsEndOf,
 } from './pieces.js';
 
 /** A stretch of a run that bindings can cover: as many elements of weights, gradients and state. */
@@ -48,7 +50,7 @@ export function bindingAlignment({
 /** The binding that reaches a piece: it begins at the last offset before it that the device allows. */
 export function bindPiece<B>(piece: Piece<B>, alignment: number): Binding<B> {
   const offset = alignDown(piece.byteOffset, alignment);
-  return { buffer: piece.buffer, offset, size: endOf(piece) - offset };
+  return { buffer: piece.buffer, offset, size: wordsEndOf(piece) - offset };
 }
 
 /**
@@ -101,9 +103,20 @@ export function skipElements<P extends Piece<unknown> | StatePiece>(piece: P, el
   const rest = { elementCount: piece.elementCount - elementCount };
   if ('element' in piece) return { ...piece, ...rest, element: piece.element + elementCount };
   const { rows, byteOffset } = piece;
-  const skipped = rows ? rows.byteStride * (elementCount / rows.length) : ELEMENT_BYTE_LENGTH * elementCount;
+  const skipped = rows
+    ? rows.byteStride * (elementCount / rows.length)
+    : elementByteLengthOf(piece) * elementCount;
+  if (skipped % 4 !== 0) throw cutWithinWord(elementCount);
   return { ...piece, ...rest, byteOffset: byteOffset + skipped };
 }
+
+/** No binding begins within a word. */
+const cutWithinWord = (elementCount: number): OptimizerError =>
+  new OptimizerError(
+    'limit-exceeded',
+    `a tensor is cut behind ${elementCount} elements, by its buffers or by what the device binds at once, and elements of 2 bytes share ` +
+      'words; cut it at multiples of 4, or request the device with a larger requiredLimits.maxStorageBufferBindingSize.',
+  );
 
 /** Rows from one of their elements on. */
 function skipRows<B>(table: TableRows<B> | undefined, elementCount: number): TableRows<B> | undefined {
@@ -214,10 +227,11 @@ function roomIn(
 
 /** Elements of a piece that so many bytes have room for. */
 export function elementsIn(byteLength: number, piece: Piece<unknown> | StatePiece): number {
-  const rows = 'element' in piece ? undefined : piece.rows;
-  if (!rows) return byteLength / ELEMENT_BYTE_LENGTH;
-  const { length, byteStride } = rows;
-  return length * Math.floor((byteLength - ELEMENT_BYTE_LENGTH * length) / byteStride + 1);
+  if ('element' in piece) return byteLength / ELEMENT_BYTE_LENGTH;
+  const size = elementByteLengthOf(piece);
+  if (!piece.rows) return byteLength / size;
+  const { length, byteStride } = piece.rows;
+  return length * Math.floor((byteLength - size * length) / byteStride + 1);
 }
 
 /**
@@ -270,5 +284,5 @@ export function gradBindingOf<B>(chunk: Chunk<B>, limits: PlanLimits): GradBindi
 /** The binding that spans weights and gradients of a chunk. */
 export function union<B>({ data, grad }: Chunk<B>, alignment: number): Binding<B> {
   const offset = alignDown(Math.min(data.byteOffset, grad!.byteOffset), alignment);
-  return { buffer: data.buffer, offset, size: Math.max(endOf(data), endOf(grad!)) - offset };
+  return { buffer: data.buffer, offset, size: Math.max(wordsEndOf(data), wordsEndOf(grad!)) - offset };
 }

@@ -1,10 +1,11 @@
 import {
-  ELEMENT_BYTE_LENGTH,
   type BufferFacts,
   type Piece,
   type PlanTensor,
   type StatePiece,
+  asWords,
   countElements,
+  elementByteLengthOf,
   endOf,
 } from './pieces.js';
 
@@ -65,7 +66,7 @@ function isWhole<B>({ data, grad, rows, rowLength, state }: Run<B>): boolean {
 }
 
 /**
- * Joins pieces that lie behind one another in one buffer, but for padding.
+ * Joins the words of pieces that lie behind one another in one buffer, but for padding.
  *
  * @param overlapping whether pieces that share bytes are joined as well; otherwise each stays by itself.
  */
@@ -74,7 +75,7 @@ export function joinPieces<B>(
   paddingOf: BufferFacts<B>['paddingOf'],
   overlapping: boolean,
 ): Piece<B>[] {
-  return groupBy(pieces, ({ buffer }) => buffer).flatMap((list) =>
+  return groupBy(pieces.map(asWords), ({ buffer }) => buffer).flatMap((list) =>
     joinNeighbours(
       list.toSorted((a, b) => a.byteOffset - b.byteOffset),
       (last, next) => {
@@ -82,7 +83,7 @@ export function joinPieces<B>(
         if (!isPadding(gap, paddingOf(last.buffer, endOf(last))) && !(overlapping && gap < 0))
           return undefined;
         const end = Math.max(endOf(last), endOf(next));
-        return { ...last, elementCount: (end - last.byteOffset) / ELEMENT_BYTE_LENGTH };
+        return { ...last, elementCount: (end - last.byteOffset) / elementByteLengthOf(last) };
       },
     ),
   );
@@ -127,18 +128,18 @@ function append<B>(
   if ((run.grad === undefined) !== (next.grad === undefined)) return undefined;
   if (!haveSameLimits(run.constraint, next.constraint)) return undefined;
   const [data, nextData] = [run.data[0]!, next.data[0]!];
-  const distance = nextData.byteOffset - data.byteOffset;
+  if (data.codec !== nextData.codec) return undefined;
+  const start = (nextData.byteOffset - data.byteOffset) / elementByteLengthOf(data);
   const gap = nextData.byteOffset - endOf(data);
   let padding = paddingOf(data.buffer, endOf(data));
   const grad = run.grad?.[0];
   if (grad) {
     const nextGrad = next.grad![0]!;
-    if (grad.buffer !== nextGrad.buffer || nextGrad.byteOffset - grad.byteOffset !== distance)
-      return undefined;
+    if (grad.buffer !== nextGrad.buffer || grad.codec !== nextGrad.codec) return undefined;
+    if (nextGrad.byteOffset - grad.byteOffset !== elementByteLengthOf(grad) * start) return undefined;
     padding = Math.min(padding, paddingOf(grad.buffer, endOf(grad)));
   }
   if (!isPadding(gap, padding)) return undefined;
-  const start = distance / ELEMENT_BYTE_LENGTH;
   if (start % unit !== 0) return undefined;
   const state = appendState(run.state?.[0], next.state?.[0], start);
   if (run.state && !state) return undefined;

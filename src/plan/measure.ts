@@ -1,7 +1,8 @@
 import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/measure-shape.js';
 import { chooseGrid } from '../kernel/shape.js';
 import { type Chunk, bindPiece, bindingAlignment } from './cut.js';
-import { type Access, type Binding, ELEMENT_BYTE_LENGTH, LANE, type PlanTensor } from './pieces.js';
+import type { Access, Codec } from '../codecs/codec.js';
+import { type Binding, ELEMENT_BYTE_LENGTH, LANE, type PlanTensor } from './pieces.js';
 import { planRuns } from './plan.js';
 import {
   type StateRange,
@@ -9,6 +10,7 @@ import {
   accessIf,
   accessOf,
   canRead,
+  codecsOf,
   extend,
   stateRange,
   stridesOf,
@@ -25,6 +27,8 @@ export interface MeasureAccess {
   readonly isMasked?: true;
   readonly dataStride?: number;
   readonly gradStride?: number;
+  readonly dataCodec?: Codec;
+  readonly gradCodec?: Codec;
 }
 
 /** One measuring dispatch: a chunk of a tensor. Bases count in units of the bound arrays. */
@@ -85,9 +89,10 @@ function planChunk<B>(
     ...(table && { rowLength: table.rowLength }),
     ...(mask && { isMasked: true as const }),
     ...stridesOf(data, grad),
+    ...codecsOf(data, grad),
   };
-  const dataBinding = extend(bindPiece(data, alignment), access.data);
-  const gradBinding = extend(bindPiece(grad!, alignment), access.grad);
+  const dataBinding = extend(bindPiece(data, alignment), access.data, data);
+  const gradBinding = extend(bindPiece(grad!, alignment), access.grad, grad!);
   const { stateStart, ...range } = stateRange(state, facts);
   const { elementCount } = data;
   const laneCount = Math.ceil(elementCount / LANE);
@@ -97,9 +102,9 @@ function planChunk<B>(
     elementCount,
     laneCount,
     data: dataBinding,
-    dataBase: (data.byteOffset - dataBinding.offset) / unitOf(access.data),
+    dataBase: (data.byteOffset - dataBinding.offset) / unitOf(access.data, data),
     grad: gradBinding,
-    gradBase: (grad!.byteOffset - gradBinding.offset) / unitOf(access.grad),
+    gradBase: (grad!.byteOffset - gradBinding.offset) / unitOf(access.grad, grad),
     ...range,
     stateBase: access.state === 'vector' ? stateStart / LANE : stateStart,
     ...(maskBinding && { mask: maskBinding }),

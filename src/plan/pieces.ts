@@ -1,9 +1,14 @@
+import type { Codec } from '../codecs/codec.js';
+import { alignUp } from '../kernel/alignment.js';
+
 /** Elements that lie behind one another in some buffer; generic over the buffer, so that planning needs no GPU. */
 export interface Piece<B> {
   readonly buffer: B;
   /** Byte of the first element. */
   readonly byteOffset: number;
   readonly elementCount: number;
+  /** How its elements lie in memory, if not as float32. It begins with a word of 4 bytes. */
+  readonly codec?: Codec;
   /** Where its elements are rows that lie apart; it holds whole ones then. */
   readonly rows?: RowSpacing;
 }
@@ -51,12 +56,6 @@ export interface Binding<B> {
   readonly size: number;
 }
 
-/**
- * How four neighbouring elements are accessed: as an aligned vec4, or one by one, the last lane masked; `strided` are those
- * of rows that lie apart.
- */
-export type Access = 'vector' | 'gather' | 'strided';
-
 /** What is done to weights behind the update: limits, or each row of them divided by its norm. */
 export type WeightConstraint = { readonly min?: number; readonly max?: number } | 'unit-rows';
 
@@ -102,8 +101,11 @@ export interface NamedRows<B> {
   readonly rowLength: number;
 }
 
-/** Bytes of an element of weights and gradients, and of state that is float32. */
+/** Bytes of a float32: of an element, unless something else is said. */
 export const ELEMENT_BYTE_LENGTH = 4;
+
+/** Bytes of a word: what kernels read and write at once. */
+const WORD_BYTE_LENGTH = 4;
 
 /** Elements of a lane. */
 export const LANE = 4;
@@ -112,12 +114,37 @@ export const LANE = 4;
 export const countElements = (pieces: readonly { readonly elementCount: number }[]): number =>
   pieces.reduce((sum, { elementCount }) => sum + elementCount, 0);
 
-/** The byte behind the last element of a piece. */
-export function endOf({ byteOffset, elementCount, rows }: Omit<Piece<unknown>, 'buffer'>): number {
-  if (!rows) return byteOffset + ELEMENT_BYTE_LENGTH * elementCount;
+/** Bytes of an element of a piece. */
+export const elementByteLengthOf = ({ codec }: Pick<Piece<unknown>, 'codec'>): number =>
+  codec ? codec.blockByteLength / codec.blockLength : ELEMENT_BYTE_LENGTH;
+
+/** The byte behind the last element of a piece: where elements share words, it may be within one. */
+export function endOf(piece: Omit<Piece<unknown>, 'buffer'>): number {
+  const { byteOffset, elementCount, rows } = piece;
+  const size = elementByteLengthOf(piece);
+  if (!rows) return byteOffset + size * elementCount;
   const lastRow = byteOffset + rows.byteStride * (elementCount / rows.length - 1);
-  return lastRow + ELEMENT_BYTE_LENGTH * rows.length;
+  return lastRow + size * rows.length;
 }
+
+/** The byte behind the last word of a piece: all that is bound, and that nobody else may have. */
+export const wordsEndOf = (piece: Omit<Piece<unknown>, 'buffer'>): number =>
+  alignUp(endOf(piece), WORD_BYTE_LENGTH);
+
+/** A piece as words, whatever lies in them: elements of 4 bytes. Its rows, if they lie apart, are of whole words. */
+export function asWords<B>({ codec, ...piece }: Piece<B>): Piece<B> {
+  if (!codec) return piece;
+  const { byteOffset, rows, elementCount } = piece;
+  const share = elementByteLengthOf({ codec }) / WORD_BYTE_LENGTH;
+  if (rows)
+    return { ...piece, elementCount: elementCount * share, rows: { ...rows, length: rows.length * share } };
+  const end = wordsEndOf({ byteOffset, elementCount, codec });
+  return { ...piece, elementCount: (end - byteOffset) / WORD_BYTE_LENGTH };
+}
+
+/** Elements from one row of a piece to the next, where they lie apart. */
+export const strideOf = (piece: Pick<Piece<unknown>, 'rows' | 'codec'>): number | undefined =>
+  piece.rows && piece.rows.byteStride / elementByteLengthOf(piece);
 
 /** Whether two lists of pieces are the same elements of the same buffers. */
 export function areSamePieces<B>(a: readonly Piece<B>[], b: readonly Piece<B>[]): boolean {
@@ -128,7 +155,7 @@ export function areSamePieces<B>(a: readonly Piece<B>[], b: readonly Piece<B>[])
     const [one, other] = [a[k]!, b[k]!];
     if (one.buffer !== other.buffer || one.byteOffset !== other.byteOffset) return false;
     if (one.elementCount !== other.elementCount) return false;
-    if (one.rows?.byteStride !== other.rows?.byteStride) return false;
+    if (one.codec !== other.codec || one.rows?.byteStride !== other.rows?.byteStride) return false;
   }
   return true;
 }

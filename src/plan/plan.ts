@@ -73,7 +73,12 @@ export function placeState<B>(
 
 /** The stretches of a run. */
 export function stretchesOf<B>({ run, chunks }: CutRun<B>, facts: StretchFacts<B>): Stretch<B>[] {
-  return chunks.flatMap((chunk) => planStretches(run, chunk, facts));
+  let first = 0;
+  return chunks.flatMap((chunk) => {
+    const stretches = planStretches(run, chunk, facts, first);
+    first += chunk.data.elementCount;
+    return stretches;
+  });
 }
 
 /** A run with its stretches, and where these are. */
@@ -96,18 +101,20 @@ export interface StepPlan<B> {
  * Plans the dispatches of some tensors whose state has a place.
  *
  * @param slotCount state slots that kernels bind.
- * @param joins whether neighbours share dispatches.
+ * @param joins whether neighbours may be joined.
+ * @param isAlone whether each has dispatches of its own.
  */
 export function planStep<B>(
   tensors: readonly PlanTensor<B>[],
   slotCount: number,
   facts: StretchFacts<B>,
   joins: boolean,
+  isAlone = !joins,
 ): StepPlan<B> {
   const cut = planRuns(tensors, facts, joins);
   const stretchesOfRun = cut.map((run) => stretchesOf(run, facts));
   const stretches = stretchesOfRun.flat();
-  const composition = planBatches(stretches, slotCount, facts.limits, !joins);
+  const composition = planBatches(stretches, slotCount, facts.limits, isAlone);
   const places: { batch: number; part: number }[] = [];
   composition.forEach((parts, batch) => parts.forEach((k, part) => (places[k] = { batch, part })));
   let first = 0;

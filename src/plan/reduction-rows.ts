@@ -1,5 +1,5 @@
 import { type TableRows, bindPiece, skipElements } from './cut.js';
-import { type Binding, ELEMENT_BYTE_LENGTH, type Piece, type PlanTensor } from './pieces.js';
+import { type Binding, ELEMENT_BYTE_LENGTH, type Piece, type PlanTensor, strideOf } from './pieces.js';
 
 /** Rows of a part. */
 export interface ReductionTable<B> {
@@ -29,14 +29,14 @@ export function tableOfPiece<B>(
 
 /** How a dispatch reaches the rows of a part. */
 export function tableOf<B>(
-  { rows }: Piece<B>,
+  piece: Piece<B>,
   { rowLength, mask }: TableRows<B>,
   alignment: number,
 ): ReductionTable<B> {
   const binding = mask && bindPiece(mask, alignment);
   return {
     rowLength,
-    ...(rows && { stride: rows.byteStride / ELEMENT_BYTE_LENGTH }),
+    ...(piece.rows && { stride: strideOf(piece)! }),
     ...(binding && { mask: binding }),
     maskBase: binding ? (mask.byteOffset - binding.offset) / ELEMENT_BYTE_LENGTH : 0,
   };

@@ -1,13 +1,14 @@
 import { type KernelShape, chooseGrid } from '../kernel/shape.js';
 import { type TableRows, bindPiece, bindingAlignment, cutTogether, skipElements } from './cut.js';
 import { joinRuns } from './join.js';
+import type { Access, Codec } from '../codecs/codec.js';
 import {
-  type Access,
   type Binding,
   ELEMENT_BYTE_LENGTH,
   LANE,
   type Piece,
   type PlanTensor,
+  elementByteLengthOf,
 } from './pieces.js';
 import { type ReductionTable, tableOf, tableOfPiece } from './reduction-rows.js';
 import { type StretchFacts, accessOf, canRead, extend, unitOf } from './stretch.js';
@@ -39,6 +40,8 @@ export interface ReductionPart<B> {
   readonly run: number;
   readonly row: number;
   readonly access: Access;
+  /** How its elements lie in memory, if not as float32. */
+  readonly codec?: Codec;
   /** Whether it shares a dispatch: its last lane may be in part. */
   readonly isShort: boolean;
   /** How its rows lie, if that must be known: it has a dispatch of its own, and its last lane may be in part. */
@@ -91,7 +94,7 @@ export const SHORT_LANES = 512;
 const MOST_TOGETHER = 8;
 /** Gradients of a row; with fewer, too few dispatches would be saved to be worth a copy. */
 export const FEWEST_GATHERED = 16;
-/** Bytes of a lane, and of a partial. */
+/** Bytes of a lane of float32, and of a partial. */
 const LANE_BYTE_LENGTH = LANE * ELEMENT_BYTE_LENGTH;
 
 /**
@@ -233,17 +236,19 @@ function cutRun<B>(
   const alignment = bindingAlignment(facts.limits);
   const partOf = (part: Piece<B>, isShort: boolean): ReductionPart<B> => {
     const access = accessOf(part, canRead(part, facts));
-    const binding = extend(bindPiece(part, alignment), access);
-    const base = (part.byteOffset - binding.offset) / unitOf(access);
-    const { elementCount } = part;
-    return { run, row, access, isShort, binding, base, elementCount, laneCount: lanesOf(part) };
+    const binding = extend(bindPiece(part, alignment), access, part);
+    const base = (part.byteOffset - binding.offset) / unitOf(access, part);
+    const { elementCount, codec } = part;
+    const laneCount = lanesOf(part);
+    return { run, row, access, ...(codec && { codec }), isShort, binding, base, elementCount, laneCount };
   };
   const gatheredLane = members.length === 1 ? gathered.get(members[0]!.index) : undefined;
   if (gatheredLane !== undefined) return [{ ...partOf(piece, true), gatheredLane }];
   return cutTogether([piece], undefined, undefined, facts, table).flatMap(({ data, table: rows }) => {
     if (rows) return [{ ...partOf(data, false), table: tableOf(data, rows, alignment) }];
     if (lanesOf(data) <= SHORT_LANES) return [partOf(data, true)];
-    const phase = (data.byteOffset % LANE_BYTE_LENGTH) / ELEMENT_BYTE_LENGTH;
+    const size = elementByteLengthOf(data);
+    const phase = (data.byteOffset % (LANE * size)) / size;
     const head = (LANE - phase) % LANE;
     const body = LANE * Math.floor((data.elementCount - head) / LANE);
     const parts = [
@@ -266,7 +271,7 @@ function shareDispatches<B>(
   const dispatches: ReductionPart<B>[][] = [];
   const openOfKind = new Map<string, ReductionPart<B>[]>();
   for (const part of parts) {
-    const kind = `${part.row} ${part.access} ${part.gatheredLane !== undefined}`;
+    const kind = `${part.row} ${part.access} ${part.codec?.name} ${part.gatheredLane !== undefined}`;
     let together = part.isShort ? openOfKind.get(kind) : undefined;
     if (!together) {
       dispatches.push((together = []));

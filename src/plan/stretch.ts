@@ -1,3 +1,4 @@
+import { OptimizerError } from '../errors.js';
 import { type StateForm, stateFormOf } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
 import { alignDown, alignUp } from '../kernel/alignment.js';
@@ -11,8 +12,8 @@ import {
   restOf,
   union,
 } from './cut.js';
+import type { Access, Codec } from '../codecs/codec.js';
 import {
-  type Access,
   type Binding,
   type BufferFacts,
   ELEMENT_BYTE_LENGTH,
@@ -21,7 +22,9 @@ import {
   type Piece,
   type PlanLimits,
   type WeightConstraint,
+  elementByteLengthOf,
   endOf,
+  strideOf,
 } from './pieces.js';
 import type { Run } from './join.js';
 
@@ -46,6 +49,11 @@ export interface StretchAccess {
   /** Elements from one row to the next, where rows lie apart. */
   readonly dataStride?: number;
   readonly gradStride?: number;
+  /** How the elements of weights and gradients lie in memory, where not as float32. */
+  readonly dataCodec?: Codec;
+  readonly gradCodec?: Codec;
+  /** Whether weights are rounded by chance. */
+  readonly isDrawn?: true;
 }
 
 /** The range of every slot's slab that a dispatch binds, in elements. */
@@ -62,6 +70,8 @@ export interface Stretch<B> {
   readonly row: number;
   readonly access: StretchAccess;
   readonly elementCount: number;
+  /** The element of its tensor at which it begins. */
+  readonly firstElement: number;
   /** Lanes, or rows where an invocation steps whole ones. */
   readonly laneCount: number;
   readonly data: Binding<B>;
@@ -83,9 +93,6 @@ export interface Stretch<B> {
   readonly stateStart: number;
 }
 
-/** Bytes of a vec4. */
-const VECTOR = 16;
-
 /** Tensors up to this many elements whose last lane is not whole stay one stretch: one dispatch instead of two. */
 const ONE_STRETCH = 4096;
 
@@ -96,6 +103,8 @@ export interface StretchFacts<B> extends BufferFacts<B> {
   readonly limits: PlanLimits;
   /** How all slots that a kernel binds lie together; default float32. */
   readonly stateForm?: StateForm;
+  /** Whether weights that are no float32 are rounded by chance: their tensors are by themselves then. */
+  readonly isDrawn?: true;
 }
 
 /** The run that stretches belong to, as far as it says how they are stepped. */
@@ -108,14 +117,19 @@ export type SteppedRun<B> = Pick<
  * The stretches of a chunk: one, or its whole lanes and the rest of a long one that cannot be reached as vec4s. Tables take
  * one. Of rows of a list, the chunk is the whole table, with lanes of their own for each row, and its gradient a row per entry.
  */
-export function planStretches<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts<B>): Stretch<B>[] {
+export function planStretches<B>(
+  run: SteppedRun<B>,
+  chunk: Chunk<B>,
+  facts: StretchFacts<B>,
+  firstElement = 0,
+): Stretch<B>[] {
   const { elementCount } = chunk.data;
   const rest = elementCount % Math.max(LANE, formOf(facts).cutLength);
   const isCut =
     !run.rows && !chunk.table && rest > 0 && elementCount > ONE_STRETCH && !isWholeVectors(chunk, facts);
   const body = elementCount - rest;
   const parts = isCut ? [firstOf(chunk, body), restOf(chunk, body)] : [chunk];
-  return parts.map((part) => planStretch(run, part, facts));
+  return parts.map((part, k) => planStretch(run, part, facts, firstElement + k * body));
 }
 
 function isWholeVectors<B>({ data, grad, state }: Chunk<B>, facts: StretchFacts<B>): boolean {
@@ -131,13 +145,21 @@ export function canRead<B>(piece: Piece<B>, { paddingOf }: BufferFacts<B>): bool
   // A whole vec4 of rows that lie apart may be in part another's.
   if (piece.rows) return false;
   const end = endOf(piece);
-  return piece.byteOffset % VECTOR === 0 && (end % VECTOR === 0 || paddingOf(piece.buffer, end) >= VECTOR);
+  const lane = LANE * elementByteLengthOf(piece);
+  return piece.byteOffset % lane === 0 && (end % lane === 0 || paddingOf(piece.buffer, end) >= lane);
 }
 
-function planStretch<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts<B>): Stretch<B> {
+function planStretch<B>(
+  run: SteppedRun<B>,
+  chunk: Chunk<B>,
+  facts: StretchFacts<B>,
+  firstElement: number,
+): Stretch<B> {
   const { members, row, rows, isGathered, columns, constraint } = run;
   const { data, grad, state, table } = chunk;
   const mask = table?.mask;
+  const isDrawn = data.codec && facts.isDrawn;
+  if (isDrawn && firstElement % LANE !== 0) throw cutWithinLane(firstElement);
   const rowLength = rows?.rowLength ?? run.rowLength;
   const isUnit = constraint === 'unit-rows';
   const alignment = bindingAlignment(facts.limits);
@@ -152,8 +174,12 @@ function planStretch<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts
     dataAccess = accessOf(data, false);
     gradAccess = accessOf(grad!, false);
   }
-  const dataBinding = extend(isShared ? union(chunk, alignment) : bindPiece(data, alignment), dataAccess);
-  const gradBound = grad && (isShared ? dataBinding : extend(bindPiece(grad, alignment), gradAccess));
+  const dataBinding = extend(
+    isShared ? union(chunk, alignment) : bindPiece(data, alignment),
+    dataAccess,
+    data,
+  );
+  const gradBound = grad && (isShared ? dataBinding : extend(bindPiece(grad, alignment), gradAccess, grad));
   const maskBound = mask && bindPiece(mask, alignment);
   const isStateWhole =
     !state || (state.element % LANE === 0 && (state.isPadded || state.elementCount % LANE === 0));
@@ -172,13 +198,16 @@ function planStretch<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts
       ...(isUnit && { isUnit }),
       ...(typeof constraint === 'object' && { isLimited: true }),
       ...stridesOf(data, grad),
+      ...codecsOf(data, grad),
+      ...(isDrawn && { isDrawn }),
     },
     elementCount: data.elementCount,
+    firstElement,
     laneCount: countLanes(data.elementCount, rows, isUnit ? rowLength : undefined),
     data: dataBinding,
-    dataBase: (data.byteOffset - dataBinding.offset) / unitOf(dataAccess),
+    dataBase: (data.byteOffset - dataBinding.offset) / unitOf(dataAccess, data),
     ...(gradBound && !isShared && { grad: gradBound }),
-    gradBase: gradBound ? (grad.byteOffset - gradBound.offset) / unitOf(gradAccess) : 0,
+    gradBase: gradBound ? (grad.byteOffset - gradBound.offset) / unitOf(gradAccess, grad) : 0,
     ...(rows && { rows: { buffer: rows.buffer, offset: 0, size: 4 * rows.entryCount } }),
     ...(maskBound && {
       mask: maskBound,
@@ -189,6 +218,13 @@ function planStretch<B>(run: SteppedRun<B>, chunk: Chunk<B>, facts: StretchFacts
     ...stateRange(state, facts),
   };
 }
+
+const cutWithinLane = (element: number): OptimizerError =>
+  new OptimizerError(
+    'limit-exceeded',
+    `a tensor is cut behind ${element} elements by what the device binds at once, and stochasticRounding takes ${LANE} together; request it ` +
+      'with a larger requiredLimits.maxStorageBufferBindingSize, or leave stochasticRounding out.',
+  );
 
 const lanesIn = (elementCount: number): number => Math.ceil(elementCount / LANE);
 
@@ -208,8 +244,19 @@ export function stridesOf(
   grad: Piece<unknown> | undefined,
 ): Pick<StretchAccess, 'dataStride' | 'gradStride'> {
   return {
-    ...(data.rows && { dataStride: data.rows.byteStride / ELEMENT_BYTE_LENGTH }),
-    ...(grad?.rows && { gradStride: grad.rows.byteStride / ELEMENT_BYTE_LENGTH }),
+    ...(data.rows && { dataStride: strideOf(data)! }),
+    ...(grad?.rows && { gradStride: strideOf(grad)! }),
+  };
+}
+
+/** The codecs of what is no float32. */
+export function codecsOf(
+  data: Piece<unknown>,
+  grad: Piece<unknown> | undefined,
+): Pick<StretchAccess, 'dataCodec' | 'gradCodec'> {
+  return {
+    ...(data.codec && { dataCodec: data.codec }),
+    ...(grad?.codec && { gradCodec: grad.codec }),
   };
 }
 
@@ -220,12 +267,17 @@ export function accessOf(piece: Piece<unknown>, isVector: boolean): Access {
 
 export const accessIf = (isVector: boolean): Access => (isVector ? 'vector' : 'gather');
 
-/** Bytes of what an array that is bound for an access has elements of. */
-export const unitOf = (access: Access): number => (access === 'vector' ? VECTOR : ELEMENT_BYTE_LENGTH);
+/** Bytes of what bases count in: of a lane where whole ones are accessed, else of an element. */
+export const unitOf = (access: Access, piece: Pick<Piece<unknown>, 'codec'> = {}): number =>
+  elementByteLengthOf(piece) * (access === 'vector' ? LANE : 1);
 
-/** Up to the end of the last vec4. */
-export function extend<B>(binding: Binding<B>, access: Access): Binding<B> {
-  return access === 'vector' ? { ...binding, size: alignUp(binding.size, VECTOR) } : binding;
+/** Up to the end of the last lane, where whole ones are accessed. */
+export function extend<B>(
+  binding: Binding<B>,
+  access: Access,
+  piece: Pick<Piece<unknown>, 'codec'>,
+): Binding<B> {
+  return access === 'vector' ? { ...binding, size: alignUp(binding.size, unitOf(access, piece)) } : binding;
 }
 
 type StateFacts = Pick<StretchFacts<unknown>, 'limits' | 'stateForm'>;
@@ -233,11 +285,11 @@ type StateFacts = Pick<StretchFacts<unknown>, 'limits' | 'stateForm'>;
 /** How the state of a kernel lies. */
 export const formOf = ({ stateForm = ALL_FLOAT32 }: Pick<StateFacts, 'stateForm'>): StateForm => stateForm;
 
-/** Facts to plan tensors with whose state lies as a layout says. */
-export const withState = <B>(
+/** Facts to plan tensors with whose state lies, and whose weights are rounded, as a layout says. */
+export const withLayout = <B>(
   facts: StretchFacts<B>,
-  { stateForm }: { readonly stateForm: StateForm },
-): StretchFacts<B> => ({ ...facts, stateForm });
+  { stateForm, rule }: { readonly stateForm: StateForm; readonly rule: { readonly seed?: number } },
+): StretchFacts<B> => ({ ...facts, stateForm, ...(rule.seed !== undefined && { isDrawn: true }) });
 
 /** The elements that a binding of state begins at a multiple of, whatever slot it is. */
 export const stateAlignment = (facts: StateFacts): number =>

@@ -1,4 +1,6 @@
 import { type Codec, rounded as roundedBy } from '../codecs/codec.js';
+import { f32 } from '../codecs/f32.js';
+import { resolveCodec } from '../codecs/weight-dtype.js';
 import { rejectColumns, resolveRowOptions } from '../engine/input/row-options.js';
 import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
@@ -11,6 +13,7 @@ import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
 import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
 import { limitWeight } from './constrain.js';
+import { type WeightKeeper, keeperOf, keeping } from './keeping.js';
 import { type TableOptions, divideRows, positionsOf, stepOfColumn, withoutMasked } from './table-step.js';
 import { summarizeTensor } from './tensor-step.js';
 
@@ -25,7 +28,11 @@ export class ParameterState {
   readonly state: Readonly<Record<string, NumericArray>>;
   /** Steps applied to it. */
   stepCount = 0;
+  /** Whether its weights are kept in 2 bytes. */
+  readonly isRounded: boolean;
   readonly #data: NumericArray;
+  /** What of a weight is kept behind a step. */
+  readonly #keep: WeightKeeper;
   readonly #rowLength: number | undefined;
   readonly #table: TableOptions;
   readonly #codecs: ReadonlyMap<string, Codec>;
@@ -35,7 +42,7 @@ export class ParameterState {
   constructor(
     private readonly arithmetic: Arithmetic<number>,
     private readonly rule: Rule,
-    { name, data, grad, rowLength, rowMask, constraint, lrPerColumn }: NamedParameter,
+    { name, data, grad, rowLength, rowMask, constraint, lrPerColumn, dtype }: NamedParameter,
     ArrayType: Float32ArrayConstructor | Float64ArrayConstructor,
   ) {
     const what = `parameter ${quote(name)}`;
@@ -53,7 +60,10 @@ export class ParameterState {
     if (isSparse(grad)) rejectWholeTable(rule, name);
     this.name = name;
     this.grad = grad;
-    this.weights = new ArrayType(data);
+    const codec = resolveCodec(dtype ?? 'f32', 'dtype', what) ?? f32;
+    this.isRounded = codec !== f32;
+    this.#keep = keeperOf(codec, rule.seed, name);
+    this.weights = new ArrayType(data).map(keeping(codec));
     this.state = initialState(rule, this.weights);
     this.#data = data;
     this.#rowLength = rowLength;
@@ -126,7 +136,7 @@ export class ParameterState {
       const i = elements ? elements[k]! : k;
       const { w, g } = loadElement(i, k);
       const after = rule.update(w, g, element, stepOfColumn(step, table, i), tensor);
-      weights[i] = store(limitWeight(f, after, table.constraint));
+      weights[i] = this.#keep(store(limitWeight(f, after, table.constraint)), i, step.t);
       for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }
     // What was not stepped stays what it is.
@@ -135,7 +145,7 @@ export class ParameterState {
       length: weights.length,
       get: (i: number) => load(weights[i]!),
       set: (i: number, value: number) => {
-        weights[i] = store(value);
+        weights[i] = this.#keep(store(value), i, step.t);
       },
     };
     divideRows(f, table, access, elements);

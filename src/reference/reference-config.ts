@@ -1,3 +1,4 @@
+import { type DType, resolveCodec } from '../codecs/weight-dtype.js';
 import { resolveGroups, resolveRule } from '../engine/input/groups.js';
 import {
   GRADIENT_OPTION_NAMES,
@@ -5,6 +6,7 @@ import {
   type ResolvedGradientOptions,
   resolveGradientOptions,
 } from '../engine/input/gradient-options.js';
+import { type RoundingOptions, rejectIdleRounding } from '../engine/input/rounding-options.js';
 import type { RowOptions } from '../engine/input/row-options.js';
 import {
   RULE_SETTING_KEYS,
@@ -26,6 +28,11 @@ export interface ReferenceParameter extends RowOptions {
   data: NumericArray;
   /** The gradients that `step()` takes when it is given none; the arrays are read at each step. */
   grad?: ReferenceGradient;
+  /**
+   * How the weights are kept: `'f16'` and `'bf16'` round them to the nearest, at first and behind each step, whatever the array's type;
+   * default `'f32'`.
+   */
+  dtype?: DType;
   /** Elements per row, an integer ≥ 1 that divides the tensor; sparse gradients, `{ indices, values }`, need it. */
   rowLength?: number;
   /** A number per row: rows at 0 are left alone by each step; read at each step. For dense gradients, with `rowLength`. */
@@ -33,7 +40,8 @@ export interface ReferenceParameter extends RowOptions {
 }
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
-export interface ReferenceConfig<R extends Rule = Rule> extends GradientOptions, StateOptions {
+export interface ReferenceConfig<R extends Rule = Rule>
+  extends GradientOptions, StateOptions, RoundingOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
   rule: R;
   /** The parameters. Give these or `groups`. */
@@ -90,6 +98,11 @@ export function resolveReferenceConfig(given: unknown): ResolvedReferenceConfig 
     params: group.params.map((parameter) => resolveParameter(parameter, index++)),
   }));
   rejectIdleStateDtype(resolved.map((group) => group.rule));
+  const all = resolved.flatMap((group) => group.params);
+  rejectIdleRounding(
+    whole,
+    all.some(({ dtype = 'f32' }) => dtype !== 'f32'),
+  );
   return { precision, gradients, groups: resolved };
 }
 
@@ -97,6 +110,7 @@ const PARAMETER_KEYS = [
   'name',
   'data',
   'grad',
+  'dtype',
   'rowLength',
   'rowMask',
   'constraint',
@@ -108,7 +122,7 @@ function resolveParameter(given: unknown, index: number): NamedParameter {
     fail(`parameter ${index} is ${quote(given)}; give { name, data }.`);
   }
   const parameter = copyGiven(given, PARAMETER_KEYS);
-  const { name = `param${index}`, data, grad } = parameter;
+  const { name = `param${index}`, data, grad, dtype = 'f32' } = parameter;
   if (typeof name !== 'string' || name === '') {
     fail(`parameter ${index}: name is ${quote(name)}; give a non-empty string.`);
   }
@@ -117,6 +131,7 @@ function resolveParameter(given: unknown, index: number): NamedParameter {
   if (!isNumericArray(data)) {
     fail(`${what}: data is ${quote(data)}; give a Float32Array or Float64Array.`);
   }
+  resolveCodec(dtype, 'dtype', what);
   // The arrays of a gradient of rows are the caller's, what holds them is not.
   const copied = isRecord(grad) ? { grad: copyGiven(grad) } : {};
   return { ...parameter, name, data, ...copied } as NamedParameter;

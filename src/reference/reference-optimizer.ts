@@ -269,6 +269,13 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
   }
 
   #exchange(served: ServedWeights | undefined): void {
+    const rounded = [...this.#parameters.values()].find(({ isRounded }) => isRounded);
+    if (served && rounded) {
+      throw new OptimizerError(
+        'invalid-config',
+        `parameter ${quote(rounded.name)} has weights of 2 bytes, which cannot change places with what is float32; use dtype "f32".`,
+      );
+    }
     const exchanged = (served ?? this.#served)!;
     this.#served = served;
     // The way back is the way there, whatever options have changed meanwhile.

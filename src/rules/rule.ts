@@ -27,10 +27,12 @@ export interface Rule<O extends object = object, Slot extends string = string> {
   readonly averages?: readonly Average[];
   /** How its state is kept, if not as float32; an optimizer's config says so. */
   readonly stateDtype?: StateDtype;
+  /** What the stochastic rounding of weights begins from, if they are rounded so; an optimizer's config says so. */
+  readonly seed?: number;
 }
 
 /** What an optimizer's config adds to a rule. */
-export type RuleSettings = Pick<Rule, 'averages' | 'stateDtype'>;
+export type RuleSettings = Pick<Rule, 'averages' | 'stateDtype' | 'seed'>;
 
 /** Options in place of some of a rule's, as a group gives them; one that is `undefined` stays as it is. */
 export type RuleOverrides<R extends Rule = Rule> = Overrides<R['options']>;
@@ -90,13 +92,14 @@ export function overrideRule(rule: Rule, overrides: object): Rule {
   return withSettings(makeRule(rule.declaration, options), rule);
 }
 
-/** The same rule, with averages taken of its weights, and its state kept in some way. */
-export function withSettings(rule: Rule, { averages = [], stateDtype = 'f32' }: RuleSettings): Rule {
-  if (averages.length === 0 && stateDtype === 'f32') return rule;
+/** The same rule, with averages taken of its weights, its state kept in some way, and weights rounded in some way. */
+export function withSettings(rule: Rule, { averages = [], stateDtype = 'f32', seed }: RuleSettings): Rule {
+  if (averages.length === 0 && stateDtype === 'f32' && seed === undefined) return rule;
   return Object.freeze({
     ...rule,
     ...(averages.length > 0 && { averages }),
     ...(stateDtype !== 'f32' && { stateDtype }),
+    ...(seed !== undefined && { seed }),
   });
 }
 

@@ -1,28 +1,46 @@
-import { CELLS_WGSL, PLACE_WGSL } from '../codecs/codec.js';
-import type { Access } from '../plan/pieces.js';
+import { type Access, CELLS_WGSL, type Codec, PLACE_WGSL } from '../codecs/codec.js';
+import { f32 } from '../codecs/f32.js';
 import type { ReductionTable } from '../plan/reduction-rows.js';
 
+/** How gradients lie in memory. */
+export interface GradientKind {
+  readonly access: Access;
+  /** Of what is no float32. */
+  readonly codec?: Codec;
+}
+
 /** A gradient as the kernels that add up squares read it: by its bits, since it may be NaN. */
-export interface GradientLanes {
+export interface GradientLanes extends GradientKind {
   /** The bound array. */
   readonly array: string;
-  readonly access: Access;
   /** Expressions: where it begins in that, in units of the array, and of how many elements it is. */
   readonly base: string;
   readonly elementCount: string;
 }
 
 /** The WGSL type of what the array has elements of. */
-export const bitsType = (access: Access): string => (access === 'vector' ? 'vec4<u32>' : 'u32');
+export const bitsType = ({ access, codec }: GradientKind): string =>
+  codec?.arrayType(access) ?? (access === 'vector' ? 'vec4<u32>' : 'u32');
 
 /** The binding of such an array. */
-export const gradientEntry = (access: Access): GPUBufferBindingLayout => ({
+export const gradientEntry = ({ access, codec = f32 }: GradientKind): GPUBufferBindingLayout => ({
   type: 'read-only-storage',
-  minBindingSize: access === 'vector' ? 16 : 4,
+  minBindingSize: codec.itemByteLength(access),
 });
 
+/** What {@link composeLoadBits} needs beside {@link composeGradientRows}. */
+export const composeBits = ({ codec }: GradientKind, table: ReductionTable<unknown> | undefined): string =>
+  codec ? `${table ? '' : PLACE_WGSL}${codec.wgsl}` : '';
+
 /** Statements that return lane `i` as `vec4<u32>`; behind the last element, that one again or what lies there. */
-export function composeLoadBits({ array, access, base, elementCount }: GradientLanes): string {
+export function composeLoadBits({ array, access, codec, base, elementCount }: GradientLanes): string {
+  if (codec) {
+    const place =
+      access === 'strided'
+        ? `place_of(i, ${elementCount})`
+        : `Place(i, 4u * i, min(4u, ${elementCount} - 4u * i))`;
+    return `  let at = ${place};\n${codec.loadBits!({ array, base, access, stride: 'GRAD_STRIDE' })}`;
+  }
   if (access === 'vector') return `  return ${array}[${base} + i];`;
   if (access === 'strided') {
     return `  let cells = cells_of(place_of(i, ${elementCount}));

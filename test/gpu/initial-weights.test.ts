@@ -1,6 +1,6 @@
 import { describe, expect, inject } from 'vitest';
 import { type Initializer, ParameterArena } from '../../src/index.js';
-import { streamOf } from '../../src/arena/fill-tensors.js';
+import { streamOf } from '../../src/random-stream.js';
 import { normalCdf } from '../../src/arena/normal-cdf.js';
 import { bitDifference } from '../../proof/compare.js';
 import { isSwiftShader } from '../../proof/adapter.js';

@@ -36,8 +36,6 @@ export const arenaSlips = [
   ...slipsIn('src/arena/fill-tensors.ts', values, [
     ['seed >>> 0, Math.floor(seed / 2 ** 32)', 'seed >>> 0, 0'],
     ['seed >>> 0, Math.floor', '0, Math.floor'],
-    ['return [Number(hash & 0xffffffffn), Number(hash >> 32n)];', 'return [1, Number(hash >> 32n)];'],
-    ['Number(hash & 0xffffffffn), Number(hash >> 32n)', 'Number(hash & 0xffffffffn), 0'],
     ['scale, shift, pLow, pHigh, least, greatest]);', 'scale, shift, pHigh, pLow, least, greatest]);'],
   ]),
   ...slipsIn('src/arena/initializer.ts', values, [

@@ -19,14 +19,20 @@ export const codecSlips = [
   ),
   ...slipsIn(
     'src/codecs/bf16.ts',
-    ['unit/codecs'],
+    ['unit/codecs', 'unit/halves'],
     [
       ['word | 0x40_0000', 'word'],
       ['((word >>> 16) & 1)', '0'],
       ['roundingError: 2 ** -8', 'roundingError: 2 ** -9'],
+    ],
+  ),
+  ...slipsIn(
+    'src/codecs/halves.ts',
+    ['unit/codecs'],
+    [
       ['blockLength: 2', 'blockLength: 4'],
-      ['select(0u, 1u, at.valid > 2u)', '0u', 'gpu/state-dtype#tables of even'],
-      ['if (at.valid > 2u) {', 'if (at.valid > 3u) {', 'gpu/state-dtype#tables of even'],
+      ['select(0u, 1u, at.valid > 2u)', '0u', 'gpu/dtype-calls#tables with sparse'],
+      ['last = first + 1u;', '', 'gpu/dtype-calls#tables with sparse'],
     ],
   ),
   ...slipsIn(

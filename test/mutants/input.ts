@@ -128,7 +128,6 @@ export const inputSlips = [
       ['claim.isWritten ? furthest : furthestWritten', 'furthestWritten'],
       ['other.end > claim.start) fail', 'other.end >= claim.start) fail'],
       ['|| claim.end > furthest.end) furthest', ') furthest'],
-      ['end: endOf(piece),', 'end: byteOffset + piece.elementCount,'],
       ['if (before) this.#ofParameter.set(name, before);\n        else ', ''],
       ['for (const [name, , after] of taken) this.#ofParameter.set(name, after);', ''],
       ['&& claim.owner !== other.owner;', ';'],
@@ -139,7 +138,6 @@ export const inputSlips = [
     ['unit/input', 'gpu/bad-input#create refuses', 'gpu/optimizer#length takes'],
     [
       ["typeof name !== 'string' || name === ''", "typeof name !== 'string'"],
-      ["if (value !== 'f32') fail", 'if (value === undefined) fail'],
       ['const most = Math.min(...counts);', 'const most = counts[0]!;'],
       ['length === undefined && counts.some', 'counts.some'],
       ['grad: truncate(pieces.grad, elementCount)', 'grad: pieces.grad', 'gpu/optimizer#length takes'],
@@ -172,7 +170,7 @@ export const inputSlips = [
     [
       ['byteOffset + byteLength > bufferSize', 'byteLength > bufferSize'],
       ['if ((usage & BufferUsage.STORAGE) === 0) {', 'if (usage === 0) {'],
-      ['(value as number) % BYTES_PER_ELEMENT !== 0 ||', ''],
+      ['(value as number) % WORD !== 0 ||', ''],
       ['size ?? bufferSize - byteOffset', 'size ?? bufferSize'],
       ["if (ranges.length === 0) fail(name, ' is an empty array; give at least one buffer.');", ''],
       ['if (byteOffset > bufferSize) {', 'if (byteOffset > 2 * bufferSize) {'],

@@ -108,7 +108,7 @@ export const kernelSlips = [
       ],
       ['CLAMP_GRADIENT: Number(isClamped)', 'CLAMP_GRADIENT: 0', 'unit/kernel', 'gpu/control#GradValue'],
       ['(slot) => `  store_${slot}(at, ${slot});\\n`', '(slot) => `  store_${slot}(at, lane(0.0));\\n`'],
-      ["gradBinding === 'none' ? '  return lane(0.0);' : f32.load(ofGrad)", 'f32.load(ofGrad)'],
+      ["gradBinding === 'none' ? '  return lane(0.0);' : gradCodec.load(ofGrad)", 'gradCodec.load(ofGrad)'],
       ['load_grad_${k}(${gradAt})', 'load_grad_${k}(at)', 'gpu/sparse#random rows, rows of 5'],
     ],
   ),

@@ -21,7 +21,7 @@ export const normSlips = [
       ['partial: firstPartialOf.get(fragment)! + k', 'partial: firstPartialOf.get(fragment)!'],
       ['?.lane ?? 0) + first / LANE', '?.lane ?? 0)', 'gpu/clip-per-tensor#in the reference'],
       ['(isCopied ? 2 : 1)', '1'],
-      ['(source.table ? source : source.access)', 'source.access'],
+      ['source.table ? source :', 'source === undefined ? source :'],
       ['sources.size === capacity', 'sources.size > capacity'],
       [
         'a.order[0] - b.order[0] || a.order[1] - b.order[1]',

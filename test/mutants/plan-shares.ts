@@ -13,7 +13,7 @@ export const planShareSlips = [
       ['(places[k] = { batch, part })', '(places[k] = { batch, part: 0 })'],
       ['places.slice(first, (first += own.length))', 'places.slice(first, first + own.length)'],
       [
-        'planBatches(stretches, slotCount, facts.limits, !joins)',
+        'planBatches(stretches, slotCount, facts.limits, isAlone)',
         'planBatches(stretches, slotCount, facts.limits, false)',
       ],
       [
@@ -40,14 +40,14 @@ export const planShareSlips = [
     ['unit/plan', 'unit/batches', 'unit/move'],
     [
       [
-        '(end % VECTOR === 0 || paddingOf(piece.buffer, end) >= VECTOR)',
-        '(end % VECTOR === 0 || paddingOf(piece.buffer, end) > 0)',
+        '(end % lane === 0 || paddingOf(piece.buffer, end) >= lane)',
+        '(end % lane === 0 || paddingOf(piece.buffer, end) > 0)',
       ],
       ["if (isShared && (dataAccess === 'vector') !==", "if (!isShared && (dataAccess === 'vector') !=="],
       ['!state || (state.element % LANE === 0 && (state.isPadded', '!state || ((state.isPadded'],
       [
-        '(grad.byteOffset - gradBound.offset) / unitOf(gradAccess) : 0',
-        '(grad.byteOffset - gradBound.offset) / unitOf(dataAccess) : 0',
+        '(grad.byteOffset - gradBound.offset) / unitOf(gradAccess, grad) : 0',
+        '(grad.byteOffset - gradBound.offset) / unitOf(dataAccess, grad) : 0',
       ],
       [
         '(state.isPadded ? alignUp(end, Math.max(LANE, formOf(facts).cutLength)) : end) - element',
@@ -93,8 +93,8 @@ export const planShareSlips = [
       ['{ part: skipElements(data, head + body), isShort: true },', ''],
       ['Math.min(storageBufferCount - 1, MOST_TOGETHER)', 'Math.min(storageBufferCount, MOST_TOGETHER)'],
       [
-        '`${part.row} ${part.access} ${part.gatheredLane !== undefined}`',
-        '`${part.access} ${part.gatheredLane !== undefined}`',
+        '`${part.row} ${part.access} ${part.codec?.name} ${part.gatheredLane !== undefined}`',
+        '`${part.access} ${part.codec?.name} ${part.gatheredLane !== undefined}`',
       ],
       ['if (members.length === 1) single.set', 'if (members.length > 0) single.set'],
       ['index, piece, pieceCount, start: member.start,', 'index, piece, pieceCount, start: 0,'],

@@ -7,7 +7,7 @@ export const planSlips = [
     ['unit/plan', 'unit/runs', 'unit/reduction'],
     [
       ['pieces.reduce((sum, { elementCount }) => sum + elementCount, 0)', 'pieces[0]!.elementCount'],
-      ['byteOffset + ELEMENT_BYTE_LENGTH * elementCount;', 'byteOffset + elementCount;'],
+      ['byteOffset + size * elementCount;', 'byteOffset + elementCount;'],
     ],
   ),
   ...slipsIn(
@@ -48,7 +48,7 @@ export const planSlips = [
     ['unit/plan', 'unit/runs', 'unit/reduction'],
     [
       ['Math.max(minStorageBufferOffsetAlignment, VECTOR)', 'VECTOR'],
-      ['size: endOf(piece) - offset }', 'size: endOf(piece) - piece.byteOffset }'],
+      ['size: wordsEndOf(piece) - offset }', 'size: wordsEndOf(piece) - piece.byteOffset }'],
       [
         'for (const list of Object.values<(Piece<B> | StatePiece)[]>(left)) dropElements',
         'for (const list of [left.data, left.grad]) dropElements',
@@ -68,7 +68,7 @@ export const planSlips = [
         "if (data.buffer !== grad.buffer) return 'read';",
         "if (data.buffer === grad.buffer) return 'shared';\n  if (data.buffer !== grad.buffer) return 'read';",
       ],
-      ['Math.max(endOf(data), endOf(grad!)) - offset', 'endOf(data) - offset'],
+      ['Math.max(wordsEndOf(data), wordsEndOf(grad!)) - offset', 'wordsEndOf(data) - offset'],
       ['Math.min(data.byteOffset, grad!.byteOffset), alignment', 'data.byteOffset, alignment'],
       ['alignUp(size, VECTOR) <= limits', 'size <= limits'],
     ],
@@ -81,7 +81,10 @@ export const planSlips = [
       ['gap === 0 || (gap > 0 && gap < padding)', 'gap === 0 || (gap > 0 && gap <= padding)'],
       ['gap === 0 || (gap > 0 && gap < padding)', 'gap < padding || gap === 0'],
       ['if (run.row !== next.row || run', 'if (run'],
-      [' || nextGrad.byteOffset - grad.byteOffset !== distance', ''],
+      [
+        'if (nextGrad.byteOffset - grad.byteOffset !== elementByteLengthOf(grad) * start) return undefined;',
+        '',
+      ],
       ['padding = Math.min(padding, paddingOf(grad.buffer, endOf(grad)));', ''],
       ['if (run.state && !state) return undefined;', ''],
       ['{ ...member, start: member.start + start }', 'member'],

@@ -3,6 +3,7 @@ import { adapterSlips } from './adapters.js';
 import { arenaSlips } from './arena.js';
 import { callPartSlips } from './calls-apart.js';
 import { checkpointSlips } from './checkpoint.js';
+import { dtypeSlips } from './dtypes.js';
 import { editingSlips } from './calls-editing.js';
 import { callSlips } from './calls.js';
 import { codecSlips } from './codecs.js';
@@ -31,6 +32,7 @@ export const slips: readonly Slip[] = [
   ...planShareSlips,
   ...kernelSlips,
   ...codecSlips,
+  ...dtypeSlips,
   ...gpuSlips,
   ...inputSlips,
   ...savedSlips,

@@ -72,7 +72,10 @@ export const controlSlips = [
     ],
     [
       ['binding.offset + shift, size', 'binding.offset, size'],
-      ['next.byteOffset - 4 * start - piece.byteOffset', 'next.byteOffset - piece.byteOffset'],
+      [
+        'next.byteOffset - elementByteLengthOf(piece) * start - piece.byteOffset',
+        'next.byteOffset - piece.byteOffset',
+      ],
       ['if (own.shift % this.#alignment !== 0) throw otherReduction();', ''],
       ['if (offset + size > buffer.size) throw otherReduction();', ''],
       ['(place.buffer !== own.buffer || place.shift !== own.shift)', 'place.buffer !== own.buffer'],

@@ -1,5 +1,6 @@
 import { type Batch, countStorageBindings } from '../../src/plan/batches.js';
-import type { Access, Binding, Piece, PlanTensor, StatePiece } from '../../src/plan/pieces.js';
+import type { Access } from '../../src/codecs/codec.js';
+import type { Binding, Piece, PlanTensor, StatePiece } from '../../src/plan/pieces.js';
 import type { StepPlan } from '../../src/plan/plan.js';
 import { type Stretch, type StretchFacts, unitOf } from '../../src/plan/stretch.js';
 import { paddingOf } from './plan-world.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
-import { streamOf } from '../../src/arena/fill-tensors.js';
+import { streamOf } from '../../src/random-stream.js';
 import { layOut } from '../../src/arena/layout.js';
 import { resolveArena } from '../../src/arena/spec.js';
 import { resolveInitializer } from '../../src/arena/initializer.js';

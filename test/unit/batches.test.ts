@@ -195,6 +195,7 @@ describe('batches of small tensors', () => {
         row: 0,
         access: { data: 'gather', grad: 'gather', state: 'vector', gradBinding: 'read' },
         elementCount: 8,
+        firstElement: 0,
         laneCount: 2,
         get data() {
           looks += 1;

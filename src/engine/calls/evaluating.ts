@@ -1,4 +1,4 @@
-import { OptimizerError } from '../../errors.js';
+import { OptimizerError, quote } from '../../errors.js';
 import { encodeOrSubmit } from '../../gpu/commands.js';
 import { COUNT_OFFSET, Evaluation, createPlace } from '../../stages/side/evaluation.js';
 import type { GroupPart } from '../run/group-part.js';
@@ -90,6 +90,7 @@ export class Evaluating {
     // Of the way back, the shares are those of the way there, but for groups that have joined since.
     const isKnown = !isEvaluating && run.parts.every((part) => this.#shares.has(part));
     if (source === 'rule' && !session.guard.isEvaluating && !isKnown) this.#takeShares();
+    if (isEvaluating) this.#rejectRounded(call);
     const encode = (): void =>
       encodeOrSubmit(device, encoder, `${label} ${call}`, call, (commands) => {
         const evaluation = this.#evaluationOf(source);
@@ -106,6 +107,18 @@ export class Evaluating {
     this.#source = isEvaluating ? source : undefined;
     this.#latest = source;
     session.guard.isEvaluating = isEvaluating;
+  }
+
+  /** What weights of 2 bytes cannot hold would be lost on the way back. */
+  #rejectRounded(call: string): void {
+    const tensors = this.run.parts.flatMap((part) => part.tensors);
+    const rounded = tensors.find(({ parameter: { data } }) => data[0]!.codec);
+    if (!rounded) return;
+    throw new OptimizerError(
+      'invalid-config',
+      `${call}: parameter ${quote(rounded.parameter.name)} has weights of 2 bytes, which cannot change places with what is float32; ` +
+        'read the averages by readState(), or use dtype "f32".',
+    );
   }
 
   /** Made when it is asked for, and again after the run has changed; watched by the caller. */

@@ -1,8 +1,8 @@
 import { makeBuffer } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import { ELEMENT_BYTE_LENGTH, type Piece, countElements, endOf } from '../../plan/pieces.js';
+import { ELEMENT_BYTE_LENGTH, type Piece, countElements } from '../../plan/pieces.js';
 import type { RowMapper, TensorMove } from '../../stages/rows/map-rows.js';
-import { type ByteRows, doMeet } from '../input/columns.js';
+import { bytesOfPiece, doMeet } from '../input/columns.js';
 
 type Pieces = readonly Piece<GPUBuffer>[];
 
@@ -31,7 +31,7 @@ export function encodeWeights(
     move.target.some((to) =>
       sources
         .get(to.buffer)
-        ?.some((from) => from.move !== move && doMeet(extentOf(from.piece), extentOf(to))),
+        ?.some((from) => from.move !== move && doMeet(bytesOfPiece(from.piece), bytesOfPiece(to))),
     );
   const back: (() => void)[] = [];
   moves.forEach((move, k) => {
@@ -75,9 +75,3 @@ export function startsAlike(a: Pieces, b: Pieces): boolean {
 
 const isNoLonger = ({ source, target }: TensorMove): boolean =>
   countElements(target) <= countElements(source);
-
-const extentOf = (piece: Piece<GPUBuffer>): ByteRows => ({
-  start: piece.byteOffset,
-  end: endOf(piece),
-  ...(piece.rows && { rows: piece.rows }),
-});

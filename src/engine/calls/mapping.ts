@@ -4,9 +4,9 @@ import { fillRanges } from '../../gpu/fill-ranges.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
-import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
+import { ELEMENT_BYTE_LENGTH, type Piece, asWords } from '../../plan/pieces.js';
 import { encodeStateMove } from '../../stages/rows/map-state.js';
-import { FRESH_ROW, RowMapper } from '../../stages/rows/map-rows.js';
+import { FRESH_ROW, RowMapper, wordsOfRows } from '../../stages/rows/map-rows.js';
 import { type MappedTensor, type ResolvedMapping, resolveMapping, rowCountOf } from '../input/map-input.js';
 import { encodeWeights, startsAlike } from './map-weights.js';
 import type { RunTensor } from '../run/group-part.js';
@@ -139,11 +139,9 @@ export class Mapping {
     );
     run.reshape(reshapings, (encoder) => {
       const moves = tensors
-        .map(({ entry, parameter }) => ({
-          rowLength: parameter.rowLength!,
-          source: entry.parameter.data,
-          target: parameter.data,
-        }))
+        .map(({ entry, parameter }) =>
+          wordsOfRows(parameter.rowLength!, entry.parameter.data.map(asWords), parameter.data),
+        )
         .filter(({ source, target }) => rowsKept === undefined || !startsAlike(source, target));
       encodeWeights(device, encoder, mapper, moves, `${label} map rows`);
     });

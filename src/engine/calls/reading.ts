@@ -3,7 +3,7 @@ import { define } from '../../given.js';
 import { type Codec, valuesByteLength } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange, Reader } from '../../gpu/readback.js';
-import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
+import { ELEMENT_BYTE_LENGTH, type Piece, asWords, elementByteLengthOf } from '../../plan/pieces.js';
 import { parseHead } from '../../stages/control/head.js';
 import { parseCount } from '../../stages/control/step-records.js';
 import type { RunTensor } from '../run/group-part.js';
@@ -18,9 +18,21 @@ import type { StepLog } from '../run/step-log.js';
 
 type Floats = Float32Array<ArrayBuffer>;
 
-/** The bytes of a tensor's weights or gradients. */
+/** Bytes per kind of what belongs to an optimizer's parameters. */
+export interface MemoryUse {
+  /** Of the weights, in the caller's buffers. */
+  weights: number;
+  /** Of the gradients, in the caller's buffers: those of micro-batches, and the values of sparse ones, are among them. */
+  gradients: number;
+  /** Of the rule's state, which the optimizer keeps. */
+  state: number;
+  /** Of averages of the weights, which it keeps, too. */
+  averages: number;
+}
+
+/** The bytes of a tensor's weights or gradients: whole words. */
 export function rangesOf(pieces: readonly Piece<GPUBuffer>[]): ByteRange[] {
-  return pieces.map(({ buffer, byteOffset, elementCount }) => ({
+  return pieces.map(asWords).map(({ buffer, byteOffset, elementCount }) => ({
     buffer,
     byteOffset,
     byteLength: ELEMENT_BYTE_LENGTH * elementCount,
@@ -39,18 +51,26 @@ export class Reading {
     private readonly mapping: Pick<Mapping, 'strays'>,
   ) {}
 
-  /** As `Optimizer.stateByteLength`. */
-  get stateByteLength(): number {
-    const { parts } = this.run;
-    return parts.reduce((sum, { layout, tensors }) => {
-      const ofTensors = tensors.map(({ parameter: { elementCount } }) =>
-        layout.slots.reduce(
-          (bytes, { codec, perTensor }) => bytes + valuesByteLength(codec, perTensor ? 1 : elementCount),
-          0,
-        ),
-      );
-      return sum + ofTensors.reduce((all, each) => all + each, 0);
-    }, 0);
+  /** As `Optimizer.memory`. */
+  memory(): MemoryUse {
+    const use = { weights: 0, gradients: 0, state: 0, averages: 0 };
+    const bytesOf = (pieces: readonly Piece<GPUBuffer>[]): number =>
+      pieces.reduce((sum, piece) => sum + elementByteLengthOf(piece) * piece.elementCount, 0);
+    for (const { layout, tensors } of this.run.parts) {
+      const averages = new Set(layout.averages.map(({ declaration }) => declaration.slot));
+      for (const { parameter } of tensors) {
+        const { data, grad, microGrad = [], elementCount } = parameter;
+        use.weights += bytesOf(data);
+        use.gradients += bytesOf(grad) + bytesOf(microGrad);
+        for (const { name, codec, perTensor } of layout.slots) {
+          use[averages.has(name) ? 'averages' : 'state'] += valuesByteLength(
+            codec,
+            perTensor ? 1 : elementCount,
+          );
+        }
+      }
+    }
+    return use;
   }
 
   /** As `Optimizer.stats`. */
@@ -74,7 +94,7 @@ export class Reading {
     const what = `parameter ${quote(name)}`;
     if (data.some(({ rows }) => rows))
       return f32.decode(await readApart(this.run, this.reader, tensor, what), elementCount);
-    return this.#floats(rangesOf(data), f32, elementCount, what);
+    return this.#floats(rangesOf(data), data[0]!.codec ?? f32, elementCount, what);
   }
 
   /** As `Optimizer.readState`. */

@@ -106,7 +106,7 @@ export function takeSnapshot(
         name: nameOf(parameter.name),
         shape: shapeOf(parameter),
         elementCount: parameter.elementCount,
-        codec: f32,
+        codec: isApart(parameter) ? f32 : (parameter.data[0]!.codec ?? f32),
         ranges: packed[k]!,
       })),
     ];

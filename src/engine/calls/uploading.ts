@@ -3,7 +3,7 @@ import { encodeCopies, type RangeCopy } from '../../gpu/copy-ranges.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
-import { RowMapper } from '../../stages/rows/map-rows.js';
+import { RowMapper, wordsOfRows } from '../../stages/rows/map-rows.js';
 import type { ResolvedParameter } from '../input/parameter.js';
 import { rangesOf } from './reading.js';
 
@@ -93,7 +93,7 @@ export function encodeWeightsFrom(
     mapper.keep(buffer);
     own.push(mapper);
     const source = ranges.map(({ byteLength, ...range }) => ({ ...range, elementCount: byteLength / 4 }));
-    mapper.encode(encoder, { rowLength: rowLength!, source, target: data, stays: true });
+    mapper.encode(encoder, { ...wordsOfRows(rowLength!, source, data), stays: true });
   }
   own.push({ destroy: encodeCopies(device, encoder, copies, label) });
   return () => {

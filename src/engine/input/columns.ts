@@ -1,11 +1,23 @@
-import { ELEMENT_BYTE_LENGTH, type RowSpacing } from '../../plan/pieces.js';
+import { type Piece, elementByteLengthOf, wordsEndOf } from '../../plan/pieces.js';
 
 /** Bytes from the first to the last, all of them or those of rows that lie apart. */
 export interface ByteRows {
   readonly start: number;
   readonly end: number;
-  readonly rows?: RowSpacing;
+  readonly rows?: { readonly byteLength: number; readonly byteStride: number };
 }
+
+/** The bytes of a piece: whole words. */
+export const bytesOfPiece = (piece: Piece<unknown>): ByteRows => ({
+  start: piece.byteOffset,
+  end: wordsEndOf(piece),
+  ...(piece.rows && {
+    rows: {
+      byteLength: elementByteLengthOf(piece) * piece.rows.length,
+      byteStride: piece.rows.byteStride,
+    },
+  }),
+});
 
 /** Rows of `width` bytes, `stride` bytes from one to the next. */
 interface Column {
@@ -31,7 +43,7 @@ export function doMeet(a: ByteRows, b: ByteRows): boolean {
 /** A range without rows is one row, of any stride. */
 function columnOf({ start, end, rows }: ByteRows, other: ByteRows): Column {
   if (!rows) return { start, width: end - start, stride: other.rows?.byteStride ?? end - start };
-  return { start, width: ELEMENT_BYTE_LENGTH * rows.length, stride: rows.byteStride };
+  return { start, width: rows.byteLength, stride: rows.byteStride };
 }
 
 function commonDivisor(a: number, b: number): number {

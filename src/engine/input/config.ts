@@ -12,6 +12,7 @@ import {
 import { type GivenGroup, resolveGroups, resolveRule } from './groups.js';
 import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
+import { type RoundingOptions, rejectIdleRounding, rejectUnfitRounding } from './rounding-options.js';
 import { rejectColumns } from './row-options.js';
 import {
   RULE_SETTING_KEYS,
@@ -69,7 +70,7 @@ export type OptimizerConfig<R extends Rule = Rule> = OptimizerSettings & {
 } & ParamsOrGroups<Parameter, ParameterGroupConfig<NoInfer<R>>>;
 
 /** What an optimizer's config has beside the rule and the parameters. */
-export interface OptimizerSettings extends GradientOptions, StateOptions {
+export interface OptimizerSettings extends GradientOptions, StateOptions, RoundingOptions {
   /**
    * Called with the stats of steps made with `step()`, as they become known; under load some steps are left out. What it
    * throws is reported as an event listener's error is, and ends nothing: `reportError` where there is one, else the console.
@@ -130,7 +131,13 @@ export function resolveConfig(config: unknown): ResolvedConfig {
   const settings = resolveSettings(given);
   const groups = resolveGroups<Parameter>(settings.rule, given);
   rejectIdleStateDtype(groups.map(({ rule }) => rule));
-  return { ...settings, groups: resolveParameters(groups) };
+  const resolved = resolveParameters(groups);
+  const parameters = resolved.flatMap((group) => group.parameters);
+  rejectIdleRounding(
+    settings.rule,
+    parameters.some(({ data }) => data[0]!.codec),
+  );
+  return { ...settings, groups: resolved };
 }
 
 /**
@@ -174,4 +181,5 @@ export function rejectUnfit(rule: Rule, parameter: ResolvedParameter): void {
   if (sparse) rejectWholeTable(rule, name);
   if (columns) rejectColumns(rule, columns, name);
   rejectSharedWords(rule, parameter);
+  rejectUnfitRounding(rule, parameter);
 }

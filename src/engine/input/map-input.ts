@@ -1,10 +1,11 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
-import { type Piece, countElements, endOf } from '../../plan/pieces.js';
+import { type Piece, countElements, wordsEndOf } from '../../plan/pieces.js';
 import { FRESH_ROW } from '../../stages/rows/map-rows.js';
 import type { NameTable } from './names.js';
 import { findNames } from './names.js';
 import { type Parameter, type ResolvedParameter, rejectUnfitRows } from './parameter.js';
+import { rejectUnfitWords } from './shared-words.js';
 import { type BufferRange, type RowRange, resolvePiece, resolvePieces, truncate } from './span.js';
 import { type SparseGradient, isSparseGradient, resolveTable } from './sparse-table.js';
 
@@ -97,7 +98,12 @@ export function resolveMapping<T extends { readonly parameter: ResolvedParameter
 }
 
 /** Rows of a parameter. @throws OptimizerError `invalid-parameter` if it has none. */
-export function rowCountOf({ name, rowLength, elementCount }: ResolvedParameter): number {
+export function rowCountOf({ name, rowLength, elementCount, data }: ResolvedParameter): number {
+  if (rowLength !== undefined && rowLength % 2 === 1 && data[0]!.codec) {
+    fail(
+      `mapRows(): parameter ${quote(name)} has rows of ${rowLength} elements of 2 bytes, which share words with others; pad the rows.`,
+    );
+  }
   if (rowLength !== undefined) return elementCount / rowLength;
   return fail(`mapRows(): parameter ${quote(name)} has no rows; give it a rowLength at creation.`);
 }
@@ -151,12 +157,15 @@ function resized(
         `${rowCount * length}; give a larger buffer as ${role}: { ${quote(name)}: buffer }.`,
     );
   };
-  const roomy = (role: DenseRole, ranges: unknown) =>
-    enough(
+  const roomy = (role: DenseRole, ranges: unknown) => {
+    const known = before.room[role]!;
+    const { codec } = known[0]!;
+    return enough(
       role,
-      ranges === undefined ? before.room[role]! : resolvePieces(ranges, { parameter: name, role }, rowLength),
+      ranges === undefined ? known : resolvePieces(ranges, { parameter: name, role }, rowLength, codec),
       rowLength,
     );
+  };
   const room = roomy('data', data);
   const mask =
     rowMask === undefined ? before.room.mask : resolvePiece(rowMask, { parameter: name, role: 'rowMask' });
@@ -176,6 +185,7 @@ function resized(
     const { table } = resolveTable({
       name,
       data: bindings(room),
+      codec: room[0]!.codec,
       grad: entries,
       rowLength,
       length: elementCount,
@@ -196,6 +206,7 @@ function resized(
     },
   };
   rejectUnfitRows(after);
+  rejectUnfitWords(after);
   return after;
 }
 
@@ -210,7 +221,7 @@ const bindings = (pieces: readonly Piece<GPUBuffer>[]): RowRange[] =>
   pieces.map((piece) => ({
     buffer: piece.buffer,
     offset: piece.byteOffset,
-    size: endOf(piece) - piece.byteOffset,
+    size: wordsEndOf(piece) - piece.byteOffset,
     ...(piece.rows && { byteStride: piece.rows.byteStride }),
   }));
 

@@ -1,7 +1,7 @@
 import { OptimizerError, quote } from '../../errors.js';
-import { type Piece, endOf } from '../../plan/pieces.js';
+import type { Piece } from '../../plan/pieces.js';
 import type { ResolvedParameter } from './parameter.js';
-import { type ByteRows, doMeet } from './columns.js';
+import { type ByteRows, bytesOfPiece, doMeet } from './columns.js';
 
 /** Bytes of a buffer that a parameter uses. */
 interface Claim extends ByteRows {
@@ -94,12 +94,10 @@ export class Occupancy {
     isWritten: boolean,
     shared: Set<Claim[]>,
   ): Claim {
-    const { buffer, byteOffset, rows } = piece;
-    let neighbours = this.#ofBuffer.get(buffer);
-    if (!neighbours) this.#ofBuffer.set(buffer, (neighbours = []));
+    let neighbours = this.#ofBuffer.get(piece.buffer);
+    if (!neighbours) this.#ofBuffer.set(piece.buffer, (neighbours = []));
     if (!neighbours.some(({ holds }) => holds)) neighbours.length = 0;
-    const range = { start: byteOffset, end: endOf(piece), ...(rows && { rows }) };
-    const claim: Claim = { ...range, owner, role, isWritten, neighbours, holds: true };
+    const claim: Claim = { ...bytesOfPiece(piece), owner, role, isWritten, neighbours, holds: true };
     neighbours.push(claim);
     if (neighbours.length > 1) shared.add(neighbours);
     return claim;
@@ -131,7 +129,7 @@ function rejectOverlaps(claims: Claim[]): void {
 function failOverlap(claim: Claim, other: Claim): never {
   const describe = ({ role, owner, start, end, rows }: Claim) =>
     `${role} of parameter ${quote(owner)} (bytes ${start} to ${end}${
-      rows ? `, ${4 * rows.length} of every ${rows.byteStride}` : ''
+      rows ? `, ${rows.byteLength} of every ${rows.byteStride}` : ''
     })`;
   const areSame = claim.start === other.start && claim.end === other.end;
   const areTied = areSame && claim.role === 'data' && other.role === 'data' && claim.owner !== other.owner;

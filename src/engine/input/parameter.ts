@@ -1,3 +1,5 @@
+import type { Codec } from '../../codecs/codec.js';
+import { type DType, resolveCodec } from '../../codecs/weight-dtype.js';
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
 import { type Piece, countElements, isByRows } from '../../plan/pieces.js';
@@ -10,6 +12,7 @@ import {
   resolvePieces,
   truncate,
 } from './span.js';
+import { rejectUnfitWords } from './shared-words.js';
 import {
   type SparseGradient,
   type SparseTable,
@@ -18,9 +21,6 @@ import {
   isSparseGradient,
   resolveTable,
 } from './sparse-table.js';
-
-/** Element type of a parameter or gradient. */
-export type DType = 'f32';
 
 /** One tensor to be optimized, in buffers that the caller owns and keeps. */
 export interface Parameter extends RowOptions {
@@ -53,9 +53,13 @@ export interface Parameter extends RowOptions {
   microGrad?: BufferRange | RowRange | readonly (BufferRange | RowRange)[];
   /** Number of elements. Default: all that `data` holds. With it, `data` and `grad` may be longer, after `rebind` too. */
   length?: number;
-  /** Element type of `data`. Default and only choice so far: `'f32'`. */
+  /**
+   * Element type of `data`; default `'f32'`. Weights of `'f16'` and `'bf16'` are rounded to the nearest at each step: what moves
+   * by less than half of their last digit stays as it is. With an odd number of elements, give `length`: what shares a word with
+   * the last one stays as it is.
+   */
   dtype?: DType;
-  /** Element type of `grad`. Default and only choice so far: `'f32'`. */
+  /** Element type of a dense `grad`, and of `microGrad`, whose sums are rounded, too; default `'f32'`. */
   gradDtype?: DType;
 }
 
@@ -121,13 +125,19 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
   }
   const what = `parameter ${quote(name)}`;
   rejectUnknownKeys(given, PARAMETER_KEYS, what, 'invalid-parameter');
-  for (const [key, value] of Object.entries({ dtype, gradDtype })) {
-    if (value !== 'f32') fail(`${what}: ${key} is ${quote(value)}; this version knows 'f32' only.`);
+  const codec = resolveCodec(dtype, 'dtype', what);
+  const gradCodec = resolveCodec(gradDtype, 'gradDtype', what);
+  if (isSparseGradient(given.grad)) {
+    if (gradCodec) {
+      fail(
+        `${what}: gradDtype is ${quote(gradDtype)} with a sparse grad, whose values are float32; leave it out.`,
+      );
+    }
+    return resolveSparse(given, given.grad, name, what, codec);
   }
-  if (isSparseGradient(given.grad)) return resolveSparse(given, given.grad, name, what);
   const rowLength = given.rowLength === undefined ? undefined : checkRowLength(given.rowLength, what);
   const resolve = (role: 'data' | 'grad' | 'microGrad') =>
-    resolvePieces(given[role], { parameter: name, role }, rowLength);
+    resolvePieces(given[role], { parameter: name, role }, rowLength, role === 'data' ? codec : gradCodec);
   const pieces = {
     data: resolve('data'),
     grad: resolve('grad'),
@@ -150,6 +160,7 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
     room: { ...pieces, ...(mask && { mask }) },
   };
   rejectUnfitRows(resolved);
+  rejectUnfitWords(resolved);
   return resolved;
 }
 
@@ -220,6 +231,7 @@ function resolveSparse(
   grad: SparseGradient,
   name: string,
   what: string,
+  codec: Codec | undefined,
 ): ResolvedParameter {
   if (given.microGrad !== undefined) {
     fail(`${what}: microGrad is given with a sparse grad; append the entries of all micro-batches instead.`);
@@ -231,9 +243,9 @@ function resolveSparse(
   }
   const { length } = given;
   const rowLength = checkRowLength(given.rowLength, what);
-  const { table, data } = resolveTable({ name, data: given.data, grad, rowLength, length });
+  const { table, data } = resolveTable({ name, data: given.data, grad, rowLength, length, codec });
   const elementCount = table.rowCount * table.rowLength;
-  return {
+  const resolved: ResolvedParameter = {
     name,
     elementCount,
     data: truncate(data, elementCount),
@@ -244,6 +256,8 @@ function resolveSparse(
     hasLength: length !== undefined,
     room: { data, grad: [table.values] },
   };
+  rejectUnfitWords(resolved);
+  return resolved;
 }
 
 function fail(message: string): never {

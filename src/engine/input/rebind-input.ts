@@ -2,6 +2,7 @@ import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors
 import { type Piece, areSamePieces, countElements } from '../../plan/pieces.js';
 import type { NameTable } from './names.js';
 import { type ResolvedParameter, rejectUnfitRows } from './parameter.js';
+import { rejectUnfitWords } from './shared-words.js';
 import { type BufferRange, type RowRange, resolvePieces, truncate } from './span.js';
 
 /** Other buffers for a parameter, of the same length; what is not given stays. */
@@ -63,6 +64,7 @@ function replacePieces(parameter: ResolvedParameter, change: unknown): ResolvedP
   const room = { ...parameter.room, data: data.room, grad: grad.room };
   const rebound = { ...parameter, data: data.pieces, grad: grad.pieces, room };
   rejectUnfitRows(rebound);
+  rejectUnfitWords(rebound);
   return rebound;
 }
 
@@ -75,7 +77,7 @@ function replace(
   const before = parameter[role];
   if (ranges === undefined) return { pieces: before, room: parameter.room[role] };
   const { name, elementCount, hasLength, rowLength } = parameter;
-  const resolved = resolvePieces(ranges, { parameter: name, role }, rowLength);
+  const resolved = resolvePieces(ranges, { parameter: name, role }, rowLength, before[0]!.codec);
   const held = countElements(resolved);
   if (held < elementCount || (held > elementCount && !hasLength)) {
     fail(

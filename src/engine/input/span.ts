@@ -1,21 +1,22 @@
 import { OptimizerError, quote } from '../../errors.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import { type Piece, countElements } from '../../plan/pieces.js';
+import type { Codec } from '../../codecs/codec.js';
+import { type Piece, countElements, elementByteLengthOf } from '../../plan/pieces.js';
 
 /** A stretch of a caller-owned buffer: all of it, or the part that a binding names. Offsets and sizes in bytes. */
 export type BufferRange = GPUBuffer | GPUBufferBinding;
 
 /**
  * Rows of a caller-owned buffer that lie apart, as a column of an array of structs does: row r's elements are the `rowLength`
- * float32 at `offset + r·byteStride`. What lies between them is neither read nor written.
+ * numbers at `offset + r·byteStride`. What lies between them is neither read nor written. Of 2 bytes each, `rowLength` is even.
  */
 export interface RowRange extends GPUBufferBinding {
-  /** Bytes from one row to the next: a multiple of 4, ≥ 4·rowLength. Default 4·rowLength, rows without a gap. */
+  /** Bytes from one row to the next: a multiple of 4, and no less than a row has. Default that, rows without a gap. */
   byteStride?: number;
 }
 
-/** Bytes of an element: of an f32, and of an index or a count. */
-export const BYTES_PER_ELEMENT = 4;
+/** Bytes of a word: of an f32, of an index or a count, of two elements that share one. */
+const WORD = 4;
 
 /** A part of a parameter, for errors; words that are put together only when they are needed. */
 export interface SpanName {
@@ -37,9 +38,15 @@ function isBuffer(value: unknown): value is GPUBuffer {
  * Checks a range of a buffer.
  *
  * @param rowLength elements per row, as far as it is known; without it rows cannot lie apart.
+ * @param codec of what is no float32.
  * @throws OptimizerError `invalid-parameter` unless it lies in a GPUBuffer with STORAGE, in multiples of 4 bytes.
  */
-export function resolvePiece(range: unknown, name: SpanName, rowLength?: number): Piece<GPUBuffer> {
+export function resolvePiece(
+  range: unknown,
+  name: SpanName,
+  rowLength?: number,
+  codec?: Codec,
+): Piece<GPUBuffer> {
   const isBinding = typeof range === 'object' && range !== null && 'buffer' in range;
   const buffer = isBinding ? range.buffer : range;
   if (!isBuffer(buffer)) {
@@ -51,7 +58,7 @@ export function resolvePiece(range: unknown, name: SpanName, rowLength?: number)
   if (byteOffset > bufferSize) {
     fail(name, `: offset ${byteOffset} is beyond the buffer's ${bufferSize} bytes; give a smaller offset.`);
   }
-  const byteLength = checkBytes(size ?? bufferSize - byteOffset, name, 'size', BYTES_PER_ELEMENT);
+  const byteLength = checkBytes(size ?? bufferSize - byteOffset, name, 'size', WORD);
   if (byteOffset + byteLength > bufferSize) {
     fail(
       name,
@@ -66,7 +73,8 @@ export function resolvePiece(range: unknown, name: SpanName, rowLength?: number)
         'create it with GPUBufferUsage.STORAGE.',
     );
   }
-  const piece = { buffer, byteOffset, elementCount: byteLength / BYTES_PER_ELEMENT };
+  const kind = codec && { codec };
+  const piece = { buffer, byteOffset, elementCount: byteLength / elementByteLengthOf({ ...kind }), ...kind };
   return byteStride === undefined ? piece : spacePiece(piece, byteStride, name, rowLength);
 }
 
@@ -83,10 +91,17 @@ function spacePiece(
       `: byteStride is ${quote(byteStride)}, but there is no rowLength here; give the elements per row, of data, grad or microGrad.`,
     );
   }
-  const rowBytes = BYTES_PER_ELEMENT * rowLength;
+  const size = elementByteLengthOf(piece);
+  const rowBytes = size * rowLength;
+  if (rowBytes % WORD !== 0) {
+    fail(
+      name,
+      `: byteStride is ${quote(byteStride)}, but a row of ${rowLength} elements of ${size} bytes is no multiple of 4 bytes; pad the rows.`,
+    );
+  }
   const stride = checkBytes(byteStride, name, 'byteStride', rowBytes);
   if (stride === rowBytes) return piece;
-  const rowCount = Math.floor((BYTES_PER_ELEMENT * piece.elementCount - rowBytes) / stride) + 1;
+  const rowCount = Math.floor((size * piece.elementCount - rowBytes) / stride) + 1;
   if (rowCount < 1) {
     fail(name, ` holds ${piece.elementCount} elements, less than a row of ${rowLength}; give a larger size.`);
   }
@@ -94,11 +109,7 @@ function spacePiece(
 }
 
 function checkBytes(value: unknown, name: SpanName, what: string, min: number): number {
-  if (
-    !Number.isSafeInteger(value) ||
-    (value as number) % BYTES_PER_ELEMENT !== 0 ||
-    (value as number) < min
-  ) {
+  if (!Number.isSafeInteger(value) || (value as number) % WORD !== 0 || (value as number) < min) {
     fail(name, `: ${what} is ${quote(value)} bytes; give a multiple of 4 that is ≥ ${min}.`);
   }
   return value as number;
@@ -109,10 +120,13 @@ export function resolvePieces(
   ranges: unknown,
   name: SpanName,
   rowLength?: number,
+  codec?: Codec,
 ): readonly Piece<GPUBuffer>[] {
-  if (!Array.isArray(ranges)) return [resolvePiece(ranges, name, rowLength)];
+  if (!Array.isArray(ranges)) return [resolvePiece(ranges, name, rowLength, codec)];
   if (ranges.length === 0) fail(name, ' is an empty array; give at least one buffer.');
-  return Array.from(ranges, (range: unknown, index) => resolvePiece(range, { ...name, index }, rowLength));
+  return Array.from(ranges, (range: unknown, index) =>
+    resolvePiece(range, { ...name, index }, rowLength, codec),
+  );
 }
 
 /** The first elements of a list of pieces. */

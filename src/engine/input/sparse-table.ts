@@ -1,6 +1,7 @@
+import type { Codec } from '../../codecs/codec.js';
 import { OptimizerError, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
-import { type Piece, endOf } from '../../plan/pieces.js';
+import { type Piece, wordsEndOf } from '../../plan/pieces.js';
 import { type Rule, tensorOf } from '../../rules/rule.js';
 import { type BufferRange, resolvePiece, resolvePieces, truncate } from './span.js';
 
@@ -46,6 +47,8 @@ export interface GivenTable {
   readonly data: unknown;
   readonly grad: SparseGradient;
   readonly rowLength: number;
+  /** Of `data`, if it is no float32. */
+  readonly codec: Codec | undefined;
   /** Elements of the table, if not all that `data` holds. */
   readonly length: unknown;
 }
@@ -73,7 +76,7 @@ export function resolveTable(given: GivenTable): {
   const grad = copyGiven(given.grad as unknown as Readonly<Record<string, unknown>>, KEYS);
   rejectUnknownKeys(grad, KEYS, `${what}: grad`, 'invalid-parameter');
   const { rowLength } = given;
-  const data = resolvePieces(given.data, { parameter: name, role: 'data' }, rowLength);
+  const data = resolvePieces(given.data, { parameter: name, role: 'data' }, rowLength, given.codec);
   const piece = (role: string) => resolvePiece(grad[role], { parameter: name, role: `grad.${role}` });
   const [indices, values] = [piece('indices'), piece('values')];
   const count = grad['count'] === undefined ? undefined : piece('count');
@@ -99,7 +102,7 @@ export function resolveTable(given: GivenTable): {
     );
   }
   const [{ byteOffset }] = data as [Piece<GPUBuffer>];
-  const byteLength = endOf(truncate(data, elementCount as number)[0]!) - byteOffset;
+  const byteLength = wordsEndOf(truncate(data, elementCount as number)[0]!) - byteOffset;
   return {
     table: { rowLength, rowCount, byteLength, entryCount, indices, values, ...(count && { count }) },
     data,

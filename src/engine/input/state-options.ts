@@ -4,6 +4,7 @@ import { OptimizerError, quote } from '../../errors.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule, RuleSettings } from '../../rules/rule.js';
 import type { ResolvedParameter } from './parameter.js';
+import { ROUNDING_KEYS, resolveRounding } from './rounding-options.js';
 
 /** What a config says of the state beside the rule's options. */
 export interface StateOptions extends AverageOptions {
@@ -21,15 +22,20 @@ export interface StateOptions extends AverageOptions {
 }
 
 /** Names of these options. */
-export const RULE_SETTING_KEYS: readonly string[] = ['stateDtype', ...AVERAGE_OPTION_NAMES];
+export const RULE_SETTING_KEYS: readonly string[] = ['stateDtype', ...ROUNDING_KEYS, ...AVERAGE_OPTION_NAMES];
 
 /**
  * The options of a config that belong to its rule; its other keys are ignored.
  *
- * @throws OptimizerError `invalid-option` for an average's, `invalid-config` for a `stateDtype` that there is none of.
+ * @throws OptimizerError `invalid-option` for an average's, `invalid-config` for a `stateDtype` that there is none of, and for how
+ *   weights are rounded.
  */
 export function resolveRuleSettings(config: Readonly<Record<string, unknown>>): RuleSettings {
-  return { averages: resolveAverages(config), stateDtype: checkStateDtype(config['stateDtype']) };
+  return {
+    averages: resolveAverages(config),
+    stateDtype: checkStateDtype(config['stateDtype']),
+    ...resolveRounding(config),
+  };
 }
 
 /** @throws OptimizerError `invalid-config` if a `stateDtype` has no effect on any group. */

@@ -1,9 +1,9 @@
-import { type RuleLayout, haveSameSwitches, layoutOf } from '../../kernel/rule-layout.js';
+import { type RuleLayout, haveSameSwitches, joinsNeighbours, layoutOf } from '../../kernel/rule-layout.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { Planned } from '../../gpu/pipelines.js';
 import { type PlanTensor, type StatePiece, countElements, isByRows } from '../../plan/pieces.js';
 import { OptimizerError, quote } from '../../errors.js';
-import { withState } from '../../plan/stretch.js';
+import { withLayout } from '../../plan/stretch.js';
 import { placeState } from '../../plan/plan.js';
 import { firstPieces } from '../../plan/state-places.js';
 import type { Measuring } from '../../stages/measure/measuring.js';
@@ -269,7 +269,7 @@ export function planPart(
     roomy.map(({ index, parameter }) => [index, truncate(parameter.room.data, stateCapacity(parameter))]),
   );
   const state = hasState
-    ? placeState(tensors, withState(facts, layout), layout.tensor === undefined, (index) => rooms.get(index))
+    ? placeState(tensors, withLayout(facts, layout), joinsNeighbours(layout), (index) => rooms.get(index))
     : { stateOfTensor: new Map<number, readonly StatePiece[]>(), slabElementCounts: [] };
   if (hasState) {
     for (const { index, parameter } of members)

@@ -1,5 +1,6 @@
 import { bindPiece, bindingAlignment, cutTogether } from '../cut.js';
-import { type Access, type Binding, ELEMENT_BYTE_LENGTH, LANE } from '../pieces.js';
+import type { Access, Codec } from '../../codecs/codec.js';
+import { type Binding, elementByteLengthOf, LANE } from '../pieces.js';
 import type { GradientRun } from '../reduction.js';
 import { type ReductionTable, tableOf } from '../reduction-rows.js';
 import { type StretchFacts, accessOf, canRead, extend, unitOf } from '../stretch.js';
@@ -9,6 +10,8 @@ export interface Source<B> {
   readonly run: number;
   readonly row: number;
   readonly access: Access;
+  /** How its elements lie in memory, if not as float32. */
+  readonly codec?: Codec;
   readonly binding: Binding<B>;
   /** How its rows lie, if that must be known: it has a dispatch of its own. */
   readonly table?: ReductionTable<B>;
@@ -38,14 +41,16 @@ export function fragmentsOf<B>(
     const own = members.filter(({ start, elementCount }) => start < end && start + elementCount > from);
     const begins = own.map(({ start }) => Math.max(start, from));
     // Rows that lie apart are no other tensor's: theirs is the first byte.
-    const byteOf = (element: number): number => data.byteOffset + ELEMENT_BYTE_LENGTH * (element - from);
-    const isAligned = begins.every((element) => byteOf(element) % (ELEMENT_BYTE_LENGTH * LANE) === 0);
+    const size = elementByteLengthOf(data);
+    const byteOf = (element: number): number => data.byteOffset + size * (element - from);
+    const isAligned = begins.every((element) => byteOf(element) % (size * LANE) === 0);
     const access = accessOf(data, isAligned && canRead(data, facts));
-    const binding = extend(bindPiece(data, alignment), access);
+    const binding = extend(bindPiece(data, alignment), access, data);
     const source: Source<B> = {
       run,
       row,
       access,
+      ...(data.codec && { codec: data.codec }),
       binding,
       ...(rows && { table: tableOf(data, rows, alignment) }),
     };
@@ -53,7 +58,7 @@ export function fragmentsOf<B>(
       index,
       order: [k, begins[m]! - start],
       source,
-      base: (byteOf(begins[m]!) - binding.offset) / unitOf(access),
+      base: (byteOf(begins[m]!) - binding.offset) / unitOf(access, data),
       elementCount: Math.min(start + elementCount, end) - begins[m]!,
     }));
   });

@@ -1,6 +1,7 @@
 import { LANES_PER_PARTIAL } from '../../kernel/measure-shape.js';
 import { groupBy } from '../join.js';
-import { type Access, type Binding, LANE, type PlanTensor } from '../pieces.js';
+import type { Access, Codec } from '../../codecs/codec.js';
+import { type Binding, LANE, type PlanTensor } from '../pieces.js';
 import { type GradientRun, findRuns } from '../reduction.js';
 import type { ReductionTable } from '../reduction-rows.js';
 import type { StretchFacts } from '../stretch.js';
@@ -28,6 +29,7 @@ export interface NormPortion {
 export interface NormDispatch<B> {
   readonly row: number;
   readonly access: Access;
+  readonly codec?: Codec;
   /** As of its only source. */
   readonly table?: ReductionTable<B>;
   readonly slab: number;
@@ -115,7 +117,9 @@ export function planNorms<B>(
     const slab = slabOf(group[0]!);
     const firstOfGroup = portions.length;
     // A table has kernels of its own.
-    for (const alike of groupBy(group, ({ source }) => (source.table ? source : source.access))) {
+    for (const alike of groupBy(group, ({ source }) =>
+      source.table ? source : `${source.access} ${source.codec?.name}`,
+    )) {
       for (const together of shareSources(alike, capacity)) {
         const firstPortion = portions.length;
         const parts = [...new Set(together.map(({ source }) => source))];
@@ -124,8 +128,9 @@ export function planNorms<B>(
           for (const portion of portionsOf(fragment, place.get(fragment.source)!)) portions.push(portion);
         }
         const portionCount = portions.length - firstPortion;
-        const { access, table } = parts[0]!;
-        dispatches.push({ row, access, ...(table && { table }), slab, parts, firstPortion, portionCount });
+        const { access, codec, table } = parts[0]!;
+        const kind = { row, access, ...(codec && { codec }), ...(table && { table }) };
+        dispatches.push({ ...kind, slab, parts, firstPortion, portionCount });
       }
     }
     copies.push({ row, slab, firstPortion: firstOfGroup, portionCount: portions.length - firstOfGroup });

@@ -7,10 +7,11 @@ import { pageLayout } from '../../kernel/compose-rule.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { shapeConstants } from '../../kernel/shape.js';
 import { type WordView, wordStruct } from '../../kernel/structs.js';
-import type { Access } from '../../plan/pieces.js';
 import type { ReductionDispatch, ReductionPart } from '../../plan/reduction.js';
 import {
+  type GradientKind,
   bitsType,
+  composeBits,
   composeGradientRows,
   composeLoadBits,
   gradientEntry,
@@ -73,7 +74,7 @@ export function writePortion(
  */
 export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayout): PipelineSource {
   const { parts, shape } = dispatch;
-  const { access, isShort, gatheredLane, table } = parts[0]!;
+  const { isShort, gatheredLane, table } = parts[0]!;
   return {
     label: 'webgpu-optim reduce',
     code: composeReduce(parts, row),
@@ -88,7 +89,7 @@ export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayou
       [
         { type: 'uniform', minBindingSize: portionByteLength(dispatch) },
         { type: 'storage', minBindingSize: 16 },
-        ...parts.map(() => gradientEntry(access)),
+        ...parts.map(gradientEntry),
         ...(table?.mask ? [{ type: 'read-only-storage', minBindingSize: 4 } as const] : []),
       ],
       pageLayout(row),
@@ -98,7 +99,8 @@ export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayou
 
 function composeReduce(parts: readonly ReductionPart<unknown>[], row: RowLayout): string {
   const partCount = parts.length;
-  const { access, table } = parts[0]!;
+  const [first] = parts;
+  const { access, table } = first!;
   const each = Array.from({ length: partCount }, (_, k) => k);
   return `// webgpu-optim: reduction of ${partCount} by ${access}
 ${row.struct.wgsl}
@@ -117,7 +119,7 @@ override GATHERED: bool = false;
 @group(0) @binding(0) var<uniform> uniform_portion: Portion;
 /// Gathered gradients, and partials: sums of large, medium and small squares as bits of f32, then the flags.
 @group(0) @binding(1) var<storage, read_write> workspace: array<vec4<u32>>;
-${each.map((k) => declareGradient(k, access)).join('\n')}
+${each.map((k) => declareGradient(k, first!)).join('\n')}
 ${table?.mask ? `@group(0) @binding(${2 + partCount}) var<storage, read> mask: array<u32>;` : ''}
 @group(1) @binding(0) var<uniform> page: array<Scalars, ${row.rowsPerPage}>;
 
@@ -126,7 +128,7 @@ var<private> header: Header;
 ${lanesWgsl}
 ${squaresWgsl}
 ${treeWgsl}
-${table ? composeGradientRows(table, '0u') : ''}
+${table ? composeGradientRows(table, '0u') : ''}${composeBits(first!, table)}
 fn masked(bits: vec4<u32>, i: u32, element_count: u32) -> vec4<u32> {
   if (!MASKED) {
     return bits;
@@ -134,7 +136,7 @@ fn masked(bits: vec4<u32>, i: u32, element_count: u32) -> vec4<u32> {
   let is_within = ${table?.mask ? 'active_in(i, element_count) & ' : ''}(vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(element_count));
   return select(vec4<u32>(0u), bits, is_within);
 }
-${each.map((k) => composePart(k, access, table?.mask !== undefined)).join('')}
+${each.map((k) => composePart(k, first!, table?.mask !== undefined)).join('')}
 fn add_parts(workgroup: u32, local_index: u32) -> Squares {
   var sums: Squares;
 ${each.map((k) => `  sums = add_part_${k}(sums, workgroup, local_index);\n`).join('')}  return sums;
@@ -148,17 +150,18 @@ ${each.map((k) => `  sums = add_part_carefully_${k}(sums, workgroup, local_index
 ${reduceWgsl}`;
 }
 
-function declareGradient(k: number, access: Access): string {
-  return `@group(0) @binding(${2 + k}) var<storage, read> grad_${k}: array<${bitsType(access)}>;`;
+function declareGradient(k: number, kind: GradientKind): string {
+  return `@group(0) @binding(${2 + k}) var<storage, read> grad_${k}: array<${bitsType(kind)}>;`;
 }
 
 /** The loops stand once per part, because WGSL can choose an array at run time only by a branch at each access. */
-function composePart(k: number, access: Access, hasMask: boolean): string {
+function composePart(k: number, { access, codec }: GradientKind, hasMask: boolean): string {
   const idle = `    if (!any(active_in(i, part.element_count))) {
       continue;
     }
 `;
-  const lanes = { array: `grad_${k}`, access, base: 'part.base', elementCount: 'part.element_count' };
+  const kind = { access, ...(codec && { codec }) };
+  const lanes = { array: `grad_${k}`, ...kind, base: 'part.base', elementCount: 'part.element_count' };
   return `
 fn load_${k}(part: Part, i: u32) -> vec4<u32> {
 ${composeLoadBits(lanes)}

@@ -1,6 +1,6 @@
 import { OptimizerError } from '../../errors.js';
 import { bindingAlignment } from '../../plan/cut.js';
-import type { Binding, PlanLimits, PlanTensor } from '../../plan/pieces.js';
+import { type Binding, type PlanLimits, type PlanTensor, elementByteLengthOf } from '../../plan/pieces.js';
 import type { ReductionPlan } from '../../plan/reduction.js';
 
 /** Where a run of gradients lies now: in which buffer, and how many bytes further on than it was planned. */
@@ -98,7 +98,10 @@ export class ReductionBindings {
         if (!next || next.elementCount !== elementCount || tensor.grad.length !== pieceCount)
           throw otherReduction();
         if (next.rows?.byteStride !== piece.rows?.byteStride) throw otherReduction();
-        own = { buffer: next.buffer, shift: next.byteOffset - 4 * start - piece.byteOffset };
+        own = {
+          buffer: next.buffer,
+          shift: next.byteOffset - elementByteLengthOf(piece) * start - piece.byteOffset,
+        };
       }
       if (own.shift % this.#alignment !== 0) throw otherReduction();
       if (place && (place.buffer !== own.buffer || place.shift !== own.shift)) throw otherReduction();

@@ -3,7 +3,7 @@ import squaresWgsl from '../../../shaders/squares.wgsl?raw';
 import measureWgsl from '../../../shaders/stages/measure/measure.wgsl?raw';
 import summarizeWgsl from '../../../shaders/stages/measure/summarize.wgsl?raw';
 import treeWgsl from '../../../shaders/tree.wgsl?raw';
-import { CELLS_WGSL, type Codec, PLACE_WGSL, composeCodecs } from '../../codecs/codec.js';
+import { type Access, CELLS_WGSL, type Codec, PLACE_WGSL, composeCodecs } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
 import type { PipelineSource } from '../../gpu/pipelines.js';
 import {
@@ -20,7 +20,6 @@ import { shapeConstants } from '../../kernel/shape.js';
 import { composeStrides, rowConstants } from '../../kernel/step-kernel.js';
 import { wordStruct } from '../../kernel/structs.js';
 import type { MeasureAccess } from '../../plan/measure.js';
-import type { Access } from '../../plan/pieces.js';
 
 /** What one measuring dispatch covers; bases in units of the bound arrays, `row` is the index within the page. */
 export const PORTION = wordStruct('Portion', {
@@ -99,8 +98,20 @@ function arraysOf(
   access: MeasureAccess,
 ): { name: string; base: string; access: Access; codec: Codec; stride?: string }[] {
   return [
-    { name: 'data', base: 'data_base', access: access.data, codec: f32, stride: 'DATA_STRIDE' },
-    { name: 'grad', base: 'grad_base', access: access.grad, codec: f32, stride: 'GRAD_STRIDE' },
+    {
+      name: 'data',
+      base: 'data_base',
+      access: access.data,
+      codec: access.dataCodec ?? f32,
+      stride: 'DATA_STRIDE',
+    },
+    {
+      name: 'grad',
+      base: 'grad_base',
+      access: access.grad,
+      codec: access.gradCodec ?? f32,
+      stride: 'GRAD_STRIDE',
+    },
     ...measuredSlots.map((name) => ({
       name,
       base: 'state_base',

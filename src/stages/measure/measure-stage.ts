@@ -9,7 +9,7 @@ import { wordView } from '../../kernel/structs.js';
 import { type MeasuredTensor, type PlannedMeasure, measuresAlike, planMeasure } from '../../plan/measure.js';
 import { otherKernels } from '../../plan/move.js';
 import type { PlanTensor } from '../../plan/pieces.js';
-import { type StretchFacts, withState } from '../../plan/stretch.js';
+import { type StretchFacts, withLayout } from '../../plan/stretch.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import type { Stage, StepContext } from '../stage.js';
 import {
@@ -44,7 +44,7 @@ interface Sources {
 
 /** Plans the measuring of a group's tensors, for a rule that does that. */
 export function planMeasureStage(input: MeasureInput): Planned<MeasureStage> {
-  const plan = planMeasure(input.tensors, withState(input.facts, input.layout));
+  const plan = planMeasure(input.tensors, withLayout(input.facts, input.layout));
   const sources = {
     measure: plan.flatMap(({ chunks }) => chunks.map(({ access }) => measureSource(input, access))),
     summarize: summarizeSource(input),
@@ -144,7 +144,7 @@ export class MeasureStage implements Stage {
     const { facts, layout, nameOf } = this.input;
     const own = [...changed.values()].filter(({ index }) => this.#commandsOf.has(index));
     const groups: (readonly [Command, GPUBindGroup])[] = [];
-    for (const { index, chunks } of planMeasure(own, withState(facts, layout))) {
+    for (const { index, chunks } of planMeasure(own, withLayout(facts, layout))) {
       const [first, count] = this.#commandsOf.get(index)!;
       if (chunks.length !== count) throw otherKernels(nameOf(index));
       chunks.forEach((chunk, k) => {

@@ -10,10 +10,11 @@ import { MEASURE_SHAPE } from '../../kernel/measure-shape.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { shapeConstants } from '../../kernel/shape.js';
 import { wordStruct } from '../../kernel/structs.js';
-import type { Access } from '../../plan/pieces.js';
 import type { NormDispatch, NormPlan } from '../../plan/norms/plan-norms.js';
 import {
+  type GradientKind,
   bitsType,
+  composeBits,
   composeGradientRows,
   composeLoadBits,
   gradientEntry,
@@ -67,7 +68,7 @@ export function measureSource(
   row: RowLayout,
   isCopied: boolean,
 ): PipelineSource {
-  const { parts, access, table } = dispatch;
+  const { parts, table } = dispatch;
   return {
     label: 'webgpu-optim norms',
     code: composeMeasure(dispatch, row, isCopied),
@@ -78,7 +79,7 @@ export function measureSource(
         UNIFORM,
         WRITTEN,
         ...(isCopied ? [WRITTEN] : []),
-        ...parts.map(() => gradientEntry(access)),
+        ...parts.map(() => gradientEntry(dispatch)),
         ...(table?.mask ? [{ type: 'read-only-storage', minBindingSize: 4 } as const] : []),
       ],
       pageLayout(row),
@@ -149,17 +150,14 @@ function composePages(row: RowLayout): string {
 `;
 }
 
-function composeMeasure(
-  { parts, access, table }: NormDispatch<unknown>,
-  row: RowLayout,
-  isCopied: boolean,
-): string {
+function composeMeasure(dispatch: NormDispatch<unknown>, row: RowLayout, isCopied: boolean): string {
+  const { parts, access, table } = dispatch;
   const each = parts.map((_, k) => k);
   const first = isCopied ? 3 : 2;
   const choose = (call: (k: number) => string) =>
     each.map((k) => `    case ${k}u: {\n      sums = ${call(k)};\n    }\n`).join('');
   const sourceOf = (k: number) =>
-    `@group(0) @binding(${first + k}) var<storage, read> source_${k}: array<${bitsType(access)}>;\n`;
+    `@group(0) @binding(${first + k}) var<storage, read> source_${k}: array<${bitsType(dispatch)}>;\n`;
   return `// webgpu-optim: norms of ${parts.length} by ${access}
 ${TABLES}
 ${isCopied ? WORKSPACE : ''}
@@ -172,13 +170,13 @@ var<private> first_element: u32;
 ${lanesWgsl}
 ${squaresWgsl}
 ${treeWgsl}
-${table ? composeGradientRows(table, 'first_element') : ''}
+${table ? composeGradientRows(table, 'first_element') : ''}${composeBits(dispatch, table)}
 /// Bits of a lane as it is measured; zero past the portion's end, and of rows that are left alone.
 fn measured(bits: vec4<u32>, i: u32, element_count: u32) -> vec4<u32> {
   let is_within = ${table?.mask ? 'active_in(i, element_count) & ' : ''}(vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(element_count));
   return select(vec4<u32>(0u), bits, is_within);
 }
-${each.map((k) => composeSource(k, access, isCopied)).join('')}
+${each.map((k) => composeSource(k, dispatch, isCopied)).join('')}
 fn add_portion(portion: Portion, local_index: u32) -> Squares {
   var sums: Squares;
   switch (portion.source) {
@@ -201,8 +199,14 @@ ${measureWgsl}`;
 }
 
 /** The loops stand once per source, because WGSL can choose an array at run time only by a branch at each access. */
-function composeSource(k: number, access: Access, isCopied: boolean): string {
-  const lanes = { array: `source_${k}`, access, base: 'portion.base', elementCount: 'portion.element_count' };
+function composeSource(k: number, { access, codec }: GradientKind, isCopied: boolean): string {
+  const kind = { access, ...(codec && { codec }) };
+  const lanes = {
+    array: `source_${k}`,
+    ...kind,
+    base: 'portion.base',
+    elementCount: 'portion.element_count',
+  };
   return `
 fn load_source_${k}(portion: Portion, i: u32) -> vec4<u32> {
 ${composeLoadBits(lanes)}

@@ -5,7 +5,7 @@ import { wordStruct } from '../../kernel/structs.js';
 import { ELEMENT_BYTE_LENGTH } from '../../plan/pieces.js';
 
 /** What a dispatch is told of the parts that it moves rows between; in units. */
-export const PORTION = wordStruct('Portion', {
+const FIELDS = {
   first_row: 'u32',
   row_count: 'u32',
   first: 'u32',
@@ -23,8 +23,11 @@ export const PORTION = wordStruct('Portion', {
   first_entry: 'u32',
   rows_before: 'u32',
   counts_strays: 'u32',
-  fresh: 'f32',
-});
+} as const;
+
+export const PORTION = wordStruct('Portion', { ...FIELDS, fresh: 'f32' });
+/** Of words that are no float32. */
+const WORDS_PORTION = wordStruct('Portion', { ...FIELDS, fresh: 'u32' });
 
 /** Longer shares of a row are moved in a loop, which costs more than as many statements. */
 const MOST_STATEMENTS = 16;
@@ -53,6 +56,8 @@ export interface MapKernel extends Share {
   readonly targetRowLength: number;
   /** Elements of a unit. */
   readonly width: number;
+  /** Whether they are words that are no float32. */
+  readonly isWords: boolean;
   readonly stays: boolean;
   readonly fills: boolean;
   readonly isCut: boolean;
@@ -60,7 +65,8 @@ export interface MapKernel extends Share {
 
 /** The kernel that moves rows. */
 export function mapSource(kernel: MapKernel): PipelineSource {
-  const { width, length, isCut } = kernel;
+  const { width, length, isCut, isWords } = kernel;
+  const word = isWords ? 'u32' : 'f32';
   const move = (k: string) =>
     isCut ? `move_unit(row, origin, column + ${k});` : `target_units[to + ${k}] = source[at + ${k}];`;
   const statements =
@@ -69,8 +75,8 @@ export function mapSource(kernel: MapKernel): PipelineSource {
       : `  for (var k = 0u; k < SHARE; k++) {\n    ${move('k')}\n  }`;
   return {
     label: 'webgpu-optim map rows',
-    code: `alias unit = ${width === 1 ? 'f32' : 'vec4<f32>'};
-${PORTION.wgsl}
+    code: `alias unit = ${width === 1 ? word : `vec4<${word}>`};
+${(isWords ? WORDS_PORTION : PORTION).wgsl}
 ${mapWgsl}
 fn move_units(row: u32, origin: u32, column: u32) {
   let to = portion.target_base + row * portion.target_stride + column;

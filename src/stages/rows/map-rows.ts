@@ -8,7 +8,7 @@ import { alignDown } from '../../kernel/alignment.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
 import { wordView } from '../../kernel/structs.js';
 import { bindPiece, bindingAlignment, elementsIn, skipElements } from '../../plan/cut.js';
-import { ELEMENT_BYTE_LENGTH, LANE, type Piece } from '../../plan/pieces.js';
+import { ELEMENT_BYTE_LENGTH, LANE, type Piece, asWords, elementByteLengthOf } from '../../plan/pieces.js';
 import { PORTION, mapSource, shareOf } from './map-kernel.js';
 
 const FLOATS = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
@@ -45,6 +45,8 @@ export interface RowMove {
   readonly source: Columns;
   readonly target: Columns;
   readonly columnCount: number;
+  /** Whether it is of words that are no float32. */
+  readonly isWords?: boolean;
   /** Whether rows that are no fresh ones stay where they are, whichever they were. */
   readonly stays?: boolean;
   /** What fresh rows are filled with, if they are. */
@@ -54,7 +56,7 @@ export interface RowMove {
 }
 
 /** As a {@link RowMove} of whole rows. */
-export interface TensorMove extends Pick<RowMove, 'stays' | 'fresh' | 'countsStrays'> {
+export interface TensorMove extends Pick<RowMove, 'isWords' | 'stays' | 'fresh' | 'countsStrays'> {
   readonly rowLength: number;
   readonly source: readonly Piece<GPUBuffer>[];
   readonly target: readonly Piece<GPUBuffer>[];
@@ -119,7 +121,7 @@ export class RowMapper {
   /** Encodes a move to where rows come from: some columns at a time go by way of a buffer that is small. */
   encodeInPlace(
     encoder: GPUCommandEncoder,
-    { rowLength, source, target, fresh, countsStrays = false }: TensorMove,
+    { rowLength, source, target, isWords = false, fresh, countsStrays = false }: TensorMove,
   ): void {
     const { device, label } = this;
     const most = this.#columnsAtOnce();
@@ -141,6 +143,7 @@ export class RowMapper {
         source: { pieces: source, rowLength, column },
         target: via,
         columnCount,
+        isWords,
         countsStrays: countsStrays && column === 0,
         ...(isCopied && { fresh }),
       });
@@ -149,7 +152,7 @@ export class RowMapper {
         continue;
       }
       const back = { pieces: target, rowLength, column };
-      this.#encodeColumns(encoder, { source: via, target: back, columnCount, stays: true, fresh });
+      this.#encodeColumns(encoder, { source: via, target: back, columnCount, isWords, stays: true, fresh });
     }
   }
 
@@ -171,7 +174,7 @@ export class RowMapper {
   /** Encodes a move of some columns. */
   #encodeColumns(
     encoder: GPUCommandEncoder,
-    { source, target, columnCount, stays = false, fresh, countsStrays = false }: RowMove,
+    { source, target, columnCount, isWords = false, stays = false, fresh, countsStrays = false }: RowMove,
   ): void {
     const { device, label, map } = this;
     const { limits } = device;
@@ -189,6 +192,7 @@ export class RowMapper {
         const kernel = {
           ...share,
           width,
+          isWords,
           columnCount: columns,
           sourceRowLength: source.rowLength / width,
           targetRowLength: target.rowLength / width,
@@ -269,6 +273,18 @@ export class RowMapper {
     this.#nothing ??= this.keep(makeBuffer(device, `${label} nothing`, 4, BufferUsage.STORAGE));
     return this.#nothing;
   }
+}
+
+/** A move of rows to where a tensor's weights lie; where they are no float32, of the words that have them. Both lie in words. */
+export function wordsOfRows(
+  rowLength: number,
+  source: readonly Piece<GPUBuffer>[],
+  target: readonly Piece<GPUBuffer>[],
+): Pick<TensorMove, 'rowLength' | 'source' | 'target' | 'isWords'> {
+  const { codec } = target[0]!;
+  if (!codec) return { rowLength, source, target };
+  const words = (rowLength * elementByteLengthOf({ codec })) / ELEMENT_BYTE_LENGTH;
+  return { rowLength: words, source, target: target.map(asWords), isWords: true };
 }
 
 const rangeOf = ({ buffer, byteOffset, elementCount }: Piece<GPUBuffer>): ByteRange => ({

@@ -2,9 +2,10 @@ import { bytesOf } from '../../codecs/codec.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import type { RowLayout } from '../../kernel/row.js';
-import type { RuleLayout } from '../../kernel/rule-layout.js';
+import { type RuleLayout, joinsNeighbours } from '../../kernel/rule-layout.js';
+import { streamOf } from '../../random-stream.js';
 import { type KernelShape, chooseGrid, chooseShape, shapeOfBlocks } from '../../kernel/shape.js';
-import { segmentsByteLength, writeSegments } from '../../kernel/segment.js';
+import { type SegmentBases, segmentsByteLength, writeSegments } from '../../kernel/segment.js';
 import { type StepBinding, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
 import type { WordView } from '../../kernel/structs.js';
 import type { Batch } from '../../plan/batches.js';
@@ -12,7 +13,7 @@ import { LANE, type PlanTensor } from '../../plan/pieces.js';
 import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';
-import { type StretchFacts, unitOf, withState } from '../../plan/stretch.js';
+import { type Stretch, type StretchFacts, unitOf, withLayout } from '../../plan/stretch.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
@@ -45,9 +46,15 @@ export interface UpdateInput {
  */
 export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
   const { device, layout, tensors } = input;
-  const facts = withState(input.facts, layout);
+  const facts = withLayout(input.facts, layout);
   checkSlotBindings(layout, tensors, facts.limits);
-  const plan = planStep(tensors, layout.elementSlots.length, facts, layout.tensor === undefined);
+  const plan = planStep(
+    tensors,
+    layout.elementSlots.length,
+    facts,
+    joinsNeighbours(layout),
+    layout.tensor !== undefined,
+  );
   const { isScaled, cutLength } = layout.stateForm;
   const shapes = plan.batches.map(({ laneCount }) => {
     const shape = { ...chooseShape(device.adapterInfo, laneCount), ...input.shape };
@@ -116,7 +123,7 @@ export class UpdateStage implements Stage {
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
     const { facts, layout, nameOf } = this.input;
-    const move = planMove(this.#plan, changed, withState(facts, layout), nameOf);
+    const move = planMove(this.#plan, changed, withLayout(facts, layout), nameOf);
     const bound = [...move.batches].map(([k, batch]) => [k, this.#bind(batch, k)] as const);
     return () => {
       move.commit();
@@ -131,13 +138,21 @@ export class UpdateStage implements Stage {
   #writeSegments(view: WordView, firstWord: number, { parts, state, grad }: Batch<GPUBuffer>): void {
     writeSegments(view, firstWord, parts, (part) => {
       const ahead = part.stateStart + (part.state ? part.state.element - state!.element : 0);
+      // Gathered gradients are float32.
       const gradAhead = grad ? part.grad!.offset - grad.offset : 0;
       return {
         grad_base: part.gradBase + gradAhead / unitOf(part.access.grad),
         state_base: part.access.state === 'vector' ? ahead / 4 : ahead,
         row: part.row % this.input.row.rowsPerPage,
+        ...(part.access.isDrawn && this.#streamOf(part)),
       };
     });
+  }
+
+  /** Where a tensor's random numbers are. */
+  #streamOf({ index, firstElement }: Stretch<GPUBuffer>): Partial<SegmentBases> {
+    const [low, high] = streamOf(this.input.nameOf(index));
+    return { first_lane: firstElement / LANE, stream_low: low, stream_high: high };
   }
 
   #bind(batch: Batch<GPUBuffer>, k: number): GPUBindGroup {

@@ -1,0 +1,42 @@
+import { OptimizerError, quote } from '../../errors.js';
+import { LANE } from '../../plan/pieces.js';
+import type { ResolvedParameter } from './parameter.js';
+
+/**
+ * Of elements that share words, each word is one invocation's: where they are cut, and where rows have lanes of their own, a word ends.
+ *
+ * @throws OptimizerError `invalid-parameter`.
+ */
+export function rejectUnfitWords(parameter: ResolvedParameter): void {
+  const { name, data, grad, microGrad = [], rowLength = 0, sparse, constraint } = parameter;
+  const roles = { data, grad: sparse ? [] : grad, microGrad };
+  const all = Object.values(roles).flat();
+  if (all.every(({ codec }) => !codec)) return;
+  const what = `parameter ${quote(name)}`;
+  for (const [role, pieces] of Object.entries(roles)) {
+    const broken = pieces.slice(0, -1).find(({ elementCount }) => elementCount % LANE !== 0);
+    if (broken) {
+      fail(
+        `${what}: ${role} has a buffer for ${broken.elementCount} of its elements, and those of 2 bytes are stepped ${LANE} together; cut ` +
+          `it at multiples of ${LANE}.`,
+      );
+    }
+  }
+  const other = all.find(({ buffer, codec }) =>
+    data.some((own) => own.buffer === buffer && own.codec !== codec),
+  );
+  if (other) {
+    fail(
+      `${what} has weights and gradients of different dtypes in one buffer, which a kernel binds once; give them buffers of their own.`,
+    );
+  }
+  if (rowLength % 2 === 0 || !data[0]!.codec || !(sparse || constraint === 'unit-rows')) return;
+  const rows = sparse ? 'a sparse grad' : "constraint 'unit-rows'";
+  fail(
+    `${what} has rows of ${rowLength} elements of 2 bytes and ${rows}, which takes even rows only; pad the rows, or use dtype "f32".`,
+  );
+}
+
+function fail(message: string): never {
+  throw new OptimizerError('invalid-parameter', message);
+}

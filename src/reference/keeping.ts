@@ -1,0 +1,30 @@
+import type { Codec } from '../codecs/codec.js';
+import { philox } from '../codecs/philox.js';
+import { streamOf } from '../random-stream.js';
+
+const identity = (value: number): number => value;
+
+/** What of a value is there when it is loaded again; where all float32 are kept, float64 are, too. */
+export const keeping = (codec: Codec): ((value: number) => number) =>
+  codec.round ? (value) => codec.round!(value) : identity;
+
+/** What of a weight is there behind a step; `t` is the step's 1-based count. */
+export type WeightKeeper = (value: number, element: number, t: number) => number;
+
+/**
+ * How the weights of a parameter are kept: rounded to the nearest, or by random words that follow from the seed, its name, the
+ * step and the element alone, as `random_words` in src/kernel/step-kernel.ts makes them.
+ */
+export function keeperOf(codec: Codec, seed: number | undefined, name: string): WeightKeeper {
+  const { random } = codec;
+  if (seed === undefined || !random) return keeping(codec);
+  const key = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)] as const;
+  const [low, high] = streamOf(name);
+  // One call makes those of four elements.
+  let last: { readonly lane: number; readonly t: number; readonly words: readonly number[] } | undefined;
+  return (value, element, t) => {
+    const lane = Math.floor(element / 4);
+    if (last?.lane !== lane || last.t !== t) last = { lane, t, words: philox([lane, t, low, high], key) };
+    return random.round(value, last.words[element % 4]!);
+  };
+}

@@ -1,0 +1,112 @@
+/** Slips in weights and gradients of 2 bytes, and in how they are rounded. */
+import { slipsIn } from './slip.js';
+
+const STEP = 'gpu/dtype#whatever';
+const NORMS = 'gpu/dtype-calls#their norms';
+const ROWS = 'gpu/dtype-calls#rows of them';
+const REFUSED = 'gpu/dtype-calls#what they cannot be';
+
+export const dtypeSlips = [
+  ...slipsIn(
+    'shaders/codecs/f16.wgsl',
+    [STEP],
+    [
+      ['vec4<u32>(113u)', 'vec4<u32>(112u)'],
+      ['+ ((digits >> dropped) & one)', ''],
+      ['rest >= vec4<u32>(0x477ff000u)', 'rest > vec4<u32>(0x477ff000u)'],
+      ['rest < vec4<u32>(0x400u)', 'rest < vec4<u32>(0x200u)', 'gpu/dtype-calls#a gradient of zeros'],
+      ['rest >= vec4<u32>(0x7c00u)', 'rest > vec4<u32>(0x7c00u)', 'gpu/dtype-calls#a gradient of zeros'],
+    ],
+  ),
+  ...slipsIn(
+    'shaders/codecs/random-f16.wgsl',
+    [STEP],
+    [
+      ['vec4<u32>(0x7bffu)', 'vec4<u32>(0x7c00u)'],
+      ['vec4<u32>(32u) - dropped', 'vec4<u32>(31u) - dropped'],
+    ],
+  ),
+  ...slipsIn('shaders/codecs/random-bf16.wgsl', [STEP], [['(random >> vec4<u32>(16u))', 'random']]),
+  ...slipsIn(
+    'src/codecs/f16.ts',
+    ['unit/halves'],
+    [
+      ['rest >= 0x477f_f000) return sign', 'rest > 0x477f_f000) return sign'],
+      ['((digits >>> dropped) & 1)', '0'],
+      ['Math.min(all, 25)', 'Math.min(all, 24)'],
+      ['Math.min(all, 31)', 'Math.min(all, 24)', 'unit/rounding'],
+    ],
+  ),
+  ...slipsIn(
+    'src/codecs/halves.ts',
+    ['gpu/dtype#every rule'],
+    [['if ((at.valid & 1u) == 1u) {', 'if (at.valid == 9u) {']],
+  ),
+  ...slipsIn(
+    'src/codecs/philox.ts',
+    ['unit/rounding'],
+    [
+      ['a * (b >>> 16) +', ''],
+      ['(k0 + 0x9e37_79b9) >>> 0', 'k0'],
+    ],
+  ),
+  ...slipsIn(
+    'src/reference/keeping.ts',
+    ['unit/rounding'],
+    [
+      ['seed % 2 ** 32, ', '0, ', STEP],
+      ['Math.floor(seed / 2 ** 32)', '0'],
+      ['|| last.t !== t', '', ROWS],
+      ['element % 4', '0'],
+    ],
+  ),
+  ...slipsIn(
+    'src/random-stream.ts',
+    ['unit/arena', 'gpu/initial-weights'],
+    [
+      ['return [Number(hash & 0xffffffffn), Number(hash >> 32n)];', 'return [1, Number(hash >> 32n)];'],
+      ['Number(hash & 0xffffffffn), Number(hash >> 32n)', 'Number(hash & 0xffffffffn), 0'],
+    ],
+  ),
+  ...slipsIn(
+    'src/kernel/step-kernel.ts',
+    [STEP],
+    [
+      ['at.element / 4u', 'at.element'],
+      ['h.t_count, segment', '1u, segment', ROWS],
+    ],
+  ),
+  ...slipsIn(
+    'src/plan/join.ts',
+    [NORMS],
+    [['if (data.codec !== nextData.codec) return undefined;', '', 'unit/runs']],
+  ),
+  ...slipsIn(
+    'src/stages/rows/map-rows.ts',
+    [ROWS],
+    [['(rowLength * elementByteLengthOf({ codec })) / ELEMENT_BYTE_LENGTH', 'rowLength']],
+  ),
+  ...slipsIn(
+    'src/engine/input/shared-words.ts',
+    [REFUSED],
+    [
+      ['elementCount % LANE !== 0', 'elementCount % LANE === 9'],
+      ['own.codec !== codec', 'own.codec === undefined'],
+      ['rowLength % 2 === 0', 'rowLength % 2 === 1'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/input/rounding-options.ts',
+    [REFUSED],
+    [
+      ["if (constraint === 'unit-rows') {", 'if (constraint === undefined) {'],
+      ['seed === undefined || isAnyRounded', 'true', 'unit/rounding'],
+      ['if (!stochasticRounding) fail', 'if (seed === -2) fail', 'unit/rounding'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/calls/evaluating.ts',
+    [REFUSED],
+    [['if (isEvaluating) this.#rejectRounded(call);', '']],
+  ),
+];
