@@ -89,7 +89,7 @@ export const tableSlips = [
     'src/engine/input/map-input.ts',
     ['unit/tables'],
     [
-      ['room.mask.elementCount >= rowCount', 'room.mask.elementCount >= 1'],
+      ["if (mask) enough('rowMask', [mask], 1);", ''],
       ['byteStride: piece.rows.byteStride', 'byteStride: 4'],
     ],
   ),
