@@ -563,7 +563,13 @@ gpuTest('what it cannot be is refused, and says how it could', async ({ device, 
   const refused = await errorOf(() =>
     mapped.mapRows(['table'], { from, rowCount: 5, data: data!, grad: { table: grad!.table[0]! } }),
   );
-  expect(refused.message).toContain('parameter "table" is cut behind 9 elements');
+  expect(refused.message).toContain('parameter "table" has a buffer for 9 of its elements');
+  // Gradients do not say where state is cut, so that nothing else would notice.
+  const cutWithin = { table: [3, 6].map((length) => makeBuffer(device, track, new Float32Array(length))) };
+  const roomy = { table: makeBuffer(device, track, new Float32Array(15)) };
+  const rows = { from: Uint32Array.of(0, 1, 2), rowCount: 3 };
+  const ofGrad = await errorOf(() => mapped.mapRows(['table'], { ...rows, data: roomy, grad: cutWithin }));
+  expect(ofGrad.message).toContain('parameter "table" has a buffer for 3 of its elements');
   mapped.step();
   expect(await mapped.readState('table', 'step')).toEqual(Float32Array.of(1));
   const given = Array.from({ length: 9 }, (_, k) => (k === 0 ? 3.4e38 : 0));
