@@ -314,14 +314,14 @@ gpuTest('what they cannot be is refused', async ({ device, track }) => {
   const odd = { rowLength: 3 };
   expect(await make({ ...odd, data: { buffer: data, byteStride: 8 } })).toContain('pad the rows');
   expect(await make({ ...odd, constraint: 'unit-rows' })).toContain('even rows only');
+  const ofGradients = { dtype: 'f32', data: grad, grad: data, gradDtype: 'f16', length: 24 };
+  expect(await make({ ...ofGradients, ...odd, constraint: 'unit-rows' })).toContain('gradDtype "f32"');
   const sparse = { indices: grad, values: grad };
   expect(await make({ rowLength: 1, grad: sparse, gradDtype: 'f16' })).toContain('sparse grad');
   expect(await make({ rowLength: 1, grad: sparse })).toContain('even rows only');
   const byChance = { stochasticRounding: true };
   expect(await make({ rowLength: 6, constraint: 'unit-rows' }, byChance)).toContain('unit-rows');
-  expect(
-    await make({ dtype: 'f32', data: grad, grad: data, gradDtype: 'f16', length: 24 }, byChance),
-  ).toContain('all weights are float32');
+  expect(await make(ofGradients, byChance)).toContain('all weights are float32');
   const params: Parameter[] = [{ name: 'w', data, grad, dtype: 'f16', rowLength: 3, length: 24 }];
   const optimizer = track(await Optimizer.create(device, { rule: scheduleFreeSgd(), params }));
   expect((await errorOf(() => optimizer.eval())).message).toContain('weights of 2 bytes');

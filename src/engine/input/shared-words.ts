@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../../errors.js';
-import { LANE } from '../../plan/pieces.js';
+import { LANE, type Piece } from '../../plan/pieces.js';
 import type { ResolvedParameter } from './parameter.js';
 
 /**
@@ -30,11 +30,16 @@ export function rejectUnfitWords(parameter: ResolvedParameter): void {
       `${what} has weights and gradients of different dtypes in one buffer, which a kernel binds once; give them buffers of their own.`,
     );
   }
-  if (rowLength % 2 === 0 || !data[0]!.codec || !(sparse || constraint === 'unit-rows')) return;
-  const rows = sparse ? 'a sparse grad' : "constraint 'unit-rows'";
-  fail(
-    `${what} has rows of ${rowLength} elements of 2 bytes and ${rows}, which takes even rows only; pad the rows, or use dtype "f32".`,
-  );
+  const rejectOdd = (key: string, pieces: readonly Piece<GPUBuffer>[], rows: string): void => {
+    if (rowLength % 2 === 0 || !pieces[0]?.codec) return;
+    fail(
+      `${what} has rows of ${rowLength} elements of 2 bytes and ${rows}, which takes even rows only; pad the rows, or use ${key} "f32".`,
+    );
+  };
+  if (sparse) rejectOdd('dtype', data, 'a sparse grad');
+  if (constraint !== 'unit-rows') return;
+  rejectOdd('dtype', data, "constraint 'unit-rows'");
+  rejectOdd('gradDtype', roles.grad, "constraint 'unit-rows'");
 }
 
 function fail(message: string): never {
