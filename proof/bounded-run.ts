@@ -72,6 +72,7 @@ function round(
   }
   return result;
 }
+
 /** A value that was stored: whatever it was rounded to, it is no further from the one that was meant than what rounding may add. */
 const roundedBy =
   ({ roundingError, smallestNumber = 0 }: Codec, share = 1) =>
@@ -117,7 +118,8 @@ export class BoundedRun {
   ) {
     const gradients = resolveGradientOptions(clip);
     // By chance, it may be rounded to the one that is further off.
-    this.#keep = weightCodec ? roundedBy(weightCodec, rule.seed === undefined ? 1 : 2) : (value) => value;
+    const isRounded = weightCodec !== undefined && weightCodec.roundingError > 0;
+    this.#keep = isRounded ? roundedBy(weightCodec, rule.seed === undefined ? 1 : 2) : (value) => value;
     this.#rule = rule;
     this.#elementRule = makeElementRule(errorBound, rule, isClamping(gradients));
     this.#scaling = { multiplier: 1, minValue: gradients.minGradValue, maxValue: gradients.maxGradValue };

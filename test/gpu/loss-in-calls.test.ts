@@ -53,6 +53,7 @@ const WITHOUT_DEVICE = [
   'gradScale',
   'lossScaleBuffer',
   'stateByteLength',
+  'memory',
   'reportStep',
   'destroy',
 ];
