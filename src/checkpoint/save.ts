@@ -50,8 +50,8 @@ const KEYS = ['params', 'signal', 'onProgress'] satisfies (keyof SaveOptions)[];
 
 /**
  * Saves a training run as it is at the call: state, averages, counts, options, and the weights, in one safetensors file that
- * {@link loadCheckpoint} resumes exactly, and that other programs can read: tensors `state.<param>.<slot>` and `param.<name>`, of F32 or BF16, or
- * U8 for state of `stateDtype` 'int8' and 'int4', and scalars in the metadata by the names of `torch.distributed.checkpoint`. Its last tensor, `~sha256`, is a checksum of all of it.
+ * {@link loadCheckpoint} resumes exactly, and that other programs can read: tensors `state.<param>.<slot>` and `param.<name>`, of F32, F16 or
+ * BF16, or U8 for state of `stateDtype` 'int8' and 'int4', and scalars in the metadata by the names of `torch.distributed.checkpoint`. Its last tensor, `~sha256`, is a checksum of all of it.
  *
  * The state is copied on the GPU first, and training may go on at once; then it goes to the sink in pieces: besides the copy, which is freed
  * piece by piece, it takes 32 MiB of memory at most, however large the state is. See {@link SavedCheckpoint} for what happens without

@@ -12,6 +12,7 @@ export interface RowOptions {
    * below nor above; or `'unit-rows'`, which divides each row, of up to 64 elements, by its Euclidean norm: a row of zeros, and
    * one that is not finite, stays as it is. Only what a step touches is constrained. It comes last: `ema`, `swa` and
    * `lookahead` see the weights before it, as Keras' average does, and `eval()` puts those in place that are averaged so.
+   * Weights of 2 bytes are rounded behind it: by what that takes they may be beyond a limit that they cannot hold.
    */
   constraint?: { min?: number; max?: number } | 'unit-rows';
   /**
