@@ -134,6 +134,9 @@ Nothing since 2.9; older versions want \`--unstable-webgpu\`. The permissions ar
 deno ${FLAGS.deno.join(' ')} example.js
 \`\`\`
 
+Deno 2.9.6 ends the process where a device is asked for its \`adapterInfo\` whose adapter the garbage collector has: keep the adapter until
+the first optimizer is there, which asks once.
+
 On Linux a Vulkan driver must be there. Without a GPU that is Mesa's, which runs on the CPU, \`apt-get install mesa-vulkan-drivers\` on Debian. To
 choose it where there are others:
 

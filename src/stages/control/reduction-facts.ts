@@ -1,3 +1,4 @@
+import { adapterInfoOf } from '../../gpu/adapter-info.js';
 import { chooseShape } from '../../kernel/shape.js';
 import { type ReductionFacts, SHORT_LANES } from '../../plan/reduction.js';
 import type { StretchFacts } from '../../plan/stretch.js';
@@ -7,15 +8,16 @@ const MIN_LANES_PER_INVOCATION = 16;
 
 /** What planning a reduction on a device must know, beside what all planning must. */
 export function reductionFacts<B>(
-  { adapterInfo }: Pick<GPUDevice, 'adapterInfo'>,
+  device: Pick<GPUDevice, 'adapterInfo'>,
   facts: StretchFacts<B>,
 ): ReductionFacts<B> {
-  const short = chooseShape(adapterInfo, SHORT_LANES);
+  const info = adapterInfoOf(device);
+  const short = chooseShape(info, SHORT_LANES);
   return {
     ...facts,
     shapeOf: (laneCount, isShort) => {
       if (isShort) return short;
-      const shape = chooseShape(adapterInfo, laneCount);
+      const shape = chooseShape(info, laneCount);
       return {
         ...shape,
         lanesPerInvocation: Math.max(shape.lanesPerInvocation, MIN_LANES_PER_INVOCATION),

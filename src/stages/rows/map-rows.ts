@@ -1,3 +1,4 @@
+import { adapterInfoOf } from '../../gpu/adapter-info.js';
 import { bindBuffers } from '../../gpu/bind-groups.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
@@ -186,7 +187,7 @@ export class RowMapper {
     for (const to of partsOf(target, limits)) {
       const [firstRow, endRow] = rowsOf(to, target.rowLength);
       const rowCount = endRow - firstRow;
-      const shape = { ...chooseShape(device.adapterInfo, rowCount * columns), ...this.shape };
+      const shape = { ...chooseShape(adapterInfoOf(device), rowCount * columns), ...this.shape };
       const share = shareOf(shape, columns);
       for (const [k, from] of sources.entries()) {
         const kernel = {

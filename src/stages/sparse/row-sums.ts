@@ -1,3 +1,4 @@
+import { adapterInfoOf } from '../../gpu/adapter-info.js';
 import { makeBuffer } from '../../gpu/make-buffer.js';
 import { OptimizerError, quote } from '../../errors.js';
 import type { SparseTable } from '../../engine/input/sparse-table.js';
@@ -47,8 +48,8 @@ export function planRowSums(
   const isWhole = rowLength % LANE === 0 && values.byteOffset % (LANE * ELEMENT_BYTE_LENGTH) === 0;
   const laneWidth = isWhole ? LANE : 1;
   const rowLanes = rowLength / laneWidth;
-  const entryShape = chooseShape(device.adapterInfo, entryCount);
-  const laneShape = chooseShape(device.adapterInfo, entryCount * rowLanes);
+  const entryShape = chooseShape(adapterInfoOf(device), entryCount);
+  const laneShape = chooseShape(adapterInfoOf(device), entryCount * rowLanes);
   const sources = {
     list: listSource(entryShape, count !== undefined),
     count: sortSource('count'),

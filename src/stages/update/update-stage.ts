@@ -1,3 +1,4 @@
+import { adapterInfoOf } from '../../gpu/adapter-info.js';
 import { bytesOf } from '../../codecs/codec.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
@@ -57,7 +58,7 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
   );
   const { isScaled, cutLength } = layout.stateForm;
   const shapes = plan.batches.map(({ laneCount }) => {
-    const shape = { ...chooseShape(device.adapterInfo, laneCount), ...input.shape };
+    const shape = { ...chooseShape(adapterInfoOf(device), laneCount), ...input.shape };
     return isScaled ? shapeOfBlocks(shape, cutLength / LANE) : shape;
   });
   const sources = plan.batches.map(({ access, parts }, k) =>
