@@ -1,6 +1,7 @@
 import { resolveAverages } from '../src/averages/registry.js';
 import {
   type AverageOptions,
+  type KernelOptions,
   Optimizer,
   type Parameter,
   ReferenceOptimizer,
@@ -42,6 +43,8 @@ export interface TableRun {
   readonly skipNonFinite?: boolean;
   /** How gradients are clipped. Default not at all. */
   readonly clip?: Clips;
+  /** The shape of its kernels. Default what the engine chooses. */
+  readonly kernel?: KernelOptions;
   readonly tables: readonly TableLayout[];
   readonly rowCount: number;
   /** Whether weights and gradients are columns of the same structs. */
@@ -159,7 +162,9 @@ export async function checkTableParity(run: TableRun): Promise<ParityResult> {
       rowMask: { buffer: maskBuffers[k]!, offset: 4, size: 4 * rowCount },
     }),
   }));
-  const optimizer = track(await Optimizer.create(device, { ...config, params }));
+  const optimizer = track(
+    await Optimizer.create(device, { ...config, ...(run.kernel && { kernel: run.kernel }), params }),
+  );
   const maskOf = (k: number) => masks[k]!.subarray(1, 1 + rowCount);
   const bounds = tables.map(({ rowLength, factors, constraint, masked }, k) => {
     const table = {

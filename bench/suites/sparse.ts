@@ -9,6 +9,8 @@ export interface TableRequest {
   readonly rowLength: number;
   /** Entries of the sparse gradient, of random rows; absent for a dense gradient. */
   readonly entryCount?: number;
+  /** Rows that a mask lets through of a dense gradient, and whether they lie apart or side by side; absent for no mask. */
+  readonly mask?: { readonly rowCount: number; readonly isScattered: boolean };
 }
 
 interface Given {
@@ -18,9 +20,10 @@ interface Given {
   readonly rule: string;
 }
 
-/** What a sparse step costs follows from the rows that its gradient names, not from the table. */
+/** What a sparse step costs follows from the rows that its gradient names, not from the table; a mask's, from both. */
 export const sparse: Suite<TableRequest, Given> = {
-  description: 'a few rows of a table, and of one of a tenth the size, against all of it',
+  description:
+    'a few rows of a table, and of one of a tenth the size, named or let through by a mask, against all of it',
   rounds: 15,
   minMeasurementMs: 200,
   addOptions: (command) =>
@@ -42,6 +45,9 @@ export const sparse: Suite<TableRequest, Given> = {
             rowCount: Math.ceil(rows / 10),
             entryCount: named,
           },
+          'mask of all rows': { ...dense, mask: { rowCount: rows, isScattered: false } },
+          [`mask of ${named} rows apart`]: { ...dense, mask: { rowCount: named, isScattered: true } },
+          [`mask of ${named} rows side by side`]: { ...dense, mask: { rowCount: named, isScattered: false } },
         },
         baselines: ['dense'],
       },

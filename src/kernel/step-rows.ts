@@ -44,23 +44,25 @@ export const placesIn = ({ isUnit }: StretchAccess): { at: string; gradAt: strin
     ? { at: 'place_in(row_number, within)', gradAt: 'place_in(entry, within)' }
     : { at: 'place_of(i)', gradAt: 'grad_place_of(i)' };
 
-/** The loop over an invocation's share of a tensor; `body` steps a lane, at {@link placesIn}. */
-export function composeLoop(k: number, body: string, { isUnit }: StretchAccess): string {
-  const range = `  let lanes = own_lanes(workgroup, local_index, segment.lane_count);`;
+/**
+ * The loop over an invocation's share of a tensor; `body` steps a lane, at {@link placesIn}. Where some are to be left alone, the
+ * next one is looked for in a loop of its own: `continue` would have a wave on a CPU go through the body without effect.
+ */
+export function composeLoop(k: number, body: string, access: StretchAccess): string {
+  const { isUnit } = access;
+  const name = isUnit ? 'entry' : 'i';
+  const [first, next] =
+    access.isListed || access.isMasked
+      ? ['next_in(lanes, lanes.first)', `next_in(lanes, ${name} + lanes.stride)`]
+      : ['lanes.first', `${name} + lanes.stride`];
+  const loop = `  let lanes = own_lanes(workgroup, local_index, segment.lane_count);
+  for (var ${name} = ${first}; ${name} < lanes.end; ${name} = ${next}) {`;
   if (!isUnit) {
-    return `${range}
-  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-    if (!has_place(i)) {
-      continue;
-    }
+    return `${loop}
 ${body}
   }`;
   }
-  return `${range}
-  for (var entry = lanes.first; entry < lanes.end; entry += lanes.stride) {
-    if (!has_row(entry)) {
-      continue;
-    }
+  return `${loop}
     let row_number = row_of(entry);
     for (var within = 0u; within < ROW_LANES; within++) {
 ${body}
@@ -103,13 +105,29 @@ export function composeDivision(k: number, { isUnit }: StretchAccess): string {
 `;
 }
 
+/** The next of an invocation's lanes, or of its rows, from `start` on, that is to be stepped; at their end, or behind it, if there is none. */
+const composeNext = (has: string, skip: string): string => `fn next_in(lanes: LaneRange, start: u32) -> u32 {
+  var next = start;
+  while (next < lanes.end && !${has}) {
+    next = select(next + lanes.stride, ${skip}, CONSECUTIVE);
+  }
+  return next;
+}
+`;
+
 /** Lanes lie where their numbers say. */
 function composeDense({ isMasked }: StretchAccess): string {
-  return `fn has_place(i: u32) -> bool {
-  return ${isMasked ? 'any(active_in(place_of(i)))' : 'true'};
+  // All rows that a lane has a part of are left alone: the next one that is not begins behind the last of them.
+  const ofMask = isMasked
+    ? `fn behind_rows(i: u32) -> u32 {
+  let at = place_of(i);
+  return max(i + 1u, ((at.element + at.valid - 1u) / ROW_LENGTH + 1u) * ROW_LENGTH / 4u);
 }
 
-fn place_of(i: u32) -> Place {
+${composeNext('any(active_in(place_of(next)))', 'behind_rows(next)')}
+`
+    : '';
+  return `${ofMask}fn place_of(i: u32) -> Place {
   return Place(i, 4u * i, min(4u, segment.element_count - 4u * i));
 }
 
@@ -121,6 +139,9 @@ fn grad_place_of(i: u32) -> Place {
 
 /** Which of a lane's elements are in rows that are stepped. */
 const MASK = `fn active_in(at: Place) -> vec4<bool> {
+  if (ROW_LENGTH % 4u == 0u) {
+    return vec4<bool>(mask[segment.mask_base + at.element / ROW_LENGTH] != 0u);
+  }
   let rows = segment.mask_base + cells_of(at).rows;
   return vec4<u32>(mask[rows.x], mask[rows.y], mask[rows.z], mask[rows.w]) != vec4<u32>(0u);
 }
@@ -132,12 +153,18 @@ const MASK = `fn active_in(at: Place) -> vec4<bool> {
  * gradient are in the order of the list then. `NO_ROW` stands for an entry that is not its row's first: no binding is large
  * enough for a row of that number.
  */
-function composeRowPlaces({ isListed, isMasked }: StretchAccess): string {
-  const has = isListed
-    ? 'rows[entry] != NO_ROW'
-    : isMasked
-      ? 'mask[segment.mask_base + entry] != 0u'
-      : 'true';
+function composeRowPlaces({ isListed, isMasked, isUnit }: StretchAccess): string {
+  // Entries that are not the first of their row have no gradient left: they read and write nothing.
+  const has = isListed ? 'rows[entry] != NO_ROW' : 'mask[segment.mask_base + entry] != 0u';
+  const ofSome =
+    isListed || isMasked
+      ? `fn has_row(entry: u32) -> bool {
+  return ${has};
+}
+
+${isUnit ? composeNext('has_row(next)', 'next + 1u') : composeNext('has_row(next / ROW_LANES)', '(next / ROW_LANES + 1u) * ROW_LANES')}
+`
+      : '';
   return `override ROW_LANES: u32 = (ROW_LENGTH + 3u) / 4u;
 
 const NO_ROW: u32 = 0xffffffffu;
@@ -150,17 +177,8 @@ fn place_in(row_number: u32, within: u32) -> Place {
   );
 }
 
-/// Entries that are not the first of their row have no gradient left: they read and write nothing.
-fn has_row(entry: u32) -> bool {
-  return ${has};
-}
-
-fn row_of(entry: u32) -> u32 {
+${ofSome}fn row_of(entry: u32) -> u32 {
   return ${isListed ? 'rows[entry]' : 'entry'};
-}
-
-fn has_place(i: u32) -> bool {
-  return has_row(i / ROW_LANES);
 }
 
 fn place_of(i: u32) -> Place {

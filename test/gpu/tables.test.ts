@@ -54,3 +54,31 @@ for (const [what, feature] of Object.entries(FEATURES)) {
     await checkTableParity({ device, track, rule, tables, rowCount: 37, oneBuffer: false, steps: 4, random });
   });
 }
+
+/** Lanes of an invocation side by side, as on CPU adapters, and a workgroup apart, as on GPUs. */
+const SHAPES = [
+  { workgroupSize: 32, lanesPerInvocation: 16, consecutive: true },
+  { workgroupSize: 64, lanesPerInvocation: 2, consecutive: false },
+];
+
+for (const constraint of [undefined, 'unit-rows'] as const) {
+  gpuTest(
+    `a mask that lets few rows through, or none, ${constraint ?? 'rows without limits'}`,
+    ({ device, track }) =>
+      checkTogether(
+        SHAPES.flatMap((kernel) => [0.9, 0.99, 1].map((masked) => ({ kernel, masked }))),
+        ({ kernel, masked }) => `${masked} masked, consecutive ${kernel.consecutive}`,
+        async ({ kernel, masked }) => {
+          const random = new Random(inject('seed'));
+          // Lanes that several rows have a part of, one or two, and rows of whole lanes.
+          const tables = [1, 2, 3, 4, 5, 59, 64].map((rowLength) => ({
+            rowLength,
+            masked,
+            ...(constraint && { constraint }),
+          }));
+          const run = { tables, rowCount: 259, oneBuffer: false, steps: 2, kernel, random };
+          await checkTableParity({ device, track, rule: momentum({ lr: 0.3, nesterov: true }), ...run });
+        },
+      ),
+  );
+}

@@ -59,7 +59,12 @@ export const tableSlips = [
     [
       ['rows[entry] != NO_ROW', 'true', 'unit/kernel', 'gpu/sparse#random rows, rows of 5'],
       ['mask[segment.mask_base + entry] != 0u', 'true'],
-      ["'any(active_in(place_of(i)))' : 'true'", "'all(active_in(place_of(i)))' : 'true'"],
+      ["'any(active_in(place_of(next)))'", "'all(active_in(place_of(next)))'"],
+      ['(at.element + at.valid - 1u) / ROW_LENGTH + 1u)', '(at.element + at.valid - 1u) / ROW_LENGTH + 2u)'],
+      ['(next / ROW_LANES + 1u) * ROW_LANES', '(next / ROW_LANES + 2u) * ROW_LANES', 'gpu/sparse'],
+      ["'next + 1u'", "'next + 2u'"],
+      ['select(next + lanes.stride, ${skip}, CONSECUTIVE)', '${skip}'],
+      ['if (ROW_LENGTH % 4u == 0u) {', 'if (ROW_LENGTH % 4u < 2u) {'],
       ['${choose}  return select(before, after, is_active);', '${choose}  return after;'],
       ['let squares = select(lane(0.0), scaled * scaled, is_valid);', 'let squares = scaled * scaled;'],
       ['let own = left & (factors == lane(factor));', 'let own = left;'],

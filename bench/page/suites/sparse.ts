@@ -21,9 +21,18 @@ async function prepare(request: TableRequest): Promise<SuiteContestant> {
     rowLength,
     grad: { indices, values: { buffer: dense, size: indices.size * rowLength } },
   };
+  const rowMask = request.mask && maskRows(rowCount, request.mask);
   const optimizer = await Optimizer.create(device, {
     rule: rules[request.rule as 'adam'](),
-    params: [{ name: 'table', data, length: elementCount, ...(sparse ?? { grad: dense }) }],
+    params: [
+      {
+        name: 'table',
+        data,
+        length: elementCount,
+        ...(sparse ?? { grad: dense }),
+        ...(rowMask && { rowLength, rowMask }),
+      },
+    ],
   });
   return {
     step: () => optimizer.step(),
@@ -33,6 +42,7 @@ async function prepare(request: TableRequest): Promise<SuiteContestant> {
       optimizer.destroy();
       workload.destroy();
       indices?.destroy();
+      rowMask?.destroy();
     },
   };
 }
@@ -40,11 +50,25 @@ async function prepare(request: TableRequest): Promise<SuiteContestant> {
 /** Random rows of a table, as a sparse gradient names them. */
 function nameRows(rowCount: number, entryCount: number): GPUBuffer {
   const uniform = createRandom(SEED);
-  const rows = Uint32Array.from({ length: entryCount }, () => Math.floor(uniform() * rowCount));
+  return makeWords(
+    'bench indices',
+    Uint32Array.from({ length: entryCount }, () => Math.floor(uniform() * rowCount)),
+  );
+}
+
+/** A mask that lets so many rows of a table through: the first ones, or ones at equal distances. */
+function maskRows(rowCount: number, mask: NonNullable<TableRequest['mask']>): GPUBuffer {
+  const distance = mask.isScattered ? Math.floor(rowCount / mask.rowCount) : 1;
+  const words = new Uint32Array(rowCount);
+  for (let k = 0; k < mask.rowCount; k++) words[k * distance] = 1;
+  return makeWords('bench mask', words);
+}
+
+function makeWords(label: string, words: Uint32Array<ArrayBuffer>): GPUBuffer {
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-  const indices = device.createBuffer({ label: 'bench indices', size: rows.byteLength, usage });
-  device.queue.writeBuffer(indices, 0, rows);
-  return indices;
+  const buffer = device.createBuffer({ label, size: words.byteLength, usage });
+  device.queue.writeBuffer(buffer, 0, words);
+  return buffer;
 }
 
 export const bench = suitePage<TableRequest>(async () => {
