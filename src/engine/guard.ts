@@ -8,6 +8,8 @@ export class UsageGuard {
   arenas: readonly ArenaBuffer[] = [];
   /** Whether the weights to evaluate with are in the place of those that train. */
   isEvaluating = false;
+  /** Calls so far. */
+  callCount = 0;
   #isDestroyed = false;
   /** What the device had against something that was made without waiting for it. */
   #failure: OptimizerError | undefined;
@@ -29,6 +31,7 @@ export class UsageGuard {
    *   to be rejected, or a schedule calls.
    */
   check(call: string): void {
+    this.callCount++;
     if (this.#isDestroyed) throw destroyedError(call);
     rejectDestroyedArena(this.arenas, call);
     rejectLostDevice(this.device);
@@ -83,7 +86,12 @@ export class UsageGuard {
 
   /** Rejects all use once this does. */
   failWith(checked: Promise<unknown>): void {
-    checked.catch((failure: OptimizerError) => (this.#failure ??= failure));
+    checked.catch((failure: OptimizerError) => this.fail(failure));
+  }
+
+  /** Rejects all use from now on. */
+  fail(failure: OptimizerError): void {
+    this.#failure ??= failure;
   }
 
   /**

@@ -264,7 +264,8 @@ export class Optimizer<R extends Rule = Rule> {
    * @param mapping see {@link RowMapping}.
    * @returns once the device is known to have made room for it.
    * @throws OptimizerError `invalid-parameter` for unknown names, entries that name no row, lengths that do not fit, or too little
-   *   room; `invalid-config` after {@link eval}; nothing changes then. `out-of-memory`, which ends the optimizer.
+   *   room; `invalid-config` after {@link eval}; nothing changes then. `out-of-memory`, or `invalid-parameter` for buffers that the
+   *   device rejects: it is as if it had not been called, unless calls came after it; these had no effect, and the optimizer is over.
    * @example
    * // Row 2 is pruned, row 0 is split in two.
    * await optimizer.mapRows(['means', 'colors'], { from: Uint32Array.of(0, 1, 3, 0), rowCount: 4 });

@@ -75,8 +75,8 @@ export const callPartSlips = [
       ],
       ['session.adopt(part.tensors);', '', 'gpu/groups-and-accumulation#groups added at once'],
       [
-        'this.#giveUp(generation.value);\n        throw error;',
-        'throw error;',
+        'this.#giveUp(generation.value);\n        forget();',
+        'forget();',
         'gpu/object-lifetimes#nothing is left behind',
         'gpu/object-lifetimes#with the number of changes: a foreign',
       ],

@@ -125,11 +125,7 @@ export const runPartSlips = [
       ['tensor.parameter = parameter;', '', 'gpu/map-rows#rows are'],
       ['encodeCopies(device, encoder, each, part.label);', ''],
       ['if (isInPlace) holdings.state.slabs.use(tensor.index, parameter.elementCount);', ''],
-      [
-        'planned.keepsState ? [before.gradients]',
-        'planned.keepsState ? []',
-        'gpu/map-rows-in-place#is freed',
-      ],
+      ['planned.keepsState ? [gradients] :', 'planned.keepsState ? [] :', 'gpu/map-rows-in-place#is freed'],
     ],
   ),
   ...slipsIn(
@@ -154,7 +150,7 @@ export const runPartSlips = [
       ],
       ['row === (k < rowsBefore ? k : FRESH_ROW)', 'true'],
       ['row === (k < rowsBefore ? k : FRESH_ROW)', 'false', 'gpu/map-rows#rows come and go'],
-      ['isInPlace && rowsKept !== undefined', 'isInPlace', 'gpu/map-rows-cut#long rows'],
+      ['isInPlace && rowsKept !== undefined', 'isInPlace', 'gpu/map-rows#rows are pruned'],
       ['rowsKept * rowLength * ELEMENT_BYTE_LENGTH', '0', 'gpu/map-rows#rows come and go'],
       [
         'rowsKept === undefined || !startsAlike(source, target)',
@@ -162,6 +158,21 @@ export const runPartSlips = [
         'gpu/map-rows-in-place#one buffer grow',
       ],
       ['byteLength: range.byteLength - skipped', 'byteLength: 4', 'gpu/map-rows#what starts'],
+      ['guard.callCount === callCount && ', '', 'gpu/shortage#behind which calls'],
+      ['!guard.isOver && ', '', 'gpu/shortage#behind which calls'],
+      ['      undoClaim();\n      this.session', '      this.session', 'gpu/shortage#elsewhere that finds'],
+      ['if (!isUndone) guard.fail(error);', '', 'gpu/shortage#behind which calls'],
+      ['    } else {\n      attempt.settle(true);\n    }', '    }', 'gpu/map-rows-in-place#is freed'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/run/reshape.ts',
+    ['gpu/shortage#as if it had not been called'],
+    [
+      ['tensor.parameter = parameters[k]!', 'tensor.parameter ??= parameters[k]!'],
+      ['part.become(membersBefore, before);', ''],
+      ['before.state.slabs.use(index, parameter.elementCount);', 'before.state.slabs.use(index, 1);'],
+      ['for (const each of ownOf(holdings)) each.destroy();', ''],
     ],
   ),
   ...slipsIn(

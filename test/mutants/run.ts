@@ -44,7 +44,14 @@ export const runSlips = [
       ['this.control?.forget(tensor.index);', '', 'gpu/freeze-remove#names and bytes'],
       ['this.rows.remove(tensor);', '', 'gpu/freeze-remove#evaluated no more'],
       ['part.tensors.filter(isStepped)', 'part.tensors', 'gpu/freeze-remove#what rests'],
-      ['this.retire(left);', '', 'gpu/object-lifetimes'],
+      ['release(isUndone);', '', 'gpu/map-rows-in-place#is freed'],
+      [
+        '        forget?.();\n        this.renew();',
+        '        this.renew();',
+        'gpu/shortage#as if it had not',
+      ],
+      ['forget?.();\n        this.renew();', 'forget?.();', 'gpu/shortage#as if it had not'],
+      ['if (this.#version === version) forget?.();', '', 'gpu/shortage#whose norms find'],
       [
         '    this.ring.reserve(this.rows.list.length);\n    return { indices',
         '    return { indices',

@@ -120,7 +120,7 @@ export const savedSlips = [
       ['this.#rejectFromSchedule(call);\n  }\n\n  /** As', '}\n\n  /** As'],
       ['if (!this.isEvaluating) return;', 'return;'],
       ['} finally {\n      this.#asking = undefined;\n    }', '} finally {\n    }'],
-      ['(this.#failure ??= failure)', '(this.#failure = failure)'],
+      ['this.#failure ??= failure;', 'this.#failure = failure;'],
       ['this.#isDestroyed && !(error instanceof OptimizerError)', '!(error instanceof OptimizerError)'],
       ['this.#isDestroyed && !(error instanceof OptimizerError)', 'this.#isDestroyed'],
       ["this.#rejectFromSchedule('destroy()');", ''],

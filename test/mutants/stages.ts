@@ -62,6 +62,16 @@ export const stageSlips = [
         'gpu/counts#steps encoded before a group joined',
       ],
       [
+        'for (const buffer of this.#workspaces.splice(length)) buffer.destroy();',
+        '',
+        'gpu/shortage#whose norms find',
+      ],
+      [
+        '    const forgetRecords = this.#records.mark();',
+        '    const forgetRecords = () => {};',
+        'gpu/shortage#whose norms find',
+      ],
+      [
         'this.#workspaces.push(made);',
         '',
         'gpu/object-lifetimes#nothing is left behind',

@@ -130,6 +130,7 @@ export class Joining {
       // Where nobody is new, there is nothing of the caller's to be checked.
       if (joiner.parameters.length === 0) return this.#adopt(joiner, part.value);
       const { version } = run;
+      const forget = run.mark();
       const generation = this.#assembleGeneration(joiner, part.value);
       try {
         await generation.checked;
@@ -139,6 +140,7 @@ export class Joining {
         if (isCurrent) return this.#adopt(joiner, part.value, generation.value);
       } catch (error) {
         this.#giveUp(generation.value);
+        forget();
         throw error;
       }
       this.#giveUp(generation.value);

@@ -1,5 +1,5 @@
 import { blockOf } from '../../codecs/codec.js';
-import { captureErrors, refusalError } from '../../gpu/refusal.js';
+import { type Refusal, type Remedies, captureErrors, refusalError } from '../../gpu/refusal.js';
 import { fillRanges } from '../../gpu/fill-ranges.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
@@ -12,7 +12,7 @@ import { rejectSharedWords } from '../input/state-options.js';
 import { encodeWeights, startsAlike } from './map-weights.js';
 import type { RunTensor } from '../run/group-part.js';
 import { type Reshaped, type SlotMove, planReshaping } from '../run/reshape.js';
-import type { Run } from '../run/run.js';
+import type { Attempt, Run } from '../run/run.js';
 import type { Session } from '../session.js';
 
 type Mapped = MappedTensor<RunTensor>;
@@ -50,15 +50,9 @@ export class Mapping {
         'mapRows()',
       );
       const { device } = run.resources;
-      const { refusal } = captureErrors(device, () => this.#apply(resolved));
-      const check = async (): Promise<void> => {
-        const met = await refusal;
-        if (met) throw refusalError(device, met, 'mapRows()', REMEDIES);
-      };
-      const checked = check();
-      session.guard.failWith(checked);
+      const { value: attempt, refusal } = captureErrors(device, () => this.#apply(resolved));
       session.refreshArenas();
-      return checked;
+      return this.#settle(attempt, refusal, undoClaim);
     } catch (error) {
       undoClaim();
       throw error;
@@ -69,7 +63,36 @@ export class Mapping {
     this.#strays?.destroy();
   }
 
-  #apply({ tensors, from, rowCount }: ResolvedMapping<RunTensor>): void {
+  /**
+   * What was submitted has no effect where the device refuses any of it. So the run goes on as it was, unless calls since then
+   * took it for done: these have none, either, and then it is over.
+   */
+  async #settle(
+    attempt: Attempt,
+    refusal: Promise<Refusal | undefined>,
+    undoClaim: () => void,
+  ): Promise<void> {
+    const { device, guard } = this.session;
+    const { callCount } = guard;
+    const met = await refusal.catch((error: unknown) => {
+      attempt.settle(true);
+      throw error;
+    });
+    const isUndone =
+      met !== undefined && guard.callCount === callCount && !guard.isOver && attempt.settle(false);
+    if (isUndone) {
+      undoClaim();
+      this.session.refreshArenas();
+    } else {
+      attempt.settle(true);
+    }
+    if (!met) return;
+    const error = refusalError(device, met, 'mapRows()', isUndone ? UNDONE : OVER);
+    if (!isUndone) guard.fail(error);
+    throw error;
+  }
+
+  #apply({ tensors, from, rowCount }: ResolvedMapping<RunTensor>): Attempt {
     const { run } = this;
     const { device, label } = run.resources;
     if (!(from instanceof Uint32Array)) {
@@ -97,14 +120,14 @@ export class Mapping {
       // Rows that come and go at the end, and all others where they are.
       const stays =
         from instanceof Uint32Array && from.every((row, k) => row === (k < rowsBefore ? k : FRESH_ROW));
-      this.#move(mapper, tensors, stays ? Math.min(rowsBefore, rowCount) : undefined);
+      return this.#move(mapper, tensors, stays ? Math.min(rowsBefore, rowCount) : undefined);
     } finally {
       mapper.destroy();
     }
   }
 
   /** @param rowsKept how many rows stay where they are, with fresh ones behind them, if that is all there is to it. */
-  #move(mapper: RowMapper, tensors: readonly Mapped[], rowsKept: number | undefined): void {
+  #move(mapper: RowMapper, tensors: readonly Mapped[], rowsKept: number | undefined): Attempt {
     const { run } = this;
     const { device, label } = run.resources;
     const byTensor = new Map(tensors.map((mapped) => [mapped.entry, mapped]));
@@ -139,7 +162,7 @@ export class Mapping {
         }),
       ),
     );
-    run.reshape(reshapings, (encoder) => {
+    return run.tryReshape(reshapings, (encoder) => {
       const moves = tensors
         .map(({ entry, parameter }) =>
           wordsOfRows(parameter.rowLength!, entry.parameter.data.map(asWords), parameter.data),
@@ -172,8 +195,9 @@ const pieceOf = ({ buffer, byteOffset, byteLength }: ByteRange): Piece<GPUBuffer
   elementCount: byteLength / ELEMENT_BYTE_LENGTH,
 });
 
-const OVER = 'Calls since then had no effect; create the optimizer anew from a state dict.';
-const REMEDIES = {
-  shortage: OVER,
-  rejection: `Give buffers of the device that the optimizer was given, neither destroyed nor mapped. ${OVER}`,
-};
+const remedies = (then: string): Remedies => ({
+  shortage: then,
+  rejection: `Give buffers of the device that the optimizer was given, neither destroyed nor mapped. ${then}`,
+});
+const UNDONE = remedies('Nothing has changed, and the run goes on as it was.');
+const OVER = remedies('Calls since then had no effect; create the optimizer anew from a state dict.');

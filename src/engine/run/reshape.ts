@@ -68,17 +68,21 @@ export function planLeaving(resources: Resources, leaving: ReadonlySet<RunTensor
   );
 }
 
-/**
- * Moves the state of a group's tensors into holdings that are made for them as they are to be, and lets the group go on with these.
- *
- * @returns what it leaves.
- */
+/** What a group leaves as it is reshaped, and what lets it go on with that. */
+export interface Reshape {
+  readonly left: readonly { destroy(): void }[];
+  /** For a group whose tensors have been its own all the time; frees what was made. */
+  undo(): void;
+}
+
+/** Moves the state of a group's tensors into holdings that are made for them as they are to be, and lets the group go on with these. */
 export function reshape(
   device: GPUDevice,
   encoder: GPUCommandEncoder,
   { part, tensors, planned }: Reshaping,
-): { destroy(): void }[] {
-  const before = part.holdings;
+): Reshape {
+  const { holdings: before, tensors: membersBefore } = part;
+  const parameters = membersBefore.map(({ parameter }) => parameter);
   const holdings = planned.make();
   moveState(device, encoder, part, tensors, holdings);
   for (const { tensor, parameter } of tensors) tensor.parameter = parameter;
@@ -86,7 +90,19 @@ export function reshape(
     tensors.map(({ tensor }) => tensor),
     holdings,
   );
-  return planned.keepsState ? [before.gradients] : [before.gradients, before.state];
+  const ownOf = ({ gradients, state }: Holdings) => (planned.keepsState ? [gradients] : [gradients, state]);
+  return {
+    left: ownOf(before),
+    undo: () => {
+      membersBefore.forEach((tensor, k) => (tensor.parameter = parameters[k]!));
+      part.become(membersBefore, before);
+      if (planned.keepsState) {
+        for (const { index, parameter } of membersBefore)
+          before.state.slabs.use(index, parameter.elementCount);
+      }
+      for (const each of ownOf(holdings)) each.destroy();
+    },
+  };
 }
 
 /** Encodes what takes the state of tensors from where it is to other holdings; what has no slot there is left behind. */

@@ -12,6 +12,7 @@ export class Retirement {
   /** Whether a caller's encoder may hold commands that are not submitted yet. */
   isPending = false;
   readonly #left = new Set<WeakRef<Retiree>>();
+  readonly #held = new Set<Retiree>();
 
   add(retiree: Retiree): void {
     if (!this.isPending) {
@@ -22,7 +23,21 @@ export class Retirement {
     this.#left.add(new WeakRef(retiree));
   }
 
+  /**
+   * Keeps what may be gone back to, or not.
+   *
+   * @returns what ends that: by `add`, where it is not used any more.
+   */
+  hold(retirees: readonly Retiree[]): (isUsed: boolean) => void {
+    for (const each of retirees) this.#held.add(each);
+    return (isUsed) => {
+      for (const each of retirees) if (this.#held.delete(each) && !isUsed) this.add(each);
+    };
+  }
+
   destroy(): void {
+    for (const each of this.#held) each.destroy();
+    this.#held.clear();
     for (const ref of this.#left) ref.deref()?.destroy();
     this.#left.clear();
   }

@@ -28,6 +28,17 @@ export interface Reservation {
   readonly groupIndex: number;
 }
 
+/** A change that is submitted, and that the device may still refuse. */
+export interface Attempt {
+  /**
+   * Ends it. Once it has ended, this does nothing.
+   *
+   * @param isDone whether the change stays; else the groups go on as they were, if nothing has changed since.
+   * @returns false if they cannot.
+   */
+  settle(isDone: boolean): boolean;
+}
+
 /**
  * A training run on the GPU: groups and their state, the rows that their tensors are stepped with, what decides on the GPU,
  * and the generation of stages that is in force. A change of any of it makes the next generation.
@@ -112,6 +123,19 @@ export class Run {
 
   get generation(): Generation {
     return this.#generation;
+  }
+
+  /**
+   * For a generation that may turn out not to be there.
+   *
+   * @returns what forgets the memory that was made for it from now on until then, if no other generation has come since.
+   */
+  mark(): () => void {
+    const version = this.#version;
+    const forget = this.control?.mark();
+    return () => {
+      if (this.#version === version) forget?.();
+    };
   }
 
   /** Plans the generation of some parts. */
@@ -200,20 +224,40 @@ export class Run {
    * submitted at once, so that calls that follow see it.
    *
    * @param reshapings of {@link planReshaping}.
+   */
+  reshape(reshapings: readonly Reshaping[]): void {
+    this.watch(() => this.tryReshape(reshapings)).settle(true);
+  }
+
+  /**
+   * As {@link reshape}; what the device has against it is for the caller to see.
+   *
    * @param also encodes what else belongs to it, before the state moves.
    */
-  reshape(reshapings: readonly Reshaping[], also: (encoder: GPUCommandEncoder) => void = () => {}): void {
+  tryReshape(reshapings: readonly Reshaping[], also?: (encoder: GPUCommandEncoder) => void): Attempt {
     const { device, label } = this.resources;
-    const left: { destroy(): void }[] = [];
-    this.watch(() => {
-      const encoder = device.createCommandEncoder({ label: `${label} reshape` });
-      also(encoder);
-      for (const each of reshapings) left.push(...reshape(device, encoder, each));
-      device.queue.submit([encoder.finish()]);
-    });
+    const partsBefore = this.#parts;
+    const forget = this.control?.mark();
+    const encoder = device.createCommandEncoder({ label: `${label} reshape` });
+    also?.(encoder);
+    const made = reshapings.map((each) => reshape(device, encoder, each));
+    device.queue.submit([encoder.finish()]);
     this.#parts = this.#parts.filter(({ tensors }) => tensors.length > 0);
-    this.renew();
-    this.retire(left);
+    this.#replace(this.plan(this.#parts).make());
+    const version = this.#version;
+    const release = this.#retirement.hold(made.flatMap(({ left }) => left));
+    return {
+      settle: (isDone) => {
+        const isUndone = !isDone && this.#version === version;
+        release(isUndone);
+        if (!isUndone) return isDone;
+        this.#parts = partsBefore;
+        for (const { undo } of made) undo();
+        forget?.();
+        this.renew();
+        return true;
+      },
+    };
   }
 
   /** Whether no tensor is to be stepped. */

@@ -63,6 +63,20 @@ export class Control {
     return made;
   }
 
+  /**
+   * For what may turn out not to be there.
+   *
+   * @returns what frees the buffers that are made from now on until then, so that the next who asks gets others.
+   */
+  mark(): () => void {
+    const { length } = this.#workspaces;
+    const forgetRecords = this.#records.mark();
+    return () => {
+      for (const buffer of this.#workspaces.splice(length)) buffer.destroy();
+      forgetRecords();
+    };
+  }
+
   /** Where a tensor's record lies, to be copied out; for `parseCount`. */
   recordSpan(index: number): { buffer: GPUBuffer; byteOffset: number; byteLength: number } {
     return this.#records.spanOf(index);

@@ -68,6 +68,14 @@ export class StepRecords {
     }
   }
 
+  /** @returns what frees the chunks that are made from now on until then. */
+  mark(): () => void {
+    const { length } = this.#chunks;
+    return () => {
+      for (const { buffer } of this.#chunks.splice(length)) buffer.destroy();
+    };
+  }
+
   /** Where the record of a tensor lies. */
   spanOf(index: number): { buffer: GPUBuffer; byteOffset: number; byteLength: number } {
     const { buffer, first } = this.#chunks.find((chunk) => index < chunk.first + chunk.capacity)!;
