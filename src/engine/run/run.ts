@@ -252,7 +252,7 @@ export class Run {
         release(isUndone);
         if (!isUndone) return isDone;
         this.#parts = partsBefore;
-        for (const { undo } of made) undo();
+        for (const each of made) each.undo();
         forget?.();
         this.renew();
         return true;
