@@ -91,10 +91,7 @@ export default defineConfig({
       nodeProject(),
       runtimesProject(),
       browserProject('chrome', 'chrome', gpuTests('chrome')),
-      // Mutants are told from the rule by bits where results are exact to the bit; by bounds it takes three times as long.
-      // What is about the host's calls and counts is the same code in both; what is about kernels, buffers and the order of
-      // commands runs in both.
-      browserProject('firefox', 'firefox', [`test/gpu/**/!(mutation|${HOST_TESTS.join('|')}).test.ts`]),
+      browserProject('firefox', 'firefox', gpuTests('firefox')),
       // Networks of TensorFlow.js learn four times as fast on llvmpipe as on SwiftShader.
       browserProject('e2e', 'chrome', ['test/e2e/**/!(training|transformer).test.ts']),
       browserProject('e2e-firefox', 'firefox', ['test/e2e/{training,transformer,readme}.test.ts']),
@@ -121,17 +118,32 @@ function siteTests(kind: BrowserKind): string[] {
 }
 
 /**
- * Tests of the GPU on SwiftShader, whose bits are the same in Chrome and in Node, where they take half the time: half of the
- * files here, by the seed, and half there.
+ * Tests of the GPU. On SwiftShader, whose bits are the same in Chrome and in Node, where they take half the time, a quarter of the
+ * files is tested here, by the seed, and the others there. Firefox has two of three that are about kernels.
  */
-function gpuTests(where: 'chrome' | 'node'): string[] {
-  // Not the bit that draws cases, or half of them would never be in Chrome.
-  const turn = ((seed >>> 16) + (where === 'chrome' ? 0 : 1)) % 2;
+function gpuTests(where: 'chrome' | 'node' | 'firefox'): string[] {
   const files = readdirSync('test/gpu').filter((name) => name.endsWith('.test.ts'));
-  const isOfPages = (name: string): boolean => PAGE_TESTS.includes(name.replace('.test.ts', ''));
-  const both = files.filter((name) => !isOfPages(name)).toSorted();
-  const ours = both.filter((_, k) => !takesTurns || k % 2 === turn);
-  return [...ours, ...(where === 'chrome' ? files.filter(isOfPages) : [])].map((name) => `test/gpu/${name}`);
+  const isAmong = (names: readonly string[], file: string): boolean =>
+    names.includes(file.replace('.test.ts', ''));
+  const ofPages = files.filter((file) => isAmong(PAGE_TESTS, file));
+  // Not the bits that draw cases, or some of them would never be in a browser.
+  const draw = seed >>> 16;
+  const isChromes = (k: number): boolean => k % 4 === draw % 4;
+  const isOurs = {
+    chrome: (k: number) => !takesTurns || isChromes(k),
+    node: (k: number) => !takesTurns || !isChromes(k),
+    firefox: (k: number) => !takesTurns || k % 3 !== draw % 3,
+  }[where];
+  const ours = files
+    .filter((file) => !isAmong(PAGE_TESTS, file))
+    .toSorted()
+    .filter((_, k) => isOurs(k));
+  // Mutants are told from the rule by bits where results are exact to the bit; by bounds it takes three times as long.
+  // What is about the host's calls and counts is the same code in all; what is about kernels, buffers and the order of
+  // commands runs in both browsers.
+  const [added, leftOut] =
+    where === 'firefox' ? [ofPages, ['mutation', ...HOST_TESTS]] : [where === 'chrome' ? ofPages : [], []];
+  return [...ours, ...added].filter((file) => !isAmong(leftOut, file)).map((name) => `test/gpu/${name}`);
 }
 
 /** Tests in Node that visit the built site with a browser. */
