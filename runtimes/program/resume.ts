@@ -74,9 +74,13 @@ class Run {
   }
 }
 
+/** Deno ends the process where a device is asked about an adapter that the garbage collector has. */
+const adapters: GPUAdapter[] = [];
+
 async function requestDevice(gpu: GPU, label: string): Promise<GPUDevice> {
   const adapter = await gpu.requestAdapter();
-  if (!adapter) throw new Error(`There is no adapter for another device, "${label}".`);
+  if (adapter) adapters.push(adapter);
+  else throw new Error(`There is no adapter for another device, "${label}".`);
   return await adapter.requestDevice({ label });
 }
 

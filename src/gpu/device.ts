@@ -1,4 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
+import { adapterInfoOf } from './adapter-info.js';
 
 type LossListener = (error: OptimizerError) => void;
 
@@ -45,6 +46,8 @@ export function checkDevice(device: unknown): asserts device is GPUDevice {
     );
   }
   rejectLostDevice(device);
+  // At the first moment there is: see there.
+  adapterInfoOf(device);
 }
 
 function isDevice(value: unknown): value is GPUDevice {
