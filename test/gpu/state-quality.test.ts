@@ -12,7 +12,7 @@ import { makeBuffer } from '../support/tensors.js';
 
 const ROWS = 1024;
 const STEPS = 50;
-const [FIRST, ...OTHERS] = [32, 1024, 4097];
+const [FIRST, ...OTHERS] = [32, 1024, 4097] as const;
 /** Mean difference of the weights, absolute and relative. */
 const MEAN_ERROR = 6e-5;
 const MEAN_RELATIVE_ERROR = 6e-4;
@@ -31,7 +31,7 @@ const RULES: Record<string, () => Rule> = {
 
 for (const [name, makeRule] of drawn(Object.entries(RULES), 2)) {
   // The largest one takes minutes: one rule tells whether size matters.
-  for (const columns of inject('all') && name === 'adam' ? [FIRST!, ...OTHERS] : [FIRST!]) {
+  for (const columns of inject('all') && name === 'adam' ? [FIRST, ...OTHERS] : [FIRST]) {
     gpuTest(
       `int8 state of ${name} meets the bars of bitsandbytes: ${ROWS} × ${columns}`,
       async ({ device, track }) => {
@@ -74,7 +74,7 @@ for (const [name, makeRule] of drawn(Object.entries(RULES), 2)) {
             ]);
             const far = exact.filter((s, i) => !(Math.abs(s - kept[i]!) <= ATOL + RTOL * Math.abs(s)));
             expect(far.length, `${slot} behind step ${step}`).toBeLessThan(FEW);
-            whole.optimizer.writeState('w', slot as 'exp_avg', kept);
+            whole.optimizer.writeState('w', slot, kept);
           }
           device.queue.writeBuffer(few.data, 0, want);
         }
