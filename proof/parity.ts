@@ -8,6 +8,7 @@ import {
 import { resolveAverages } from '../src/averages/registry.js';
 import { type Codec, byteLengthOf, rounded, valuesByteLength } from '../src/codecs/codec.js';
 import { f32 } from '../src/codecs/f32.js';
+import type { MasterWeights } from '../src/codecs/masters.js';
 import type { StateDtype } from '../src/codecs/state-dtype.js';
 import { type DType, resolveCodec } from '../src/codecs/weight-dtype.js';
 import { withSettings } from '../src/rules/rule.js';
@@ -41,6 +42,8 @@ export interface ParityRun {
   readonly gradDtype?: DType;
   /** What weights are rounded with by chance. Default they are not. */
   readonly seed?: number;
+  /** What weights of 2 bytes are copies of. Default they are not. */
+  readonly masterWeights?: MasterWeights;
   /** How gradients are clipped. Default not at all. */
   readonly clip?: Clips;
   /** Whether each step looks for NaN on the GPU before it is made. Default false. */
@@ -133,6 +136,7 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
   const kept = {
     ...(stateDtype !== undefined && { stateDtype }),
     ...(run.seed !== undefined && { seed: run.seed }),
+    ...(run.masterWeights !== undefined && { masterWeights: run.masterWeights }),
   };
   const rule = withSettings(run.rule, { averages: resolveAverages(averages), ...kept });
   const codecs = { data: codecOf(run.dtype), grad: codecOf(run.gradDtype) };
@@ -225,7 +229,7 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
   for (const [k, result] of (await Promise.all(results)).entries()) {
     const { name, length, data } = tensors[k]!;
     const what = `${name} (${length} elements)`;
-    largest = largerDeviation(largest, checkWithinBound(result.weights, bounds[k]!.weights, what));
+    largest = largerDeviation(largest, checkWithinBound(result.weights, bounds[k]!.copies, what));
     compareBits(result.weights, twin.readParam(name), what);
     put(hosts[data.buffer]!, data, result.weights, codecs.data);
     const [made, counted] = [result.steps[0], twin.readState(name, 'step')[0]];

@@ -47,6 +47,8 @@ export interface Codec {
   readonly roundingError: number;
   /** What the least numbers are multiples of, where they are coarser than their share of the error says; default 0. */
   readonly smallestNumber?: number;
+  /** The numbers that may be stored, where those are not all. */
+  readonly accepts?: { test(value: number): boolean; readonly what: string };
   /** WGSL type of the bound array's items. */
   arrayType(access: Access): string;
   /** Byte length of one of those. */
@@ -97,6 +99,15 @@ export const bytesOf = (
 /** The values that are loaded where these were stored; the same array where all are kept as they are. */
 export const rounded = (codec: Codec, values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> =>
   codec.roundingError === 0 ? values : codec.decode(codec.encode(values).buffer, values.length);
+
+/** What is wrong with the first of some values that may not be stored, if any is. */
+export function misfitOf({ accepts }: Codec, values: ArrayLike<number>): string | undefined {
+  if (!accepts) return undefined;
+  for (let k = 0; k < values.length; k++) {
+    if (!accepts.test(values[k]!)) return `value ${k} is ${values[k]}; give ${accepts.what}`;
+  }
+  return undefined;
+}
 
 /** The words of a block that has one value in all its elements. */
 export const blockOf = (codec: Codec, value: number): Uint32Array<ArrayBuffer> =>

@@ -1,5 +1,6 @@
 import { type Codec, rounded as roundedBy } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
+import type { Masters } from '../codecs/masters.js';
 import { resolveCodec } from '../codecs/weight-dtype.js';
 import { rejectColumns, resolveRowOptions } from '../engine/input/row-options.js';
 import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
@@ -28,11 +29,14 @@ export class ParameterState {
   readonly state: Readonly<Record<string, NumericArray>>;
   /** Steps applied to it. */
   stepCount = 0;
-  /** Whether its weights are kept in 2 bytes. */
+  /** Whether its weights are kept in 2 bytes, and no more exactly beside. */
   readonly isRounded: boolean;
   readonly #data: NumericArray;
   /** What of a weight is kept behind a step. */
   readonly #keep: WeightKeeper;
+  /** How weights lie in memory, and what keeps them more exactly. */
+  readonly #codec: Codec;
+  readonly #masters: Masters | undefined;
   readonly #rowLength: number | undefined;
   readonly #table: TableOptions;
   readonly #codecs: ReadonlyMap<string, Codec>;
@@ -61,14 +65,16 @@ export class ParameterState {
     this.name = name;
     this.grad = grad;
     const codec = resolveCodec(dtype ?? 'f32', 'dtype', what) ?? f32;
-    this.isRounded = codec !== f32;
+    const { laneSlots, tensorSlots, codecOf, masters } = layoutOf(rule);
+    this.#codec = codec;
+    this.#masters = masters;
+    this.isRounded = codec !== f32 && !masters;
     this.#keep = keeperOf(codec, rule.seed, name);
     this.weights = new ArrayType(data).map(keeping(codec));
     this.state = initialState(rule, this.weights);
     this.#data = data;
     this.#rowLength = rowLength;
-    const { elementSlots, tensorSlots, codecOf } = layoutOf(rule);
-    this.#codecs = new Map(elementSlots.map((slot) => [slot, codecOf(slot)]));
+    this.#codecs = new Map(laneSlots.map((slot) => [slot, codecOf(slot)]));
     this.#tensorSlots = tensorSlots;
   }
 
@@ -118,7 +124,7 @@ export class ParameterState {
     /** Element i, and its gradient, which is the k-th. */
     const loadElement = (i: number, k = i) => {
       for (const [slot, values] of arrays) element[slot] = load(values[i]!);
-      return { w: load(weights[i]!), g: load(gradient[k]!), s: element };
+      return { w: load(this.#weight(i)), g: load(gradient[k]!), s: element };
     };
     const whole = Object.fromEntries(this.#tensorSlots.map((slot) => [slot, load(state[slot]![0]!)]));
     // Only what measures tensors goes through them whole.
@@ -136,28 +142,30 @@ export class ParameterState {
       const i = elements ? elements[k]! : k;
       const { w, g } = loadElement(i, k);
       const after = rule.update(w, g, element, stepOfColumn(step, table, i), tensor);
-      weights[i] = this.#keep(store(limitWeight(f, after, table.constraint)), i, step.t);
+      this.#setWeight(i, store(limitWeight(f, after, table.constraint)), step.t);
       for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }
     // What was not stepped stays what it is.
     for (const [, values, codec] of arrays) keep(codec, values);
     const access = {
       length: weights.length,
-      get: (i: number) => load(weights[i]!),
-      set: (i: number, value: number) => {
-        weights[i] = this.#keep(store(value), i, step.t);
-      },
+      get: (i: number) => load(this.#weight(i)),
+      set: (i: number, value: number) => this.#setWeight(i, store(value), step.t),
     };
     divideRows(f, table, access, elements);
     this.#data.set(weights);
     this.stepCount = step.t;
   }
 
-  /** Takes over a saved state; its arrays have the lengths of this one's. Averages that it lacks begin from the weights. */
+  /**
+   * Takes over a saved state; its arrays have the lengths of this one's. Averages that it lacks begin from the weights, and weights are
+   * what lies there if it lacks what was more exact.
+   */
   restore(stepCount: number, saved: Readonly<Record<string, NumericArray | undefined>>): void {
     this.stepCount = stepCount;
     for (const [slot, values] of Object.entries(this.state)) {
-      values.set(saved[slot] ?? this.weights);
+      if (slot === this.#masters?.slot && !saved[slot]) values.fill(0);
+      else values.set(saved[slot] ?? this.weights);
       const codec = this.#codecs.get(slot);
       if (codec) keep(codec, values);
     }
@@ -166,12 +174,12 @@ export class ParameterState {
   /** Exchanges the weights with a slot. Before the first step there is no average, and the weights stay. */
   exchange(slot: string): void {
     if (this.stepCount === 0) return;
-    const { weights } = this;
     const values = this.state[slot]!;
-    const before = weights.slice();
-    weights.set(values);
-    values.set(before);
-    this.#data.set(weights);
+    values.forEach((value, i) => {
+      values[i] = this.#weight(i);
+      this.#setWeight(i, value, this.stepCount);
+    });
+    this.#data.set(this.weights);
   }
 
   /** Adds a state slot to the weights, times a factor: the CPU twin of `shaders/interpolate.wgsl`. */
@@ -180,8 +188,24 @@ export class ParameterState {
     const { weights } = this;
     const rounded = scalar(factor);
     const offsets = this.state[slot]!;
-    weights.forEach((w, i) => (weights[i] = store(add(load(w), mul(rounded, load(offsets[i]!))))));
+    weights.forEach((_, i) =>
+      this.#setWeight(i, store(add(load(this.#weight(i)), mul(rounded, load(offsets[i]!)))), this.stepCount),
+    );
     this.#data.set(weights);
+  }
+
+  /** A weight, as exactly as it is kept; the twin of `load_data` in src/kernel/step-kernel.ts. */
+  #weight(i: number): number {
+    const copy = this.weights[i]!;
+    const masters = this.#masters;
+    return masters ? masters.weightOf(copy, this.state[masters.slot]![i]!, this.#codec) : copy;
+  }
+
+  /** @param t the count of the step behind which it is so. */
+  #setWeight(i: number, value: number, t: number): void {
+    const masters = this.#masters;
+    if (masters) this.state[masters.slot]![i] = masters.keptOf(value);
+    this.weights[i] = this.#keep(value, i, t);
   }
 }
 

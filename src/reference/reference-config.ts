@@ -6,6 +6,7 @@ import {
   type ResolvedGradientOptions,
   resolveGradientOptions,
 } from '../engine/input/gradient-options.js';
+import { type MasterOptions, rejectIdleMasters, withFitMasters } from '../engine/input/master-options.js';
 import { type RoundingOptions, rejectIdleRounding } from '../engine/input/rounding-options.js';
 import type { RowOptions } from '../engine/input/row-options.js';
 import {
@@ -41,7 +42,7 @@ export interface ReferenceParameter extends RowOptions {
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
 export interface ReferenceConfig<R extends Rule = Rule>
-  extends GradientOptions, StateOptions, RoundingOptions {
+  extends GradientOptions, StateOptions, RoundingOptions, MasterOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
   rule: R;
   /** The parameters. Give these or `groups`. */
@@ -93,18 +94,22 @@ export function resolveReferenceConfig(given: unknown): ResolvedReferenceConfig 
   let index = 0;
   const plain = resolveRule(rule);
   const whole = withSettings(plain, resolveRuleSettings(config));
-  const resolved = resolveGroups<ReferenceParameter>(whole, { params, groups }).map((group) => ({
-    rule: group.rule,
-    params: group.params.map((parameter) => resolveParameter(parameter, index++)),
-  }));
+  const resolved = resolveGroups<ReferenceParameter>(whole, { params, groups }).map((group) => {
+    const checked = group.params.map((parameter) => resolveParameter(parameter, index++));
+    return { rule: withFitMasters(group.rule, checked.map(keptWeightsOf)), params: checked };
+  });
   rejectIdleStateDtype(resolved.map((group) => group.rule));
   const all = resolved.flatMap((group) => group.params);
-  rejectIdleRounding(
-    whole,
-    all.some(({ dtype = 'f32' }) => dtype !== 'f32'),
-  );
+  const isAnyRounded = all.some(({ dtype = 'f32' }) => dtype !== 'f32');
+  rejectIdleRounding(whole, isAnyRounded);
+  rejectIdleMasters(whole, isAnyRounded);
   return { precision, gradients, groups: resolved };
 }
+
+const keptWeightsOf = ({ name, dtype = 'f32' }: NamedParameter) => ({
+  name,
+  codec: resolveCodec(dtype, 'dtype', `parameter ${quote(name)}`),
+});
 
 const PARAMETER_KEYS = [
   'name',

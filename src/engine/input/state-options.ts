@@ -4,6 +4,7 @@ import { OptimizerError, quote } from '../../errors.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule, RuleSettings } from '../../rules/rule.js';
 import type { ResolvedParameter } from './parameter.js';
+import { MASTER_KEYS, resolveMasters } from './master-options.js';
 import { ROUNDING_KEYS, resolveRounding } from './rounding-options.js';
 
 /** What a config says of the state beside the rule's options. */
@@ -22,19 +23,25 @@ export interface StateOptions extends AverageOptions {
 }
 
 /** Names of these options. */
-export const RULE_SETTING_KEYS: readonly string[] = ['stateDtype', ...ROUNDING_KEYS, ...AVERAGE_OPTION_NAMES];
+export const RULE_SETTING_KEYS: readonly string[] = [
+  'stateDtype',
+  ...MASTER_KEYS,
+  ...ROUNDING_KEYS,
+  ...AVERAGE_OPTION_NAMES,
+];
 
 /**
  * The options of a config that belong to its rule; its other keys are ignored.
  *
  * @throws OptimizerError `invalid-option` for an average's, `invalid-config` for a `stateDtype` that there is none of, and for how
- *   weights are rounded.
+ *   weights are rounded or kept.
  */
 export function resolveRuleSettings(config: Readonly<Record<string, unknown>>): RuleSettings {
   return {
     averages: resolveAverages(config),
     stateDtype: checkStateDtype(config['stateDtype']),
     ...resolveRounding(config),
+    ...resolveMasters(config),
   };
 }
 
@@ -57,17 +64,22 @@ export function rejectIdleStateDtype(rules: readonly Rule[]): void {
  * @throws OptimizerError `invalid-parameter` for a parameter of which that is not so.
  */
 export function rejectSharedWords(rule: Rule, parameter: ResolvedParameter): void {
-  const { stateDtype } = rule;
-  const { cutLength, blockLength, isScaled } = layoutOf(rule).stateForm;
+  const { stateForm, masters } = layoutOf(rule);
+  const { cutLength, blockLength, isScaled } = stateForm;
   if (blockLength === 1) return;
+  const isOfMasters = masters?.codec.blockLength === blockLength;
+  const keeps = isOfMasters
+    ? `masterWeights ${quote(rule.masterWeights)}`
+    : `stateDtype ${quote(rule.stateDtype)}`;
+  const use = `use ${isOfMasters ? 'masterWeights' : 'stateDtype'} "f32"`;
   const { name, rowLength = 0, sparse, constraint, mask, room } = parameter;
   const pieces = [room.data, sparse ? [] : room.grad].flatMap((list) => list.slice(0, -1));
   const broken = pieces.find(({ elementCount }) => elementCount % cutLength !== 0);
   if (broken) {
     throw new OptimizerError(
       'invalid-parameter',
-      `parameter ${quote(name)} has a buffer for ${broken.elementCount} of its elements, and stateDtype ${quote(stateDtype)} keeps ${cutLength} ` +
-        `together; cut it at multiples of ${cutLength}, or use stateDtype "f32".`,
+      `parameter ${quote(name)} has a buffer for ${broken.elementCount} of its elements, and ${keeps} keeps ${cutLength} ` +
+        `together; cut it at multiples of ${cutLength}, or ${use}.`,
     );
   }
   if (rowLength % blockLength === 0) return;
@@ -79,7 +91,7 @@ export function rejectSharedWords(rule: Rule, parameter: ResolvedParameter): voi
   if (what === undefined) return;
   throw new OptimizerError(
     'invalid-parameter',
-    `parameter ${quote(name)} has rows of ${rowLength} elements and ${what}, which stateDtype ${quote(stateDtype)} takes with rows of a multiple of ` +
-      `${blockLength} only; pad the rows, or use stateDtype "f32".`,
+    `parameter ${quote(name)} has rows of ${rowLength} elements and ${what}, which ${keeps} takes with rows of a multiple of ` +
+      `${blockLength} only; pad the rows, or ${use}.`,
   );
 }
