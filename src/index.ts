@@ -37,7 +37,7 @@ export type { GivenOptions, MovingOptions, Schedule } from './rules/moving.js';
 export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
 export type { MemoryUse } from './engine/calls/reading.js';
 export type { StepStats } from './engine/stats.js';
-export type { DType } from './codecs/weight-dtype.js';
+export type { DType, GradDType } from './codecs/weight-dtype.js';
 export type { Parameter } from './engine/input/parameter.js';
 export type { MasterOptions } from './engine/input/master-options.js';
 export type { RoundingOptions } from './engine/input/rounding-options.js';

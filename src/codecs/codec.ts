@@ -59,6 +59,8 @@ export interface Codec {
   load(lanes: LaneAccess): string;
   /** Statements that return the bits of the lane as `vec4<u32>`: numbers may be NaN. */
   loadBits?(lanes: LaneAccess): string;
+  /** Expression: a lane of float32, from one of words as they lie there; of codecs of whole words. */
+  convert?(words: string): string;
   /** Statements that store `value`, a `vec4<f32>`. */
   store(lanes: StoreAccess): string;
   /** The float32 that is loaded where this one was stored; of codecs of weights that keep less. */

@@ -14,7 +14,7 @@ import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
 import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
 import { limitWeight } from './constrain.js';
-import { type WeightKeeper, keeperOf, keeping } from './keeping.js';
+import { type WeightKeeper, gradientReader, keeperOf, keeping } from './keeping.js';
 import { type TableOptions, divideRows, positionsOf, stepOfColumn, withoutMasked } from './table-step.js';
 import { summarizeTensor } from './tensor-step.js';
 
@@ -37,6 +37,8 @@ export class ParameterState {
   /** How weights lie in memory, and what keeps them more exactly. */
   readonly #codec: Codec;
   readonly #masters: Masters | undefined;
+  /** How gradients are read. */
+  readonly #read: (values: ArrayLike<number>) => ArrayLike<number>;
   readonly #rowLength: number | undefined;
   readonly #table: TableOptions;
   readonly #codecs: ReadonlyMap<string, Codec>;
@@ -46,7 +48,18 @@ export class ParameterState {
   constructor(
     private readonly arithmetic: Arithmetic<number>,
     private readonly rule: Rule,
-    { name, data, grad, rowLength, rowMask, constraint, lrPerColumn, dtype }: NamedParameter,
+    {
+      name,
+      data,
+      grad,
+      rowLength,
+      rowMask,
+      constraint,
+      lrPerColumn,
+      dtype,
+      gradDtype,
+      gradScale,
+    }: NamedParameter,
     ArrayType: Float32ArrayConstructor | Float64ArrayConstructor,
   ) {
     const what = `parameter ${quote(name)}`;
@@ -67,6 +80,12 @@ export class ParameterState {
     const codec = resolveCodec(dtype ?? 'f32', 'dtype', what) ?? f32;
     const { laneSlots, tensorSlots, codecOf, masters } = layoutOf(rule);
     this.#codec = codec;
+    this.#read = gradientReader(
+      gradDtype ?? 'f32',
+      gradScale,
+      ArrayType === Float32Array,
+      `step: the gradient of ${what}`,
+    );
     this.#masters = masters;
     this.isRounded = codec !== f32 && !masters;
     this.#keep = keeperOf(codec, rule.seed, name);
@@ -92,7 +111,8 @@ export class ParameterState {
       if (this.#table.mask) fail(`${what} is sparse, but the parameter has a rowMask; give a dense one.`);
       const entries = checkEntries(gradient, this.#rowLength, what);
       if (isSingle) rejectOverflow(entries.values, `${what}: values`);
-      return sumRows(this.arithmetic, entries, this.#rowLength, length / this.#rowLength);
+      const read = { ...entries, values: this.#read(entries.values) };
+      return sumRows(this.arithmetic, read, this.#rowLength, length / this.#rowLength);
     }
     if (!isNumberList(gradient)) {
       const or = this.#rowLength === undefined ? '' : ', or { indices, values }';
@@ -100,7 +120,8 @@ export class ParameterState {
     }
     if (gradient.length !== length) fail(`${what} has ${gradient.length} elements; give ${length}.`);
     if (isSingle) rejectOverflow(gradient, what);
-    return withoutMasked(gradient, this.#table);
+    const masked = withoutMasked(gradient, this.#table);
+    return { ...masked, values: this.#read(masked.values) };
   }
 
   /** The gradient with a norm of `maxNorm` at most, as {@link clipToNorm}. */

@@ -1,4 +1,4 @@
-import { type DType, resolveCodec } from '../codecs/weight-dtype.js';
+import { type DType, type GradDType, resolveCodec, resolveGradCodec } from '../codecs/weight-dtype.js';
 import { resolveGroups, resolveRule } from '../engine/input/groups.js';
 import {
   GRADIENT_OPTION_NAMES,
@@ -34,6 +34,13 @@ export interface ReferenceParameter extends RowOptions {
    * default `'f32'`.
    */
   dtype?: DType;
+  /**
+   * How gradients are read: `'f16'` and `'bf16'` round them to the nearest; with `'i32'` they are integers, which are divided by `gradScale`.
+   * Default `'f32'`.
+   */
+  gradDtype?: GradDType;
+  /** What gradients of `'i32'` were multiplied with, > 0. Default 1. */
+  gradScale?: number;
   /** Elements per row, an integer ≥ 1 that divides the tensor; sparse gradients, `{ indices, values }`, need it. */
   rowLength?: number;
   /** A number per row: rows at 0 are left alone by each step; read at each step. For dense gradients, with `rowLength`. */
@@ -116,6 +123,8 @@ const PARAMETER_KEYS = [
   'data',
   'grad',
   'dtype',
+  'gradDtype',
+  'gradScale',
   'rowLength',
   'rowMask',
   'constraint',
@@ -127,7 +136,7 @@ function resolveParameter(given: unknown, index: number): NamedParameter {
     fail(`parameter ${index} is ${quote(given)}; give { name, data }.`);
   }
   const parameter = copyGiven(given, PARAMETER_KEYS);
-  const { name = `param${index}`, data, grad, dtype = 'f32' } = parameter;
+  const { name = `param${index}`, data, grad, dtype = 'f32', gradDtype = 'f32', gradScale } = parameter;
   if (typeof name !== 'string' || name === '') {
     fail(`parameter ${index}: name is ${quote(name)}; give a non-empty string.`);
   }
@@ -137,6 +146,7 @@ function resolveParameter(given: unknown, index: number): NamedParameter {
     fail(`${what}: data is ${quote(data)}; give a Float32Array or Float64Array.`);
   }
   resolveCodec(dtype, 'dtype', what);
+  resolveGradCodec(gradDtype, gradScale, what);
   // The arrays of a gradient of rows are the caller's, what holds them is not.
   const copied = isRecord(grad) ? { grad: copyGiven(grad) } : {};
   return { ...parameter, name, data, ...copied } as NamedParameter;
