@@ -263,7 +263,7 @@ async function apply(
       acceptTensor(given, valueCount, what, manifest).tensor;
     const loaded = loadChecked(run, session, { ...manifest.dict, state }, isStrict, accept, {
       // Averages that the file does not have begin from the weights.
-      before: () => submit((encoder) => encodeWeightsFrom(device, encoder, params, label)),
+      before: () => submit((encoder) => encodeWeightsFrom(run.resources, encoder, params, label)),
       write: (tensor, slot, saved) =>
         copies.push({ from: ranges.get(saved)!, to: tensor.part.stateRanges(slot, tensor.index) }),
     });

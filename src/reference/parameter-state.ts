@@ -4,6 +4,7 @@ import type { Masters } from '../codecs/masters.js';
 import { resolveCodec } from '../codecs/weight-dtype.js';
 import { rejectColumns, resolveRowOptions } from '../engine/input/row-options.js';
 import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
+import { rejectSharedRows } from '../engine/input/state-options.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
@@ -75,6 +76,14 @@ export class ParameterState {
       ...(rowMask !== undefined && { mask: rowMask }),
     };
     if (isSparse(grad)) rejectWholeTable(rule, name);
+    const { constraint: constrained } = options;
+    rejectSharedRows(rule, {
+      name,
+      rowLength,
+      constraint: constrained,
+      mask: rowMask,
+      sparse: isSparse(grad),
+    });
     this.name = name;
     this.grad = grad;
     const codec = resolveCodec(dtype ?? 'f32', 'dtype', what) ?? f32;
@@ -108,6 +117,7 @@ export class ParameterState {
     const isSingle = this.weights instanceof Float32Array;
     if (isSparse(gradient) && this.#rowLength !== undefined) {
       rejectWholeTable(this.rule, this.name);
+      rejectSharedRows(this.rule, { name: this.name, rowLength: this.#rowLength, sparse: true });
       if (this.#table.mask) fail(`${what} is sparse, but the parameter has a rowMask; give a dense one.`);
       const entries = checkEntries(gradient, this.#rowLength, what);
       if (isSingle) rejectOverflow(entries.values, `${what}: values`);

@@ -8,6 +8,35 @@ const REFUSED = 'gpu/dtype-calls#what they cannot be';
 
 export const dtypeSlips = [
   ...slipsIn(
+    'src/plan/pieces.ts',
+    ['gpu/dtype-calls#micro-batches'],
+    [
+      ['codec ? elementCount % codec.blockLength : 0', '0'],
+      ['elementByteLengthOf(piece) * first, elementCount: count', 'elementCount: count'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/calls/gradients.ts',
+    ['gpu/dtype-calls#micro-batches'],
+    [['(rest.length > 0 ? [{ index, row: 0, data: rest }] : [])', '[]']],
+  ),
+  ...slipsIn(
+    'src/engine/calls/uploading.ts',
+    ['gpu/dtype-calls#what shares'],
+    [
+      ['if (floats.length > 0) {', 'if (floats.length > 9) {'],
+      ['byteOffset + byteLength - 4, buffer', 'byteOffset, buffer'],
+    ],
+  ),
+  ...slipsIn(
+    'src/reference/parameter-state.ts',
+    ['unit/master-weights'],
+    [
+      ['sparse: isSparse(grad),', 'sparse: false,'],
+      ['rejectSharedRows(this.rule, {', 'void ({'],
+    ],
+  ),
+  ...slipsIn(
     'shaders/codecs/i32.wgsl',
     ['gpu/fixed-point#they are read'],
     [

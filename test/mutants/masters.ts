@@ -100,7 +100,7 @@ export const masterSlips = [
   ...slipsIn(
     'src/engine/input/state-options.ts',
     [`${CALLS}#what they cannot`],
-    [['masters?.codec.blockLength === blockLength', 'false']],
+    [['masters?.codec.blockLength === stateForm.blockLength', 'false']],
   ),
   ...slipsIn(
     'src/reference/parameter-state.ts',

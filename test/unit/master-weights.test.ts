@@ -154,6 +154,32 @@ describe('the reference', () => {
     expect(make({ masterWeights: 'split' }, { dtype: 'f16' })).toThrow('takes "bf16"');
   });
 
+  test('takes no rows that share what is rounded together with others', () => {
+    const data = new Float64Array(12);
+    const make = (settings: object, parameter: object) =>
+      new ReferenceOptimizer({
+        rule: adam(),
+        params: [{ name: 'w', data, rowLength: 6, ...parameter }],
+        ...settings,
+      });
+    const split = { dtype: 'bf16' as const };
+    for (const [settings, own, blockLength] of [
+      [{ stateDtype: 'int8' }, {}, 64],
+      [{ stateDtype: 'bf16' }, { rowLength: 3 }, 2],
+      [{ masterWeights: 'split' }, split, 4],
+    ] as const) {
+      const message = `rows of a multiple of ${blockLength} only`;
+      expect(() => make(settings, { ...own, constraint: 'unit-rows' })).toThrow(message);
+      const masked = () => make(settings, { ...own, rowMask: [1, 0, 1, 0] });
+      if (blockLength === 64) expect(masked).toThrow(message);
+      else expect(masked).not.toThrow();
+      const indices = Uint32Array.of(0);
+      const gradient = { indices, values: new Float64Array(6) };
+      expect(() => make(settings, { ...own, grad: gradient })).toThrow(message);
+      expect(() => make(settings, own).step([gradient])).toThrow(message);
+    }
+  });
+
   test('keeps state that is never negative so', () => {
     const optimizer = new ReferenceOptimizer({
       rule: adam(),

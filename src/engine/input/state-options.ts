@@ -1,7 +1,7 @@
 import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../../averages/registry.js';
 import { type StateDtype, checkStateDtype } from '../../codecs/state-dtype.js';
 import { OptimizerError, quote } from '../../errors.js';
-import { layoutOf } from '../../kernel/rule-layout.js';
+import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule, RuleSettings } from '../../rules/rule.js';
 import type { ResolvedParameter } from './parameter.js';
 import { MASTER_KEYS, resolveMasters } from './master-options.js';
@@ -56,39 +56,65 @@ export function rejectIdleStateDtype(rules: readonly Rule[]): void {
   );
 }
 
+/** What a rule keeps together, for errors. */
+function whatKeeps({ masterWeights, stateDtype }: Rule, { masters, stateForm }: RuleLayout) {
+  const isOfMasters = masters?.codec.blockLength === stateForm.blockLength;
+  const [key, value] = isOfMasters ? ['masterWeights', masterWeights] : ['stateDtype', stateDtype];
+  return { keeps: `${key} ${quote(value)}`, use: `use ${key} "f32"` };
+}
+
 /**
  * What lies together in whole words is stored by one invocation: rows that are stepped one by one begin with a word each, and what lies
- * in several buffers is cut between lanes, and blocks. Where elements of a block are rounded together, rows that are left alone share
- * none with others, so that they keep their bits.
+ * in several buffers is cut between lanes, and blocks.
  *
  * @throws OptimizerError `invalid-parameter` for a parameter of which that is not so.
  */
 export function rejectSharedWords(rule: Rule, parameter: ResolvedParameter): void {
-  const { stateForm, masters } = layoutOf(rule);
-  const { cutLength, blockLength, isScaled } = stateForm;
+  const layout = layoutOf(rule);
+  const { cutLength, blockLength } = layout.stateForm;
   if (blockLength === 1) return;
-  const isOfMasters = masters?.codec.blockLength === blockLength;
-  const keeps = isOfMasters
-    ? `masterWeights ${quote(rule.masterWeights)}`
-    : `stateDtype ${quote(rule.stateDtype)}`;
-  const use = `use ${isOfMasters ? 'masterWeights' : 'stateDtype'} "f32"`;
-  const { name, rowLength = 0, sparse, constraint, mask, room } = parameter;
+  const { name, sparse, room } = parameter;
   const pieces = [room.data, sparse ? [] : room.grad].flatMap((list) => list.slice(0, -1));
   const broken = pieces.find(({ elementCount }) => elementCount % cutLength !== 0);
   if (broken) {
+    const { keeps, use } = whatKeeps(rule, layout);
     throw new OptimizerError(
       'invalid-parameter',
       `parameter ${quote(name)} has a buffer for ${broken.elementCount} of its elements, and ${keeps} keeps ${cutLength} ` +
         `together; cut it at multiples of ${cutLength}, or ${use}.`,
     );
   }
-  if (rowLength % blockLength === 0) return;
+  rejectSharedRows(rule, parameter);
+}
+
+/** What is said of a parameter's rows. */
+interface StatedRows {
+  readonly name: string;
+  readonly rowLength?: number | undefined;
+  readonly sparse?: unknown;
+  readonly constraint?: unknown;
+  readonly mask?: unknown;
+}
+
+/**
+ * Where elements of a block are rounded together, rows that are left alone share none with others, so that they keep their bits.
+ *
+ * @throws OptimizerError `invalid-parameter` as {@link rejectSharedWords}.
+ */
+export function rejectSharedRows(
+  rule: Rule,
+  { name, rowLength = 0, sparse, constraint, mask }: StatedRows,
+): void {
+  const layout = layoutOf(rule);
+  const { blockLength, isScaled } = layout.stateForm;
+  if (blockLength === 1 || rowLength % blockLength === 0) return;
   const what = [
-    sparse && 'a sparse grad',
+    Boolean(sparse) && 'a sparse grad',
     constraint === 'unit-rows' && "constraint 'unit-rows'",
-    isScaled && mask && 'a rowMask',
+    isScaled && mask !== undefined && 'a rowMask',
   ].find(Boolean);
   if (what === undefined) return;
+  const { keeps, use } = whatKeeps(rule, layout);
   throw new OptimizerError(
     'invalid-parameter',
     `parameter ${quote(name)} has rows of ${rowLength} elements and ${what}, which ${keeps} takes with rows of a multiple of ` +
