@@ -202,9 +202,8 @@ export class ParameterState {
     }
   }
 
-  /** Exchanges the weights with a slot. Before the first step there is no average, and the weights stay. */
+  /** Exchanges the weights with a slot. */
   exchange(slot: string): void {
-    if (this.stepCount === 0) return;
     const values = this.state[slot]!;
     values.forEach((value, i) => {
       values[i] = this.#weight(i);
