@@ -8,6 +8,7 @@ import { clipToNorm } from '../src/reference/clip-to-norm.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
 import { type ElementRule, makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
+import { bf16 } from '../src/codecs/bf16.js';
 import { type Codec, rounded } from '../src/codecs/codec.js';
 import { limitWeight } from '../src/reference/constrain.js';
 import {
@@ -81,6 +82,11 @@ const roundedBy =
     error: error + share * (roundingError * (Math.abs(value) + error) + smallestNumber / 2),
   });
 
+const identity = (value: Bounded): Bounded => value;
+
+/** A weight that was stored as a copy and a correction: see `shaders/codecs/corrected-bf16.wgsl`. */
+const corrected = roundedBy({ ...bf16, roundingError: 129 * 2 ** -23, smallestNumber: 258 * 2 ** -149 });
+
 /** A run of a rule in float64 that knows, per element, how far a conforming WGSL implementation may be off. */
 export class BoundedRun {
   readonly weights: Bounded[];
@@ -98,8 +104,9 @@ export class BoundedRun {
   #step = 0;
 
   readonly #load: (value: number) => Bounded;
-  /** A weight as it is stored. */
+  /** A weight as the next step has it, and as it lies in memory. */
   readonly #keep: (value: Bounded) => Bounded;
+  readonly #copy: (value: Bounded) => Bounded;
 
   /**
    * @param weights initial weights.
@@ -119,7 +126,10 @@ export class BoundedRun {
     const gradients = resolveGradientOptions(clip);
     // By chance, it may be rounded to the one that is further off.
     const isRounded = weightCodec !== undefined && weightCodec.roundingError > 0;
-    this.#keep = isRounded ? roundedBy(weightCodec, rule.seed === undefined ? 1 : 2) : (value) => value;
+    const copy = isRounded ? roundedBy(weightCodec, rule.seed === undefined ? 1 : 2) : identity;
+    const { masterWeights } = rule;
+    this.#keep = masterWeights === undefined ? copy : masterWeights === 'split' ? corrected : identity;
+    this.#copy = masterWeights === undefined ? identity : copy;
     this.#rule = rule;
     this.#elementRule = makeElementRule(errorBound, rule, isClamping(gradients));
     this.#scaling = { multiplier: 1, minValue: gradients.minGradValue, maxValue: gradients.maxGradValue };
@@ -199,8 +209,16 @@ export class BoundedRun {
     divideRows(errorBound, this.table, access, elements);
   }
 
+  /** The weights as they lie in memory. */
+  get copies(): Bounded[] {
+    return this.weights.map(this.#copy);
+  }
+
   /** A slot of the state: of each element, or the one of the tensor. */
   state(slot: string): Bounded[] {
+    if (slot === 'master') return this.weights;
+    // A weight that is off by next to nothing may have a copy with any correction.
+    if (slot === 'correction') return this.weights.map(() => ({ value: 0, error: 127 }));
     const ofTensor = this.#tensorState[slot];
     return ofTensor ? [ofTensor] : this.#states.map((state) => state[slot]!);
   }

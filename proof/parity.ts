@@ -8,8 +8,9 @@ import {
 import { resolveAverages } from '../src/averages/registry.js';
 import { type Codec, byteLengthOf, rounded, valuesByteLength } from '../src/codecs/codec.js';
 import { f32 } from '../src/codecs/f32.js';
+import type { MasterWeights } from '../src/codecs/masters.js';
 import type { StateDtype } from '../src/codecs/state-dtype.js';
-import { type DType, resolveCodec } from '../src/codecs/weight-dtype.js';
+import { type DType, type GradDType, resolveCodec, resolveGradCodec } from '../src/codecs/weight-dtype.js';
 import { withSettings } from '../src/rules/rule.js';
 import { layoutOf } from '../src/kernel/rule-layout.js';
 import { BoundedRun, type Clips, boundedPart } from './bounded-run.js';
@@ -38,9 +39,13 @@ export interface ParityRun {
   readonly stateDtype?: StateDtype;
   /** How weights and gradients lie in memory. Default `'f32'`. */
   readonly dtype?: DType;
-  readonly gradDtype?: DType;
+  readonly gradDtype?: GradDType;
+  /** Of gradients of `'i32'`. */
+  readonly gradScale?: number;
   /** What weights are rounded with by chance. Default they are not. */
   readonly seed?: number;
+  /** What weights of 2 bytes are copies of. Default they are not. */
+  readonly masterWeights?: MasterWeights;
   /** How gradients are clipped. Default not at all. */
   readonly clip?: Clips;
   /** Whether each step looks for NaN on the GPU before it is made. Default false. */
@@ -133,9 +138,11 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
   const kept = {
     ...(stateDtype !== undefined && { stateDtype }),
     ...(run.seed !== undefined && { seed: run.seed }),
+    ...(run.masterWeights !== undefined && { masterWeights: run.masterWeights }),
   };
   const rule = withSettings(run.rule, { averages: resolveAverages(averages), ...kept });
-  const codecs = { data: codecOf(run.dtype), grad: codecOf(run.gradDtype) };
+  const gradCodec = resolveGradCodec(run.gradDtype ?? 'f32', run.gradScale, 'parity') ?? f32;
+  const codecs = { data: codecOf(run.dtype), grad: gradCodec };
   const rounding = run.seed !== undefined && { stochasticRounding: true };
   const config = { rule: run.rule, ...averages, ...kept, ...rounding, ...clip, skipNonFinite };
   const makeGradients = run.makeGradients ?? ((length: number) => random.gradients(length));
@@ -165,6 +172,7 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     ...((run.dtype ?? run.gradDtype) !== undefined && { length }),
     ...(run.dtype && { dtype: run.dtype }),
     ...(run.gradDtype && { gradDtype: run.gradDtype }),
+    ...(run.gradScale !== undefined && { gradScale: run.gradScale }),
   }));
   const optimizer = track(await Optimizer.create(device, { ...config, params }));
   const bounds = weights.map(
@@ -225,7 +233,7 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
   for (const [k, result] of (await Promise.all(results)).entries()) {
     const { name, length, data } = tensors[k]!;
     const what = `${name} (${length} elements)`;
-    largest = largerDeviation(largest, checkWithinBound(result.weights, bounds[k]!.weights, what));
+    largest = largerDeviation(largest, checkWithinBound(result.weights, bounds[k]!.copies, what));
     compareBits(result.weights, twin.readParam(name), what);
     put(hosts[data.buffer]!, data, result.weights, codecs.data);
     const [made, counted] = [result.steps[0], twin.readState(name, 'step')[0]];

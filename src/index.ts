@@ -1,6 +1,7 @@
 export { OptimizerError, type OptimizerErrorCode } from './errors.js';
 
 export type { AverageOptions } from './averages/registry.js';
+export type { MasterWeights } from './codecs/masters.js';
 export type { StateDtype } from './codecs/state-dtype.js';
 export type { StateOptions } from './engine/input/state-options.js';
 export type { EmaOptions } from './averages/ema.js';
@@ -36,8 +37,9 @@ export type { GivenOptions, MovingOptions, Schedule } from './rules/moving.js';
 export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
 export type { MemoryUse } from './engine/calls/reading.js';
 export type { StepStats } from './engine/stats.js';
-export type { DType } from './codecs/weight-dtype.js';
+export type { DType, GradDType } from './codecs/weight-dtype.js';
 export type { Parameter } from './engine/input/parameter.js';
+export type { MasterOptions } from './engine/input/master-options.js';
 export type { RoundingOptions } from './engine/input/rounding-options.js';
 export type { RowOptions } from './engine/input/row-options.js';
 export type { BufferRange, RowRange } from './engine/input/span.js';

@@ -8,6 +8,7 @@ import { type Insides, insidesOf } from '../engine/insides.js';
 import type { Optimizer } from '../engine/optimizer.js';
 import type { RunTensor } from '../engine/run/group-part.js';
 import { checkLoadOptions } from '../engine/saved/check-state-dict.js';
+import { rejectMisfits } from '../engine/saved/check-values.js';
 import type { LoadOptions, LoadedNames } from '../engine/saved/state-dict.js';
 import * as BufferUsage from '../gpu/buffer-usage.js';
 import { encodeCopies } from '../gpu/copy-ranges.js';
@@ -209,7 +210,7 @@ const LONGEST_BLOCK = 64;
 /** The values of a tensor's bytes as another codec keeps them, in whole blocks. */
 async function* recoded(
   pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
-  { saved, codec, elementCount }: WantedTensor,
+  { tensor, saved, codec, elementCount }: WantedTensor,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   const { blockLength, blockByteLength } = saved;
   const atOnce = alignDown(RECODED_BYTE_LENGTH, blockByteLength * LONGEST_BLOCK);
@@ -217,8 +218,13 @@ async function* recoded(
   for await (const piece of piecesOf(pieces, atOnce)) {
     const own = Math.min(left, (atOnce / blockByteLength) * blockLength);
     left -= own;
-    const isSame = saved === codec && piece.byteLength % 4 === 0;
-    yield isSame ? piece : codec.encode(saved.decode(piece.slice().buffer, own));
+    if (saved === codec && piece.byteLength % 4 === 0) {
+      yield piece;
+      continue;
+    }
+    const values = saved.decode(piece.slice().buffer, own);
+    rejectMisfits(codec, values, `tensor ${quote(tensor.name)}`);
+    yield codec.encode(values);
   }
 }
 
@@ -257,7 +263,7 @@ async function apply(
       acceptTensor(given, valueCount, what, manifest).tensor;
     const loaded = loadChecked(run, session, { ...manifest.dict, state }, isStrict, accept, {
       // Averages that the file does not have begin from the weights.
-      before: () => submit((encoder) => encodeWeightsFrom(device, encoder, params, label)),
+      before: () => submit((encoder) => encodeWeightsFrom(run.resources, encoder, params, label)),
       write: (tensor, slot, saved) =>
         copies.push({ from: ranges.get(saved)!, to: tensor.part.stateRanges(slot, tensor.index) }),
     });

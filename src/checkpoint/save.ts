@@ -155,8 +155,8 @@ async function write(
   let end = 0;
   const planned = tensors.map(({ name, shape, codec, byteLength: wordBytes }, k) => {
     const { blockByteLength } = codec;
-    // Bytes have no shape but that of the blocks that they are.
-    const ofFile = codec.dtype === 'U8' ? [wordBytes / blockByteLength, blockByteLength] : shape;
+    // Elements that are rounded together have no shape but that of the blocks that they are.
+    const ofFile = codec.isScaled ? [wordBytes / blockByteLength, blockByteLength] : shape;
     const hashed = { name, dtype: codec.dtype, shape: ofFile };
     const byteOffset = end;
     end += wordBytes;

@@ -22,6 +22,8 @@ interface Scale {
   readonly decoded: (most: number) => string;
   /** How far a value may be off, as a share of the largest. */
   readonly roundingError: (most: number) => number;
+  /** Of what it takes, if it does not take all. */
+  readonly accepts?: Codec['accepts'];
   readonly codeOf: (value: number, scale: number, most: number) => number;
   readonly valueOf: (code: number, scale: number, most: number) => number;
 }
@@ -48,6 +50,7 @@ const root: Scale = {
   decoded: (most) => String(fround(1 / most)),
   // dx/dr = 2r is 2 at most, and r is off by ½/N; what is above 0 may be raised to 1/N² besides, which is less.
   roundingError: (most) => 1.001 / most,
+  accepts: { test: (value) => !(value < 0), what: 'none below 0, where this state never is' },
   codeOf: (value, scale, most) => {
     if (value < MIN_NORMAL) return 0;
     const x = fround(value / scale);
@@ -63,7 +66,7 @@ const root: Scale = {
 /** Blocks of 64 elements with one scale: their codes, four or eight to a word, and the scale behind them. */
 function blocksOf(
   bits: 4 | 8,
-  { suffix, kind, most: mostOf, decoded, roundingError, codeOf, valueOf }: Scale,
+  { suffix, kind, most: mostOf, decoded, roundingError, accepts, codeOf, valueOf }: Scale,
 ): Codec {
   const most = mostOf(bits);
   const codeWords = (BLOCK * bits) / 32;
@@ -89,6 +92,7 @@ function blocksOf(
     blockByteLength: 4 * wordCount,
     isScaled: true,
     roundingError: roundingError(most),
+    ...(accepts && { accepts }),
     arrayType: () => 'u32',
     itemByteLength: () => 4,
     // The largest is known behind the last element, so that all of a block are kept until then.

@@ -47,6 +47,8 @@ export interface Codec {
   readonly roundingError: number;
   /** What the least numbers are multiples of, where they are coarser than their share of the error says; default 0. */
   readonly smallestNumber?: number;
+  /** The numbers that may be stored, where those are not all. */
+  readonly accepts?: { test(value: number): boolean; readonly what: string };
   /** WGSL type of the bound array's items. */
   arrayType(access: Access): string;
   /** Byte length of one of those. */
@@ -57,6 +59,8 @@ export interface Codec {
   load(lanes: LaneAccess): string;
   /** Statements that return the bits of the lane as `vec4<u32>`: numbers may be NaN. */
   loadBits?(lanes: LaneAccess): string;
+  /** Expression: a lane of float32, from one of words as they lie there; of codecs of whole words. */
+  convert?(words: string): string;
   /** Statements that store `value`, a `vec4<f32>`. */
   store(lanes: StoreAccess): string;
   /** The float32 that is loaded where this one was stored; of codecs of weights that keep less. */
@@ -97,6 +101,15 @@ export const bytesOf = (
 /** The values that are loaded where these were stored; the same array where all are kept as they are. */
 export const rounded = (codec: Codec, values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> =>
   codec.roundingError === 0 ? values : codec.decode(codec.encode(values).buffer, values.length);
+
+/** What is wrong with the first of some values that may not be stored, if any is. */
+export function misfitOf({ accepts }: Codec, values: ArrayLike<number>): string | undefined {
+  if (!accepts) return undefined;
+  for (let k = 0; k < values.length; k++) {
+    if (!accepts.test(values[k]!)) return `value ${k} is ${values[k]}; give ${accepts.what}`;
+  }
+  return undefined;
+}
 
 /** The words of a block that has one value in all its elements. */
 export const blockOf = (codec: Codec, value: number): Uint32Array<ArrayBuffer> =>

@@ -2,6 +2,7 @@ import { OptimizerError, quote } from '../errors.js';
 import { bf16 } from './bf16.js';
 import { int4, int4Root, int8, int8Root } from './blocks.js';
 import type { Codec } from './codec.js';
+import { correction } from './correction.js';
 import { f16 } from './f16.js';
 import { f32 } from './f32.js';
 
@@ -32,7 +33,7 @@ export function checkStateDtype(given: unknown): StateDtype {
 
 /** All that there are, those of weights among them, by their names. */
 const all = new Map<string, Codec>(
-  [...Object.values(codecs).flat(), f16].map((codec) => [codec.name, codec]),
+  [...Object.values(codecs).flat(), f16, correction].map((codec) => [codec.name, codec]),
 );
 
 export const codecOfName = (name: string): Codec | undefined => all.get(name);

@@ -31,7 +31,7 @@ import { Life } from './calls/life.js';
 import { Mapping } from './calls/mapping.js';
 import { type ParameterNorms, Norms } from './calls/norms.js';
 import type { ParameterGroup } from './parameter-group.js';
-import { type MemoryUse, Reading } from './calls/reading.js';
+import { type MemoryUse, NO_MEMORY, Reading } from './calls/reading.js';
 import { loadChecked } from './calls/restoring.js';
 import type { ResetOptions } from './calls/state-input.js';
 import type { Run } from './run/run.js';
@@ -317,24 +317,22 @@ export class Optimizer<R extends Rule = Rule> {
 
   /**
    * Bytes on the GPU that the state is made of: of each slot in use 4 per element, 2 by `stateDtype: 'bf16'`, 68 or 36
-   * for 64 of a parameter by `'int8'` or `'int4'`, or 4 per parameter. Averages are among them.
+   * for 64 of a parameter by `'int8'` or `'int4'`, or 4 per parameter. Averages, and what `masterWeights` keeps, are among them.
    * What the optimizer needs beside it, and what lies idle between tensors, is not. 0 once the optimizer is
    * destroyed or its device lost.
    */
   get stateByteLength(): number {
-    const { state, averages } = this.memory();
-    return state + averages;
+    const { state, averages, masterWeights } = this.memory();
+    return state + averages + masterWeights;
   }
 
   /**
-   * Bytes on the GPU that weights, gradients, state and averages are made of, by what is kept of each element. As for
+   * Bytes on the GPU that weights, gradients, state, averages and master weights are made of, by what is kept of each element. As for
    * {@link stateByteLength}, what lies idle, and what the optimizer needs beside them, is not among them; all are 0 once it is destroyed
    * or its device lost.
    */
   memory(): MemoryUse {
-    return this.#session.guard.isOver
-      ? { weights: 0, gradients: 0, state: 0, averages: 0 }
-      : this.#reading.memory();
+    return this.#session.guard.isOver ? { ...NO_MEMORY } : this.#reading.memory();
   }
 
   /**
@@ -506,8 +504,10 @@ export class Optimizer<R extends Rule = Rule> {
    * Steps that were encoded and not submitted yet see it as those of {@link loadStateDict} do.
    *
    * @param values as many numbers as the slot has: one per element, or one in all. They are copied.
+   * What `masterWeights` keeps is written here, too; it counts where it fits what lies in the buffer of the weights.
+   *
    * @throws OptimizerError `invalid-parameter` if the name or the slot is unknown, there are more or fewer numbers, one of
-   *   them is finite and float32 cannot hold it, or the step is no count; `invalid-config` after {@link eval}. Nothing
+   *   them is finite and float32 cannot hold it, or below 0 in state that is never so and kept in fewer bits, or the step is no count; `invalid-config` after {@link eval}. Nothing
    *   changes then.
    */
   writeState(name: string, slot: StateName<R>, values: Float32Array | readonly number[]): void {
@@ -516,7 +516,8 @@ export class Optimizer<R extends Rule = Rule> {
 
   /**
    * Takes state back to what it was at the start: each slot to its initial value, and the parameters' own counts of steps
-   * to 0, so that bias corrections and averages begin again. Weights stay, and so do the optimizer's own count and schedules.
+   * to 0, so that bias corrections and averages begin again. Weights stay, and so do the optimizer's own count and schedules; of weights of
+   * 2 bytes with `masterWeights`, what lies in their buffers stays.
    *
    * With `slots`, only these; the count is the slot `'step'`. An average that is reset without the count begins from the
    * weights in place. With `rows`, of the named parameters only these rows, and no count.
@@ -531,7 +532,7 @@ export class Optimizer<R extends Rule = Rule> {
 
   /**
    * Copies all state of a parameter to another one, on the GPU: every slot, averages among them, and the count of steps.
-   * Weights stay.
+   * Weights stay, and so does what `masterWeights` keeps of them.
    *
    * @throws OptimizerError `invalid-parameter` if a name is unknown, both are one, or they differ in size or slots;
    *   `invalid-config` after {@link eval}. Nothing changes then.
@@ -561,9 +562,10 @@ export class Optimizer<R extends Rule = Rule> {
 
   /**
    * Puts the weights to evaluate with in place of those that train, on the GPU: the rule's own, if it is a `scheduleFree`
-   * one, else the moving average (`ema`), else the stochastic average (`swa`). In the caller's encoder, or submitted at
+   * one, else the moving average (`ema`), else the stochastic average (`swa`). Of weights of 2 bytes with `masterWeights`, the exact ones
+   * change places with it. In the caller's encoder, or submitted at
    * once without one; one that is never submitted changes nothing. Again is no error and changes nothing. Averages come back
-   * bit for bit; of the `scheduleFree` rules weights are rounded on each way, so that they come back within a unit in the
+   * bit for bit (with `masterWeights: 'split'` as exactly as weights are kept); of the `scheduleFree` rules weights are rounded on each way, so that they come back within a unit in the
    * last place or so.
    *
    * @throws OptimizerError `invalid-config` if there are no other weights to evaluate with, or if destroyed.
@@ -593,7 +595,8 @@ export class Optimizer<R extends Rule = Rule> {
    *
    * With `{ strict: false }` state is matched by the parameters' names, however the dict groups and orders them. Parameters
    * that the dict lacks keep state and count; what it has of others is ignored. Averages that it lacks begin from the
-   * weights in place, so load these first; those that there are none of here are ignored. A group takes over the options of
+   * weights in place, so load these first; those that there are none of here are ignored. So it is with what `masterWeights` keeps:
+   * where the dict lacks it, weights are what lies in their buffers. A group takes over the options of
    * the dict's group that its parameters come from, if that is one, and else keeps its own.
    *
    * @returns which parameters were loaded, which the dict does not have, and which of the dict's are not here.

@@ -1,6 +1,7 @@
 import type { Average } from '../averages/average.js';
 import { type Codec, type StateForm, stateFormOf } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
+import { type Masters, mastersOf } from '../codecs/masters.js';
 import { stateCodec } from '../codecs/state-dtype.js';
 import { powerOf } from '../float32.js';
 import { OptimizerError, quote } from '../errors.js';
@@ -43,10 +44,14 @@ type Switches = Readonly<Record<string, boolean>>;
  */
 export interface RuleLayout {
   readonly rule: Rule;
-  /** The slots in use: the rule's in order of declaration, then those of the averages. */
+  /** The slots in use: the rule's in order of declaration, then those of the averages, then what keeps weights more exactly. */
   readonly slots: readonly LayoutSlot[];
   /** Names of those that have a number per element: the ones that step kernels bind. */
   readonly elementSlots: readonly string[];
+  /** Of these, those that equations speak of. */
+  readonly laneSlots: readonly string[];
+  /** What keeps weights of 2 bytes more exactly, if that is wanted: loading and storing weights goes by it. */
+  readonly masters: Masters | undefined;
   /** How the elements of such a slot lie in memory. */
   readonly codecOf: (slot: string) => Codec;
   /** How all of them lie together. */
@@ -69,7 +74,7 @@ export interface RuleLayout {
   readonly recordFields: readonly string[];
   /** What is measured of whole tensors, if the options ask for it. */
   readonly tensor: TensorDeclaration | undefined;
-  /** The slots in use that `measure` reads. */
+  /** The slots in use that measuring reads: `measure`, and the weights. */
   readonly measuredSlots: readonly string[];
   /** What to evaluate with, if not with the weights: w + share·slot. */
   readonly evaluation: { readonly slot: string; readonly share: number } | undefined;
@@ -102,8 +107,14 @@ function deriveLayout(rule: Rule): RuleLayout {
   const isMoving = movesOf(rule.options).some(({ option }) => option !== 'lr');
   const options = isMoving ? structureOf(rule) : (rule.options as RuleOptions);
   const averages = rule.averages ?? [];
-  const slots = deriveSlots(rule, averages);
-  const elementSlots = slots.filter(({ perTensor }) => !perTensor).map(({ name }) => name);
+  const masters = rule.masterWeights && mastersOf(rule.masterWeights);
+  const ofEquations = deriveSlots(rule, averages);
+  const namesOf = (list: readonly LayoutSlot[]) =>
+    list.filter(({ perTensor }) => !perTensor).map(({ name }) => name);
+  const slots = masters
+    ? [...ofEquations, { name: masters.slot, perTensor: false, initial: 0, codec: masters.codec }]
+    : ofEquations;
+  const [elementSlots, laneSlots] = [namesOf(slots), namesOf(ofEquations)];
   const codecs = new Map(slots.map(({ name, codec }) => [name, codec]));
   const declared = declaration.slots.filter(({ perTensor }) => perTensor !== true).map(({ name }) => name);
   const ofTensors = declaration.slots.filter(({ perTensor }) => perTensor === true).map(({ name }) => name);
@@ -112,7 +123,7 @@ function deriveLayout(rule: Rule): RuleLayout {
   const corrections = Object.entries(declaration.scalars(options, 1)).flatMap(([name, rate]) =>
     typeof rate === 'number' ? [] : [{ name, rate }],
   );
-  rejectClashes(rule);
+  rejectClashes(rule, masters);
   const equationSwitches = { ...templateSwitches(declaration, options), ...declaration.switches(options) };
   const averageSwitches = averages.map((average) => average.declaration.switches(average.options));
   const averageScalars: Record<string, number> = {};
@@ -141,10 +152,12 @@ function deriveLayout(rule: Rule): RuleLayout {
     rule,
     slots,
     elementSlots,
+    laneSlots,
+    masters,
     codecOf: (slot) => codecs.get(slot)!,
     stateForm: stateFormOf([f32, ...codecs.values()]),
     tensorSlots: slots.filter(({ perTensor }) => perTensor).map(({ name }) => name),
-    laneVariables: [...new Set([...declared, ...elementSlots])],
+    laneVariables: [...new Set([...declared, ...laneSlots])],
     scalars: Object.keys(values(1, 1)),
     corrections,
     switches: Object.assign({}, equationSwitches, ...averageSwitches) as Switches,
@@ -152,7 +165,9 @@ function deriveLayout(rule: Rule): RuleLayout {
     averages,
     recordFields: [...ofTensors, ...(tensor?.values ?? [])],
     tensor: tensorOf(rule),
-    measuredSlots: elementSlots.filter((name) => tensor?.reads.includes(name) ?? false),
+    measuredSlots: elementSlots.filter(
+      (name) => tensor && (tensor.reads.includes(name) || name === masters?.slot),
+    ),
     evaluation: evaluation && { slot: evaluation.slot, share: evaluation.share(options) },
     values,
   };
@@ -182,8 +197,8 @@ function deriveSlots(rule: Rule, averages: readonly Average[]): LayoutSlot[] {
   return [...ofRule, ...ofAverages];
 }
 
-/** @throws OptimizerError `invalid-config` if an average has the name of something of the rule's. */
-function rejectClashes(rule: Rule): void {
+/** @throws OptimizerError `invalid-config` if an average, or what keeps weights, has the name of something of the rule's. */
+function rejectClashes(rule: Rule, masters: Masters | undefined): void {
   const { name, declaration, averages = [] } = rule;
   const options = structureOf(rule);
   const ofRule = new Set([
@@ -191,14 +206,17 @@ function rejectClashes(rule: Rule): void {
     ...Object.keys(declaration.switches(options)),
     ...Object.keys(declaration.scalars(options, 1)),
   ]);
-  for (const average of averages) {
-    const { slot, switches, scalars } = average.declaration;
-    const names = [slot, ...Object.keys(switches(average.options)), ...Object.keys(scalars(average.options))];
+  const others = averages.map(({ declaration: { name: what, slot, switches, scalars }, options: own }) => ({
+    what,
+    names: [slot, ...Object.keys(switches(own)), ...Object.keys(scalars(own))],
+  }));
+  if (masters) others.push({ what: 'masterWeights', names: [masters.slot] });
+  for (const { what, names } of others) {
     const clash = names.find((one) => ofRule.has(one));
     if (clash === undefined) continue;
     throw new OptimizerError(
       'invalid-config',
-      `${quote(clash)} is a name of both ${name} and ${average.declaration.name}; name it otherwise in the rule.`,
+      `${quote(clash)} is a name of both ${name} and ${what}; name it otherwise in the rule.`,
     );
   }
 }

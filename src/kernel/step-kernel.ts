@@ -19,6 +19,7 @@ import type { RowLayout } from './row.js';
 import type { RuleLayout } from './rule-layout.js';
 import { composeSegments, segmentsByteLength } from './segment.js';
 import { type KernelShape, shapeConstants } from './shape.js';
+import { composeWeights } from './weights.js';
 import {
   composeConstraint,
   composeDivision,
@@ -188,7 +189,7 @@ ${layout.tensor ? '  tensor = uniform_tensor;\n' : ''}}
 ${composeState(layout, access)}
 ${composeStrides(access)}${composePlaces(access)}
 ${stepping.wgsl}${composeConstraint(access)}${composeDrawing(access)}
-${tensors.map((k) => composeTensor(k, access, stepping.call)).join('\n')}
+${tensors.map((k) => composeTensor(k, layout, access, stepping.call)).join('\n')}
 fn step_tensors(workgroup: u32, local_index: u32) {
 ${tensors.map((k) => `  step_tensor_${k}(workgroup, local_index);\n`).join('')}}
 
@@ -215,7 +216,10 @@ fn random_words(at: Place) -> vec4<u32> {
 `;
 }
 
-function composeState({ elementSlots, codecOf }: RuleLayout, access: StretchAccess): string {
+function composeState(
+  { elementSlots, laneSlots, codecOf, masters }: RuleLayout,
+  access: StretchAccess,
+): string {
   const { state, dataCodec, gradCodec } = access;
   const others = [dataCodec, gradCodec].filter((codec) => codec !== undefined);
   const at = (slot: string) => ({
@@ -230,12 +234,12 @@ function composeState({ elementSlots, codecOf }: RuleLayout, access: StretchAcce
     ) => `${codecOf(slot).declare?.(`${slot}_array`) ?? ''}fn load_${slot}(at: Place) -> lane {\n${codecOf(slot).load(at(slot))}\n}\n
 fn store_${slot}(at: Place, value: lane) {\n${codecOf(slot).store(at(slot))}\n}\n`,
   );
-  return `${composeCodecs([...elementSlots.map(codecOf), ...others])}${loads.join('\n')}
+  return `${composeCodecs([...elementSlots.map(codecOf), ...others])}${masters?.wgsl ?? ''}${loads.join('\n')}
 fn load_state(at: Place) {
-${elementSlots.map((slot) => `  ${slot} = load_${slot}(at);\n`).join('')}}
+${laneSlots.map((slot) => `  ${slot} = load_${slot}(at);\n`).join('')}}
 
 fn store_state(at: Place) {
-${elementSlots.map((slot) => `  store_${slot}(at, ${slot});\n`).join('')}}
+${laneSlots.map((slot) => `  store_${slot}(at, ${slot});\n`).join('')}}
 `;
 }
 
@@ -243,7 +247,7 @@ ${elementSlots.map((slot) => `  store_${slot}(at, ${slot});\n`).join('')}}
  * Access to one tensor, and the loop over an invocation's share of it. The loop stands once per tensor, because WGSL can
  * choose an array at run time only by a branch at each access.
  */
-function composeTensor(k: number, access: StretchAccess, call: string): string {
+function composeTensor(k: number, { masters }: RuleLayout, access: StretchAccess, call: string): string {
   const { data, grad, gradBinding, dataCodec = f32, gradCodec = f32 } = access;
   const ofData = {
     array: `data_${k}`,
@@ -261,12 +265,9 @@ function composeTensor(k: number, access: StretchAccess, call: string): string {
     load_state(at);
     store_data_${k}(at, ${call}(${given}));
     store_state(at);`;
-  return `fn load_data_${k}(at: Place) -> lane {
-${dataCodec.load(ofData)}
-}
-
+  return `${composeWeights(`data_${k}`, dataCodec, ofData, masters)}
 fn store_data_${k}(at: Place, value: lane) {
-${dataCodec.store(ofData)}
+${masters ? `  store_${masters.slot}(at, ${masters.kept('value')});\n` : ''}${dataCodec.store(ofData)}
 }
 
 fn load_grad_${k}(at: Place) -> lane {

@@ -192,9 +192,9 @@ fn grad_place_of(i: u32) -> Place {
 }
 
 /** Leaves elements alone whose rows are: weights and state keep their bits. */
-function composeActive({ elementSlots }: RuleLayout, call: string): string {
-  const keep = elementSlots.map((slot) => `  let before_${slot} = ${slot};\n`).join('');
-  const choose = elementSlots
+function composeActive({ laneSlots }: RuleLayout, call: string): string {
+  const keep = laneSlots.map((slot) => `  let before_${slot} = ${slot};\n`).join('');
+  const choose = laneSlots
     .map((slot) => `  ${slot} = select(before_${slot}, ${slot}, is_active);\n`)
     .join('');
   return `fn stepped_active(before: lane, gradient: lane, at: Place) -> lane {
@@ -210,7 +210,7 @@ ${choose}  return select(before, after, is_active);
  * Steps the elements of a lane with the learning rates of their columns: once for each factor that is among the four, and
  * that mostly is one.
  */
-function composeColumns({ elementSlots, rule }: RuleLayout): string {
+function composeColumns({ laneSlots, rule }: RuleLayout): string {
   const rateScalars = findRateScalars(rule);
   const lines = (names: readonly string[], line: (name: string) => string) =>
     names.map((name) => `${line(name)}\n`).join('');
@@ -229,7 +229,7 @@ function composeColumns({ elementSlots, rule }: RuleLayout): string {
 fn stepped_columns(before: lane, gradient: lane, at: Place) -> lane {
   let factors = factors_of(at);
 ${lines(rateScalars, (name) => `  let whole_${name} = h.${name};`)}${lines(
-    elementSlots,
+    laneSlots,
     (slot) => `  let before_${slot} = ${slot};\n  var after_${slot} = ${slot};`,
   )}  var result = before;
   var left = vec4<bool>(true);
@@ -245,13 +245,13 @@ ${lines(rateScalars, (name) => `  let whole_${name} = h.${name};`)}${lines(
       factor = factors.x;
     }
 ${lines(rateScalars, (name) => `    h.${name} = whole_${name} * factor;`)}    prepare();
-${lines(elementSlots, (slot) => `    ${slot} = before_${slot};`)}    let after = stepped(before, gradient);
+${lines(laneSlots, (slot) => `    ${slot} = before_${slot};`)}    let after = stepped(before, gradient);
     let own = left & (factors == lane(factor));
     result = select(result, after, own);
-${lines(elementSlots, (slot) => `    after_${slot} = select(after_${slot}, ${slot}, own);`)}    left = left & !own;
+${lines(laneSlots, (slot) => `    after_${slot} = select(after_${slot}, ${slot}, own);`)}    left = left & !own;
   }
 ${lines(rateScalars, (name) => `  h.${name} = whole_${name};`)}${lines(
-    elementSlots,
+    laneSlots,
     (slot) => `  ${slot} = after_${slot};`,
   )}  return result;
 }

@@ -142,6 +142,18 @@ export function asWords<B>({ codec, ...piece }: Piece<B>): Piece<B> {
   return { ...piece, elementCount: (end - byteOffset) / WORD_BYTE_LENGTH };
 }
 
+/** What of a piece is whole words, and its last element where that shares a word with something else. */
+export function cutAtWords<B>(piece: Piece<B>): Record<'whole' | 'rest', readonly Piece<B>[]> {
+  const { codec, elementCount, byteOffset } = piece;
+  const count = codec ? elementCount % codec.blockLength : 0;
+  if (count === 0) return { whole: [piece], rest: [] };
+  const first = elementCount - count;
+  return {
+    whole: first > 0 ? [{ ...piece, elementCount: first }] : [],
+    rest: [{ ...piece, byteOffset: byteOffset + elementByteLengthOf(piece) * first, elementCount: count }],
+  };
+}
+
 /** Elements from one row of a piece to the next, where they lie apart. */
 export const strideOf = (piece: Pick<Piece<unknown>, 'rows' | 'codec'>): number | undefined =>
   piece.rows && piece.rows.byteStride / elementByteLengthOf(piece);

@@ -1,5 +1,7 @@
 import type { Codec } from '../codecs/codec.js';
 import { philox } from '../codecs/philox.js';
+import { type GradDType, resolveGradCodec } from '../codecs/weight-dtype.js';
+import { OptimizerError, quote } from '../errors.js';
 import { streamOf } from '../random-stream.js';
 
 const identity = (value: number): number => value;
@@ -27,4 +29,36 @@ export function keeperOf(codec: Codec, seed: number | undefined, name: string): 
     if (last?.lane !== lane || last.t !== t) last = { lane, t, words: philox([lane, t, low, high], key) };
     return random.round(value, last.words[element % 4]!);
   };
+}
+
+/**
+ * How the gradients of a parameter are read.
+ *
+ * @param isSingle whether they become float32.
+ * @param what the gradient, for errors.
+ */
+export function gradientReader(
+  gradDtype: GradDType,
+  gradScale: number | undefined,
+  isSingle: boolean,
+  what: string,
+): (values: ArrayLike<number>) => ArrayLike<number> {
+  if (gradDtype === 'f32') return (values) => values;
+  if (gradDtype !== 'i32') {
+    const keep = keeping(resolveGradCodec(gradDtype, undefined, what)!);
+    return (values) => Array.from(values, keep);
+  }
+  const { fround } = Math;
+  const scale = gradScale ?? 1;
+  const step = fround(1 / scale);
+  return (values) =>
+    Array.from(values, (value, k) => {
+      if ((value | 0) !== value) {
+        throw new OptimizerError(
+          'invalid-parameter',
+          `${what}: value ${k} is ${quote(value)}; give integers of 32 bits, as gradDtype "i32" says.`,
+        );
+      }
+      return isSingle ? fround(fround(value) * step) : value / scale;
+    });
 }

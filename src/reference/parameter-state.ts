@@ -1,8 +1,10 @@
 import { type Codec, rounded as roundedBy } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
+import type { Masters } from '../codecs/masters.js';
 import { resolveCodec } from '../codecs/weight-dtype.js';
 import { rejectColumns, resolveRowOptions } from '../engine/input/row-options.js';
 import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
+import { rejectSharedRows } from '../engine/input/state-options.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
@@ -13,7 +15,7 @@ import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
 import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
 import { limitWeight } from './constrain.js';
-import { type WeightKeeper, keeperOf, keeping } from './keeping.js';
+import { type WeightKeeper, gradientReader, keeperOf, keeping } from './keeping.js';
 import { type TableOptions, divideRows, positionsOf, stepOfColumn, withoutMasked } from './table-step.js';
 import { summarizeTensor } from './tensor-step.js';
 
@@ -28,11 +30,16 @@ export class ParameterState {
   readonly state: Readonly<Record<string, NumericArray>>;
   /** Steps applied to it. */
   stepCount = 0;
-  /** Whether its weights are kept in 2 bytes. */
+  /** Whether its weights are kept in 2 bytes, and no more exactly beside. */
   readonly isRounded: boolean;
   readonly #data: NumericArray;
   /** What of a weight is kept behind a step. */
   readonly #keep: WeightKeeper;
+  /** How weights lie in memory, and what keeps them more exactly. */
+  readonly #codec: Codec;
+  readonly #masters: Masters | undefined;
+  /** How gradients are read. */
+  readonly #read: (values: ArrayLike<number>) => ArrayLike<number>;
   readonly #rowLength: number | undefined;
   readonly #table: TableOptions;
   readonly #codecs: ReadonlyMap<string, Codec>;
@@ -42,7 +49,18 @@ export class ParameterState {
   constructor(
     private readonly arithmetic: Arithmetic<number>,
     private readonly rule: Rule,
-    { name, data, grad, rowLength, rowMask, constraint, lrPerColumn, dtype }: NamedParameter,
+    {
+      name,
+      data,
+      grad,
+      rowLength,
+      rowMask,
+      constraint,
+      lrPerColumn,
+      dtype,
+      gradDtype,
+      gradScale,
+    }: NamedParameter,
     ArrayType: Float32ArrayConstructor | Float64ArrayConstructor,
   ) {
     const what = `parameter ${quote(name)}`;
@@ -58,17 +76,33 @@ export class ParameterState {
       ...(rowMask !== undefined && { mask: rowMask }),
     };
     if (isSparse(grad)) rejectWholeTable(rule, name);
+    const { constraint: constrained } = options;
+    rejectSharedRows(rule, {
+      name,
+      rowLength,
+      constraint: constrained,
+      mask: rowMask,
+      sparse: isSparse(grad),
+    });
     this.name = name;
     this.grad = grad;
     const codec = resolveCodec(dtype ?? 'f32', 'dtype', what) ?? f32;
-    this.isRounded = codec !== f32;
+    const { laneSlots, tensorSlots, codecOf, masters } = layoutOf(rule);
+    this.#codec = codec;
+    this.#read = gradientReader(
+      gradDtype ?? 'f32',
+      gradScale,
+      ArrayType === Float32Array,
+      `step: the gradient of ${what}`,
+    );
+    this.#masters = masters;
+    this.isRounded = codec !== f32 && !masters;
     this.#keep = keeperOf(codec, rule.seed, name);
     this.weights = new ArrayType(data).map(keeping(codec));
     this.state = initialState(rule, this.weights);
     this.#data = data;
     this.#rowLength = rowLength;
-    const { elementSlots, tensorSlots, codecOf } = layoutOf(rule);
-    this.#codecs = new Map(elementSlots.map((slot) => [slot, codecOf(slot)]));
+    this.#codecs = new Map(laneSlots.map((slot) => [slot, codecOf(slot)]));
     this.#tensorSlots = tensorSlots;
   }
 
@@ -83,10 +117,12 @@ export class ParameterState {
     const isSingle = this.weights instanceof Float32Array;
     if (isSparse(gradient) && this.#rowLength !== undefined) {
       rejectWholeTable(this.rule, this.name);
+      rejectSharedRows(this.rule, { name: this.name, rowLength: this.#rowLength, sparse: true });
       if (this.#table.mask) fail(`${what} is sparse, but the parameter has a rowMask; give a dense one.`);
       const entries = checkEntries(gradient, this.#rowLength, what);
       if (isSingle) rejectOverflow(entries.values, `${what}: values`);
-      return sumRows(this.arithmetic, entries, this.#rowLength, length / this.#rowLength);
+      const read = { ...entries, values: this.#read(entries.values) };
+      return sumRows(this.arithmetic, read, this.#rowLength, length / this.#rowLength);
     }
     if (!isNumberList(gradient)) {
       const or = this.#rowLength === undefined ? '' : ', or { indices, values }';
@@ -94,7 +130,8 @@ export class ParameterState {
     }
     if (gradient.length !== length) fail(`${what} has ${gradient.length} elements; give ${length}.`);
     if (isSingle) rejectOverflow(gradient, what);
-    return withoutMasked(gradient, this.#table);
+    const masked = withoutMasked(gradient, this.#table);
+    return { ...masked, values: this.#read(masked.values) };
   }
 
   /** The gradient with a norm of `maxNorm` at most, as {@link clipToNorm}. */
@@ -118,7 +155,7 @@ export class ParameterState {
     /** Element i, and its gradient, which is the k-th. */
     const loadElement = (i: number, k = i) => {
       for (const [slot, values] of arrays) element[slot] = load(values[i]!);
-      return { w: load(weights[i]!), g: load(gradient[k]!), s: element };
+      return { w: load(this.#weight(i)), g: load(gradient[k]!), s: element };
     };
     const whole = Object.fromEntries(this.#tensorSlots.map((slot) => [slot, load(state[slot]![0]!)]));
     // Only what measures tensors goes through them whole.
@@ -136,42 +173,43 @@ export class ParameterState {
       const i = elements ? elements[k]! : k;
       const { w, g } = loadElement(i, k);
       const after = rule.update(w, g, element, stepOfColumn(step, table, i), tensor);
-      weights[i] = this.#keep(store(limitWeight(f, after, table.constraint)), i, step.t);
+      this.#setWeight(i, store(limitWeight(f, after, table.constraint)), step.t);
       for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }
     // What was not stepped stays what it is.
     for (const [, values, codec] of arrays) keep(codec, values);
     const access = {
       length: weights.length,
-      get: (i: number) => load(weights[i]!),
-      set: (i: number, value: number) => {
-        weights[i] = this.#keep(store(value), i, step.t);
-      },
+      get: (i: number) => load(this.#weight(i)),
+      set: (i: number, value: number) => this.#setWeight(i, store(value), step.t),
     };
     divideRows(f, table, access, elements);
     this.#data.set(weights);
     this.stepCount = step.t;
   }
 
-  /** Takes over a saved state; its arrays have the lengths of this one's. Averages that it lacks begin from the weights. */
+  /**
+   * Takes over a saved state; its arrays have the lengths of this one's. Averages that it lacks begin from the weights, and weights are
+   * what lies there if it lacks what was more exact.
+   */
   restore(stepCount: number, saved: Readonly<Record<string, NumericArray | undefined>>): void {
     this.stepCount = stepCount;
     for (const [slot, values] of Object.entries(this.state)) {
-      values.set(saved[slot] ?? this.weights);
+      if (slot === this.#masters?.slot && !saved[slot]) values.fill(0);
+      else values.set(saved[slot] ?? this.weights);
       const codec = this.#codecs.get(slot);
       if (codec) keep(codec, values);
     }
   }
 
-  /** Exchanges the weights with a slot. Before the first step there is no average, and the weights stay. */
+  /** Exchanges the weights with a slot. */
   exchange(slot: string): void {
-    if (this.stepCount === 0) return;
-    const { weights } = this;
     const values = this.state[slot]!;
-    const before = weights.slice();
-    weights.set(values);
-    values.set(before);
-    this.#data.set(weights);
+    values.forEach((value, i) => {
+      values[i] = this.#weight(i);
+      this.#setWeight(i, value, this.stepCount);
+    });
+    this.#data.set(this.weights);
   }
 
   /** Adds a state slot to the weights, times a factor: the CPU twin of `shaders/interpolate.wgsl`. */
@@ -180,8 +218,24 @@ export class ParameterState {
     const { weights } = this;
     const rounded = scalar(factor);
     const offsets = this.state[slot]!;
-    weights.forEach((w, i) => (weights[i] = store(add(load(w), mul(rounded, load(offsets[i]!))))));
+    weights.forEach((_, i) =>
+      this.#setWeight(i, store(add(load(this.#weight(i)), mul(rounded, load(offsets[i]!)))), this.stepCount),
+    );
     this.#data.set(weights);
+  }
+
+  /** A weight, as exactly as it is kept; the twin of `load_data` in src/kernel/step-kernel.ts. */
+  #weight(i: number): number {
+    const copy = this.weights[i]!;
+    const masters = this.#masters;
+    return masters ? masters.weightOf(copy, this.state[masters.slot]![i]!, this.#codec) : copy;
+  }
+
+  /** @param t the count of the step behind which it is so. */
+  #setWeight(i: number, value: number, t: number): void {
+    const masters = this.#masters;
+    if (masters) this.state[masters.slot]![i] = masters.keptOf(value);
+    this.weights[i] = this.#keep(value, i, t);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type DType, resolveCodec } from '../codecs/weight-dtype.js';
+import { type DType, type GradDType, resolveCodec, resolveGradCodec } from '../codecs/weight-dtype.js';
 import { resolveGroups, resolveRule } from '../engine/input/groups.js';
 import {
   GRADIENT_OPTION_NAMES,
@@ -6,6 +6,7 @@ import {
   type ResolvedGradientOptions,
   resolveGradientOptions,
 } from '../engine/input/gradient-options.js';
+import { type MasterOptions, rejectIdleMasters, withFitMasters } from '../engine/input/master-options.js';
 import { type RoundingOptions, rejectIdleRounding } from '../engine/input/rounding-options.js';
 import type { RowOptions } from '../engine/input/row-options.js';
 import {
@@ -33,6 +34,13 @@ export interface ReferenceParameter extends RowOptions {
    * default `'f32'`.
    */
   dtype?: DType;
+  /**
+   * How gradients are read: `'f16'` and `'bf16'` round them to the nearest; with `'i32'` they are integers, which are divided by `gradScale`.
+   * Default `'f32'`.
+   */
+  gradDtype?: GradDType;
+  /** What gradients of `'i32'` were multiplied with, > 0. Default 1. */
+  gradScale?: number;
   /** Elements per row, an integer ≥ 1 that divides the tensor; sparse gradients, `{ indices, values }`, need it. */
   rowLength?: number;
   /** A number per row: rows at 0 are left alone by each step; read at each step. For dense gradients, with `rowLength`. */
@@ -41,7 +49,7 @@ export interface ReferenceParameter extends RowOptions {
 
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
 export interface ReferenceConfig<R extends Rule = Rule>
-  extends GradientOptions, StateOptions, RoundingOptions {
+  extends GradientOptions, StateOptions, RoundingOptions, MasterOptions {
   /** The rule, e.g. `adam({ lr: 1e-3 })`. */
   rule: R;
   /** The parameters. Give these or `groups`. */
@@ -93,24 +101,30 @@ export function resolveReferenceConfig(given: unknown): ResolvedReferenceConfig 
   let index = 0;
   const plain = resolveRule(rule);
   const whole = withSettings(plain, resolveRuleSettings(config));
-  const resolved = resolveGroups<ReferenceParameter>(whole, { params, groups }).map((group) => ({
-    rule: group.rule,
-    params: group.params.map((parameter) => resolveParameter(parameter, index++)),
-  }));
+  const resolved = resolveGroups<ReferenceParameter>(whole, { params, groups }).map((group) => {
+    const checked = group.params.map((parameter) => resolveParameter(parameter, index++));
+    return { rule: withFitMasters(group.rule, checked.map(keptWeightsOf)), params: checked };
+  });
   rejectIdleStateDtype(resolved.map((group) => group.rule));
   const all = resolved.flatMap((group) => group.params);
-  rejectIdleRounding(
-    whole,
-    all.some(({ dtype = 'f32' }) => dtype !== 'f32'),
-  );
+  const isAnyRounded = all.some(({ dtype = 'f32' }) => dtype !== 'f32');
+  rejectIdleRounding(whole, isAnyRounded);
+  rejectIdleMasters(whole, isAnyRounded);
   return { precision, gradients, groups: resolved };
 }
+
+const keptWeightsOf = ({ name, dtype = 'f32' }: NamedParameter) => ({
+  name,
+  codec: resolveCodec(dtype, 'dtype', `parameter ${quote(name)}`),
+});
 
 const PARAMETER_KEYS = [
   'name',
   'data',
   'grad',
   'dtype',
+  'gradDtype',
+  'gradScale',
   'rowLength',
   'rowMask',
   'constraint',
@@ -122,7 +136,7 @@ function resolveParameter(given: unknown, index: number): NamedParameter {
     fail(`parameter ${index} is ${quote(given)}; give { name, data }.`);
   }
   const parameter = copyGiven(given, PARAMETER_KEYS);
-  const { name = `param${index}`, data, grad, dtype = 'f32' } = parameter;
+  const { name = `param${index}`, data, grad, dtype = 'f32', gradDtype = 'f32', gradScale } = parameter;
   if (typeof name !== 'string' || name === '') {
     fail(`parameter ${index}: name is ${quote(name)}; give a non-empty string.`);
   }
@@ -132,6 +146,7 @@ function resolveParameter(given: unknown, index: number): NamedParameter {
     fail(`${what}: data is ${quote(data)}; give a Float32Array or Float64Array.`);
   }
   resolveCodec(dtype, 'dtype', what);
+  resolveGradCodec(gradDtype, gradScale, what);
   // The arrays of a gradient of rows are the caller's, what holds them is not.
   const copied = isRecord(grad) ? { grad: copyGiven(grad) } : {};
   return { ...parameter, name, data, ...copied } as NamedParameter;

@@ -273,7 +273,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
     if (served && rounded) {
       throw new OptimizerError(
         'invalid-config',
-        `parameter ${quote(rounded.name)} has weights of 2 bytes, which cannot change places with what is float32; use dtype "f32".`,
+        `parameter ${quote(rounded.name)} has weights of 2 bytes, which cannot change places with what is float32; use masterWeights, or dtype "f32".`,
       );
     }
     const exchanged = (served ?? this.#served)!;

@@ -1,5 +1,5 @@
 import { fail, sameKeys } from '../engine/saved/check.js';
-import { matchSlots } from '../engine/saved/check-values.js';
+import { matchSlots, rejectMisfits } from '../engine/saved/check-values.js';
 import {
   type GroupState,
   type LoadedNames,
@@ -67,8 +67,9 @@ export function checkArrays(
       const given = state[name];
       if (!isRecord(given)) fail(`${what} is ${quote(given)}; give { [slot]: Float32Array }.`);
       const ofSlot: Record<string, NumericArray> = {};
-      for (const { name: slot } of matchSlots(given, group.rule, what, isStrict)) {
+      for (const { name: slot, codec } of matchSlots(given, group.rule, what, isStrict)) {
         ofSlot[slot] = checkArray(given[slot], own[slot]!.length, `${what}: ${slot}`);
+        rejectMisfits(codec, ofSlot[slot], `${what}: ${slot}`);
       }
       checked.set(name, ofSlot);
     }

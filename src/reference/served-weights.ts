@@ -31,7 +31,8 @@ export function exchangeWeights(
   isEvaluating: boolean,
 ): void {
   if (served !== 'rule') {
-    parameter.exchange(served);
+    // Before the first step there is no average, and the weights stay.
+    if (parameter.stepCount > 0) parameter.exchange(served);
     return;
   }
   const { slot, share } = layoutOf(rule).evaluation!;

@@ -1,4 +1,5 @@
 import type { Average } from '../averages/average.js';
+import type { MasterWeights } from '../codecs/masters.js';
 import type { StateDtype } from '../codecs/state-dtype.js';
 import { OptimizerError, isRecord, propertyNames, quote, readProperty } from '../errors.js';
 import type { RuleOptions } from './common-options.js';
@@ -29,10 +30,12 @@ export interface Rule<O extends object = object, Slot extends string = string> {
   readonly stateDtype?: StateDtype;
   /** What the stochastic rounding of weights begins from, if they are rounded so; an optimizer's config says so. */
   readonly seed?: number;
+  /** How weights of 2 bytes are kept more exactly, if they are; an optimizer's config says so. */
+  readonly masterWeights?: MasterWeights;
 }
 
 /** What an optimizer's config adds to a rule. */
-export type RuleSettings = Pick<Rule, 'averages' | 'stateDtype' | 'seed'>;
+export type RuleSettings = Pick<Rule, 'averages' | 'stateDtype' | 'seed' | 'masterWeights'>;
 
 /** Options in place of some of a rule's, as a group gives them; one that is `undefined` stays as it is. */
 export type RuleOverrides<R extends Rule = Rule> = Overrides<R['options']>;
@@ -92,15 +95,27 @@ export function overrideRule(rule: Rule, overrides: object): Rule {
   return withSettings(makeRule(rule.declaration, options), rule);
 }
 
-/** The same rule, with averages taken of its weights, its state kept in some way, and weights rounded in some way. */
-export function withSettings(rule: Rule, { averages = [], stateDtype = 'f32', seed }: RuleSettings): Rule {
-  if (averages.length === 0 && stateDtype === 'f32' && seed === undefined) return rule;
+/** The same rule, with averages taken of its weights, its state kept in some way, and weights rounded, or kept, in some way. */
+export function withSettings(
+  rule: Rule,
+  { averages = [], stateDtype = 'f32', seed, masterWeights }: RuleSettings,
+): Rule {
+  if (averages.length === 0 && stateDtype === 'f32' && seed === undefined && masterWeights === undefined) {
+    return rule;
+  }
   return Object.freeze({
     ...rule,
     ...(averages.length > 0 && { averages }),
     ...(stateDtype !== 'f32' && { stateDtype }),
     ...(seed !== undefined && { seed }),
+    ...(masterWeights !== undefined && { masterWeights }),
   });
+}
+
+/** The same rule, for weights that need not be kept more exactly than they are. */
+export function withoutMasters(rule: Rule): Rule {
+  const { masterWeights, ...rest } = rule;
+  return masterWeights === undefined ? rule : Object.freeze(rest);
 }
 
 /** @throws OptimizerError `invalid-config` unless `rule` was made by a function that `defineRule` returned. */

@@ -144,7 +144,13 @@ gpuTest('the bytes of the state are told, of slots and averages in use', async (
   expect(optimizer.stateByteLength).toBe(3 * 20);
   await optimizer.addGroup({ params: params('b'), amsgrad: true });
   expect(optimizer.stateByteLength).toBe(3 * 20 + 4 * 20);
-  expect(optimizer.memory()).toEqual({ weights: 40, gradients: 40, state: 100, averages: 40 });
+  expect(optimizer.memory()).toEqual({
+    weights: 40,
+    gradients: 40,
+    state: 100,
+    averages: 40,
+    masterWeights: 0,
+  });
   const perTensor = track(await Optimizer.create(device, { rule: novograd(), params: params('a') }));
   expect(perTensor.stateByteLength).toBe(20 + 4);
   expect(track(await Optimizer.create(device, { rule: sgd(), params: params('a') })).stateByteLength).toBe(0);

@@ -137,7 +137,7 @@ export const callPartSlips = [
         'gpu/counts#what is loaded',
       ],
       [
-        'if (saved) writer.write(tensor, name, saved);\n        else',
+        'if (saved) writer.write(tensor, name, saved);\n        // Weights are what lies there.\n        else',
         'if (!saved)',
         'gpu/optimizer#resumes from',
       ],

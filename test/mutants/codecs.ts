@@ -149,7 +149,7 @@ export const codecSlips = [
       ['rowLength % blockLength === 0', 'rowLength % blockLength === 1'],
       ["constraint === 'unit-rows' &&", 'false &&'],
       ['isScaled && mask &&', 'false &&'],
-      ["sparse && 'a sparse grad'", 'false'],
+      ["Boolean(sparse) && 'a sparse grad'", 'false'],
     ],
   ),
   ...slipsIn(

@@ -8,6 +8,83 @@ const REFUSED = 'gpu/dtype-calls#what they cannot be';
 
 export const dtypeSlips = [
   ...slipsIn(
+    'src/plan/pieces.ts',
+    ['gpu/dtype-calls#micro-batches'],
+    [
+      ['codec ? elementCount % codec.blockLength : 0', '0'],
+      ['elementByteLengthOf(piece) * first, elementCount: count', 'elementCount: count'],
+    ],
+  ),
+  ...slipsIn(
+    'src/engine/calls/gradients.ts',
+    ['gpu/dtype-calls#micro-batches'],
+    [['(rest.length > 0 ? [{ index, row: 0, data: rest }] : [])', '[]']],
+  ),
+  ...slipsIn(
+    'src/engine/calls/uploading.ts',
+    ['gpu/dtype-calls#what shares'],
+    [
+      ['if (floats.length > 0) {', 'if (floats.length > 9) {'],
+      ['byteOffset + byteLength - 4, buffer', 'byteOffset, buffer'],
+    ],
+  ),
+  ...slipsIn(
+    'src/reference/parameter-state.ts',
+    ['unit/master-weights'],
+    [
+      ['sparse: isSparse(grad),', 'sparse: false,'],
+      ['rejectSharedRows(this.rule, {', 'void ({'],
+    ],
+  ),
+  ...slipsIn(
+    'shaders/codecs/i32.wgsl',
+    ['gpu/fixed-point#they are read'],
+    [
+      [
+        'vec4<f32>(words >> vec4<u32>(16u)) * 65536.0 + vec4<f32>(words & vec4<i32>(0xffff))',
+        'vec4<f32>(words | vec4<i32>(1))',
+      ],
+      ['clamp(round(value)', 'clamp(floor(value)', 'gpu/fixed-point#micro-batches'],
+      ['2147483520.0', '2147483392.0', 'gpu/fixed-point#micro-batches'],
+    ],
+  ),
+  ...slipsIn(
+    'src/codecs/i32.ts',
+    ['unit/i32'],
+    [
+      ['low % 2 === 0 ? low : low + 1', 'low + 1'],
+      ['if (!codec) codecs.set(', 'codecs.set('],
+      ['name: `i32/${scale}`', "name: 'i32'", 'gpu/fixed-point#they are rebound'],
+      ['value * ${most}f', 'value * ${step}f', 'gpu/fixed-point#micro-batches'],
+    ],
+  ),
+  ...slipsIn(
+    'src/codecs/weight-dtype.ts',
+    ['gpu/fixed-point#what they cannot'],
+    [
+      ['scale > 0 &&', 'scale >= 0 &&'],
+      ['[scale, 1 / scale].every(fitsFloat32)', 'fitsFloat32(scale)'],
+      ['if (gradScale !== undefined) {', 'if (gradScale === 0) {'],
+    ],
+  ),
+  ...slipsIn(
+    'src/stages/sparse/compose-row-sums.ts',
+    ['unit/i32'],
+    [
+      [
+        'laneWidth === 4 ? codec.convert!',
+        'laneWidth === 1 ? codec.convert!',
+        'gpu/fixed-point#rows of them',
+      ],
+    ],
+  ),
+  ...slipsIn('src/reference/keeping.ts', ['unit/i32'], [['if (gradDtype !== ', 'if (gradDtype === ']]),
+  ...slipsIn(
+    'src/engine/input/shared-words.ts',
+    ['gpu/dtype-calls#what they cannot'],
+    [['(codec?.blockLength ?? 1) > 1', 'codec === undefined']],
+  ),
+  ...slipsIn(
     'shaders/codecs/f16.wgsl',
     [STEP],
     [

@@ -81,8 +81,8 @@ export const savedSlips = [
       ],
       ['[...loaded, ...unexpected]', '[...loaded]'],
       ['.filter((name) => isLoaded.has(name))', ''],
-      ['!isStrict && AVERAGE_SLOTS.includes(name)', 'AVERAGE_SLOTS.includes(name)'],
-      ['isStrict ? [] : AVERAGE_SLOTS.filter', 'AVERAGE_SLOTS.filter'],
+      ['!isStrict && OPTIONAL_SLOTS.includes(name)', 'OPTIONAL_SLOTS.includes(name)'],
+      ['isStrict ? [] : OPTIONAL_SLOTS.filter', 'OPTIONAL_SLOTS.filter'],
     ],
   ),
   ...slipsIn(

@@ -10,6 +10,7 @@ import { codecSlips } from './codecs.js';
 import { gpuSlips } from './gpu.js';
 import { inputSlips } from './input.js';
 import { kernelSlips } from './kernel.js';
+import { masterSlips } from './masters.js';
 import { normSlips } from './norms.js';
 import { planShareSlips } from './plan-shares.js';
 import { planSlips } from './plan.js';
@@ -33,6 +34,7 @@ export const slips: readonly Slip[] = [
   ...kernelSlips,
   ...codecSlips,
   ...dtypeSlips,
+  ...masterSlips,
   ...gpuSlips,
   ...inputSlips,
   ...savedSlips,

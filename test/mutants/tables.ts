@@ -136,7 +136,7 @@ export const tableSlips = [
     ['gpu/tables-run#zeroGrad'],
     [
       ['if (this.#clearing) run.retire([this.#clearing]);', '', 'gpu/tables-run#nothing is left behind'],
-      ['parameter.grad.filter(({ rows }) => !rows)', 'parameter.grad'],
+      ['grad.filter(({ rows }) => !rows)', 'grad'],
       ['if (isPending) run.expectSubmission();', '', 'gpu/freeze-remove#micro-batches'],
       ['if (isPending) this.run.expectSubmission();', ''],
     ],

@@ -31,7 +31,8 @@ an infinity makes all 64 NaN, and 64 that are all below 2⁻¹¹⁰ are zeros. O
 With a \`rowMask\`, a sparse gradient or \`constraint: 'unit-rows'\`, rows are multiples of 64, so that rows that are left alone keep their bits.
 
 Sums over all
-steps stay float32, and so do averages of the weights: with \`ema\` and the like, 4 bytes are kept and 8 moved on top.`;
+steps stay float32, and so do averages of the weights: with \`ema\` and the like, 4 bytes are kept and 8 moved on top.
+Of weights of 2 bytes, a step moves 4 fewer; \`masterWeights: 'f32'\` keeps 4 more and moves 8, \`'split'\` 1 and 2.`;
 
 /** Every rule has these, and means the same by them. */
 const COMMON = commonOptions(0);

@@ -74,10 +74,14 @@ export class Editing {
     const [source, target] = [this.#find(from, 'copyState()'), this.#find(to, 'copyState()')];
     rejectUnlike(source, target);
     const { control, resources } = this.run;
-    const copies = source.part.layout.slots.map(({ name }) => ({
-      from: source.part.stateRanges(name, source.index),
-      to: target.part.stateRanges(name, target.index),
-    }));
+    const { slots, masters } = source.part.layout;
+    const copies = slots
+      // Weights stay.
+      .filter(({ name }) => name !== masters?.slot)
+      .map(({ name }) => ({
+        from: source.part.stateRanges(name, source.index),
+        to: target.part.stateRanges(name, target.index),
+      }));
     if (control) {
       copies.push({ from: [control.recordSpan(source.index)], to: [control.recordSpan(target.index)] });
     }

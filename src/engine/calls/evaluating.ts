@@ -111,13 +111,13 @@ export class Evaluating {
 
   /** What weights of 2 bytes cannot hold would be lost on the way back. */
   #rejectRounded(call: string): void {
-    const tensors = this.run.parts.flatMap((part) => part.tensors);
+    const tensors = this.run.parts.filter(({ layout }) => !layout.masters).flatMap((part) => part.tensors);
     const rounded = tensors.find(({ parameter: { data } }) => data[0]!.codec);
     if (!rounded) return;
     throw new OptimizerError(
       'invalid-config',
       `${call}: parameter ${quote(rounded.parameter.name)} has weights of 2 bytes, which cannot change places with what is float32; ` +
-        'read the averages by readState(), or use dtype "f32".',
+        'use masterWeights, read the averages by readState(), or use dtype "f32".',
     );
   }
 
@@ -133,7 +133,9 @@ export class Evaluating {
       const slot = source === 'rule' ? part.layout.evaluation!.slot : slotOf(part, source);
       return {
         tensors: [...tensors].map((tensor) => part.planTensor(tensor)),
-        slab: (index: number) => part.slabs.slab(slot, index),
+        slot,
+        slab: (name: string, index: number) => part.slabs.slab(name, index),
+        masters: part.layout.masters,
         ...(source === 'rule' && { share: this.#shares.get(part)! }),
         place: this.#placeOf(k),
         label: part.label,

@@ -2,15 +2,16 @@ import { OptimizerError, quote } from '../../errors.js';
 import { paddingOf } from '../../gpu/arena-buffers.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { joinPieces } from '../../plan/join.js';
-import { ELEMENT_BYTE_LENGTH, type Piece, type PlanTensor } from '../../plan/pieces.js';
+import { ELEMENT_BYTE_LENGTH, type Piece, type PlanTensor, cutAtWords } from '../../plan/pieces.js';
 import { makeClearing } from '../../stages/side/rows.js';
 import type { SidePass } from '../../stages/side/side-pass.js';
+import type { RunTensor } from '../run/group-part.js';
 import type { Run, Watch } from '../run/run.js';
 
 /** Zeroes gradients and adds those of micro-batches. */
 export class Gradients {
   #pieces: readonly Piece<GPUBuffer>[] = [];
-  /** Zeroes those whose rows lie apart; none where there are none. */
+  /** Zeroes those whose rows lie apart, and what shares a word with something else; none where there is nothing of that. */
   #clearing: SidePass | undefined;
   #version = -1;
 
@@ -20,8 +21,8 @@ export class Gradients {
   ) {}
 
   /**
-   * Zeroes them with as few commands as their places allow: neighbouring ranges are cleared as one. Those of rows that lie apart
-   * take kernels, which leave alone what lies between.
+   * Zeroes them with as few commands as their places allow: neighbouring ranges are cleared as one. Those of rows that lie apart,
+   * and a last one that has half a word, take kernels, which leave alone what lies between, and beside.
    *
    * @param isPending whether the encoder is a caller's.
    * @throws OptimizerError `invalid-parameter` if a buffer lacks COPY_DST.
@@ -69,12 +70,17 @@ export class Gradients {
     const { parts, version } = run;
     if (this.#version !== version) {
       const tensors = parts.flatMap((part) => part.tensors);
-      const all = tensors.flatMap(({ parameter }) => parameter.grad.filter(({ rows }) => !rows));
+      const dense = ({ grad }: RunTensor['parameter']) => grad.filter(({ rows }) => !rows).map(cutAtWords);
+      const all = tensors.flatMap(({ parameter }) => dense(parameter).flatMap(({ whole }) => whole));
       this.#pieces = joinPieces(all, paddingOf, true);
       if (this.#clearing) run.retire([this.#clearing]);
-      const apart = tensors.flatMap(({ index, parameter: { grad, rowLength } }) => {
-        const data = grad.filter(({ rows }) => rows);
-        return data.length > 0 ? [{ index, row: 0, data, rowLength: rowLength! }] : [];
+      const apart = tensors.flatMap(({ index, parameter }): PlanTensor<GPUBuffer>[] => {
+        const data = parameter.grad.filter(({ rows }) => rows);
+        const rest = dense(parameter).flatMap(({ rest: last }) => last);
+        return [
+          ...(data.length > 0 ? [{ index, row: 0, data, rowLength: parameter.rowLength! }] : []),
+          ...(rest.length > 0 ? [{ index, row: 0, data: rest }] : []),
+        ];
       });
       this.#clearing = apart.length > 0 ? this.watch(() => this.#makeClearing(apart)) : undefined;
       this.#version = version;

@@ -28,7 +28,18 @@ export interface MemoryUse {
   state: number;
   /** Of averages of the weights, which it keeps, too. */
   averages: number;
+  /** Of what it keeps of weights of 2 bytes beside the weights themselves, by `masterWeights`. */
+  masterWeights: number;
 }
+
+/** Without any. */
+export const NO_MEMORY: Readonly<MemoryUse> = {
+  weights: 0,
+  gradients: 0,
+  state: 0,
+  averages: 0,
+  masterWeights: 0,
+};
 
 /** The bytes of a tensor's weights or gradients: whole words. */
 export function rangesOf(pieces: readonly Piece<GPUBuffer>[]): ByteRange[] {
@@ -53,20 +64,19 @@ export class Reading {
 
   /** As `Optimizer.memory`. */
   memory(): MemoryUse {
-    const use = { weights: 0, gradients: 0, state: 0, averages: 0 };
+    const use = { ...NO_MEMORY };
     const bytesOf = (pieces: readonly Piece<GPUBuffer>[]): number =>
       pieces.reduce((sum, piece) => sum + elementByteLengthOf(piece) * piece.elementCount, 0);
     for (const { layout, tensors } of this.run.parts) {
       const averages = new Set(layout.averages.map(({ declaration }) => declaration.slot));
+      const kindOf = (slot: string): keyof MemoryUse =>
+        slot === layout.masters?.slot ? 'masterWeights' : averages.has(slot) ? 'averages' : 'state';
       for (const { parameter } of tensors) {
         const { data, grad, microGrad = [], elementCount } = parameter;
         use.weights += bytesOf(data);
         use.gradients += bytesOf(grad) + bytesOf(microGrad);
         for (const { name, codec, perTensor } of layout.slots) {
-          use[averages.has(name) ? 'averages' : 'state'] += valuesByteLength(
-            codec,
-            perTensor ? 1 : elementCount,
-          );
+          use[kindOf(name)] += valuesByteLength(codec, perTensor ? 1 : elementCount);
         }
       }
     }

@@ -8,6 +8,7 @@ import { setCounts } from '../run/counts.js';
 import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
+import type { ByteRange } from '../../gpu/readback.js';
 import { type Seed, encodeSeeds } from './seeding.js';
 
 /** Writes what was checked; called where nothing can go wrong any more. */
@@ -57,7 +58,7 @@ export function loadChecked<V>(
 
 /**
  * Gives a run the state that was checked to fit it; none of it takes waiting. Averages that the state does not have begin
- * from the weights as they are.
+ * from the weights as they are, which are what lies there if it has nothing more exact.
  *
  * @throws OptimizerError if a schedule returns nonsense; nothing has changed then.
  */
@@ -72,6 +73,7 @@ function restore<V>(
   writer.before?.();
   const countOf = new Map<RunTensor, number>();
   const seeds: Seed[] = [];
+  const left: ByteRange[] = [];
   run.parts.forEach((part, g) => {
     const { rule, counts } = groups[g]!;
     part.group.replaceRule(rule);
@@ -83,6 +85,8 @@ function restore<V>(
       for (const { name } of part.layout.slots) {
         const saved = ofSlot.get(name);
         if (saved) writer.write(tensor, name, saved);
+        // Weights are what lies there.
+        else if (name === part.layout.masters?.slot) left.push(...part.stateRanges(name, tensor.index));
         else seeds.push({ tensor, slot: name });
       }
     });
@@ -94,9 +98,11 @@ function restore<V>(
   log.asked = scheduleStep;
   log.applied = step;
   run.renew();
-  if (seeds.length === 0) return;
+  if (seeds.length + left.length === 0) return;
   watch(() => {
     const encoder = device.createCommandEncoder({ label: `${config.label} loadStateDict()` });
+    for (const { buffer, byteOffset, byteLength } of left)
+      encoder.clearBuffer(buffer, byteOffset, byteLength);
     const free = encodeSeeds(run, encoder, seeds);
     device.queue.submit([encoder.finish()]);
     free();

@@ -1,5 +1,5 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
-import { rounded } from '../../codecs/codec.js';
+import { misfitOf, rounded } from '../../codecs/codec.js';
 import { asFloats } from '../../gpu/as-floats.js';
 import { copyGiven } from '../../given.js';
 import { MOST_STEPS } from '../../kernel/row.js';
@@ -66,6 +66,8 @@ export function checkSlotValues(
       `${what} ${given}; give ${count === 1 ? 'one number' : `${count} numbers`}, in a Float32Array or a list.`,
     );
   }
+  const misfit = misfitOf(codec, floats);
+  if (misfit !== undefined) fail(`${what}: ${misfit}.`);
   const wide = values as ArrayLike<number>;
   // What shares a scale with a NaN is one, too, and whoever writes a NaN means it.
   const kept = codec.isScaled ? floats : rounded(codec, floats);

@@ -4,7 +4,10 @@ import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import { RowMapper, wordsOfRows } from '../../stages/rows/map-rows.js';
+import { cutAtWords } from '../../plan/pieces.js';
+import { encodeRecoding } from '../../stages/side/recode.js';
 import type { ResolvedParameter } from '../input/parameter.js';
+import type { Resources } from '../run/resources.js';
 import { rangesOf } from './reading.js';
 
 /** The most that one buffer holds. */
@@ -70,9 +73,9 @@ export class Upload {
   }
 }
 
-/** Encodes that weights are those that lie elsewhere; what lies between rows stays. @returns what frees what that takes. */
+/** Encodes that weights are those that lie elsewhere; what lies between rows, and beside a last half of a word, stays. @returns what frees what that takes. */
 export function encodeWeightsFrom(
-  device: GPUDevice,
+  { device, facts, nameOf }: Resources,
   encoder: GPUCommandEncoder,
   params: readonly { readonly parameter: ResolvedParameter; readonly ranges: readonly ByteRange[] }[],
   label: string,
@@ -82,7 +85,19 @@ export function encodeWeightsFrom(
   for (const { parameter, ranges } of params) {
     const { data, rowLength, elementCount } = parameter;
     if (!data.some(({ rows }) => rows)) {
-      copies.push({ from: ranges, to: rangesOf(data) });
+      const cut = data.map(cutAtWords);
+      copies.push({ from: ranges, to: rangesOf(cut.flatMap(({ whole }) => whole)) });
+      const floats = cut.flatMap(({ rest }) => rest);
+      if (floats.length > 0) {
+        // By way of a lane that is its own.
+        const { buffer: from, byteOffset, byteLength } = ranges.at(-1)!;
+        const buffer = makeBuffer(device, `${label} word`, 16, BufferUsage.STORAGE | BufferUsage.COPY_DST);
+        encoder.copyBufferToBuffer(from, byteOffset + byteLength - 4, buffer, 0, 4);
+        const word = { buffer, byteOffset: 0, byteLength: 4 };
+        const codec = floats[0]!.codec!;
+        const recoding = { device, facts, nameOf, label, codec, ranges: [word], floats };
+        own.push({ destroy: encodeRecoding(encoder, recoding, true) }, buffer);
+      }
       continue;
     }
     const rowCount = elementCount / rowLength!;

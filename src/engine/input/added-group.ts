@@ -1,8 +1,9 @@
 import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { copyGiven } from '../../given.js';
 import type { Rule } from '../../rules/rule.js';
-import { type ParameterGroupConfig, type ResolvedSettings, rejectUnfit } from './config.js';
+import { type ParameterGroupConfig, type ResolvedSettings, keptWeightsOf, rejectUnfit } from './config.js';
 import { resolveGroup } from './groups.js';
+import { withFitMasters } from './master-options.js';
 import type { NameTable } from './names.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
 
@@ -53,12 +54,20 @@ export function resolveAddedGroup<T extends { readonly parameter: ResolvedParame
   parameterCount: number,
   call: string,
 ): ResolvedAddedGroup<T> {
-  const { rule, params } = resolveGroup<unknown>(settings.rule, group, 'group');
+  const { rule: wanted, params } = resolveGroup<unknown>(settings.rule, group, 'group');
   const moved = new Set<T>();
   const parameters: ResolvedParameter[] = [];
-  for (const given of params) {
-    const known = findMoved(given, table, call) ?? resolveParameter(given as Parameter, parameterCount++);
-    const parameter = 'parameter' in known ? known.parameter : known;
+  const all = params.map(
+    (given) => findMoved(given, table, call) ?? resolveParameter(given as Parameter, parameterCount++),
+  );
+  const parameterOf = (known: T | ResolvedParameter): ResolvedParameter =>
+    'parameter' in known ? known.parameter : known;
+  const rule = withFitMasters(
+    wanted,
+    all.map((known) => keptWeightsOf(parameterOf(known))),
+  );
+  for (const known of all) {
+    const parameter = parameterOf(known);
     rejectUnfit(rule, parameter);
     const there = 'parameter' in known ? known : sameAs(parameter, table.get(parameter.name));
     if (!there) parameters.push(parameter);

@@ -1,4 +1,5 @@
 import type { AverageSlot } from '../../averages/registry.js';
+import type { MasterSlot } from '../../codecs/masters.js';
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
 import { type Rule, type RuleOverrides, type SlotOf, withSettings } from '../../rules/rule.js';
@@ -12,6 +13,7 @@ import {
 import { type GivenGroup, resolveGroups, resolveRule } from './groups.js';
 import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
+import { type MasterOptions, rejectIdleMasters, withFitMasters } from './master-options.js';
 import { type RoundingOptions, rejectIdleRounding, rejectUnfitRounding } from './rounding-options.js';
 import { rejectColumns } from './row-options.js';
 import {
@@ -70,7 +72,7 @@ export type OptimizerConfig<R extends Rule = Rule> = OptimizerSettings & {
 } & ParamsOrGroups<Parameter, ParameterGroupConfig<NoInfer<R>>>;
 
 /** What an optimizer's config has beside the rule and the parameters. */
-export interface OptimizerSettings extends GradientOptions, StateOptions, RoundingOptions {
+export interface OptimizerSettings extends GradientOptions, StateOptions, RoundingOptions, MasterOptions {
   /**
    * Called with the stats of steps made with `step()`, as they become known; under load some steps are left out. What it
    * throws is reported as an event listener's error is, and ends nothing: `reportError` where there is one, else the console.
@@ -82,8 +84,8 @@ export interface OptimizerSettings extends GradientOptions, StateOptions, Roundi
   label?: string;
 }
 
-/** What `readState` reads: a slot of the rule, `'step'`, or what an average keeps. */
-export type StateName<R extends Rule = Rule> = SlotOf<R> | AverageSlot | 'step';
+/** What `readState` reads: a slot of the rule, `'step'`, what an average keeps, or what `masterWeights` does. */
+export type StateName<R extends Rule = Rule> = SlotOf<R> | AverageSlot | MasterSlot | 'step';
 
 /** A checked group: its rule has the group's options, and the averages. */
 export interface ResolvedGroup {
@@ -132,11 +134,9 @@ export function resolveConfig(config: unknown): ResolvedConfig {
   const groups = resolveGroups<Parameter>(settings.rule, given);
   rejectIdleStateDtype(groups.map(({ rule }) => rule));
   const resolved = resolveParameters(groups);
-  const parameters = resolved.flatMap((group) => group.parameters);
-  rejectIdleRounding(
-    settings.rule,
-    parameters.some(({ data }) => data[0]!.codec),
-  );
+  const isAnyRounded = resolved.some(({ parameters }) => parameters.some(({ data }) => data[0]!.codec));
+  rejectIdleRounding(settings.rule, isAnyRounded);
+  rejectIdleMasters(settings.rule, isAnyRounded);
   return { ...settings, groups: resolved };
 }
 
@@ -168,12 +168,16 @@ export function resolveSettings(config: Readonly<Record<string, unknown>>): Reso
 
 function resolveParameters(groups: readonly GivenGroup<Parameter>[]): ResolvedGroup[] {
   let index = 0;
-  return groups.map(({ rule, params }) => {
+  return groups.map(({ rule: given, params }) => {
     const parameters = params.map((parameter) => resolveParameter(parameter, index++));
+    const rule = withFitMasters(given, parameters.map(keptWeightsOf));
     for (const parameter of parameters) rejectUnfit(rule, parameter);
     return { rule, parameters };
   });
 }
+
+/** How the weights of a parameter are kept. */
+export const keptWeightsOf = ({ name, data }: ResolvedParameter) => ({ name, codec: data[0]!.codec });
 
 /** @throws OptimizerError `invalid-parameter` if a rule cannot step a parameter of this kind. */
 export function rejectUnfit(rule: Rule, parameter: ResolvedParameter): void {

@@ -186,6 +186,7 @@ function resized(
       name,
       data: bindings(room),
       codec: room[0]!.codec,
+      gradCodec: sparse.values.codec,
       grad: entries,
       rowLength,
       length: elementCount,

@@ -1,5 +1,5 @@
 import type { Codec } from '../../codecs/codec.js';
-import { type DType, resolveCodec } from '../../codecs/weight-dtype.js';
+import { type DType, type GradDType, resolveCodec, resolveGradCodec } from '../../codecs/weight-dtype.js';
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven } from '../../given.js';
 import { type Piece, countElements, isByRows } from '../../plan/pieces.js';
@@ -59,8 +59,17 @@ export interface Parameter extends RowOptions {
    * the last one stays as it is.
    */
   dtype?: DType;
-  /** Element type of a dense `grad`, and of `microGrad`, whose sums are rounded, too; default `'f32'`. */
-  gradDtype?: DType;
+  /**
+   * Element type of `grad`, and of `microGrad`, whose sums are rounded, too; default `'f32'`. The values of a sparse one are `'f32'` or
+   * `'i32'`.
+   */
+  gradDtype?: GradDType;
+  /**
+   * Of gradients of `'i32'`: what they were multiplied with before they were rounded to integers; the gradient is integer / gradScale. A
+   * finite number > 0 that float32 holds, and its reciprocal, too: a power of two divides exactly. Another one takes kernels of its own.
+   * Default 1. The optimizer's `gradScale` is a factor on all gradients besides.
+   */
+  gradScale?: number;
 }
 
 /** A checked parameter: `data` and `grad` hold exactly `elementCount` elements each. */
@@ -106,6 +115,7 @@ const PARAMETER_KEYS: readonly string[] = [
   'length',
   'dtype',
   'gradDtype',
+  'gradScale',
 ] satisfies (keyof Parameter)[];
 
 /**
@@ -126,14 +136,14 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
   const what = `parameter ${quote(name)}`;
   rejectUnknownKeys(given, PARAMETER_KEYS, what, 'invalid-parameter');
   const codec = resolveCodec(dtype, 'dtype', what);
-  const gradCodec = resolveCodec(gradDtype, 'gradDtype', what);
+  const gradCodec = resolveGradCodec(gradDtype, given.gradScale, what);
   if (isSparseGradient(given.grad)) {
-    if (gradCodec) {
+    if (gradCodec && !gradCodec.convert) {
       fail(
-        `${what}: gradDtype is ${quote(gradDtype)} with a sparse grad, whose values are float32; leave it out.`,
+        `${what}: gradDtype is ${quote(gradDtype)} with a sparse grad, whose values are "f32" or "i32"; use one of them.`,
       );
     }
-    return resolveSparse(given, given.grad, name, what, codec);
+    return resolveSparse(given, given.grad, name, what, codec, gradCodec);
   }
   const rowLength = given.rowLength === undefined ? undefined : checkRowLength(given.rowLength, what);
   const resolve = (role: 'data' | 'grad' | 'microGrad') =>
@@ -232,6 +242,7 @@ function resolveSparse(
   name: string,
   what: string,
   codec: Codec | undefined,
+  gradCodec: Codec | undefined,
 ): ResolvedParameter {
   if (given.microGrad !== undefined) {
     fail(`${what}: microGrad is given with a sparse grad; append the entries of all micro-batches instead.`);
@@ -243,7 +254,7 @@ function resolveSparse(
   }
   const { length } = given;
   const rowLength = checkRowLength(given.rowLength, what);
-  const { table, data } = resolveTable({ name, data: given.data, grad, rowLength, length, codec });
+  const { table, data } = resolveTable({ name, data: given.data, grad, rowLength, length, codec, gradCodec });
   const elementCount = table.rowCount * table.rowLength;
   const resolved: ResolvedParameter = {
     name,

@@ -12,8 +12,9 @@ export function rejectUnfitWords(parameter: ResolvedParameter): void {
   const roles = { data, grad: sparse ? [] : grad, microGrad };
   const all = Object.values(roles).flat();
   if (all.every(({ codec }) => !codec)) return;
+  const isShared = all.some(hasSharedWords);
   const what = `parameter ${quote(name)}`;
-  for (const [role, pieces] of Object.entries(roles)) {
+  for (const [role, pieces] of isShared ? Object.entries(roles) : []) {
     const broken = pieces.slice(0, -1).find(({ elementCount }) => elementCount % LANE !== 0);
     if (broken) {
       fail(
@@ -31,7 +32,7 @@ export function rejectUnfitWords(parameter: ResolvedParameter): void {
     );
   }
   const rejectOdd = (key: string, pieces: readonly Piece<GPUBuffer>[], rows: string): void => {
-    if (rowLength % 2 === 0 || !pieces[0]?.codec) return;
+    if (rowLength % 2 === 0 || !pieces.some(hasSharedWords)) return;
     fail(
       `${what} has rows of ${rowLength} elements of 2 bytes and ${rows}, which takes even rows only; pad the rows, or use ${key} "f32".`,
     );
@@ -41,6 +42,8 @@ export function rejectUnfitWords(parameter: ResolvedParameter): void {
   rejectOdd('dtype', data, "constraint 'unit-rows'");
   rejectOdd('gradDtype', roles.grad, "constraint 'unit-rows'");
 }
+
+const hasSharedWords = ({ codec }: Piece<GPUBuffer>): boolean => (codec?.blockLength ?? 1) > 1;
 
 function fail(message: string): never {
   throw new OptimizerError('invalid-parameter', message);

@@ -21,7 +21,7 @@ export interface SparseGradient {
    * multiple of 4 bytes, no other alignment is needed; the same goes for the other two.
    */
   indices: BufferRange;
-  /** `rowLength` f32 per entry; usage STORAGE, and COPY_DST for `zeroGrad`. */
+  /** `rowLength` f32 per entry, or i32 by the parameter's `gradDtype`; usage STORAGE, and COPY_DST for `zeroGrad`. */
   values: BufferRange;
   /** One u32: how many of the entries, from the first, count in this step; more than there are means all. Default all. */
   count?: BufferRange;
@@ -49,6 +49,8 @@ export interface GivenTable {
   readonly rowLength: number;
   /** Of `data`, if it is no float32. */
   readonly codec: Codec | undefined;
+  /** Of the values, likewise. */
+  readonly gradCodec: Codec | undefined;
   /** Elements of the table, if not all that `data` holds. */
   readonly length: unknown;
 }
@@ -77,8 +79,9 @@ export function resolveTable(given: GivenTable): {
   rejectUnknownKeys(grad, KEYS, `${what}: grad`, 'invalid-parameter');
   const { rowLength } = given;
   const data = resolvePieces(given.data, { parameter: name, role: 'data' }, rowLength, given.codec);
-  const piece = (role: string) => resolvePiece(grad[role], { parameter: name, role: `grad.${role}` });
-  const [indices, values] = [piece('indices'), piece('values')];
+  const piece = (role: string, codec?: Codec) =>
+    resolvePiece(grad[role], { parameter: name, role: `grad.${role}` }, undefined, codec);
+  const [indices, values] = [piece('indices'), piece('values', given.gradCodec)];
   const count = grad['count'] === undefined ? undefined : piece('count');
   if (data.length > 1) {
     fail(

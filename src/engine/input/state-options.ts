@@ -1,9 +1,10 @@
 import { AVERAGE_OPTION_NAMES, type AverageOptions, resolveAverages } from '../../averages/registry.js';
 import { type StateDtype, checkStateDtype } from '../../codecs/state-dtype.js';
 import { OptimizerError, quote } from '../../errors.js';
-import { layoutOf } from '../../kernel/rule-layout.js';
+import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
 import type { Rule, RuleSettings } from '../../rules/rule.js';
 import type { ResolvedParameter } from './parameter.js';
+import { MASTER_KEYS, resolveMasters } from './master-options.js';
 import { ROUNDING_KEYS, resolveRounding } from './rounding-options.js';
 
 /** What a config says of the state beside the rule's options. */
@@ -22,19 +23,25 @@ export interface StateOptions extends AverageOptions {
 }
 
 /** Names of these options. */
-export const RULE_SETTING_KEYS: readonly string[] = ['stateDtype', ...ROUNDING_KEYS, ...AVERAGE_OPTION_NAMES];
+export const RULE_SETTING_KEYS: readonly string[] = [
+  'stateDtype',
+  ...MASTER_KEYS,
+  ...ROUNDING_KEYS,
+  ...AVERAGE_OPTION_NAMES,
+];
 
 /**
  * The options of a config that belong to its rule; its other keys are ignored.
  *
  * @throws OptimizerError `invalid-option` for an average's, `invalid-config` for a `stateDtype` that there is none of, and for how
- *   weights are rounded.
+ *   weights are rounded or kept.
  */
 export function resolveRuleSettings(config: Readonly<Record<string, unknown>>): RuleSettings {
   return {
     averages: resolveAverages(config),
     stateDtype: checkStateDtype(config['stateDtype']),
     ...resolveRounding(config),
+    ...resolveMasters(config),
   };
 }
 
@@ -49,37 +56,68 @@ export function rejectIdleStateDtype(rules: readonly Rule[]): void {
   );
 }
 
+/** What a rule keeps together, for errors. */
+function whatKeeps({ masterWeights, stateDtype }: Rule, { masters, stateForm }: RuleLayout) {
+  const isOfMasters = masters?.codec.blockLength === stateForm.blockLength;
+  const [key, value] = isOfMasters ? ['masterWeights', masterWeights] : ['stateDtype', stateDtype];
+  return { keeps: `${key} ${quote(value)}`, use: `use ${key} "f32"` };
+}
+
 /**
  * What lies together in whole words is stored by one invocation: rows that are stepped one by one begin with a word each, and what lies
- * in several buffers is cut between lanes, and blocks. Where elements of a block are rounded together, rows that are left alone share
- * none with others, so that they keep their bits.
+ * in several buffers is cut between lanes, and blocks.
  *
  * @throws OptimizerError `invalid-parameter` for a parameter of which that is not so.
  */
 export function rejectSharedWords(rule: Rule, parameter: ResolvedParameter): void {
-  const { stateDtype } = rule;
-  const { cutLength, blockLength, isScaled } = layoutOf(rule).stateForm;
+  const layout = layoutOf(rule);
+  const { cutLength, blockLength } = layout.stateForm;
   if (blockLength === 1) return;
-  const { name, rowLength = 0, sparse, constraint, mask, room } = parameter;
+  const { name, sparse, room } = parameter;
   const pieces = [room.data, sparse ? [] : room.grad].flatMap((list) => list.slice(0, -1));
   const broken = pieces.find(({ elementCount }) => elementCount % cutLength !== 0);
   if (broken) {
+    const { keeps, use } = whatKeeps(rule, layout);
     throw new OptimizerError(
       'invalid-parameter',
-      `parameter ${quote(name)} has a buffer for ${broken.elementCount} of its elements, and stateDtype ${quote(stateDtype)} keeps ${cutLength} ` +
-        `together; cut it at multiples of ${cutLength}, or use stateDtype "f32".`,
+      `parameter ${quote(name)} has a buffer for ${broken.elementCount} of its elements, and ${keeps} keeps ${cutLength} ` +
+        `together; cut it at multiples of ${cutLength}, or ${use}.`,
     );
   }
-  if (rowLength % blockLength === 0) return;
+  rejectSharedRows(rule, parameter);
+}
+
+/** What is said of a parameter's rows. */
+interface StatedRows {
+  readonly name: string;
+  readonly rowLength?: number | undefined;
+  readonly sparse?: unknown;
+  readonly constraint?: unknown;
+  readonly mask?: unknown;
+}
+
+/**
+ * Where elements of a block are rounded together, rows that are left alone share none with others, so that they keep their bits.
+ *
+ * @throws OptimizerError `invalid-parameter` as {@link rejectSharedWords}.
+ */
+export function rejectSharedRows(
+  rule: Rule,
+  { name, rowLength = 0, sparse, constraint, mask }: StatedRows,
+): void {
+  const layout = layoutOf(rule);
+  const { blockLength, isScaled } = layout.stateForm;
+  if (blockLength === 1 || rowLength % blockLength === 0) return;
   const what = [
-    sparse && 'a sparse grad',
+    Boolean(sparse) && 'a sparse grad',
     constraint === 'unit-rows' && "constraint 'unit-rows'",
-    isScaled && mask && 'a rowMask',
+    isScaled && mask !== undefined && 'a rowMask',
   ].find(Boolean);
   if (what === undefined) return;
+  const { keeps, use } = whatKeeps(rule, layout);
   throw new OptimizerError(
     'invalid-parameter',
-    `parameter ${quote(name)} has rows of ${rowLength} elements and ${what}, which stateDtype ${quote(stateDtype)} takes with rows of a multiple of ` +
-      `${blockLength} only; pad the rows, or use stateDtype "f32".`,
+    `parameter ${quote(name)} has rows of ${rowLength} elements and ${what}, which ${keeps} takes with rows of a multiple of ` +
+      `${blockLength} only; pad the rows, or ${use}.`,
   );
 }

@@ -318,8 +318,8 @@ function rejectBrokenBlocks(
   if (!broken) return;
   throw new OptimizerError(
     'invalid-parameter',
-    `parameter ${quote(name)} is cut behind ${broken.elementCount} elements, by its buffers or by what the device binds at once, and a stateDtype ` +
-      `other than "f32" keeps ${cutLength} together; cut it at multiples of ${cutLength}, or use stateDtype "f32".`,
+    `parameter ${quote(name)} is cut behind ${broken.elementCount} elements, by its buffers or by what the device binds at once, and a stateDtype, ` +
+      `or masterWeights, other than "f32" keeps ${cutLength} together; cut it at multiples of ${cutLength}, or use "f32".`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { AVERAGE_SLOTS } from '../../averages/registry.js';
-import type { Codec } from '../../codecs/codec.js';
+import { MASTER_SLOTS } from '../../codecs/masters.js';
+import { type Codec, misfitOf } from '../../codecs/codec.js';
 import { quote } from '../../errors.js';
 import { tagOf } from '../../given.js';
 import { type LayoutSlot, layoutOf } from '../../kernel/rule-layout.js';
@@ -9,6 +10,9 @@ import type { StateDictTarget, StateValues } from './checked-state.js';
 import type { LoadedNames } from './state-dict.js';
 
 const BYTES_PER_VALUE = 4;
+
+/** What is kept beside the rule's state: it may be missing where names alone count, or be more than is kept here. */
+const OPTIONAL_SLOTS = [...AVERAGE_SLOTS, ...MASTER_SLOTS];
 
 /**
  * Checks what a dict has for a slot.
@@ -57,9 +61,9 @@ export function matchSlots(
   isStrict: boolean,
 ): readonly LayoutSlot[] {
   const { slots } = layoutOf(rule);
-  const isOptional = ({ name }: LayoutSlot): boolean => !isStrict && AVERAGE_SLOTS.includes(name);
+  const isOptional = ({ name }: LayoutSlot): boolean => !isStrict && OPTIONAL_SLOTS.includes(name);
   const wanted = slots.filter((slot) => !isOptional(slot) || given[slot.name] !== undefined);
-  const ignored = isStrict ? [] : AVERAGE_SLOTS.filter((name) => given[name] !== undefined);
+  const ignored = isStrict ? [] : OPTIONAL_SLOTS.filter((name) => given[name] !== undefined);
   sameKeys(given, [...new Set([...wanted.map(({ name }) => name), ...ignored])], what);
   return wanted;
 }
@@ -85,8 +89,26 @@ function checkSlots<V>(
 /** Kinds of views that hold float32 values, or their bytes. */
 const FLOAT_VIEWS = ['[object Float32Array]', '[object DataView]', '[object Uint8Array]'];
 
+/** @throws OptimizerError `invalid-state-dict` if the codec does not take some of the values. */
+export function rejectMisfits(codec: Codec, values: ArrayLike<number>, what: string): void {
+  const misfit = misfitOf(codec, values);
+  if (misfit !== undefined) fail(`${what}: ${misfit}.`);
+}
+
+/** As {@link viewAsFloats}, of values that can be kept. */
+export function asFloats(
+  given: unknown,
+  valueCount: number,
+  what: string,
+  codec: Codec,
+): Float32Array<ArrayBuffer> {
+  const floats = viewAsFloats(given, valueCount, what);
+  rejectMisfits(codec, floats, what);
+  return floats;
+}
+
 /** The values of a view, of whatever realm; the same array if it is one that can be written as it is. */
-export function asFloats(given: unknown, valueCount: number, what: string): Float32Array<ArrayBuffer> {
+function viewAsFloats(given: unknown, valueCount: number, what: string): Float32Array<ArrayBuffer> {
   // What the float64 reference saves is rounded.
   const view = tagOf(given) === '[object Float64Array]' ? Float32Array.from(given as Float64Array) : given;
   if (!ArrayBuffer.isView(view) || !FLOAT_VIEWS.includes(tagOf(view))) {

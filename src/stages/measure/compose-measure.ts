@@ -18,6 +18,7 @@ import type { RuleLayout } from '../../kernel/rule-layout.js';
 import { MEASURE_SHAPE } from '../../kernel/measure-shape.js';
 import { shapeConstants } from '../../kernel/shape.js';
 import { composeStrides, rowConstants } from '../../kernel/step-kernel.js';
+import { composeWeights } from '../../kernel/weights.js';
 import { wordStruct } from '../../kernel/structs.js';
 import type { MeasureAccess } from '../../plan/measure.js';
 
@@ -123,14 +124,12 @@ function arraysOf(
 
 function composeMeasure({ layout, row }: MeasureVariant, access: MeasureAccess): string {
   const roles = arraysOf(layout, access);
+  const read = layout.measuredSlots.filter((slot) => layout.laneSlots.includes(slot));
   const arrays = roles.map(({ name, base, access: mode, codec, stride = '' }, k) => {
-    const load = codec.load({ array: `${name}_array`, base: `portion.${base}`, access: mode, stride });
+    const lanes = { array: `${name}_array`, base: `portion.${base}`, access: mode, stride };
     return `@group(0) @binding(${2 + k}) var<storage, read> ${name}_array: array<${codec.arrayType(mode)}>;
 
-fn load_${name}(at: Place) -> lane {
-${load}
-}
-`;
+${composeWeights(name, codec, lanes, name === 'data' ? layout.masters : undefined)}`;
   });
   return `// webgpu-optim: ${layout.rule.name}, measuring
 ${composeVariables(layout, row)}
@@ -141,10 +140,10 @@ ${PORTION.wgsl}
 
 var<private> portion: Portion;
 
-${composeCodecs(roles.map(({ codec }) => codec))}${arrays.join('\n')}
+${composeCodecs(roles.map(({ codec }) => codec))}${layout.masters?.wgsl ?? ''}${arrays.join('\n')}
 ${access.rowLength === undefined ? '' : composeStrides(access) + CELLS_WGSL}${composeMask(access, 2 + arrays.length)}
 fn load_state(at: Place) {
-${layout.measuredSlots.map((slot) => `  ${slot} = load_${slot}(at);\n`).join('')}}
+${read.map((slot) => `  ${slot} = load_${slot}(at);\n`).join('')}}
 
 ${lanesWgsl}
 ${squaresWgsl}

@@ -2,6 +2,7 @@ import { makeBuffer } from '../../gpu/make-buffer.js';
 import exchangeWgsl from '../../../shaders/stages/evaluation/exchange.wgsl?raw';
 import gateWgsl from '../../../shaders/stages/evaluation/gate.wgsl?raw';
 import interpolateWgsl from '../../../shaders/stages/evaluation/interpolate.wgsl?raw';
+import type { Masters } from '../../codecs/masters.js';
 import { bindBuffers } from '../../gpu/bind-groups.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
@@ -41,8 +42,11 @@ const interpolate = declareRule({
 /** Tensors with the same history, which are evaluated with other weights than they train with. */
 export interface EvaluatedRow {
   readonly tensors: readonly PlanTensor<GPUBuffer>[];
-  /** The slot that they come from. */
-  readonly slab: (index: number) => GPUBuffer;
+  /** The slot that they come from, and where slots lie. */
+  readonly slot: string;
+  readonly slab: (slot: string, index: number) => GPUBuffer;
+  /** What keeps the weights more exactly, if anything does. */
+  readonly masters: Masters | undefined;
   /** The share of it that is added to the weights; absent where the two change places. */
   readonly share?: number;
   /** Of {@link createPlace}; one per row, for good. */
@@ -72,13 +76,14 @@ export class Evaluation {
     input: Pick<SidePassInput, 'facts' | 'nameOf'>,
     rows: readonly EvaluatedRow[],
   ) {
-    this.#passes = rows.map(({ tensors, slab, share, label }) =>
+    this.#passes = rows.map(({ tensors, slot, slab, masters, share, label }) =>
       planSidePass({
         ...input,
         device,
         tensors: tensors.map((tensor) => withoutGradient(tensor)),
         rule: share === undefined ? exchange() : interpolate(),
-        slab: (_, index) => slab(index),
+        masters,
+        slab: (name, index) => slab(name === masters?.slot ? name : slot, index),
         // To evaluate, and to train.
         rows: share === undefined ? [{}, {}] : [{ factor: share }, { factor: -share }],
         label: `${label} evaluation`,

@@ -3,6 +3,7 @@ import type { Planned } from '../../gpu/pipelines.js';
 import { rowLayout } from '../../kernel/row.js';
 import { type Codec, stateFormOf } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
+import type { Masters } from '../../codecs/masters.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import type { StretchFacts } from '../../plan/stretch.js';
@@ -21,7 +22,9 @@ export interface SidePassInput {
   readonly tensors: readonly PlanTensor<GPUBuffer>[];
   /** How the rule's slots lie; default float32. */
   readonly codec?: Codec;
-  /** Where a slot of the rule lies. */
+  /** What keeps the weights more exactly, if anything does. */
+  readonly masters?: Masters | undefined;
+  /** Where a slot of the rule, or of these, lies. */
   readonly slab?: (slot: string, index: number) => GPUBuffer;
   readonly nameOf: (tensor: number) => string;
   /** The numbers that it may be encoded with. */
@@ -62,8 +65,15 @@ export class SidePass {
 
 /** Plans such an operation. */
 export function planSidePass(input: SidePassInput): Planned<SidePass> {
-  const { device, rule, rows, label, codec = f32 } = input;
-  const layout = { ...layoutOf(rule), codecOf: () => codec, stateForm: stateFormOf([f32, codec]) };
+  const { device, rule, rows, label, codec = f32, masters } = input;
+  const ofRule = layoutOf(rule);
+  const layout = {
+    ...ofRule,
+    masters,
+    elementSlots: [...ofRule.laneSlots, ...(masters ? [masters.slot] : [])],
+    codecOf: (slot: string) => (slot === masters?.slot ? masters.codec : codec),
+    stateForm: stateFormOf([f32, codec, ...(masters ? [masters.codec] : [])]),
+  };
   const row = rowLayout(layout);
   const plan = planUpdate({
     ...input,

@@ -3,6 +3,7 @@ import findStartsWgsl from '../../../shaders/stages/sparse/find-starts.wgsl?raw'
 import listRowsWgsl from '../../../shaders/stages/sparse/list-rows.wgsl?raw';
 import radixSortWgsl from '../../../shaders/stages/sparse/radix-sort.wgsl?raw';
 import sumRowsWgsl from '../../../shaders/stages/sparse/sum-rows.wgsl?raw';
+import type { Codec } from '../../codecs/codec.js';
 import type { PipelineSource } from '../../gpu/pipelines.js';
 import { type KernelShape, shapeConstants } from '../../kernel/shape.js';
 import { wordStruct } from '../../kernel/structs.js';
@@ -66,12 +67,14 @@ export function startsSource(shape: KernelShape): PipelineSource {
  *
  * @param laneWidth elements per lane.
  * @param rowLanes lanes per row.
+ * @param codec of the values, if they are no float32.
  */
 export function sumSource(
   entryPoint: 'sum_rows' | 'sum_blocks',
   shape: KernelShape,
   laneWidth: 1 | 4,
   rowLanes: number,
+  codec?: Codec,
 ): PipelineSource {
   return {
     label: `webgpu-optim ${entryPoint.replace('_', ' ')}`,
@@ -79,9 +82,22 @@ export function sumSource(
 const ROW_BLOCK: u32 = ${ROW_BLOCK}u;
 ${SETTINGS.wgsl}
 ${lanesWgsl}
-${sumRowsWgsl}`,
+${codec ? convertValues(sumRowsWgsl, codec, laneWidth) : sumRowsWgsl}`,
     entryPoint,
     constants: { ...shapeConstants(shape), ROW_LANES: rowLanes },
     bindGroups: [[UNIFORM, READ, READ, READ, WRITE, WRITE]],
   };
+}
+
+/** The kernel over values of another type: each is converted where it is read. That of float32 is what the shader says. */
+export function convertValues(wgsl: string, codec: Codec, laneWidth: 1 | 4): string {
+  const converted = laneWidth === 4 ? codec.convert!('words') : `(${codec.convert!('vec4<i32>(words)')}).x`;
+  return `alias stored = ${laneWidth === 4 ? 'vec4<i32>' : 'i32'};
+${codec.wgsl}
+fn converted(words: stored) -> lane {
+  return ${converted};
+}
+${wgsl
+  .replace(/(values: ?array<)lane>/, '$1stored>')
+  .replaceAll(/values(\[.*?ROW_LANES\])/g, 'converted(values$1)')}`;
 }

@@ -56,8 +56,8 @@ export function planRowSums(
     scan: sortSource('scan'),
     scatter: sortSource('scatter'),
     starts: startsSource(entryShape),
-    sum: sumSource('sum_rows', laneShape, laneWidth, rowLanes),
-    blocks: sumSource('sum_blocks', laneShape, laneWidth, rowLanes),
+    sum: sumSource('sum_rows', laneShape, laneWidth, rowLanes, values.codec),
+    blocks: sumSource('sum_blocks', laneShape, laneWidth, rowLanes, values.codec),
   };
   const plan = planRowSum(entryCount, rowCount);
   const planned = { table, plan, laneWidth, rowLanes, entryShape, laneShape, sources } as const;

@@ -3,6 +3,7 @@ import {
   type KernelOptions,
   type LearningRate,
   type OptimizerSettings,
+  type Parameter,
   type Rule,
   type RuleName,
   rules,
@@ -38,8 +39,11 @@ export interface RowsPlan {
   readonly columns?: readonly number[];
 }
 
+/** How weights and gradients lie in memory. */
+export type DtypePlan = Pick<Parameter, 'dtype' | 'gradDtype' | 'gradScale'>;
+
 /** A tensor, without its place. */
-export interface TensorPlan {
+export interface TensorPlan extends DtypePlan {
   readonly name: string;
   readonly length: number;
   /** Elements of the first of two ranges that its weights and gradients lie in. */

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import type { KernelOptions, OptimizerSettings, Rule, RuleFactory } from '../../../src/index.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import { withSettings } from '../../../src/rules/rule.js';
-import { type OptimizerPlan, RULES, makeRule } from '../case/plans.js';
+import { type DtypePlan, type OptimizerPlan, RULES, makeRule } from '../case/plans.js';
 import { chance, perhaps, record } from './basics.js';
+import { applyDtypes, dtypes } from './dtypes.js';
 
 /** A rule with options of its own kernels. */
 type RulePlan = Pick<OptimizerPlan, 'rule' | 'options'>;
@@ -25,6 +26,8 @@ export interface Palette {
   readonly hasOptions: boolean;
   /** Elements per row that tensors have. */
   readonly rowLengths: readonly number[];
+  /** How weights and gradients lie in memory. */
+  readonly dtypes: DtypePlan;
 }
 
 const RULES_PER_PALETTE = 1;
@@ -43,6 +46,7 @@ export const SIMPLE: Palette = {
   isAligned: false,
   hasOptions: false,
   rowLengths: [1],
+  dtypes: {},
 };
 
 /** The palette of a seed; those of seeds that follow each other have all rules in turn. */
@@ -63,9 +67,18 @@ export function paletteOf(seed: number): Palette {
     rowLengths: fc.subarray([1, 2, 3, 4, 7, 16], { minLength: 2, maxLength: 2 }),
     isRounded: chance(40),
     stateDtype: fc.constantFrom('bf16' as const, 'int8' as const, 'int4' as const),
-  }).map(({ isRounded, stateDtype, ...palette }): Palette => {
-    const mayBe = palette.rules.every((rule) => mayBeRounded(makeRule({ ...rule, lr: 0.1 })));
-    if (!isRounded || !mayBe) return palette;
+    kinds: perhaps(45, dtypes),
+    evenRows: fc.subarray([2, 4, 16], { minLength: 2, maxLength: 2 }),
+  }).map(({ isRounded, stateDtype, kinds, evenRows, ...drawn }): Palette => {
+    const made = drawn.rules.map((rule) => makeRule({ ...rule, lr: 0.1 }));
+    const isServed = made.some((rule) => layoutOf(rule).evaluation);
+    const applied = kinds
+      ? applyDtypes(kinds, isServed, drawn.settings)
+      : { dtypes: {}, settings: drawn.settings };
+    // Rows of weights of 2 bytes are even where they move.
+    const rowLengths = kinds?.dtype ? evenRows : drawn.rowLengths;
+    const palette = { ...drawn, ...applied, rowLengths };
+    if (!isRounded || !made.every(mayBeRounded)) return palette;
     // Optimizers of the other settings load what these have saved, and the other way round.
     const [first, ...others] = palette.settings;
     return { ...palette, settings: [{ ...first, stateDtype }, ...others] };

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { GroupPlan, RowsPlan, TensorPlan } from '../case/plans.js';
+import type { DtypePlan, GroupPlan, RowsPlan, TensorPlan } from '../case/plans.js';
 import { chance, perhaps, rates, record } from './basics.js';
 
 /** What the tensors of an optimizer may be, by its rule and its settings. */
@@ -13,6 +13,10 @@ export interface TensorKinds {
   /** Whether groups may have options of their own. */
   readonly options: boolean;
   readonly rowLengths: readonly number[];
+  readonly dtypes: DtypePlan;
+  /** Whether rows may lie apart, and be of norm 1. */
+  readonly isApart: boolean;
+  readonly isUnit: boolean;
 }
 
 /** A group with all that was drawn for it; what its optimizer has no use for is left out by {@link planGroup}. */
@@ -92,9 +96,10 @@ function planTensor(drawn: DrawnTensor, kinds: TensorKinds, name: string): Tenso
     const { rowCount, entryCount, hasCount } = drawn;
     const rowLength = rowLengthOf(drawn, kinds);
     const rowsBefore = cut(rowCount);
-    const isUnit = kinds.layouts && drawn.isUnit;
+    const isUnit = kinds.layouts && kinds.isUnit && drawn.isUnit;
     return {
       name,
+      ...kinds.dtypes,
       length: rowLength * rowCount,
       hasMicro: kinds.micro && !isSparse,
       rows: planRows(drawn, kinds, isSparse),
@@ -105,14 +110,21 @@ function planTensor(drawn: DrawnTensor, kinds: TensorKinds, name: string): Tenso
   }
   const { length } = drawn;
   const first = cut(length);
-  return { name, length, hasMicro: kinds.micro, ...constraint, ...(first !== undefined && { cut: first }) };
+  return {
+    name,
+    ...kinds.dtypes,
+    length,
+    hasMicro: kinds.micro,
+    ...constraint,
+    ...(first !== undefined && { cut: first }),
+  };
 }
 
 const rowLengthOf = ({ rowLength }: DrawnTensor, { rowLengths }: TensorKinds): number =>
   rowLengths[rowLength % rowLengths.length]!;
 
 function planRows(drawn: DrawnTensor, kinds: TensorKinds, isSparse: boolean): RowsPlan {
-  const { micro, layouts, columns } = kinds;
+  const { micro, layouts, columns, isApart } = kinds;
   const length = rowLengthOf(drawn, kinds);
   const { dataGap, gradGap, hasMask } = drawn;
   // What is given for micro-batches is as long as the gradients.
@@ -121,8 +133,8 @@ function planRows(drawn: DrawnTensor, kinds: TensorKinds, isSparse: boolean): Ro
   return {
     length,
     spare,
-    ...(dataGap && { dataGap }),
-    ...(!isSparse && gradGap && { gradGap }),
+    ...(isApart && dataGap && { dataGap }),
+    ...(isApart && !isSparse && gradGap && { gradGap }),
     ...(!isSparse && hasMask && { hasMask: true }),
     ...(columns && drawn.columns && { columns: drawn.columns.slice(0, length) }),
   };

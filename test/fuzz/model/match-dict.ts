@@ -1,3 +1,4 @@
+import { MASTER_SLOTS } from '../../../src/codecs/masters.js';
 import type { LoadedNames, Rule, StateDict } from '../../../src/index.js';
 import { otherState } from '../../../src/kernel/rule-layout.js';
 import type { ScheduleState } from '../../../src/schedules/schedule.js';
@@ -68,19 +69,22 @@ function countOf({ steps, joinedAt = 0 }: SavedGroup, k: number, step: number): 
 function hasSlots(
   saved: StateDict['state'][string],
   held: Readonly<Record<string, { readonly length: number }>>,
-  { averages = [] }: Rule,
+  { averages = [], masterWeights }: Rule,
   isStrict: boolean,
 ): boolean {
-  const mayLack: ReadonlySet<string> = new Set(averages.map(({ declaration }) => declaration.slot));
+  const mayLack: ReadonlySet<string> = new Set([
+    ...averages.map(({ declaration }) => declaration.slot),
+    ...(masterWeights ? MASTER_SLOTS : []),
+  ]);
   const keys = new Set([...Object.keys(saved), ...Object.keys(held)]);
   return [...keys].every((slot) => {
     const [a, b] = [saved[slot], held[slot]];
     if (a && b) return a.length === b.length;
-    return !isStrict && (b ? mayLack.has(slot) : AVERAGES.has(slot));
+    return !isStrict && (b ? mayLack.has(slot) : OPTIONAL.has(slot));
   });
 }
 
-const AVERAGES: ReadonlySet<string> = new Set(['ema', 'swa', 'slow']);
+const OPTIONAL: ReadonlySet<string> = new Set(['ema', 'swa', 'slow', ...MASTER_SLOTS]);
 
 /** The rule with a saved group's options; live schedules stay. Undefined if it would keep other state. */
 function withSaved(rule: Rule, source: SavedGroup): Rule | undefined {

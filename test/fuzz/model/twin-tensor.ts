@@ -112,10 +112,7 @@ export class TensorTwin {
         this.state.addState(slot, isServed ? share : -share);
         return;
       }
-      const kept = this.state.state[source]!;
-      const before = this.state.weights.slice();
-      this.state.weights.set(kept);
-      kept.set(before);
+      this.state.exchange(source);
     });
   }
 
@@ -222,7 +219,7 @@ export class TensorTwin {
   }
 
   #makeState(): ParameterState {
-    const { name, rows, constraint } = this.plan;
+    const { name, rows, constraint, dtype } = this.plan;
     const { mask, data } = this.home;
     const words = mask && new Uint32Array(mask.buffer.floats.buffer, 4 * mask.first, mask.length);
     const options = {
@@ -232,6 +229,7 @@ export class TensorTwin {
       ...(rows?.columns && { lrPerColumn: rows.columns }),
       ...(words && { rowMask: words }),
       ...(constraint && { constraint }),
+      ...(dtype && { dtype }),
     };
     return new ParameterState(float32, this.rule, options, Float32Array);
   }

@@ -1,4 +1,5 @@
 import { Random } from '../../../proof/random.js';
+import { MASTER_SLOTS } from '../../../src/codecs/masters.js';
 import type { OptimizerErrorCode, ResetOptions } from '../../../src/index.js';
 import type { Call } from '../case/calls.js';
 import type { Subject } from '../world/subject.js';
@@ -31,7 +32,9 @@ function write(world: World, subject: Subject, random: Random, what: string): vo
     return;
   }
   const held = tensor.state.state[slot]!;
-  const values = Float32Array.from(held, () => 0.01 + random.uniform());
+  const values = Float32Array.from(held, () =>
+    slot === 'correction' ? random.integer(255) - 127 : 0.01 + random.uniform(),
+  );
   const isWrong = random.uniform() < 0.05;
   const given = isWrong ? [...values, 1] : values;
   const code = trainingRefusal ?? (isWrong ? 'invalid-parameter' : undefined);
@@ -89,7 +92,10 @@ function copy(world: World, subject: Subject, random: Random, what: string): voi
   const code = trainingRefusal ?? (isWrong ? 'invalid-parameter' : undefined);
   const make = () => subject.optimizer!.copyState(from.name, to.name);
   if (!world.verdicts.attempt(`${what} ${from.name} to ${to.name}`, world.expected(code), make)) return;
-  for (const [slot, values] of Object.entries(from.state.state)) to.state.state[slot]!.set(values);
+  for (const [slot, values] of Object.entries(from.state.state)) {
+    // Weights stay.
+    if (!MASTER_SLOTS.includes(slot)) to.state.state[slot]!.set(values);
+  }
   to.hostCount = from.hostCount;
   to.state.stepCount = from.state.stepCount;
   world.noteLoad(subject);

@@ -158,7 +158,7 @@ function drawMove(
 /** Where the gradients of micro-batches lie: elsewhere, if there are to be more or fewer. */
 function microOf(world: World, random: Random, micro: Home['data'], length: number): Home['data'] {
   if (countOf(micro) === length) return micro;
-  const places = world.memory.allocate([{ length }], random);
+  const places = world.memory.allocate([{ length, codec: micro[0]?.codec }], random);
   world.memory.write(places, new Float32Array(length));
   return places;
 }

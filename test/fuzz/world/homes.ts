@@ -1,5 +1,7 @@
 import type { Random } from '../../../proof/random.js';
 import type { Parameter, ParameterArena, SparseGradient } from '../../../src/index.js';
+import type { Codec } from '../../../src/codecs/codec.js';
+import { resolveCodec, resolveGradCodec } from '../../../src/codecs/weight-dtype.js';
 import { type Memory, type Place, type Wanted, bindingOf, countOf, firstOf } from './memory.js';
 import type { TensorPlan } from '../case/plans.js';
 import type { Home } from '../model/twin-tensor.js';
@@ -22,23 +24,32 @@ export function atLength(
 /** Gives tensors a home in the caller's buffers, with weights and gradients in it. */
 export function makeHomes(tensors: readonly TensorPlan[], memory: Memory, random: Random): Home[] {
   const wanted: Wanted[] = [];
-  const ask = (length: number, rows?: Wanted['rows']) => wanted.push({ length, rows }) - 1;
-  const asked = tensors.map(({ length, cut, hasMicro, sparse, rows }) => {
-    const pieces = (gap: number | undefined, most = length) => {
+  const ask = (length: number, codec?: Codec, rows?: Wanted['rows']) =>
+    wanted.push({ length, rows, codec }) - 1;
+  const asked = tensors.map(({ length, cut, hasMicro, sparse, rows, dtype, gradDtype, gradScale, name }) => {
+    const codec = resolveCodec(dtype ?? 'f32', 'dtype', name);
+    const gradCodec = resolveGradCodec(gradDtype ?? 'f32', gradScale, name);
+    const pieces = (gap: number | undefined, own: Codec | undefined, most = length) => {
       const apart = gap && rows ? { length: rows.length, stride: rows.length + gap } : undefined;
-      return cut === undefined ? [ask(most, apart)] : [ask(cut, apart), ask(most - cut, apart)];
+      return cut === undefined
+        ? [ask(most, own, apart)]
+        : [ask(cut, own, apart), ask(most - cut, own, apart)];
     };
     const room = length + (rows ? rows.length * rows.spare : 0);
-    const data = pieces(rows?.dataGap, room);
-    if (!sparse) return { data, grad: pieces(rows?.gradGap, room), micro: hasMicro ? pieces(0) : undefined };
+    const data = pieces(rows?.dataGap, codec, room);
+    if (!sparse) {
+      const micro = hasMicro ? pieces(0, gradCodec) : undefined;
+      return { data, grad: pieces(rows?.gradGap, gradCodec, room), micro };
+    }
     const { entryCount, hasCount } = sparse;
     const indices = ask(entryCount);
-    return { data, grad: [ask(entryCount * rows!.length)], indices, count: hasCount ? ask(1) : undefined };
+    const grad = [ask(entryCount * rows!.length, gradCodec)];
+    return { data, grad, indices, count: hasCount ? ask(1) : undefined };
   });
   // Neighbours in weights and gradients alike are stepped as one.
   const packs =
     random.uniform() < 0.3 ? [asked.flatMap(({ data }) => data), asked.flatMap(({ grad }) => grad)] : [];
-  const places = memory.allocate(wanted, random, packs);
+  const places = allocateAll(memory, wanted, random, packs);
   const at = (indices: readonly number[]) => indices.map((k) => places[k]!);
   return asked.map(({ data, grad, micro, indices, count }, k): Home => {
     const { sparse, rows, length } = tensors[k]!;
@@ -52,6 +63,28 @@ export function makeHomes(tensors: readonly TensorPlan[], memory: Memory, random
       }),
     });
   });
+}
+
+/** Places of any codecs: of each there are buffers of its own. */
+function allocateAll(
+  memory: Memory,
+  wanted: readonly Wanted[],
+  random: Random,
+  packs: readonly (readonly number[])[],
+): readonly Place[] {
+  const places: Place[] = [];
+  for (const codec of new Set(wanted.map((each) => each.codec))) {
+    const own = wanted.flatMap((each, k) => (each.codec === codec ? [k] : []));
+    const made = memory.allocate(
+      own.map((k) => wanted[k]!),
+      random,
+      packs
+        .map((pack) => pack.filter((k) => own.includes(k)).map((k) => own.indexOf(k)))
+        .filter(({ length }) => length > 0),
+    );
+    own.forEach((k, n) => (places[k] = made[n]!));
+  }
+  return places;
 }
 
 /** The homes that an arena gives. */
@@ -85,12 +118,16 @@ export function hasMoreRoom({
   sparse,
 }: Pick<Home, 'room' | 'data'> & { sparse?: Home['sparse'] | undefined }): boolean {
   const length = countOf(data);
-  return countOf(room.data) > length || (!sparse && countOf(room.grad) > length);
+  // A whole word more than is theirs.
+  const hasHalf = [...room.data, ...(sparse ? [] : room.grad)].some(
+    ({ codec, length: held }) => codec && held % codec.blockLength !== 0,
+  );
+  return hasHalf || countOf(room.data) > length || (!sparse && countOf(room.grad) > length);
 }
 
 /** A tensor as the library is given it. */
 export function parameterOf(
-  { name, rows, constraint }: TensorPlan,
+  { name, rows, constraint, dtype, gradDtype, gradScale }: TensorPlan,
   { room, data, micro, mask, sparse }: Home,
 ): Parameter {
   const length = countOf(data);
@@ -100,6 +137,9 @@ export function parameterOf(
     ...(rows && { rowLength: rows.length }),
     ...(rows?.columns && { lrPerColumn: rows.columns }),
     ...(constraint && { constraint }),
+    ...(dtype && { dtype }),
+    ...(gradDtype && { gradDtype }),
+    ...(gradScale !== undefined && { gradScale }),
     ...(hasMoreRoom({ room, data, sparse }) && { length }),
     ...(sparse
       ? { grad: sparseGradOf({ room, data, grad: room.grad, sparse }) }
@@ -133,7 +173,9 @@ export function writeGradients(
     const { room, grad, micro, sparse, mask } = home;
     // Of rows that are to come, too.
     const values = draw(countOf(room.grad));
-    if (home === poisoned) values[random.integer(countOf(grad))] = poison!;
+    // No integer is infinite.
+    const isFixed = grad.some(({ codec }) => codec?.convert !== undefined);
+    if (home === poisoned && !isFixed) values[random.integer(countOf(grad))] = poison!;
     memory.write(room.grad, values);
     if (micro) memory.write(micro, draw(countOf(micro)));
     if (mask) writeWords(memory, mask, () => (random.uniform() < 0.3 ? 0 : 1 + random.integer(3)));

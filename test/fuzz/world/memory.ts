@@ -1,4 +1,5 @@
 import type { Random } from '../../../proof/random.js';
+import { type Codec, byteLengthOf, valuesByteLength } from '../../../src/codecs/codec.js';
 import type { RowRange } from '../../../src/engine/input/span.js';
 
 /** A buffer of the caller's, and what the model says that it holds. */
@@ -7,6 +8,8 @@ export interface ModelBuffer {
   readonly floats: Float32Array<ArrayBuffer>;
   /** Whether bytes between tensors are nobody's, as in an arena. */
   readonly hasPadding: boolean;
+  /** How all of it lies there, if not as float32: its words are what `floats` has the bits of. */
+  readonly codec?: Codec | undefined;
 }
 
 /** Rows that lie apart: elements per row, and from one row to the next. */
@@ -22,10 +25,12 @@ export interface Place {
   readonly length: number;
   /** Whole rows, if they lie apart. */
   readonly rows?: Spacing | undefined;
+  /** If they are no float32; `first` counts words then, too, and rows do not lie apart. */
+  readonly codec?: Codec | undefined;
 }
 
 /** What is to have a place: so many elements, or whole rows that lie apart. */
-export type Wanted = Pick<Place, 'length' | 'rows'>;
+export type Wanted = Pick<Place, 'length' | 'rows' | 'codec'>;
 
 const MOST_GAP = 5;
 const MOST_SHARING = 4;
@@ -37,6 +42,11 @@ export function readPlaces(places: readonly Place[]): Float32Array<ArrayBuffer> 
   const values = new Float32Array(places.reduce((sum, { length }) => sum + length, 0));
   let position = 0;
   for (const place of places) {
+    if (place.codec) {
+      values.set(place.codec.decode(bytesOf(place).slice().buffer, place.length), position);
+      position += place.length;
+      continue;
+    }
     for (const { first, length } of stretchesOf(place)) {
       values.set(place.buffer.floats.subarray(first, first + length), position);
       position += length;
@@ -49,6 +59,13 @@ export function readPlaces(places: readonly Place[]): Float32Array<ArrayBuffer> 
 export function setPlaces(places: readonly Place[], values: Float32Array): void {
   let position = 0;
   for (const place of places) {
+    if (place.codec) {
+      const bytes = place.codec.encode(values.slice(position, position + place.length));
+      // What shares the last word stays.
+      bytesOf(place).set(bytes.subarray(0, valuesByteLength(place.codec, place.length)));
+      position += place.length;
+      continue;
+    }
     for (const { first, length } of stretchesOf(place)) {
       place.buffer.floats.set(values.subarray(position, position + length), first);
       position += length;
@@ -80,8 +97,9 @@ export function bindingOf(place: Place): GPUBuffer | RowRange {
   return rows ? { ...range, byteStride: 4 * rows.stride } : range;
 }
 
-/** Elements from the first of a place to its last, what lies between rows included. */
-function extentOf({ length, rows }: Wanted): number {
+/** Words from the first of a place to its last, what lies between rows included. */
+function extentOf({ length, rows, codec }: Wanted): number {
+  if (codec) return byteLengthOf(codec, length) / 4;
   return rows ? (length / rows.length - 1) * rows.stride + rows.length : length;
 }
 
@@ -89,6 +107,10 @@ function extentOf({ length, rows }: Wanted): number {
 export function doMeet(a: Place, b: Place): boolean {
   return a.buffer === b.buffer && a.first < b.first + extentOf(b) && b.first < a.first + extentOf(a);
 }
+
+/** The words of a place that lie behind one another. */
+const bytesOf = (place: Place): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(place.buffer.floats.buffer, 4 * place.first, 4 * extentOf(place));
 
 /** The elements of a place that lie behind one another. */
 function stretchesOf({ first, length, rows }: Place): Pick<Place, 'first' | 'length'>[] {
@@ -119,7 +141,7 @@ export class Memory {
   }
 
   /**
-   * Places of these sizes, in random order in buffers that some of them share, at any offsets, filled with random values.
+   * Places of these sizes, all of one codec, in random order in buffers that some of them share, at any offsets, filled with random values.
    *
    * @param packs which of them lie one behind the other, with nothing between them, in a buffer per pack.
    */
@@ -128,7 +150,7 @@ export class Memory {
     for (const pack of packs) {
       let end = random.integer(MOST_GAP + 1);
       const firsts = pack.map((k) => (end += extentOf(wanted[k]!)) - extentOf(wanted[k]!));
-      const buffer = this.#make(end, random);
+      const buffer = this.#make(end, random, wanted[0]?.codec);
       pack.forEach((k, n) => places.set(k, { buffer, first: firsts[n]!, ...wanted[k]! }));
     }
     const order = wanted
@@ -143,7 +165,7 @@ export class Memory {
         end = first + extentOf(wanted[k]!);
         return first;
       });
-      const buffer = this.#make(end + (isExact ? 0 : random.integer(MOST_GAP + 1)), random);
+      const buffer = this.#make(end + (isExact ? 0 : random.integer(MOST_GAP + 1)), random, wanted[0]?.codec);
       sharing.forEach(({ k }, n) => places.set(k, { buffer, first: firsts[n]!, ...wanted[k]! }));
     }
     return wanted.map((_, k) => places.get(k)!);
@@ -152,7 +174,8 @@ export class Memory {
   /** A place in a buffer of its own that kernels find as they found another: as long, and as far into a block of 256 bytes. */
   allocateLike(place: Place, random: Random): Place {
     const before = place.first % 64;
-    const buffer = this.#make(before + extentOf(place) + random.integer(MOST_GAP + 1), random);
+    const size = before + extentOf(place) + random.integer(MOST_GAP + 1);
+    const buffer = this.#make(size, random, place.codec);
     return { ...place, buffer, first: before };
   }
 
@@ -161,6 +184,11 @@ export class Memory {
     setPlaces(places, values);
     let position = 0;
     for (const place of places) {
+      if (place.codec) {
+        position += place.length;
+        this.device.queue.writeBuffer(place.buffer.gpu, 4 * place.first, bytesOf(place));
+        continue;
+      }
       for (const { first, length } of stretchesOf(place)) {
         this.device.queue.writeBuffer(place.buffer.gpu, 4 * first, values, position, length);
         position += length;
@@ -177,10 +205,14 @@ export class Memory {
     for (const { gpu } of this.buffers) gpu.destroy();
   }
 
-  #make(length: number, random: Random): ModelBuffer {
+  /** @param length in words. */
+  #make(length: number, random: Random, codec: Codec | undefined): ModelBuffer {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const gpu = this.device.createBuffer({ label: `caller ${this.buffers.length}`, size: 4 * length, usage });
-    const buffer = { gpu, floats: random.weights(length), hasPadding: false };
+    const elementCount = codec ? (4 * length * codec.blockLength) / codec.blockByteLength : length;
+    const weights = random.weights(elementCount);
+    const floats = codec ? new Float32Array(codec.encode(weights).buffer) : weights;
+    const buffer = { gpu, floats, hasPadding: false, codec };
     this.device.queue.writeBuffer(gpu, 0, buffer.floats);
     this.buffers.push(buffer);
     return buffer;

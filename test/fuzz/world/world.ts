@@ -5,7 +5,7 @@ import type { OptimizerErrorCode, StateDict } from '../../../src/index.js';
 import type { OptimizerPlan } from '../case/plans.js';
 import { NO_ENCODER } from '../case/calls.js';
 import type { Checkpoint } from './checkpoint.js';
-import { Memory, readPlaces } from './memory.js';
+import { Memory, type ModelBuffer, readPlaces } from './memory.js';
 import type { Subject } from './subject.js';
 import type { Command } from '../model/twin.js';
 import { type Expected, Verdicts } from './verdicts.js';
@@ -169,7 +169,7 @@ export class World {
     for (const buffer of this.memory.buffers) {
       if (buffer.hasPadding) continue;
       const got = new Float32Array((await readBuffer(this.device, buffer.gpu)).buffer);
-      const differs = bitDifference(got, buffer.floats);
+      const differs = bitDifference(numbersIn(buffer, got), numbersIn(buffer, buffer.floats));
       if (differs) this.verdicts.fail(`the buffer ${buffer.gpu.label} at the end: ${differs}`);
     }
     for (const { arena, homes, isArenaDestroyed } of this.subjects.values()) {
@@ -197,6 +197,12 @@ export class World {
     }
     return open;
   }
+}
+
+/** What the words of a buffer stand for: NaN has any bits. */
+function numbersIn({ codec }: ModelBuffer, words: Float32Array<ArrayBuffer>): Float32Array {
+  if (!codec) return words;
+  return codec.decode(words.slice().buffer, (words.byteLength * codec.blockLength) / codec.blockByteLength);
 }
 
 /** Has the model do what was submitted. */
