@@ -148,7 +148,7 @@ export const codecSlips = [
       ['elementCount % cutLength !== 0', 'elementCount % cutLength === 99'],
       ['rowLength % blockLength === 0', 'rowLength % blockLength === 1'],
       ["constraint === 'unit-rows' &&", 'false &&'],
-      ['isScaled && mask &&', 'false &&'],
+      ['isScaled && mask !== undefined &&', 'false &&'],
       ["Boolean(sparse) && 'a sparse grad'", 'false'],
     ],
   ),
