@@ -14,8 +14,10 @@ type ArenaCall = Extract<
 export function performArena(world: World, subject: Subject, call: ArenaCall, what: string): void {
   const { arena } = subject;
   if (!arena) return;
-  // Whoever was let go of lies there still.
-  const homes = [...subject.homes].map(([{ name }, [home]]) => ({ name, home: home! }));
+  // Whoever was let go of lies there still; who came back by its name may lie elsewhere.
+  const homes = [...subject.homes]
+    .map(([{ name }, [home]]) => ({ name, home: home! }))
+    .filter(({ home }) => home.data.every(({ buffer }) => buffer.hasPadding));
   const { name, home } = homes[call.tensor % homes.length]!;
   const code: OptimizerErrorCode | undefined = subject.isArenaDestroyed ? 'destroyed' : undefined;
   const expectValue = <T>(promise: Promise<T>, value: T | undefined) => {
