@@ -6,7 +6,7 @@ import {
 import { type GradientScaling, type LayoutSlot, layoutOf } from '../src/kernel/rule-layout.js';
 import { clipToNorm } from '../src/reference/clip-to-norm.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
-import { type ElementRule, makeElementRule } from '../src/reference/element-step.js';
+import { type ElementRule, type MatrixRule, makeElementRule } from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
 import { bf16 } from '../src/codecs/bf16.js';
 import { type Codec, rounded } from '../src/codecs/codec.js';
@@ -20,11 +20,15 @@ import {
   withoutMasked,
 } from '../src/reference/table-step.js';
 import { summarizeTensor } from '../src/reference/tensor-step.js';
+import { matrixSize } from '../src/rules/matrix.js';
+import { orthogonalBound } from './orthogonal-bound.js';
 import { evaluateLearningRate } from '../src/rules/options.js';
 import type { Rule } from '../src/rules/rule.js';
 
 /** Longest tensor that is followed as a whole; a step of one costs objects. */
 const MAX_BOUNDED_TENSOR = 10_000;
+/** Longest matrix; its products cost far more. */
+const MAX_BOUNDED_MATRIX = 400;
 
 /**
  * The weights of a tensor that a {@link BoundedRun} is to follow: the first few, but where the rule measures whole tensors,
@@ -37,7 +41,9 @@ export function boundedPart(
   { maxGradNormPerTensor }: Clips = {},
 ): Float32Array {
   // What a block's elements are rounded by is the largest of all.
-  const { blockLength } = layoutOf(rule).stateForm;
+  const { stateForm, matrix } = layoutOf(rule);
+  const { blockLength } = stateForm;
+  if (matrix) return weights.length <= MAX_BOUNDED_MATRIX ? weights.slice() : new Float32Array(0);
   if (!layoutOf(rule).tensor && maxGradNormPerTensor === undefined)
     return weights.slice(0, Math.ceil(wanted / blockLength) * blockLength);
   return weights.length <= MAX_BOUNDED_TENSOR ? weights.slice() : new Float32Array(0);
@@ -122,6 +128,8 @@ export class BoundedRun {
     private readonly table: TableOptions = {},
     /** How weights are kept, if not as float32. */
     weightCodec?: Codec,
+    /** Lengths of its axes, for rules of matrices. */
+    private readonly shape?: readonly number[],
   ) {
     const gradients = resolveGradientOptions(clip);
     // By chance, it may be rounded to the one that is further off.
@@ -172,7 +180,7 @@ export class BoundedRun {
   #update(gradient: ElementGradients<Bounded>): void {
     const { multiplier } = this.#scaling;
     const isClipped = this.#maxNorm < Infinity;
-    const { values, elements } = isClipped
+    const { values: given, elements } = isClipped
       ? clipToNorm(errorBound, gradient, multiplier, this.#maxNorm)
       : gradient;
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#asked++);
@@ -180,6 +188,7 @@ export class BoundedRun {
     const rule = this.#elementRule;
     const scalars = layoutOf(this.#rule).values(lr, t, this.#scaling);
     const step = preparedStep((factor) => rule.prepare(scalars, t, factor), t);
+    const values = rule.matrix ? this.#orthogonal(rule.matrix, given, scalars, t) : given;
     const positions = elements && positionsOf(elements);
     const at = (i: number) => {
       const g = values[positions ? positions.get(i)! : i]!;
@@ -212,6 +221,19 @@ export class BoundedRun {
   /** The weights as they lie in memory. */
   get copies(): Bounded[] {
     return this.weights.map(this.#copy);
+  }
+
+  /** What a rule of matrices has in place of the gradients. */
+  #orthogonal(
+    { direct }: MatrixRule<Bounded>,
+    gradient: ArrayLike<Bounded>,
+    scalars: Readonly<Record<string, number>>,
+    t: number,
+  ): readonly Bounded[] {
+    if (this.weights.length === 0) return [];
+    const step = { h: direct.prepare(scalars, t), t };
+    const directions = this.weights.map((w, i) => direct.update(w, gradient[i]!, this.#states[i]!, step, {}));
+    return orthogonalBound(directions, matrixSize(this.shape!), layoutOf(this.#rule).matrix!);
   }
 
   /** A slot of the state: of each element, or the one of the tensor. */

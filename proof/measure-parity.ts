@@ -1,4 +1,6 @@
 import { type SuiteCase, paritySuite } from './parity-suite.js';
+import { matrixParitySuite } from './matrix-parity.js';
+import { matrixRuleFactories } from '../src/rules/matrix-registry.js';
 import { ruleFactories } from '../src/rules/registry.js';
 import type { Destroyable } from './track.js';
 import { largerDeviation } from './compare.js';
@@ -45,9 +47,12 @@ export async function measureParity(
   { seed, rules, quick, onProgress, beforeCase }: ParityOptions,
 ): Promise<ParityRow[]> {
   const { single, combined, leavingOut, tables } = paritySuite(seed);
-  const all = quick ? single : [...single, ...combined, ...leavingOut, ...tables];
+  const matrices = matrixParitySuite(seed);
+  const all = quick
+    ? [...single, ...matrices.single]
+    : [...single, ...combined, ...leavingOut, ...tables, ...Object.values(matrices).flat()];
   const rows: ParityRow[] = [];
-  for (const [name] of ruleFactories) {
+  for (const [name] of [...ruleFactories, ...matrixRuleFactories]) {
     if (rules && !rules.includes(name)) continue;
     onProgress?.(name);
     const ofRule = all.filter(({ rule }) => rule.name === name);

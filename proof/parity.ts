@@ -1,5 +1,6 @@
 import {
   type AverageOptions,
+  type KernelOptions,
   Optimizer,
   type Parameter,
   ReferenceOptimizer,
@@ -25,6 +26,8 @@ export interface TensorLayout {
   readonly length: number;
   readonly dataOffset: number;
   readonly gradOffset: number;
+  /** Lengths of its axes, for rules of matrices. */
+  readonly shape?: readonly number[];
 }
 
 /** A rule, where its tensors lie, what they hold, and how long it runs. */
@@ -50,6 +53,8 @@ export interface ParityRun {
   readonly clip?: Clips;
   /** Whether each step looks for NaN on the GPU before it is made. Default false. */
   readonly skipNonFinite?: boolean;
+  /** What of the kernels' shape is not to be chosen. */
+  readonly kernel?: KernelOptions;
   readonly layouts: readonly TensorLayout[];
   /** Whether data and gradients share one GPUBuffer. */
   readonly oneBuffer: boolean;
@@ -86,6 +91,7 @@ interface Place {
 interface PlacedTensor {
   readonly name: string;
   readonly length: number;
+  readonly shape?: readonly number[];
   readonly data: Place;
   readonly grad: Place;
 }
@@ -101,11 +107,12 @@ function place(
     end[buffer] = start + byteLength;
     return { buffer, start };
   };
-  const tensors = layouts.map(({ length, dataOffset, gradOffset }, k) => {
+  const tensors = layouts.map(({ length, dataOffset, gradOffset, shape }, k) => {
     const first = ownBuffers ? (oneBuffer ? k : 2 * k) : 0;
     return {
       name: `t${k}`,
       length,
+      ...(shape && { shape }),
       data: reserve(first, byteLengthOf(dataCodec, length), dataOffset),
       grad: reserve(oneBuffer ? first : first + 1, byteLengthOf(gradCodec, length), gradOffset),
     };
@@ -164,8 +171,9 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     offset: start,
     size: byteLengthOf(codec, length),
   });
-  const params: Parameter[] = tensors.map(({ name, length, data, grad }) => ({
+  const params: Parameter[] = tensors.map(({ name, length, data, grad, shape }) => ({
     name,
+    ...(shape && { shape }),
     data: bind(data, length, codecs.data),
     grad: bind(grad, length, codecs.grad),
     // Ranges are of whole words.
@@ -174,15 +182,26 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     ...(run.gradDtype && { gradDtype: run.gradDtype }),
     ...(run.gradScale !== undefined && { gradScale: run.gradScale }),
   }));
-  const optimizer = track(await Optimizer.create(device, { ...config, params }));
+  const { kernel } = run;
+  const optimizer = track(await Optimizer.create(device, { ...config, ...(kernel && { kernel }), params }));
   const bounds = weights.map(
-    (w) => new BoundedRun(rule, boundedPart(rule, w, run.boundedElements, clip), 0, clip, {}, codecs.data),
+    (w, k) =>
+      new BoundedRun(
+        rule,
+        boundedPart(rule, w, run.boundedElements, clip),
+        0,
+        clip,
+        {},
+        codecs.data,
+        tensors[k]!.shape,
+      ),
   );
   const twin = new ReferenceOptimizer({
     ...config,
     precision: 'f32',
-    params: tensors.map(({ name }, k) => ({
+    params: tensors.map(({ name, shape }, k) => ({
       name,
+      ...(shape && { shape }),
       data: weights[k]!,
       ...(run.dtype && { dtype: run.dtype }),
     })),

@@ -1,6 +1,8 @@
 import { flax } from './conventions/flax.js';
 import { keras } from './conventions/keras.js';
+import { kellerjordan } from './conventions/kellerjordan.js';
 import { mlx } from './conventions/mlx.js';
+import { moonlight } from './conventions/moonlight.js';
 import { optax } from './conventions/optax.js';
 import { sonnet } from './conventions/sonnet.js';
 import { tensorflow } from './conventions/tensorflow.js';
@@ -14,7 +16,18 @@ import { torch } from './conventions/torch.js';
  *
  * @example rmsprop({ ...conventions.keras.rmsprop, lr: 1e-3 })
  */
-export const conventions = Object.freeze({ torch, keras, tensorflow, tfjs, optax, mlx, flax, sonnet });
+export const conventions = Object.freeze({
+  torch,
+  keras,
+  tensorflow,
+  tfjs,
+  optax,
+  mlx,
+  flax,
+  sonnet,
+  kellerjordan,
+  moonlight,
+});
 
 /** The name of a library that `conventions` knows. */
 export type LibraryName = keyof typeof conventions;

@@ -12,7 +12,7 @@ export function fitsFloat32(value: number): boolean {
  * which it holds.
  */
 export function float32Complaint(value: unknown): string | undefined {
-  const numbers: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const numbers: readonly unknown[] = Array.isArray(value) ? value.flat() : [value];
   const misfit = numbers.find((one) => typeof one === 'number' && Number.isFinite(one) && !fitsFloat32(one));
   if (misfit === undefined) return undefined;
   return Math.abs(misfit as number) < 1

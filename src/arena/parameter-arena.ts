@@ -66,6 +66,7 @@ export class ParameterArena {
       [...tensors.keys()].map((name) =>
         Object.freeze({
           name,
+          shape: this.#find(name, 'params').shape,
           data: Object.freeze(this.view(name)),
           grad: Object.freeze(this.gradView(name)),
         }),

@@ -1,8 +1,10 @@
+import type { MatrixRuleName, matrixRules } from '../rules/matrix-registry.js';
 import type { RuleName, rules } from '../rules/registry.js';
 import type { RuleFactory } from '../rules/rule.js';
 
 /** The options that a rule takes, by its name. */
-export type OptionsOf<R extends RuleName> = (typeof rules)[R] extends RuleFactory<infer O> ? O : never;
+export type OptionsOf<R extends RuleName | MatrixRuleName> =
+  (typeof rules & typeof matrixRules)[R] extends RuleFactory<infer O> ? O : never;
 
 /**
  * A library's optimizers as options of our rules; a rule that the library lacks has no entry.
@@ -14,7 +16,9 @@ export type OptionsOf<R extends RuleName> = (typeof rules)[R] extends RuleFactor
  * The comment of an entry is what docs/conventions.md prints: the call and the file that the options were read
  * from, then, in paragraphs of their own, what else to know.
  */
-export type Convention = { readonly [R in RuleName]?: Readonly<OptionsOf<R>> };
+export type Convention = {
+  readonly [R in RuleName | MatrixRuleName]?: Readonly<OptionsOf<R>>;
+};
 
 /** Freezes a convention, its entries and their arrays. */
 export function freezeConvention<const C extends Convention>(convention: C): C {

@@ -172,4 +172,24 @@ export const keras = freezeConvention({
     weightDecay: 0,
     weightDecayMode: 'decoupled',
   },
+  /**
+   * `Muon(learning_rate=0.001, weight_decay=0.004, momentum=0.95, ns_steps=5, nesterov=True, rms_rate=0.2)`,
+   * keras/src/optimizers/muon.py.
+   *
+   * Its momentum is a sum of gradients: times 1 − 0.95 it is `momentum_buffer`; so is its ε of 1e-7. What is no matrix, and embeddings, it gives to AdamW.
+   */
+  muon: {
+    lr: 0.001,
+    momentum: 0.95,
+    nesterov: true,
+    biasCorrection: false,
+    nsCoefficients: [3.4445, -4.775, 2.0315],
+    nsSteps: 5,
+    eps: 5e-9,
+    epsPlacement: 'sum',
+    adjustLrFn: 'match_rms_adamw',
+    rmsScale: 0.2,
+    weightDecay: 0.004,
+    weightDecayMode: 'decoupled',
+  },
 });

@@ -209,4 +209,21 @@ export const optax = freezeConvention({
     weightDecay: 0,
     weightDecayMode: 'update',
   },
+  /**
+   * `contrib.muon(learning_rate, ns_coeffs=(3.4445, -4.775, 2.0315), ns_steps=5, beta=0.95, eps=1e-8, weight_decay=0.0, nesterov=True)`,
+   * optax/contrib/_muon.py, `scale_by_muon`.
+   *
+   * Its matrices are [in, out]. What has other than two axes it gives to AdamW.
+   */
+  muon: {
+    momentum: 0.95,
+    nesterov: true,
+    biasCorrection: true,
+    nsCoefficients: [3.4445, -4.775, 2.0315],
+    nsSteps: 5,
+    eps: 1e-8,
+    epsPlacement: 'sum',
+    adjustLrFn: 'transposed',
+    weightDecay: 0,
+  },
 });

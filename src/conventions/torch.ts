@@ -136,4 +136,23 @@ export const torch = freezeConvention({
     weightDecay: 0,
     weightDecayMode: 'l2',
   },
+  /**
+   * `Muon(params, lr=0.001, weight_decay=0.1, momentum=0.95, nesterov=True, ns_coefficients=(3.4445, -4.775, 2.0315), eps=1e-7, ns_steps=5,
+   * adjust_lr_fn=None)`, torch/optim/_muon.py, `_single_tensor_muon`.
+   *
+   * It iterates in bfloat16, which moves directions by about 1 %.
+   */
+  muon: {
+    lr: 0.001,
+    momentum: 0.95,
+    nesterov: true,
+    biasCorrection: false,
+    nsCoefficients: [3.4445, -4.775, 2.0315],
+    nsSteps: 5,
+    eps: 1e-7,
+    epsPlacement: 'max',
+    adjustLrFn: 'original',
+    weightDecay: 0.1,
+    weightDecayMode: 'decoupled',
+  },
 });

@@ -276,7 +276,7 @@ export class Optimizer<R extends Rule = Rule> {
 
   /** The rule's name, e.g. `'adam'`. */
   get rule(): string {
-    return this.groups[0]!.rule.name;
+    return this.#session.config.rule.name;
   }
 
   /** The learning rate of the next step; with several groups, that of the first. */

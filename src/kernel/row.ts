@@ -22,12 +22,13 @@ export interface RowLayout {
   readonly corrections: readonly string[];
 }
 
-/** Layout of the rows of a rule; the same for all its options. */
-export function rowLayout({ scalars, corrections }: Pick<RuleLayout, 'scalars' | 'corrections'>): RowLayout {
+/** Layout of the rows of a rule, or of several that groups have; the same for all their options. */
+export function rowLayout(...layouts: readonly Pick<RuleLayout, 'scalars' | 'corrections'>[]): RowLayout {
   const fields: Record<string, WordType> = { is_active: 'u32', t_count: 'u32' };
   // Corrections last: the control stage writes them one behind the other.
-  const names = corrections.map(({ name }) => name);
-  for (const name of scalars) if (!names.includes(name)) fields[name] = 'f32';
+  const names = [...new Set(layouts.flatMap(({ corrections }) => corrections.map(({ name }) => name)))];
+  for (const { scalars } of layouts)
+    for (const name of scalars) if (!names.includes(name)) fields[name] = 'f32';
   for (const name of names) fields[name] = 'f32';
   const byteLength = 2 ** Math.ceil(Math.log2(4 * Object.keys(fields).length));
   const rowsPerPage = Math.max(1, PAGE_ALIGNMENT / byteLength);

@@ -7,6 +7,7 @@ import { powerOf } from '../float32.js';
 import { OptimizerError, quote } from '../errors.js';
 import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
 import type { RuleOptions } from '../rules/common-options.js';
+import type { MatrixIteration } from '../rules/matrix.js';
 import { movesOf } from '../rules/moving.js';
 import { type Rule, overrideRule, structureOf, tensorOf } from '../rules/rule.js';
 import { scalarComplaint } from '../rules/scalar-complaint.js';
@@ -74,6 +75,8 @@ export interface RuleLayout {
   readonly recordFields: readonly string[];
   /** What is measured of whole tensors, if the options ask for it. */
   readonly tensor: TensorDeclaration | undefined;
+  /** How matrices are made orthogonal, if the rule is one of matrices. */
+  readonly matrix: MatrixIteration | undefined;
   /** The slots in use that measuring reads: `measure`, and the weights. */
   readonly measuredSlots: readonly string[];
   /** What to evaluate with, if not with the weights: w + share·slot. */
@@ -165,6 +168,7 @@ function deriveLayout(rule: Rule): RuleLayout {
     averages,
     recordFields: [...ofTensors, ...(tensor?.values ?? [])],
     tensor: tensorOf(rule),
+    matrix: declaration.matrix?.iteration(options),
     measuredSlots: elementSlots.filter(
       (name) => tensor && (tensor.reads.includes(name) || name === masters?.slot),
     ),
@@ -257,7 +261,7 @@ function switchKey(layout: RuleLayout): string {
   let key = switchKeys.get(layout);
   if (key === undefined) {
     const { weightDecayMode } = layout.rule.options;
-    switchKeys.set(layout, (key = JSON.stringify([layout.switches, weightDecayMode])));
+    switchKeys.set(layout, (key = JSON.stringify([layout.switches, weightDecayMode, layout.matrix])));
   }
   return key;
 }

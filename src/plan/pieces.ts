@@ -79,6 +79,8 @@ export interface PlanTensor<B> {
   /** Per column, a factor on the learning rate. With `rowLength`. */
   readonly columns?: readonly number[];
   readonly constraint?: WeightConstraint;
+  /** Lengths of its axes, if they were given. */
+  readonly shape?: readonly number[];
   /** Where its state lies, in order; absent before it has a place. */
   readonly state?: readonly StatePiece[];
 }

@@ -1,8 +1,11 @@
 import { findRateScalars } from '../kernel/rate-scalars.js';
-import { layoutOf } from '../kernel/rule-layout.js';
+import { applying, directing } from '../kernel/matrix-phases.js';
+import { type RuleLayout, layoutOf } from '../kernel/rule-layout.js';
+import type { MatrixSize } from '../rules/matrix.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import type { ElementStep } from '../rules/declaration.js';
+import { orthogonalize } from './orthogonalize.js';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -12,6 +15,8 @@ export interface PreparedStep<N> {
   readonly h: Record<string, N>;
   /** 1-based count of applied steps; exact, where `h.t` may be rounded. */
   readonly t: number;
+  /** Of a rule of matrices, the step as it makes directions of gradients. */
+  readonly directing?: PreparedStep<N>;
   /** The same with the learning rate times a factor, for a column. */
   readonly withFactor?: (factor: number) => PreparedStep<N>;
 }
@@ -41,6 +46,16 @@ export interface ElementRule<N> {
   ) => N;
   /** For rules that measure tensors. */
   readonly tensor?: TensorRule<N>;
+  /** For rules of matrices. */
+  readonly matrix?: MatrixRule<N>;
+}
+
+/** What a rule of matrices does before it updates weights, over some arithmetic. */
+export interface MatrixRule<N> {
+  /** Makes directions of gradients: its `update` returns them. */
+  readonly direct: ElementRule<N>;
+  /** What stands in place of the gradients of a matrix then. */
+  readonly orthogonalize: (directions: readonly N[], size: MatrixSize) => N[];
 }
 
 /** The part of a rule that looks at a whole tensor, over some arithmetic. */
@@ -55,7 +70,24 @@ export interface TensorRule<N> {
 
 /** The CPU twin of `step` and `stepped` in `shaders/step.wgsl`, over any arithmetic. */
 export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false): ElementRule<N> {
-  const { switches: on, tensor: declared, averages } = layoutOf(rule);
+  const layout = layoutOf(rule);
+  const { matrix } = layout;
+  if (!matrix) return makePhase(f, rule, clamped, layout);
+  return {
+    ...makePhase(f, rule, false, applying(layout)),
+    matrix: {
+      direct: makePhase(f, rule, clamped, directing(layout)),
+      orthogonalize: (directions, size) => orthogonalize(f, directions, size, matrix),
+    },
+  };
+}
+
+function makePhase<N>(
+  f: Arithmetic<N>,
+  rule: Rule,
+  clamped: boolean,
+  { switches: on, tensor: declared, averages }: RuleLayout,
+): ElementRule<N> {
   const { prepare, reference } = rule.declaration;
   /** What the equations see of an element. One object for all: a new one for each took most of a step's time. */
   const seen: Mutable<ElementStep<N>> = { w: f.scalar(0), g: f.scalar(0), s: {}, h: {}, on, tensor: {} };

@@ -3,14 +3,16 @@ import { f32 } from '../codecs/f32.js';
 import type { Masters } from '../codecs/masters.js';
 import { resolveCodec } from '../codecs/weight-dtype.js';
 import { rejectColumns, resolveRowOptions } from '../engine/input/row-options.js';
+import { rejectNoMatrix, resolveShape } from '../engine/input/shape.js';
 import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
 import { rejectSharedRows } from '../engine/input/state-options.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
+import { matrixSize } from '../rules/matrix.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import { clipToNorm } from './clip-to-norm.js';
-import type { ElementRule, PreparedStep } from './element-step.js';
+import type { ElementRule, MatrixRule, PreparedStep } from './element-step.js';
 import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
 import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
@@ -41,6 +43,7 @@ export class ParameterState {
   /** How gradients are read. */
   readonly #read: (values: ArrayLike<number>) => ArrayLike<number>;
   readonly #rowLength: number | undefined;
+  readonly #shape: readonly number[] | undefined;
   readonly #table: TableOptions;
   readonly #codecs: ReadonlyMap<string, Codec>;
   readonly #tensorSlots: readonly string[];
@@ -60,6 +63,7 @@ export class ParameterState {
       dtype,
       gradDtype,
       gradScale,
+      shape,
     }: NamedParameter,
     ArrayType: Float32ArrayConstructor | Float64ArrayConstructor,
   ) {
@@ -84,6 +88,8 @@ export class ParameterState {
       mask: rowMask,
       sparse: isSparse(grad),
     });
+    this.#shape = resolveShape(shape, data.length, what).shape;
+    rejectNoMatrix(rule, { name, shape: this.#shape, sparse: isSparse(grad), mask: rowMask });
     this.name = name;
     this.grad = grad;
     const codec = resolveCodec(dtype ?? 'f32', 'dtype', what) ?? f32;
@@ -118,6 +124,7 @@ export class ParameterState {
     if (isSparse(gradient) && this.#rowLength !== undefined) {
       rejectWholeTable(this.rule, this.name);
       rejectSharedRows(this.rule, { name: this.name, rowLength: this.#rowLength, sparse: true });
+      rejectNoMatrix(this.rule, { name: this.name, shape: this.#shape, sparse: true });
       if (this.#table.mask) fail(`${what} is sparse, but the parameter has a rowMask; give a dense one.`);
       const entries = checkEntries(gradient, this.#rowLength, what);
       if (isSingle) rejectOverflow(entries.values, `${what}: values`);
@@ -143,9 +150,10 @@ export class ParameterState {
   /** Makes one step, its own next one. */
   update(
     rule: ElementRule<number>,
-    { values: gradient, elements }: ElementGradients<number>,
+    { values: given, elements }: ElementGradients<number>,
     step: PreparedStep<number>,
   ): void {
+    const gradient = rule.matrix ? this.#orthogonal(rule.matrix, given, step.directing!) : given;
     const f = this.arithmetic;
     const { load, store } = f;
     const { weights, state } = this;
@@ -186,6 +194,24 @@ export class ParameterState {
     divideRows(f, table, access, elements);
     this.#data.set(weights);
     this.stepCount = step.t;
+  }
+
+  /** What a rule of matrices has in place of the gradients; updates the state that directions are made with. */
+  #orthogonal(
+    { direct, orthogonalize }: MatrixRule<number>,
+    gradient: ArrayLike<number>,
+    step: PreparedStep<number>,
+  ): number[] {
+    const { load, store } = this.arithmetic;
+    const { state, weights } = this;
+    const slots = [...this.#codecs.keys()];
+    const directions = Array.from(weights, (w, i) => {
+      const element = Object.fromEntries(slots.map((slot) => [slot, load(state[slot]![i]!)]));
+      const direction = direct.update(load(w), load(gradient[i]!), element, step, {});
+      for (const slot of slots) state[slot]![i] = store(element[slot]!);
+      return direction;
+    });
+    return orthogonalize(directions, matrixSize(this.#shape!));
   }
 
   /**

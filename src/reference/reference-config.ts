@@ -1,5 +1,5 @@
 import { type DType, type GradDType, resolveCodec, resolveGradCodec } from '../codecs/weight-dtype.js';
-import { resolveGroups, resolveRule } from '../engine/input/groups.js';
+import { partGroup, resolveGroups, resolveRule } from '../engine/input/groups.js';
 import {
   GRADIENT_OPTION_NAMES,
   type GradientOptions,
@@ -43,6 +43,8 @@ export interface ReferenceParameter extends RowOptions {
   gradScale?: number;
   /** Elements per row, an integer ≥ 1 that divides the tensor; sparse gradients, `{ indices, values }`, need it. */
   rowLength?: number;
+  /** Lengths of its axes, integers ≥ 1: rules of matrices need two or more; the first one is the rows, the others are the columns. */
+  shape?: readonly number[];
   /** A number per row: rows at 0 are left alone by each step; read at each step. For dense gradients, with `rowLength`. */
   rowMask?: ArrayLike<number>;
 }
@@ -76,6 +78,8 @@ export type NamedParameter = Readonly<ReferenceParameter> & { readonly name: str
 export interface ResolvedReferenceConfig {
   readonly precision: 'f64' | 'f32';
   readonly gradients: ResolvedGradientOptions;
+  /** Names of the parameters as they were given, whatever groups they are in. */
+  readonly names: readonly string[];
   /** Per group, its rule with the averages, and its parameters, each under a name of its own. */
   readonly groups: readonly { readonly rule: Rule; readonly params: readonly NamedParameter[] }[];
 }
@@ -101,16 +105,21 @@ export function resolveReferenceConfig(given: unknown): ResolvedReferenceConfig 
   let index = 0;
   const plain = resolveRule(rule);
   const whole = withSettings(plain, resolveRuleSettings(config));
-  const resolved = resolveGroups<ReferenceParameter>(whole, { params, groups }).map((group) => {
-    const checked = group.params.map((parameter) => resolveParameter(parameter, index++));
-    return { rule: withFitMasters(group.rule, checked.map(keptWeightsOf)), params: checked };
-  });
+  const named = resolveGroups<ReferenceParameter>(whole, { params, groups }).map((group) => ({
+    ...group,
+    params: group.params.map((parameter) => resolveParameter(parameter, index++)),
+  }));
+  const resolved = named.flatMap(partGroup).map((group) => ({
+    rule: withFitMasters(group.rule, group.params.map(keptWeightsOf)),
+    params: group.params,
+  }));
   rejectIdleStateDtype(resolved.map((group) => group.rule));
   const all = resolved.flatMap((group) => group.params);
   const isAnyRounded = all.some(({ dtype = 'f32' }) => dtype !== 'f32');
   rejectIdleRounding(whole, isAnyRounded);
   rejectIdleMasters(whole, isAnyRounded);
-  return { precision, gradients, groups: resolved };
+  const names = named.flatMap((group) => group.params.map(({ name }) => name));
+  return { precision, gradients, names, groups: resolved };
 }
 
 const keptWeightsOf = ({ name, dtype = 'f32' }: NamedParameter) => ({
@@ -127,6 +136,7 @@ const PARAMETER_KEYS = [
   'gradScale',
   'rowLength',
   'rowMask',
+  'shape',
   'constraint',
   'lrPerColumn',
 ] satisfies (keyof ReferenceParameter)[];

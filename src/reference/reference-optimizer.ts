@@ -63,7 +63,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
 
   /** @throws OptimizerError on bad input. */
   constructor(config: ReferenceConfig<R>) {
-    const { precision, gradients, groups } = resolveReferenceConfig(config);
+    const { precision, gradients, names: order, groups } = resolveReferenceConfig(config);
     const isDouble = precision === 'f64';
     this.#control = new GradientControl(gradients, isDouble ? (value) => value : Math.fround);
     this.#gradScale = gradients.gradScale;
@@ -82,7 +82,8 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
     this.groups = Object.freeze(this.#groups.map(({ group }) => group));
     const parameters = this.#groups.flatMap((group) => group.parameters);
     this.#parameters.rejectTaken(parameters.map(({ name }) => name));
-    for (const parameter of parameters) this.#parameters.set(parameter.name, parameter);
+    const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+    for (const name of order) this.#parameters.set(name, byName.get(name)!);
   }
 
   /** The learning rate of the next step; with several groups, that of the first. */
@@ -129,7 +130,11 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       const prepared = new Map<number, PreparedStep<number>>();
       const prepare = (t: number): PreparedStep<number> => {
         const scalars = layoutOf(current).values(lr, t, scaling);
-        const step = preparedStep((factor) => rule.prepare(scalars, t, factor), t);
+        const step = preparedStep(
+          (factor) => rule.prepare(scalars, t, factor),
+          t,
+          rule.matrix && { h: rule.matrix.direct.prepare(scalars, t), t },
+        );
         prepared.set(t, step);
         return step;
       };

@@ -33,15 +33,23 @@ export function stepOfColumn<N>(
   return columns ? step.withFactor!(columns[element % rowLength!]!) : step;
 }
 
-/** A step of which those with another learning rate can be had; each is prepared once. */
-export function preparedStep<N>(prepare: (factor?: number) => Record<string, N>, t: number): PreparedStep<N> {
+/**
+ * A step of which those with another learning rate can be had; each is prepared once.
+ *
+ * @param directing of a rule of matrices, the step as it makes directions.
+ */
+export function preparedStep<N>(
+  prepare: (factor?: number) => Record<string, N>,
+  t: number,
+  directing?: PreparedStep<N>,
+): PreparedStep<N> {
   const ofFactor = new Map<number, PreparedStep<N>>();
   const withFactor = (factor: number): PreparedStep<N> => {
     let step = ofFactor.get(factor);
     if (!step) ofFactor.set(factor, (step = { h: prepare(factor), t }));
     return step;
   };
-  return { h: prepare(), t, withFactor };
+  return { h: prepare(), t, withFactor, ...(directing && { directing }) };
 }
 
 /**

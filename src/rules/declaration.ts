@@ -1,5 +1,6 @@
 import type { Arithmetic } from './arithmetic.js';
 import type { ResolvedCommonOptions, RuleOptions } from './common-options.js';
+import type { MatrixDeclaration } from './matrix.js';
 import type { OptionSpecs } from './options.js';
 import type { TensorDeclaration } from './tensor.js';
 
@@ -113,4 +114,6 @@ export interface RuleDeclaration<Slot extends string = string> {
   readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N>) => N;
   /** For equations with norms: what is measured of each tensor before its elements are updated. */
   readonly tensor?: TensorDeclaration | undefined;
+  /** For rules of matrices: how directions become what the update sees. */
+  readonly matrix?: MatrixDeclaration | undefined;
 }

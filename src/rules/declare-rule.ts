@@ -7,6 +7,7 @@ import type {
   SlotDeclaration,
   StandardScalar,
 } from './declaration.js';
+import type { MatrixDeclaration } from './matrix.js';
 import type { UpdateDecayMode } from './options.js';
 import { type LooseSource, flatten, mergeParts } from './merge-parts.js';
 import type {
@@ -94,6 +95,8 @@ export interface RuleSource<
     Value,
     Complete<S, P>
   >;
+  /** For rules of matrices: how directions become what the update sees. */
+  readonly matrix?: MatrixDeclaration<Complete<S, P>>;
 }
 
 /** The options of a rule and its parts, complete. */

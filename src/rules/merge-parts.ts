@@ -18,6 +18,7 @@ export interface LooseSource {
   readonly scalars?: RuleDeclaration['scalars'];
   readonly prepare?: RuleDeclaration['prepare'];
   readonly tensor?: TensorDeclaration;
+  readonly matrix?: RuleDeclaration['matrix'];
   readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N>) => N;
 }
 
@@ -74,5 +75,6 @@ export function mergeParts(sources: readonly LooseSource[], stage?: TensorStage)
     },
     reference: source.reference,
     tensor: tensor && { stage, ...tensor },
+    matrix: source.matrix,
   };
 }

@@ -239,7 +239,9 @@ function allows(spec: OptionSpec<unknown>, value: unknown): boolean {
 /** A list of its own, so that who gave it may go on changing his; other options are plain values. */
 function frozenCopy(value: unknown, what: string): unknown {
   try {
-    return Array.isArray(value) ? Object.freeze(Array.from<unknown>(value)) : value;
+    return Array.isArray(value)
+      ? Object.freeze(Array.from<unknown, unknown>(value, (one) => frozenCopy(one, what)))
+      : value;
   } catch (cause) {
     throw new OptimizerError('invalid-option', `${what} cannot be read; give a plain value.`, { cause });
   }

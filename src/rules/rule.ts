@@ -28,6 +28,8 @@ export interface Rule<O extends object = object, Slot extends string = string> {
   readonly averages?: readonly Average[];
   /** How its state is kept, if not as float32; an optimizer's config says so. */
   readonly stateDtype?: StateDtype;
+  /** Of a rule of matrices, the one that steps what is no matrix; its groups are groups of the same optimizer. */
+  readonly others?: Rule;
   /** What the stochastic rounding of weights begins from, if they are rounded so; an optimizer's config says so. */
   readonly seed?: number;
   /** How weights of 2 bytes are kept more exactly, if they are; an optimizer's config says so. */
@@ -96,15 +98,14 @@ export function overrideRule(rule: Rule, overrides: object): Rule {
 }
 
 /** The same rule, with averages taken of its weights, its state kept in some way, and weights rounded, or kept, in some way. */
-export function withSettings(
-  rule: Rule,
-  { averages = [], stateDtype = 'f32', seed, masterWeights }: RuleSettings,
-): Rule {
+export function withSettings(rule: Rule, settings: RuleSettings): Rule {
+  const { averages = [], stateDtype = 'f32', seed, masterWeights } = settings;
   if (averages.length === 0 && stateDtype === 'f32' && seed === undefined && masterWeights === undefined) {
     return rule;
   }
   return Object.freeze({
     ...rule,
+    ...(rule.others && { others: withSettings(rule.others, settings) }),
     ...(averages.length > 0 && { averages }),
     ...(stateDtype !== 'f32' && { stateDtype }),
     ...(seed !== undefined && { seed }),

@@ -1,5 +1,7 @@
 import { type LibraryName, conventions } from '../../src/conventions.js';
-import { type RuleName, ruleFactories } from '../../src/rules/registry.js';
+import type { MatrixRuleName } from '../../src/rules/matrix-registry.js';
+import type { RuleName } from '../../src/rules/registry.js';
+import { allRuleFactories } from './all-rules.js';
 import { commonOptions } from '../../src/rules/common-options.js';
 import { type GoldenCase, goldenCases } from '../fixtures/golden/index.js';
 import { codeOf, paragraphsOf } from './doc-comments.js';
@@ -19,7 +21,7 @@ const rule = rmsprop({ ...conventions.keras.rmsprop, lr: 1e-3 });
 A row of a table is the option object \`conventions.<library>.<rule>\`: the library's defaults, and the switches that give
 its formula. A dash is what the library leaves to its user, or has no say in; then the rule's own default holds. How
 each was checked is said below its table: by *runs* of the library itself in float64 (or, where it says *recomputed*, of
-its formula written down once more), matched to 5.2e-14 a step after the first and the sixth, and by *others* of
+its formula written down once more), matched to 5.2e-14 a step after the first and the sixth, but for muon, whose iterations let roundings grow, to 1.2e-11 a step of size 1, and by *others* of
 test/fixtures/golden, mostly numbers that the library's own tests print. Every value that differs between two libraries
 is told apart by one of those runs.
 
@@ -69,7 +71,11 @@ function cell(value: unknown): string {
 }
 
 /** What all rows agree on in one sentence, and a table of the rest. */
-function optionTable(rule: RuleName, names: readonly string[], libraries: readonly Library[]): string {
+function optionTable(
+  rule: RuleName | MatrixRuleName,
+  names: readonly string[],
+  libraries: readonly Library[],
+): string {
   const stated = libraries.map(({ options }) => options[rule]!);
   const valuesOf = (name: string) => new Set(stated.map((options) => cell(options[name])));
   const used = names.filter((name) => valuesOf(name).size > 1 || !valuesOf(name).has('—'));
@@ -88,7 +94,7 @@ function optionTable(rule: RuleName, names: readonly string[], libraries: readon
 }
 
 /** Which golden cases hold an entry to its library. */
-function checks(library: LibraryName, rule: RuleName): string {
+function checks(library: LibraryName, rule: RuleName | MatrixRuleName): string {
   const ofRule = goldenCases.filter((golden) => golden.rule === rule);
   const runs = ofRule.filter(({ convention }) => convention === library);
   const label = ({ name }: GoldenCase) => name.split('/').at(-1)!.replace('recorded-', '');
@@ -105,7 +111,11 @@ async function optionList(rule: string, names: readonly string[]): Promise<strin
   return names.map((name) => `- \`${name}\`: ${comments(name)}`).join('\n');
 }
 
-async function ruleSection(rule: RuleName, names: string[], all: readonly Library[]): Promise<string> {
+async function ruleSection(
+  rule: RuleName | MatrixRuleName,
+  names: string[],
+  all: readonly Library[],
+): Promise<string> {
   const libraries = all.filter(({ options }) => rule in options);
   const comment = await ruleComment(rule);
   const mentioned = names.filter(
@@ -131,7 +141,7 @@ async function ruleSection(rule: RuleName, names: string[], all: readonly Librar
 /** The Markdown of docs/conventions.md. */
 export async function conventionsPage(): Promise<string> {
   const libraries = await Promise.all((Object.keys(conventions) as LibraryName[]).map(readLibrary));
-  const sections = ruleFactories
+  const sections = allRuleFactories
     .filter(([rule]) => libraries.some(({ options }) => rule in options))
     .map(([rule, { declaration }]) => ruleSection(rule, Object.keys(declaration.options), libraries));
   return (

@@ -1,10 +1,10 @@
 import { ReferenceOptimizer, type Rule } from '../../src/index.js';
-import { ruleFactories } from '../../src/rules/registry.js';
+import { allRuleFactories } from './all-rules.js';
 import type { GoldenCase } from '../fixtures/golden/index.js';
 
 /** The rule of a golden case, with the case's options or others. */
 export function goldenRule(golden: GoldenCase, options: Record<string, unknown>): Rule {
-  return ruleFactories.find(([name]) => name === golden.rule)![1](options);
+  return allRuleFactories.find(([name]) => name === golden.rule)![1](options);
 }
 
 /** The gradients of each step: printed, or those of the source's loss along the float64 run. */
@@ -22,7 +22,8 @@ export function goldenGradients(golden: GoldenCase, options = golden.options): n
 }
 
 function goldenReference(golden: GoldenCase, options: Record<string, unknown>): ReferenceOptimizer {
-  const params = [{ name: 'w', data: Float64Array.from(golden.param) }];
+  const { shape } = golden;
+  const params = [{ name: 'w', data: Float64Array.from(golden.param), ...(shape && { shape }) }];
   return new ReferenceOptimizer({ rule: goldenRule(golden, options), params, precision: 'f64' });
 }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { MatrixRuleName } from '../../src/rules/matrix-registry.js';
 import type { RuleName } from '../../src/rules/registry.js';
 import { DocumentedSource } from './doc-comments.js';
 
@@ -8,7 +9,7 @@ export async function readSource(path: string): Promise<DocumentedSource> {
 }
 
 /** The documentation comment of a rule. */
-export async function ruleComment(rule: RuleName): Promise<string> {
+export async function ruleComment(rule: RuleName | MatrixRuleName): Promise<string> {
   const fileName = rule.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const source = await readSource(`src/rules/${fileName}.ts`);
   return source.commentOf(source.exports().find(({ name }) => name === rule)!.statement);

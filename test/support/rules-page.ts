@@ -1,5 +1,5 @@
 /** docs/rules.md and the README's table, from the registry and its comments. */
-import { ruleFactories } from '../../src/rules/registry.js';
+import { allRuleFactories } from './all-rules.js';
 import { STATE_DTYPES, type StateDtype } from '../../src/codecs/state-dtype.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { withSettings } from '../../src/rules/rule.js';
@@ -60,13 +60,13 @@ const toMarkdown = (comment: string): string =>
     )
     .join('\n\n');
 
-type Factory = (typeof ruleFactories)[number][1];
+type Factory = (typeof allRuleFactories)[number][1];
 
 const stateOf = ({ declaration }: Factory): string =>
   declaration.slots.map(({ name, usedBy }) => (usedBy ? `(\`${name}\`)` : `\`${name}\``)).join(', ') ||
   'none';
 
-async function section([name, factory]: (typeof ruleFactories)[number]): Promise<string> {
+async function section([name, factory]: (typeof allRuleFactories)[number]): Promise<string> {
   const comments = await optionComments(name);
   const options = Object.entries(factory.declaration.options);
   const differs = ([option, spec]: (typeof options)[number]): boolean =>
@@ -101,7 +101,7 @@ function memoryTable(): string {
     bytes === undefined ? ['', ''] : [String(bytes), String(WEIGHT_AND_GRADIENT + 2 * bytes)];
   return table(
     ['rule', ...STATE_DTYPES.flatMap((dtype) => [`${dtype}: kept`, `${dtype}: moved`])],
-    ruleFactories.map(([name, factory]) => [
+    allRuleFactories.map(([name, factory]) => [
       `[\`${name}\`](#${name.toLowerCase()})`,
       ...STATE_DTYPES.flatMap((dtype) => cells(bytesOf(factory, dtype))),
     ]),
@@ -127,14 +127,14 @@ export async function rulesPage(): Promise<string> {
       '## Memory',
       MEMORY,
       memoryTable(),
-      ...(await Promise.all(ruleFactories.map(section))),
+      ...(await Promise.all(allRuleFactories.map(section))),
     ].join('\n\n') + '\n'
   );
 }
 
 /** The README's table of all rules: what each is, its learning rate unless given, and its state. */
 export async function ruleTable(): Promise<string> {
-  const rows = ruleFactories.map(async ([name, factory]) => {
+  const rows = allRuleFactories.map(async ([name, factory]) => {
     // A full stop after "et al" is no end.
     const [sentence] = paragraphsOf(await ruleComment(name))[0]!.split(/(?<! al)\.(?:\s|$)/u);
     const lr = String(factory.declaration.options.lr.default);

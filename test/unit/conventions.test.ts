@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { conventions } from '../../src/index.js';
 import type { Convention } from '../../src/conventions/convention.js';
+import { type MatrixRuleName, matrixRules } from '../../src/rules/matrix-registry.js';
 import { type RuleName, rules } from '../../src/rules/registry.js';
 import type { RuleFactory } from '../../src/rules/rule.js';
 import { goldenCases } from '../fixtures/golden/index.js';
@@ -12,7 +13,7 @@ type Options = Readonly<Record<string, unknown>>;
 const entries = Object.entries(conventions).flatMap(([library, convention]) =>
   Object.entries(convention as Convention).map(([rule, options]) => ({
     library,
-    rule: rule as RuleName,
+    rule: rule as RuleName | MatrixRuleName,
     options: options as Options,
   })),
 );
@@ -25,7 +26,7 @@ const OPEN = ['lr', 'maximize', ...MISTAKES, 'weightDecayMode', 'lrInVelocity', 
  * The same of one rule alone: not all have AMSGrad, and Keras' has no v̂, TensorFlow's Adagrad has no ε to place, optax's NAdam no schedule of its momentum, none of these is cautious, no
  * AdaBelief here is rectified, and optax's NovoGrad averages no gradients.
  */
-const OPEN_FOR: Partial<Record<RuleName, string[]>> = {
+const OPEN_FOR: Partial<Record<RuleName | MatrixRuleName, string[]>> = {
   momentum: ['momentum'],
   adam: ['amsgradCorrected'],
   adamw: ['amsgradCorrected', 'cautionRescaled'],
@@ -34,6 +35,8 @@ const OPEN_FOR: Partial<Record<RuleName, string[]>> = {
   nadam: ['momentumDecay'],
   adabelief: ['rectificationThreshold'],
   novograd: ['averageFirstStep'],
+  // It is of one scale alone.
+  muon: ['rmsScale'],
 };
 
 /** What no run can tell, and why. */
@@ -52,7 +55,7 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 
 describe.for(entries)('convention of $library for $rule', ({ library, rule, options }) => {
   const cases = goldenCases.filter((golden) => golden.convention === library && golden.rule === rule);
-  const factory: RuleFactory = rules[rule];
+  const factory: RuleFactory = { ...rules, ...matrixRules }[rule];
 
   test('is frozen options of the rule', () => {
     expect(factory(options).options).toMatchObject(options);

@@ -10,9 +10,9 @@ import {
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { checkDeclaration, checkSource } from '../../src/rules/check-declaration.js';
 import type { LooseSource } from '../../src/rules/merge-parts.js';
-import { ruleFactories } from '../../src/rules/registry.js';
 import { errorOf } from '../support/error-of.js';
 import { softSign } from '../support/own-rule.js';
+import { allRuleFactories } from '../support/all-rules.js';
 
 const UPDATE = 'fn update(w: lane, g: lane) -> lane { return w - h.lr * g; }';
 
@@ -234,7 +234,7 @@ describe('defineRule', () => {
   });
 });
 
-test.each(ruleFactories)('%s is declared as others must be', (_, { declaration }) => {
+test.each(allRuleFactories)('%s is declared as others must be', (_, { declaration }) => {
   const whole = declaration as LooseSource;
   checkSource(whole);
   checkDeclaration(declaration, [whole]);

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { type GoldenCase, goldenCases } from '../fixtures/golden/index.js';
 import type { OptionSpec } from '../../src/rules/options.js';
-import { ruleFactories } from '../../src/rules/registry.js';
+import { allRuleFactories } from '../support/all-rules.js';
 import { goldenMisses } from '../support/golden.js';
 
 /** What an option that a case pins can be set to instead. */
 function otherSettings(golden: GoldenCase, option: string): Record<string, unknown>[] {
-  const specs = ruleFactories.find(([name]) => name === golden.rule)![1].declaration.options;
+  const specs = allRuleFactories.find(([name]) => name === golden.rule)![1].declaration.options;
   const {
     samples,
     default: initial,
@@ -34,7 +34,7 @@ describe('numbers that other projects published', () => {
     }
   }
   test('every rule is checked by at least three projects', () => {
-    for (const [name] of ruleFactories) {
+    for (const [name] of allRuleFactories) {
       const projects = goldenCases
         .filter(({ rule }) => rule === name)
         .map((golden) => golden.name.split('/')[0]);

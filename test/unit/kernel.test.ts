@@ -8,10 +8,10 @@ import { chooseGrid, chooseShape, isCpuAdapter } from '../../src/kernel/shape.js
 import { segmentStruct } from '../../src/kernel/segment.js';
 import { composeStep, stepBindings, stepPipeline } from '../../src/kernel/step-kernel.js';
 import type { StretchAccess } from '../../src/plan/stretch.js';
-import { ruleFactories } from '../../src/rules/registry.js';
 import { type Rule, structureOf, withSettings } from '../../src/rules/rule.js';
 import { combinedOptionCases } from '../../proof/option-cases.js';
 import { Random } from '../../proof/random.js';
+import { allRuleFactories } from '../support/all-rules.js';
 
 const BODY: StretchAccess = { data: 'vector', grad: 'vector', state: 'vector', gradBinding: 'read' };
 const GATHER: StretchAccess = { data: 'gather', grad: 'gather', state: 'gather', gradBinding: 'read' };
@@ -44,7 +44,7 @@ const compose = (rule: Rule, variant = VARIANTS[0]!): string => composeStep(vari
 const matches = (text: string, pattern: RegExp): string[] =>
   [...text.matchAll(pattern)].map((match) => match[1]!);
 
-describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
+describe.for(allRuleFactories)('the declaration of %s', ([name, factory]) => {
   const { declaration } = factory;
 
   test('carries its registry name, and its equation in comment form', () => {
@@ -61,7 +61,7 @@ describe.for(ruleFactories)('the declaration of %s', ([name, factory]) => {
 
   test('declares exactly the scalars that the WGSL reads', () => {
     const read = new Set(matches(declaration.wgsl.replaceAll(/\/\/.*/g, ''), /\bh\.(\w+)/g));
-    for (const standard of ['t', 'decay']) read.delete(standard);
+    for (const standard of ['t', 'decay', 'grad_multiplier']) read.delete(standard);
     expect([...read].toSorted()).toEqual(layoutOf(factory()).scalars.slice(5).toSorted());
   });
 
@@ -99,14 +99,14 @@ describe('a composed kernel', () => {
   });
 
   test('takes nothing from options but its bindings: scalars and switches are not baked in', () => {
-    for (const [, factory] of ruleFactories) {
+    for (const [, factory] of allRuleFactories) {
       expect(compose(factory({ lr: 0.125 }))).toBe(compose(factory({ lr: 0.25 })));
       expect(compose(factory({ maximize: true }))).toBe(compose(factory()));
     }
   });
 
   test('has the equation once', () => {
-    for (const [, factory] of ruleFactories) {
+    for (const [, factory] of allRuleFactories) {
       for (const variant of VARIANTS) {
         const code = compose(factory(), variant);
         expect(code.split('fn update(')).toHaveLength(2);
@@ -116,7 +116,7 @@ describe('a composed kernel', () => {
   });
 
   test('has a loop for each tensor that it steps', () => {
-    const code = compose(ruleFactories[0]![1](), { access: BODY, together: 3 });
+    const code = compose(allRuleFactories[0]![1](), { access: BODY, together: 3 });
     expect(matches(code, /segment = segments\.(\w+);/g)).toEqual(['tensor_0', 'tensor_1', 'tensor_2']);
     expect(matches(code, /^ {2}(step_tensor_\d)\(workgroup, local_index\);/gm)).toEqual(
       [0, 1, 2].map((k) => `step_tensor_${k}`),
@@ -127,14 +127,17 @@ describe('a composed kernel', () => {
   });
 
   test('reads the gradient through the data binding where they share one', () => {
-    const code = compose(ruleFactories[0]![1](), { access: { ...BODY, gradBinding: 'shared' }, together: 2 });
+    const code = compose(allRuleFactories[0]![1](), {
+      access: { ...BODY, gradBinding: 'shared' },
+      together: 2,
+    });
     expect(code).toContain('return data_0[segment.grad_base + at.lane]');
     expect(code).toContain('return data_1[segment.grad_base + at.lane]');
     expect(code).not.toMatch(/var<storage, \w+> grad_/);
   });
 
   test('reads gathered gradients of all through one binding', () => {
-    const code = compose(ruleFactories[0]![1](), {
+    const code = compose(allRuleFactories[0]![1](), {
       access: { ...BODY, gradBinding: 'gathered' },
       together: 3,
     });
@@ -143,13 +146,16 @@ describe('a composed kernel', () => {
   });
 
   test('without gradients has none, and reads zeros', () => {
-    const code = compose(ruleFactories[0]![1](), { access: { ...BODY, gradBinding: 'none' }, together: 1 });
+    const code = compose(allRuleFactories[0]![1](), {
+      access: { ...BODY, gradBinding: 'none' },
+      together: 1,
+    });
     expect(code).not.toMatch(/var<storage, \w+> grad_/);
     expect(code).toMatch(/fn load_grad_0\(at: Place\) -> lane \{\s+return lane\(0\.0\);/);
   });
 
   test('knows rows only where a list names them', () => {
-    const rule = ruleFactories[0]![1]();
+    const rule = allRuleFactories[0]![1]();
     expect(compose(rule)).not.toMatch(/NO_ROW|var<storage, read> rows/);
     const code = compose(rule, { access: { ...GATHER, rowLength: 6, isListed: true }, together: 1 });
     expect(code).toMatch(/var<storage, read> rows: array<u32>/);
@@ -157,17 +163,17 @@ describe('a composed kernel', () => {
   });
 
   test('masks the last lane wherever it does not reach whole vec4s', () => {
-    const code = compose(ruleFactories[0]![1](), { access: { ...BODY, grad: 'gather' }, together: 1 });
+    const code = compose(allRuleFactories[0]![1](), { access: { ...BODY, grad: 'gather' }, together: 1 });
     expect(code).toContain('grad_0[min(first + 3u, last)]');
     expect(code).not.toContain('data_0[min(');
-    expect(compose(ruleFactories[0]![1](), { access: GATHER, together: 1 })).toMatch(
+    expect(compose(allRuleFactories[0]![1](), { access: GATHER, together: 1 })).toMatch(
       /if \(at\.valid > 3u\) \{\s+data_0\[first \+ 3u\] = value\.w;/,
     );
   });
 });
 
 describe('the bindings of a kernel', () => {
-  const rule = ruleFactories[0]![1]();
+  const rule = allRuleFactories[0]![1]();
 
   test('say how the device is to bind them', () => {
     const types = (access: StretchAccess) =>
@@ -193,7 +199,7 @@ describe('the bindings of a kernel', () => {
   });
 
   test('of rules that measure tensors hold the record', () => {
-    for (const [, factory] of ruleFactories) {
+    for (const [, factory] of allRuleFactories) {
       const variant = variantOf(factory());
       const record = stepBindings(variant).filter(({ role }) => role === 'record');
       expect(record.map(({ minBindingSize }) => minBindingSize)).toEqual(
@@ -250,7 +256,7 @@ describe('the bindings of a kernel', () => {
 describe('what a step’s numbers mean', () => {
   test('decoupled decay is scaled by lr, the other two are not', () => {
     const decay = (weightDecayMode: string) => {
-      const rule = ruleFactories[0]![1]({ weightDecay: 0.5, weightDecayMode });
+      const rule = allRuleFactories[0]![1]({ weightDecay: 0.5, weightDecayMode });
       return [layoutOf(rule).values(0.25, 1)['decay'], layoutOf(rule).switches];
     };
     expect(decay('l2')).toEqual([0.5, { MAXIMIZE: false, DECAY_GRADIENT: true, DECAY_WEIGHT: false }]);

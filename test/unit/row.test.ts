@@ -5,7 +5,7 @@ import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { segmentStruct } from '../../src/kernel/segment.js';
 import { wordStruct, wordView } from '../../src/kernel/structs.js';
 import { adam } from '../../src/rules/adam.js';
-import { ruleFactories } from '../../src/rules/registry.js';
+import { allRuleFactories } from '../support/all-rules.js';
 
 const PLAIN = { data: 'vector', grad: 'vector', state: 'vector', gradBinding: 'read' } as const;
 
@@ -55,7 +55,7 @@ describe('a struct of words', () => {
   });
 });
 
-describe.for(ruleFactories)('the row of %s', ([, factory]) => {
+describe.for(allRuleFactories)('the row of %s', ([, factory]) => {
   const layout = layoutOf(factory());
   const row = rowLayout(layout);
 

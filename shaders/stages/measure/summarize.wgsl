@@ -1,5 +1,5 @@
-// Composed with generated declarations (src/stages/measure/compose-measure.ts), lanes.wgsl, squares.wgsl, tree.wgsl and one
-// rule.
+// Composed with generated declarations (src/stages/measure/compose-measure.ts), lanes.wgsl, squares.wgsl,
+// norm-of-partial.wgsl, tree.wgsl and one rule.
 //
 // Second level: one workgroup per tensor adds its partials in a fixed order, and `summarize(norms)` makes of the norms
 // what the tensor's elements need, and keeps the state that a tensor has as a whole. No invocation of it sees another
@@ -13,15 +13,6 @@
 
 /// Where the record of the present tensor begins.
 var<private> record_base: u32;
-
-/// The norm of a tensor's quantity from its sums: what is not finite must not meet arithmetic that may assume it is.
-fn norm_of_partial(partial: vec4<u32>) -> f32 {
-  let flags = partial.w;
-  if ((flags & (INFINITE | NOT_A_NUMBER)) == 0u) {
-    return norm_of(bitcast<vec3<f32>>(partial.xyz), 1.0);
-  }
-  return bitcast<f32>(select(0x7f800000u, 0x7fc00000u, (flags & NOT_A_NUMBER) != 0u));
-}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn summarize_tensors(

@@ -8,6 +8,7 @@ import { ELEMENT_BYTE_LENGTH, type Piece, asWords } from '../../plan/pieces.js';
 import { encodeStateMove } from '../../stages/rows/map-state.js';
 import { FRESH_ROW, RowMapper, wordsOfRows } from '../../stages/rows/map-rows.js';
 import { type MappedTensor, type ResolvedMapping, resolveMapping, rowCountOf } from '../input/map-input.js';
+import { rejectNoMatrix } from '../input/shape.js';
 import { rejectSharedWords } from '../input/state-options.js';
 import { encodeWeights, startsAlike } from './map-weights.js';
 import type { RunTensor } from '../run/group-part.js';
@@ -42,7 +43,11 @@ export class Mapping {
     session.guard.checkTraining('mapRows()');
     const resolved = resolveMapping(names, mapping, session.names);
     const { tensors } = resolved;
-    for (const { entry, parameter } of tensors) rejectSharedWords(entry.part.group.rule, parameter);
+    for (const { entry, parameter } of tensors) {
+      const { rule } = entry.part.group;
+      rejectNoMatrix(rule, { name: parameter.name, isMapped: true });
+      rejectSharedWords(rule, parameter);
+    }
     const undoClaim = session.occupancy.claim(tensors.map(({ parameter }) => parameter));
     try {
       session.rejectDestroyedArenas(

@@ -40,9 +40,9 @@ export const headRange = ({ headBuffer }: Control): ByteRange => ({
 });
 
 /** Notes a run as it is now: groups may join, and parameters leave, while its bytes are awaited. */
-export function noteRun({ control, rows, parts }: Run, { applied }: StepLog): NotedRun {
+export function noteRun({ control, rows, parts, settings }: Run, { applied }: StepLog): NotedRun {
   const members = parts.map((part) => part.tensors);
-  const rule = parts[0]!.group.rule.name;
+  const rule = settings.rule.name;
   const described = parts.map(({ group }) => describeGroup(group));
   const tensors = members.flat();
   const hostCounts = tensors.map(({ row }) => rows.list[row]!.count);

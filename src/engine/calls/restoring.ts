@@ -22,12 +22,12 @@ export interface WriteValues<V> {
 /** Checks a dict against a run, changing nothing. @throws OptimizerError as {@link checkStateDict}. */
 export function checkState<V>(
   dict: unknown,
-  { groups, names }: Session,
+  { groups, names, config }: Session,
   isStrict: boolean,
   accept: AcceptValues<V>,
 ): CheckedState<V> {
   const elementCount = (name: string): number => names.get(name)!.parameter.elementCount;
-  return checkStateDict(dict, { ruleName: groups[0]!.rule.name, groups, elementCount }, isStrict, accept);
+  return checkStateDict(dict, { ruleName: config.rule.name, groups, elementCount }, isStrict, accept);
 }
 
 /**

@@ -17,6 +17,12 @@ export type MovedParameter = string | { name: string; data?: undefined; grad?: u
  */
 export type AddedGroupConfig<R extends Rule = Rule> = ParameterGroupConfig<R, Parameter | MovedParameter>;
 
+/** A parameter that may move, and the group that it is in. */
+interface Movable {
+  readonly parameter: ResolvedParameter;
+  readonly part?: { readonly group: { readonly rule: Rule } };
+}
+
 /** A checked group that is to be added. */
 export interface ResolvedAddedGroup<T> {
   readonly rule: Rule;
@@ -37,6 +43,7 @@ const PLACE_KEYS = [
   'mask',
   'columns',
   'constraint',
+  'shape',
 ] as const satisfies readonly (keyof ResolvedParameter)[];
 
 /**
@@ -47,7 +54,7 @@ const PLACE_KEYS = [
  * @param call the call, for errors: `'addGroup()'`.
  * @throws OptimizerError on anything wrong in it.
  */
-export function resolveAddedGroup<T extends { readonly parameter: ResolvedParameter }>(
+export function resolveAddedGroup<T extends Movable>(
   settings: Pick<ResolvedSettings, 'rule'>,
   group: unknown,
   table: NameTable<T>,
@@ -69,12 +76,24 @@ export function resolveAddedGroup<T extends { readonly parameter: ResolvedParame
   for (const known of all) {
     const parameter = parameterOf(known);
     rejectUnfit(rule, parameter);
+    if ('parameter' in known && known.part) {
+      rejectOtherRule(known.part.group.rule, rule, parameter.name, call);
+    }
     const there = 'parameter' in known ? known : sameAs(parameter, table.get(parameter.name));
     if (!there) parameters.push(parameter);
     else if (moved.has(there)) table.rejectTaken([parameter.name]);
     else moved.add(there);
   }
   return { rule, parameters, moved };
+}
+
+/** Its state is that of its rule. @throws OptimizerError `invalid-config` where a parameter would move to a group of another one. */
+function rejectOtherRule(before: Rule, after: Rule, name: string, call: string): void {
+  if (before.declaration === after.declaration) return;
+  throw new OptimizerError(
+    'invalid-config',
+    `${call}: parameter ${quote(name)} is of ${before.name} and would move to ${after.name}; remove it, and add it anew.`,
+  );
 }
 
 /** What is given by its name alone. */

@@ -10,7 +10,7 @@ import {
   type ResolvedGradientOptions,
   resolveGradientOptions,
 } from './gradient-options.js';
-import { type GivenGroup, resolveGroups, resolveRule } from './groups.js';
+import { type GivenGroup, partGroup, resolveGroups, resolveRule } from './groups.js';
 import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
 import { type MasterOptions, rejectIdleMasters, withFitMasters } from './master-options.js';
@@ -23,6 +23,7 @@ import {
   rejectSharedWords,
   resolveRuleSettings,
 } from './state-options.js';
+import { rejectNoMatrix } from './shape.js';
 import { rejectWholeTable } from './sparse-table.js';
 
 /**
@@ -31,12 +32,19 @@ import { rejectWholeTable } from './sparse-table.js';
  * @typeParam R the rule; of some rule, options that only some have are not checked by types.
  * @typeParam P a parameter.
  */
-export type ParameterGroupConfig<R extends Rule = Rule, P = Parameter> = RuleOverrides<R> & {
+export type ParameterGroupConfig<R extends Rule = Rule, P = Parameter> =
+  | (RuleOverrides<R> & GroupMembers<R, P> & { others?: undefined })
+  | (R extends { readonly others: infer T extends Rule }
+      ? RuleOverrides<T> &
+          GroupMembers<T, P> & { /** Whether it is one of the rule of what is no matrix. */ others: true }
+      : never);
+
+interface GroupMembers<R extends Rule, P> {
   /** The group's parameters; at least one. */
   params: readonly P[];
   /** Of groups that were made without knowing the rule, as `ParameterArena.groups` does. */
   readonly [optionNames]?: keyof R['options'];
-};
+}
 
 /** Stands for no property at all: for types, it says which options a group has, so that a rule that lacks them refuses it. */
 declare const optionNames: unique symbol;
@@ -168,12 +176,14 @@ export function resolveSettings(config: Readonly<Record<string, unknown>>): Reso
 
 function resolveParameters(groups: readonly GivenGroup<Parameter>[]): ResolvedGroup[] {
   let index = 0;
-  return groups.map(({ rule: given, params }) => {
-    const parameters = params.map((parameter) => resolveParameter(parameter, index++));
-    const rule = withFitMasters(given, parameters.map(keptWeightsOf));
-    for (const parameter of parameters) rejectUnfit(rule, parameter);
-    return { rule, parameters };
-  });
+  return groups
+    .map((group) => ({ ...group, params: group.params.map((each) => resolveParameter(each, index++)) }))
+    .flatMap(partGroup)
+    .map(({ rule: given, params: parameters }) => {
+      const rule = withFitMasters(given, parameters.map(keptWeightsOf));
+      for (const parameter of parameters) rejectUnfit(rule, parameter);
+      return { rule, parameters };
+    });
 }
 
 /** How the weights of a parameter are kept. */
@@ -183,6 +193,7 @@ export const keptWeightsOf = ({ name, data }: ResolvedParameter) => ({ name, cod
 export function rejectUnfit(rule: Rule, parameter: ResolvedParameter): void {
   const { sparse, columns, name } = parameter;
   if (sparse) rejectWholeTable(rule, name);
+  rejectNoMatrix(rule, parameter);
   if (columns) rejectColumns(rule, columns, name);
   rejectSharedWords(rule, parameter);
   rejectUnfitRounding(rule, parameter);

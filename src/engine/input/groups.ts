@@ -1,4 +1,4 @@
-import { OptimizerError, isRecord, quote } from '../../errors.js';
+import { OptimizerError, isRecord, quote, readProperty } from '../../errors.js';
 import { copyGiven } from '../../given.js';
 import { type Rule, checkRule, makeRule, overrideRule } from '../../rules/rule.js';
 
@@ -6,6 +6,22 @@ import { type Rule, checkRule, makeRule, overrideRule } from '../../rules/rule.j
 export interface GivenGroup<P> {
   readonly rule: Rule;
   readonly params: readonly P[];
+  /** The rule of those of them that are no matrices, if that is another one. */
+  readonly others?: Rule;
+}
+
+/** Parts a group of a rule of matrices: what is no matrix is a group of the other rule. */
+export function partGroup<P extends { readonly shape?: unknown }>({
+  rule,
+  params,
+  others,
+}: GivenGroup<P>): { readonly rule: Rule; readonly params: readonly P[] }[] {
+  if (!others) return [{ rule, params }];
+  const isMatrix = ({ shape }: P): boolean => Array.isArray(shape) && shape.length >= 2;
+  return [
+    { rule, params: params.filter(isMatrix) },
+    { rule: others, params: params.filter((parameter) => !isMatrix(parameter)) },
+  ].filter((group) => group.params.length > 0);
 }
 
 /**
@@ -16,7 +32,8 @@ export interface GivenGroup<P> {
  */
 export function resolveRule(rule: unknown): Rule {
   checkRule(rule);
-  return makeRule(rule.declaration, rule.options);
+  const made = makeRule(rule.declaration, rule.options);
+  return rule.others ? Object.freeze({ ...made, others: resolveRule(rule.others) }) : made;
 }
 
 /**
@@ -33,7 +50,7 @@ export function resolveGroups<P>(
       params === undefined ? 'neither params nor groups is given' : 'both params and groups are given';
     throw new OptimizerError('invalid-config', `${which}; give one of them.`);
   }
-  if (groups === undefined) return [{ rule, params: checkList<P>(params, 'params') }];
+  if (groups === undefined) return [{ rule, params: checkList<P>(params, 'params'), ...othersOf(rule) }];
   return checkList(groups, 'groups').map((group, index) => resolveGroup<P>(rule, group, `groups[${index}]`));
 }
 
@@ -47,9 +64,29 @@ export function resolveGroup<P>(rule: Rule, group: unknown, what: string): Given
   if (!isRecord(group)) {
     throw new OptimizerError('invalid-config', `${what} is ${quote(group)}; give { params, …options }.`);
   }
-  const { params, ...overrides } = copyGiven(group, ['params', ...Object.keys(rule.declaration.options)]);
+  const isOthers =
+    rule.others !== undefined && checkOthers(readProperty(group, 'others', what, 'invalid-config'), what);
+  const own = isOthers ? rule.others! : rule;
+  const { params, ...given } = copyGiven(group, ['params', ...Object.keys(own.declaration.options)]);
+  const { others: _others, ...overrides } = given;
   const list = checkList<P>(params, `${what}.params`);
-  return { rule: overrideRule(rule, overrides), params: list };
+  const isPlain = Object.values(overrides).every((value) => value === undefined);
+  return {
+    rule: overrideRule(own, rule.others ? overrides : given),
+    params: list,
+    // Options of one rule are none of the other.
+    ...(!isOthers && isPlain && othersOf(rule)),
+  };
+}
+
+const othersOf = ({ others }: Rule): Pick<GivenGroup<never>, 'others'> => (others ? { others } : {});
+
+function checkOthers(others: unknown, what: string): boolean {
+  if (others === undefined || others === true) return others === true;
+  throw new OptimizerError(
+    'invalid-config',
+    `${what}: others is ${quote(others)}; give true, for a group of the other rule, or leave it out.`,
+  );
 }
 
 /** A copy of the list, its holes filled with undefined, which is then refused as any entry that is none. */

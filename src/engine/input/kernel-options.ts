@@ -3,7 +3,7 @@ import { type OptionSpec, boolean, integer, resolveOptions } from '../../rules/o
 
 /**
  * The shape of the step kernels, where the choice by adapter class is not wanted. Results are the same bits whatever
- * the shape; only the time differs. `bench/shapes.ts` sweeps it. Where `stateDtype` is `'int8'` or `'int4'`, an invocation takes blocks of
+ * the shape; only the time differs. `bench/shapes.ts` sweeps it. Products of matrices go through workgroup memory where `consecutive` is false. Where `stateDtype` is `'int8'` or `'int4'`, an invocation takes blocks of
  * 16 lanes: as many lanes as are said, or up to 15 more, and neighbours.
  */
 export interface KernelOptions {

@@ -139,6 +139,8 @@ function resized(
   rowCount: number,
   { data, grad, microGrad, rowMask }: GivenPlaces,
 ): ResolvedParameter {
+  // Its axes have other lengths then, and nothing of it goes by them.
+  const { shape: _shape, ...rest } = before;
   const { name, sparse } = before;
   const rowLength = before.rowLength!;
   const elementCount = rowCount * rowLength;
@@ -171,7 +173,7 @@ function resized(
     rowMask === undefined ? before.room.mask : resolvePiece(rowMask, { parameter: name, role: 'rowMask' });
   if (mask) enough('rowMask', [mask], 1);
   const common = {
-    ...before,
+    ...rest,
     elementCount,
     data: truncate(room, elementCount),
     ...(mask && { mask: { ...mask, elementCount: rowCount } }),

@@ -13,6 +13,7 @@ import {
   truncate,
 } from './span.js';
 import { rejectUnfitWords } from './shared-words.js';
+import { resolveShape } from './shape.js';
 import {
   type SparseGradient,
   type SparseTable,
@@ -54,6 +55,11 @@ export interface Parameter extends RowOptions {
   /** Number of elements. Default: all that `data` holds. With it, `data` and `grad` may be longer, after `rebind` too. */
   length?: number;
   /**
+   * Lengths of its axes, integers ≥ 1 whose product is the number of elements. Rules of matrices need two or more: the first one is the
+   * rows, the others are the columns.
+   */
+  shape?: readonly number[];
+  /**
    * Element type of `data`; default `'f32'`. Weights of `'f16'` and `'bf16'` are rounded to the nearest at each step: what moves
    * by less than half of their last digit stays as it is. With an odd number of elements, give `length`: what shares a word with
    * the last one stays as it is.
@@ -84,6 +90,7 @@ export interface ResolvedParameter extends ResolvedRowOptions {
   readonly sparse?: SparseTable;
   /** Elements per row, if the tensor is one of rows. */
   readonly rowLength?: number;
+  readonly shape?: readonly number[];
   /** A number per row. */
   readonly mask?: Piece<GPUBuffer>;
   /** Whether the caller said the length, so that buffers may be longer. */
@@ -113,6 +120,7 @@ const PARAMETER_KEYS: readonly string[] = [
   'lrPerColumn',
   'constraint',
   'length',
+  'shape',
   'dtype',
   'gradDtype',
   'gradScale',
@@ -166,6 +174,7 @@ export function resolveParameter(parameter: Parameter, index: number): ResolvedP
     ...(rowLength !== undefined && { rowLength }),
     ...(mask && { mask: { ...mask, elementCount: rowCount } }),
     ...resolveRowOptions(given, rowLength, what),
+    ...resolveShape(given.shape, elementCount, what),
     hasLength: length !== undefined,
     room: { ...pieces, ...(mask && { mask }) },
   };
@@ -264,6 +273,7 @@ function resolveSparse(
     sparse: table,
     rowLength,
     ...resolveRowOptions(given, rowLength, what),
+    ...resolveShape(given.shape, elementCount, what),
     hasLength: length !== undefined,
     room: { data, grad: [table.values] },
   };

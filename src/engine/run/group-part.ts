@@ -168,9 +168,10 @@ export function placesOf({
   mask,
   columns,
   constraint,
+  shape,
 }: Pick<
   ResolvedParameter,
-  'data' | 'grad' | 'sparse' | 'rowLength' | 'mask' | 'columns' | 'constraint'
+  'data' | 'grad' | 'sparse' | 'rowLength' | 'mask' | 'columns' | 'constraint' | 'shape'
 >): Omit<PlanTensor<GPUBuffer>, 'index' | 'row'> {
   const places = {
     data,
@@ -178,6 +179,7 @@ export function placesOf({
     ...(mask && { mask }),
     ...(columns && { columns }),
     ...(constraint && { constraint }),
+    ...(shape && { shape }),
   };
   return rowLength !== undefined && isByRows(places) ? { ...places, rowLength } : places;
 }

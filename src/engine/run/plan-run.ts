@@ -26,7 +26,8 @@ export function planRun(
   watch: Watch,
 ): Planned<Run> {
   const tensors: (RunTensor | undefined)[] = [];
-  const resources = makeResources(device, config, tensors);
+  const names = config.groups.flatMap(({ parameters }) => parameters.map(({ name }) => name));
+  const resources = makeResources(device, config, tensors, names);
   const rows = new Rows();
   const parts = config.groups.map(({ parameters }, g) => {
     const row = rows.reserve();
@@ -56,8 +57,10 @@ function makeResources(
   device: GPUDevice,
   { gradients, kernel, label, rule }: ResolvedSettings,
   tensors: readonly (RunTensor | undefined)[],
+  /** Of those that are there from the start, before they are. */
+  names: readonly string[],
 ): Resources {
-  const row = rowLayout(layoutOf(rule));
+  const row = rowLayout(...[rule, ...(rule.others ? [rule.others] : [])].map(layoutOf));
   return {
     device,
     row,
@@ -70,7 +73,7 @@ function makeResources(
     shape: kernel,
     bindGroups: new BindGroups(device),
     pagesLayout: createPagesLayout(device, row, label),
-    nameOf: (tensor) => tensors[tensor]!.parameter.name,
+    nameOf: (tensor) => tensors[tensor]?.parameter.name ?? names[tensor]!,
     label,
   };
 }

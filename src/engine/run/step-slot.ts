@@ -1,5 +1,6 @@
-import type { SlotLayout } from '../../kernel/row.js';
+import type { RowLayout, SlotLayout } from '../../kernel/row.js';
 import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
+import type { RisingRate } from '../../rules/declaration.js';
 import type { WordView } from '../../kernel/structs.js';
 import { rateOffset, rateWords, writeSettings } from '../../stages/control/slot.js';
 import type { GroupPart } from './group-part.js';
@@ -23,13 +24,20 @@ export interface SlotSource {
   readonly settings: ResolvedSettings;
 }
 
-const rates = new WeakMap<RuleLayout, readonly number[]>();
+const rates = new WeakMap<RuleLayout, { readonly row: RowLayout; readonly words: readonly number[] }>();
 
-/** The words of a rule's rates; they are worked out once per rule. */
-function ratesOf(layout: RuleLayout): readonly number[] {
-  let words = rates.get(layout);
-  if (!words) rates.set(layout, (words = rateWords(layout.corrections.map(({ rate }) => rate))));
-  return words;
+/** Of what another rule's rows are corrected by: it stays 1. */
+const NO_RATE: RisingRate = { beta: 0, damping: 0 };
+
+/** The words of a rule's rates, in the order of the rows' corrections; they are worked out once per rule. */
+function ratesOf(layout: RuleLayout, row: RowLayout): readonly number[] {
+  let known = rates.get(layout);
+  if (known?.row !== row) {
+    const rateOf = new Map(layout.corrections.map(({ name, rate }) => [name, rate]));
+    known = { row, words: rateWords(row.corrections.map((name) => rateOf.get(name) ?? NO_RATE)) };
+    rates.set(layout, known);
+  }
+  return known.words;
 }
 
 /**
@@ -66,6 +74,6 @@ export function writeSlot(
     const t = row.count + 1;
     layoutOfRow.struct.write(view, word, layout.values(lr, t, scaling));
     layoutOfRow.struct.write(view, word, { is_active: 1, t_count: t });
-    if (control) view.u32.set(ratesOf(layout), rateOffset(layoutOfRow, slot, k) / 4);
+    if (control) view.u32.set(ratesOf(layout, layoutOfRow), rateOffset(layoutOfRow, slot, k) / 4);
   }
 }

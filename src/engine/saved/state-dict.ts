@@ -85,7 +85,7 @@ export function statefulSchedules({ rule }: ParameterGroup): Map<string, Statefu
   );
 }
 
-const copyOption = (value: unknown): unknown => (Array.isArray(value) ? [...(value as unknown[])] : value);
+const copyOption = (value: unknown): unknown => (Array.isArray(value) ? value.map(copyOption) : value);
 
 /**
  * The part of a state dict that tells how many steps each parameter has made.

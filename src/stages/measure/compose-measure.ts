@@ -1,4 +1,5 @@
 import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
+import normWgsl from '../../../shaders/norm-of-partial.wgsl?raw';
 import squaresWgsl from '../../../shaders/squares.wgsl?raw';
 import measureWgsl from '../../../shaders/stages/measure/measure.wgsl?raw';
 import summarizeWgsl from '../../../shaders/stages/measure/summarize.wgsl?raw';
@@ -200,6 +201,7 @@ ${fields.map((field, k) => `  records[record_base + ${k}u] = tensor.${field};\n`
 
 ${lanesWgsl}
 ${squaresWgsl}
+${normWgsl}
 ${treeWgsl}
 ${composeEquation(layout)}
 ${summarizeWgsl}`,
