@@ -284,15 +284,19 @@ function acceptTensor(
   given: unknown,
   valueCount: number,
   what: string,
-  { formats }: Manifest,
+  { formats, lengths }: Manifest,
 ): Pick<WantedTensor, 'tensor' | 'saved'> {
   const tensor = given as SafetensorsTensor;
   const { dtype, byteLength } = tensor;
   const saved = codecOfTensor(tensor, formats);
-  if (saved && byteLength === valuesByteLength(saved, valueCount)) return { tensor, saved };
+  const length = dtype === 'U8' ? lengths[tensor.name] : valueCount;
+  if (saved && length === valueCount && byteLength === valuesByteLength(saved, valueCount)) {
+    return { tensor, saved };
+  }
+  const had = length === undefined || length === valueCount ? '' : `${length} elements in `;
   throw new OptimizerError(
     'invalid-state-dict',
-    `${what}: the file has ${byteLength} bytes of ${dtype}, but this optimizer keeps ${valueCount} values, of F32, F16 or BF16, or of ` +
+    `${what}: the file has ${had}${byteLength} bytes of ${dtype}, but this optimizer keeps ${valueCount} values, of F32, F16 or BF16, or of ` +
       'U8 in a format that it knows; save it from a parameter of the same size.',
   );
 }

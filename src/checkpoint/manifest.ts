@@ -36,6 +36,8 @@ export interface Manifest {
   readonly frozen: readonly string[];
   /** Per slot whose tensors are bytes (`U8`), the name of the codec that says what these mean. */
   readonly formats: Readonly<Record<string, string>>;
+  /** Per tensor of bytes, how many elements it has: blocks of them are whole. */
+  readonly lengths: Readonly<Record<string, number>>;
 }
 
 /** @throws OptimizerError `invalid-checkpoint`. */
@@ -51,9 +53,10 @@ export function writeMetadata({
   dict,
   frozen,
   formats = {},
-}: Omit<Manifest, 'formats'> & Partial<Manifest>): Record<string, string> {
+  lengths = {},
+}: Omit<Manifest, 'formats' | 'lengths'> & Partial<Manifest>): Record<string, string> {
   const metadata: Record<string, string> = {};
-  const known = Object.keys(formats).length > 0 ? { formats } : {};
+  const known = Object.keys(formats).length > 0 ? { formats, lengths } : {};
   define(metadata, MANIFEST, JSON.stringify({ format: FORMAT, ...dict, frozen, ...known }, asPlain));
   for (const { params, joinedAt = 0, steps, schedule: _, schedules: __, ...options } of dict.groups) {
     for (const [k, name] of params.entries()) {
@@ -80,7 +83,7 @@ export function readManifest(metadata: Readonly<Record<string, string>>): Manife
   }
   if (!isRecord(parsed))
     refuse(`the metadata ${quote(MANIFEST)} is ${quote(parsed)}; it should be an object.`);
-  const { format, frozen, formats = {}, ...dict } = parsed as Record<string, unknown>;
+  const { format, frozen, formats = {}, lengths = {}, ...dict } = parsed as Record<string, unknown>;
   if (format !== FORMAT) {
     refuse(
       `the file is of format ${quote(format)}, but this version reads format ${FORMAT}; use the version that wrote it.`,
@@ -92,7 +95,15 @@ export function readManifest(metadata: Readonly<Record<string, string>>): Manife
   if (!isRecord(formats) || !Object.values(formats).every((name) => typeof name === 'string')) {
     refuse(`formats is ${quote(formats)}; it should have a name per slot.`);
   }
-  return { dict: dict as Omit<StateDict, 'state'>, frozen, formats: formats as Manifest['formats'] };
+  if (!isRecord(lengths) || !Object.values(lengths).every((length) => Number.isSafeInteger(length))) {
+    refuse(`lengths is ${quote(lengths)}; it should have a number of elements per tensor of bytes.`);
+  }
+  return {
+    dict: dict as Omit<StateDict, 'state'>,
+    frozen,
+    formats: formats as Manifest['formats'],
+    lengths: lengths as Manifest['lengths'],
+  };
 }
 
 /** Numbers that JSON has no text for. */

@@ -129,12 +129,12 @@ async function write(
   sink: CheckpointSink | 'bytes',
   { signal, onProgress }: CheckedOptions,
 ): Promise<Omit<SavedCheckpoint, 'isCopied'>> {
+  const ofBytes = tensors.filter(({ codec }) => codec.dtype === 'U8');
   const formats = Object.fromEntries(
-    tensors
-      .filter(({ codec }) => codec.dtype === 'U8')
-      .map(({ name, codec }) => [name.slice(name.lastIndexOf('.') + 1), codec.name]),
+    ofBytes.map(({ name, codec }) => [name.slice(name.lastIndexOf('.') + 1), codec.name]),
   );
-  const metadata = writeMetadata({ dict: await dict, frozen, formats });
+  const lengths = Object.fromEntries(ofBytes.map(({ name, elementCount }) => [name, elementCount]));
+  const metadata = writeMetadata({ dict: await dict, frozen, formats, lengths });
   const checksum = new Checksum(metadata);
   const valueBytes = tensors.map(({ codec, elementCount }) => valuesByteLength(codec, elementCount));
   const byteLength = valueBytes.reduce((sum, each) => sum + each, 0);

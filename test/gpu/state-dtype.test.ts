@@ -578,3 +578,21 @@ gpuTest('what it cannot be is refused, and says how it could', async ({ device, 
   );
   expect([...(await optimizer.readState('w', 'exp_avg'))]).toEqual(given.map(() => 0));
 });
+
+gpuTest(
+  'a checkpoint of as many blocks, but of another number of elements, is refused',
+  async ({ device, track }) => {
+    for (const stateDtype of ['int8', 'int4'] as const) {
+      const params = [
+        { ...makeParameter(device, track, 'w', new Float32Array(42), new Float32Array(42)), rowLength: 7 },
+      ];
+      const optimizer = track(await Optimizer.create(device, { rule: adam(), stateDtype, params }));
+      const { bytes } = await saveCheckpoint(optimizer, 'bytes', { params: false });
+      await loadCheckpoint(optimizer, bytes);
+      await optimizer.mapRows(['w'], { from: Uint32Array.of(0, 1, 2), rowCount: 3 });
+      const { code, message } = await errorOf(() => loadCheckpoint(optimizer, bytes));
+      expect(code).toBe('invalid-state-dict');
+      expect(message).toContain('the file has 42 elements in');
+    }
+  },
+);

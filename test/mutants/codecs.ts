@@ -171,6 +171,7 @@ export const codecSlips = [
     [
       ['saved === codec && piece.byteLength % 4 === 0', 'saved === codec'],
       ['saved === codec && piece', 'piece'],
+      ['length === valueCount && byteLength', 'byteLength', 'gpu/state-dtype#of as many blocks'],
       ['left -= own;', ''],
     ],
   ),

@@ -16,9 +16,11 @@ const dict = {
 test('what resuming takes comes back as it was, numbers that JSON lacks too', () => {
   const frozen = ['b.c'];
   const back = readManifest(writeMetadata({ dict, frozen }));
-  expect(back).toEqual({ dict, frozen, formats: {} });
+  expect(back).toEqual({ dict, frozen, formats: {}, lengths: {} });
   const formats = { exp_avg: 'int8' };
-  expect(readManifest(writeMetadata({ dict, frozen, formats }))).toEqual({ dict, frozen, formats });
+  const lengths = { 'state.w.exp_avg': 42 };
+  const whole = { dict, frozen, formats, lengths };
+  expect(readManifest(writeMetadata(whole))).toEqual(whole);
   expect(Object.is(back.dict.groups[0]!['weightDecay'], -0)).toBe(true);
 });
 
