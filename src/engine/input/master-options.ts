@@ -44,8 +44,7 @@ export function resolveMasters(config: Readonly<Record<string, unknown>>): Pick<
   }
   if (stochasticRounding === true) {
     fail(
-      `masterWeights is ${quote(masterWeights)} with stochasticRounding: true, which has nothing to make up for where weights are kept exactly; ` +
-        'leave one of them out.',
+      `masterWeights is ${quote(masterWeights)} with stochasticRounding: true, which exact weights do not need; leave one of them out.`,
     );
   }
   return { masterWeights: masterWeights as MasterWeights };
