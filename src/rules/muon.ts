@@ -134,10 +134,10 @@ const matricesOnly: RuleFactory<MuonOptions, 'momentum_buffer'> = declareRule({
 
 /** A function has the name that it is written under. */
 const named = {
-  muon(options: object = {}): Rule {
-    if (!isRecord(options) || !('others' in options)) return matricesOnly(options) as unknown as Rule;
+  muon(this: void, options: object = {}): Rule {
+    if (!isRecord(options) || !('others' in options)) return matricesOnly(options);
     const { others, ...own } = options;
-    const rule = matricesOnly(own) as unknown as Rule;
+    const rule: Rule = matricesOnly(own);
     return others === undefined ? rule : Object.freeze({ ...rule, others: checkOthers(others) });
   },
 };

@@ -134,7 +134,7 @@ gpuTest('one state dict, groups that say so, and groups that join', async ({ dev
       ],
     }),
   );
-  resumed.loadStateDict(dict);
+  await resumed.loadStateDict(dict);
   optimizer.step();
   resumed.step();
   for (const { name } of params)

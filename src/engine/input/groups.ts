@@ -66,7 +66,7 @@ export function resolveGroup<P>(rule: Rule, group: unknown, what: string): Given
   }
   const isOthers =
     rule.others !== undefined && checkOthers(readProperty(group, 'others', what, 'invalid-config'), what);
-  const own = isOthers ? rule.others! : rule;
+  const own = isOthers ? rule.others : rule;
   const { params, ...given } = copyGiven(group, ['params', ...Object.keys(own.declaration.options)]);
   const { others: _others, ...overrides } = given;
   const list = checkList<P>(params, `${what}.params`);
