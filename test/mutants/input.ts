@@ -16,7 +16,7 @@ export const inputSlips = [
     [
       ['(rounded >= SMALLEST && rounded < Infinity)', 'rounded < Infinity'],
       ['(rounded >= SMALLEST && rounded < Infinity)', 'rounded >= SMALLEST'],
-      ['Array.isArray(value) ? value : [value]', '[value]'],
+      ['Array.isArray(value) ? value.flat() : [value]', '[value]'],
     ],
   ),
   ...slipsIn(
@@ -25,7 +25,7 @@ export const inputSlips = [
     [
       ['const given = copyGiven(config, CONFIG_KEYS);', 'const given = copyGiven(config);'],
       ["rejectUnknownKeys(given, CONFIG_KEYS, 'config', 'invalid-config');", ''],
-      ['resolveParameter(parameter, index++)', 'resolveParameter(parameter, index)'],
+      ['resolveParameter(each, index++)', 'resolveParameter(each, index)'],
       ['if (sparse) rejectWholeTable(rule, name);', '', 'gpu/sparse-engine#refuses'],
       ["if (typeof label !== 'string') {", 'if (label === undefined) {'],
       ['rule: withSettings(rule, resolveRuleSettings(config)),', 'rule,', 'gpu/averages#counter'],
@@ -51,11 +51,11 @@ export const inputSlips = [
     'src/engine/input/groups.ts',
     ['unit/input', 'gpu/bad-input#create refuses'],
     [
-      ['return makeRule(rule.declaration, rule.options);', 'return rule;'],
+      ['const made = makeRule(rule.declaration, rule.options);', 'const made = rule;'],
       ['(params === undefined) === (groups === undefined)', 'params === undefined && groups === undefined'],
       ['Array.from(list as T[])', 'list as T[]'],
       ['Array.isArray(list) && list.length > 0', 'Array.isArray(list)'],
-      ["copyGiven(group, ['params', ...Object.keys(rule.declaration.options)])", 'copyGiven(group)'],
+      ["copyGiven(group, ['params', ...Object.keys(own.declaration.options)])", 'copyGiven(group)'],
       ['`groups[${index}]`', '`group`'],
     ],
   ),

@@ -100,7 +100,7 @@ export const savedSlips = [
     'src/engine/saved/state-dict.ts',
     ['unit/state-dict', 'gpu/optimizer#reduceOnPlateau'],
     [
-      ['Array.isArray(value) ? [...(value as unknown[])] : value', 'value'],
+      ['(Array.isArray(value) ? value.map(copyOption) : value)', 'value'],
       ['Object.entries(group.options)', 'Object.entries(group.rule.options)'],
       ['...(schedule && { schedule }),', ''],
       ['...(Object.keys(schedules).length > 0 && { schedules }),', ''],
