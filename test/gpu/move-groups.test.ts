@@ -1,6 +1,14 @@
 /** Parameters that move to a group with other options, and all that is known of them comes along. */
 import { expect, inject } from 'vitest';
-import { Optimizer, type Rule, adam, novograd, sgd } from '../../src/index.js';
+import {
+  Optimizer,
+  type Parameter,
+  ParameterArena,
+  type Rule,
+  adam,
+  novograd,
+  sgd,
+} from '../../src/index.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
 import { errorOf } from '../support/error-of.js';
@@ -86,6 +94,22 @@ gpuTest('beside new ones, with their sparse gradients', async ({ device, track }
   }
   expect(await optimizer.readState('n', 'step')).toEqual(Float32Array.of(2));
 });
+
+gpuTest(
+  'a tensor of an arena moves where its shape is left out, and not with another one',
+  async ({ device, track }) => {
+    const spec = { a: { shape: [2, 3] }, b: { shape: [4] } };
+    const arena = track(await ParameterArena.create(device, spec));
+    const optimizer = track(await Optimizer.create(device, { rule: adam(), params: arena.params }));
+    const [, b] = arena.params;
+    const [{ shape: _, ...a }] = arena.params as readonly [Parameter, Parameter];
+    const other = { ...a, shape: [3, 2] };
+    expect((await errorOf(() => optimizer.addGroup({ params: [other] }))).code).toBe('invalid-parameter');
+    await optimizer.addGroup({ params: [a], lr: 0.5 });
+    await optimizer.addGroup({ params: [b!], lr: 0.25 });
+    expect(optimizer.groups.map(({ params }) => params)).toEqual([['a'], ['b']]);
+  },
+);
 
 gpuTest('what makes no sense is refused, and changes nothing', async ({ device, track }) => {
   const [a, b, c] = ['a', 'b', 'c'].map((name) => makeParameter(device, track, name, [1, 2], [1, -1]));

@@ -111,14 +111,13 @@ function findMoved<T>(given: unknown, table: NameTable<T>, call: string): T | un
   );
 }
 
-/** Those that are to move have to be given as they are; another one of the same name is refused later. */
+/** Those that are to move have to be given as they are, but for a shape, which may be left out; another one of the same name is refused later. */
 function sameAs<T extends { readonly parameter: ResolvedParameter }>(
   parameter: ResolvedParameter,
   there: T | undefined,
 ): T | undefined {
-  return there && PLACE_KEYS.every((key) => areSame(parameter[key], there.parameter[key]))
-    ? there
-    : undefined;
+  const keys = PLACE_KEYS.filter((key) => key !== 'shape' || parameter.shape !== undefined);
+  return there && keys.every((key) => areSame(parameter[key], there.parameter[key])) ? there : undefined;
 }
 
 /** Whether plain data is the same; of buffers, whether they are one. */
