@@ -21,7 +21,7 @@ declare module 'vitest' {
   }
 }
 
-/** Files about the host's calls: input, counts, objects and their lifetimes, moments nobody planned. */
+/** Files about the host's calls: input, counts, objects and their lifetimes, moments nobody planned; and quality, which follows from parity. */
 const HOST_TESTS = [
   'added-groups',
   'device-loss',
@@ -43,6 +43,7 @@ const HOST_TESTS = [
   'ring-growth',
   'shortage',
   'state-dict-trust',
+  'state-quality',
   'subnormal',
   'swap-large',
   'without-globals',

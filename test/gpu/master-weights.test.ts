@@ -29,7 +29,7 @@ gpuTest('every rule steps them as its twin does', async ({ device, track }) => {
         place,
       })),
     ),
-    4,
+    6,
   );
   await checkTogether(
     cases,

@@ -62,7 +62,7 @@ for (const stateDtype of ROUNDED) {
           .map(([name]) => name)
           .filter((name) => !['sgd', 'adagrad', 'ftrl', 'scheduleFreeSgd'].includes(name)),
       );
-      const cases = drawn(factories, stateDtype === 'bf16' ? 2 : 4).flatMap(([name, factory]) =>
+      const cases = drawn(factories, 4).flatMap(([name, factory]) =>
         drawn(PLACES, 8).map((place) => ({ name, factory, place })),
       );
       await checkTogether(

@@ -29,7 +29,7 @@ const RULES: Record<string, () => Rule> = {
   rmsprop: () => rmsprop({ lr: 0.01, alpha: 0.9 }),
 };
 
-for (const [name, makeRule] of drawn(Object.entries(RULES), 2)) {
+for (const [name, makeRule] of drawn(Object.entries(RULES), 4)) {
   // The largest one takes minutes: one rule tells whether size matters.
   for (const columns of inject('all') && name === 'adam' ? [FIRST, ...OTHERS] : [FIRST]) {
     gpuTest(
