@@ -1,5 +1,6 @@
 /** The command line of `npm run train`. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { StateDtype } from '../src/index.js';
 import { trainingDefaults } from '../demo/train/presets.js';
 import type { TrainingOptions } from '../demo/train/reports.js';
 import type { BrowserKind } from './browsers.js';
@@ -9,6 +10,7 @@ export interface TrainCommand {
   readonly rule: string;
   /** The preset of the rule when not given. */
   readonly lr: number | undefined;
+  readonly stateDtype: StateDtype;
   readonly browser: BrowserKind;
   readonly json: boolean;
   readonly compare: boolean;
@@ -20,6 +22,7 @@ const COMPARE_EPOCHS = 1;
 /** There is no larger batch than all digits to train on. */
 const MAX_BATCH = 8000;
 const MAX_SEED = 2 ** 32 - 1;
+const STATE_DTYPES = ['f32', 'bf16', 'int8', 'int4'] as const satisfies readonly StateDtype[];
 
 /**
  * Parses the command line.
@@ -46,6 +49,11 @@ export function parseTrainCommand(argv: readonly string[]): TrainCommand {
       ).argParser(positiveNumber),
     )
     .addOption(
+      new Option('--state-dtype <name>', 'how the state of the rule is kept')
+        .choices(STATE_DTYPES)
+        .default('f32' satisfies StateDtype),
+    )
+    .addOption(
       new Option('--batch <count>', 'digits a step')
         .argParser(wholeNumber('a number of digits', 1, MAX_BATCH))
         .default(trainingDefaults.batchSize),
@@ -63,7 +71,7 @@ export function parseTrainCommand(argv: readonly string[]): TrainCommand {
     .option('--json', 'print one JSON object as the last line; progress goes to standard error', false)
     .addOption(
       new Option('--compare', "train with every rule and with tf.train's own optimizers, print a table")
-        .conflicts(['rule', 'lr'])
+        .conflicts(['rule', 'lr', 'stateDtype'])
         .default(false),
     )
     .allowExcessArguments(false)
@@ -73,6 +81,7 @@ export function parseTrainCommand(argv: readonly string[]): TrainCommand {
     rule: string;
     epochs?: number;
     lr?: number;
+    stateDtype: StateDtype;
     batch: number;
     seed: number;
     browser: BrowserKind;
@@ -82,6 +91,7 @@ export function parseTrainCommand(argv: readonly string[]): TrainCommand {
   return {
     rule: options.rule,
     lr: options.lr,
+    stateDtype: options.stateDtype,
     browser: options.browser,
     json: options.json,
     compare: options.compare,

@@ -1,11 +1,13 @@
 /** The results of `npm run train`, for people and for programs. */
 import Table from 'cli-table3';
+import type { StateDtype } from '../src/index.js';
 import type { TrainingSummary } from '../demo/train/reports.js';
 import type { TrainingEnvironment } from './train-page.js';
 
 /** One finished run. */
 export interface TrainingResult {
   readonly rule: string;
+  readonly stateDtype: StateDtype;
   readonly seed: number;
   readonly summary: TrainingSummary;
   readonly environment: TrainingEnvironment;
@@ -30,9 +32,10 @@ export interface Comparison {
 }
 
 /** The object that `--json` prints. Loss and accuracy are those of the held-out digits. */
-export function summaryRecord({ rule, seed, summary, environment }: TrainingResult): Record<string, unknown> {
+export function summaryRecord({ rule, stateDtype, seed, summary, environment }: TrainingResult): Record<string, unknown> {
   return {
     rule,
+    stateDtype,
     accuracy: rounded(summary.accuracy, 4),
     loss: rounded(summary.loss, 6),
     steps: summary.steps,
@@ -46,12 +49,12 @@ export function summaryRecord({ rule, seed, summary, environment }: TrainingResu
 }
 
 /** A run in three lines. */
-export function formatSummary({ rule, seed, summary, environment }: TrainingResult): string {
+export function formatSummary({ rule, stateDtype, seed, summary, environment }: TrainingResult): string {
   const { accuracy, loss, steps, seconds, stepMs, optimizerMs } = summary;
   const heldOut = environment.heldOutCount.toLocaleString('en');
   return [
     '',
-    `${rule}: ${percent(accuracy)} of ${heldOut} held-out digits recognised, loss ${loss.toFixed(4)}`,
+    `${rule}${stateDtype === 'f32' ? '' : `, ${stateDtype} state`}: ${percent(accuracy)} of ${heldOut} held-out digits recognised, loss ${loss.toFixed(4)}`,
     `${steps} steps in ${seconds.toFixed(1)} s; a step takes ${stepMs.toFixed(1)} ms, ` +
       `the optimizer ${optimizerMs.toFixed(2)} ms of it (${percent(optimizerMs / stepMs)})`,
     place(environment, seed),

@@ -44,11 +44,11 @@ async function main(): Promise<void> {
 }
 
 async function trainOnce(page: TrainingPage, command: TrainCommand): Promise<void> {
-  const { rule, lr } = command;
+  const { rule, lr, stateDtype } = command;
   const summary = await trainWithProgress(page, command, rule, () =>
-    page.start({ source: 'webgpu-optim', rule, lr }, command.training),
+    page.start({ source: 'webgpu-optim', rule, lr, stateDtype }, command.training),
   );
-  const result = { rule, seed: command.training.seed, summary, environment: page.environment };
+  const result = { rule, stateDtype, seed: command.training.seed, summary, environment: page.environment };
   console.log(command.json ? JSON.stringify(summaryRecord(result)) : formatSummary(result));
 }
 

@@ -1,4 +1,4 @@
-import { type LearningRate, type RuleFactory, rules } from '../../src/index.js';
+import { type LearningRate, type RuleFactory, type StateDtype, rules } from '../../src/index.js';
 import { peerFormula, peerUpdater } from './peers.js';
 import { digitLearningRates, type LearningRates } from './presets.js';
 import { engineUpdater, type UpdaterFactory } from './updater.js';
@@ -13,6 +13,8 @@ export interface OptimizerChoice {
   readonly lr?: number | undefined;
   /** Give our rule the options under which it computes what tfjs computes. */
   readonly tfjsFormula?: boolean | undefined;
+  /** How our engine keeps the state; default `'f32'`. */
+  readonly stateDtype?: StateDtype | undefined;
 }
 
 /** The names of all rules of the engine, as the registry has them. */
@@ -38,7 +40,7 @@ export function updaterFactory(
     return peerUpdater(choice.rule, lr);
   }
   const formula = choice.tfjsFormula === true ? peerFormula(choice.rule) : {};
-  return engineUpdater(ruleFactory(choice.rule)({ ...formula, lr }));
+  return engineUpdater(ruleFactory(choice.rule)({ ...formula, lr }), choice.stateDtype);
 }
 
 function ruleFactory(name: string): RuleFactory {
