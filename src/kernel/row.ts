@@ -1,3 +1,4 @@
+import type { RisingRate } from '../rules/declaration.js';
 import { alignUp } from './alignment.js';
 import type { RuleLayout } from './rule-layout.js';
 import { type WordStruct, type WordType, wordStruct } from './structs.js';
@@ -38,6 +39,18 @@ export function rowLayout(...layouts: readonly Pick<RuleLayout, 'scalars' | 'cor
     pageByteLength: alignUp(rowsPerPage * byteLength, PAGE_ALIGNMENT),
     corrections: names,
   };
+}
+
+/** Of what another rule's rows are corrected by: it stays 1. */
+const NO_RATE: RisingRate = { beta: 0, damping: 0 };
+
+/** The rates of a rule's corrections, in the order of the rows' corrections. */
+export function ratesInRow(
+  { corrections }: Pick<RuleLayout, 'corrections'>,
+  row: Pick<RowLayout, 'corrections'>,
+): RisingRate[] {
+  const rateOf = new Map(corrections.map(({ name, rate }) => [name, rate]));
+  return row.corrections.map((name) => rateOf.get(name) ?? NO_RATE);
 }
 
 /**

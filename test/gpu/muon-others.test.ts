@@ -149,6 +149,34 @@ gpuTest('one state dict, groups that say so, and groups that join', async ({ dev
   optimizer.step();
 });
 
+gpuTest('counts that are written where the GPU decides, of every tensor', async ({ device, track }) => {
+  const { params, twins, upload } = makeNetwork(device, track, new Random(inject('seed')));
+  const rule = muon({ lr: 0.1, biasCorrection: true, others: adamw({ lr: 0.1 }) });
+  const settings = { skipNonFinite: true };
+  const optimizer = track(await Optimizer.create(device, { rule, ...settings, params }));
+  const twin = new ReferenceOptimizer({ rule, ...settings, precision: 'f32', params: twins });
+  const step = () => {
+    const gradients = upload(() => {});
+    optimizer.step();
+    twin.step(gradients);
+  };
+  step();
+  step();
+  const dict = await optimizer.stateDict();
+  step();
+  await optimizer.loadStateDict(dict);
+  twin.loadStateDict(dict);
+  for (const { name } of params) expect([...(await optimizer.readState(name, 'step'))], name).toEqual([2]);
+  step();
+  step();
+  for (const { name } of params) {
+    const got = await optimizer.readParam(name);
+    const want = Float32Array.from(twin.readParam(name));
+    if (isSwiftShader(device)) expect(bitDifference(got, want), name).toBeUndefined();
+    else got.forEach((value, i) => expect(Math.abs(value - want[i]!), name).toBeLessThan(1e-3));
+  }
+});
+
 gpuTest('what does not fit is refused', async ({ device, track }) => {
   const buffer = () => makeBuffer(device, track, new Float32Array(6));
   const vector = { name: 'b', shape: [6], data: buffer(), grad: buffer() };

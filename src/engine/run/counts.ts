@@ -1,3 +1,4 @@
+import { ratesInRow } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { StepRecord } from '../../stages/control/step-records.js';
 import type { Rule } from '../../rules/rule.js';
@@ -24,7 +25,7 @@ export function setCounts(
   const records = new Map<number, StepRecord>();
   for (const [tensor, count] of given) {
     if (typeof count === 'number') {
-      const rates = layoutOf(ruleOf(tensor.part)).corrections.map(({ rate }) => rate);
+      const rates = ratesInRow(layoutOf(ruleOf(tensor.part)), run.resources.row);
       records.set(tensor.index, { count, rates });
     }
     counts.set(tensor, typeof count === 'number' ? count : rows.list[count.row]!.count);

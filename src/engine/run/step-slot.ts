@@ -1,6 +1,5 @@
-import type { RowLayout, SlotLayout } from '../../kernel/row.js';
+import { type RowLayout, type SlotLayout, ratesInRow } from '../../kernel/row.js';
 import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
-import type { RisingRate } from '../../rules/declaration.js';
 import type { WordView } from '../../kernel/structs.js';
 import { rateOffset, rateWords, writeSettings } from '../../stages/control/slot.js';
 import type { GroupPart } from './group-part.js';
@@ -26,15 +25,11 @@ export interface SlotSource {
 
 const rates = new WeakMap<RuleLayout, { readonly row: RowLayout; readonly words: readonly number[] }>();
 
-/** Of what another rule's rows are corrected by: it stays 1. */
-const NO_RATE: RisingRate = { beta: 0, damping: 0 };
-
 /** The words of a rule's rates, in the order of the rows' corrections; they are worked out once per rule. */
 function ratesOf(layout: RuleLayout, row: RowLayout): readonly number[] {
   let known = rates.get(layout);
   if (known?.row !== row) {
-    const rateOf = new Map(layout.corrections.map(({ name, rate }) => [name, rate]));
-    known = { row, words: rateWords(row.corrections.map((name) => rateOf.get(name) ?? NO_RATE)) };
+    known = { row, words: rateWords(ratesInRow(layout, row)) };
     rates.set(layout, known);
   }
   return known.words;
