@@ -49,6 +49,15 @@ export interface ReferenceParameter extends RowOptions {
   rowMask?: ArrayLike<number>;
 }
 
+interface ReferenceMembers {
+  params: readonly ReferenceParameter[];
+}
+
+/** A group of the rule of what is no matrix. */
+type ReferenceOthers<R extends Rule> = R extends { readonly others: infer T extends Rule }
+  ? RuleOverrides<T> & ReferenceMembers & { others: true }
+  : never;
+
 /** What `new ReferenceOptimizer` takes: an optimizer's config with arrays in place of buffers. */
 export interface ReferenceConfig<R extends Rule = Rule>
   extends GradientOptions, StateOptions, RoundingOptions, MasterOptions {
@@ -57,7 +66,7 @@ export interface ReferenceConfig<R extends Rule = Rule>
   /** The parameters. Give these or `groups`. */
   params?: readonly ReferenceParameter[];
   /** Groups of parameters, each with options that replace the rule's. Give these or `params`. */
-  groups?: readonly (RuleOverrides<NoInfer<R>> & { params: readonly ReferenceParameter[] })[];
+  groups?: readonly ((RuleOverrides<NoInfer<R>> & ReferenceMembers) | ReferenceOthers<R>)[];
   /**
    * `'f64'` (default) computes in float64. `'f32'` is the twin of the kernels: float32 rounded after every
    * operation, subnormals flushed to zero, equal bit for bit to an adapter that rounds correctly and flushes.
@@ -77,6 +86,8 @@ export type NamedParameter = Readonly<ReferenceParameter> & { readonly name: str
 /** A checked config, of which only the arrays are the caller's. */
 export interface ResolvedReferenceConfig {
   readonly precision: 'f64' | 'f32';
+  /** Of the config's rule. */
+  readonly ruleName: string;
   readonly gradients: ResolvedGradientOptions;
   /** Names of the parameters as they were given, whatever groups they are in. */
   readonly names: readonly string[];
@@ -119,7 +130,7 @@ export function resolveReferenceConfig(given: unknown): ResolvedReferenceConfig 
   rejectIdleRounding(whole, isAnyRounded);
   rejectIdleMasters(whole, isAnyRounded);
   const names = named.flatMap((group) => group.params.map(({ name }) => name));
-  return { precision, gradients, names, groups: resolved };
+  return { precision, ruleName: whole.name, gradients, names, groups: resolved };
 }
 
 const keptWeightsOf = ({ name, dtype = 'f32' }: NamedParameter) => ({

@@ -53,6 +53,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
   readonly #groups: readonly ReferenceGroup[];
   readonly #parameters = new NameTable<ParameterState>();
   readonly #control: GradientControl;
+  readonly #ruleName: string;
   #gradScale: number;
   // Steps asked for: the applied ones and those skipped for a gradient that was not finite.
   #stepCount = 0;
@@ -63,7 +64,8 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
 
   /** @throws OptimizerError on bad input. */
   constructor(config: ReferenceConfig<R>) {
-    const { precision, gradients, names: order, groups } = resolveReferenceConfig(config);
+    const { precision, ruleName, gradients, names: order, groups } = resolveReferenceConfig(config);
+    this.#ruleName = ruleName;
     const isDouble = precision === 'f64';
     this.#control = new GradientControl(gradients, isDouble ? (value) => value : Math.fround);
     this.#gradScale = gradients.gradScale;
@@ -227,7 +229,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
     this.#checkTraining('stateDict');
     const step = this.#applied;
     const control = needsControlPass(this.#control.options) ? { control: this.#control.save() } : {};
-    return { rule: this.groups[0]!.rule.name, step, ...describeRun(this.#groups, step), ...control };
+    return { rule: this.#ruleName, step, ...describeRun(this.#groups, step), ...control };
   }
 
   /**
@@ -241,8 +243,12 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
   loadStateDict(dict: StateDict | ReferenceStateDict, options?: LoadOptions): LoadedNames {
     this.#checkTraining('loadStateDict');
     const isStrict = checkLoadOptions(options, 'loadStateDict()');
-    const rule = this.groups[0]!.rule.name;
-    const { scheduleStep, groups, names, state, control } = checkRun(dict, rule, this.groups, isStrict);
+    const { scheduleStep, groups, names, state, control } = checkRun(
+      dict,
+      this.#ruleName,
+      this.groups,
+      isStrict,
+    );
     const values = checkArrays(state, this.#groups, names, isStrict);
     restoreSchedules(groups, this.groups, isStrict);
     this.#groups.forEach(({ group, parameters }, g) => {

@@ -177,6 +177,27 @@ gpuTest('counts that are written where the GPU decides, of every tensor', async 
   }
 });
 
+gpuTest(
+  'a state dict is the same of optimizer and reference, whichever group is first',
+  async ({ device, track }) => {
+    const { params, twins } = makeNetwork(device, track, new Random(inject('seed')));
+    const rule = muon({ others: adamw() });
+    const optimizer = track(
+      await Optimizer.create(device, {
+        rule,
+        groups: [{ params: [params[1]!], others: true as const }, { params: [params[0]!] }],
+      }),
+    );
+    const twin = new ReferenceOptimizer({
+      rule,
+      groups: [{ params: [twins[1]!], others: true as const }, { params: [twins[0]!] }],
+    });
+    expect(twin.stateDict().rule).toBe('muon');
+    await optimizer.loadStateDict(twin.stateDict() as never);
+    twin.loadStateDict(await optimizer.stateDict());
+  },
+);
+
 gpuTest('what does not fit is refused', async ({ device, track }) => {
   const buffer = () => makeBuffer(device, track, new Float32Array(6));
   const vector = { name: 'b', shape: [6], data: buffer(), grad: buffer() };
