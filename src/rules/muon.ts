@@ -1,6 +1,7 @@
 import wgsl from '../../shaders/rules/muon.wgsl?raw';
 import { orthogonalizing } from '../stages/matrix/orthogonalizing.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
+import { copyGiven } from '../given.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { correctionOf } from './declaration.js';
 import { declareRule } from './declare-rule.js';
@@ -136,7 +137,10 @@ const matricesOnly: RuleFactory<MuonOptions, 'momentum_buffer'> = declareRule({
 const named = {
   muon(this: void, options: object = {}): Rule {
     if (!isRecord(options) || !('others' in options)) return matricesOnly(options);
-    const { others, ...own } = options;
+    const { others, ...own } = copyGiven(options, [
+      'others',
+      ...Object.keys(matricesOnly.declaration.options),
+    ]);
     const rule: Rule = matricesOnly(own);
     return others === undefined ? rule : Object.freeze({ ...rule, others: checkOthers(others) });
   },

@@ -224,4 +224,6 @@ gpuTest('what does not fit is refused', async ({ device, track }) => {
     'others is scheduleFreeSgd',
   );
   expect((await errorOf(() => muon({ others: adamw as never }))).message).toContain('muon: others is');
+  // Inherited options are options, beside others, too.
+  expect(muon(Object.create({ lr: 0.5, others: adamw() }) as { lr: number }).options.lr).toBe(0.5);
 });
