@@ -22,7 +22,7 @@ export interface StepContext {
 export interface Stage {
   encode(pass: GPUComputePassEncoder, step: StepContext): void;
   /**
-   * Encodes all that binds the caller's buffers, to have the device check them when it is submitted.
+   * Encodes all that binds the caller's buffers, to have the device check them when it is submitted; and binds what else it made.
    *
    * @param step says that no row takes part, so that nothing is done to them.
    */

@@ -292,6 +292,7 @@ describe('mapRows', () => {
   const configs: Record<string, Omit<OptimizerConfig, 'params'>> = {
     'adam with averages': { rule: adam({ lr: 0.1 }), ema: { decay: 0.5 }, skipNonFinite: true },
     'lamb in bf16': { rule: lamb({ lr: 0.1 }), stateDtype: 'bf16' },
+    'clipped one by one': { rule: adam({ lr: 0.1 }), maxGradNormPerTensor: 0.5 },
   };
   /** But for what partials of norms lie in: it is as large as it ever had to be. */
   const kept = ({ labels }: LiveBuffers) => labels.filter((label) => !label.includes('reduction')).toSorted();
@@ -305,14 +306,13 @@ describe('mapRows', () => {
           ...makeParameter(device, track, name, random.weights(length), random.gradients(length)),
           rowLength: length / 3,
         });
-        // Room for a fourth row, in one buffer that is larger than it need be.
+        // Room for a fourth row, in one buffer that is larger than it need be. Rows differ, so that it shows where they lie.
         const roomy = (name: string, length: number) => {
           const parameter = make(name, length);
-          const held = makeBuffer(device, track, new Float32Array((4 * length) / 3));
           return {
             ...parameter,
-            data: held,
-            grad: makeBuffer(device, track, new Float32Array((4 * length) / 3).fill(0.5)),
+            data: makeBuffer(device, track, random.weights((4 * length) / 3)),
+            grad: makeBuffer(device, track, random.gradients((4 * length) / 3)),
             length,
           };
         };
@@ -373,6 +373,39 @@ describe('mapRows', () => {
       );
     }
   }
+
+  gpuTest('that the device rejects is as if it had not been called', async ({ device, track }) => {
+    for (const config of [{}, { maxGradNormPerTensor: 0.5 }]) {
+      const params = makeParams(device, track, ['a', 'b']).map((each) => ({ ...each, rowLength: 3 }));
+      const optimizer = track(await Optimizer.create(device, { rule: adam(), params, ...config }));
+      optimizer.step();
+      const before = [await optimizer.readParam('a'), await optimizer.stateDict()];
+      const gone = makeBuffer(device, track, new Float32Array(9));
+      gone.destroy();
+      const mapping = { from: Uint32Array.of(2, 0, 1), rowCount: 3 };
+      const error = await errorOf(() => optimizer.mapRows(['a'], { ...mapping, grad: { a: gone } }));
+      expect(error.code).toBe('invalid-parameter');
+      expect(error.message).toContain('Nothing has changed, and the run goes on as it was.');
+      expect([await optimizer.readParam('a'), await optimizer.stateDict()]).toEqual(before);
+      optimizer.step();
+      await optimizer.mapRows(['a'], mapping);
+    }
+  });
+
+  gpuTest('that finds no memory to count strays in counts them the next time', async ({ device, track }) => {
+    const [a] = makeParams(device, track, ['a']);
+    const optimizer = track(
+      await Optimizer.create(device, { rule: adam(), params: [{ ...a!, rowLength: 3 }] }),
+    );
+    const mapping = { from: makeWords(device, track, [2, 7, 1]), rowCount: 3 };
+    const shortage = track(runShort(device, ({ label }) => label!.includes('stray rows')));
+    expect((await errorOf(() => optimizer.mapRows(['a'], mapping))).code).toBe('out-of-memory');
+    expect(shortage.withheld).toBe(1);
+    shortage.destroy();
+    expect((await optimizer.stats()).strayRows).toBeUndefined();
+    await optimizer.mapRows(['a'], mapping);
+    expect((await optimizer.stats()).strayRows).toBe(1);
+  });
 
   gpuTest(
     'that finds no memory behind which calls were made ends the run, and leaves nothing',

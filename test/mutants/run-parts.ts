@@ -160,7 +160,7 @@ export const runPartSlips = [
       ['byteLength: range.byteLength - skipped', 'byteLength: 4', 'gpu/map-rows#what starts'],
       ['guard.callCount === callCount && ', '', 'gpu/shortage#behind which calls'],
       ['!guard.isOver && ', '', 'gpu/shortage#behind which calls'],
-      ['      undoClaim();\n      this.session', '      this.session', 'gpu/shortage#elsewhere that finds'],
+      ['      undo();\n      this.session', '      this.session', 'gpu/shortage#elsewhere that finds'],
       ['if (!isUndone) guard.fail(error);', '', 'gpu/shortage#behind which calls'],
       ['    } else {\n      attempt.settle(true);\n    }', '    }', 'gpu/map-rows-in-place#is freed'],
     ],

@@ -55,9 +55,15 @@ export class Mapping {
         'mapRows()',
       );
       const { device } = run.resources;
+      const strays = this.#strays;
       const { value: attempt, refusal } = captureErrors(device, () => this.#apply(resolved));
       session.refreshArenas();
-      return this.#settle(attempt, refusal, undoClaim);
+      return this.#settle(attempt, refusal, () => {
+        undoClaim();
+        if (this.#strays === strays) return;
+        this.#strays?.destroy();
+        this.#strays = strays;
+      });
     } catch (error) {
       undoClaim();
       throw error;
@@ -72,11 +78,7 @@ export class Mapping {
    * What was submitted has no effect where the device refuses any of it. So the run goes on as it was, unless calls since then
    * took it for done: these have none, either, and then it is over.
    */
-  async #settle(
-    attempt: Attempt,
-    refusal: Promise<Refusal | undefined>,
-    undoClaim: () => void,
-  ): Promise<void> {
+  async #settle(attempt: Attempt, refusal: Promise<Refusal | undefined>, undo: () => void): Promise<void> {
     const { device, guard } = this.session;
     const { callCount } = guard;
     const met = await refusal.catch((error: unknown) => {
@@ -86,7 +88,7 @@ export class Mapping {
     const isUndone =
       met !== undefined && guard.callCount === callCount && !guard.isOver && attempt.settle(false);
     if (isUndone) {
-      undoClaim();
+      undo();
       this.session.refreshArenas();
     } else {
       attempt.settle(true);

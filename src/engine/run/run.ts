@@ -132,9 +132,18 @@ export class Run {
    */
   mark(): () => void {
     const version = this.#version;
+    const forget = this.#markMemory();
+    return () => {
+      if (this.#version === version) forget();
+    };
+  }
+
+  /** @returns what forgets the memory for stages that was made from now on until then. */
+  #markMemory(): () => void {
     const forget = this.control?.mark();
     return () => {
-      if (this.#version === version) forget?.();
+      forget?.();
+      this.resources.clipped?.forget();
     };
   }
 
@@ -237,13 +246,19 @@ export class Run {
   tryReshape(reshapings: readonly Reshaping[], also?: (encoder: GPUCommandEncoder) => void): Attempt {
     const { device, label } = this.resources;
     const partsBefore = this.#parts;
-    const forget = this.control?.mark();
+    const forget = this.#markMemory();
     const encoder = device.createCommandEncoder({ label: `${label} reshape` });
     also?.(encoder);
     const made = reshapings.map((each) => reshape(device, encoder, each));
-    device.queue.submit([encoder.finish()]);
     this.#parts = this.#parts.filter(({ tensors }) => tensors.length > 0);
     this.#replace(this.plan(this.#parts).make());
+    if (also) {
+      // What the next steps bind is bound here, too: without any of it, nothing of this has an effect.
+      const pass = encoder.beginComputePass({ label: `${label} probe` });
+      this.encodeProbe(pass);
+      pass.end();
+    }
+    device.queue.submit([encoder.finish()]);
     const version = this.#version;
     const release = this.#retirement.hold(made.flatMap(({ left }) => left));
     return {
@@ -253,7 +268,7 @@ export class Run {
         if (!isUndone) return isDone;
         this.#parts = partsBefore;
         for (const each of made) each.undo();
-        forget?.();
+        forget();
         this.renew();
         return true;
       },
@@ -298,7 +313,7 @@ export class Run {
     this.#version++;
   }
 
-  /** Encodes all that binds the callers' buffers, with nothing to do. */
+  /** Encodes all that binds what steps need, with nothing to do. */
   encodeProbe(pass: GPUComputePassEncoder): void {
     this.#generation.encodeProbe(pass, this.idle);
     for (const part of this.#parts) part.encodeProbe(pass);

@@ -138,6 +138,7 @@ export class ControlStage implements Stage {
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
     encodeProbes(pass, this.#reduce, step);
+    for (const { buffers } of [this.#decide, ...this.#advance]) pass.setBindGroup(0, buffers);
     // So that the first step makes nothing.
     this.#slotGroupOf(step);
   }

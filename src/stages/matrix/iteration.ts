@@ -179,6 +179,11 @@ export class Iteration {
     encodeDispatches(pass, this.#commands, step, this.input.row.rowsPerPage);
   }
 
+  encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
+    this.#measures.encodeProbe(pass, step);
+    for (const { bindGroup } of this.#commands) pass.setBindGroup(0, bindGroup);
+  }
+
   destroy(): void {
     this.#measures.destroy();
     this.#uniforms.destroy();

@@ -172,8 +172,9 @@ class OrthogonalStage implements Stage {
   }
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
-    for (const { direct, apply } of this.batches) {
+    for (const { direct, iteration, apply } of this.batches) {
       direct.encodeProbe(pass, step);
+      iteration.encodeProbe(pass, step);
       apply.encodeProbe(pass, step);
     }
   }

@@ -136,6 +136,7 @@ export class MeasureStage implements Stage {
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
     encodeProbes(pass, this.#commands, step);
+    pass.setBindGroup(0, this.#summarizeGroup);
     // So that the first step makes nothing.
     this.#rowsGroupOf(step);
   }

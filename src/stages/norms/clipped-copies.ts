@@ -53,6 +53,11 @@ export class ClippedCopies {
     };
   }
 
+  /** Lets no stage that is made from now on have a buffer that there is: it may turn out not to be there. */
+  forget(): void {
+    this.#last.length = 0;
+  }
+
   /** Frees those of stages that were left to the garbage collector. */
   destroy(): void {
     for (const { buffer } of this.#last) buffer.destroy();

@@ -96,6 +96,7 @@ export class NormMeasures {
 
   encodeProbe(pass: GPUComputePassEncoder, step: StepContext): void {
     encodeProbes(pass, this.#commands, step);
+    pass.setBindGroup(0, this.#total.bindGroup);
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
