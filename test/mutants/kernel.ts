@@ -39,6 +39,11 @@ export const kernelSlips = [
     'src/kernel/row.ts',
     ['unit/row', 'unit/row-ring', 'gpu/control-stage'],
     [
+      [
+        'row.corrections.map((name) => rateOf.get(name) ?? NO_RATE)',
+        'corrections.map(({ rate }) => rate)',
+        'gpu/muon-others#counts that are written',
+      ],
       ['if (!names.includes(name)) fields[name]', 'fields[name]'],
       ["{ is_active: 'u32', t_count: 'u32' }", "{ t_count: 'u32', is_active: 'u32' }"],
       ['2 ** Math.ceil(Math.log2(4 * Object.keys(fields).length))', '4 * Object.keys(fields).length'],

@@ -38,6 +38,8 @@ export const runSlips = [
     'src/engine/run/run.ts',
     ['gpu/object-lifetimes#nothing is left behind'],
     [
+      ['this.encodeProbe(pass);', '', 'gpu/shortage#in another order that finds no memory'],
+      ['this.resources.clipped?.forget();', '', 'gpu/shortage#clipped one by one'],
       ['this.rows.release(row);', '', 'gpu/object-lifetimes#with the number of changes'],
       ['this.#freeIndices.pop() ?? ', '', 'gpu/object-lifetimes#that come and go'],
       ['row.count >= MOST_STEPS', 'row.count > MOST_STEPS', 'gpu/counts#is full'],
