@@ -48,12 +48,12 @@ export const runSlips = [
       ['part.tensors.filter(isStepped)', 'part.tensors', 'gpu/freeze-remove#what rests'],
       ['release(isUndone);', '', 'gpu/map-rows-in-place#is freed'],
       [
-        '        forget?.();\n        this.renew();',
+        '        forget();\n        this.renew();',
         '        this.renew();',
         'gpu/shortage#as if it had not',
       ],
-      ['forget?.();\n        this.renew();', 'forget?.();', 'gpu/shortage#as if it had not'],
-      ['if (this.#version === version) forget?.();', '', 'gpu/shortage#whose norms find'],
+      ['forget();\n        this.renew();', 'forget();', 'gpu/shortage#as if it had not'],
+      ['if (this.#version === version) forget();', '', 'gpu/shortage#whose norms find'],
       [
         '    this.ring.reserve(this.rows.list.length);\n    return { indices',
         '    return { indices',
