@@ -32,7 +32,13 @@ export interface Comparison {
 }
 
 /** The object that `--json` prints. Loss and accuracy are those of the held-out digits. */
-export function summaryRecord({ rule, stateDtype, seed, summary, environment }: TrainingResult): Record<string, unknown> {
+export function summaryRecord({
+  rule,
+  stateDtype,
+  seed,
+  summary,
+  environment,
+}: TrainingResult): Record<string, unknown> {
   return {
     rule,
     stateDtype,

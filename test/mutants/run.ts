@@ -47,11 +47,7 @@ export const runSlips = [
       ['this.rows.remove(tensor);', '', 'gpu/freeze-remove#evaluated no more'],
       ['part.tensors.filter(isStepped)', 'part.tensors', 'gpu/freeze-remove#what rests'],
       ['release(isUndone);', '', 'gpu/map-rows-in-place#is freed'],
-      [
-        '        forget();\n        this.renew();',
-        '        this.renew();',
-        'gpu/shortage#as if it had not',
-      ],
+      ['        forget();\n        this.renew();', '        this.renew();', 'gpu/shortage#as if it had not'],
       ['forget();\n        this.renew();', 'forget();', 'gpu/shortage#as if it had not'],
       ['if (this.#version === version) forget();', '', 'gpu/shortage#whose norms find'],
       [
