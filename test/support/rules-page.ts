@@ -25,13 +25,13 @@ stays as it is then, and what moves by less than 1/256 may: at β₂ 0.999 \`exp
 they do.
 
 \`'int8'\` and \`'int4'\` keep 64 elements together: the largest of them as it is, and of each the nearest of 255 or 15 levels of that, which are
-finer near 0; state that is never below 0, as squares of gradients, has 256 or 16, the squares of even ones, and what is above 0 is kept
-above 0. So in a step of β₂ 0.999 \`exp_avg_sq\` falls with the largest of the 64, but of two elements that stand still the ratio stays. A NaN or
-an infinity makes all 64 NaN, and 64 that are all below 2⁻¹¹⁰ are zeros. Of a tensor whose length is no multiple of 64, the last ones count as 64.
-With a \`rowMask\`, a sparse gradient or \`constraint: 'unit-rows'\`, rows are multiples of 64, so that rows that are left alone keep their bits.
+finer near 0; state that is never below 0, as squares of gradients, has 256 or 16, of 8 bits the fourth powers of even ones, of 4 bits the squares, and
+what is above 0 is kept above 0. So in a step of β₂ 0.999 \`exp_avg_sq\` falls with the largest of the 64, but of two elements that stand still the
+ratio stays. A NaN or an infinity makes all 64 NaN, and 64 that are all below 2⁻¹¹⁰, or of fourth powers 2⁻⁹⁴, are zeros. Of a tensor whose length is no
+multiple of 64, the last ones count as 64. With a \`rowMask\`, a sparse gradient or \`constraint: 'unit-rows'\`, rows are multiples of 64, so that rows
+that are left alone keep their bits. Why these levels, what each dtype costs in training, and in time: [Fewer bits](memory.md).
 
-Sums over all
-steps stay float32, and so do averages of the weights: with \`ema\` and the like, 4 bytes are kept and 8 moved on top.
+Sums over all steps stay float32, and so do averages of the weights: with \`ema\` and the like, 4 bytes are kept and 8 moved on top.
 Of weights of 2 bytes, a step moves 4 fewer; \`masterWeights: 'f32'\` keeps 4 more and moves 8, \`'split'\` 1 and 2.`;
 
 /** Every rule has these, and means the same by them. */
@@ -88,22 +88,24 @@ async function section([name, factory]: (typeof allRuleFactories)[number]): Prom
   ].join('\n\n');
 }
 
-/** Bytes of state per weight; tensors have the numbers of which they have one beside it. */
+/** Bytes of state per weight; tensors have the numbers of which they have one beside it. Undefined of a dtype that the rule does not take. */
+function bytesKept(factory: Factory, stateDtype: StateDtype): number | undefined {
+  const { slots } = layoutOf(withSettings(factory(), { stateDtype }));
+  const elementwise = slots.filter(({ perTensor }) => !perTensor);
+  if (stateDtype !== 'f32' && elementwise.every(({ codec }) => codec.name === 'f32')) return undefined;
+  return elementwise.reduce((sum, { codec }) => sum + codec.blockByteLength / codec.blockLength, 0);
+}
+
+const bytesMoved = (kept: number): number => WEIGHT_AND_GRADIENT + 2 * kept;
+
 function memoryTable(): string {
-  const bytesOf = (factory: Factory, stateDtype: StateDtype): number | undefined => {
-    const plain = factory();
-    const { slots } = layoutOf(withSettings(plain, { stateDtype }));
-    const elementwise = slots.filter(({ perTensor }) => !perTensor);
-    if (stateDtype !== 'f32' && elementwise.every(({ codec }) => codec.name === 'f32')) return undefined;
-    return elementwise.reduce((sum, { codec }) => sum + codec.blockByteLength / codec.blockLength, 0);
-  };
-  const cells = (bytes: number | undefined): string[] =>
-    bytes === undefined ? ['', ''] : [String(bytes), String(WEIGHT_AND_GRADIENT + 2 * bytes)];
+  const cells = (kept: number | undefined): string[] =>
+    kept === undefined ? ['', ''] : [String(kept), String(bytesMoved(kept))];
   return table(
     ['rule', ...STATE_DTYPES.flatMap((dtype) => [`${dtype}: kept`, `${dtype}: moved`])],
     allRuleFactories.map(([name, factory]) => [
       `[\`${name}\`](#${name.toLowerCase()})`,
-      ...STATE_DTYPES.flatMap((dtype) => cells(bytesOf(factory, dtype))),
+      ...STATE_DTYPES.flatMap((dtype) => cells(bytesKept(factory, dtype))),
     ]),
   );
 }
@@ -132,13 +134,23 @@ export async function rulesPage(): Promise<string> {
   );
 }
 
-/** The README's table of all rules: what each is, its learning rate unless given, and its state. */
+/** The README's table of all rules: what each is, its learning rate unless given, its state, and the bytes of that by `stateDtype`. */
 export async function ruleTable(): Promise<string> {
   const rows = allRuleFactories.map(async ([name, factory]) => {
     // A full stop after "et al" is no end.
     const [sentence] = paragraphsOf(await ruleComment(name))[0]!.split(/(?<! al)\.(?:\s|$)/u);
+    const kept = STATE_DTYPES.flatMap((dtype) => bytesKept(factory, dtype) ?? []);
+    const bytes = [kept, kept.map(bytesMoved)].map((list) => list.map((one) => +one.toFixed(2)).join(' / '));
     const lr = String(factory.declaration.options.lr.default);
-    return [`[\`${name}\`](docs/rules.md#${name.toLowerCase()})`, cell(sentence!), lr, stateOf(factory)];
+    return [
+      `[\`${name}\`](docs/rules.md#${name.toLowerCase()})`,
+      cell(sentence!),
+      lr,
+      stateOf(factory),
+      ...bytes,
+    ];
   });
-  return table(['rule', 'what it is', 'lr', 'state per element'], await Promise.all(rows));
+  const dtypes = STATE_DTYPES.join(' / ');
+  const head = ['rule', 'what it is', 'lr', 'state per element', `bytes kept: ${dtypes}`, 'moved'];
+  return table(head, await Promise.all(rows));
 }

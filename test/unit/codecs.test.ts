@@ -77,33 +77,43 @@ describe.for(SINGLE)('$name', (codec) => {
   });
 });
 
+/** Whether it is for state that is never below 0. */
+const isOfPositive = ({ name }: Codec): boolean => /-(square|fourth)$/.test(name);
+
+const isCompanded = ({ name }: Codec): boolean => name.endsWith('-companded');
+
+const powerOf = ({ name }: Codec): number => (name.endsWith('-fourth') ? 4 : 2);
+
 /** Values of a block of some magnitude, and of those that are much smaller. */
 function drawBlock(codec: Codec, length: number): Floats {
   const magnitude = 2 ** (random.integer(190) - 70);
   const spread = random.integer(30);
   return Float32Array.from({ length }, () => {
     const value = magnitude * 2 ** -random.integer(spread + 1) * random.uniform();
-    return codec.name.endsWith('root') || random.integer(2) === 0 ? value : -value;
+    return isOfPositive(codec) || random.integer(2) === 0 ? value : -value;
   });
 }
 
-/** The levels between 0 and 1, from the formats' description in float64. */
-function levelsOf({ name }: Codec): number[] {
-  const bits = Number(name[3]);
-  if (name.endsWith('root')) return Array.from({ length: 2 ** bits }, (_, q) => (q / (2 ** bits - 1)) ** 2);
+/** The levels between −1 or 0, and 1, from the formats' description in float64. */
+function levelsOf(codec: Codec): number[] {
+  const bits = Number(codec.name[3]);
+  if (isOfPositive(codec)) {
+    return Array.from({ length: 2 ** bits }, (_, q) => (q / (2 ** bits - 1)) ** powerOf(codec));
+  }
   const most = 2 ** (bits - 1) - 1;
   return Array.from({ length: 2 * most + 1 }, (_, k) => {
     const y = (k - most) / most;
-    return y / (2 - Math.abs(y));
+    return isCompanded(codec) ? y / (2 - Math.abs(y)) : y * Math.abs(y);
   });
 }
 
 /** Where codes are even: numbers are rounded to the nearest there. */
-const compandedBy = (codec: Codec, x: number): number =>
-  codec.name.endsWith('root') ? Math.sqrt(x) : (2 * x) / (1 + Math.abs(x));
+const rootBy = (codec: Codec, x: number): number =>
+  isCompanded(codec) ? (2 * x) / (1 + Math.abs(x)) : Math.sign(x) * Math.abs(x) ** (1 / powerOf(codec));
 
 describe.for(BLOCKS)('$name', (codec) => {
-  const isRoot = codec.name.endsWith('root');
+  const isPositive = isOfPositive(codec);
+  const least = 2 ** (powerOf(codec) === 4 ? -94 : -110);
   const levels = levelsOf(codec);
 
   test('keeps the largest as it is, and of others the nearest level', () => {
@@ -113,21 +123,23 @@ describe.for(BLOCKS)('$name', (codec) => {
       const largest = Math.max(...values.map(Math.abs));
       for (const [i, value] of values.entries()) {
         if (Math.abs(value) === largest) expect(kept[i]).toBe(value);
-        const want = compandedBy(codec, value / largest);
-        const off = Math.abs(compandedBy(codec, kept[i]! / largest) - want);
-        const step = 1 / (isRoot ? levels.length - 1 : (levels.length - 1) / 2);
+        const want = rootBy(codec, value / largest);
+        const off = Math.abs(rootBy(codec, kept[i]! / largest) - want);
+        const step = 1 / (isPositive ? levels.length - 1 : (levels.length - 1) / 2);
         // What is above 0 has a level above it.
-        const isRaised = isRoot && value > 0 && want < step / 2;
+        const isRaised = isPositive && value > 0 && want < step / 2;
         expect(off).toBeLessThanOrEqual(isRaised ? step : step / 2 + 1e-6);
-        if (isRoot) expect(kept[i]! > 0).toBe(value > 0);
-        expect(Math.min(...levels.map((level) => Math.abs(level - kept[i]! / largest)))).toBeLessThan(1e-6);
+        if (isPositive) expect(kept[i]! > 0).toBe(value > 0);
+        const roots = levels.map((level) => rootBy(codec, level));
+        const root = rootBy(codec, kept[i]! / largest);
+        expect(Math.min(...roots.map((level) => Math.abs(level - root)))).toBeLessThan(1e-6);
         expect(Math.abs(kept[i]! - value)).toBeLessThanOrEqual(codec.roundingError * largest);
       }
     }
   });
 
   test('has every level, and reads and writes each without a change', () => {
-    for (const scale of [1, 3.4e38, 2 ** -110, 1 + 2 ** -23, 0.1, 7e-22]) {
+    for (const scale of [1, 3.4e38, least, 1 + 2 ** -23, 0.1, 7e-22]) {
       const largest = Math.fround(scale);
       for (let first = 0; first < levels.length; first += 63) {
         const own = levels.slice(first, first + 63);
@@ -153,12 +165,12 @@ describe.for(BLOCKS)('$name', (codec) => {
   });
 
   test('makes zeros of what is tiny, and NaN of all that has one scale with a NaN or an infinity', () => {
-    const tiny = 2 ** -110 - 2 ** -134;
+    const tiny = least * (1 - 2 ** -24);
     expectSame(keep(codec, [tiny, 0, -0, 2 ** -149]), [0, 0, 0, 0], codec.name);
     // Zeros of memory, too.
     const { blockByteLength } = codec;
     expectSame(codec.decode(new ArrayBuffer(blockByteLength), 64), new Float32Array(64), codec.name);
-    expectSame(keep(codec, [2 ** -110, tiny]).subarray(0, 1), [2 ** -110], codec.name);
+    expectSame(keep(codec, [least, tiny]).subarray(0, 1), [least], codec.name);
     for (const value of [NaN, Infinity, -Infinity]) {
       const values = new Float32Array(130).fill(1).fill(value, 70, 71);
       expectSame(
@@ -169,7 +181,7 @@ describe.for(BLOCKS)('$name', (codec) => {
     }
     // Beside what is far larger, a subnormal is none.
     expectSame(keep(codec, [1, 2 ** -127]), [1, 0], codec.name);
-    if (isRoot) expectSame(keep(codec, [-2, 1, -1]), [0, 1, 0], codec.name);
+    if (isPositive) expectSame(keep(codec, [-2, 1, -1]), [0, 1, 0], codec.name);
   });
 });
 
@@ -191,7 +203,7 @@ describe.for(ALL)('$name', (codec) => {
 
   test('says what a block of one value is', () => {
     for (const value of [0, 0.1, -2.5]) {
-      if (value < 0 && codec.name.endsWith('root')) continue;
+      if (value < 0 && isOfPositive(codec)) continue;
       const words = blockOf(codec, value);
       expect(words.byteLength).toBe(codec.blockByteLength);
       const want = new Float32Array(codec.blockLength).fill(value);
@@ -211,9 +223,9 @@ test('takes what it is said to', () => {
     ['f32', 256],
     ['bf16', 128],
     ['int8', 68],
-    ['int8-root', 68],
-    ['int4', 36],
-    ['int4-root', 36],
+    ['int8-fourth', 68],
+    ['int4-companded', 36],
+    ['int4-square', 36],
   ]);
   expect(valuesByteLength(stateCodec('bf16'), 3)).toBe(6);
   expect(valuesByteLength(stateCodec('int8'), 65)).toBe(136);

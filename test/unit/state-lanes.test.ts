@@ -1,7 +1,7 @@
 /** Where state begins, and is cut, that keeps several elements in a word or with one scale. */
 import { expect, test } from 'vitest';
 import { bf16 } from '../../src/codecs/bf16.js';
-import { int4, int8Root } from '../../src/codecs/blocks.js';
+import { int4, int8Positive } from '../../src/codecs/blocks.js';
 import { type Codec, stateFormOf } from '../../src/codecs/codec.js';
 import { f32 } from '../../src/codecs/f32.js';
 import { placeState, planStep } from '../../src/plan/plan.js';
@@ -21,7 +21,7 @@ test('a binding begins at a multiple of 256 bytes of every slot', () => {
   expect(stateAlignment({ limits })).toBe(64);
   expect(stateAlignment({ limits, stateForm: formOf(bf16) })).toBe(128);
   // 64 blocks of 68 bytes, or of 36.
-  expect(stateAlignment({ limits, stateForm: formOf(int8Root) })).toBe(4096);
+  expect(stateAlignment({ limits, stateForm: formOf(int8Positive) })).toBe(4096);
   expect(stateAlignment({ limits, stateForm: formOf(int4) })).toBe(4096);
   expect(stateRange(at(204), { limits })).toEqual({
     state: { slab: 0, element: 192, elementCount: 20 },
@@ -78,7 +78,7 @@ test('a tensor that no binding reaches whole is cut between blocks, and between 
   };
   for (const [codec, length] of [
     [bf16, 4],
-    [int8Root, 64],
+    [int8Positive, 64],
     [int4, 64],
   ] as const) {
     for (const rowLength of [undefined, 3, 7, 96]) {
@@ -88,5 +88,5 @@ test('a tensor that no binding reaches whole is cut between blocks, and between 
       for (const cut of cuts) expect(cut % (rowLength ?? 1)).toBe(0);
     }
   }
-  expect(() => cutsOf(int8Root, 101)).toThrow('too few for a row of 101');
+  expect(() => cutsOf(int8Positive, 101)).toThrow('too few for a row of 101');
 });

@@ -1,0 +1,52 @@
+/**
+ * `npm run quality`: what fewer bits cost in training: final losses of some tasks, each with each seed, with weights and state kept in
+ * several ways, in Node on Dawn and SwiftShader. Lines of JSON, a run each; `--table` reads such lines and makes a table of them.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import type * as Quality from '../bench/quality/run-quality.js';
+import { qualityTable } from '../bench/quality/quality-table.js';
+import type { Run } from '../bench/quality/train-once.js';
+import { packMnist } from '../lab/tasks/digits-plugin.js';
+import { readMobyDick } from '../lab/tasks/moby-dick-plugin.js';
+import { importForGpu } from './import-for-gpu.js';
+
+const { task, variants, seeds, table } = new Command('npm run quality --')
+  .description('Trains with weights and state kept in several ways.')
+  .option('--task <name>', 'digits, text or autoencoder', 'digits')
+  .option('--variants <names>', 'some of them, between semicolons; all without it')
+  .option('--seeds <integer>', 'how many', Number, 5)
+  .option('--table <files...>', 'makes a table of what runs printed')
+  .parse()
+  .opts<{ task: string; variants?: string; seeds: number; table?: string[] }>();
+
+if (table) {
+  const lines = table.flatMap((file) => readFileSync(file, 'utf8').split('\n'));
+  console.log(
+    qualityTable(lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Run)),
+  );
+} else {
+  // TensorFlow.js asks for it where it finds Node, though its modules are loaded as a bundler's.
+  Object.assign(globalThis, { require: createRequire(import.meta.url) });
+  const { module, gpu } = await importForGpu('bench/quality/run-quality.ts');
+  const { runQuality, TASKS, VARIANTS } = module as typeof Quality;
+  const names = variants?.split(';').map((name) => name.trim());
+  const known = VARIANTS.map(({ name }) => name);
+  const unknown = names?.find((name) => !known.includes(name));
+  if (!Object.hasOwn(TASKS, task) || unknown !== undefined || !(Number.isInteger(seeds) && seeds > 0)) {
+    console.error(
+      `error: --task is one of ${Object.keys(TASKS).join(', ')}, --seeds an integer from 1, and --variants some of: ${known.join('; ')}.`,
+    );
+    process.exit(2);
+  }
+  await runQuality({
+    gpu,
+    files: { digits: await packMnist(), text: new TextDecoder().decode(await readMobyDick()) },
+    task,
+    variants: VARIANTS.filter(({ name }) => names?.includes(name) ?? true),
+    seeds,
+    onRun: (run) => console.log(JSON.stringify({ task, ...run })),
+  });
+  process.exit(0);
+}
