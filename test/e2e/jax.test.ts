@@ -1,7 +1,17 @@
 import { type Array as JaxArray, grad, jit, nn, numpy, tree, valueAndGrad } from '@jax-js/jax';
 import { expect, inject, vi } from 'vitest';
 import { fusedOptimizer } from '../../src/adapters/jax/index.js';
-import { ReferenceOptimizer, type Rule, adam, adamw, lamb, lion, momentum, sgd } from '../../src/index.js';
+import {
+  ReferenceOptimizer,
+  type Rule,
+  adam,
+  adamw,
+  lamb,
+  lion,
+  momentum,
+  muon,
+  sgd,
+} from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { errorOf } from '../support/error-of.js';
 import { arrayOf, jaxTest, readArray } from '../support/jax.js';
@@ -102,6 +112,44 @@ for (const [rule, options] of RULES) {
     optimizer.destroy();
   });
 }
+
+jaxTest('muon steps the leaves that are matrices, and another rule the rest, bit for bit', async () => {
+  const random = new Random(inject('seed'));
+  const made = makeParams(random);
+  let { params } = made;
+  const rule = muon({ lr: 0.1, others: adamw({ lr: 0.01 }) });
+  const list = [...made.values].map(([name, data]) => {
+    const shape = name === 'scale' ? [] : SHAPES[name as keyof typeof SHAPES];
+    return { name, data, shape };
+  });
+  const isNamed = ({ name }: { name: string }) => name === 'dense.1.bias';
+  const named = { others: true, lr: 0.5 } as const;
+  const reference = new ReferenceOptimizer({
+    rule,
+    groups: [{ params: list.filter(isNamed), ...named }, { params: list.filter((leaf) => !isNamed(leaf)) }],
+    precision: 'f32',
+  });
+  const groups = [{ params: ['dense.1.bias'], ...named }];
+  const optimizer = await fusedOptimizer(rule, tree.ref(params), { groups });
+  const gradient = jit(grad(loss));
+  const x = arrayOf(random.weights(12), [4, 3]);
+  for (let step = 0; step < 3; step++) {
+    const grads = gradient(tree.ref(params), x.ref);
+    const read = await Promise.all(
+      leavesOf(grads).map(async ([name, leaf]) => [name, await readArray(leaf)] as const),
+    );
+    params = optimizer.step(grads, params);
+    reference.step(Object.fromEntries(read));
+    for (const [name, leaf] of leavesOf(params)) {
+      const want = made.values.get(name)!;
+      expect(bitDifference(await readArray(leaf), want), `${name}, step ${step}`).toBeUndefined();
+    }
+  }
+  expect(Object.keys((await optimizer.stateDict()).state['dense.0.kernel']!)).toEqual(['momentum_buffer']);
+  tree.dispose([params, x]);
+  gradient.dispose();
+  optimizer.destroy();
+});
 
 /** Two spirals that no line parts, and a network of 2 → 16 → 1 for them. */
 function spirals() {

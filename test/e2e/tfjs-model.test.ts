@@ -51,7 +51,10 @@ test('model.fit learns, and holds no more tensors for it', async () => {
 
 test('a saved model with its optimizer is trained on as if it had not been saved', async () => {
   const model = makeModel();
-  const options: FusedOptimizerOptions = { maxGradNorm: 1, groups: [{ match: /bias/, weightDecay: 0 }] };
+  const options: FusedOptimizerOptions<ReturnType<typeof adamw>> = {
+    maxGradNorm: 1,
+    groups: [{ match: /bias/, weightDecay: 0 }],
+  };
   model.compile({ optimizer: make(adamw({ lr: 0.05 }), options), loss: 'binaryCrossentropy' });
   await fit(model, 3);
   let artifacts: tf.io.ModelArtifacts | undefined;

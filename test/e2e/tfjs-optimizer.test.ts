@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, inject, test, vi } from 'vitest';
-import { Optimizer, adam, rmsprop, sgd } from '../../src/index.js';
+import { Optimizer, ReferenceOptimizer, adam, adamw, muon, rmsprop, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { makeParameter } from '../support/tensors.js';
@@ -179,4 +179,37 @@ test('onStep is told of steps, and averages are taken', async () => {
   expect([...(await optimizer.engine!.readEma(w.name))]).toEqual([0.5]);
   optimizer.engine!.swapEma();
   expect([...(await valuesOf(w))]).toEqual([0.5]);
+});
+
+test('muon steps kernels, their last axis as columns, and another rule the rest; late ones at the rate that was set', async () => {
+  const random = new Random(inject('seed'));
+  const shapes = [[2, 3, 4, 5], [5], [7, 6], [6]];
+  const start = shapes.map((shape) => random.weights(shape.reduce((product, n) => product * n, 1)));
+  const variables = shapes.map((shape, k) => variable(start[k]!, shape));
+  const rule = muon({ lr: 0.1, others: adamw({ lr: 0.01 }) });
+  const optimizer = make(rule, {
+    groups: [{ match: new RegExp(`^${variables[3]!.name}$`), others: true, lr: 0.7 }],
+  });
+  const gradients = [0, 1, 2].map(() => start.map(({ length }) => random.weights(length)));
+  const apply = (step: number, members: readonly number[]) => {
+    const tensors = members.map((k) => tf.tensor(gradients[step]![k]!, shapes[k]!));
+    optimizer.applyGradients(members.map((k, i) => ({ name: variables[k]!.name, tensor: tensors[i]! })));
+    tf.dispose(tensors);
+  };
+  apply(0, [0, 1]);
+  optimizer.learningRate = 0.05;
+  apply(1, [0, 1, 2, 3]);
+
+  const parametersOf = (members: readonly number[]) =>
+    members.map((k) => ({ data: start[k]!, name: `${k}`, shape: k === 0 ? [24, 5] : shapes[k]! }));
+  const early = new ReferenceOptimizer({ rule, params: parametersOf([0, 1]), precision: 'f32' });
+  early.step({ 0: gradients[0]![0]!, 1: gradients[0]![1]! });
+  for (const group of early.groups) group.lr = 0.05;
+  early.step({ 0: gradients[1]![0]!, 1: gradients[1]![1]! });
+  const late = new ReferenceOptimizer({ rule, params: parametersOf([2, 3]), precision: 'f32' });
+  for (const group of late.groups) group.lr = 0.05;
+  late.step({ 2: gradients[1]![2]!, 3: gradients[1]![3]! });
+  for (const [k, one] of variables.entries()) {
+    expect(bitDifference(await valuesOf(one), start[k]!), shapes[k]!.join()).toBeUndefined();
+  }
 });

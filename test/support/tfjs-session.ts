@@ -8,7 +8,7 @@ import type { Rule } from '../../src/index.js';
 export interface TfjsFixture {
   readonly session: GpuSession;
   /** An optimizer that is disposed after the test. */
-  readonly make: (rule: Rule, options?: FusedOptimizerOptions) => FusedOptimizer;
+  readonly make: <R extends Rule>(rule: R, options?: FusedOptimizerOptions<NoInfer<R>>) => FusedOptimizer<R>;
   /** A variable that is disposed after the test, and whose data is its own. */
   readonly variable: (values: ArrayLike<number>, shape?: number[]) => tf.Variable;
 }
@@ -37,7 +37,7 @@ export function useTfjs(): TfjsFixture {
     },
     make: (rule, options) => {
       const optimizer = new FusedOptimizer(rule, options);
-      optimizers.push(optimizer);
+      optimizers.push(optimizer as FusedOptimizer);
       return optimizer;
     },
     variable: (values, shape = [values.length]) =>

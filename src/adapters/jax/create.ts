@@ -54,7 +54,7 @@ export async function fusedOptimizer<Tree, R extends Rule = Rule>(
     const placed = [...leaves].map(([name, array]) => ({ name, array, data: buffers.bufferOf(array), grad }));
     rejectTied(placed, 'params');
     const parameters = placed.map(({ name, array, data }) =>
-      parameterAt(name, { data, grad, elementCount: array.size }),
+      parameterAt(name, { data, grad, shape: array.shape }),
     );
     const shapes = new Map(placed.map(({ name, array }) => [name, [...array.shape]]));
     const optimizer = await Optimizer.create<Rule>(buffers.device, {

@@ -172,7 +172,7 @@ export class FusedOptimizer<Tree, R extends Rule = Rule> {
     rejectTied(placed, 'params');
     const placements = placed.map(({ name, array, data }, k): [string, Placement] => {
       const own = this.buffers.isUnshared(array) ? data : this.#copy(name, array, copies);
-      return [name, { data: own, grad: grads[k]!, elementCount: array.size }];
+      return [name, { data: own, grad: grads[k]!, shape: array.shape }];
     });
     this.#bound.rebind(this.optimizer, new Map(placements));
   }

@@ -4,7 +4,7 @@ import { OptimizerError, quote } from '../../errors.js';
 import type { Rule } from '../../rules/rule.js';
 import { parameterAt } from '../shared/bound-buffers.js';
 import { type OnnxTrainerConfig, checkConfig } from './config.js';
-import { type GraphParameter, checkFeeds, countElements, findParameters, staticDims } from './parameters.js';
+import { type GraphParameter, checkFeeds, findParameters, staticDims } from './parameters.js';
 import {
   type OnnxModel,
   type OnnxRuntime,
@@ -103,7 +103,7 @@ export class OnnxTrainer<R extends Rule = Rule> {
       const places = await store.fill(() => makePlaces(store, open.session, found));
       const params = found.map(({ name, dims }) => {
         const [{ buffer: data }, { buffer: grad }] = [places.weights.get(name)!, places.gradients.get(name)!];
-        return parameterAt(name, { data, grad, elementCount: countElements(dims) });
+        return parameterAt(name, { data, grad, shape: dims });
       });
       const optimizer = await Optimizer.create<Rule>(open.device, {
         ...options,

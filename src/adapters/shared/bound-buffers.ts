@@ -2,16 +2,17 @@ import type { Optimizer } from '../../engine/optimizer.js';
 import type { Parameter } from '../../engine/input/parameter.js';
 import type { BufferChange } from '../../engine/input/rebind-input.js';
 
-/** Where a parameter lies: its elements are the first of both buffers, which may be longer. */
+/** Where a parameter of some shape lies: its elements are the first of both buffers, which may be longer. */
 export interface Placement {
   readonly data: GPUBuffer;
   readonly grad: GPUBuffer;
-  readonly elementCount: number;
+  /** The lengths of its axes, rows first, as rules of matrices want them. */
+  readonly shape: readonly number[];
 }
 
 /** A parameter of the engine that lies somewhere. */
 export function parameterAt(name: string, placement: Placement): Parameter & { name: string } {
-  return { name, ...rangesOf(placement) };
+  return { name, shape: placement.shape, ...rangesOf(placement) };
 }
 
 /** The buffers that the engine knows a framework's tensors to lie in, by its parameters' names. */
@@ -48,7 +49,7 @@ export class BoundBuffers {
   }
 }
 
-function rangesOf({ data, grad, elementCount }: Placement): Required<BufferChange> {
-  const size = 4 * elementCount;
+function rangesOf({ data, grad, shape }: Placement): Required<BufferChange> {
+  const size = 4 * shape.reduce((product, length) => product * length, 1);
   return { data: { buffer: data, size }, grad: { buffer: grad, size } };
 }

@@ -1,14 +1,20 @@
-import { resolveRule } from '../../engine/input/groups.js';
+import { resolveGroup, resolveRule } from '../../engine/input/groups.js';
 import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
-import { type Rule, type RuleOverrides, overrideRule } from '../../rules/rule.js';
+import type { Rule, RuleOverrides } from '../../rules/rule.js';
 
 /**
  * Some parameters with hyper-parameters of their own: any option of the rule, beside `params`, `match` or both.
  *
  * @typeParam R the rule.
  */
-export type NamedGroup<R extends Rule = Rule> = RuleOverrides<R> & (Named | Matched | (Named & Matched));
+export type NamedGroup<R extends Rule = Rule> = (
+  | (RuleOverrides<R> & { others?: undefined })
+  | (R extends { readonly others: infer T extends Rule }
+      ? RuleOverrides<T> & { /** Whether it is one of the rule of what is no matrix. */ others: true }
+      : never)
+) &
+  (Named | Matched | (Named & Matched));
 
 interface Named {
   /**
@@ -23,7 +29,7 @@ interface Matched {
   match: RegExp;
 }
 
-type UncheckedGroup = RuleOverrides & Partial<Named & Matched>;
+type UncheckedGroup = RuleOverrides & Partial<Named & Matched> & { others?: true | undefined };
 
 interface CheckedGroup {
   readonly names: readonly string[];
@@ -113,7 +119,8 @@ export class NamedGroups {
 }
 
 function checkGroup(given: NamedGroup, g: number, rule: Rule): CheckedGroup {
-  const known = ['params', 'match', ...Object.keys(rule.declaration.options)];
+  const own = isRecord(given) && rule.others && Reflect.get(given, 'others') === true ? rule.others : rule;
+  const known = ['params', 'match', 'others', ...Object.keys(own.declaration.options)];
   const { params, match, ...overrides }: UncheckedGroup = isRecord(given) ? copyGiven(given, known) : {};
   if (params === undefined && match === undefined) {
     fail(
@@ -127,7 +134,8 @@ function checkGroup(given: NamedGroup, g: number, rule: Rule): CheckedGroup {
   if (match !== undefined && tagOf(match) !== '[object RegExp]') {
     fail(`groups[${g}].match is ${quote(match)}; give a RegExp, e.g. /bias$/.`);
   }
-  overrideRule(rule, overrides);
+  // As the engine will, with parameters to come.
+  resolveGroup(rule, { ...overrides, params: [undefined] }, `groups[${g}]`);
   return {
     names: params ? [...params] : [],
     // The flags g and y would let a match depend on the one before.

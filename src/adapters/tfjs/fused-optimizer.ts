@@ -261,8 +261,10 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     const rule = this.#rule;
     const lr = this.#isLrSet ? rule.options.lr : undefined;
     if (this.#engine) {
-      for (const { rank, group, variables } of inGroups(this.#options.groups, lr, fresh)) {
+      for (const { rank, group, variables } of inGroups(this.#options.groups, fresh)) {
+        const { length } = this.#engine.groups;
         this.#engine.addGroupSync(group);
+        if (lr !== undefined) for (const added of this.#engine.groups.slice(length)) added.lr = lr;
         this.#ranks.push(rank);
         table.add(variables);
       }

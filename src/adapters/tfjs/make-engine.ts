@@ -15,26 +15,18 @@ export interface RankedGroup {
   readonly variables: readonly FreshVariable[];
 }
 
-/**
- * Variables as groups of the engine.
- *
- * @param lr in place of that of the rule and the groups, if it was set since.
- */
-export function inGroups(
-  groups: NamedGroups,
-  lr: LearningRate | undefined,
-  variables: readonly FreshVariable[],
-): RankedGroup[] {
+/** Variables as groups of the engine. */
+export function inGroups(groups: NamedGroups, variables: readonly FreshVariable[]): RankedGroup[] {
   return groups.assign(variables).map(({ rank, overrides, params: members }) => {
     const params = members.map(({ parameter, placement }) => parameterAt(parameter, placement));
-    return { rank, group: { ...overrides, ...(lr !== undefined && { lr }), params }, variables: members };
+    return { rank, group: { ...overrides, params }, variables: members };
   });
 }
 
 /**
  * The engine for the variables of a first step, with the state that was saved of them, if any.
  *
- * @param lr as for {@link inGroups}.
+ * @param lr in place of that of the rule and the groups, if it was set since.
  * @returns it, and the ranks of its groups.
  * @throws OptimizerError as `Optimizer.createSync`, and `invalid-state-dict` if the state does not fit; nothing of it is
  *   left then.
@@ -53,10 +45,11 @@ export function makeEngine(
       pending,
       variables.map(({ name }) => name),
     );
-  const ranked = inGroups(options.groups, lr, variables);
+  const ranked = inGroups(options.groups, variables);
   const groups = ranked.map(({ group }) => group);
   const engine = Optimizer.createSync(device, { ...options.config, rule, groups });
   try {
+    if (lr !== undefined) engine.lr = lr;
     if (saved) restore(engine, saved);
   } catch (error) {
     engine.destroy();

@@ -66,17 +66,17 @@ export class VariableTable {
       const [data, grad] = [this.#dataOf(variable), this.#gradOf(name, gradient)];
       const parameter = freeName(name, names);
       names.add(parameter);
-      return [{ name, variable, parameter, placement: { data, grad, elementCount: variable.size } }];
+      return [{ name, variable, parameter, placement: { data, grad, shape: matrixShapeOf(variable) } }];
     });
     const known = new Map<string, Placement>();
     const skipped: string[] = [];
     for (const [variable, entry] of this.#entries) {
-      const { name, size: elementCount } = variable;
+      const { name } = variable;
       // A variable that is gone may have a successor of its name.
       const gradient = variable.isDisposed ? undefined : updates.get(name)?.gradient;
       if (!gradient) skipped.push(entry.parameter);
       const grad = gradient ? this.#gradOf(name, gradient) : this.#zeros();
-      known.set(entry.parameter, { data: this.#placeOf(entry), grad, elementCount });
+      known.set(entry.parameter, { data: this.#placeOf(entry), grad, shape: matrixShapeOf(variable) });
     }
     return { fresh, known, skipped };
   }
@@ -133,4 +133,11 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
   let free = name;
   for (let k = 2; taken.has(free); k++) free = `${name}#${k}`;
   return free;
+}
+
+/** Of kernels with more than two axes, the last one has the outputs: it is the columns, and the others are the rows. */
+function matrixShapeOf({ shape }: Variable): readonly number[] {
+  if (shape.length <= 2) return shape;
+  const columns = shape.at(-1)!;
+  return [shape.slice(0, -1).reduce((product, length) => product * length, 1), columns];
 }
