@@ -82,6 +82,7 @@ export function stepBindings({
       tensor,
       type: 'storage',
       ...arrayOf(dataCodec, data),
+      ...(data === 'woven' && { wgslType: 'array<atomic<u32>>' }),
     });
     if (gradBinding === 'none' || gradBinding === 'shared') continue;
     if (gradBinding === 'gathered' && tensor > 0) continue;
@@ -254,10 +255,17 @@ function composeTensor(k: number, { masters }: RuleLayout, access: StretchAccess
     base: 'segment.data_base',
     access: data,
     stride: 'DATA_STRIDE',
+    isAtomic: data === 'woven',
     ...(access.isDrawn && { random: 'random_words(at)' }),
   };
   const gradArray = { shared: `data_${k}`, gathered: 'grad_0' }[gradBinding as string] ?? `grad_${k}`;
-  const ofGrad = { array: gradArray, base: 'segment.grad_base', access: grad, stride: 'GRAD_STRIDE' };
+  const ofGrad = {
+    array: gradArray,
+    base: 'segment.grad_base',
+    access: grad,
+    stride: 'GRAD_STRIDE',
+    isAtomic: gradBinding === 'shared' && data === 'woven',
+  };
   const { at, gradAt } = placesIn(access);
   const given = `before, load_grad_${k}(${gradAt})${call === 'stepped' ? '' : ', at'}`;
   const body = `    let at = ${at};

@@ -27,6 +27,7 @@ import { besideSlips } from './stages-beside.js';
 import { controlSlips } from './stages-control.js';
 import { stageSlips } from './stages.js';
 import { tableSlips } from './tables.js';
+import { wovenSlips } from './woven.js';
 
 export const slips: readonly Slip[] = [
   ...planSlips,
@@ -53,6 +54,7 @@ export const slips: readonly Slip[] = [
   ...shaderSlips,
   ...adapterSlips,
   ...tableSlips,
+  ...wovenSlips,
   ...safetensorsSlips,
   ...normSlips,
   ...checkpointSlips,

@@ -97,6 +97,23 @@ describe('a tensor of an arena', () => {
       [8, 128],
       [4, 128],
     ]);
+    // Both of a kind in one buffer would take more gradients than a binding reaches.
+    const pair = { a: { shape: [600] }, b: { shape: [600] } };
+    const halves = (gradDtype: 'f16' | 'f32') =>
+      resolveArena(pair, { dtype: 'f16', gradDtype, usage: 0x20 }, device);
+    expect(halves('f16').buffers).toHaveLength(1);
+    expect(halves('f32').buffers).toHaveLength(2);
+    expect(halves('f32').usage & 0x20).toBe(0x20);
+    const scaled = resolveArena(
+      { a: { shape: [1] }, b: { shape: [1], gradDtype: 'f32' }, c: { shape: [1], gradDtype: 'i32' } },
+      { gradDtype: 'i32', gradScale: 1024 },
+      device,
+    );
+    expect([...scaled.tensors.values()].map(({ kind }) => kind.grad.name)).toEqual([
+      'i32/1024',
+      'f32',
+      'i32/1',
+    ]);
     const ofSize = (elementCount: number, options: object) => () =>
       resolveArena({ w: { shape: [elementCount], dtype: 'f16', ...options } }, undefined, device);
     expect(ofSize(2048, { gradDtype: 'f16' })).not.toThrow();
