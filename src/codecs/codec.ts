@@ -68,6 +68,8 @@ export interface Codec {
   convert?(words: string): string;
   /** Statements that store `value`, a `vec4<f32>`. */
   store(lanes: StoreAccess): string;
+  /** The least finite magnitude that becomes infinite when it is rounded to the nearest, where such overflows of weights are counted. */
+  readonly overflowsFrom?: number;
   /** The float32 that is loaded where this one was stored; of codecs of weights that keep less. */
   round?(value: number): number;
   /** Stochastic rounding, of codecs that have it: by a random word. */

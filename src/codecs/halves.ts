@@ -1,7 +1,10 @@
 import type { Codec, LaneAccess } from './codec.js';
 
 /** A format of 2 bytes. */
-export interface HalfFormat extends Pick<Codec, 'name' | 'dtype' | 'wgsl' | 'roundingError'> {
+export interface HalfFormat extends Pick<
+  Codec,
+  'name' | 'dtype' | 'wgsl' | 'roundingError' | 'overflowsFrom'
+> {
   readonly smallestNumber: number;
   /** The bits of the nearest number, of two that are equally near the even one; the twin of `pack_<name>` in WGSL. */
   readonly halfOf: (value: number) => number;
@@ -50,6 +53,7 @@ ${stores.join('\n')}`;
 /** Numbers of 2 bytes, two per word, the first one in its low half. */
 export function halves(format: HalfFormat): Codec {
   const { name, dtype, wgsl, roundingError, smallestNumber, halfOf, valueOf, randomWgsl, drawHalf } = format;
+  const { overflowsFrom } = format;
   const words = ({ array, base, access, ...lanes }: LaneAccess): { find: string; value: string } => {
     if (access === 'vector') return { find: '', value: `${array}[${base} + at.lane]` };
     if (access === 'strided') {
@@ -77,6 +81,7 @@ export function halves(format: HalfFormat): Codec {
     isScaled: false,
     roundingError,
     smallestNumber,
+    ...(overflowsFrom !== undefined && { overflowsFrom }),
     arrayType: (access) => (access === 'vector' ? 'vec2<u32>' : 'u32'),
     itemByteLength: (access) => (access === 'vector' ? 8 : 4),
     load: (lanes) => load(lanes, `unpack_${name}`),

@@ -43,7 +43,7 @@ export interface StepVariant {
 
 /** One entry of bind group 0, by role. */
 export interface StepBinding {
-  readonly role: 'segments' | 'data' | 'grad' | 'state' | 'rows' | 'mask' | 'record';
+  readonly role: 'segments' | 'data' | 'grad' | 'state' | 'rows' | 'mask' | 'overflows' | 'record';
   /** Of `state`, the slot; else the name of the variable. */
   readonly name: string;
   /** Of `data` and `grad`: which of the tensors that the dispatch steps; 0 for all others. */
@@ -98,12 +98,18 @@ export function stepBindings({
     const words = { minBindingSize: 4, wgslType: 'array<u32>' };
     bindings.push({ role, name: role, tensor: 0, type: 'read-only-storage', ...words });
   }
+  if (access.isCounted) {
+    const count = { minBindingSize: 4, wgslType: 'atomic<u32>' };
+    bindings.push({ role: 'overflows', name: 'overflow_count', tensor: 0, type: 'storage', ...count });
+  }
   if (layout.tensor) {
     const record = { minBindingSize: recordStruct(layout).byteLength, wgslType: 'TensorRecord' };
     bindings.push({ role: 'record', name: 'uniform_tensor', tensor: 0, type: 'uniform', ...record });
   }
   return bindings;
 }
+
+const INFINITY_BITS = 0x7f80_0000;
 
 /** The pipeline of a variant. */
 export function stepPipeline(variant: StepVariant): PipelineSource {
@@ -189,10 +195,10 @@ ${layout.tensor ? '  tensor = uniform_tensor;\n' : ''}}
 
 ${composeState(layout, access)}
 ${composeStrides(access)}${composePlaces(access)}
-${stepping.wgsl}${composeConstraint(access)}${composeDrawing(access)}
+${stepping.wgsl}${composeConstraint(access)}${composeDrawing(access)}${composeOverflows(access, layout)}
 ${tensors.map((k) => composeTensor(k, layout, access, stepping.call)).join('\n')}
 fn step_tensors(workgroup: u32, local_index: u32) {
-${tensors.map((k) => `  step_tensor_${k}(workgroup, local_index);\n`).join('')}}
+${tensors.map((k) => `  step_tensor_${k}(workgroup, local_index);\n`).join('')}${access.isCounted ? '  add_overflows();\n' : ''}}
 
 ${lanes}
 ${composeEquation(layout)}
@@ -213,6 +219,34 @@ fn random_words(at: Place) -> vec4<u32> {
   let lane_number = segment.first_lane + at.element / 4u;
   let counter = vec4<u32>(lane_number, h.t_count, segment.stream_low, segment.stream_high);
   return philox(counter, vec2<u32>(SEED_LOW, SEED_HIGH));
+}
+`;
+}
+
+/** Counts weights that are finite as they are computed, and not as they are kept; of those that were so before, none. */
+function composeOverflows({ isCounted, dataCodec }: StretchAccess, { masters }: RuleLayout): string {
+  if (!isCounted) return '';
+  const least = new Uint32Array(Float32Array.of(dataCodec!.overflowsFrom!).buffer)[0]!;
+  return `/// Of an invocation, by their place in a lane.
+var<private> overflow_counts: vec4<u32>;
+
+fn overflows(weight: lane) -> vec4<bool> {
+  let rest = bitcast<vec4<u32>>(weight) & vec4<u32>(0x7fffffffu);
+  return (rest - vec4<u32>(${least}u)) < vec4<u32>(${INFINITY_BITS - least}u);
+}
+
+fn count_overflows(at: Place, before: lane, after: lane) {
+  let is_own = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(at.valid);
+  let is_new = overflows(after) & is_own${masters ? ' & !overflows(before)' : ''};
+  overflow_counts += select(vec4<u32>(0u), vec4<u32>(1u), is_new);
+}
+
+fn add_overflows() {
+  let counts = overflow_counts;
+  let count = (counts.x + counts.y) + (counts.z + counts.w);
+  if (count != 0u) {
+    atomicAdd(&overflow_count, count);
+  }
 }
 `;
 }
@@ -268,10 +302,15 @@ function composeTensor(k: number, { masters }: RuleLayout, access: StretchAccess
   };
   const { at, gradAt } = placesIn(access);
   const given = `before, load_grad_${k}(${gradAt})${call === 'stepped' ? '' : ', at'}`;
+  const stored = access.isCounted
+    ? `let after = ${call}(${given});
+    count_overflows(at, before, after);
+    store_data_${k}(at, after);`
+    : `store_data_${k}(at, ${call}(${given}));`;
   const body = `    let at = ${at};
     let before = load_data_${k}(at);
     load_state(at);
-    store_data_${k}(at, ${call}(${given}));
+    ${stored}
     store_state(at);`;
   return `${composeWeights(`data_${k}`, dataCodec, ofData, masters)}
 fn store_data_${k}(at: Place, value: lane) {

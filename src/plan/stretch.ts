@@ -55,6 +55,8 @@ export interface StretchAccess {
   readonly gradCodec?: Codec;
   /** Whether weights are rounded by chance. */
   readonly isDrawn?: true;
+  /** Whether weights that become infinite by rounding are counted. */
+  readonly isCounted?: true;
 }
 
 /** The range of every slot's slab that a dispatch binds, in elements. */
@@ -106,6 +108,8 @@ export interface StretchFacts<B> extends BufferFacts<B> {
   readonly stateForm?: StateForm;
   /** Whether weights that are no float32 are rounded by chance: their tensors are by themselves then. */
   readonly isDrawn?: true;
+  /** Whether those of them are counted that become infinite by rounding, if their codec can tell. */
+  readonly isCounted?: true;
 }
 
 /** The run that stretches belong to, as far as it says how they are stepped. */
@@ -202,6 +206,7 @@ function planStretch<B>(
       ...stridesOf(data, grad, dataAccess === 'woven' ? rowLength : undefined),
       ...codecsOf(data, grad),
       ...(isDrawn && { isDrawn }),
+      ...(facts.isCounted && data.codec?.overflowsFrom !== undefined && { isCounted: true }),
     },
     elementCount: data.elementCount,
     firstElement,

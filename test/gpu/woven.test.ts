@@ -50,6 +50,7 @@ const LAYOUTS: readonly Layout[] = [
     ],
   },
   { title: 'odd rows of whole words', stride: 4, lead: 0, data: [[0, 3]] },
+  { title: 'even rows of odd structs', stride: 5, lead: 0, data: [[0, 2]] },
   { title: 'rows without gaps', stride: 3, lead: 1, data: [[0, 3]] },
   { title: 'long rows', stride: 67, lead: 0, data: [[1, 64]] },
 ];
@@ -150,12 +151,14 @@ const twinOf = (run: Run, config: Pick<OptimizerConfig, 'rule'>, of: object = {}
 
 gpuTest('columns are stepped as their twins, and nothing beside them', async ({ device, track }) => {
   const random = new Random(inject('seed'));
-  const cases = LAYOUTS.flatMap((layout) =>
-    (['f16', 'bf16'] as const).flatMap((dtype) =>
-      [1, 2, 63, 130].map((rowCount) => ({ layout, dtype, rowCount })),
-    ),
+  const cases = [1, 2, 63, 130].flatMap((rowCount) =>
+    LAYOUTS.flatMap((layout) => (['f16', 'bf16'] as const).map((dtype) => ({ layout, dtype, rowCount }))),
   );
-  for (const { layout, dtype, rowCount } of drawn(cases, 5)) {
+  // Each layout with few rows and with many.
+  for (const { layout, dtype, rowCount } of [
+    ...drawn(cases.slice(0, cases.length / 2), 5),
+    ...drawn(cases.slice(cases.length / 2), 3),
+  ]) {
     const what = `${layout.title}, ${dtype}, ${rowCount} rows`;
     const run = new Run(device, track, dtype, random, layout, rowCount);
     const config = { rule: exactRule(device, adam({ lr: 0.1 })) };
@@ -182,7 +185,7 @@ const FEATURES: readonly (readonly [string, Partial<OptimizerConfig>, Partial<Pa
 
 gpuTest('whatever is said of them', async ({ device, track }) => {
   const random = new Random(inject('seed'));
-  const layouts = [LAYOUTS[2]!, LAYOUTS[3]!, LAYOUTS[5]!];
+  const layouts = [LAYOUTS[2]!, LAYOUTS[3]!, LAYOUTS[6]!];
   const cases = FEATURES.flatMap(([title, config, of, dtypes]) =>
     layouts.flatMap((layout) => dtypes.map((dtype) => ({ title, config, of, dtype, layout }))),
   );
@@ -257,7 +260,7 @@ gpuTest('norms are those of the columns', async ({ device, track }) => {
 gpuTest('they are saved, zeroed and moved', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const [rowCount, room] = [5, 9];
-  const layouts = [LAYOUTS[0]!, LAYOUTS[2]!, LAYOUTS[5]!];
+  const layouts = [LAYOUTS[0]!, LAYOUTS[2]!, LAYOUTS[6]!];
   for (const dtype of ['f16', 'bf16'] as const) {
     for (const layout of layouts) {
       const what = `${layout.title}, ${dtype}`;
@@ -495,4 +498,10 @@ gpuTest('which places are refused', async ({ device, track }) => {
   track(
     await Optimizer.create(device, { rule: sgd(), params: [two(0), { ...two(4), rowLength: 1, length: 7 }] }),
   );
+  // One may end where another one begins, within a word.
+  const [before, behind] = [
+    { ...two(0), length: 4 },
+    { ...two(10), data: { buffer: data, offset: 10, byteStride: 8 }, length: 4 },
+  ];
+  track(await Optimizer.create(device, { rule: sgd(), params: [before, behind] }));
 });

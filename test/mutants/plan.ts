@@ -14,7 +14,11 @@ export const planSlips = [
     'src/plan/batches.ts',
     ['unit/batches', 'unit/plan', 'unit/move'],
     [
-      ["Number(isMasked ?? false) + Number(gradBinding === 'gathered')", 'Number(isMasked ?? false)'],
+      [
+        "Number(isCounted ?? false) +\n      Number(gradBinding === 'gathered')",
+        'Number(isCounted ?? false)',
+      ],
+      ['Number(isCounted ?? false) +\n', '', 'gpu/overflows#all of a run'],
       ['|| laneCount > MOST_LANES) return 1;', ') return 1;'],
       [
         '(limits.maxStorageBuffersPerShaderStage - shared) / perTensor',

@@ -27,6 +27,7 @@ import { besideSlips } from './stages-beside.js';
 import { controlSlips } from './stages-control.js';
 import { stageSlips } from './stages.js';
 import { tableSlips } from './tables.js';
+import { overflowSlips } from './overflows.js';
 import { wovenSlips } from './woven.js';
 
 export const slips: readonly Slip[] = [
@@ -55,6 +56,7 @@ export const slips: readonly Slip[] = [
   ...adapterSlips,
   ...tableSlips,
   ...wovenSlips,
+  ...overflowSlips,
   ...safetensorsSlips,
   ...normSlips,
   ...checkpointSlips,

@@ -62,7 +62,7 @@ export const wovenSlips = [
   ),
   ...slipsIn(
     'src/engine/input/columns.ts',
-    [STEPPED],
+    [REFUSED],
     [['isWoven(piece) ? endOf(piece) : wordsEndOf(piece)', 'wordsEndOf(piece)']],
   ),
   ...slipsIn(

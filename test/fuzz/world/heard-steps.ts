@@ -22,7 +22,7 @@ export class HeardSteps {
   }
 
   /** As `onStep`. */
-  readonly hear = (stats: StepStats): void => {
+  readonly hear = ({ overflows: _, ...stats }: StepStats): void => {
     this.#heardCount++;
     const k = this.#due.findIndex((due) => difference(stats, due) === undefined);
     if (k >= 0) this.#due.splice(0, k + 1);
