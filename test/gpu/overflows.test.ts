@@ -158,9 +158,7 @@ gpuTest('matrices, too, and not where the device has no binding for it', async (
       [{}, 0],
       [{ ema: { decay: 0.5 }, masterWeights: 'f32' as const }, 2],
     ] as const) {
-      const optimizer = track(
-        await Optimizer.create(device, { rule, ...config, params: [make([16])] }),
-      );
+      const optimizer = track(await Optimizer.create(device, { rule, ...config, params: [make([16])] }));
       optimizer.step();
       expect((await optimizer.stats()).overflows === undefined).toBe(slots + more + 4 > most);
     }
