@@ -15,6 +15,7 @@ import {
   recordStruct,
   switchConstants,
 } from './compose-rule.js';
+import type { Masters } from '../codecs/masters.js';
 import type { RowLayout } from './row.js';
 import type { RuleLayout } from './rule-layout.js';
 import { composeSegments, segmentsByteLength } from './segment.js';
@@ -278,6 +279,12 @@ ${laneSlots.map((slot) => `  store_${slot}(at, ${slot});\n`).join('')}}
 `;
 }
 
+/** What is kept of a lane of weights more exactly; of rows that are left alone, what was. */
+function keptOf(masters: Masters, { isMasked, isListed }: StretchAccess): string {
+  const kept = masters.kept('value');
+  return isMasked && !isListed ? `select(load_${masters.slot}(at), ${kept}, active_in(at))` : kept;
+}
+
 /**
  * Access to one tensor, and the loop over an invocation's share of it. The loop stands once per tensor, because WGSL can
  * choose an array at run time only by a branch at each access.
@@ -314,7 +321,7 @@ function composeTensor(k: number, { masters }: RuleLayout, access: StretchAccess
     store_state(at);`;
   return `${composeWeights(`data_${k}`, dataCodec, ofData, masters)}
 fn store_data_${k}(at: Place, value: lane) {
-${masters ? `  store_${masters.slot}(at, ${masters.kept('value')});\n` : ''}${dataCodec.store(ofData)}
+${masters ? `  store_${masters.slot}(at, ${keptOf(masters, access)});\n` : ''}${dataCodec.store(ofData)}
 }
 
 fn load_grad_${k}(at: Place) -> lane {
