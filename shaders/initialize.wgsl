@@ -1,4 +1,4 @@
-// Composed with words.wgsl and philox.wgsl.
+// Composed with words.wgsl and philox.wgsl, and, for the codec of what is filled, with `data` and store_data(at, lane).
 //
 // Random initial weights. Element i of a tensor depends on the seed, the tensor's stream and i alone, so it is the same
 // on every device, whatever else the arena holds and however invocations share the work.
@@ -34,7 +34,6 @@ const SYMMETRIC_NORMAL: u32 = 3u;
 const WORKGROUP_SIZE: u32 = 64u;
 
 @group(0) @binding(0) var<uniform> uniform_fill: Fill;
-@group(0) @binding(1) var<storage, read_write> data: array<f32>;
 
 /// −ln x for a normal x in (0, 1], by its exponent and the series of the area hyperbolic tangent; within 3 ULP or 3e-7.
 fn negative_log(x: f32) -> f32 {
@@ -99,16 +98,13 @@ fn initialize(
   let fill = uniform_fill;
   let block_count = (fill.element_count + 3u) / 4u;
   for (var block = id.x; block < block_count; block += workgroup_count.x * WORKGROUP_SIZE) {
-    var words = vec4<u32>(0u);
+    var lane = vec4<f32>(fill.shift);
     if (fill.kind != CONSTANT) {
-      words = philox(vec4<u32>(block, 0u, fill.stream), fill.key);
-    }
-    for (var k = 0u; k < 4u && 4u * block + k < fill.element_count; k++) {
-      if (fill.kind == CONSTANT) {
-        data[4u * block + k] = fill.shift;
-      } else {
-        data[4u * block + k] = element(words[k], fill);
+      let words = philox(vec4<u32>(block, 0u, fill.stream), fill.key);
+      for (var k = 0u; k < 4u; k++) {
+        lane[k] = element(words[k], fill);
       }
     }
+    store_data(Place(block, 4u * block, min(fill.element_count - 4u * block, 4u)), lane);
   }
 }

@@ -3,6 +3,7 @@ import { tensorOf } from '../../src/rules/rule.js';
 import { presets as rulePresets } from './rule-presets.js';
 import { heightAt } from '../shared/photo.js';
 import type { GradientMode } from './model/levels.js';
+import type { ModelDtypes } from './model/dtypes.js';
 import { type ModelPlan, planModel } from './model/plan.js';
 
 /** How deep the grid goes and how wide the network is. */
@@ -45,7 +46,7 @@ export interface SizeSettings {
 }
 
 /** All that a visitor chooses. */
-export interface Settings extends SizeSettings {
+export interface Settings extends SizeSettings, ModelDtypes {
   readonly rule: RuleName;
   readonly lr: number;
   readonly seed: number;

@@ -2,6 +2,7 @@ import { makeBuffer } from '../gpu/make-buffer.js';
 import initializeWgsl from '../../shaders/initialize.wgsl?raw';
 import philoxWgsl from '../../shaders/philox.wgsl?raw';
 import wordsWgsl from '../../shaders/words.wgsl?raw';
+import { type Codec, PLACE_WGSL } from '../codecs/codec.js';
 import { alignUp } from '../kernel/alignment.js';
 import * as BufferUsage from '../gpu/buffer-usage.js';
 import { type PipelineSource, type Planned, getPipelineSync } from '../gpu/pipelines.js';
@@ -12,6 +13,8 @@ import { streamOf } from '../random-stream.js';
 export interface FillTask {
   readonly name: string;
   readonly fill: Fill;
+  readonly codec: Codec;
+  readonly elementCount: number;
   readonly view: Required<GPUBufferBinding>;
 }
 
@@ -21,18 +24,28 @@ const FILL_BYTE_LENGTH = 48;
 const ELEMENTS_PER_WORKGROUP = 256;
 const MAX_WORKGROUPS = 1024;
 
-const SOURCE: PipelineSource = {
-  label: 'webgpu-optim initialize',
-  code: `${wordsWgsl}\n${philoxWgsl}\n${initializeWgsl}`,
+const sourceOf = (codec: Codec): PipelineSource => ({
+  label: `webgpu-optim initialize ${codec.name}`,
+  code: `${wordsWgsl}
+${philoxWgsl}
+${codec.wgsl}
+${PLACE_WGSL}
+@group(0) @binding(1) var<storage, read_write> data: array<${codec.arrayType('gather')}>;
+
+fn store_data(at: Place, value: vec4<f32>) {
+${codec.store({ array: 'data', base: '0u', access: 'gather' })}
+}
+
+${initializeWgsl}`,
   entryPoint: 'initialize',
   constants: {},
   bindGroups: [
     [
       { type: 'uniform', minBindingSize: FILL_BYTE_LENGTH },
-      { type: 'storage', minBindingSize: 4 },
+      { type: 'storage', minBindingSize: codec.itemByteLength('gather') },
     ],
   ],
-};
+});
 
 /**
  * The filling of tensors on the GPU.
@@ -46,11 +59,11 @@ export function planFill(
   label: string,
 ): Planned<void> {
   if (tasks.length === 0) return { sources: [], make: () => undefined };
-  return { sources: [SOURCE], make: () => fillTensors(device, tasks, seed, label) };
+  const codecs = new Set(tasks.map(({ codec }) => codec));
+  return { sources: [...codecs].map(sourceOf), make: () => fillTensors(device, tasks, seed, label) };
 }
 
 function fillTensors(device: GPUDevice, tasks: readonly FillTask[], seed: number, label: string): void {
-  const { pipeline, layouts } = getPipelineSync(device, SOURCE);
   const stride = alignUp(FILL_BYTE_LENGTH, device.limits.minUniformBufferOffsetAlignment);
   const uniforms = makeBuffer(
     device,
@@ -61,9 +74,9 @@ function fillTensors(device: GPUDevice, tasks: readonly FillTask[], seed: number
   const words = new Uint32Array((stride / 4) * tasks.length);
   const encoder = device.createCommandEncoder({ label: `${label} initialize` });
   const pass = encoder.beginComputePass({ label: `${label} initialize` });
-  pass.setPipeline(pipeline);
-  tasks.forEach(({ name, fill, view }, k) => {
-    const elementCount = view.size / 4;
+  tasks.forEach(({ name, fill, codec, elementCount, view }, k) => {
+    const { pipeline, layouts } = getPipelineSync(device, sourceOf(codec));
+    pass.setPipeline(pipeline);
     words.set(
       [elementCount, KINDS.indexOf(fill.kind), seed >>> 0, Math.floor(seed / 2 ** 32), ...streamOf(name)],
       (stride / 4) * k,

@@ -1,16 +1,16 @@
-import { makeBuffer } from '../gpu/make-buffer.js';
 import type { LooseGroupConfig } from '../engine/input/config.js';
 import type { Parameter } from '../engine/input/parameter.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { copyGiven } from '../given.js';
-import { type ArenaBuffer, registerArenaBuffer, rejectDestroyedArena } from '../gpu/arena-buffers.js';
+import { type ArenaBuffer, rejectDestroyedArena } from '../gpu/arena-buffers.js';
 import { encodeOrSubmit } from '../gpu/commands.js';
 import { checkDevice, noticeLostDevice, rejectLostDevice } from '../gpu/device.js';
-import { captureErrors, type Refusal, refusalError } from '../gpu/refusal.js';
+import { captureErrors, refusalError } from '../gpu/refusal.js';
 import { type Planned, compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
 import type { RuleOverrides } from '../rules/rule.js';
 import { asFloats } from '../gpu/as-floats.js';
+import { type Role, REMEDIES, allocationError, bindingOf, hasPaddedWord, makeBuffers } from './buffers.js';
 import { type FillTask, planFill } from './fill-tensors.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
 import {
@@ -46,27 +46,22 @@ export class ParameterArena {
   readonly #reader: Reader;
 
   /** Creates the buffers; run it in error scopes. */
-  private constructor(device: GPUDevice, { tensors, byteLengths, usage, label, alignment }: ResolvedArena) {
+  private constructor(device: GPUDevice, resolved: ResolvedArena) {
+    const { tensors, label } = resolved;
     this.#device = device;
     this.#tensors = tensors;
-    this.#about = { padding: alignment, arena: label, isDestroyed: false };
+    this.#about = { arena: label, isDestroyed: false };
     this.#reader = new Reader(device, label);
-    const ends = byteLengths.map(() => new Set<number>());
-    for (const { place, byteLength } of tensors.values())
-      ends[place.bufferIndex]!.add(place.byteOffset + byteLength);
-    const create = (role: string) =>
-      byteLengths.map((size, k) => {
-        const buffer = makeBuffer(device, `${label} ${role}[${k}]`, size, usage);
-        registerArenaBuffer(buffer, this.#about, ends[k]!);
-        return buffer;
-      });
-    this.#data = create('data');
-    this.#grad = create('grad');
+    this.#data = makeBuffers(device, resolved, 'data', this.#about);
+    this.#grad = makeBuffers(device, resolved, 'grad', this.#about);
     this.params = Object.freeze(
-      [...tensors.keys()].map((name) =>
+      [...tensors.values()].map(({ name, shape, kind, elementCount }) =>
         Object.freeze({
           name,
-          shape: this.#find(name, 'params').shape,
+          shape,
+          ...kind.options,
+          // A view is whole words.
+          ...(hasPaddedWord(kind, elementCount) && { length: elementCount }),
           data: Object.freeze(this.view(name)),
           grad: Object.freeze(this.gradView(name)),
         }),
@@ -77,8 +72,8 @@ export class ParameterArena {
   /**
    * Allocates the buffers and fills the tensors.
    *
-   * @param spec per tensor its shape, and optionally its group and how it begins; see {@link ArenaSpec}.
-   * @throws OptimizerError `invalid-config` or `invalid-option` if the spec is wrong, `limit-exceeded` if a tensor
+   * @param spec per tensor its shape, and optionally its group, how it begins and its dtypes; see {@link ArenaSpec}.
+   * @throws OptimizerError `invalid-config`, `invalid-option` or `invalid-parameter` if the spec is wrong, `limit-exceeded` if a tensor
    *   is larger than the device can bind, `out-of-memory` with the number of bytes that could be had, `device-lost`.
    */
   static async create(device: GPUDevice, spec: ArenaSpec, options?: ArenaOptions): Promise<ParameterArena> {
@@ -149,38 +144,39 @@ export class ParameterArena {
   }
 
   /**
-   * The weights of a tensor, to be bound in one's own kernels.
+   * The weights of a tensor, to be bound in one's own kernels: whole words. Behind an odd number of elements of 2 bytes comes half a
+   * word that is nobody's; of gradients, it has to stay 0.
    *
    * @throws OptimizerError `invalid-parameter` if the name is unknown, `destroyed` after `destroy()`.
    */
   view(name: string): Required<GPUBufferBinding> {
-    return bindingOf(this.#find(name, 'view'), this.#data);
+    return bindingOf(this.#find(name, 'view'), 'data', this.#data);
   }
 
   /** The gradients of a tensor, as {@link view}. */
   gradView(name: string): Required<GPUBufferBinding> {
-    return bindingOf(this.#find(name, 'gradView'), this.#grad);
+    return bindingOf(this.#find(name, 'gradView'), 'grad', this.#grad);
   }
 
   /**
    * Replaces the weights of a tensor.
    *
-   * @param values as many numbers as the tensor has elements; other types than float32 are converted.
+   * @param values as many numbers as the tensor has elements; other types than its own are rounded to the nearest.
    * @throws OptimizerError `invalid-parameter` if the name is unknown or the length differs.
    */
   load(name: string, values: Float32Array | Float64Array | readonly number[]): void {
-    const { shape, byteLength } = this.#find(name, 'load');
-    const floats = asFloats(values, byteLength / 4);
+    const { shape, elementCount, kind } = this.#find(name, 'load');
+    const floats = asFloats(values, elementCount);
     if (!floats) {
       const isLong = Array.isArray(values) || ArrayBuffer.isView(values);
       const given = isLong && 'length' in values ? `${values.length} values` : quote(values);
       throw new OptimizerError(
         'invalid-parameter',
-        `load(${quote(name)}): ${given} for the shape ${quote(shape)}; give a typed array of ${byteLength / 4} numbers.`,
+        `load(${quote(name)}): ${given} for the shape ${quote(shape)}; give a typed array of ${elementCount} numbers.`,
       );
     }
     const { buffer, offset } = this.view(name);
-    this.#device.queue.writeBuffer(buffer, offset, floats);
+    this.#device.queue.writeBuffer(buffer, offset, kind.data.encode(floats));
   }
 
   /**
@@ -189,12 +185,12 @@ export class ParameterArena {
    * @throws OptimizerError `invalid-parameter` if the name is unknown, `destroyed` after `destroy()`.
    */
   async read(name: string): Promise<Float32Array<ArrayBuffer>> {
-    return this.#read(this.view(name), `tensor ${quote(name)}`);
+    return this.#read(name, 'data', this.view(name), `tensor ${quote(name)}`);
   }
 
   /** Reads the gradients of a tensor, as {@link read}. */
   async readGrad(name: string): Promise<Float32Array<ArrayBuffer>> {
-    return this.#read(this.gradView(name), `gradient of tensor ${quote(name)}`);
+    return this.#read(name, 'grad', this.gradView(name), `gradient of tensor ${quote(name)}`);
   }
 
   /**
@@ -241,7 +237,13 @@ export class ParameterArena {
     const tasks = tensors
       // New buffers hold zeros.
       .filter(({ fill: { kind, shift } }) => isUsed || kind !== 'constant' || shift !== 0)
-      .map(({ name, fill }): FillTask => ({ name, fill, view: this.view(name) }));
+      .map(({ name, fill, kind, elementCount }): FillTask => ({
+        name,
+        fill,
+        codec: kind.data,
+        elementCount,
+        view: this.view(name),
+      }));
     return planFill(this.#device, tasks, seed, this.#about.arena);
   }
 
@@ -255,11 +257,14 @@ export class ParameterArena {
   }
 
   async #read(
+    name: string,
+    role: Role,
     { buffer, offset, size }: Required<GPUBufferBinding>,
     what: string,
   ): Promise<Float32Array<ArrayBuffer>> {
     const [bytes] = await this.#reader.read([[{ buffer, byteOffset: offset, byteLength: size }]], what);
-    return new Float32Array(bytes!);
+    const { kind, elementCount } = this.#tensors.get(name)!;
+    return kind[role].decode(bytes!, elementCount);
   }
 
   #find(name: string, what: string): ResolvedTensor {
@@ -277,36 +282,4 @@ export class ParameterArena {
     rejectDestroyedArena([this.#about], `${what}()`);
     rejectLostDevice(this.#device);
   }
-}
-
-function bindingOf(
-  { place, byteLength }: ResolvedTensor,
-  buffers: readonly GPUBuffer[],
-): Required<GPUBufferBinding> {
-  return { buffer: buffers[place.bufferIndex]!, offset: place.byteOffset, size: byteLength };
-}
-
-const REMEDY = 'Use fewer or smaller tensors.';
-const REMEDIES = { shortage: REMEDY, rejection: REMEDY };
-
-/** Says how much could be had: buffers are allocated again, one by one, until one fails, and freed. */
-async function allocationError(
-  device: GPUDevice,
-  { byteLengths, usage, label }: ResolvedArena,
-  met: Refusal,
-): Promise<OptimizerError> {
-  const held: GPUBuffer[] = [];
-  let available = 0;
-  for (const size of [...byteLengths, ...byteLengths]) {
-    const { value: buffer, refusal } = captureErrors(device, () =>
-      makeBuffer(device, `${label} probe`, size, usage),
-    );
-    held.push(buffer);
-    if (await refusal) break;
-    available += size;
-  }
-  for (const buffer of held) buffer.destroy();
-  const needed = 2 * byteLengths.reduce((sum, size) => sum + size, 0);
-  const what = `the arena, whose weights and gradients take ${needed} bytes, of which ${available} could be had`;
-  return refusalError(device, { ...met, isShortage: true }, what, REMEDIES);
 }

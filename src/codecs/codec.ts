@@ -2,9 +2,12 @@ import { LANE } from '../plan/pieces.js';
 
 /**
  * How four neighbouring elements are accessed: as an aligned vec4, or one by one, the last lane masked; `strided` are those
- * of rows that lie apart.
+ * of rows that lie apart, and `woven` those of them that have no words of their own: elements of 2 bytes, each anywhere.
  */
-export type Access = 'vector' | 'gather' | 'strided';
+export type Access = 'vector' | 'gather' | 'strided' | 'woven';
+
+/** Whether elements are found by their rows and columns. */
+export const isByCells = (access: Access): boolean => access === 'strided' || access === 'woven';
 
 /** How the lanes of a tensor are reached in WGSL. */
 export interface LaneAccess {
@@ -13,10 +16,12 @@ export interface LaneAccess {
   /** Expression: where the tensor begins in it, in the items of the array. */
   readonly base: string;
   readonly access: Access;
-  /** Expression: elements from one row to the next; of `strided` ones only. */
+  /** Expression: elements from one row to the next; of `strided` and `woven` ones only. */
   readonly stride?: string;
   /** Expression: four random words, a `vec4<u32>`, that say how numbers are rounded which are stored; absent: to the nearest. */
   readonly random?: string;
+  /** Whether the array is one of atomics: `woven` ones are stored in such. */
+  readonly isAtomic?: boolean;
 }
 
 /** The same, where lanes are stored, too: each by one invocation, and those of a block in their order by the same one. */
@@ -63,6 +68,8 @@ export interface Codec {
   convert?(words: string): string;
   /** Statements that store `value`, a `vec4<f32>`. */
   store(lanes: StoreAccess): string;
+  /** The least finite magnitude that becomes infinite when it is rounded to the nearest, where such overflows of weights are counted. */
+  readonly overflowsFrom?: number;
   /** The float32 that is loaded where this one was stored; of codecs of weights that keep less. */
   round?(value: number): number;
   /** Stochastic rounding, of codecs that have it: by a random word. */

@@ -51,6 +51,7 @@ export const f16 = halves({
   wgsl,
   roundingError: 2 ** -11,
   smallestNumber: 2 ** -24,
+  overflowsFrom: 65520,
   halfOf,
   randomWgsl,
   drawHalf,

@@ -18,6 +18,12 @@ export interface StepStats {
   readonly lossScale: number;
   /** The learning rate of the last step asked for; of the first group. */
   readonly lr: number;
+  /**
+   * Weights of `'f16'` that became ±Infinity so far though what was computed is finite, 65520 or more; with `masterWeights`, each time that the copy
+   * becomes it. Since the optimizer was made: state dicts do not have it. Absent without such weights, and where a rule of theirs keeps more
+   * numbers per weight than leave a storage buffer of the device free to count in: four of 8.
+   */
+  overflows?: number;
   /** Entries of the maps that `mapRows` was given on the GPU that named no row; absent before there was such a map. */
   strayRows?: number;
 }

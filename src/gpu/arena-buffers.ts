@@ -2,29 +2,27 @@ import { OptimizerError, quote } from '../errors.js';
 
 /** What the engine knows of a buffer that an arena made, and cannot know of a caller's own. */
 export interface ArenaBuffer {
-  /**
-   * Every tensor starts at a multiple of this. What lies behind it up to the next multiple of 16 bytes, or up to the next
-   * tensor if that is nearer than this, is nobody's: a kernel may run over it.
-   */
-  readonly padding: number;
   /** The arena's label, for errors. */
   readonly arena: string;
   isDestroyed: boolean;
 }
 
-const arenaBuffers = new WeakMap<GPUBuffer, { about: ArenaBuffer; ends: Pick<ReadonlySet<number>, 'has'> }>();
+/** What lies between the tensors of such a buffer. */
+interface ArenaGaps {
+  /**
+   * Every tensor starts at a multiple of so many bytes. What lies behind it up to its next whole lane, or up to the next
+   * tensor if that is nearer than this, is nobody's: a kernel may run over it.
+   */
+  readonly padding: number;
+  /** Bytes behind the last of each tensor in it, and behind its last word. */
+  readonly ends: Pick<ReadonlySet<number>, 'has'>;
+}
 
-/**
- * Makes a buffer known as an arena's.
- *
- * @param ends bytes behind the last of each tensor in it.
- */
-export function registerArenaBuffer(
-  buffer: GPUBuffer,
-  about: ArenaBuffer,
-  ends: Pick<ReadonlySet<number>, 'has'>,
-): void {
-  arenaBuffers.set(buffer, { about, ends });
+const arenaBuffers = new WeakMap<GPUBuffer, ArenaGaps & { readonly about: ArenaBuffer }>();
+
+/** Makes a buffer known as an arena's. */
+export function registerArenaBuffer(buffer: GPUBuffer, about: ArenaBuffer, gaps: ArenaGaps): void {
+  arenaBuffers.set(buffer, { ...gaps, about });
 }
 
 /**
@@ -33,7 +31,7 @@ export function registerArenaBuffer(
  */
 export function paddingOf(buffer: GPUBuffer, end: number): number {
   const known = arenaBuffers.get(buffer);
-  return known?.ends.has(end) ? known.about.padding : 0;
+  return known?.ends.has(end) ? known.padding : 0;
 }
 
 /** What is known of the arenas among some buffers, each once. */

@@ -15,6 +15,7 @@ import {
   recordStruct,
   switchConstants,
 } from './compose-rule.js';
+import type { Masters } from '../codecs/masters.js';
 import type { RowLayout } from './row.js';
 import type { RuleLayout } from './rule-layout.js';
 import { composeSegments, segmentsByteLength } from './segment.js';
@@ -43,7 +44,7 @@ export interface StepVariant {
 
 /** One entry of bind group 0, by role. */
 export interface StepBinding {
-  readonly role: 'segments' | 'data' | 'grad' | 'state' | 'rows' | 'mask' | 'record';
+  readonly role: 'segments' | 'data' | 'grad' | 'state' | 'rows' | 'mask' | 'overflows' | 'record';
   /** Of `state`, the slot; else the name of the variable. */
   readonly name: string;
   /** Of `data` and `grad`: which of the tensors that the dispatch steps; 0 for all others. */
@@ -82,6 +83,7 @@ export function stepBindings({
       tensor,
       type: 'storage',
       ...arrayOf(dataCodec, data),
+      ...(data === 'woven' && { wgslType: 'array<atomic<u32>>' }),
     });
     if (gradBinding === 'none' || gradBinding === 'shared') continue;
     if (gradBinding === 'gathered' && tensor > 0) continue;
@@ -97,12 +99,18 @@ export function stepBindings({
     const words = { minBindingSize: 4, wgslType: 'array<u32>' };
     bindings.push({ role, name: role, tensor: 0, type: 'read-only-storage', ...words });
   }
+  if (access.isCounted) {
+    const count = { minBindingSize: 4, wgslType: 'atomic<u32>' };
+    bindings.push({ role: 'overflows', name: 'overflow_count', tensor: 0, type: 'storage', ...count });
+  }
   if (layout.tensor) {
     const record = { minBindingSize: recordStruct(layout).byteLength, wgslType: 'TensorRecord' };
     bindings.push({ role: 'record', name: 'uniform_tensor', tensor: 0, type: 'uniform', ...record });
   }
   return bindings;
 }
+
+const INFINITY_BITS = 0x7f80_0000;
 
 /** The pipeline of a variant. */
 export function stepPipeline(variant: StepVariant): PipelineSource {
@@ -188,10 +196,10 @@ ${layout.tensor ? '  tensor = uniform_tensor;\n' : ''}}
 
 ${composeState(layout, access)}
 ${composeStrides(access)}${composePlaces(access)}
-${stepping.wgsl}${composeConstraint(access)}${composeDrawing(access)}
+${stepping.wgsl}${composeConstraint(access)}${composeDrawing(access)}${composeOverflows(access, layout)}
 ${tensors.map((k) => composeTensor(k, layout, access, stepping.call)).join('\n')}
 fn step_tensors(workgroup: u32, local_index: u32) {
-${tensors.map((k) => `  step_tensor_${k}(workgroup, local_index);\n`).join('')}}
+${tensors.map((k) => `  step_tensor_${k}(workgroup, local_index);\n`).join('')}${access.isCounted ? '  add_overflows();\n' : ''}}
 
 ${lanes}
 ${composeEquation(layout)}
@@ -212,6 +220,34 @@ fn random_words(at: Place) -> vec4<u32> {
   let lane_number = segment.first_lane + at.element / 4u;
   let counter = vec4<u32>(lane_number, h.t_count, segment.stream_low, segment.stream_high);
   return philox(counter, vec2<u32>(SEED_LOW, SEED_HIGH));
+}
+`;
+}
+
+/** Counts weights that are finite as they are computed, and not as they are kept; of those that were so before, none. */
+function composeOverflows({ isCounted, dataCodec }: StretchAccess, { masters }: RuleLayout): string {
+  if (!isCounted) return '';
+  const least = new Uint32Array(Float32Array.of(dataCodec!.overflowsFrom!).buffer)[0]!;
+  return `/// Of an invocation, by their place in a lane.
+var<private> overflow_counts: vec4<u32>;
+
+fn overflows(weight: lane) -> vec4<bool> {
+  let rest = bitcast<vec4<u32>>(weight) & vec4<u32>(0x7fffffffu);
+  return (rest - vec4<u32>(${least}u)) < vec4<u32>(${INFINITY_BITS - least}u);
+}
+
+fn count_overflows(at: Place, before: lane, after: lane) {
+  let is_own = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(at.valid);
+  let is_new = overflows(after) & is_own${masters ? ' & !overflows(before)' : ''};
+  overflow_counts += select(vec4<u32>(0u), vec4<u32>(1u), is_new);
+}
+
+fn add_overflows() {
+  let counts = overflow_counts;
+  let count = (counts.x + counts.y) + (counts.z + counts.w);
+  if (count != 0u) {
+    atomicAdd(&overflow_count, count);
+  }
 }
 `;
 }
@@ -243,6 +279,12 @@ ${laneSlots.map((slot) => `  store_${slot}(at, ${slot});\n`).join('')}}
 `;
 }
 
+/** What is kept of a lane of weights more exactly; of rows that are left alone, what was. */
+function keptOf(masters: Masters, { isMasked, isListed }: StretchAccess): string {
+  const kept = masters.kept('value');
+  return isMasked && !isListed ? `select(load_${masters.slot}(at), ${kept}, active_in(at))` : kept;
+}
+
 /**
  * Access to one tensor, and the loop over an invocation's share of it. The loop stands once per tensor, because WGSL can
  * choose an array at run time only by a branch at each access.
@@ -254,20 +296,32 @@ function composeTensor(k: number, { masters }: RuleLayout, access: StretchAccess
     base: 'segment.data_base',
     access: data,
     stride: 'DATA_STRIDE',
+    isAtomic: data === 'woven',
     ...(access.isDrawn && { random: 'random_words(at)' }),
   };
   const gradArray = { shared: `data_${k}`, gathered: 'grad_0' }[gradBinding as string] ?? `grad_${k}`;
-  const ofGrad = { array: gradArray, base: 'segment.grad_base', access: grad, stride: 'GRAD_STRIDE' };
+  const ofGrad = {
+    array: gradArray,
+    base: 'segment.grad_base',
+    access: grad,
+    stride: 'GRAD_STRIDE',
+    isAtomic: gradBinding === 'shared' && data === 'woven',
+  };
   const { at, gradAt } = placesIn(access);
   const given = `before, load_grad_${k}(${gradAt})${call === 'stepped' ? '' : ', at'}`;
+  const stored = access.isCounted
+    ? `let after = ${call}(${given});
+    count_overflows(at, before, after);
+    store_data_${k}(at, after);`
+    : `store_data_${k}(at, ${call}(${given}));`;
   const body = `    let at = ${at};
     let before = load_data_${k}(at);
     load_state(at);
-    store_data_${k}(at, ${call}(${given}));
+    ${stored}
     store_state(at);`;
   return `${composeWeights(`data_${k}`, dataCodec, ofData, masters)}
 fn store_data_${k}(at: Place, value: lane) {
-${masters ? `  store_${masters.slot}(at, ${masters.kept('value')});\n` : ''}${dataCodec.store(ofData)}
+${masters ? `  store_${masters.slot}(at, ${keptOf(masters, access)});\n` : ''}${dataCodec.store(ofData)}
 }
 
 fn load_grad_${k}(at: Place) -> lane {

@@ -24,13 +24,17 @@ const MOST_OPEN = 8;
 
 /** Storage buffers that a step kernel binds: those per tensor, and those that all its tensors share. */
 export function countStorageBindings(
-  { gradBinding, isListed, isMasked }: StretchAccess,
+  { gradBinding, isListed, isMasked, isCounted }: StretchAccess,
   slotCount: number,
 ): { readonly perTensor: number; readonly shared: number } {
   return {
     perTensor: gradBinding === 'read' || gradBinding === 'read_write' ? 2 : 1,
     shared:
-      slotCount + Number(isListed ?? false) + Number(isMasked ?? false) + Number(gradBinding === 'gathered'),
+      slotCount +
+      Number(isListed ?? false) +
+      Number(isMasked ?? false) +
+      Number(isCounted ?? false) +
+      Number(gradBinding === 'gathered'),
   };
 }
 

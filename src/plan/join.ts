@@ -130,16 +130,16 @@ function append<B>(
   const [data, nextData] = [run.data[0]!, next.data[0]!];
   if (data.codec !== nextData.codec) return undefined;
   const start = (nextData.byteOffset - data.byteOffset) / elementByteLengthOf(data);
-  const gap = nextData.byteOffset - endOf(data);
-  let padding = paddingOf(data.buffer, endOf(data));
+  const isNext = (last: Piece<B>, piece: Piece<B>): boolean =>
+    isPadding(piece.byteOffset - endOf(last), paddingOf(last.buffer, endOf(last)));
+  if (!isNext(data, nextData)) return undefined;
   const grad = run.grad?.[0];
   if (grad) {
     const nextGrad = next.grad![0]!;
     if (grad.buffer !== nextGrad.buffer || grad.codec !== nextGrad.codec) return undefined;
     if (nextGrad.byteOffset - grad.byteOffset !== elementByteLengthOf(grad) * start) return undefined;
-    padding = Math.min(padding, paddingOf(grad.buffer, endOf(grad)));
+    if (!isNext(grad, nextGrad)) return undefined;
   }
-  if (!isPadding(gap, padding)) return undefined;
   if (start % unit !== 0) return undefined;
   const state = appendState(run.state?.[0], next.state?.[0], start);
   if (run.state && !state) return undefined;

@@ -7,7 +7,7 @@ export interface Piece<B> {
   /** Byte of the first element. */
   readonly byteOffset: number;
   readonly elementCount: number;
-  /** How its elements lie in memory, if not as float32. It begins with a word of 4 bytes. */
+  /** How its elements lie in memory, if not as float32. It begins with a word of 4 bytes, but for rows that are {@link isWoven}. */
   readonly codec?: Codec;
   /** Where its elements are rows that lie apart; it holds whole ones then. */
   readonly rows?: RowSpacing;
@@ -132,6 +132,15 @@ export function endOf(piece: Omit<Piece<unknown>, 'buffer'>): number {
 /** The byte behind the last word of a piece: all that is bound, and that nobody else may have. */
 export const wordsEndOf = (piece: Omit<Piece<unknown>, 'buffer'>): number =>
   alignUp(endOf(piece), WORD_BYTE_LENGTH);
+
+/** Whether rows begin or end within words, so that these are in part somebody else's. */
+export function isWoven(piece: Omit<Piece<unknown>, 'buffer'>): boolean {
+  const { rows, byteOffset } = piece;
+  if (!rows) return false;
+  return [byteOffset, rows.byteStride, elementByteLengthOf(piece) * rows.length].some(
+    (bytes) => bytes % WORD_BYTE_LENGTH !== 0,
+  );
+}
 
 /** A piece as words, whatever lies in them: elements of 4 bytes. Its rows, if they lie apart, are of whole words. */
 export function asWords<B>({ codec, ...piece }: Piece<B>): Piece<B> {

@@ -24,6 +24,7 @@ import {
   type WeightConstraint,
   elementByteLengthOf,
   endOf,
+  isWoven,
   strideOf,
 } from './pieces.js';
 import type { Run } from './join.js';
@@ -54,6 +55,8 @@ export interface StretchAccess {
   readonly gradCodec?: Codec;
   /** Whether weights are rounded by chance. */
   readonly isDrawn?: true;
+  /** Whether weights that become infinite by rounding are counted. */
+  readonly isCounted?: true;
 }
 
 /** The range of every slot's slab that a dispatch binds, in elements. */
@@ -105,6 +108,8 @@ export interface StretchFacts<B> extends BufferFacts<B> {
   readonly stateForm?: StateForm;
   /** Whether weights that are no float32 are rounded by chance: their tensors are by themselves then. */
   readonly isDrawn?: true;
+  /** Whether those of them are counted that become infinite by rounding, if their codec can tell. */
+  readonly isCounted?: true;
 }
 
 /** The run that stretches belong to, as far as it says how they are stepped. */
@@ -174,6 +179,7 @@ function planStretch<B>(
     dataAccess = accessOf(data, false);
     gradAccess = accessOf(grad!, false);
   }
+  if (isShared && [dataAccess, gradAccess].includes('woven')) dataAccess = gradAccess = 'woven';
   const dataBinding = extend(
     isShared ? union(chunk, alignment) : bindPiece(data, alignment),
     dataAccess,
@@ -197,9 +203,10 @@ function planStretch<B>(
       ...(columns && { isScaled: true }),
       ...(isUnit && { isUnit }),
       ...(typeof constraint === 'object' && { isLimited: true }),
-      ...stridesOf(data, grad),
+      ...stridesOf(data, grad, dataAccess === 'woven' ? rowLength : undefined),
       ...codecsOf(data, grad),
       ...(isDrawn && { isDrawn }),
+      ...(facts.isCounted && data.codec?.overflowsFrom !== undefined && { isCounted: true }),
     },
     elementCount: data.elementCount,
     firstElement,
@@ -238,14 +245,19 @@ function countLanes(
   return rows ? rows.entryCount * lanesIn(rows.rowLength) : lanesIn(elementCount);
 }
 
-/** Elements from one row to the next, where rows lie apart. */
+/**
+ * Elements from one row to the next, where rows lie apart.
+ *
+ * @param dense those of rows without gaps, where kernels must know these, too.
+ */
 export function stridesOf(
   data: Piece<unknown>,
   grad: Piece<unknown> | undefined,
+  dense?: number,
 ): Pick<StretchAccess, 'dataStride' | 'gradStride'> {
   return {
-    ...(data.rows && { dataStride: strideOf(data)! }),
-    ...(grad?.rows && { gradStride: strideOf(grad)! }),
+    ...((data.rows || dense !== undefined) && { dataStride: strideOf(data) ?? dense! }),
+    ...((grad?.rows || (grad && dense !== undefined)) && { gradStride: strideOf(grad) ?? dense! }),
   };
 }
 
@@ -262,7 +274,8 @@ export function codecsOf(
 
 /** How a piece is reached. */
 export function accessOf(piece: Piece<unknown>, isVector: boolean): Access {
-  return piece.rows ? 'strided' : accessIf(isVector);
+  if (piece.rows) return isWoven(piece) ? 'woven' : 'strided';
+  return accessIf(isVector);
 }
 
 export const accessIf = (isVector: boolean): Access => (isVector ? 'vector' : 'gather');

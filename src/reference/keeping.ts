@@ -10,6 +10,12 @@ const identity = (value: number): number => value;
 export const keeping = (codec: Codec): ((value: number) => number) =>
   codec.round ? (value) => codec.round!(value) : identity;
 
+/** Whether a number is finite, and infinite when it is rounded; never, where that is not counted. */
+export function overflows({ overflowsFrom = Infinity }: Codec, value: number): boolean {
+  const magnitude = Math.abs(Math.fround(value));
+  return magnitude >= overflowsFrom && magnitude < Infinity;
+}
+
 /** What of a weight is there behind a step; `t` is the step's 1-based count. */
 export type WeightKeeper = (value: number, element: number, t: number) => number;
 

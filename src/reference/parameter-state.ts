@@ -17,7 +17,7 @@ import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
 import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
 import { limitWeight } from './constrain.js';
-import { type WeightKeeper, gradientReader, keeperOf, keeping } from './keeping.js';
+import { type WeightKeeper, gradientReader, keeperOf, keeping, overflows } from './keeping.js';
 import { type TableOptions, divideRows, positionsOf, stepOfColumn, withoutMasked } from './table-step.js';
 import { summarizeTensor } from './tensor-step.js';
 
@@ -32,6 +32,8 @@ export class ParameterState {
   readonly state: Readonly<Record<string, NumericArray>>;
   /** Steps applied to it. */
   stepCount = 0;
+  /** Weights that became infinite when they were rounded, where that is counted. */
+  overflowCount: number | undefined;
   /** Whether its weights are kept in 2 bytes, and no more exactly beside. */
   readonly isRounded: boolean;
   readonly #data: NumericArray;
@@ -95,6 +97,7 @@ export class ParameterState {
     const codec = resolveCodec(dtype ?? 'f32', 'dtype', what) ?? f32;
     const { laneSlots, tensorSlots, codecOf, masters } = layoutOf(rule);
     this.#codec = codec;
+    if (codec.overflowsFrom !== undefined) this.overflowCount = 0;
     this.#read = gradientReader(
       gradDtype ?? 'f32',
       gradScale,
@@ -181,7 +184,9 @@ export class ParameterState {
       const i = elements ? elements[k]! : k;
       const { w, g } = loadElement(i, k);
       const after = rule.update(w, g, element, stepOfColumn(step, table, i), tensor);
-      this.#setWeight(i, store(limitWeight(f, after, table.constraint)), step.t);
+      const limited = store(limitWeight(f, after, table.constraint));
+      if (overflows(this.#codec, limited) && !overflows(this.#codec, store(w))) this.overflowCount!++;
+      this.#setWeight(i, limited, step.t);
       for (const [slot, values] of arrays) values[i] = store(element[slot]!);
     }
     // What was not stepped stays what it is.

@@ -198,7 +198,18 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
   /** What became of the steps so far; see {@link StepStats}. The norm is always known here. */
   stats(): Omit<StepStats, 'lr'> {
     const { skipped, gradNorm, clipFactor, lossScale } = this.#control;
-    return { step: this.#applied, skipped, gradNorm, clipFactor, lossScale };
+    const counts = this.#groups.flatMap(({ parameters }) =>
+      parameters.flatMap(({ overflowCount }) => overflowCount ?? []),
+    );
+    const overflows = counts.reduce((sum, count) => sum + count, 0);
+    return {
+      step: this.#applied,
+      skipped,
+      gradNorm,
+      clipFactor,
+      lossScale,
+      ...(counts.length > 0 && { overflows }),
+    };
   }
 
   /** A copy of a parameter's weights, in the reference's own precision. */

@@ -1,4 +1,4 @@
-import { type Access, CELLS_WGSL, type Codec, PLACE_WGSL } from '../codecs/codec.js';
+import { type Access, CELLS_WGSL, type Codec, PLACE_WGSL, isByCells } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
 import type { ReductionTable } from '../plan/reduction-rows.js';
 
@@ -35,10 +35,9 @@ export const composeBits = ({ codec }: GradientKind, table: ReductionTable<unkno
 /** Statements that return lane `i` as `vec4<u32>`; behind the last element, that one again or what lies there. */
 export function composeLoadBits({ array, access, codec, base, elementCount }: GradientLanes): string {
   if (codec) {
-    const place =
-      access === 'strided'
-        ? `place_of(i, ${elementCount})`
-        : `Place(i, 4u * i, min(4u, ${elementCount} - 4u * i))`;
+    const place = isByCells(access)
+      ? `place_of(i, ${elementCount})`
+      : `Place(i, 4u * i, min(4u, ${elementCount} - 4u * i))`;
     return `  let at = ${place};\n${codec.loadBits!({ array, base, access, stride: 'GRAD_STRIDE' })}`;
   }
   if (access === 'vector') return `  return ${array}[${base} + i];`;

@@ -40,6 +40,28 @@ test('the picture sharpens: PSNR, parameters, bytes and times are told', async (
   expect(visitor.complaints).toEqual([]);
 });
 
+test('tables of 2 bytes and state of bf16 take half the bytes, and learn as well', async () => {
+  const weightsIn = (note: string) =>
+    /: ([\d.]+) MB of weights, .* ([\d.]+) MB of state/u.exec(note)!.slice(1).map(Number);
+  await open(SMALL.replace('table=12', 'table=14'));
+  const [weights, state] = weightsIn(await visitor.text('#size-note')) as [number, number];
+  for (const dtype of ['f16', 'bf16']) {
+    await open(`${SMALL.replace('table=12', 'table=14')}&weights=${dtype}&state=bf16`);
+    const { page } = visitor;
+    const [less, lessState] = weightsIn(await visitor.text('#size-note')) as [number, number];
+    // Of MB of one digit behind the point; the network stays float32.
+    expect(Math.abs(less / weights - 0.5)).toBeLessThan(0.15);
+    expect(Math.abs(lessState / state - 0.5)).toBeLessThan(0.15);
+    await page.click('#start');
+    await page.waitForFunction(() => Number(document.querySelector('canvas')?.dataset['paintedStep']) >= 60);
+    await page.click('#pause');
+    expect(await number('#psnr')).toBeGreaterThan(20);
+    expect(new URL(page.url()).searchParams.get('weights')).toBe(dtype);
+    await page.click('#reset');
+  }
+  expect(visitor.complaints).toEqual([]);
+});
+
 test('zoom, divider and error map work from the keyboard', async () => {
   await open(SMALL);
   const { page } = visitor;

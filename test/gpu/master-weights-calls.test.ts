@@ -507,3 +507,35 @@ gpuTest('what they cannot be is refused', async ({ device, track }) => {
     'correction of parameter "w": value 3 is 128; give an integer from −127 to 127',
   );
 });
+
+gpuTest(
+  'rows that are left alone keep theirs, whatever lies in a lane with them',
+  async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    const [rowLength, rowCount] = [2, 33];
+    const mask = Uint32Array.from({ length: rowCount }, (_, row) => row % 3);
+    const rowMask = track(device.createBuffer({ size: 4 * rowCount, usage: 0x8c }));
+    device.queue.writeBuffer(rowMask, 0, mask);
+    for (const kind of KINDS) {
+      const { dtype, masterWeights } = kind;
+      const weights = roundedTo(dtype, random.weights(rowLength * rowCount));
+      const gradients = random.weights(rowLength * rowCount);
+      const data = makeHalves(device, track, dtype, weights);
+      const grad = makeBuffer(device, track, gradients);
+      const config = { rule: exactRule(device, adam({ lr: 0.1 })), masterWeights };
+      const shared = { name: 'w', dtype, rowLength };
+      const params: Parameter[] = [{ ...shared, data, grad, rowMask }];
+      const optimizer = track(await Optimizer.create(device, { ...config, params }));
+      optimizer.step();
+      const twin = new ReferenceOptimizer({
+        ...config,
+        precision: 'f32',
+        params: [{ ...shared, data: weights, rowMask: mask }],
+      });
+      twin.step([gradients]);
+      const slot = slotOf(kind);
+      const want = Float32Array.from(twin.readState('w', slot));
+      expect(bitDifference(await optimizer.readState('w', slot), want), `${dtype} ${slot}`).toBeUndefined();
+    }
+  },
+);

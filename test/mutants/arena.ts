@@ -5,19 +5,22 @@ const values = ['gpu/initial-weights', 'gpu/arena'];
 
 export const arenaSlips = [
   ...slipsIn('src/arena/layout.ts', layout, [
-    ['last < 0 ? 0 : alignUp(byteLengths[last]!, alignment)', 'last < 0 ? 0 : byteLengths[last]!'],
-    ['byteOffset + byteLength <= capacity', 'byteOffset + byteLength < capacity'],
-    ['byteLengths[last] = byteOffset + byteLength;', 'byteLengths[last] = byteLength;'],
+    ['last < 0 ? 0 : alignUp(elementCounts[last]!, alignment)', 'last < 0 ? 0 : elementCounts[last]!'],
+    ['element + elementCount <= capacity', 'element + elementCount < capacity'],
+    ['elementCounts[last] = element + elementCount;', 'elementCounts[last] = elementCount;'],
     ['bufferIndex: last + 1', 'bufferIndex: last'],
     ['tensors.filter((tensor) => tensor.group === group)', 'tensors'],
-    ['byteLengths.map((byteLength) => alignUp(byteLength, VECTOR))', 'byteLengths'],
+    ['elementCounts.map((elementCount) => alignUp(elementCount, LANE))', 'elementCounts'],
   ]),
   ...slipsIn(
     'src/arena/spec.ts',
     ['unit/arena', 'gpu/arena', 'gpu/bad-input'],
     [
       ['Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)', 'limits.maxBufferSize'],
-      ['capacity - (capacity % VECTOR)', 'capacity'],
+      ['alignDown(capacity, VECTOR)', 'capacity'],
+      ['largest / Math.max(...sizes)', 'largest / Math.min(...sizes)'],
+      ['alignment / Math.min(...sizes)', 'alignment / Math.max(...sizes)'],
+      ['bufferIndex: buffers.length + bufferIndex', 'bufferIndex'],
       ['BufferUsage.COPY_DST | usage', 'BufferUsage.COPY_DST'],
       ['Number.isSafeInteger(n) && (n as number) >= 1', 'Number.isSafeInteger(n) && (n as number) >= 0'],
       ["typeof group !== 'string' || group === ''", "typeof group !== 'string'"],
@@ -31,6 +34,24 @@ export const arenaSlips = [
     [
       ["&& tagOf(typed.buffer) === '[object ArrayBuffer]'", ''],
       ['if (typed.length !== count) return undefined;', '', 'gpu/arena#wrong names and lengths'],
+    ],
+  ),
+  ...slipsIn(
+    'src/arena/buffers.ts',
+    ['gpu/arena-dtypes'],
+    [
+      ['ends[place.bufferIndex]!.add(end)', 'ends[place.bufferIndex]!'],
+      ['padding: size * alignment', 'padding: 64'],
+      ['size: alignUp(size * elementCount, WORD)', 'size: size * elementCount'],
+    ],
+  ),
+  ...slipsIn(
+    'src/arena/dtypes.ts',
+    ['gpu/arena-dtypes', 'unit/arena'],
+    [
+      ['tensor.dtype ?? arena.dtype', 'arena.dtype ?? tensor.dtype'],
+      ['tensor.gradDtype ?? arena.gradDtype', 'tensor.gradDtype'],
+      ['tensor.gradDtype === undefined ? arena.gradScale : undefined', 'arena.gradScale'],
     ],
   ),
   ...slipsIn('src/arena/fill-tensors.ts', values, [

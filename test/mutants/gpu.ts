@@ -79,8 +79,8 @@ export const gpuSlips = [
     ['unit/runs'],
     [
       [
-        'known?.ends.has(end) ? known.about.padding : 0',
-        'known ? known.about.padding : 0',
+        'known?.ends.has(end) ? known.padding : 0',
+        'known ? known.padding : 0',
         'unit/runs',
         'unit/arena',
         'gpu/arena',

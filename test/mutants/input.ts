@@ -170,7 +170,7 @@ export const inputSlips = [
     [
       ['byteOffset + byteLength > bufferSize', 'byteLength > bufferSize'],
       ['if ((usage & BufferUsage.STORAGE) === 0) {', 'if (usage === 0) {'],
-      ['(value as number) % WORD !== 0 ||', ''],
+      ['(value as number) % unit !== 0 ||', ''],
       ['size ?? bufferSize - byteOffset', 'size ?? bufferSize'],
       ["if (ranges.length === 0) fail(name, ' is an empty array; give at least one buffer.');", ''],
       ['if (byteOffset > bufferSize) {', 'if (byteOffset > 2 * bufferSize) {'],

@@ -16,8 +16,8 @@ export const normSlips = [
     'src/plan/norms/plan-norms.ts',
     ['unit/norm-plan', 'gpu/clip-per-tensor#in the reference'],
     [
-      ["base: access === 'strided' ? base : base + first / unit", 'base: base + first / unit'],
-      ["base: access === 'strided' ? base : base + first / unit", 'base: base + first'],
+      ['base: isByCells(access) ? base : base + first / unit', 'base: base + first / unit'],
+      ['base: isByCells(access) ? base : base + first / unit', 'base: base + first'],
       ['partial: firstPartialOf.get(fragment)! + k', 'partial: firstPartialOf.get(fragment)!'],
       ['?.lane ?? 0) + first / LANE', '?.lane ?? 0)', 'gpu/clip-per-tensor#in the reference'],
       ['(isCopied ? 2 : 1)', '1'],

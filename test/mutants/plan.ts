@@ -14,7 +14,11 @@ export const planSlips = [
     'src/plan/batches.ts',
     ['unit/batches', 'unit/plan', 'unit/move'],
     [
-      ["Number(isMasked ?? false) + Number(gradBinding === 'gathered')", 'Number(isMasked ?? false)'],
+      [
+        "Number(isCounted ?? false) +\n      Number(gradBinding === 'gathered')",
+        'Number(isCounted ?? false)',
+      ],
+      ['Number(isCounted ?? false) +\n', '', 'gpu/overflows#all of a run'],
       ['|| laneCount > MOST_LANES) return 1;', ') return 1;'],
       [
         '(limits.maxStorageBuffersPerShaderStage - shared) / perTensor',
@@ -85,7 +89,8 @@ export const planSlips = [
         'if (nextGrad.byteOffset - grad.byteOffset !== elementByteLengthOf(grad) * start) return undefined;',
         '',
       ],
-      ['padding = Math.min(padding, paddingOf(grad.buffer, endOf(grad)));', ''],
+      ['if (!isNext(grad, nextGrad)) return undefined;', ''],
+      ['if (!isNext(data, nextData)) return undefined;', ''],
       ['if (run.state && !state) return undefined;', ''],
       ['{ ...member, start: member.start + start }', 'member'],
       ['last.slab !== next.slab || next.element', 'next.element'],

@@ -27,6 +27,8 @@ import { besideSlips } from './stages-beside.js';
 import { controlSlips } from './stages-control.js';
 import { stageSlips } from './stages.js';
 import { tableSlips } from './tables.js';
+import { overflowSlips } from './overflows.js';
+import { wovenSlips } from './woven.js';
 
 export const slips: readonly Slip[] = [
   ...planSlips,
@@ -53,6 +55,8 @@ export const slips: readonly Slip[] = [
   ...shaderSlips,
   ...adapterSlips,
   ...tableSlips,
+  ...wovenSlips,
+  ...overflowSlips,
   ...safetensorsSlips,
   ...normSlips,
   ...checkpointSlips,

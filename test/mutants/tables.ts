@@ -28,7 +28,7 @@ export const tableSlips = [
     ['unit/input'],
     [
       ['- rowBytes) / stride) + 1', ') / stride) + 1'],
-      ['if (stride === rowBytes) return piece;', ''],
+      ['if (stride === rowBytes && piece', 'if (stride === 0 && piece'],
       ['if (rowCount < 1) {', 'if (rowCount < 0) {'],
       ['if (elementCount % rowLength === 0) return;', 'return;'],
     ],
@@ -102,8 +102,8 @@ export const tableSlips = [
     'src/stages/rows/map-rows.ts',
     ['gpu/tables-run#rows of columns move'],
     [
-      ['part.rows ? part.rows.byteStride / ELEMENT_BYTE_LENGTH : rowLength', 'rowLength'],
-      ['!rows && byteOffset % 16', 'byteOffset % 16', 'gpu/map-rows-in-place#one buffer grow'],
+      ['strideOf(part) ?? rowLength', 'rowLength'],
+      ['!rows && !codec && byteOffset % 16', 'byteOffset % 16', 'gpu/map-rows-in-place#one buffer grow'],
     ],
   ),
   ...slipsIn(

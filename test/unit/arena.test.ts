@@ -14,27 +14,25 @@ describe('the layout of an arena', () => {
       { minLength: 1, maxLength: 40 },
     );
     const check = fc.property(tensorsArbitrary, fc.integer({ min: 32, max: 100 }), (sizes, blocks) => {
-      const capacity = blocks * 256;
-      const tensors = sizes.map(({ group, words }, k) => ({ name: `t${k}`, group, byteLength: 4 * words }));
-      const { places, byteLengths } = layOut(tensors, capacity, 256);
+      const capacity = blocks * 64;
+      const tensors = sizes.map(({ group, words }, k) => ({ name: `t${k}`, group, elementCount: words }));
+      const { places, elementCounts } = layOut(tensors, capacity, 64);
       const placed = tensors
         .map((tensor) => ({ ...tensor, ...places.get(tensor.name)! }))
-        .toSorted((a, b) => a.bufferIndex - b.bufferIndex || a.byteOffset - b.byteOffset);
-      placed.forEach(({ bufferIndex, byteOffset, byteLength }, k) => {
-        expect(byteOffset % 256).toBe(0);
-        expect(byteOffset + byteLength).toBeLessThanOrEqual(byteLengths[bufferIndex]!);
+        .toSorted((a, b) => a.bufferIndex - b.bufferIndex || a.element - b.element);
+      placed.forEach(({ bufferIndex, element, elementCount }, k) => {
+        expect(element % 64).toBe(0);
+        expect(element + elementCount).toBeLessThanOrEqual(elementCounts[bufferIndex]!);
         const next = placed[k + 1];
         if (next?.bufferIndex === bufferIndex)
-          expect(next.byteOffset).toBe(Math.ceil((byteOffset + byteLength) / 256) * 256);
+          expect(next.element).toBe(Math.ceil((element + elementCount) / 64) * 64);
         // A buffer ends where the next tensor no longer fits.
         else if (next) {
-          expect(next.byteOffset).toBe(0);
-          expect(Math.ceil((byteOffset + byteLength) / 256) * 256 + next.byteLength).toBeGreaterThan(
-            capacity,
-          );
+          expect(next.element).toBe(0);
+          expect(Math.ceil((element + elementCount) / 64) * 64 + next.elementCount).toBeGreaterThan(capacity);
         }
       });
-      for (const byteLength of byteLengths) expect(byteLength).toBeLessThanOrEqual(capacity);
+      for (const elementCount of elementCounts) expect(elementCount).toBeLessThanOrEqual(capacity);
       const order = placed.map(({ group }) => group);
       expect(order.filter((group, k) => group !== order[k - 1])).toHaveLength(new Set(order).size);
     });
@@ -44,8 +42,8 @@ describe('the layout of an arena', () => {
 
 describe('a tensor of an arena', () => {
   test('may end where the buffer does', () => {
-    const tensors = ['a', 'b'].map((name) => ({ name, group: 'g', byteLength: 256 }));
-    expect(layOut(tensors, 512, 256).byteLengths).toEqual([512]);
+    const tensors = ['a', 'b'].map((name) => ({ name, group: 'g', elementCount: 64 }));
+    expect(layOut(tensors, 128, 64).elementCounts).toEqual([128]);
   });
 
   const limits = {
@@ -60,8 +58,67 @@ describe('a tensor of an arena', () => {
     { ...limits, maxBufferSize: 2 ** 20 },
     { ...limits, maxStorageBufferBindingSize: 2 ** 20 },
   ])('fits a buffer and a binding: $maxBufferSize and $maxStorageBufferBindingSize bytes', (device) => {
-    expect(resolveArena({ w: { shape: [24] } }, undefined, device).byteLengths).toEqual([96]);
+    const { buffers } = resolveArena({ w: { shape: [24] } }, undefined, device);
+    expect(buffers.map(({ elementCount }) => elementCount)).toEqual([24]);
     expect(() => resolveArena({ w: { shape: [25] } }, undefined, device)).toThrow('binds at most 96;');
+  });
+
+  test('of 2 bytes lies with its like, aligned in weights and in gradients', () => {
+    const device = {
+      maxBufferSize: 4096,
+      maxStorageBufferBindingSize: 4096,
+      minStorageBufferOffsetAlignment: 256,
+    };
+    const { tensors, buffers } = resolveArena(
+      {
+        a: { shape: [3] },
+        b: { shape: [5], gradDtype: 'f32' },
+        c: { shape: [130] },
+        d: { shape: [1], dtype: 'f32' },
+        e: { shape: [2000] },
+      },
+      { dtype: 'f16', gradDtype: 'bf16' },
+      device,
+    );
+    const placesOf = (name: string) => {
+      const { place, kind } = tensors.get(name)!;
+      return [kind.data.name, kind.grad.name, place.bufferIndex, place.element];
+    };
+    expect(['a', 'b', 'c', 'd', 'e'].map(placesOf)).toEqual([
+      ['f16', 'bf16', 0, 0],
+      ['f16', 'f32', 2, 0],
+      ['f16', 'bf16', 0, 128],
+      ['f32', 'bf16', 3, 0],
+      ['f16', 'bf16', 1, 0],
+    ]);
+    expect(buffers.map(({ elementCount, alignment }) => [elementCount, alignment])).toEqual([
+      [260, 128],
+      [2000, 128],
+      [8, 128],
+      [4, 128],
+    ]);
+    // Both of a kind in one buffer would take more gradients than a binding reaches.
+    const pair = { a: { shape: [600] }, b: { shape: [600] } };
+    const halves = (gradDtype: 'f16' | 'f32') =>
+      resolveArena(pair, { dtype: 'f16', gradDtype, usage: 0x20 }, device);
+    expect(halves('f16').buffers).toHaveLength(1);
+    expect(halves('f32').buffers).toHaveLength(2);
+    expect(halves('f32').usage & 0x20).toBe(0x20);
+    const scaled = resolveArena(
+      { a: { shape: [1] }, b: { shape: [1], gradDtype: 'f32' }, c: { shape: [1], gradDtype: 'i32' } },
+      { gradDtype: 'i32', gradScale: 1024 },
+      device,
+    );
+    expect([...scaled.tensors.values()].map(({ kind }) => kind.grad.name)).toEqual([
+      'i32/1024',
+      'f32',
+      'i32/1',
+    ]);
+    const ofSize = (elementCount: number, options: object) => () =>
+      resolveArena({ w: { shape: [elementCount], dtype: 'f16', ...options } }, undefined, device);
+    expect(ofSize(2048, { gradDtype: 'f16' })).not.toThrow();
+    expect(ofSize(2049, { gradDtype: 'f16' })).toThrow('takes 4098 bytes');
+    expect(ofSize(1025, {})).toThrow('takes 4100 bytes');
   });
 });
 

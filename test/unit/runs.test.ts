@@ -144,17 +144,18 @@ describe('joined pieces', () => {
 
 test('an arena’s buffer has padding behind its tensors, and none within them', () => {
   const buffer = {} as GPUBuffer;
-  registerArenaBuffer(buffer, { padding: 256, arena: 'test', isDestroyed: false }, new Set([20, 300]));
+  const gaps = { padding: 256, ends: new Set([20, 300]) };
+  registerArenaBuffer(buffer, { arena: 'test', isDestroyed: false }, gaps);
   expect([20, 300].map((end) => paddingOfBuffer(buffer, end))).toEqual([256, 256]);
   expect([0, 16, 256].map((end) => paddingOfBuffer(buffer, end))).toEqual([0, 0, 0]);
   expect(paddingOfBuffer({} as GPUBuffer, 20)).toBe(0);
 });
 
 test('arenas are known by their buffers, each once, and refused when they are destroyed', () => {
-  const [about, gone] = [false, true].map((isDestroyed) => ({ padding: 256, arena: 'test', isDestroyed }));
+  const [about, gone] = [false, true].map((isDestroyed) => ({ arena: 'test', isDestroyed }));
   const buffers = [about!, about!, gone!].map((of) => {
     const buffer = {} as GPUBuffer;
-    registerArenaBuffer(buffer, of, new Set());
+    registerArenaBuffer(buffer, of, { padding: 256, ends: new Set() });
     return buffer;
   });
   expect(arenasAmong([...buffers.slice(0, 2), {} as GPUBuffer])).toEqual([about]);

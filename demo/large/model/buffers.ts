@@ -1,4 +1,5 @@
 import type { ParameterArena } from '../../../src/index.js';
+import { type ModelDtypes, entryByteLength } from './dtypes.js';
 import { FEATURES } from './levels.js';
 import type { ModelPlan } from './plan.js';
 
@@ -36,7 +37,12 @@ export interface ModelBuffers {
 }
 
 /** Creates the buffers; `made` gets each at once, so that the caller can free them if a later one fails. */
-export function createBuffers(device: GPUDevice, plan: ModelPlan, made: GPUBuffer[]): ModelBuffers {
+export function createBuffers(
+  device: GPUDevice,
+  plan: ModelPlan,
+  dtype: ModelDtypes['weights'],
+  made: GPUBuffer[],
+): ModelBuffers {
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
   const { width, height, batch } = plan.shape;
   const create = (what: string, size: number, usage: number = STORAGE): GPUBuffer => {
@@ -67,7 +73,7 @@ export function createBuffers(device: GPUDevice, plan: ModelPlan, made: GPUBuffe
     pictureError: create('picture error', 4, STORAGE | COPY_SRC | COPY_DST),
     peaks: create('peaks', 64, STORAGE | COPY_DST),
     fixed: create('fixed-point gradients', 4 * FEATURES * plan.denseEntries),
-    sparseTable: create('sparse table', 4 * FEATURES * plan.sparseEntries, STORAGE | COPY_SRC),
+    sparseTable: create('sparse table', entryByteLength(dtype) * plan.sparseEntries, STORAGE | COPY_SRC),
     indices: create('gradient rows', 4 * plan.gradientEntries, STORAGE | COPY_SRC),
     values: create('gradient values', 4 * FEATURES * plan.gradientEntries, STORAGE | COPY_SRC),
   };

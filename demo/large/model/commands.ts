@@ -26,6 +26,7 @@ export interface ModelCommands {
   readonly paint: readonly Command[];
 }
 
+import { type ModelDtypes, entryWgsl } from './dtypes.js';
 const compile = compilerFor('large');
 
 /** Workgroups that share a level's table or a batch; what is more is looped over. */
@@ -37,6 +38,7 @@ export async function prepareCommands(
   plan: ModelPlan,
   buffers: ModelBuffers,
   views: DenseViews,
+  dtype: ModelDtypes['weights'],
 ): Promise<ModelCommands> {
   const { batch, grid, photo, picture, pixels, errors, batchError, pictureError } = whole(buffers);
   const activations = buffers.activations.map(binding);
@@ -49,7 +51,12 @@ export async function prepareCommands(
     return command(device, kernel, { 0: batch, 1: pixels }, gridFor(pixelCount));
   };
   const encode = async (): Promise<Command> => {
-    const kernel = await compile(device, 'encode', [gridWgsl, encodeWgsl], levelConstants(plan));
+    const kernel = await compile(
+      device,
+      'encode',
+      [entryWgsl(dtype), gridWgsl, encodeWgsl],
+      levelConstants(plan),
+    );
     const resources = { 0: grid, 1: pixels, 2: views.table, 3: whole(buffers).sparseTable, 4: features };
     return command(device, kernel, resources, gridFor(pixelCount * plan.levels.length));
   };

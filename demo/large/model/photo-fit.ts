@@ -3,6 +3,8 @@ import { allocate } from '../../site/webgpu.js';
 import { type ModelBuffers, createBuffers, denseViews, gridWords } from './buffers.js';
 import { type ModelCommands, prepareCommands } from './commands.js';
 import { dispatch } from '../../shared/kernels.js';
+import { layoutOf } from '../../../src/kernel/rule-layout.js';
+import { FLOATS, type ModelDtypes } from './dtypes.js';
 import { FEATURES } from './levels.js';
 import { type ModelPlan, reasonAgainst } from './plan.js';
 import { Reader } from '../../shared/reader.js';
@@ -18,6 +20,8 @@ export interface FitOptions {
   readonly rule: Rule;
   /** Decides first values and batches; an integer in [0, 2⁵³). */
   readonly seed: number;
+  /** How its numbers are kept; default as float32. */
+  readonly dtypes?: ModelDtypes;
 }
 
 interface Destroyable {
@@ -58,7 +62,10 @@ export class PhotoFit {
    *
    * @throws Error if the device's limits forbid the plan or it is out of memory, OptimizerError likewise.
    */
-  static async create(device: GPUDevice, { plan, photo, rule, seed }: FitOptions): Promise<PhotoFit> {
+  static async create(
+    device: GPUDevice,
+    { plan, photo, rule, seed, dtypes = FLOATS }: FitOptions,
+  ): Promise<PhotoFit> {
     const reason = reasonAgainst(plan, device.limits);
     if (reason !== undefined) throw new Error(`The model is too large: ${reason}. Choose a smaller table.`);
     const owned: Destroyable[] = [];
@@ -67,11 +74,11 @@ export class PhotoFit {
       return resource;
     };
     try {
-      const arena = own(await createArena(device, plan, seed));
+      const arena = own(await createArena(device, plan, seed, dtypes));
       const { buffers, batchReader, pictureErrorReader, pictureReader, timer } = await allocate(
         device,
         () => ({
-          buffers: createBuffers(device, plan, owned as GPUBuffer[]),
+          buffers: createBuffers(device, plan, dtypes.weights, owned as GPUBuffer[]),
           batchReader: own(new Reader(device, 4, 'large batch error')),
           pictureErrorReader: own(new Reader(device, 4, 'large picture error')),
           pictureReader: own(new Reader(device, 4 * photo.length, 'large picture')),
@@ -83,10 +90,13 @@ export class PhotoFit {
       const unused = { table: buffers.sparseTable, gradients: buffers.fixed };
       const views = denseViews(arena, plan, unused);
       const [commands, optimizer] = await Promise.all([
-        prepareCommands(device, plan, buffers, views),
-        Optimizer.create(device, { rule, params: parameters(arena, plan, buffers), label: 'large' }).then(
-          own,
-        ),
+        prepareCommands(device, plan, buffers, views, dtypes.weights),
+        Optimizer.create(device, {
+          rule,
+          params: parameters(arena, plan, buffers, dtypes),
+          label: 'large',
+          ...(layoutOf(rule).slots.length > 0 && { stateDtype: dtypes.state }),
+        }).then(own),
       ]);
       await seedTables(
         device,
@@ -95,6 +105,7 @@ export class PhotoFit {
           { table: { buffer: buffers.sparseTable }, before: plan.denseEntries },
         ],
         seed,
+        dtypes.weights,
       );
       return new PhotoFit(
         device,
@@ -216,17 +227,29 @@ async function reportTimes(timer: StepTimer, onParts: (parts: StepParts) => void
 }
 
 /** The tables begin as zeros here; {@link seedTables} fills them. */
-function createArena(device: GPUDevice, plan: ModelPlan, seed: number): Promise<ParameterArena> {
+function createArena(
+  device: GPUDevice,
+  plan: ModelPlan,
+  seed: number,
+  { weights: dtype }: ModelDtypes,
+): Promise<ParameterArena> {
   const layers = plan.layers.flatMap(({ inputs, outputs }, k) => [
     [`weights${k}`, { shape: [inputs, outputs], init: 'kaiming' }] as const,
     [`bias${k}`, { shape: [outputs] }] as const,
   ]);
-  const table = plan.denseEntries > 0 ? { table: { shape: [plan.denseEntries, FEATURES] } } : {};
+  const table = plan.denseEntries > 0 ? { table: { shape: [plan.denseEntries, FEATURES], dtype } } : {};
   return ParameterArena.create(device, { ...Object.fromEntries(layers), ...table }, { seed, label: 'large' });
 }
 
-function parameters(arena: ParameterArena, plan: ModelPlan, buffers: ModelBuffers): Parameter[] {
+function parameters(
+  arena: ParameterArena,
+  plan: ModelPlan,
+  buffers: ModelBuffers,
+  { weights: dtype }: ModelDtypes,
+): Parameter[] {
   if (plan.sparseEntries === 0) return [...arena.params];
   const { sparseTable: data, indices, values } = buffers;
-  return [...arena.params, { name: 'sparseTable', data, rowLength: FEATURES, grad: { indices, values } }];
+  const length = FEATURES * plan.sparseEntries;
+  const grad = { indices, values };
+  return [...arena.params, { name: 'sparseTable', dtype, data, length, rowLength: FEATURES, grad }];
 }

@@ -1,5 +1,8 @@
 import type { Rule } from '../../../src/index.js';
+import { valuesByteLength } from '../../../src/codecs/codec.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
+import { withSettings } from '../../../src/rules/rule.js';
+import { FLOATS, type ModelDtypes, entryByteLength } from './dtypes.js';
 import {
   FEATURES,
   type GradientMode,
@@ -96,14 +99,16 @@ export interface ModelBytes {
 /**
  * Bytes of parameters, gradients and optimizer state; what a batch takes between the layers is not among them.
  */
-export function bytesOf(plan: ModelPlan, rule: Rule): ModelBytes {
+export function bytesOf(plan: ModelPlan, rule: Rule, { weights, state }: ModelDtypes = FLOATS): ModelBytes {
+  const { slots } = layoutOf(withSettings(rule, { stateDtype: state }));
+  const entries = plan.denseEntries + plan.sparseEntries;
   const dense = plan.parameterCount - FEATURES * plan.sparseEntries;
   // Per entry: row and value; for the engine's sum of rows, another of both, and two lists of pairs to sort.
   const perEntry = 4 + 4 * FEATURES + 4 * FEATURES + 4 + 16;
   return {
-    parameters: 4 * plan.parameterCount,
+    parameters: 4 * (plan.parameterCount - FEATURES * entries) + entryByteLength(weights) * entries,
     gradients: 4 * dense + 4 * FEATURES * plan.denseEntries + perEntry * plan.gradientEntries,
-    state: 4 * layoutOf(rule).slots.length * plan.parameterCount,
+    state: slots.reduce((sum, { codec }) => sum + valuesByteLength(codec, plan.parameterCount), 0),
   };
 }
 

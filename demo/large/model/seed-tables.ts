@@ -2,6 +2,7 @@ import philoxWgsl from '../../../shaders/philox.wgsl?raw';
 import wordsWgsl from '../../../shaders/words.wgsl?raw';
 import seedTableWgsl from '../shaders/seed-table.wgsl?raw';
 import { command, compilerFor, dispatch } from '../../shared/kernels.js';
+import { type ModelDtypes, entryWgsl } from './dtypes.js';
 
 /** A table to be filled. */
 export interface SeededTable {
@@ -19,8 +20,14 @@ export async function seedTables(
   device: GPUDevice,
   tables: readonly SeededTable[],
   seed: number,
+  dtype: ModelDtypes['weights'],
 ): Promise<void> {
-  const kernel = await compile(device, 'seed_table', [wordsWgsl, philoxWgsl, seedTableWgsl]);
+  const kernel = await compile(device, 'seed_table', [
+    wordsWgsl,
+    philoxWgsl,
+    entryWgsl(dtype),
+    seedTableWgsl,
+  ]);
   const encoder = device.createCommandEncoder({ label: 'large seed' });
   const pass = encoder.beginComputePass({ label: 'large seed' });
   const uniforms = tables.map(({ table, before }) => {

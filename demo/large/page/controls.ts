@@ -8,6 +8,7 @@ import {
   millions,
   reasonAgainst,
 } from '../model/plan.js';
+import { type ModelDtypes, stateDtypes, tableDtypes } from '../model/dtypes.js';
 import { heightAt } from '../../shared/photo.js';
 import {
   type Settings,
@@ -48,6 +49,8 @@ export class Controls {
     batch: element('batch', HTMLSelectElement),
     rule: element('rule', HTMLSelectElement),
     gradients: element('gradients', HTMLSelectElement),
+    weights: element('weights', HTMLSelectElement),
+    state: element('state', HTMLSelectElement),
   };
   private readonly lr = element('lr', HTMLInputElement);
   private readonly seed = element('seed', HTMLInputElement);
@@ -57,12 +60,14 @@ export class Controls {
   private limits: ModelLimits | undefined;
 
   constructor(actions: ControlActions) {
-    const { width, network, batch, rule, gradients } = this.selects;
+    const { width, network, batch, rule, gradients, weights, state } = this.selects;
     width.replaceChildren(...widths.map((w) => new Option(`${w} × ${heightAt(w)}`, String(w))));
     network.replaceChildren(...Object.entries(networks).map(([key, { name }]) => new Option(name, key)));
     batch.replaceChildren(...batches.map((b) => new Option(b.toLocaleString('en'), String(b))));
     rule.replaceChildren(...ruleNames.map((name) => new Option(name)));
     gradients.replaceChildren(...Object.entries(gradientNames).map(([key, name]) => new Option(name, key)));
+    weights.replaceChildren(...tableDtypes.map((name) => new Option(name)));
+    state.replaceChildren(...stateDtypes.map((name) => new Option(name)));
     rule.value = 'adam';
     this.seed.value = '1';
     this.showDefaultRate();
@@ -131,8 +136,17 @@ export class Controls {
     return {
       ...this.size(Number(table.value)),
       rule: rule.value as RuleName,
+      ...this.dtypes,
       lr: Number(this.lr.value),
       seed: this.seed.valueAsNumber,
+    };
+  }
+
+  private get dtypes(): ModelDtypes {
+    const { weights, state } = this.selects;
+    return {
+      weights: weights.value as ModelDtypes['weights'],
+      state: state.value as ModelDtypes['state'],
     };
   }
 
@@ -151,7 +165,11 @@ export class Controls {
     if (this.limits === undefined) return;
     const reason = this.listTables(this.selects.table.value);
     const plan = planFor(this.size(Number(this.selects.table.value)));
-    const { parameters, gradients, state } = bytesOf(plan, ruleFor(this.selects.rule.value as RuleName, 1));
+    const { parameters, gradients, state } = bytesOf(
+      plan,
+      ruleFor(this.selects.rule.value as RuleName, 1),
+      this.dtypes,
+    );
     const size =
       `${plan.parameterCount.toLocaleString('en')} parameters: ${megabytes(parameters)} of weights, ` +
       `${megabytes(gradients)} of gradients, ${megabytes(state)} of state.`;

@@ -148,8 +148,8 @@ function listenWhile(isCurrent: () => boolean): RunListener {
   };
 }
 
-function showModel(plan: ModelPlan, { rule, lr }: Settings): void {
-  const { parameters, gradients, state } = bytesOf(plan, ruleFor(rule, lr));
+function showModel(plan: ModelPlan, { rule, lr, ...dtypes }: Settings): void {
+  const { parameters, gradients, state } = bytesOf(plan, ruleFor(rule, lr), dtypes);
   setText('parameters', millions(plan.parameterCount));
   setText(
     'bytes',

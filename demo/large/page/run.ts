@@ -52,13 +52,14 @@ export class PageRun extends PausableRun {
     listener: RunListener,
     frame: () => ViewFrame,
   ): Promise<PageRun> {
-    const { rule, lr, seed } = settings;
+    const { rule, lr, seed, weights, state } = settings;
     const plan = planFor(settings);
     const fit = await PhotoFit.create(device, {
       plan,
       photo: photo.pixels,
       rule: ruleFor(rule, lr),
       seed,
+      dtypes: { weights, state },
     });
     try {
       return new PageRun(device, fit, new PictureView(canvas, photo), listener, frame);

@@ -1,4 +1,4 @@
-// Composed with words.wgsl and philox.wgsl.
+// Composed with words.wgsl and philox.wgsl, and for the tables' dtype with Entry and entry_from() (model/dtypes.ts).
 //
 // How the tables begin: uniform in (−10⁻⁴, 10⁻⁴), as section 4 of the paper has it. A number follows from the seed and its
 // place among all levels, so that a level starts the same in either table.
@@ -10,7 +10,7 @@ struct Seeding {
 }
 
 @group(0) @binding(0) var<uniform> seeding: Seeding;
-@group(0) @binding(1) var<storage, read_write> entries: array<vec2<f32>>;
+@group(0) @binding(1) var<storage, read_write> entries: array<Entry>;
 
 @compute @workgroup_size(64)
 fn seed_table(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) workgroup_count: vec3u) {
@@ -18,6 +18,6 @@ fn seed_table(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
     let words = philox(vec4<u32>(seeding.before + i, 0u, 1u, 0u), seeding.seed).xy;
     // The middles of 2²³ equal parts of (0, 1): exact in float32, as in shaders/initialize.wgsl.
     let u = (vec2<f32>(words >> vec2<u32>(9u)) + 0.5) * 0x1p-23;
-    entries[i] = (2.0 * u - 1.0) * 1e-4;
+    entries[i] = entry_from((2.0 * u - 1.0) * 1e-4);
   }
 }

@@ -1,4 +1,5 @@
-// Composed with a generated alias `unit`, struct `Portion` and move_units() (src/stages/rows/map-kernel.ts).
+// Composed with a generated alias `unit`, struct `Portion`, unit_at() of the source, put_unit() in the target, and move_units()
+// (src/stages/rows/map-kernel.ts).
 //
 // Rows of a tensor come to lie where a map says: row i is what row map[i] was. Both sides may be cut anywhere: a dispatch moves
 // what lies in its part of the source to its part of the target. Unit (row, column) lies at base + row · stride + column, of the
@@ -26,8 +27,6 @@ const FRESH: u32 = 0xffffffffu;
 
 @group(0) @binding(0) var<uniform> portion: Portion;
 @group(0) @binding(1) var<storage, read> map: array<u32>;
-@group(0) @binding(2) var<storage, read> source: array<unit>;
-@group(0) @binding(3) var<storage, read_write> target_units: array<unit>;
 /// How many entries of maps were of no row.
 @group(0) @binding(4) var<storage, read_write> stray_count: atomic<u32>;
 
@@ -64,14 +63,14 @@ fn move_unit(row: u32, origin: u32, column: u32) {
   if (IS_CUT && !(is_in_target(row, column) && is_in_source(origin, column))) {
     return;
   }
-  target_units[portion.target_base + row * portion.target_stride + column] =
-    source[portion.source_base + origin * portion.source_stride + column];
+  let value = unit_at(portion.source_base + origin * portion.source_stride + column);
+  put_unit(portion.target_base + row * portion.target_stride + column, value);
 }
 
 fn fill_units(row: u32, column: u32) {
   for (var k = column; k < column + SHARE; k++) {
     if (!IS_CUT || is_in_target(row, k)) {
-      target_units[portion.target_base + row * portion.target_stride + k] = unit(portion.fresh);
+      put_unit(portion.target_base + row * portion.target_stride + k, unit(portion.fresh));
     }
   }
 }

@@ -4,7 +4,7 @@ import { fillRanges } from '../../gpu/fill-ranges.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
-import { ELEMENT_BYTE_LENGTH, type Piece, asWords } from '../../plan/pieces.js';
+import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
 import { encodeStateMove } from '../../stages/rows/map-state.js';
 import { FRESH_ROW, RowMapper, wordsOfRows } from '../../stages/rows/map-rows.js';
 import { type MappedTensor, type ResolvedMapping, resolveMapping, rowCountOf } from '../input/map-input.js';
@@ -172,7 +172,7 @@ export class Mapping {
     return run.tryReshape(reshapings, (encoder) => {
       const moves = tensors
         .map(({ entry, parameter }) =>
-          wordsOfRows(parameter.rowLength!, entry.parameter.data.map(asWords), parameter.data),
+          wordsOfRows(parameter.rowLength!, entry.parameter.data, parameter.data),
         )
         .filter(({ source, target }) => rowsKept === undefined || !startsAlike(source, target));
       encodeWeights(device, encoder, mapper, moves, `${label} map rows`);

@@ -4,6 +4,7 @@ import { type Codec, valuesByteLength } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
 import type { ByteRange, Reader } from '../../gpu/readback.js';
 import { ELEMENT_BYTE_LENGTH, type Piece, asWords, elementByteLengthOf } from '../../plan/pieces.js';
+import { hasRoomForCount } from '../../stages/update/overflows.js';
 import { parseHead } from '../../stages/control/head.js';
 import { parseCount } from '../../stages/control/step-records.js';
 import type { RunTensor } from '../run/group-part.js';
@@ -89,11 +90,15 @@ export class Reading {
     const { lastLr: lr, applied: step } = this.log;
     const { lossScale } = settings.gradients;
     const { strays } = this.mapping;
-    const ranges = [...(control ? [[headRange(control)]] : []), ...(strays ? [[strays]] : [])];
+    const counts = { overflows: this.#overflows, strayRows: strays };
+    const kept = Object.entries(counts).filter(
+      (entry): entry is [string, ByteRange] => entry[1] !== undefined,
+    );
+    const ranges = [...kept.map(([, range]) => [range]), ...(control ? [[headRange(control)]] : [])];
     const bytes = await this.reader.read(ranges, 'stats');
-    const counted = strays && { strayRows: new Uint32Array(bytes.at(-1)!)[0]! };
+    const counted = Object.fromEntries(kept.map(([key], k) => [key, new Uint32Array(bytes[k]!)[0]!]));
     if (!control) return { step, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr, ...counted };
-    const head = parseHead(bytes[0]!);
+    const head = parseHead(bytes.at(-1)!);
     const { skipped, gradNorm, clipFactor } = head;
     return { step: head.step, skipped, gradNorm, clipFactor, lossScale: head.lossScale, lr, ...counted };
   }
@@ -125,6 +130,17 @@ export class Reading {
     for (const [k, { name, slot, codec, elementCount }] of slots.entries())
       state[name]![slot] = codec.decode(bytes[notes.length + k]!, elementCount);
     return finish(bytes, state);
+  }
+
+  /** Where overflows of weights are counted, if all are. */
+  get #overflows(): ByteRange | undefined {
+    const { parts, resources } = this.run;
+    const isCounted = parts.every(
+      ({ layout, tensors }) =>
+        hasRoomForCount(layout, resources.device.limits) ||
+        tensors.every(({ parameter }) => parameter.data[0]!.codec?.overflowsFrom === undefined),
+    );
+    return isCounted ? resources.overflows.span : undefined;
   }
 
   async #floats(

@@ -4,7 +4,7 @@ import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import { RowMapper, wordsOfRows } from '../../stages/rows/map-rows.js';
-import { cutAtWords } from '../../plan/pieces.js';
+import { type Piece, cutAtWords, elementByteLengthOf } from '../../plan/pieces.js';
 import { encodeRecoding } from '../../stages/side/recode.js';
 import type { ResolvedParameter } from '../input/parameter.js';
 import type { Resources } from '../run/resources.js';
@@ -107,7 +107,13 @@ export function encodeWeightsFrom(
     const mapper = new RowMapper(device, map, rowLength!, undefined, {}, label);
     mapper.keep(buffer);
     own.push(mapper);
-    const source = ranges.map(({ byteLength, ...range }) => ({ ...range, elementCount: byteLength / 4 }));
+    const { codec } = data[0]!;
+    const kind = codec && { codec };
+    const source = ranges.map(({ byteLength, ...range }): Piece<GPUBuffer> => ({
+      ...range,
+      ...kind,
+      elementCount: byteLength / elementByteLengthOf({ ...kind }),
+    }));
     mapper.encode(encoder, { ...wordsOfRows(rowLength!, source, data), stays: true });
   }
   own.push({ destroy: encodeCopies(device, encoder, copies, label) });

@@ -1,4 +1,4 @@
-import { type Piece, elementByteLengthOf, wordsEndOf } from '../../plan/pieces.js';
+import { type Piece, elementByteLengthOf, endOf, isWoven, wordsEndOf } from '../../plan/pieces.js';
 
 /** Bytes from the first to the last, all of them or those of rows that lie apart. */
 export interface ByteRows {
@@ -7,10 +7,10 @@ export interface ByteRows {
   readonly rows?: { readonly byteLength: number; readonly byteStride: number };
 }
 
-/** The bytes of a piece: whole words. */
+/** The bytes of a piece: whole words, but for rows that have none of their own. */
 export const bytesOfPiece = (piece: Piece<unknown>): ByteRows => ({
   start: piece.byteOffset,
-  end: wordsEndOf(piece),
+  end: isWoven(piece) ? endOf(piece) : wordsEndOf(piece),
   ...(piece.rows && {
     rows: {
       byteLength: elementByteLengthOf(piece) * piece.rows.length,

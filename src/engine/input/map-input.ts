@@ -1,6 +1,7 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
-import { type Piece, countElements, wordsEndOf } from '../../plan/pieces.js';
+import { type Piece, countElements } from '../../plan/pieces.js';
+import { bytesOfPiece } from './columns.js';
 import { FRESH_ROW } from '../../stages/rows/map-rows.js';
 import type { NameTable } from './names.js';
 import { findNames } from './names.js';
@@ -98,12 +99,7 @@ export function resolveMapping<T extends { readonly parameter: ResolvedParameter
 }
 
 /** Rows of a parameter. @throws OptimizerError `invalid-parameter` if it has none. */
-export function rowCountOf({ name, rowLength, elementCount, data }: ResolvedParameter): number {
-  if (rowLength !== undefined && rowLength % 2 === 1 && data[0]!.codec) {
-    fail(
-      `mapRows(): parameter ${quote(name)} has rows of ${rowLength} elements of 2 bytes, which share words with others; pad the rows.`,
-    );
-  }
+export function rowCountOf({ name, rowLength, elementCount }: ResolvedParameter): number {
   if (rowLength !== undefined) return elementCount / rowLength;
   return fail(`mapRows(): parameter ${quote(name)} has no rows; give it a rowLength at creation.`);
 }
@@ -224,7 +220,7 @@ const bindings = (pieces: readonly Piece<GPUBuffer>[]): RowRange[] =>
   pieces.map((piece) => ({
     buffer: piece.buffer,
     offset: piece.byteOffset,
-    size: wordsEndOf(piece) - piece.byteOffset,
+    size: bytesOfPiece(piece).end - piece.byteOffset,
     ...(piece.rows && { byteStride: piece.rows.byteStride }),
   }));
 

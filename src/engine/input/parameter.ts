@@ -31,7 +31,7 @@ export interface Parameter extends RowOptions {
    * The weights: a buffer, a range of one, or several ranges, in order, for a tensor larger than one buffer.
    * Usage must include STORAGE. Offsets and sizes are multiples of 4 bytes, no other alignment is needed. With `byteStride` and
    * `rowLength`, rows that lie apart, see {@link RowRange}; the state is without gaps. Columns of several parameters may lie
-   * in one buffer.
+   * in one buffer, those of 2 bytes in one word.
    */
   data: BufferRange | RowRange | readonly (BufferRange | RowRange)[];
   /**

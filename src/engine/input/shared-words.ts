@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../../errors.js';
-import { LANE, type Piece } from '../../plan/pieces.js';
+import { LANE, type Piece, isWoven } from '../../plan/pieces.js';
 import type { ResolvedParameter } from './parameter.js';
 
 /**
@@ -32,7 +32,7 @@ export function rejectUnfitWords(parameter: ResolvedParameter): void {
     );
   }
   const rejectOdd = (key: string, pieces: readonly Piece<GPUBuffer>[], rows: string): void => {
-    if (rowLength % 2 === 0 || !pieces.some(hasSharedWords)) return;
+    if (rowLength % 2 === 0 || !pieces.some((piece) => hasSharedWords(piece) && !isWoven(piece))) return;
     fail(
       `${what} has rows of ${rowLength} elements of 2 bytes and ${rows}, which takes even rows only; pad the rows, or use ${key} "f32".`,
     );

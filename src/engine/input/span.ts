@@ -1,17 +1,19 @@
 import { OptimizerError, quote } from '../../errors.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { Codec } from '../../codecs/codec.js';
-import { type Piece, countElements, elementByteLengthOf } from '../../plan/pieces.js';
+import { type Piece, countElements, elementByteLengthOf, wordsEndOf } from '../../plan/pieces.js';
 
 /** A stretch of a caller-owned buffer: all of it, or the part that a binding names. Offsets and sizes in bytes. */
 export type BufferRange = GPUBuffer | GPUBufferBinding;
 
 /**
  * Rows of a caller-owned buffer that lie apart, as a column of an array of structs does: row r's elements are the `rowLength`
- * numbers at `offset + r·byteStride`. What lies between them is neither read nor written. Of 2 bytes each, `rowLength` is even.
+ * numbers at `offset + r·byteStride`. What lies between them is neither read nor written, beside numbers of 2 bytes, too: with `byteStride`, their
+ * offset, size and stride are multiples of 2, so that a column may be any of a struct of halves. Such a word is changed by the half that is the
+ * column's own, whatever steps the other; so weights and gradients of all parameters may lie in one struct.
  */
 export interface RowRange extends GPUBufferBinding {
-  /** Bytes from one row to the next: a multiple of 4, and no less than a row has. Default that, rows without a gap. */
+  /** Bytes from one row to the next: a multiple of 4, or of 2 for numbers of 2 bytes, and no less than a row has. Default that, rows without a gap. */
   byteStride?: number;
 }
 
@@ -54,11 +56,14 @@ export function resolvePiece(
   }
   const { offset, size, byteStride } = (isBinding ? range : {}) as Partial<Record<keyof RowRange, unknown>>;
   const bufferSize = buffer.size;
-  const byteOffset = offset === undefined ? 0 : checkBytes(offset, name, 'offset', 0);
+  const kind = codec && { codec };
+  const elementByteLength = elementByteLengthOf({ ...kind });
+  const unit = byteStride === undefined ? WORD : Math.min(elementByteLength, WORD);
+  const byteOffset = offset === undefined ? 0 : checkBytes(offset, name, 'offset', 0, unit);
   if (byteOffset > bufferSize) {
     fail(name, `: offset ${byteOffset} is beyond the buffer's ${bufferSize} bytes; give a smaller offset.`);
   }
-  const byteLength = checkBytes(size ?? bufferSize - byteOffset, name, 'size', WORD);
+  const byteLength = checkBytes(size ?? bufferSize - byteOffset, name, 'size', unit, unit);
   if (byteOffset + byteLength > bufferSize) {
     fail(
       name,
@@ -73,8 +78,7 @@ export function resolvePiece(
         'create it with GPUBufferUsage.STORAGE.',
     );
   }
-  const kind = codec && { codec };
-  const piece = { buffer, byteOffset, elementCount: byteLength / elementByteLengthOf({ ...kind }), ...kind };
+  const piece = { buffer, byteOffset, elementCount: byteLength / elementByteLength, ...kind };
   return byteStride === undefined ? piece : spacePiece(piece, byteStride, name, rowLength);
 }
 
@@ -93,24 +97,32 @@ function spacePiece(
   }
   const size = elementByteLengthOf(piece);
   const rowBytes = size * rowLength;
-  if (rowBytes % WORD !== 0) {
-    fail(
-      name,
-      `: byteStride is ${quote(byteStride)}, but a row of ${rowLength} elements of ${size} bytes is no multiple of 4 bytes; pad the rows.`,
-    );
-  }
-  const stride = checkBytes(byteStride, name, 'byteStride', rowBytes);
-  if (stride === rowBytes) return piece;
+  const stride = checkBytes(byteStride, name, 'byteStride', rowBytes, Math.min(size, WORD));
+  // Rows without a gap are found by their cells only where they begin within a word.
+  if (stride === rowBytes && piece.byteOffset % WORD === 0 && (size * piece.elementCount) % WORD === 0)
+    return piece;
   const rowCount = Math.floor((size * piece.elementCount - rowBytes) / stride) + 1;
   if (rowCount < 1) {
     fail(name, ` holds ${piece.elementCount} elements, less than a row of ${rowLength}; give a larger size.`);
   }
-  return { ...piece, elementCount: rowCount * rowLength, rows: { length: rowLength, byteStride: stride } };
+  const spaced = {
+    ...piece,
+    elementCount: rowCount * rowLength,
+    rows: { length: rowLength, byteStride: stride },
+  };
+  if (wordsEndOf(spaced) > piece.buffer.size) {
+    fail(
+      name,
+      `: the buffer's ${piece.buffer.size} bytes end within the word of the last element, and GPUs bind whole words; make the buffer's size a multiple of 4.`,
+    );
+  }
+  return spaced;
 }
 
-function checkBytes(value: unknown, name: SpanName, what: string, min: number): number {
-  if (!Number.isSafeInteger(value) || (value as number) % WORD !== 0 || (value as number) < min) {
-    fail(name, `: ${what} is ${quote(value)} bytes; give a multiple of 4 that is ≥ ${min}.`);
+/** @param unit what it is to be a multiple of. */
+function checkBytes(value: unknown, name: SpanName, what: string, min: number, unit: number): number {
+  if (!Number.isSafeInteger(value) || (value as number) % unit !== 0 || (value as number) < min) {
+    fail(name, `: ${what} is ${quote(value)} bytes; give a multiple of ${unit} that is ≥ ${min}.`);
   }
   return value as number;
 }

@@ -3,6 +3,7 @@ import type { Planned } from '../../gpu/pipelines.js';
 import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import { ClippedCopies } from '../../stages/norms/clipped-copies.js';
+import { Overflows } from '../../stages/update/overflows.js';
 import { createPagesLayout } from '../../stages/pages.js';
 import { isClamping, needsControlPass as needsControl } from '../input/gradient-options.js';
 import type { ResolvedConfig, ResolvedSettings } from '../input/config.js';
@@ -70,6 +71,7 @@ function makeResources(
       gradients.maxGradNormPerTensor < Infinity
         ? new ClippedCopies(device, gradients.maxGradNormPerTensor, label)
         : undefined,
+    overflows: new Overflows(device, label),
     shape: kernel,
     bindGroups: new BindGroups(device),
     pagesLayout: createPagesLayout(device, row, label),

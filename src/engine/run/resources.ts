@@ -4,6 +4,7 @@ import type { RowLayout } from '../../kernel/row.js';
 import type { KernelShape } from '../../kernel/shape.js';
 import type { ClippedCopies } from '../../stages/norms/clipped-copies.js';
 import type { StretchFacts } from '../../plan/stretch.js';
+import type { Overflows } from '../../stages/update/overflows.js';
 
 /** What all that is made for an optimizer is made with. */
 export interface Resources {
@@ -15,6 +16,8 @@ export interface Resources {
   readonly isClamped: boolean;
   /** Copies of gradients, if the norm of each is limited. */
   readonly clipped: ClippedCopies | undefined;
+  /** Counts weights that become infinite by rounding. */
+  readonly overflows: Overflows;
   /** What of the kernels' shape is not to be chosen. */
   readonly shape: Partial<KernelShape>;
   readonly bindGroups: BindGroups;

@@ -141,8 +141,10 @@ export class Run {
   /** @returns what forgets the memory for stages that was made from now on until then. */
   #markMemory(): () => void {
     const forget = this.control?.mark();
+    const forgetOverflows = this.resources.overflows.mark();
     return () => {
       forget?.();
+      forgetOverflows();
       this.resources.clipped?.forget();
     };
   }
@@ -335,6 +337,7 @@ export class Run {
     for (const part of this.#parts) part.destroy();
     this.control?.destroy();
     this.resources.clipped?.destroy();
+    this.resources.overflows.destroy();
     this.ring.destroy();
     this.#idleRow.destroy();
     this.lossScaleBuffer.destroy();

@@ -1,6 +1,6 @@
 import { LANES_PER_PARTIAL } from '../../kernel/measure-shape.js';
 import { groupBy } from '../join.js';
-import type { Access, Codec } from '../../codecs/codec.js';
+import { type Access, type Codec, isByCells } from '../../codecs/codec.js';
 import { type Binding, LANE, type PlanTensor } from '../pieces.js';
 import { type GradientRun, findRuns } from '../reduction.js';
 import type { ReductionTable } from '../reduction-rows.js';
@@ -98,7 +98,7 @@ export function planNorms<B>(
       const first = k * PARTIAL_ELEMENTS;
       return {
         source,
-        base: access === 'strided' ? base : base + first / unit,
+        base: isByCells(access) ? base : base + first / unit,
         first,
         elementCount: Math.min(elementCount - first, PARTIAL_ELEMENTS),
         partial: firstPartialOf.get(fragment)! + k,

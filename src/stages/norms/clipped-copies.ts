@@ -69,8 +69,8 @@ export class ClippedCopies {
   }
 
   #register(buffer: GPUBuffer): GPUBuffer {
-    const about = { padding: Infinity, arena: this.label, isDestroyed: false };
-    registerArenaBuffer(buffer, about, EVERYWHERE);
+    const about = { arena: this.label, isDestroyed: false };
+    registerArenaBuffer(buffer, about, { padding: Infinity, ends: EVERYWHERE });
     return buffer;
   }
 }

@@ -58,17 +58,52 @@ export interface MapKernel extends Share {
   readonly width: number;
   /** Whether they are words that are no float32. */
   readonly isWords: boolean;
+  /** On which sides they are numbers of 2 bytes, two to a word: there, a unit is one of those. */
+  readonly hasHalves: Readonly<Record<'source' | 'target', boolean>>;
   readonly stays: boolean;
   readonly fills: boolean;
   readonly isCut: boolean;
 }
 
+const composeSource = (isOfHalves: boolean): string =>
+  isOfHalves
+    ? `@group(0) @binding(2) var<storage, read> source: array<u32>;
+
+fn unit_at(k: u32) -> unit {
+  return (source[k >> 1u] >> (16u * (k & 1u))) & 0xffffu;
+}
+`
+    : `@group(0) @binding(2) var<storage, read> source: array<unit>;
+
+fn unit_at(k: u32) -> unit {
+  return source[k];
+}
+`;
+
+/** What shares a word with a number of 2 bytes may be somebody else's, or be written at the same time. */
+const composeTarget = (isOfHalves: boolean): string =>
+  isOfHalves
+    ? `@group(0) @binding(3) var<storage, read_write> target_units: array<atomic<u32>>;
+
+fn put_unit(k: u32, value: unit) {
+  let shift = 16u * (k & 1u);
+  let before = atomicLoad(&target_units[k >> 1u]) >> shift;
+  atomicXor(&target_units[k >> 1u], ((value ^ before) & 0xffffu) << shift);
+}
+`
+    : `@group(0) @binding(3) var<storage, read_write> target_units: array<unit>;
+
+fn put_unit(k: u32, value: unit) {
+  target_units[k] = value;
+}
+`;
+
 /** The kernel that moves rows. */
 export function mapSource(kernel: MapKernel): PipelineSource {
-  const { width, length, isCut, isWords } = kernel;
+  const { width, length, isCut, isWords, hasHalves } = kernel;
   const word = isWords ? 'u32' : 'f32';
   const move = (k: string) =>
-    isCut ? `move_unit(row, origin, column + ${k});` : `target_units[to + ${k}] = source[at + ${k}];`;
+    isCut ? `move_unit(row, origin, column + ${k});` : `put_unit(to + ${k}, unit_at(at + ${k}));`;
   const statements =
     length <= MOST_STATEMENTS
       ? Array.from({ length }, (_, k) => `  ${move(`${k}u`)}`).join('\n')
@@ -77,6 +112,7 @@ export function mapSource(kernel: MapKernel): PipelineSource {
     label: 'webgpu-optim map rows',
     code: `alias unit = ${width === 1 ? word : `vec4<${word}>`};
 ${(isWords ? WORDS_PORTION : PORTION).wgsl}
+${composeSource(hasHalves.source)}${composeTarget(hasHalves.target)}
 ${mapWgsl}
 fn move_units(row: u32, origin: u32, column: u32) {
   let to = portion.target_base + row * portion.target_stride + column;

@@ -9,7 +9,15 @@ import { alignDown } from '../../kernel/alignment.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
 import { wordView } from '../../kernel/structs.js';
 import { bindPiece, bindingAlignment, elementsIn, skipElements } from '../../plan/cut.js';
-import { ELEMENT_BYTE_LENGTH, LANE, type Piece, asWords, elementByteLengthOf } from '../../plan/pieces.js';
+import {
+  ELEMENT_BYTE_LENGTH,
+  LANE,
+  type Piece,
+  asWords,
+  elementByteLengthOf,
+  isWoven,
+  strideOf,
+} from '../../plan/pieces.js';
 import { PORTION, mapSource, shareOf } from './map-kernel.js';
 
 const FLOATS = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
@@ -135,7 +143,8 @@ export class RowMapper {
       ),
     );
     // A copy costs a small part of what a kernel does on CPUs.
-    const isCopied = fresh !== undefined && most >= rowLength && target.every(({ rows }) => !rows);
+    const isCopied =
+      fresh !== undefined && most >= rowLength && target.every(({ rows, codec }) => !rows && !codec);
     for (let column = 0; column < rowLength; column += most) {
       const columnCount = Math.min(most, rowLength - column);
       const piece = { buffer: this.#via, byteOffset: 0, elementCount: this.map.rowCount * columnCount };
@@ -194,6 +203,7 @@ export class RowMapper {
           ...share,
           width,
           isWords,
+          hasHalves: { source: areHalves(source), target: areHalves(target) },
           columnCount: columns,
           sourceRowLength: source.rowLength / width,
           targetRowLength: target.rowLength / width,
@@ -276,7 +286,10 @@ export class RowMapper {
   }
 }
 
-/** A move of rows to where a tensor's weights lie; where they are no float32, of the words that have them. Both lie in words. */
+/** Whether rows are moved by numbers of 2 bytes, which share words. */
+const areHalves = ({ pieces }: Columns): boolean => pieces.some(({ codec }) => codec);
+
+/** A move of rows to where a tensor's weights lie; where they are no float32, of the words that have them, if all rows are of whole words. */
 export function wordsOfRows(
   rowLength: number,
   source: readonly Piece<GPUBuffer>[],
@@ -285,7 +298,10 @@ export function wordsOfRows(
   const { codec } = target[0]!;
   if (!codec) return { rowLength, source, target };
   const words = (rowLength * elementByteLengthOf({ codec })) / ELEMENT_BYTE_LENGTH;
-  return { rowLength: words, source, target: target.map(asWords), isWords: true };
+  if (!Number.isInteger(words) || [...source, ...target].some(isWoven)) {
+    return { rowLength, source, target, isWords: true };
+  }
+  return { rowLength: words, source: source.map(asWords), target: target.map(asWords), isWords: true };
 }
 
 const rangeOf = ({ buffer, byteOffset, elementCount }: Piece<GPUBuffer>): ByteRange => ({
@@ -299,7 +315,8 @@ function isWhole({ pieces, rowLength }: Columns): boolean {
   return (
     rowLength % LANE === 0 &&
     pieces.every(
-      ({ byteOffset, elementCount, rows }) => !rows && byteOffset % 16 === 0 && elementCount % LANE === 0,
+      ({ byteOffset, elementCount, rows, codec }) =>
+        !rows && !codec && byteOffset % 16 === 0 && elementCount % LANE === 0,
     )
   );
 }
@@ -321,7 +338,9 @@ function partsOf({ pieces, rowLength }: Columns, limits: GPUSupportedLimits): Pa
   let first = 0;
   for (const piece of pieces) {
     const room = elementsIn(byteLength, piece);
-    const most = room > rowLength ? alignDown(room, rowLength) : room;
+    // Between rows, and between words.
+    const unit = piece.codec && !piece.rows ? 2 * rowLength : rowLength;
+    const most = room > unit ? alignDown(room, unit) : room;
     for (let done = 0; done < piece.elementCount; done += most) {
       const elementCount = Math.min(most, piece.elementCount - done);
       parts.push({ ...skipElements(piece, done), elementCount, first: first + done });
@@ -339,8 +358,8 @@ function bind(
   width: number,
 ): readonly [GPUBufferBinding, base: number, stride: number] {
   const binding = bindPiece(part, bindingAlignment(limits));
-  const lead = (part.byteOffset - binding.offset) / ELEMENT_BYTE_LENGTH;
-  const stride = part.rows ? part.rows.byteStride / ELEMENT_BYTE_LENGTH : rowLength;
+  const lead = (part.byteOffset - binding.offset) / elementByteLengthOf(part);
+  const stride = strideOf(part) ?? rowLength;
   // A part of rows without gaps may begin within one.
   const row = Math.floor(part.first / rowLength);
   const base = lead - row * stride - (part.first % rowLength) + column;

@@ -14,6 +14,7 @@ import { LANE, type PlanTensor } from '../../plan/pieces.js';
 import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';
+import { type Overflows, hasRoomForCount } from './overflows.js';
 import { type Stretch, type StretchFacts, unitOf, withLayout } from '../../plan/stretch.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import { Portions } from '../portions.js';
@@ -35,10 +36,18 @@ export interface UpdateInput {
   readonly slab: (slot: string, index: number) => GPUBuffer;
   /** A tensor's record, by its index, for rules that measure tensors. */
   readonly record?: ((tensor: number) => GPUBufferBinding) | undefined;
+  /** Counts weights that become infinite by rounding, if that is to be known. */
+  readonly overflows?: Overflows;
   readonly nameOf: (tensor: number) => string;
   readonly bindGroups: BindGroups;
   readonly label: string;
 }
+
+/** Facts to plan its dispatches with. */
+const factsOf = ({ facts, layout, overflows }: UpdateInput): StretchFacts<GPUBuffer> => ({
+  ...withLayout(facts, layout),
+  ...(overflows && hasRoomForCount(layout, facts.limits) && { isCounted: true }),
+});
 
 /**
  * Plans the elementwise pass over some tensors: the step of a rule, or anything that has the form of one.
@@ -47,7 +56,7 @@ export interface UpdateInput {
  */
 export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
   const { device, layout, tensors } = input;
-  const facts = withLayout(input.facts, layout);
+  const facts = factsOf(input);
   checkSlotBindings(layout, tensors, facts.limits);
   const plan = planStep(
     tensors,
@@ -123,8 +132,7 @@ export class UpdateStage implements Stage {
   }
 
   prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
-    const { facts, layout, nameOf } = this.input;
-    const move = planMove(this.#plan, changed, withLayout(facts, layout), nameOf);
+    const move = planMove(this.#plan, changed, factsOf(this.input), this.input.nameOf);
     const bound = [...move.batches].map(([k, batch]) => [k, this.#bind(batch, k)] as const);
     return () => {
       move.commit();
@@ -163,7 +171,7 @@ export class UpdateStage implements Stage {
   }
 
   #resource({ role, name, tensor }: StepBinding, batch: Batch<GPUBuffer>, k: number): GPUBufferBinding {
-    const { layout, slab, record } = this.input;
+    const { layout, slab, record, overflows } = this.input;
     const part = batch.parts[tensor]!;
     if (role === 'segments') {
       return this.#segments.binding(k, segmentsByteLength(batch.access, batch.parts.length));
@@ -172,6 +180,7 @@ export class UpdateStage implements Stage {
     if (role === 'grad') return batch.grad ?? part.grad!;
     if (role === 'rows') return part.rows!;
     if (role === 'mask') return part.mask!;
+    if (role === 'overflows') return overflows!.binding();
     if (role === 'record') return record!(part.index);
     const { slab: index, ...range } = batch.state!;
     return { buffer: slab(name, index), ...bytesOf(layout.codecOf(name), range) };
