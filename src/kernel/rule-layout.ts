@@ -62,8 +62,6 @@ export interface RuleLayout {
   readonly stateForm: StateForm;
   /** Names of those that have one number per tensor. */
   readonly tensorSlots: readonly string[];
-  /** Names of those that have one number per row, or per column. */
-  readonly sideSlots: readonly string[];
   /** Names of all slots that the WGSL speaks of lane by lane: it does of the rule's unused ones, too. */
   readonly laneVariables: readonly string[];
   /** Field names of the uniform struct `h`, in order; each is one f32. */
@@ -182,7 +180,6 @@ function deriveLayout(rule: Rule): RuleLayout {
     codecOf: (slot) => codecs.get(slot)!,
     stateForm: stateFormOf([f32, ...codecs.values()]),
     tensorSlots: slots.filter(({ perTensor }) => perTensor).map(({ name }) => name),
-    sideSlots: slots.filter(({ along }) => along).map(({ name }) => name),
     laneVariables: [...new Set([...declared, ...laneSlots])],
     scalars: Object.keys(values(1, 1)),
     corrections,

@@ -10,6 +10,7 @@ import { codecSlips } from './codecs.js';
 import { gpuSlips } from './gpu.js';
 import { inputSlips } from './input.js';
 import { kernelSlips } from './kernel.js';
+import { matrixSlips } from './matrix.js';
 import { masterSlips } from './masters.js';
 import { normSlips } from './norms.js';
 import { planShareSlips } from './plan-shares.js';
@@ -55,5 +56,6 @@ export const slips: readonly Slip[] = [
   ...tableSlips,
   ...safetensorsSlips,
   ...normSlips,
+  ...matrixSlips,
   ...checkpointSlips,
 ];

@@ -141,12 +141,12 @@ function checkRows(rows: unknown): number[] {
 
 /** Rows have no count, nor what a tensor has as a whole. */
 function rejectWholeSlots(wanted: ReadonlySet<string>, tensors: readonly RunTensor[]): void {
-  const whole = [
-    'step',
-    ...tensors.flatMap(({ part: { layout } }) => [...layout.tensorSlots, ...layout.sideSlots]),
-  ].find((slot) => wanted.has(slot));
+  const others = tensors.flatMap(({ part }) => part.layout.slots.filter((slot) => !isElementwise(slot)));
+  const whole = ['step', ...others.map(({ name }) => name)].find((slot) => wanted.has(slot));
   if (whole !== undefined) {
-    badConfig(`${quote(whole)} has not one number per element of a row; leave it or rows out.`);
+    badConfig(
+      `${quote(whole)} is one number per parameter, or per row and column, not one per element; leave it or rows out.`,
+    );
   }
 }
 
