@@ -52,7 +52,7 @@ describe('the reference', () => {
     const random = new Random(1);
     const [rows, columns] = [random.weights(4), random.weights(6)];
     const gradient = [...rows].flatMap((r) => [...columns].map((c) => r * c));
-    for (const epsPlacement of ['max', 'sum']) {
+    for (const epsPlacement of ['max', 'sum'] as const) {
       const options = { lr: 0.5, epsPlacement, eps: [1e-30, 0], d: 0, relativeStep: false };
       const weights = run([4, 6], options, [gradient]).readParam('w');
       gradient.forEach((g, k) => expect(weights[k]).toBeCloseTo(1 - 0.5 * Math.sign(g), 12));
@@ -61,7 +61,7 @@ describe('the reference', () => {
 
   test('is still where gradients are 0, row by row and all of them', () => {
     const some = [0, 0, 0, 1, -2, 3, 0, 0, 0];
-    for (const epsPlacement of ['max', 'sum']) {
+    for (const epsPlacement of ['max', 'sum'] as const) {
       for (const precision of ['f64', 'f32'] as const) {
         const params = [{ name: 'w', shape: [3, 3], data: new Float32Array(9).fill(1) }];
         const reference = new ReferenceOptimizer({ rule: adafactor({ epsPlacement }), params, precision });
