@@ -88,13 +88,11 @@ describe('the reference', () => {
         options,
         gradients.map((gradient) => gradient.slice(12 * k, 12 * (k + 1))),
       );
-      expect([...stacked.readParam('w').slice(12 * k, 12 * (k + 1))]).toEqual([...own.readParam('w')]);
-      expect([...stacked.readState('w', 'row_var').slice(3 * k, 3 * (k + 1))]).toEqual([
-        ...own.readState('w', 'row_var'),
-      ]);
-      expect([...stacked.readState('w', 'col_var').slice(4 * k, 4 * (k + 1))]).toEqual([
-        ...own.readState('w', 'col_var'),
-      ]);
+      const part = (values: ArrayLike<number>, length: number) =>
+        Array.from(values).slice(length * k, length * (k + 1));
+      expect(part(stacked.readParam('w'), 12)).toEqual([...own.readParam('w')]);
+      expect(part(stacked.readState('w', 'row_var'), 3)).toEqual([...own.readState('w', 'row_var')]);
+      expect(part(stacked.readState('w', 'col_var'), 4)).toEqual([...own.readState('w', 'col_var')]);
     }
   });
 });
