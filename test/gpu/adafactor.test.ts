@@ -170,6 +170,36 @@ gpuTest('checkpoints, memory, groups and state in hand', async ({ device, track 
   expect((await errorOf(() => optimizer.copyState('w1', 'kernels'))).message).toContain('elements');
 });
 
+gpuTest(
+  'rebound, frozen and moved to another group, it steps as in the reference',
+  async ({ device, track }) => {
+    const { params, twins, upload } = makeNetwork(device, track, new Random(inject('seed')));
+    const optimizer = track(await Optimizer.create(device, { rule, params }));
+    const twin = new ReferenceOptimizer({ rule, precision: 'f32', params: twins });
+    const step = (skip: string[] = []) => {
+      twin.step(upload(), { skip });
+      optimizer.step();
+    };
+    step();
+    const elsewhere = makeBuffer(device, track, await optimizer.readParam('w1'));
+    optimizer.rebind({ w1: { data: elsewhere } });
+    step();
+    optimizer.freeze(['stack', 'b1']);
+    step(['stack', 'b1']);
+    optimizer.unfreeze(['stack', 'b1']);
+    // What they keep comes along.
+    await optimizer.addGroup({ params: ['w2', 'kernels'] });
+    step();
+    await compare(device, optimizer, twin);
+    optimizer.copyState('w1', 'w2');
+    expect(await optimizer.readState('w2', 'col_var')).toEqual(await optimizer.readState('w1', 'col_var'));
+    optimizer.remove(['w1', 'scale']);
+    upload();
+    optimizer.step();
+    expect((await optimizer.readState('stack', 'row_var')).every((value) => value > 0)).toBe(true);
+  },
+);
+
 gpuTest('bad input is one clear error', async ({ device, track }) => {
   const buffer = (length: number) => makeBuffer(device, track, new Float32Array(length));
   const own = (extra: object = {}) => ({
