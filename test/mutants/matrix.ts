@@ -1,7 +1,7 @@
 /** Slips in what is done with matrices: products, norms, and means of rows and columns. */
 import { slipsIn } from './slip.js';
 
-const muon = ['gpu/matrix-parity#several tiles', 'gpu/muon'];
+const muon = ['gpu/muon', 'gpu/matrix-parity#several tiles'];
 const adafactor = ['gpu/adafactor#as in the reference', 'gpu/matrix-parity#several tiles'];
 
 export const matrixSlips = [
@@ -23,13 +23,17 @@ export const matrixSlips = [
     ['let is_mirrored = SYMMETRIC && tile.x != tile.y;', 'let is_mirrored = false;'],
     ['store_four(matrix, row + 3u, column, sums_3', 'store_four(matrix, row + 3u, column, sums_2'],
   ]),
-  ...slipsIn('shaders/stages/matrix/tiled.wgsl', muon, [
-    ['first_inner += DEPTH', 'first_inner += DEPTH + 1u'],
-    ['let inner = first_inner + loaded_inner;', 'let inner = loaded_inner;'],
-    ['left_tile[k * FOURS + four_down]', 'left_tile[k * FOURS + four_across]'],
-    ['right_at(matrix, inner, column + 3u),', 'right_at(matrix, inner, column + 2u),'],
-    ['sums_2 = sums_2 + l.z * r;', 'sums_2 = sums_2 + l.w * r;'],
-  ]),
+  ...slipsIn(
+    'shaders/stages/matrix/tiled.wgsl',
+    ['gpu/matrix-parity#several tiles'],
+    [
+      ['first_inner += DEPTH', 'first_inner += DEPTH + 1u'],
+      ['let inner = first_inner + loaded_inner;', 'let inner = loaded_inner;'],
+      ['left_tile[k * FOURS + four_down]', 'left_tile[k * FOURS + four_across]'],
+      ['right_at(matrix, inner, column + 3u),', 'right_at(matrix, inner, column + 2u),'],
+      ['sums_2 = sums_2 + l.z * r;', 'sums_2 = sums_2 + l.w * r;'],
+    ],
+  ),
   ...slipsIn('shaders/stages/matrix/direct.wgsl', muon, [
     ['vec4<u32>(product.columns - 1u)', 'vec4<u32>(product.columns)'],
     ['var r = matrix * product.right_step + columns', 'var r = columns'],
