@@ -3,10 +3,15 @@ import {
   isClamping,
   resolveGradientOptions,
 } from '../src/engine/input/gradient-options.js';
-import { type GradientScaling, type LayoutSlot, layoutOf } from '../src/kernel/rule-layout.js';
+import { type GradientScaling, type LayoutSlot, isElementwise, layoutOf } from '../src/kernel/rule-layout.js';
 import { clipToNorm } from '../src/reference/clip-to-norm.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
-import { type ElementRule, type MatrixRule, makeElementRule } from '../src/reference/element-step.js';
+import {
+  type ElementRule,
+  type MatrixRule,
+  type PreparedStep,
+  makeElementRule,
+} from '../src/reference/element-step.js';
 import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
 import { bf16 } from '../src/codecs/bf16.js';
 import { type Codec, rounded } from '../src/codecs/codec.js';
@@ -20,6 +25,7 @@ import {
   withoutMasked,
 } from '../src/reference/table-step.js';
 import { summarizeTensor } from '../src/reference/tensor-step.js';
+import { type Side, sideLength } from '../src/rules/factors.js';
 import { matrixSize } from '../src/rules/matrix.js';
 import { orthogonalBound } from './orthogonal-bound.js';
 import { evaluateLearningRate } from '../src/rules/options.js';
@@ -102,6 +108,9 @@ export class BoundedRun {
   readonly #maxNorm: number;
   readonly #states: Record<string, Bounded>[];
   readonly #tensorState: Record<string, Bounded>;
+  /** Numbers of rows and of columns, and which slots they are. */
+  readonly #sides: Record<Side, Bounded[]> = { rows: [], columns: [] };
+  readonly #sideOf = new Map<string, Side>();
   /** The slots that are rounded when they are stored. */
   readonly #rounded: readonly LayoutSlot[];
   /** Steps asked for, which schedules follow. */
@@ -144,17 +153,22 @@ export class BoundedRun {
     this.#maxNorm = gradients.maxGradNormPerTensor;
     this.#load = inputUlps === 0 ? errorBound.load : errorBound.scalar;
     this.weights = Array.from(weights, this.#load);
-    const initial = (perTensor: boolean): [string, Bounded][] =>
-      layoutOf(rule)
-        .slots.filter((slot) => slot.perTensor === perTensor)
-        .map(({ name, codec, initial: value }) => [
-          name,
-          // The largest of a block is kept as it is.
-          errorBound.scalar(codec.roundingError === 0 ? value : rounded(codec, Float32Array.of(value))[0]!),
-        ]);
+    const { slots } = layoutOf(rule);
+    const initial = (wanted: (slot: LayoutSlot) => boolean): [string, Bounded][] =>
+      slots.filter(wanted).map(({ name, codec, initial: value }) => [
+        name,
+        // The largest of a block is kept as it is.
+        errorBound.scalar(codec.roundingError === 0 ? value : rounded(codec, Float32Array.of(value))[0]!),
+      ]);
     this.#rounded = layoutOf(rule).slots.filter(({ codec }) => codec.roundingError > 0);
-    this.#states = this.weights.map(() => Object.fromEntries(initial(false)));
-    this.#tensorState = Object.fromEntries(initial(true));
+    this.#states = this.weights.map(() => Object.fromEntries(initial(isElementwise)));
+    this.#tensorState = Object.fromEntries(initial(({ perTensor }) => perTensor));
+    for (const { name, along } of slots) {
+      if (!along) continue;
+      this.#sideOf.set(name, along);
+      if (this.weights.length > 0)
+        this.#sides[along] = Array.from({ length: sideLength(along, shape!) }, () => errorBound.load(0));
+    }
   }
 
   step(gradients: ArrayLike<number>): void {
@@ -188,7 +202,7 @@ export class BoundedRun {
     const rule = this.#elementRule;
     const scalars = layoutOf(this.#rule).values(lr, t, this.#scaling);
     const step = preparedStep((factor) => rule.prepare(scalars, t, factor), t);
-    const values = rule.matrix ? this.#orthogonal(rule.matrix, given, scalars, t) : given;
+    const values = rule.matrix ? this.#transformed(rule.matrix, given, scalars, step) : given;
     const positions = elements && positionsOf(elements);
     const at = (i: number) => {
       const g = values[positions ? positions.get(i)! : i]!;
@@ -224,16 +238,20 @@ export class BoundedRun {
   }
 
   /** What a rule of matrices has in place of the gradients. */
-  #orthogonal(
-    { direct }: MatrixRule<Bounded>,
+  #transformed(
+    { direct, transform }: MatrixRule<Bounded>,
     gradient: ArrayLike<Bounded>,
     scalars: Readonly<Record<string, number>>,
-    t: number,
+    step: PreparedStep<Bounded>,
   ): readonly Bounded[] {
     if (this.weights.length === 0) return [];
-    const step = { h: direct.prepare(scalars, t), t };
-    const directions = this.weights.map((w, i) => direct.update(w, gradient[i]!, this.#states[i]!, step, {}));
-    return orthogonalBound(directions, matrixSize(this.shape!), layoutOf(this.#rule).matrix!);
+    const directing = { h: direct.prepare(scalars, step.t), t: step.t };
+    const directions = this.weights.map((w, i) =>
+      direct.update(w, gradient[i]!, this.#states[i]!, directing, {}),
+    );
+    const { matrix } = layoutOf(this.#rule);
+    if (matrix) return orthogonalBound(directions, matrixSize(this.shape!), matrix);
+    return transform(directions, this.shape!, this.#sides, step);
   }
 
   /** A slot of the state: of each element, or the one of the tensor. */
@@ -241,6 +259,8 @@ export class BoundedRun {
     if (slot === 'master') return this.weights;
     // A weight that is off by next to nothing may have a copy with any correction.
     if (slot === 'correction') return this.weights.map(() => ({ value: 0, error: 127 }));
+    const side = this.#sideOf.get(slot);
+    if (side) return this.#sides[side];
     const ofTensor = this.#tensorState[slot];
     return ofTensor ? [ofTensor] : this.#states.map((state) => state[slot]!);
   }

@@ -29,6 +29,13 @@ const ALL_SHAPES: readonly TensorLayout[] = [
   layout(0, 0, 17, 66),
 ];
 
+/** What is no matrix, for rules that step it by the rule of others. */
+const OTHER_SHAPES: readonly TensorLayout[] = [
+  layout(0, 1, 7),
+  layout(3, 2, 257),
+  { length: 5, dataOffset: 2, gradOffset: 0 },
+];
+
 /** More than one tile along each side. */
 const LARGE_SHAPES: readonly TensorLayout[] = [
   layout(1, 2, 63, 65),
@@ -75,7 +82,7 @@ export function matrixParitySuite(
         track,
         rule: ruleCase.rule,
         random: new Random(seed + index),
-        layouts,
+        layouts: ruleCase.rule.others ? [...layouts, ...OTHER_SHAPES] : layouts,
         oneBuffer: index % 2 === 1,
         steps,
         isSkipped: isLeftOut,

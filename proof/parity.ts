@@ -20,6 +20,7 @@ import type { Track } from './track.js';
 import { isSwiftShader } from './adapter.js';
 import type { Random } from './random.js';
 import { readBuffer } from './read-buffer.js';
+import { ruleOfShape } from './rule-of-shape.js';
 
 /** Where a tensor lies: offsets in words from a vec4-aligned place. */
 export interface TensorLayout {
@@ -184,11 +185,12 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
   }));
   const { kernel } = run;
   const optimizer = track(await Optimizer.create(device, { ...config, ...(kernel && { kernel }), params }));
+  const ruleOf = ({ shape }: PlacedTensor): Rule => ruleOfShape(rule, shape);
   const bounds = weights.map(
     (w, k) =>
       new BoundedRun(
-        rule,
-        boundedPart(rule, w, run.boundedElements, clip),
+        ruleOf(tensors[k]!),
+        boundedPart(ruleOf(tensors[k]!), w, run.boundedElements, clip),
         0,
         clip,
         {},
@@ -233,12 +235,12 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     optimizer.step(skip.length > 0 ? { skip } : undefined);
   }
   const exact = isSwiftShader(device);
-  const slots = layoutOf(rule).slots.map(({ name }) => name);
+  const slotsOf = (tensor: PlacedTensor) => layoutOf(ruleOf(tensor)).slots.map(({ name }) => name);
   // Read all at once: a browser that polls for mapped buffers makes each wait cost the same.
-  const results = tensors.map(async ({ name }) => ({
-    weights: await optimizer.readParam(name),
-    steps: await optimizer.readState(name, 'step'),
-    states: await Promise.all(slots.map((slot) => optimizer.readState(name, slot))),
+  const results = tensors.map(async (tensor) => ({
+    weights: await optimizer.readParam(tensor.name),
+    steps: await optimizer.readState(tensor.name, 'step'),
+    states: await Promise.all(slotsOf(tensor).map((slot) => optimizer.readState(tensor.name, slot))),
   }));
   const wholes = dataBuffers.map((k) => readBuffer(device, buffers[k]!));
   let largest: Deviation = { ulp: 0, ofBound: 0 };
@@ -257,7 +259,7 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
     put(hosts[data.buffer]!, data, result.weights, codecs.data);
     const [made, counted] = [result.steps[0], twin.readState(name, 'step')[0]];
     if (made !== counted) throw new Error(`${what}: ${made} steps were made, want ${counted}`);
-    for (const [s, slot] of slots.entries()) {
+    for (const [s, slot] of slotsOf(tensors[k]!).entries()) {
       const state = result.states[s]!;
       if (bounds[k]!.weights.length > 0)
         checkWithinBound(state, bounds[k]!.state(slot), `${slot} of ${what}`);

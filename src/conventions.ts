@@ -8,6 +8,7 @@ import { sonnet } from './conventions/sonnet.js';
 import { tensorflow } from './conventions/tensorflow.js';
 import { tfjs } from './conventions/tfjs.js';
 import { torch } from './conventions/torch.js';
+import { transformers } from './conventions/transformers.js';
 
 /**
  * The optimizers of other libraries as options of our rules, frozen: their defaults and the switches that give their
@@ -27,6 +28,7 @@ export const conventions = Object.freeze({
   sonnet,
   kellerjordan,
   moonlight,
+  transformers,
 });
 
 /** The name of a library that `conventions` knows. */

@@ -48,6 +48,7 @@ export type { GroupState, LoadOptions, LoadedNames, StateDict } from './engine/s
 
 export { adadelta, type AdadeltaOptions } from './rules/adadelta.js';
 export { adabelief, type AdabeliefOptions } from './rules/adabelief.js';
+export { adafactor, type AdafactorOptions } from './rules/adafactor.js';
 export { adagrad, type AdagradOptions } from './rules/adagrad.js';
 export { adam, type AdamOptions } from './rules/adam.js';
 export { adamax, type AdamaxOptions } from './rules/adamax.js';

@@ -20,6 +20,7 @@ import type { SafetensorsSource } from '../safetensors/source.js';
 import type { SafetensorsTensor } from '../safetensors/tensor.js';
 import { Checksum, piecesOf, toHex } from './checksum.js';
 import { CHECKSUM, type Manifest, codecOfTensor, nameOfTensor, readManifest, refuse } from './manifest.js';
+import type { Rule } from '../rules/rule.js';
 
 /** What `loadCheckpoint` is told beside the source. */
 export interface LoadCheckpointOptions extends LoadOptions {
@@ -47,8 +48,8 @@ type SavedState = Record<string, Record<string, SafetensorsTensor>>;
  *   `device-lost`. Nothing changes then.
  * @example const { missing } = await loadCheckpoint(optimizer, await handle.getFile(), { strict: false });
  */
-export async function loadCheckpoint(
-  optimizer: Optimizer,
+export async function loadCheckpoint<R extends Rule>(
+  optimizer: Optimizer<R>,
   source: SafetensorsSource,
   options?: LoadCheckpointOptions,
 ): Promise<LoadedNames>;

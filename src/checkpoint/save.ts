@@ -13,6 +13,7 @@ import { ByteFeed } from './byte-feed.js';
 import { Checksum } from './checksum.js';
 import { type FileSink, copyName, openFile } from './files.js';
 import { CHECKSUM, nameOfTensor, writeMetadata } from './manifest.js';
+import type { Rule } from '../rules/rule.js';
 
 /** Where a checkpoint is written to: see {@link FileSink} and {@link SafetensorsSink}. */
 export type CheckpointSink = SafetensorsSink | FileSink;
@@ -66,13 +67,13 @@ const KEYS = ['params', 'signal', 'onProgress'] satisfies (keyof SaveOptions)[];
  * @example
  * await saveCheckpoint(optimizer, { directory: await navigator.storage.getDirectory(), name: 'run.safetensors' });
  */
-export async function saveCheckpoint(
-  optimizer: Optimizer,
+export async function saveCheckpoint<R extends Rule>(
+  optimizer: Optimizer<R>,
   sink: CheckpointSink,
   options?: SaveOptions,
 ): Promise<SavedCheckpoint>;
-export async function saveCheckpoint(
-  optimizer: Optimizer,
+export async function saveCheckpoint<R extends Rule>(
+  optimizer: Optimizer<R>,
   sink: 'bytes',
   options?: SaveOptions,
 ): Promise<SavedCheckpoint & { readonly bytes: Uint8Array<ArrayBuffer> }>;

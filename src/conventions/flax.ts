@@ -97,4 +97,22 @@ export const flax = freezeConvention({
     weightDecay: 0,
     weightDecayMode: 'update',
   },
+  /**
+   * `Adafactor(learning_rate=None, factored=True, multiply_by_parameter_scale=True, beta1=None, decay_rate=0.8, step_offset=0,
+   * clipping_threshold=1.0, weight_decay_rate=None, min_dim_size_to_factor=128, epsilon1=1e-30, epsilon2=0.001)`, flax/optim/adafactor.py.
+   *
+   * It factors the two longest axes; of more than two, permute them so that those are the last.
+   */
+  adafactor: {
+    beta2Decay: -0.8,
+    eps: [1e-30, 1e-3],
+    epsPlacement: 'sum',
+    d: 1,
+    relativeStep: false,
+    scaleParameter: true,
+    beta1: 0,
+    minDimSizeToFactor: 128,
+    weightDecay: 0,
+    weightDecayMode: 'raw',
+  },
 });

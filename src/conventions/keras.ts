@@ -192,4 +192,22 @@ export const keras = freezeConvention({
     weightDecay: 0.004,
     weightDecayMode: 'decoupled',
   },
+  /**
+   * `Adafactor(learning_rate=0.001, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=0.001, clip_threshold=1.0, relative_step=True)`,
+   * keras/src/optimizers/adafactor.py.
+   *
+   * Its steps are relative whatever `relative_step` says. Its `weight_decay` acts first, so that steps are relative to decayed weights.
+   */
+  adafactor: {
+    lr: 0.001,
+    beta2Decay: -0.8,
+    eps: [1e-30, 1e-3],
+    epsPlacement: 'sum',
+    d: 1,
+    relativeStep: true,
+    scaleParameter: true,
+    beta1: 0,
+    minDimSizeToFactor: 1,
+    weightDecay: 0,
+  },
 });

@@ -226,4 +226,25 @@ export const optax = freezeConvention({
     adjustLrFn: 'transposed',
     weightDecay: 0,
   },
+  /**
+   * `adafactor(learning_rate=None, min_dim_size_to_factor=128, decay_rate=0.8, decay_offset=0, multiply_by_parameter_scale=True,
+   * clipping_threshold=1.0, momentum=None, weight_decay_rate=None, eps=1e-30, factored=True)`, optax/_src/alias.py,
+   * optax/_src/factorized.py.
+   *
+   * It factors the two longest axes; of more than two, permute them so that those are the last. Without a learning rate, steps are those
+   * of 1.
+   */
+  adafactor: {
+    lr: 1,
+    beta2Decay: -0.8,
+    eps: [1e-30, 1e-3],
+    epsPlacement: 'sum',
+    d: 1,
+    relativeStep: false,
+    scaleParameter: true,
+    beta1: 0,
+    minDimSizeToFactor: 128,
+    weightDecay: 0,
+    weightDecayMode: 'raw',
+  },
 });

@@ -155,4 +155,18 @@ export const torch = freezeConvention({
     weightDecay: 0.1,
     weightDecayMode: 'decoupled',
   },
+  /** `Adafactor(params, lr=0.01, beta2_decay=-0.8, eps=(None, 0.001), d=1.0, weight_decay=0.0)`, torch/optim/_adafactor.py, `_single_tensor_adafactor`. None is float32's 2⁻²³. */
+  adafactor: {
+    lr: 0.01,
+    beta2Decay: -0.8,
+    eps: [2 ** -23, 1e-3],
+    epsPlacement: 'max',
+    d: 1,
+    relativeStep: true,
+    scaleParameter: true,
+    beta1: 0,
+    minDimSizeToFactor: 1,
+    weightDecay: 0,
+    weightDecayMode: 'decoupled',
+  },
 });

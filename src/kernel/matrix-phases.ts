@@ -2,11 +2,14 @@ import type { RuleLayout } from './rule-layout.js';
 
 /** A rule of matrices where it makes directions of gradients: averages are taken, and weights decay, the second time. */
 export function directing(layout: RuleLayout): RuleLayout {
-  const ofAverages = new Set(layout.averages.map(({ declaration }) => declaration.slot));
-  const laneSlots = layout.laneSlots.filter((slot) => !ofAverages.has(slot));
+  const ofAverages = layout.averages.map(({ declaration }) => declaration.slot);
+  const later = new Set([...ofAverages, ...(layout.rule.declaration.matrix?.appliedSlots ?? [])]);
+  const laneSlots = layout.laneSlots.filter((slot) => !later.has(slot));
   return {
     ...layout,
     averages: [],
+    // What is measured of tensors is measured of what directions become.
+    tensor: undefined,
     // Directions are no weights.
     masters: undefined,
     laneSlots,

@@ -6,6 +6,7 @@ import { stateCodec } from '../codecs/state-dtype.js';
 import { powerOf } from '../float32.js';
 import { OptimizerError, quote } from '../errors.js';
 import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
+import { type Side, sideLength } from '../rules/factors.js';
 import type { RuleOptions } from '../rules/common-options.js';
 import type { MatrixIteration } from '../rules/matrix.js';
 import { movesOf } from '../rules/moving.js';
@@ -19,6 +20,8 @@ export interface LayoutSlot {
   readonly name: string;
   /** Whether a tensor has one of it instead of one per element. */
   readonly perTensor: boolean;
+  /** What of a tensor it has a number of, if neither of its elements nor of it as a whole. */
+  readonly along?: Side;
   /** Value of every element before the first step. */
   readonly initial: number;
   /** How its elements lie in memory. */
@@ -92,6 +95,22 @@ export interface RuleLayout {
   readonly values: (lr: number, t: number, scaling?: GradientScaling) => Record<string, number>;
 }
 
+/** The field of a record that tells the square root of its tensor's number of elements. */
+export const ROOT_COUNT = 'root_count';
+
+/** How many numbers a slot has of a tensor. */
+export function slotLength(
+  { perTensor, along }: Pick<LayoutSlot, 'perTensor' | 'along'>,
+  { elementCount, shape }: { readonly elementCount: number; readonly shape?: readonly number[] | undefined },
+): number {
+  if (along) return sideLength(along, shape!);
+  return perTensor ? 1 : elementCount;
+}
+
+/** Whether it has one per element: its elements lie, and move, as the tensor's do. */
+export const isElementwise = ({ perTensor, along }: Pick<LayoutSlot, 'perTensor' | 'along'>): boolean =>
+  !perTensor && !along;
+
 const layouts = new WeakMap<Rule, RuleLayout>();
 
 /** The layout of a rule; the same object each time. */
@@ -112,14 +131,15 @@ function deriveLayout(rule: Rule): RuleLayout {
   const averages = rule.averages ?? [];
   const masters = rule.masterWeights && mastersOf(rule.masterWeights);
   const ofEquations = deriveSlots(rule, averages);
-  const namesOf = (list: readonly LayoutSlot[]) =>
-    list.filter(({ perTensor }) => !perTensor).map(({ name }) => name);
+  const namesOf = (list: readonly LayoutSlot[]) => list.filter(isElementwise).map(({ name }) => name);
   const slots = masters
     ? [...ofEquations, { name: masters.slot, perTensor: false, initial: 0, codec: masters.codec }]
     : ofEquations;
   const [elementSlots, laneSlots] = [namesOf(slots), namesOf(ofEquations)];
   const codecs = new Map(slots.map(({ name, codec }) => [name, codec]));
-  const declared = declaration.slots.filter(({ perTensor }) => perTensor !== true).map(({ name }) => name);
+  const declared = declaration.slots
+    .filter(({ perTensor, along }) => perTensor !== true && !along)
+    .map(({ name }) => name);
   const ofTensors = declaration.slots.filter(({ perTensor }) => perTensor === true).map(({ name }) => name);
   const { tensor, evaluation } = declaration;
   // Names and rates are the same for each learning rate; 1 is one that may be divided by.
@@ -166,9 +186,9 @@ function deriveLayout(rule: Rule): RuleLayout {
     switches: Object.assign({}, equationSwitches, ...averageSwitches) as Switches,
     equationSwitches,
     averages,
-    recordFields: [...ofTensors, ...(tensor?.values ?? [])],
+    recordFields: [...ofTensors, ...(tensor?.values ?? []), ...(tensor?.hasRootCount ? [ROOT_COUNT] : [])],
     tensor: tensorOf(rule),
-    matrix: declaration.matrix?.iteration(options),
+    matrix: declaration.matrix?.iteration?.(options),
     measuredSlots: elementSlots.filter(
       (name) => tensor && (tensor.reads.includes(name) || name === masters?.slot),
     ),
@@ -182,13 +202,14 @@ function deriveSlots(rule: Rule, averages: readonly Average[]): LayoutSlot[] {
   const { declaration, stateDtype = 'f32' } = rule;
   const ofRule = declaration.slots
     .filter(({ usedBy }) => usedBy?.(options) ?? true)
-    .map(({ name, perTensor = false, isExact = false, isNonNegative, initial }) => ({
+    .map(({ name, perTensor = false, along, isExact = false, isNonNegative, initial }) => ({
       name,
       perTensor,
+      ...(along && { along }),
       initial: initial?.(options) ?? 0,
       // What is evaluated with is added to weights.
       codec:
-        perTensor || isExact || name === declaration.evaluation?.slot
+        perTensor || along || isExact || name === declaration.evaluation?.slot
           ? f32
           : stateCodec(stateDtype, isNonNegative),
     }));

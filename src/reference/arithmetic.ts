@@ -1,4 +1,5 @@
 import type { Arithmetic } from '../rules/arithmetic.js';
+import { powerOfCount } from './count-power.js';
 import { float32Norm, float64Norm } from './tensor-norm.js';
 
 const identity = (value: number): number => value;
@@ -33,6 +34,7 @@ export const float64: Arithmetic<number> = {
   lerp: (a, b, t) => a + t * (b - a),
   ifPositive: (a, yes, no) => (a > 0 ? yes : no),
   norm: float64Norm,
+  powerOfCount: (count, exponent) => count ** exponent,
 };
 
 /** The smallest normal float32. */
@@ -83,4 +85,5 @@ export const float32: Arithmetic<number> = {
   lerp: (a, b, t) => float32.add(a, float32.mul(t, float32.sub(b, a))),
   ifPositive: (a, yes, no) => (flushed(a) > 0 ? yes : no),
   norm: (length, at, factor) => float32Norm(length, (i) => flushed(at(i)), round, factor),
+  powerOfCount: (count, exponent, ofTwo) => powerOfCount(float32, count, exponent, ofTwo),
 };

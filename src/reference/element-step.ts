@@ -1,10 +1,12 @@
 import { findRateScalars } from '../kernel/rate-scalars.js';
 import { applying, directing } from '../kernel/matrix-phases.js';
 import { type RuleLayout, layoutOf } from '../kernel/rule-layout.js';
-import type { MatrixSize } from '../rules/matrix.js';
+import type { Side } from '../rules/factors.js';
+import { matrixSize } from '../rules/matrix.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import type { ElementStep } from '../rules/declaration.js';
+import { divideByFactors } from './factor.js';
 import { orthogonalize } from './orthogonalize.js';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -54,8 +56,17 @@ export interface ElementRule<N> {
 export interface MatrixRule<N> {
   /** Makes directions of gradients: its `update` returns them. */
   readonly direct: ElementRule<N>;
-  /** What stands in place of the gradients of a matrix then. */
-  readonly orthogonalize: (directions: readonly N[], size: MatrixSize) => N[];
+  /**
+   * What stands in place of the gradients of a tensor then.
+   *
+   * @param sides numbers of rows and of columns, if the rule keeps any; updated in place.
+   */
+  readonly transform: (
+    directions: readonly N[],
+    shape: readonly number[],
+    sides: Readonly<Record<Side, N[]>>,
+    step: PreparedStep<N>,
+  ) => N[];
 }
 
 /** The part of a rule that looks at a whole tensor, over some arithmetic. */
@@ -65,20 +76,28 @@ export interface TensorRule<N> {
   /** The quantities of one element; may change `s`. */
   readonly measure: (w: N, g: N, s: Record<string, N>, step: PreparedStep<N>) => readonly N[];
   /** What the elements need, from the quantities' norms; updates the tensor's state in place. */
-  readonly summarize: (norms: readonly N[], s: Record<string, N>, step: PreparedStep<N>) => Record<string, N>;
+  readonly summarize: (
+    norms: readonly N[],
+    s: Record<string, N>,
+    step: PreparedStep<N>,
+    elementCount: number,
+  ) => Record<string, N>;
 }
 
 /** The CPU twin of `step` and `stepped` in `shaders/step.wgsl`, over any arithmetic. */
 export function makeElementRule<N>(f: Arithmetic<N>, rule: Rule, clamped = false): ElementRule<N> {
   const layout = layoutOf(rule);
-  const { matrix } = layout;
-  if (!matrix) return makePhase(f, rule, clamped, layout);
+  const { matrix: declared } = rule.declaration;
+  if (!declared) return makePhase(f, rule, clamped, layout);
+  const [direct, apply] = [directing(layout), applying(layout)];
+  const { factors } = declared;
+  const transform: MatrixRule<N>['transform'] = factors
+    ? (directions, shape, sides, { h }) =>
+        divideByFactors(f, directions, shape, sides, factors, { h, on: apply.switches })
+    : (directions, shape) => orthogonalize(f, directions, matrixSize(shape), layout.matrix!);
   return {
-    ...makePhase(f, rule, false, applying(layout)),
-    matrix: {
-      direct: makePhase(f, rule, clamped, directing(layout)),
-      orthogonalize: (directions, size) => orthogonalize(f, directions, size, matrix),
-    },
+    ...makePhase(f, rule, false, apply),
+    matrix: { direct: makePhase(f, rule, clamped, direct), transform },
   };
 }
 
@@ -131,7 +150,8 @@ function makePhase<N>(
     f,
     quantityCount: declared.quantityCount,
     measure: (w, g, s, { h }) => declared.measure(f, see(w, g, s, h)),
-    summarize: (norms, s, { h, t }) => declared.summarize(f, { norms, s, h, on, t }),
+    summarize: (norms, s, { h, t }, elementCount) =>
+      declared.summarize(f, { norms, s, h, on, t, rootCount: f.scalar(Math.sqrt(elementCount)) }),
   };
   return { ...elementRule, tensor };
 }

@@ -1,4 +1,5 @@
 import type { Arithmetic } from '../rules/arithmetic.js';
+import { powerOfCount } from './count-power.js';
 import { normDepth } from './tensor-norm.js';
 
 /** A float64 value, and how far from it a conforming WGSL implementation may be. */
@@ -116,5 +117,11 @@ export const errorBound: Arithmetic<Bounded> = {
     if (squares === 0 && squaredErrors === 0) return { value: 0, error: 0 };
     const norm = bounded(Math.sqrt(squares), Math.sqrt(squaredErrors), (1 + normDepth(length)) / 2 + 6);
     return factor ? errorBound.mul(norm, factor) : norm;
+  },
+  powerOfCount: (count, exponent, ofTwo) => {
+    const { value, error } = powerOfCount(errorBound, count, exponent, ofTwo);
+    // What its series leave out is part of the error.
+    const exact = count ** exponent.value;
+    return { value: exact, error: error + Math.abs(value - exact) };
   },
 };

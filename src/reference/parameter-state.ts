@@ -7,8 +7,8 @@ import { rejectNoMatrix, resolveShape } from '../engine/input/shape.js';
 import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/sparse-table.js';
 import { rejectSharedRows } from '../engine/input/state-options.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
-import { layoutOf } from '../kernel/rule-layout.js';
-import { matrixSize } from '../rules/matrix.js';
+import { type LayoutSlot, layoutOf, slotLength } from '../kernel/rule-layout.js';
+import type { Side } from '../rules/factors.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import { clipToNorm } from './clip-to-norm.js';
@@ -49,6 +49,8 @@ export class ParameterState {
   readonly #table: TableOptions;
   readonly #codecs: ReadonlyMap<string, Codec>;
   readonly #tensorSlots: readonly string[];
+  /** The slots that have a number per row, or per column. */
+  readonly #sides: readonly LayoutSlot[];
 
   /** @throws OptimizerError `invalid-parameter` if its data or its rows are unusable. */
   constructor(
@@ -91,11 +93,17 @@ export class ParameterState {
       sparse: isSparse(grad),
     });
     this.#shape = resolveShape(shape, data.length, what).shape;
-    rejectNoMatrix(rule, { name, shape: this.#shape, sparse: isSparse(grad), mask: rowMask });
+    rejectNoMatrix(rule, {
+      name,
+      shape: this.#shape,
+      sparse: isSparse(grad),
+      mask: rowMask,
+      columns: options.columns,
+    });
     this.name = name;
     this.grad = grad;
     const codec = resolveCodec(dtype ?? 'f32', 'dtype', what) ?? f32;
-    const { laneSlots, tensorSlots, codecOf, masters } = layoutOf(rule);
+    const { slots, laneSlots, tensorSlots, codecOf, masters } = layoutOf(rule);
     this.#codec = codec;
     if (codec.overflowsFrom !== undefined) this.overflowCount = 0;
     this.#read = gradientReader(
@@ -108,11 +116,12 @@ export class ParameterState {
     this.isRounded = codec !== f32 && !masters;
     this.#keep = keeperOf(codec, rule.seed, name);
     this.weights = new ArrayType(data).map(keeping(codec));
-    this.state = initialState(rule, this.weights);
+    this.state = initialState(rule, this.weights, this.#shape);
     this.#data = data;
     this.#rowLength = rowLength;
     this.#codecs = new Map(laneSlots.map((slot) => [slot, codecOf(slot)]));
     this.#tensorSlots = tensorSlots;
+    this.#sides = slots.filter(({ along }) => along);
   }
 
   /**
@@ -156,7 +165,7 @@ export class ParameterState {
     { values: given, elements }: ElementGradients<number>,
     step: PreparedStep<number>,
   ): void {
-    const gradient = rule.matrix ? this.#orthogonal(rule.matrix, given, step.directing!) : given;
+    const gradient = rule.matrix ? this.#transformed(rule.matrix, given, step) : given;
     const f = this.arithmetic;
     const { load, store } = f;
     const { weights, state } = this;
@@ -201,9 +210,9 @@ export class ParameterState {
     this.stepCount = step.t;
   }
 
-  /** What a rule of matrices has in place of the gradients; updates the state that directions are made with. */
-  #orthogonal(
-    { direct, orthogonalize }: MatrixRule<number>,
+  /** What a rule of matrices has in place of the gradients; updates the state that it is made with. */
+  #transformed(
+    { direct, transform }: MatrixRule<number>,
     gradient: ArrayLike<number>,
     step: PreparedStep<number>,
   ): number[] {
@@ -212,11 +221,15 @@ export class ParameterState {
     const slots = [...this.#codecs.keys()];
     const directions = Array.from(weights, (w, i) => {
       const element = Object.fromEntries(slots.map((slot) => [slot, load(state[slot]![i]!)]));
-      const direction = direct.update(load(w), load(gradient[i]!), element, step, {});
+      const direction = direct.update(load(w), load(gradient[i]!), element, step.directing!, {});
       for (const slot of slots) state[slot]![i] = store(element[slot]!);
       return direction;
     });
-    return orthogonalize(directions, matrixSize(this.#shape!));
+    const sides: Record<Side, number[]> = { rows: [], columns: [] };
+    for (const { name, along } of this.#sides) sides[along!] = Array.from(state[name]!, load);
+    const transformed = transform(directions, this.#shape!, sides, step);
+    for (const { name, along } of this.#sides) state[name]!.set(sides[along!].map(store));
+    return transformed;
   }
 
   /**
@@ -293,12 +306,16 @@ function fail(message: string): never {
   throw new OptimizerError('invalid-parameter', message);
 }
 
-function initialState(rule: Rule, weights: NumericArray): Record<string, NumericArray> {
+function initialState(
+  rule: Rule,
+  weights: NumericArray,
+  shape: readonly number[] | undefined,
+): Record<string, NumericArray> {
   const ArrayType = weights instanceof Float64Array ? Float64Array : Float32Array;
   return Object.fromEntries(
-    layoutOf(rule).slots.map(({ name, perTensor, initial, codec }) => [
-      name,
-      keep(codec, new ArrayType(perTensor ? 1 : weights.length).fill(initial)),
-    ]),
+    layoutOf(rule).slots.map((slot) => {
+      const length = slotLength(slot, { elementCount: weights.length, shape });
+      return [slot.name, keep(slot.codec, new ArrayType(length).fill(slot.initial))];
+    }),
   );
 }

@@ -34,5 +34,5 @@ export function summarizeTensor<N>(
       return measure(element.w, element.g, element.s, step)[k]!;
     }),
   );
-  return { ...s, ...summarize(norms, s, step) };
+  return { ...s, ...summarize(norms, s, step, length) };
 }

@@ -38,4 +38,6 @@ export interface Arithmetic<N> {
   readonly ifPositive: (a: N, yes: N, no: N) => N;
   /** Euclidean norm of a tensor's elements, times a factor if there is one. */
   readonly norm: (length: number, at: ElementAt<N>, factor?: N) => N;
+  /** tᶜ for a count t ≥ 1 and c in [−1, 0]; `ofTwo` is 2ᶜ. */
+  readonly powerOfCount: (count: number, exponent: N, ofTwo: N) => N;
 }

@@ -1,6 +1,7 @@
 import type { Arithmetic } from './arithmetic.js';
 import type { ResolvedCommonOptions, RuleOptions } from './common-options.js';
-import type { MatrixDeclaration } from './matrix.js';
+import type { Side } from './factors.js';
+import type { MatrixCandidate, MatrixDeclaration } from './matrix.js';
 import type { OptionSpecs } from './options.js';
 import type { TensorDeclaration } from './tensor.js';
 
@@ -18,6 +19,8 @@ export interface SlotDeclaration<Slot extends string = string, O = RuleOptions> 
   readonly isNonNegative?: boolean;
   /** Whether the tensor has one of it instead of one per element; then `tensor.summarize` updates it. Starts at 0. */
   readonly perTensor?: boolean;
+  /** Whether there is one of it per row, or per column, of the matrices that the tensor is; then `matrix.factors` says what it becomes. */
+  readonly along?: Side;
 }
 
 /** What the reference of an equation sees of one element: the same things that its WGSL twin sees. */
@@ -112,6 +115,10 @@ export interface RuleDeclaration<Slot extends string = string> {
   ) => Record<string, N>;
   /** The equation on the CPU: updates `s` in place and returns the new weight. */
   readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N>) => N;
+  /** What is wrong with a parameter that the rule, of that name, is to step, and what to do; nothing if it can. */
+  readonly parameterComplaint?:
+    | ((rule: string, parameter: MatrixCandidate) => string | undefined)
+    | undefined;
   /** For equations with norms: what is measured of each tensor before its elements are updated. */
   readonly tensor?: TensorDeclaration | undefined;
   /** For rules of matrices: how directions become what the update sees. */

@@ -7,7 +7,7 @@ import type {
   SlotDeclaration,
   StandardScalar,
 } from './declaration.js';
-import type { MatrixDeclaration } from './matrix.js';
+import type { MatrixCandidate, MatrixDeclaration } from './matrix.js';
 import type { UpdateDecayMode } from './options.js';
 import { type LooseSource, flatten, mergeParts } from './merge-parts.js';
 import type {
@@ -87,6 +87,8 @@ export interface RuleSource<
       Value | PartValue<P>
     >,
   ) => N;
+  /** What is wrong with a parameter that the rule, of that name, is to step, and what to do; nothing if it can. */
+  readonly parameterComplaint?: (rule: string, parameter: MatrixCandidate) => string | undefined;
   /** For equations with norms: what is measured of each tensor before its elements are updated. */
   readonly tensor?: TensorDeclaration<
     Slot | PartSlot<P>,

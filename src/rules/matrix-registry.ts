@@ -1,3 +1,4 @@
+import { adafactor } from './adafactor.js';
 import { muon } from './muon.js';
 import type { RuleFactory } from './rule.js';
 
@@ -5,7 +6,7 @@ import type { RuleFactory } from './rule.js';
  * Every rule of matrices, by name. They step parameters that have a `shape` of two or more axes; `rules` has those that step
  * tensors of any.
  */
-export const matrixRules = { muon } as const;
+export const matrixRules = { muon, adafactor } as const;
 
 /** The name of a rule of matrices. */
 export type MatrixRuleName = keyof typeof matrixRules;

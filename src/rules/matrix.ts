@@ -1,4 +1,5 @@
 import type { RuleOptions } from './common-options.js';
+import type { FactorDeclaration } from './factors.js';
 
 /** Coefficients a, b, c of X ← aX + (bA + cA²)X, where A = XXᵀ. */
 export type NewtonSchulzTriple = readonly [number, number, number];
@@ -31,12 +32,13 @@ export interface MatrixStage {
   readonly planStage: (input: never) => unknown;
 }
 
-/** What there may be about a parameter that a rule of matrices cannot step. */
+/** What there may be about a parameter that a rule cannot step. */
 export interface MatrixCandidate {
   readonly name: string;
   readonly shape?: readonly number[] | undefined;
   readonly sparse?: unknown;
   readonly mask?: unknown;
+  readonly columns?: unknown;
   /** Whether its rows are to come and go. */
   readonly isMapped?: boolean;
 }
@@ -48,9 +50,16 @@ export interface MatrixCandidate {
  */
 export interface MatrixDeclaration<O = RuleOptions> {
   readonly stage?: MatrixStage | undefined;
-  /** What is wrong with a parameter that the rule, of that name, is to step, and what to do; nothing if it is a matrix. */
-  readonly complaint: (rule: string, parameter: MatrixCandidate) => string | undefined;
-  readonly iteration: (options: O) => MatrixIteration;
+  /** Whether it steps tensors of a shape, rather than the rule of others; without it, all of two or more axes. */
+  readonly takes?: (options: O, shape: readonly number[]) => boolean;
+  /** Whether the rule of others has the same options: those of a group are for both. */
+  readonly sharesOptions?: boolean;
+  /** The slots with a number per element that the second pass updates; the first one does all others. */
+  readonly appliedSlots?: readonly string[];
+  /** How directions are made orthogonal, if they are. */
+  readonly iteration?: (options: O) => MatrixIteration;
+  /** How they are made by means along rows and columns, if they are. */
+  readonly factors?: FactorDeclaration;
 }
 
 /** The factor of a {@link MatrixScale}. */

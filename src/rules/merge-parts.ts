@@ -17,6 +17,7 @@ export interface LooseSource {
   readonly switches?: RuleDeclaration['switches'];
   readonly scalars?: RuleDeclaration['scalars'];
   readonly prepare?: RuleDeclaration['prepare'];
+  readonly parameterComplaint?: RuleDeclaration['parameterComplaint'];
   readonly tensor?: TensorDeclaration;
   readonly matrix?: RuleDeclaration['matrix'];
   readonly reference: <N>(f: Arithmetic<N>, element: ElementStep<N>) => N;
@@ -75,6 +76,7 @@ export function mergeParts(sources: readonly LooseSource[], stage?: TensorStage)
     },
     reference: source.reference,
     tensor: tensor && { stage, ...tensor },
+    parameterComplaint: source.parameterComplaint,
     matrix: source.matrix,
   };
 }

@@ -122,9 +122,9 @@ const matricesOnly: RuleFactory<MuonOptions, 'momentum_buffer'> = declareRule({
       div(mul(h.one_minus_momentum, g), h.bias_correction),
     );
   },
+  parameterComplaint: matrixComplaint,
   matrix: {
     stage: orthogonalizing,
-    complaint: matrixComplaint,
     iteration: ({ nsCoefficients, nsSteps, eps, epsPlacement, adjustLrFn, rmsScale }) => {
       const given = triplesOf(nsCoefficients);
       const triples = Array.from({ length: nsSteps }, (_, k) => given[Math.min(k, given.length - 1)]!);

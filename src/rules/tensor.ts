@@ -25,6 +25,8 @@ export interface MeasuredTensor<N, Slot extends string, Scalar extends string, S
   readonly on: Readonly<Record<Switch, boolean>>;
   /** 1-based count of applied steps. */
   readonly t: number;
+  /** The square root of the tensor's number of elements, as `tensor.root_count` in WGSL; for rules that say `hasRootCount`. */
+  readonly rootCount: N;
 }
 
 /**
@@ -58,6 +60,8 @@ export interface TensorDeclaration<
   readonly reads: readonly Slot[];
   /** What `summarize` leaves for the update: fields of `tensor`. */
   readonly values: readonly Value[];
+  /** Whether `summarize` needs the tensor's number of elements: then `tensor.root_count` is its square root. */
+  readonly hasRootCount?: boolean;
   /** Twin of the WGSL's `measure`; may change its copy of the state, to no effect. */
   readonly measure: <N>(f: Arithmetic<N>, element: MeasuredElement<N, Slot, Scalar, Switch>) => readonly N[];
   /** Twin of the WGSL's `summarize`. */

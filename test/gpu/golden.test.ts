@@ -3,6 +3,7 @@ import type { GoldenCase } from '../fixtures/golden/types.js';
 import { goldenCases } from '../fixtures/golden/index.js';
 import { BoundedRun } from '../../proof/bounded-run.js';
 import { checkWithinBound } from '../../proof/compare.js';
+import { ruleOfShape } from '../../proof/rule-of-shape.js';
 import { gpuTest } from '../support/device.js';
 import { allRuleFactories } from '../support/all-rules.js';
 import { drawn } from '../support/draw.js';
@@ -14,13 +15,14 @@ import { checkTogether } from '../support/together.js';
 async function checkGolden(golden: GoldenCase, device: GPUDevice, track: Track): Promise<void> {
   const rule = goldenRule(golden, golden.options);
   const { shape } = golden;
+  const own = ruleOfShape(rule, shape);
   const data = makeBuffer(device, track, golden.param);
   const grad = makeBuffer(device, track, golden.param);
   const optimizer = track(
     await Optimizer.create(device, { rule, params: [{ name: 'w', data, grad, ...(shape && { shape }) }] }),
   );
   // From the unrounded numbers: what rounding them to float32 costs is part of the bound.
-  const bounded = new BoundedRun(rule, golden.param, 0.5, {}, {}, undefined, shape);
+  const bounded = new BoundedRun(own, golden.param, 0.5, {}, {}, undefined, shape);
   const reads: Promise<void>[] = [];
   for (const [k, gradient] of goldenGradients(golden).entries()) {
     device.queue.writeBuffer(grad, 0, Float32Array.from(gradient));

@@ -4,7 +4,7 @@ import { combinedOptionCases, singleOptionCases } from '../../proof/option-cases
 import type { Destroyable } from '../../proof/track.js';
 import { getTestDevice } from '../support/device.js';
 import { drawn } from '../support/draw.js';
-import { ruleFactories } from '../../src/rules/registry.js';
+import { allRuleFactories } from '../support/all-rules.js';
 import { checkParity } from '../../proof/parity.js';
 import { Random } from '../../proof/random.js';
 
@@ -42,6 +42,17 @@ function mutantsOf(wgsl: string): { wgsl: string; title: string }[] {
   return mutants;
 }
 
+const FLAT = { length: 64, dataOffset: 0, gradOffset: 0 };
+/** A matrix, and, where it has a rule of its own, what is none. */
+const MATRICES = [{ ...FLAT, shape: [8, 8] }];
+
+/** The rule with other WGSL; that of others, too, if it is the same. */
+function withWgsl(rule: Rule, wgsl: string): Rule {
+  const { declaration, others } = rule;
+  const own = { ...rule, declaration: { ...declaration, wgsl } };
+  return others?.declaration.wgsl === declaration.wgsl ? { ...own, others: withWgsl(others, wgsl) } : own;
+}
+
 /** Whether the parity check notices. */
 async function isCaught(rule: Rule, device: GPUDevice): Promise<boolean> {
   const made: Destroyable[] = [];
@@ -54,7 +65,7 @@ async function isCaught(rule: Rule, device: GPUDevice): Promise<boolean> {
       device,
       track,
       rule,
-      layouts: [{ length: 64, dataOffset: 0, gradOffset: 0 }],
+      layouts: rule.declaration.matrix ? (rule.others ? [...MATRICES, FLAT] : MATRICES) : [FLAT],
       oneBuffer: false,
       steps: STEPS,
       random: new Random(inject('seed')),
@@ -77,13 +88,16 @@ function countSet({ options, declaration }: Rule): number {
 }
 
 /** Those with more options first: of what rules share, they enter every branch. */
-const byOptions = ruleFactories.toSorted(
+const byOptions = allRuleFactories.toSorted(
   ([, a], [, b]) => Object.keys(b.declaration.options).length - Object.keys(a.declaration.options).length,
 );
 
 /** Each mutant compiles its kernels, so one of twelve is made. Every mutant of every rule must be caught by some options of the matrix: the matrix can fail, everywhere. */
 for (const [name, factory] of byOptions) {
-  const cases = [...singleOptionCases(), ...combinedOptionCases(new Random(inject('seed')))]
+  const cases = [
+    ...singleOptionCases(allRuleFactories),
+    ...combinedOptionCases(new Random(inject('seed')), allRuleFactories),
+  ]
     .filter(({ rule }) => rule.name === name)
     .toSorted((one, other) => countSet(other.rule) - countSet(one.rule));
   // Second, the defaults: what is branched around there is not what is so elsewhere.
@@ -93,7 +107,7 @@ for (const [name, factory] of byOptions) {
     const device = await getTestDevice();
     let caught = false;
     for (const [k, { rule }] of cases.entries()) {
-      caught = await isCaught({ ...rule, declaration: { ...rule.declaration, wgsl } }, device);
+      caught = await isCaught(withWgsl(rule, wgsl), device);
       if (!caught) continue;
       // What enters this branch is the first to be tried with the next mutant, which is often of the same one.
       cases.unshift(...cases.splice(k, 1));

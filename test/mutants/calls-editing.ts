@@ -11,7 +11,7 @@ export const editingSlips = [
     [
       ['this.#raiseStep(count);', ''],
       ['if (count > log.applied) this.run.control?.setStep(count);', ''],
-      ['perTensor ? 1 : parameter.elementCount', 'parameter.elementCount'],
+      ['slotLength(found, parameter)', 'parameter.elementCount'],
       ['if (hasCount) {', 'if (!hasCount) {'],
       ['!hasCount && isAverage(tensor, slot)', 'isAverage(tensor, slot) && hasCount'],
       ['blockOf(codec, initial)', 'new Uint32Array(1)'],
@@ -40,7 +40,7 @@ export const editingSlips = [
       ['&& values.length === 1 ?', '?'],
       ['if (k >= 0)', 'if (k > 3)'],
       ["rejectUnknownKeys(given, RESET_KEYS, 'resetState()', 'invalid-config');", ''],
-      ['(wanted?.has(name) ?? true)', 'true', DRAWN],
+      ['(wanted?.has(slot.name) ?? true)', 'true', DRAWN],
       ["wanted?.has('step') ?? !numbers", "wanted?.has('step') ?? true", 'gpu/state-in-hand#rows of a table'],
       ["wanted?.has('step') ?? !numbers", 'wanted === undefined', DRAWN],
       ['if (numbers && wanted) rejectWholeSlots(wanted, tensors);', '', 'gpu/state-in-hand#rows of a table'],

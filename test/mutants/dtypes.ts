@@ -32,7 +32,7 @@ export const dtypeSlips = [
     'src/reference/parameter-state.ts',
     ['unit/master-weights'],
     [
-      ['      sparse: isSparse(grad),\n', '      sparse: false,\n'],
+      ['mask: rowMask,\n      sparse: isSparse(grad),\n', 'mask: rowMask,\n      sparse: false,\n'],
       ['rejectSharedRows(this.rule, {', 'void ({'],
     ],
   ),

@@ -67,7 +67,7 @@ export const kernelSlips = [
       ['return [...ofRule, ...ofAverages];', 'return [...ofAverages, ...ofRule];'],
       ['return Object.assign(scalars, averageScalars);', 'return scalars;'],
       ['layouts.set(rule, layout);', ''],
-      ['[...ofTensors, ...(tensor?.values ?? [])]', '[...(tensor?.values ?? []), ...ofTensors]'],
+      ['...ofTensors, ...(tensor?.values ?? [])', '...(tensor?.values ?? []), ...ofTensors'],
       ['tensor.reads.includes(name) ||', 'true ||'],
       ['rejectClashes(rule, masters);', '', 'unit/define-rule'],
       ['product *= beta * (1 - damping ** ++i / 2)', 'product *= beta * (1 - damping ** i++ / 2)'],

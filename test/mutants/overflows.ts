@@ -15,7 +15,11 @@ export const overflowSlips = [
       ["access.isCounted ? '  add_overflows();\\n' : ''", "''"],
     ],
   ),
-  ...slipsIn('src/codecs/f16.ts', [COUNTED], [['overflowsFrom: 65520', 'overflowsFrom: 65505']]),
+  ...slipsIn(
+    'src/codecs/f16.ts',
+    ['gpu/overflows#the bounds'],
+    [['overflowsFrom: 65520', 'overflowsFrom: 65505']],
+  ),
   ...slipsIn(
     'src/stages/update/overflows.ts',
     ['gpu/overflows#matrices'],

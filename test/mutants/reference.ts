@@ -100,7 +100,7 @@ export const referenceSlips = [
     [
       ['state[slot]![0] = store(whole[slot]!);', ''],
       ['const i = elements ? elements[k]! : k;', 'const i = k;'],
-      ['perTensor ? 1 : weights.length', 'weights.length'],
+      ['new ArrayType(length)', 'new ArrayType(weights.length)'],
     ],
   ),
 ];

@@ -63,8 +63,8 @@ export const runPartSlips = [
         'gpu/optimizer#resumes from',
       ],
       [
-        'if (this.layout.tensorSlots.includes(slot)) return',
-        'if (this.layout.slots.length === 0) return',
+        'if (this.layout.elementSlots.includes(slot)) return',
+        'if (this.layout.slots.length > 0) return',
         'gpu/tensor-norms#novograd keeps',
       ],
       ['destroyer(slabs, records)', 'destroyer(records)'],
@@ -121,7 +121,7 @@ export const runPartSlips = [
     'src/engine/run/reshape.ts',
     ['gpu/map-rows', 'gpu/freeze-remove'],
     [
-      ['if (move && !perTensor) move', 'if (move) move', 'gpu/map-rows#a table'],
+      ['if (move && isElementwise(slot)) move', 'if (move) move', 'gpu/map-rows#a table'],
       ['tensor.parameter = parameter;', '', 'gpu/map-rows#rows are'],
       ['encodeCopies(device, encoder, each, part.label);', ''],
       ['if (isInPlace) holdings.state.slabs.use(tensor.index, parameter.elementCount);', ''],

@@ -68,7 +68,7 @@ export const savedSlips = [
     'src/engine/saved/check-values.ts',
     ['unit/state-dict'],
     [
-      ['slot.perTensor ? 1 : elementCount', 'elementCount'],
+      ['slotLength(slot, size)', 'size.elementCount'],
       ['Float32Array.from(given as Float64Array) : given', 'given : given'],
       ['|| !FLOAT_VIEWS.includes(tagOf(view))', ''],
       ['byteLength !== BYTES_PER_VALUE * valueCount', 'byteLength < BYTES_PER_VALUE * valueCount'],

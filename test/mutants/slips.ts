@@ -10,6 +10,7 @@ import { codecSlips } from './codecs.js';
 import { gpuSlips } from './gpu.js';
 import { inputSlips } from './input.js';
 import { kernelSlips } from './kernel.js';
+import { matrixSlips } from './matrix.js';
 import { masterSlips } from './masters.js';
 import { normSlips } from './norms.js';
 import { planShareSlips } from './plan-shares.js';
@@ -59,5 +60,6 @@ export const slips: readonly Slip[] = [
   ...overflowSlips,
   ...safetensorsSlips,
   ...normSlips,
+  ...matrixSlips,
   ...checkpointSlips,
 ];

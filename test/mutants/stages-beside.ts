@@ -41,7 +41,7 @@ export const besideSlips = [
     ['gpu/tensor-norms#neighbours', 'gpu/tensor-norms#novograd keeps'],
     [
       ['this.#stride * this.#placeOf.get(tensor)!', 'this.#stride * tensor', 'gpu/tensor-norms#neighbours'],
-      ['4 * this.#struct.wordOf(slot)', '0'],
+      ['4 * this.#struct.wordOf(field)', '0'],
       [
         'alignUp(this.#struct.byteLength, device.limits.minUniformBufferOffsetAlignment)',
         'this.#struct.byteLength',
@@ -67,8 +67,8 @@ export const besideSlips = [
         'gpu/object-lifetimes#nothing is left behind',
       ],
       [
-        'if (perTensor) continue;',
-        '',
+        'layout.slots.filter(isElementwise)',
+        'layout.slots',
         'gpu/tensor-norms#novograd keeps',
         'gpu/object-lifetimes#nothing is left behind',
       ],

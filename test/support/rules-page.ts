@@ -1,7 +1,7 @@
 /** docs/rules.md and the README's table, from the registry and its comments. */
 import { allRuleFactories } from './all-rules.js';
 import { STATE_DTYPES, type StateDtype } from '../../src/codecs/state-dtype.js';
-import { layoutOf } from '../../src/kernel/rule-layout.js';
+import { isElementwise, layoutOf } from '../../src/kernel/rule-layout.js';
 import { withSettings } from '../../src/rules/rule.js';
 import { commonOptions } from '../../src/rules/common-options.js';
 import { paragraphsOf } from './doc-comments.js';
@@ -91,7 +91,7 @@ async function section([name, factory]: (typeof allRuleFactories)[number]): Prom
 /** Bytes of state per weight; tensors have the numbers of which they have one beside it. Undefined of a dtype that the rule does not take. */
 function bytesKept(factory: Factory, stateDtype: StateDtype): number | undefined {
   const { slots } = layoutOf(withSettings(factory(), { stateDtype }));
-  const elementwise = slots.filter(({ perTensor }) => !perTensor);
+  const elementwise = slots.filter(isElementwise);
   if (stateDtype !== 'f32' && elementwise.every(({ codec }) => codec.name === 'f32')) return undefined;
   return elementwise.reduce((sum, { codec }) => sum + codec.blockByteLength / codec.blockLength, 0);
 }

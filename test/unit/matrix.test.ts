@@ -3,7 +3,7 @@ import { OptimizerError, muon } from '../../src/index.js';
 import { directing, applying } from '../../src/kernel/matrix-phases.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { planMatrixBatches } from '../../src/plan/matrix/batches.js';
-import { arrayAfter, planProducts, tilesOf } from '../../src/plan/matrix/products.js';
+import { arrayAfter, planProducts, sidesOf, tilesOf } from '../../src/plan/matrix/products.js';
 import type { PlanLimits, PlanTensor } from '../../src/plan/pieces.js';
 import { resolveAverages } from '../../src/averages/registry.js';
 import { float32, float64 } from '../../src/reference/arithmetic.js';
@@ -114,7 +114,8 @@ const tensor = (index: number, shape: readonly number[], row = 0): PlanTensor<st
 });
 
 describe('batches', () => {
-  const plan = (tensors: readonly PlanTensor<string>[]) => planMatrixBatches(tensors, LIMITS, (k) => `w${k}`);
+  const plan = (tensors: readonly PlanTensor<string>[]) =>
+    planMatrixBatches(tensors, LIMITS, (k) => `w${k}`, matrixSize);
 
   test('are of one shape and row', () => {
     const batches = plan([
@@ -126,7 +127,7 @@ describe('batches', () => {
     ]);
     expect(batches.map(({ tensors }) => tensors.map(({ index }) => index))).toEqual([[0, 2], [1], [3], [4]]);
     expect(batches.map(({ step }) => step)).toEqual([64, 64, 64, 64]);
-    expect(batches.map(({ short, long }) => [short, long])).toEqual([
+    expect(batches.map(sidesOf)).toEqual([
       [3, 5],
       [3, 5],
       [3, 5],
@@ -143,15 +144,15 @@ describe('batches', () => {
   test('of what no binding holds are none', () => {
     expect(() => plan([tensor(7, [2 ** 13, 2 ** 13])])).toThrow(OptimizerError);
     expect(() => plan([tensor(7, [2 ** 13, 2 ** 13])])).toThrow(
-      'parameter "w7" is a matrix of 8192 × 8192 elements, which is made orthogonal as a whole, in 268435456 bytes, but the device binds ' +
+      'parameter "w7" is a matrix of 8192 × 8192 elements, which is worked on as a whole, in 268435456 bytes, but the device binds ' +
         '134217728 at once; request it with larger requiredLimits.maxStorageBufferBindingSize',
     );
   });
 });
 
 describe('products', () => {
-  const [wide] = planMatrixBatches([tensor(0, [70, 200])], LIMITS, String);
-  const [tall] = planMatrixBatches([tensor(0, [200, 70])], LIMITS, String);
+  const [wide] = planMatrixBatches([tensor(0, [70, 200])], LIMITS, String, matrixSize);
+  const [tall] = planMatrixBatches([tensor(0, [200, 70])], LIMITS, String, matrixSize);
 
   test('of tall matrices are those of wide ones, along the other side', () => {
     const of = (batch: NonNullable<typeof wide>) => planProducts(batch, ITERATION.triples, 3);

@@ -23,7 +23,7 @@ const groupOf = (rule: Rule, ...params: string[]) => new ParameterGroup(rule, pa
 const target = {
   ruleName: 'adam',
   groups: [groupOf(adam({ lr: 0.1 }), 'a', 'b'), groupOf(adam({ lr: 0.2, betas: [0.5, 0.75] }), 'c')],
-  elementCount: (name: string) => (name === 'b' ? 3 : 2),
+  sizeOf: (name: string) => ({ elementCount: name === 'b' ? 3 : 2 }),
 };
 
 /** A dict that fits, with changes. */
@@ -130,7 +130,7 @@ describe('what is taken', () => {
 
   test('one number of a slot that is per tensor', async () => {
     const group = groupOf(novograd(), 'w');
-    const one = { ruleName: 'novograd', groups: [group], elementCount: () => 7 };
+    const one = { ruleName: 'novograd', groups: [group], sizeOf: () => ({ elementCount: 7 }) };
     const state = (count: number) => ({
       w: { exp_avg: new Float32Array(7), exp_avg_sq: new Float32Array(count) },
     });

@@ -1,7 +1,7 @@
 import { blockOf } from '../../codecs/codec.js';
 import { OptimizerError, quote } from '../../errors.js';
 import { encodeCopies } from '../../gpu/copy-ranges.js';
-import type { LayoutSlot } from '../../kernel/rule-layout.js';
+import { type LayoutSlot, slotLength } from '../../kernel/rule-layout.js';
 import { fillRanges } from '../../gpu/fill-ranges.js';
 import { type NewCount, setCounts } from '../run/counts.js';
 import type { Rule } from '../../rules/rule.js';
@@ -39,7 +39,7 @@ export class Editing {
     }
     const { part, parameter, index } = tensor;
     const found = findSlot(part.layout, slot);
-    const floats = checkSlotValues(values, found.perTensor ? 1 : parameter.elementCount, name, found);
+    const floats = checkSlotValues(values, slotLength(found, parameter), name, found);
     part.writeState(this.session.device, slot, index, floats);
   }
 
@@ -185,6 +185,12 @@ function rejectUnlike(source: RunTensor, target: RunTensor): void {
   if (held!.join() !== wanted!.join()) {
     fail(
       `${what} are of groups with state ${quote(held)} and ${quote(wanted)}; name two with the same slots.`,
+    );
+  }
+  const other = source.part.layout.slots.find((slot) => slotLength(slot, from) !== slotLength(slot, to));
+  if (other) {
+    fail(
+      `${what} have shapes ${quote(from.shape)} and ${quote(to.shape)}, and ${other.name} is of rows or columns; name two of the same shape.`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import type { Codec } from '../../codecs/codec.js';
 import type { ByteRange } from '../../gpu/readback.js';
+import { type LayoutSlot, isElementwise, slotLength } from '../../kernel/rule-layout.js';
 import type { Control } from '../../stages/control/control.js';
 import { type ControlHead, HEAD_BYTE_LENGTH, parseHead } from '../../stages/control/head.js';
 import { parseCount } from '../../stages/control/step-records.js';
@@ -47,14 +48,14 @@ export function noteRun({ control, rows, parts, settings }: Run, { applied }: St
   const tensors = members.flat();
   const hostCounts = tensors.map(({ row }) => rows.list[row]!.count);
   const slots = parts.flatMap((part) =>
-    part.layout.slots.flatMap(({ name, perTensor, codec }) =>
+    part.layout.slots.flatMap((slot) =>
       part.tensors.map((tensor) => ({
         name: tensor.parameter.name,
-        slot: name,
-        shape: perTensor ? [] : shapeOf(tensor.parameter),
-        elementCount: perTensor ? 1 : tensor.parameter.elementCount,
-        codec,
-        ranges: part.stateRanges(name, tensor.index),
+        slot: slot.name,
+        shape: shapeOfSlot(slot, tensor.parameter),
+        elementCount: slotLength(slot, tensor.parameter),
+        codec: slot.codec,
+        ranges: part.stateRanges(slot.name, tensor.index),
       })),
     ),
   );
@@ -80,6 +81,11 @@ export function noteRun({ control, rows, parts, settings }: Run, { applied }: St
 
 function savedControl({ skipped, consecutiveSkips, growthTracker, lossScale }: ControlHead): SavedControl {
   return { skipped, consecutiveSkips, growthTracker, lossScale };
+}
+
+function shapeOfSlot(slot: LayoutSlot, parameter: RunTensor['parameter']): number[] {
+  if (isElementwise(slot)) return shapeOf(parameter);
+  return slot.perTensor ? [] : [slotLength(slot, parameter)];
 }
 
 /** A parameter's sizes: of rows and of their elements, if it has rows. */

@@ -2,6 +2,7 @@ import { quote } from '../../errors.js';
 import { define } from '../../given.js';
 import { type Codec, valuesByteLength } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
+import { slotLength } from '../../kernel/rule-layout.js';
 import type { ByteRange, Reader } from '../../gpu/readback.js';
 import { ELEMENT_BYTE_LENGTH, type Piece, asWords, elementByteLengthOf } from '../../plan/pieces.js';
 import { hasRoomForCount } from '../../stages/update/overflows.js';
@@ -73,11 +74,11 @@ export class Reading {
       const kindOf = (slot: string): keyof MemoryUse =>
         slot === layout.masters?.slot ? 'masterWeights' : averages.has(slot) ? 'averages' : 'state';
       for (const { parameter } of tensors) {
-        const { data, grad, microGrad = [], elementCount } = parameter;
+        const { data, grad, microGrad = [] } = parameter;
         use.weights += bytesOf(data);
         use.gradients += bytesOf(grad) + bytesOf(microGrad);
-        for (const { name, codec, perTensor } of layout.slots) {
-          use[kindOf(name)] += valuesByteLength(codec, perTensor ? 1 : elementCount);
+        for (const slot of layout.slots) {
+          use[kindOf(slot.name)] += valuesByteLength(slot.codec, slotLength(slot, parameter));
         }
       }
     }
@@ -114,11 +115,12 @@ export class Reading {
 
   /** As `Optimizer.readState`. */
   async state(tensor: RunTensor, slot: string): Promise<Floats> {
-    const { name, elementCount } = tensor.parameter;
+    const { name } = tensor.parameter;
     if (slot === 'step') return Float32Array.of((await this.#counts([tensor]))[0]!);
-    const { codec, perTensor } = findSlot(tensor.part.layout, slot);
+    const found = findSlot(tensor.part.layout, slot);
+    const valueCount = slotLength(found, tensor.parameter);
     const ranges = tensor.part.stateRanges(slot, tensor.index);
-    return this.#floats(ranges, codec, perTensor ? 1 : elementCount, `${slot} of parameter ${quote(name)}`);
+    return this.#floats(ranges, found.codec, valueCount, `${slot} of parameter ${quote(name)}`);
   }
 
   /** As `Optimizer.stateDict`. */

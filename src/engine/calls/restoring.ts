@@ -1,6 +1,6 @@
 import { checkStateDict } from '../saved/check-state-dict.js';
 import type { AcceptValues } from '../saved/check-values.js';
-import type { CheckedState } from '../saved/checked-state.js';
+import type { CheckedState, ParameterSize } from '../saved/checked-state.js';
 import { restoreSchedules } from '../saved/restore-schedules.js';
 import type { LoadedNames } from '../saved/state-dict.js';
 import { ruleAt } from '../../rules/moving.js';
@@ -26,8 +26,8 @@ export function checkState<V>(
   isStrict: boolean,
   accept: AcceptValues<V>,
 ): CheckedState<V> {
-  const elementCount = (name: string): number => names.get(name)!.parameter.elementCount;
-  return checkStateDict(dict, { ruleName: config.rule.name, groups, elementCount }, isStrict, accept);
+  const sizeOf = (name: string): ParameterSize => names.get(name)!.parameter;
+  return checkStateDict(dict, { ruleName: config.rule.name, groups, sizeOf }, isStrict, accept);
 }
 
 /**

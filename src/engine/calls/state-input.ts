@@ -3,7 +3,7 @@ import { misfitOf, rounded } from '../../codecs/codec.js';
 import { asFloats } from '../../gpu/as-floats.js';
 import { copyGiven } from '../../given.js';
 import { MOST_STEPS } from '../../kernel/row.js';
-import type { LayoutSlot, RuleLayout } from '../../kernel/rule-layout.js';
+import { type LayoutSlot, type RuleLayout, isElementwise } from '../../kernel/rule-layout.js';
 import { type NameTable, findNames, isIterable } from '../input/names.js';
 import type { RunTensor } from '../run/group-part.js';
 
@@ -106,7 +106,7 @@ export function resolveReset(options: unknown, table: NameTable<RunTensor>): Res
     tensors: tensors.map((tensor) => ({
       tensor,
       slots: tensor.part.layout.slots.filter(
-        ({ name, perTensor }) => (wanted?.has(name) ?? true) && !(numbers && perTensor),
+        (slot) => (wanted?.has(slot.name) ?? true) && (!numbers || isElementwise(slot)),
       ),
       ranges: numbers && rangesOf(numbers, tensor.parameter),
     })),
@@ -141,11 +141,12 @@ function checkRows(rows: unknown): number[] {
 
 /** Rows have no count, nor what a tensor has as a whole. */
 function rejectWholeSlots(wanted: ReadonlySet<string>, tensors: readonly RunTensor[]): void {
-  const whole = ['step', ...tensors.flatMap(({ part }) => part.layout.tensorSlots)].find((slot) =>
-    wanted.has(slot),
-  );
+  const others = tensors.flatMap(({ part }) => part.layout.slots.filter((slot) => !isElementwise(slot)));
+  const whole = ['step', ...others.map(({ name }) => name)].find((slot) => wanted.has(slot));
   if (whole !== undefined) {
-    badConfig(`${quote(whole)} is one number per parameter, not one per row; leave it or rows out.`);
+    badConfig(
+      `${quote(whole)} is one number per parameter, or per row and column, not one per element; leave it or rows out.`,
+    );
   }
 }
 

@@ -140,8 +140,8 @@ export function resolveConfig(config: unknown): ResolvedConfig {
   rejectUnknownKeys(given, CONFIG_KEYS, 'config', 'invalid-config');
   const settings = resolveSettings(given);
   const groups = resolveGroups<Parameter>(settings.rule, given);
-  rejectIdleStateDtype(groups.map(({ rule }) => rule));
   const resolved = resolveParameters(groups);
+  rejectIdleStateDtype(resolved.map(({ rule }) => rule));
   const isAnyRounded = resolved.some(({ parameters }) => parameters.some(({ data }) => data[0]!.codec));
   rejectIdleRounding(settings.rule, isAnyRounded);
   rejectIdleMasters(settings.rule, isAnyRounded);

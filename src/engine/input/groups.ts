@@ -1,6 +1,6 @@
 import { OptimizerError, isRecord, quote, readProperty } from '../../errors.js';
 import { copyGiven } from '../../given.js';
-import { type Rule, checkRule, makeRule, overrideRule } from '../../rules/rule.js';
+import { type Rule, checkRule, makeRule, overrideRule, structureOf } from '../../rules/rule.js';
 
 /** A group as given: its rule has the group's options; its parameters are unchecked. */
 export interface GivenGroup<P> {
@@ -17,7 +17,10 @@ export function partGroup<P extends { readonly shape?: unknown }>({
   others,
 }: GivenGroup<P>): { readonly rule: Rule; readonly params: readonly P[] }[] {
   if (!others) return [{ rule, params }];
-  const isMatrix = ({ shape }: P): boolean => Array.isArray(shape) && shape.length >= 2;
+  const takes =
+    rule.declaration.matrix?.takes ?? ((_: unknown, { length }: readonly number[]) => length >= 2);
+  const isMatrix = ({ shape }: P): boolean =>
+    Array.isArray(shape) && takes(structureOf(rule), shape as number[]);
   return [
     { rule, params: params.filter(isMatrix) },
     { rule: others, params: params.filter((parameter) => !isMatrix(parameter)) },
@@ -71,12 +74,12 @@ export function resolveGroup<P>(rule: Rule, group: unknown, what: string): Given
   const { others: _others, ...overrides } = given;
   const list = checkList<P>(params, `${what}.params`);
   const isPlain = Object.values(overrides).every((value) => value === undefined);
-  return {
-    rule: overrideRule(own, rule.others ? overrides : given),
-    params: list,
-    // Options of one rule are none of the other.
-    ...(!isOthers && isPlain && othersOf(rule)),
-  };
+  const ofMatrices = { rule: overrideRule(own, rule.others ? overrides : given), params: list };
+  if (isOthers) return ofMatrices;
+  if (rule.others && rule.declaration.matrix?.sharesOptions)
+    return { ...ofMatrices, others: overrideRule(rule.others, overrides) };
+  // Options of one rule are none of the other.
+  return { ...ofMatrices, ...(isPlain && othersOf(rule)) };
 }
 
 const othersOf = ({ others }: Rule): Pick<GivenGroup<never>, 'others'> => (others ? { others } : {});

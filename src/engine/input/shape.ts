@@ -25,9 +25,9 @@ export function resolveShape(
   );
 }
 
-/** @throws OptimizerError `invalid-parameter` if the rule is one of matrices and the parameter none that it can step. */
+/** @throws OptimizerError `invalid-parameter` if the parameter is none that the rule can step. */
 export function rejectNoMatrix(rule: Rule, parameter: MatrixCandidate): void {
-  const complaint = rule.declaration.matrix?.complaint(rule.name, parameter);
+  const complaint = rule.declaration.parameterComplaint?.(rule.name, parameter);
   if (complaint === undefined) return;
   throw new OptimizerError('invalid-parameter', `parameter ${quote(parameter.name)} ${complaint}`);
 }

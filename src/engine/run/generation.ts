@@ -5,7 +5,7 @@ import { planReduction, withGathered } from '../../plan/reduction.js';
 import type { Control } from '../../stages/control/control.js';
 import { planControlStage } from '../../stages/control/control-stage.js';
 import { reductionFacts } from '../../stages/control/reduction-facts.js';
-import type { Orthogonalizing } from '../../stages/matrix/orthogonalizing.js';
+import type { MatrixStepping } from '../../stages/matrix/matrix-stage.js';
 import { planClipStage } from '../../stages/norms/clip-stage.js';
 import { SparseStage } from '../../stages/sparse/sparse-stage.js';
 import type { Stage, StepContext } from '../../stages/stage.js';
@@ -163,7 +163,7 @@ function planPart(
   const slab = (name: string, index: number) => part!.slabs.slab(name, index);
   const input = { ...resources, layout, label, tensors, slab };
   const { matrix } = layout.rule.declaration;
-  if (matrix) return [(matrix.stage as Orthogonalizing).planStage(input)];
+  if (matrix) return [(matrix.stage as MatrixStepping).planStage({ ...input, records })];
   const update = planUpdate({ ...input, record: records && ((tensor) => records.binding(tensor)) });
   const measuring = measuringOf(layout);
   return measuring ? [measuring.planStage({ ...input, records }), update] : [update];

@@ -133,8 +133,8 @@ export class GroupPart {
   /** The bytes of a slot of a tensor, in order; of other holdings than its own, if those are given. */
   stateRanges(slot: string, tensor: number, { state }: Holdings = this.#holdings): ByteRange[] {
     const { records, slabs } = state;
-    if (this.layout.tensorSlots.includes(slot)) return [records!.slotRange(slot, tensor)];
-    return slabs.ranges(slot, tensor);
+    if (this.layout.elementSlots.includes(slot)) return slabs.ranges(slot, tensor);
+    return [records!.slotRange(slot, tensor)];
   }
 
   /** Replaces the state of a tensor. */
@@ -301,9 +301,9 @@ export function planPart(
   };
 
   function makeState(): StateHoldings {
-    const indices = members.map(({ index }) => index);
-    const measuring = indices.length > 0 ? measuringOf(layout) : undefined;
-    const records = measuring?.makeRecords(device, layout, indices, label);
+    const measuring = members.length > 0 ? measuringOf(layout) : undefined;
+    const recorded = members.map(({ index, parameter: { shape } }) => ({ index, shape }));
+    const records = measuring?.makeRecords(device, layout, recorded, label);
     const slabs = new StateSlabs(device, layout, state, label);
     for (const { index, parameter } of roomy) slabs.use(index, parameter.elementCount);
     return { slabs, records, destroy: destroyer(slabs, records) };

@@ -1,5 +1,6 @@
 import { type RangeCopy, encodeCopies } from '../../gpu/copy-ranges.js';
 import type { Codec } from '../../codecs/codec.js';
+import { isElementwise } from '../../kernel/rule-layout.js';
 import type { ByteRange } from '../../gpu/readback.js';
 import type { ResolvedParameter } from '../input/parameter.js';
 import { type GroupPart, type Holdings, type PlannedPart, type RunTensor, planPart } from './group-part.js';
@@ -123,9 +124,10 @@ function moveState(
       known.has(name) ? tensor.part.stateRanges(name, tensor.index) : undefined,
     );
     if (isInPlace) holdings.state.slabs.use(tensor.index, parameter.elementCount);
-    for (const [k, { name, perTensor, initial, codec }] of slots.entries()) {
+    for (const [k, slot] of slots.entries()) {
+      const { name, initial, codec } = slot;
       const to = part.stateRanges(name, tensor.index, holdings);
-      if (move && !perTensor) move(encoder, { from: from[k]!, to, initial, codec, isInPlace });
+      if (move && isElementwise(slot)) move(encoder, { from: from[k]!, to, initial, codec, isInPlace });
       else if (from[k] && !isInPlace) copies[k]!.push({ from: from[k], to });
     }
   }

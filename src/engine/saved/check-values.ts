@@ -3,10 +3,10 @@ import { MASTER_SLOTS } from '../../codecs/masters.js';
 import { type Codec, misfitOf } from '../../codecs/codec.js';
 import { quote } from '../../errors.js';
 import { tagOf } from '../../given.js';
-import { type LayoutSlot, layoutOf } from '../../kernel/rule-layout.js';
+import { type LayoutSlot, layoutOf, slotLength } from '../../kernel/rule-layout.js';
 import type { Rule } from '../../rules/rule.js';
 import { copyRecord, fail, sameKeys } from './check.js';
-import type { StateDictTarget, StateValues } from './checked-state.js';
+import type { ParameterSize, StateDictTarget, StateValues } from './checked-state.js';
 import type { LoadedNames } from './state-dict.js';
 
 const BYTES_PER_VALUE = 4;
@@ -33,7 +33,7 @@ export type AcceptValues<V> = (given: unknown, valueCount: number, what: string,
  */
 export function checkValues<V>(
   state: unknown,
-  { groups, elementCount }: StateDictTarget,
+  { groups, sizeOf }: StateDictTarget,
   { loaded, unexpected }: Pick<LoadedNames, 'loaded' | 'unexpected'>,
   isStrict: boolean,
   accept: AcceptValues<V>,
@@ -45,10 +45,7 @@ export function checkValues<V>(
     groups.flatMap(({ rule, params }) =>
       params
         .filter((name) => isLoaded.has(name))
-        .map(
-          (name) =>
-            [name, checkSlots(given[name], name, rule, elementCount(name), isStrict, accept)] as const,
-        ),
+        .map((name) => [name, checkSlots(given[name], name, rule, sizeOf(name), isStrict, accept)] as const),
     ),
   );
 }
@@ -72,7 +69,7 @@ function checkSlots<V>(
   given: unknown,
   name: string,
   rule: Rule,
-  elementCount: number,
+  size: ParameterSize,
   isStrict: boolean,
   accept: AcceptValues<V>,
 ): ReadonlyMap<string, V> {
@@ -80,7 +77,7 @@ function checkSlots<V>(
   const ofSlot = copyRecord(given, what, '{ [slot]: Float32Array }');
   return new Map(
     matchSlots(ofSlot, rule, what, isStrict).map((slot) => {
-      const valueCount = slot.perTensor ? 1 : elementCount;
+      const valueCount = slotLength(slot, size);
       return [slot.name, accept(ofSlot[slot.name], valueCount, `${what}: ${slot.name}`, slot.codec)];
     }),
   );

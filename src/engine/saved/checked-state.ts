@@ -3,12 +3,18 @@ import type { ScheduleState } from '../../schedules/schedule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import type { LoadedNames, SavedControl } from './state-dict.js';
 
+/** How many elements a parameter has, and the lengths of its axes, if they are known. */
+export interface ParameterSize {
+  readonly elementCount: number;
+  readonly shape?: readonly number[] | undefined;
+}
+
 /** What the optimizer that loads a dict knows of itself. */
 export interface StateDictTarget {
   readonly ruleName: string;
   readonly groups: readonly ParameterGroup[];
-  /** Elements of a parameter, by its name. */
-  readonly elementCount: (name: string) => number;
+  /** A parameter's sizes, by its name. */
+  readonly sizeOf: (name: string) => ParameterSize;
 }
 
 /** A group of a dict that fits. */

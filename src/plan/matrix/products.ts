@@ -1,4 +1,4 @@
-import type { NewtonSchulzTriple } from '../../rules/matrix.js';
+import type { MatrixSize, NewtonSchulzTriple } from '../../rules/matrix.js';
 import type { MatrixBatch } from './batches.js';
 
 /** Memory of a batch, for all its matrices: two for the directions and what becomes of them, and two of short × short elements. */
@@ -47,6 +47,10 @@ export function tilesOf({
   return { across, count: isSymmetric ? (across * (across + 1)) / 2 : Math.ceil(rows / TILE) * across };
 }
 
+/** The shorter side of a matrix, and the longer one. */
+export const sidesOf = ({ rows, columns }: MatrixSize): [short: number, long: number] =>
+  rows < columns ? [rows, columns] : [columns, rows];
+
 /** The array that holds the matrices after so many iterations. */
 export const arrayAfter = (iterations: number): 'x0' | 'x1' => (iterations % 2 === 0 ? 'x0' : 'x1');
 
@@ -57,16 +61,11 @@ export const arrayAfter = (iterations: number): 'x0' | 'x1' => (iterations % 2 =
  * @param scale what the last one is multiplied with.
  */
 export function planProducts(
-  {
-    rows,
-    columns,
-    step,
-    short,
-    long,
-  }: Pick<MatrixBatch<unknown>, 'rows' | 'columns' | 'step' | 'short' | 'long'>,
+  { rows, columns, step }: Pick<MatrixBatch<unknown>, 'rows' | 'columns' | 'step'>,
   triples: readonly NewtonSchulzTriple[],
   scale: number,
 ): MatrixProduct[] {
+  const [short, long] = sidesOf({ rows, columns });
   const [down, across] = rows > columns ? [1, columns] : [columns, 1];
   const square = (array: MatrixArray): Operand => ({ array, step: short * short, down: short, across: 1 });
   const transposed = (operand: Operand): Operand => ({

@@ -7,17 +7,15 @@ import type { RowLayout } from '../../kernel/row.js';
 import type { MatrixBatch } from '../../plan/matrix/batches.js';
 import { type MatrixArray, type MatrixProduct, planProducts, tilesOf } from '../../plan/matrix/products.js';
 import { type NormPlan, planNorms } from '../../plan/norms/plan-norms.js';
-import { LANE, type Piece, type PlanTensor } from '../../plan/pieces.js';
+import { LANE, type PlanTensor } from '../../plan/pieces.js';
 import type { StretchFacts } from '../../plan/stretch.js';
 import { type MatrixIteration, matrixFactor } from '../../rules/matrix.js';
 import { type RowDispatch, encodeDispatches } from '../dispatches.js';
 import { NormMeasures, gridFor, measureSources } from '../norms/norm-measures.js';
 import { Portions } from '../portions.js';
 import type { StepContext } from '../stage.js';
+import { type MatrixArrays, factsOfBatch, pieceOf } from './matrix-stage.js';
 import { DIVISION, PRODUCT, normalizeSource, productSource } from './compose-product.js';
-
-/** The memory that batches are worked on in, one after the other. */
-export type MatrixArrays = Readonly<Record<MatrixArray, GPUBuffer>>;
 
 /** What matrices are made orthogonal with. */
 export interface IterationInput {
@@ -30,25 +28,6 @@ export interface IterationInput {
   readonly shape: Partial<KernelShape>;
   readonly iteration: MatrixIteration;
   readonly batch: MatrixBatch<GPUBuffer>;
-}
-
-/** Where the k-th matrix of a batch lies. */
-export const pieceOf = (
-  { rows, columns, step }: MatrixBatch<GPUBuffer>,
-  buffer: GPUBuffer,
-  k: number,
-): Piece<GPUBuffer> => ({ buffer, byteOffset: 4 * step * k, elementCount: rows * columns });
-
-/** The facts that stages on such matrices are planned with: behind each lies nobody's memory. */
-export function factsOfBatch(
-  { facts, batch: { rows, columns, step } }: Pick<IterationInput, 'facts' | 'batch'>,
-  buffers: readonly GPUBuffer[],
-): StretchFacts<GPUBuffer> {
-  const paddingOf = (buffer: GPUBuffer, end: number): number => {
-    if (!buffers.includes(buffer)) return facts.paddingOf(buffer, end);
-    return (end / 4 - rows * columns) % step === 0 ? 4 * step : 0;
-  };
-  return { ...facts, paddingOf };
 }
 
 const normsOf = (input: IterationInput, x0: GPUBuffer): NormPlan<GPUBuffer> => {
@@ -89,7 +68,7 @@ export class Iteration {
   /** Makes it; run it in error scopes. */
   constructor(
     private readonly input: IterationInput,
-    arrays: MatrixArrays,
+    arrays: MatrixArrays<MatrixArray>,
   ) {
     const { device, row: layout, bindGroups, label, iteration, batch } = input;
     const { row, tensors, step, rows, columns } = batch;

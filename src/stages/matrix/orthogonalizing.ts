@@ -1,14 +1,20 @@
-import type { Planned } from '../../gpu/pipelines.js';
-import type { MatrixStage } from '../../rules/matrix.js';
-import type { UpdateInput } from '../update/update-stage.js';
-import type { Stage } from '../stage.js';
-import { planOrthogonalStage } from './orthogonal-stage.js';
+import { type MatrixArray, arrayAfter, sidesOf } from '../../plan/matrix/products.js';
+import { type MatrixSize, matrixSize } from '../../rules/matrix.js';
+import { Iteration, iterationSources } from './iteration.js';
+import { type MatrixStepping, type MatrixWork, planMatrixStage } from './matrix-stage.js';
 
-/** What the engine does with a {@link MatrixStage}. */
-export interface Orthogonalizing extends MatrixStage {
-  /** Plans the steps of a group's tensors, each with a shape of two or more axes. */
-  readonly planStage: (input: UpdateInput) => Planned<Stage>;
-}
+const work: MatrixWork<MatrixSize, MatrixArray> = {
+  sizeOf: matrixSize,
+  lengthsOf: (batch) => {
+    const [short] = sidesOf(batch);
+    return { x0: batch.step, x1: batch.step, gram: short * short, polynomial: short * short };
+  },
+  resultOf: ({ layout }) => arrayAfter(layout.matrix!.triples.length),
+  plan: (input, arrays) => {
+    const whole = { ...input, iteration: input.layout.matrix! };
+    return { sources: iterationSources(whole, arrays.x0), make: () => new Iteration(whole, arrays) };
+  },
+};
 
-/** The steps of rules of matrices. They bring it along: the engine does not import it. */
-export const orthogonalizing: Orthogonalizing = { planStage: planOrthogonalStage };
+/** The steps of rules that make matrices orthogonal. They bring it along: the engine does not import it. */
+export const orthogonalizing: MatrixStepping = { planStage: (input) => planMatrixStage(input, work) };

@@ -199,6 +199,8 @@ export class MeasureStage implements Stage {
     plan.forEach(({ index, row, chunks }, k) => {
       const firstPartial = partial;
       commandsOf.set(index, [command, chunks.length]);
+      const elementCount = chunks.reduce((sum, chunk) => sum + chunk.elementCount, 0);
+      records!.setElementCount(device.queue, index, elementCount);
       for (const chunk of chunks) {
         PORTION.write(portions, (this.#portionStride / 4) * command++, {
           lane_count: chunk.laneCount,

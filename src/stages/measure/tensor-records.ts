@@ -2,8 +2,14 @@ import { makeBuffer } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { alignUp } from '../../kernel/alignment.js';
 import { recordStruct } from '../../kernel/compose-rule.js';
-import type { RuleLayout } from '../../kernel/rule-layout.js';
+import { ROOT_COUNT, type RuleLayout } from '../../kernel/rule-layout.js';
 import type { ByteRange } from '../../gpu/readback.js';
+
+/** A tensor that there is a record of. */
+export interface RecordedTensor {
+  readonly index: number;
+  readonly shape?: readonly number[] | undefined;
+}
 
 /** What is known of each tensor of a group as a whole, from step to step: the WGSL struct `TensorRecord`. */
 export class TensorRecords {
@@ -15,16 +21,16 @@ export class TensorRecords {
   /**
    * Creates them, all zeros; run it in error scopes.
    *
-   * @param indices of the group's tensors.
+   * @param tensors the group's.
    */
-  constructor(device: GPUDevice, layout: RuleLayout, indices: readonly number[], label: string) {
-    this.#placeOf = new Map(indices.map((index, k) => [index, k]));
+  constructor(device: GPUDevice, layout: RuleLayout, tensors: readonly RecordedTensor[], label: string) {
+    this.#placeOf = new Map(tensors.map(({ index }, k) => [index, k]));
     this.#struct = recordStruct(layout);
     this.#stride = alignUp(this.#struct.byteLength, device.limits.minUniformBufferOffsetAlignment);
     this.buffer = makeBuffer(
       device,
       `${label} records`,
-      this.#stride * Math.max(indices.length, 1),
+      this.#stride * Math.max(tensors.length, 1),
       BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
     );
   }
@@ -39,9 +45,20 @@ export class TensorRecords {
     return this.#offsetOf(tensor) / 4;
   }
 
-  /** Where a slot of a whole tensor lies. */
+  /** Where a slot that is not one per element lies. */
   slotRange(slot: string, tensor: number): ByteRange {
-    const byteOffset = this.#offsetOf(tensor) + 4 * this.#struct.wordOf(slot);
+    return this.#fieldRange(slot, tensor);
+  }
+
+  /** Says of how many elements a tensor is, if records tell. */
+  setElementCount(queue: GPUQueue, tensor: number, elementCount: number): void {
+    if (!this.#struct.fields.includes(ROOT_COUNT)) return;
+    const { byteOffset } = this.#fieldRange(ROOT_COUNT, tensor);
+    queue.writeBuffer(this.buffer, byteOffset, Float32Array.of(Math.sqrt(elementCount)));
+  }
+
+  #fieldRange(field: string, tensor: number): ByteRange {
+    const byteOffset = this.#offsetOf(tensor) + 4 * this.#struct.wordOf(field);
     return { buffer: this.buffer, byteOffset, byteLength: 4 };
   }
 

@@ -3,7 +3,7 @@ import { type Codec, blockOf, byteLengthOf, bytesOf } from '../../codecs/codec.j
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { writeWords } from '../../gpu/fill-ranges.js';
 import type { ByteRange } from '../../gpu/readback.js';
-import type { RuleLayout } from '../../kernel/rule-layout.js';
+import { type RuleLayout, isElementwise } from '../../kernel/rule-layout.js';
 import type { StatePiece } from '../../plan/pieces.js';
 import type { StatePlan } from '../../plan/plan.js';
 import { slicePieces } from '../../plan/cut.js';
@@ -22,8 +22,7 @@ export class StateSlabs {
     this.#plan = plan;
     this.#codecOf = layout.codecOf;
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
-    for (const { name, perTensor, initial, codec } of layout.slots) {
-      if (perTensor) continue;
+    for (const { name, initial, codec } of layout.slots.filter(isElementwise)) {
       const slabs = plan.slabElementCounts.map((elementCount, k) => {
         const byteLength = byteLengthOf(codec, elementCount);
         const buffer = makeBuffer(device, `${label} ${name}[${k}]`, byteLength, usage);

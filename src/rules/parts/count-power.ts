@@ -1,0 +1,5 @@
+import wgsl from '../../../shaders/rules/parts/count-power.wgsl?raw';
+import { declarePart } from '../part.js';
+
+/** A power of the count of steps, for a rule that calls `power_of_count`; its twin is `Arithmetic.powerOfCount`. */
+export const countPower = declarePart({ wgsl });
