@@ -192,7 +192,7 @@ test('muon steps kernels, their last axis as columns, and another rule the rest;
   });
   const gradients = [0, 1, 2].map(() => start.map(({ length }) => random.weights(length)));
   const apply = (step: number, members: readonly number[]) => {
-    const tensors = members.map((k) => tf.tensor(gradients[step]![k]!, shapes[k]!));
+    const tensors = members.map((k) => tf.tensor(gradients[step]![k]!, shapes[k]));
     optimizer.applyGradients(members.map((k, i) => ({ name: variables[k]!.name, tensor: tensors[i]! })));
     tf.dispose(tensors);
   };

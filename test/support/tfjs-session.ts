@@ -37,7 +37,7 @@ export function useTfjs(): TfjsFixture {
     },
     make: (rule, options) => {
       const optimizer = new FusedOptimizer(rule, options);
-      optimizers.push(optimizer as FusedOptimizer);
+      optimizers.push(optimizer);
       return optimizer;
     },
     variable: (values, shape = [values.length]) =>
