@@ -13,6 +13,7 @@ import {
   saveCheckpoint,
   sgd,
 } from '../../src/index.js';
+import { isSwiftShader } from '../../proof/adapter.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { readBuffer } from '../../proof/read-buffer.js';
@@ -69,7 +70,10 @@ gpuTest('whatever their dtypes, tensors are stepped as their twins', async ({ de
       {},
       ...(isHalf
         ? [{ stochasticRounding: true, seed: 5 }, { masterWeights: 'f32' as const }]
-        : [{ stateDtype: 'int8' as const }]),
+        : // Codes are made by divisions, which other adapters round otherwise.
+          isSwiftShader(device)
+          ? [{ stateDtype: 'int8' as const }]
+          : []),
       ...(pair.dtype === 'bf16' ? [{ masterWeights: 'split' as const }] : []),
     ];
     for (const options of settings) {
@@ -105,8 +109,9 @@ gpuTest('whatever their dtypes, tensors are stepped as their twins', async ({ de
         const want = Float32Array.from(twin.readParam(name));
         expect(bitDifference(await arena.read(name), want), `${what} ${name}`).toBeUndefined();
         expect(bitDifference(await optimizer.readParam(name), want), `${what} ${name}`).toBeUndefined();
-        const m = Float32Array.from(twin.readState(name, 'exp_avg'));
-        expect(bitDifference(await optimizer.readState(name, 'exp_avg'), m), what).toBeUndefined();
+        const slot = (config.rule.name === 'adam' ? 'exp_avg' : 'momentum_buffer') as 'exp_avg';
+        const m = Float32Array.from(twin.readState(name, slot));
+        expect(bitDifference(await optimizer.readState(name, slot), m), what).toBeUndefined();
       }
     }
   }
