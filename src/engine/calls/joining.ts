@@ -91,7 +91,7 @@ export class Joining {
     for (const name of taken) joining.set(name, taken);
     session.parameterCount += parameters.length;
     const group = session.makeGroup(rule, parameters);
-    const reservation = run.reserve(parameters.length);
+    const reservation = run.reserve(fresh);
     const { indices, row, groupIndex } = reservation;
     const release = () => {
       // Others may have one that was removed.

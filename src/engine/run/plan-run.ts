@@ -28,7 +28,7 @@ export function planRun(
 ): Planned<Run> {
   const tensors: (RunTensor | undefined)[] = [];
   const names = config.groups.flatMap(({ parameters }) => parameters.map(({ name }) => name));
-  const resources = makeResources(device, config, tensors, names);
+  const resources = makeResources(device, config, names);
   const rows = new Rows();
   const parts = config.groups.map(({ parameters }, g) => {
     const row = rows.reserve();
@@ -57,9 +57,7 @@ export function labelOf({ label, rule }: ResolvedSettings, group: number): strin
 function makeResources(
   device: GPUDevice,
   { gradients, kernel, label, rule }: ResolvedSettings,
-  tensors: readonly (RunTensor | undefined)[],
-  /** Of those that are there from the start, before they are. */
-  names: readonly string[],
+  names: string[],
 ): Resources {
   const row = rowLayout(...[rule, ...(rule.others ? [rule.others] : [])].map(layoutOf));
   return {
@@ -75,7 +73,8 @@ function makeResources(
     shape: kernel,
     bindGroups: new BindGroups(device),
     pagesLayout: createPagesLayout(device, row, label),
-    nameOf: (tensor) => tensors[tensor]?.parameter.name ?? names[tensor]!,
+    names,
+    nameOf: (tensor) => names[tensor]!,
     label,
   };
 }

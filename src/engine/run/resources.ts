@@ -23,6 +23,8 @@ export interface Resources {
   readonly bindGroups: BindGroups;
   /** Layout of bind group 1 of kernels that read one row. */
   readonly pagesLayout: GPUBindGroupLayout;
+  /** Of tensors by their index, from its reservation on: what is planned for those that are to join needs them, too. */
+  readonly names: string[];
   readonly nameOf: (tensor: number) => string;
   readonly label: string;
 }

@@ -98,12 +98,13 @@ export class Run {
     return this.#parts.reduce((sum, { slabs }) => sum + slabs.byteLength, 0);
   }
 
-  /** Numbers for a group that is to join. */
-  reserve(tensorCount: number): Reservation {
-    const indices = Array.from(
-      { length: tensorCount },
-      () => this.#freeIndices.pop() ?? this.tensors.push(undefined) - 1,
-    );
+  /** Numbers for a group that is to join, with tensors of these names. */
+  reserve(names: readonly string[]): Reservation {
+    const indices = names.map((name) => {
+      const index = this.#freeIndices.pop() ?? this.tensors.push(undefined) - 1;
+      this.resources.names[index] = name;
+      return index;
+    });
     const row = this.rows.reserve();
     // At once: steps before it joins say of this row, too, that it takes no part.
     this.ring.reserve(this.rows.list.length);
