@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest';
-import type { Rule, RuleFactory } from '../../src/index.js';
+import type { Rule } from '../../src/index.js';
 import { combinedOptionCases, singleOptionCases } from '../../proof/option-cases.js';
 import type { Destroyable } from '../../proof/track.js';
 import { getTestDevice } from '../support/device.js';
@@ -104,8 +104,7 @@ for (const [name, factory] of byOptions) {
   cases.splice(1, 0, ...cases.splice(-1));
   // Last, a rate far above its default: a rule may bound it.
   const { lr } = factory.declaration.options;
-  if (typeof lr.default === 'number')
-    cases.push({ ...cases[0]!, rule: (factory as RuleFactory)({ lr: 1000 * lr.default } as object) });
+  if (typeof lr.default === 'number') cases.push({ ...cases[0]!, rule: factory({ lr: 1000 * lr.default }) });
   const mutants = drawn(mutantsOf(factory.declaration.wgsl), 12);
   test.for(mutants)(`${name} with $title is caught`, async ({ wgsl }) => {
     const device = await getTestDevice();
