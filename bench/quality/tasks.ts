@@ -12,46 +12,40 @@ export interface TaskFiles {
   readonly text: string;
 }
 
-/** A task, and how it is trained: Adam, or what the command asks for, at a rate that falls along a cosine to 0. */
+/** A task, and how Adam trains it, at a rate that falls along a cosine to 0. */
 export interface QualityTask {
-  readonly title: string;
   /** Of the first step. */
   readonly lr: number;
   readonly batchSize: number;
   readonly steps: number;
-  /** What the loss is told in. */
-  readonly unit: string;
   open(files: TaskFiles): Task;
 }
 
 const digitTask = (files: TaskFiles) => DigitTask.upload(splitDigits(files.digits));
 
 export const TASKS: Readonly<Record<string, QualityTask>> = {
+  // 784 → 256 → 10.
   digits: {
-    title: 'Digits: 784 → 256 → 10',
     lr: 0.003,
     batchSize: 64,
     steps: 250,
-    unit: 'nats',
     open: digitTask,
   },
+  // Moby-Dick, and a transformer of two layers, 32 wide; nats a character.
   text: {
-    title: 'Moby-Dick: a transformer of two layers, 32 wide',
     lr: 0.003,
     batchSize: 8,
     steps: 300,
-    unit: 'nats a character',
     open: ({ text }) => {
       const corpus = createCorpus(text);
       return new TextTask(corpus, { ...textSizes.small, vocabularySize: corpus.alphabet.length });
     },
   },
+  // Digits through 12 numbers, by eight layers; nats a digit.
   autoencoder: {
-    title: 'Digits through 12 numbers: an autoencoder of eight layers',
     lr: 0.002,
     batchSize: 32,
     steps: 400,
-    unit: 'nats a digit',
     open: (files) => {
       const task = digitTask(files);
       // Its own loss takes no targets.
