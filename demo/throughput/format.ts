@@ -40,7 +40,7 @@ export function formatCard({ adapter, browser, date, rounds, seed, rows }: Resul
   const lines = rows.map((row) =>
     [
       row.case.padEnd(5),
-      titleOf(row).padEnd(24),
+      titleOf(row).padEnd(26),
       `${formatMs(row.medianMs)} ms`.padStart(10),
       `(min ${formatMs(row.minMs)})`.padStart(13),
       `${row.gbPerSecond.toPrecision(3)} GB/s`.padStart(12),
@@ -49,7 +49,7 @@ export function formatCard({ adapter, browser, date, rounds, seed, rows }: Resul
     ].join(' '),
   );
   return [
-    `webgpu-optim, ${rows[0]?.rule ?? ''} in float32: a step over so many elements`,
+    `webgpu-optim, ${rows[0]?.rule ?? ''} a step over so many elements, rates as if all were float32`,
     `${adapter} · ${browser} · ${date.slice(0, 10)} · median of ${rounds} interleaved rounds, seed ${seed}`,
     '',
     ...lines,

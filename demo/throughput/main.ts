@@ -9,7 +9,7 @@ import { GpuLostError, describeAdapter, isSoftware, requestAdapter } from '../si
 import { Bars } from './bars.js';
 import { formatFraction, formatMs, formatRate } from './format.js';
 import { type EndReason, LADDER, type MeasurementRequest, STOPPED, measureSizes } from './measurement.js';
-import { type DemoPeer, optionalPeers, peerTitles, peers } from './peers.js';
+import { type DemoPeer, dtypePeers, peerTitles, peers, rivals } from './peers.js';
 import { ResultPanel } from './result.js';
 import { SizeChart } from './size-chart.js';
 import './style.css';
@@ -65,8 +65,8 @@ function fillForm(wanted: URLSearchParams): void {
   for (const name of ['rounds', 'seed']) {
     if (wanted.has(name)) element(name, HTMLInputElement).value = wanted.get(name)!;
   }
-  const chosen = wanted.get('peers')?.split(',') ?? optionalPeers;
-  for (const peer of optionalPeers) {
+  const chosen: readonly string[] = wanted.get('peers')?.split(',') ?? rivals;
+  for (const peer of [...rivals, ...dtypePeers]) {
     const box = document.createElement('input');
     Object.assign(box, { type: 'checkbox', name: 'peer', value: peer, checked: chosen.includes(peer) });
     const label = document.createElement('label');

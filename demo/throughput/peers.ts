@@ -2,7 +2,13 @@
 import { cpu } from '../../lab/measuring/peers/cpu.js';
 import { limit } from '../../lab/measuring/peers/limit.js';
 import { naive } from '../../lab/measuring/peers/naive.js';
-import { ours } from '../../lab/measuring/peers/ours.js';
+import {
+  ours,
+  oursBf16,
+  oursBf16State,
+  oursInt4State,
+  oursInt8State,
+} from '../../lab/measuring/peers/ours.js';
 import type { Peer } from '../../lab/measuring/peers/peer.js';
 import type { PeerName } from '../../lab/measuring/protocol.js';
 
@@ -16,7 +22,17 @@ const tfjs: Peer = async (context) => {
 };
 
 /** The peers by the benchmark's names, in the order in which they are shown. */
-export const peers = { ours, limit, naive, tfjs, cpu } satisfies Partial<Record<PeerName, Peer>>;
+export const peers = {
+  ours,
+  'ours-bf16': oursBf16,
+  'ours-bf16-state': oursBf16State,
+  'ours-int8-state': oursInt8State,
+  'ours-int4-state': oursInt4State,
+  limit,
+  naive,
+  tfjs,
+  cpu,
+} satisfies Partial<Record<PeerName, Peer>>;
 
 /** One of them. */
 export type DemoPeer = keyof typeof peers;
@@ -24,11 +40,23 @@ export type DemoPeer = keyof typeof peers;
 /** What visitors read. */
 export const peerTitles: Record<DemoPeer, string> = {
   ours: 'webgpu-optim',
+  'ours-bf16': 'webgpu-optim, bf16 weights',
+  'ours-bf16-state': 'webgpu-optim, bf16 state',
+  'ours-int8-state': 'webgpu-optim, int8 state',
+  'ours-int4-state': 'webgpu-optim, int4 state',
   limit: 'the limit of this GPU',
   naive: 'a naive scalar kernel',
   tfjs: 'TensorFlow.js',
   cpu: 'a loop on the CPU',
 };
 
-/** Those that a visitor may leave out. */
-export const optionalPeers = ['naive', 'tfjs', 'cpu'] as const satisfies readonly DemoPeer[];
+/** Weights, gradients and state of fewer bits, which visitors choose. */
+export const dtypePeers = [
+  'ours-bf16',
+  'ours-bf16-state',
+  'ours-int8-state',
+  'ours-int4-state',
+] as const satisfies readonly DemoPeer[];
+
+/** Those that take part unless a visitor leaves them out. */
+export const rivals = ['naive', 'tfjs', 'cpu'] as const satisfies readonly DemoPeer[];

@@ -14,6 +14,10 @@ export const PEER_NAMES = [
   'limit',
   'copy',
   'cpu',
+  'ours-bf16',
+  'ours-bf16-state',
+  'ours-int8-state',
+  'ours-int4-state',
 ] as const;
 
 /** The name of a peer. */

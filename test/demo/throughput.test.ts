@@ -67,6 +67,17 @@ if (browserKind === 'chrome') {
     expect(visitor.complaints).toEqual([]);
   });
 
+  test('state and weights of fewer bits are measured beside float32; who keeps no such state has no bar', async () => {
+    const halves = 'ours-bf16,ours-bf16-state,ours-int8-state,ours-int4-state';
+    const bars = () =>
+      visitor.page.$$eval('.bars [data-peer]', (found) => found.map((bar) => bar.getAttribute('data-peer')));
+    await measured(`?rule=adam&size=1e4&rounds=3&peers=${halves}`);
+    expect((await bars()).toSorted()).toEqual([...halves.split(','), 'limit', 'ours'].toSorted());
+    await measured(`?rule=sgd&size=1e4&rounds=3&peers=${halves}`);
+    expect((await bars()).toSorted()).toEqual(['limit', 'ours', 'ours-bf16']);
+    expect(visitor.complaints).toEqual([]);
+  });
+
   test('a measurement of all sizes can be stopped, and goes on with another', async () => {
     const page = await visitor.open('throughput/', 'wide', '?rule=sgd&rounds=3&peers=&start');
     await page.waitForFunction(() => document.querySelector('#chart-panel:not([hidden])'));

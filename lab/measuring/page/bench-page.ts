@@ -12,7 +12,15 @@ import { verifyFirstStep } from './verify.js';
 import { type Workload, createWorkload } from './workload.js';
 
 /** Those that take several buffers per tensor, or none. The others are not even tried with what needs several. */
-const HOLD_SEVERAL_BUFFERS: ReadonlySet<PeerName> = new Set(['ours', 'ours-clip-skip', 'limit', 'cpu']);
+const HOLD_SEVERAL_BUFFERS: ReadonlySet<PeerName> = new Set([
+  'ours',
+  'ours-clip-skip',
+  'ours-bf16-state',
+  'ours-int8-state',
+  'ours-int4-state',
+  'limit',
+  'cpu',
+]);
 
 /** Where the page's code runs. */
 export interface Runtime {
