@@ -11,7 +11,7 @@ import {
   parseCase,
   restrictCase,
 } from '../lab/measuring/cases.js';
-import { PEER_NAMES, type PeerName } from '../lab/measuring/protocol.js';
+import { FLOAT_PEERS, PEER_NAMES, type PeerName } from '../lab/measuring/protocol.js';
 
 /** Where the page's code runs. */
 export type RuntimeChoice = 'browser' | 'node';
@@ -47,7 +47,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     )
     .option('--sizes <list>', `cases, e.g. 1e7,1000x1e3 (default: ${DEFAULT_CASES})`, parsed(parseCases))
     .option('--rules <list>', `of ${ruleNames.join(', ')} (default: all)`, listOf(ruleNames))
-    .option('--peers <list>', `of ${PEER_NAMES.join(', ')} (default: all)`, listOf(PEER_NAMES))
+    .option('--peers <list>', `of ${PEER_NAMES.join(', ')} (default: all of float32)`, listOf(PEER_NAMES))
     .addOption(
       new Option(
         '--runtime <kind>',
@@ -78,7 +78,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
   return {
     ...commonOptions(command, quick ? 3 : 7),
     heats: planHeats(cases, given.rules, quick || curve),
-    peers: given.peers ?? (curve ? ['ours', 'limit'] : PEER_NAMES),
+    peers: given.peers ?? (curve ? ['ours', 'limit'] : FLOAT_PEERS),
     runtime: given.runtime,
     minMeasurementMs: quick ? 40 : 100,
     curve,

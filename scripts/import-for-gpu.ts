@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { createServer } from 'vite';
+import { pollGently } from './poll-gently.js';
 import { showOnlySwiftShader } from './swiftshader.js';
 
 /**
@@ -13,6 +14,7 @@ export async function importForGpu(path: string): Promise<{ module: unknown; gpu
   // The driver is chosen by the environment at the time of loading.
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
+  pollGently();
   const server = await createServer({
     configFile: false,
     logLevel: 'error',

@@ -2,8 +2,11 @@
 import type { KernelShape } from '../../src/kernel/shape.js';
 import type { BenchCase } from './cases.js';
 
-/** Everything that can be measured, in the order of the table. */
-export const PEER_NAMES = [
+/** This library with weights, gradients and state of fewer bits. */
+const FEWER_BITS = ['ours-bf16', 'ours-bf16-state', 'ours-int8-state', 'ours-int4-state'] as const;
+
+/** What keeps all in float32. */
+export const FLOAT_PEERS = [
   'ours',
   'ours-arena',
   'ours-clip-skip',
@@ -14,11 +17,10 @@ export const PEER_NAMES = [
   'limit',
   'copy',
   'cpu',
-  'ours-bf16',
-  'ours-bf16-state',
-  'ours-int8-state',
-  'ours-int4-state',
 ] as const;
+
+/** Everything that can be measured, in the order of the table. */
+export const PEER_NAMES = [...FLOAT_PEERS, ...FEWER_BITS] as const;
 
 /** The name of a peer. */
 export type PeerName = (typeof PEER_NAMES)[number];

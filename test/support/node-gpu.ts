@@ -1,5 +1,6 @@
 /** Gives tests in Node what a browser's page has: `navigator.gpu`, by the package `webgpu`, and the classes of WebGPU. */
 import { inject } from 'vitest';
+import { pollGently } from '../../scripts/poll-gently.js';
 import { showOnlySwiftShader } from '../../scripts/swiftshader.js';
 
 // Once for the process: files share it as they share a page.
@@ -12,4 +13,5 @@ if (!('GPUDevice' in globalThis)) {
   const page = 'navigator' in globalThis ? globalThis.navigator : {};
   Object.defineProperty(page, 'gpu', { value: create([]) });
   Object.defineProperty(globalThis, 'navigator', { value: page, configurable: true });
+  pollGently();
 }

@@ -81,6 +81,8 @@ const inArena =
       params: arena.params,
       ...(dtype !== 'f32' && { masterWeights: 'f32' }),
     });
+    // Weights behind weights are there from the first step on.
+    if (dtype !== 'f32') optimizer.step();
     const last = names.at(-1)!;
     return {
       step: () => optimizer.step(),
