@@ -17,28 +17,41 @@ export interface CommonOptions {
   readonly rounds: number;
   readonly json: boolean;
   readonly save: boolean;
+  /** All columns, whatever the terminal's width. */
+  readonly wide: boolean;
 }
 
 const suiteOption = (): Option =>
   new Option('--suite <name>', 'what is measured').choices(SUITE_NAMES).default('steps');
 
-/** The suite that a command line names; on a mistake it prints what is wrong and ends the process. */
-export function readSuite(argv: readonly string[]): SuiteName {
-  return new Command('npm run bench --')
+const compareOption = (): Option =>
+  new Option('--compare <files...>', 'measure nothing: two saved results, a.json b.json, row by row');
+
+/** A command that ends the process with one line and status 2 on a mistake. */
+const benchCommand = (): Command =>
+  new Command('npm run bench --')
+    .showSuggestionAfterError(false)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+
+/** What a command line asks for: a suite, or a comparison of files. On a mistake it prints what is wrong and ends the process. */
+export function readRequest(argv: readonly string[]): { suite: SuiteName; compare?: readonly string[] } {
+  return benchCommand()
     .addOption(suiteOption())
+    .addOption(compareOption())
     .allowUnknownOption()
     .allowExcessArguments()
     .helpOption(false)
     .parse(argv)
-    .opts<{ suite: SuiteName }>().suite;
+    .opts();
 }
 
 /** A command line with the options of every suite. */
 export function createCommand(description: string, rounds: string): Command {
   const others = Object.entries(suites).map(([name, suite]) => `  --suite ${name}: ${suite.description}`);
-  return new Command('npm run bench --')
+  return benchCommand()
     .description(description)
     .addOption(suiteOption())
+    .addOption(compareOption())
     .addOption(
       new Option('--adapter <kind>', 'software: the same everywhere; default: the GPU of this machine')
         .choices(['software', 'default'])
@@ -51,6 +64,7 @@ export function createCommand(description: string, rounds: string): Command {
     .option('--seed <n>', 'repeats the data and the order of a run', integerFrom(0))
     .option('--json', 'print one JSON object instead of the table')
     .option('--save', 'also write JSON and charts to bench/results')
+    .option('--wide', 'all columns; default: what fits 80')
     .addHelpText(
       'after',
       `\nSuites, each with options of its own (--suite <name> --help):\n` +
@@ -67,6 +81,7 @@ export function commonOptions(command: Command, rounds: number): CommonOptions {
     seed?: number;
     json?: true;
     save?: true;
+    wide?: true;
   }>();
   return {
     adapter: given.adapter,
@@ -75,5 +90,6 @@ export function commonOptions(command: Command, rounds: number): CommonOptions {
     rounds: given.rounds ?? rounds,
     json: given.json ?? false,
     save: given.save ?? false,
+    wide: given.wide ?? false,
   };
 }

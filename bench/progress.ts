@@ -6,6 +6,8 @@ export class Progress {
     format: '{bar} {percentage}% | {heat} | {duration_formatted}',
     stream: process.stderr,
     hideCursor: true,
+    // The rest of 80 columns is the heat's.
+    barsize: 20,
   });
 
   /** @param heats how many there are. */

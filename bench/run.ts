@@ -1,7 +1,8 @@
 /** `npm run bench`: see bench/README.md. */
 import type { BenchPage } from '../lab/measuring/protocol.js';
 import type { Results } from '../lab/measuring/rows.js';
-import { type CommonOptions, commonOptions, createCommand, readSuite } from './common-options.js';
+import { type CommonOptions, commonOptions, createCommand, readRequest } from './common-options.js';
+import { compareFiles } from './compare.js';
 import { measureAll } from './measure.js';
 import { measureSuite } from './measure-suite.js';
 import { type BenchOptions, readOptions } from './options.js';
@@ -14,13 +15,21 @@ import { formatTable } from './table.js';
 /** Firefox tells that work is done at its next tick, 100 ms apart. */
 const FIREFOX_FACTOR = 10;
 
-const suite = readSuite(process.argv);
-await (suite === 'steps' ? runSteps() : runSuite(suite, suites[suite] as Suite<unknown>));
+const { suite, compare } = readRequest(process.argv);
+try {
+  if (compare) console.log(compareFiles(compare));
+  else if (suite === 'steps') await runSteps();
+  else await runSuite(suite, suites[suite] as Suite<unknown>);
+} catch (error) {
+  // Where in our code a browser was found missing is of no interest; where our code is wrong, is.
+  console.error(error instanceof Error && error.constructor === Error ? `error: ${error.message}` : error);
+  process.exit(2);
+}
 
 async function runSteps(): Promise<void> {
   const options = readOptions(process.argv);
   const results = await using(openStepsSession(options), (session) => measureAll(session, options));
-  await show(results, options, formatTable(results, process.stdout.isTTY));
+  await show(results, options, formatTable(results, options.wide));
 }
 
 async function runSuite(name: keyof typeof suites, definition: Suite<unknown>): Promise<void> {
@@ -42,7 +51,7 @@ async function runSuite(name: keyof typeof suites, definition: Suite<unknown>): 
       minMeasurementMs: factor * minMeasurementMs,
     }),
   );
-  await show(results, options, formatSuite(results));
+  await show(results, options, formatSuite(results, options.wide));
 }
 
 /** Each runtime is loaded only when it is wanted: a machine may lack what the other one needs. */

@@ -1,18 +1,19 @@
 import type { SuiteResults, SuiteRow } from './suite.js';
-import { formatMs, markdownTable, terminalTable } from './table.js';
+import { formatMs, markdownTable, terminalTable, wrap } from './table.js';
 
 const TEXT_COLUMNS = ['case', 'contestant'];
 
-/** The results of a suite as a table for the terminal, headed by where they were measured. */
-export function formatSuite(results: SuiteResults): string {
-  const { adapter, browser, rounds, seed, suite } = results;
-  const lines = results.rows.map((row, index) => {
-    const isSameCase = results.rows[index - 1]?.case === row.case;
-    return [isSameCase ? '' : row.case, row.contestant, ...numbers(row)];
-  });
+/** What a terminal of 80 columns has room for. */
+const NARROW = ['contestant', 'median ms', 'min ms', 'cpu ms', '× base', 'dispatches'];
+
+/** The results of a suite as tables for the terminal, one per case, headed by where they were measured; `wide` with all columns. */
+export function formatSuite(results: SuiteResults, wide: boolean): string {
+  const { adapter, browser, rounds, seed, suite, baseline } = results;
+  const lines = results.rows.map((row) => ({ group: row.case, cells: [row.contestant, ...numbers(row)] }));
+  const head = columns({ baseline: 'base' }).slice(1);
   return [
-    `${adapter}, ${browser}: ${suite}, ${rounds} rounds, seed ${seed}`,
-    terminalTable(columns(results), lines, TEXT_COLUMNS.length, process.stdout.isTTY),
+    wrap(`${adapter}, ${browser}: ${suite}, ${rounds} rounds, seed ${seed}; base: ${baseline}`),
+    terminalTable(head, lines, wide ? undefined : NARROW),
   ].join('\n');
 }
 
@@ -22,7 +23,7 @@ export function formatSuiteMarkdown(results: SuiteResults): string {
   return markdownTable(columns(results), lines, TEXT_COLUMNS.length);
 }
 
-const columns = ({ baseline }: SuiteResults): string[] => [
+const columns = ({ baseline }: Pick<SuiteResults, 'baseline'>): string[] => [
   ...TEXT_COLUMNS,
   'median ms',
   'min ms',

@@ -21,22 +21,26 @@ const COLUMNS = [
   'new objects',
 ];
 
-/** The results as a table for the terminal, headed by the adapter's name. */
-export function formatTable(results: Results, colour: boolean): string {
-  const lines = results.rows.map((row, index) => {
-    const previous = results.rows[index - 1];
-    const sameHeat = previous?.case === row.case && previous.rule === row.rule;
-    return [...(sameHeat ? ['', ''] : [row.case, row.rule]), row.peer, ...formatNumbers(row, results.rows)];
-  });
+/** What a terminal of 80 columns has room for. */
+const NARROW = ['peer', 'median ms', 'min ms', 'cpu ms', 'GB/s', 'of limit', '× ours', 'host ms'];
+
+/** The results as tables for the terminal, one per case and rule, headed by the adapter's name; `wide` with all columns. */
+export function formatTable(results: Results, wide: boolean): string {
   const { adapter, browser, shapes, seed, rounds } = results;
-  const used = shapes.map(
-    (shape) =>
-      `\n  ${shape.case}: ours ${shape.ours} (${shape.why}), hand ${shape.hand ?? 'not run'}, limit ${shape.limit ?? 'not run'}`,
+  const used = shapes.map(({ case: name, ours, why, hand, limit }) =>
+    wrap(`  ${name}: ours ${ours} (${why}), hand ${hand ?? 'not run'}, limit ${limit ?? 'not run'}`, '    '),
   );
-  const heading =
-    `${adapter}, ${browser}: ${rounds} rounds, seed ${seed}\n` +
-    `kernel shapes, workgroup×lanes:${used.join('')}`;
-  return [heading, terminalTable(COLUMNS, lines, 3, colour), ...formatCurve(results)].join('\n');
+  const lines = results.rows.map((row) => ({
+    group: `${row.case} ${row.rule}`,
+    cells: [row.peer, ...formatNumbers(row, results.rows)],
+  }));
+  return [
+    wrap(`${adapter}, ${browser}: ${rounds} rounds, seed ${seed}`),
+    'kernel shapes, workgroup×lanes:',
+    ...used,
+    terminalTable(COLUMNS.slice(2), lines, wide ? undefined : NARROW),
+    ...formatCurve(results),
+  ].join('\n');
 }
 
 /** A line per peer and rule, if costs were fitted. */
@@ -59,21 +63,58 @@ export function formatMarkdown(results: Results): string {
   return markdownTable(COLUMNS, lines, 3);
 }
 
-/** A table for the terminal; the first `textColumns` columns are text, the others numbers. */
+/** A line of a table, under the heading of its group. */
+export interface TableLine {
+  readonly group: string;
+  readonly cells: readonly string[];
+}
+
+/** A table for the terminal, without borders: the first column is text, the others numbers. `only` names the columns that are shown. */
 export function terminalTable(
   head: readonly string[],
-  lines: readonly string[][],
-  textColumns: number,
-  colour: boolean,
+  lines: readonly TableLine[],
+  only: readonly string[] = head,
 ): string {
+  const shown = only.map((name) => head.indexOf(name));
+  const pick = (cells: readonly string[]): string[] => shown.map((k) => cells[k]!);
   const table = new Table({
-    head: [...head],
-    colAligns: head.map((_, k) => (k < textColumns ? 'left' : 'right')),
-    style: colour ? { compact: true } : { compact: true, head: [], border: [] },
+    chars: NO_BORDERS,
+    colAligns: only.map((_, k) => (k === 0 ? 'left' : 'right')),
+    style: { compact: true, head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
   });
-  table.push(...lines);
-  return table.toString();
+  for (const [k, { group, cells }] of lines.entries()) {
+    if (group !== lines[k - 1]?.group)
+      table.push([{ content: `\n${group}`, colSpan: only.length }], pick(head));
+    table.push(pick(cells));
+  }
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
 }
+
+const NO_BORDERS = Object.fromEntries(
+  ['top', 'bottom', 'left', 'right', 'mid', 'middle'].flatMap((side) =>
+    ['', '-mid', '-left', '-right'].map((part) => [`${side}${part}`, '']),
+  ),
+);
+
+/** Text in lines of 80 columns at most, where its words allow; those behind the first are indented. */
+export function wrap(text: string, indent = '  '): string {
+  const lines: string[] = [];
+  let line = '';
+  // Blanks at the beginning belong to the first word.
+  for (const word of text.match(/^ *\S+|\S+/g) ?? []) {
+    if (line !== '' && line.length + 1 + word.length > TERMINAL_COLUMNS) {
+      lines.push(line);
+      line = `${indent}${word}`;
+    } else line += line === '' ? word : ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}
+
+const TERMINAL_COLUMNS = 80;
 
 /** A Markdown table; the first `textColumns` columns are text, the others numbers. */
 export function markdownTable(
