@@ -9,6 +9,8 @@ export interface TableRequest {
   readonly rowLength: number;
   /** Entries of the sparse gradient, of random rows; absent for a dense gradient. */
   readonly entryCount?: number;
+  /** Room for entries, if there is more than they take; the GPU knows how many they are. */
+  readonly room?: number;
   /** Rows that a mask lets through of a dense gradient, and whether they lie apart or side by side; absent for no mask. */
   readonly mask?: { readonly rowCount: number; readonly isScattered: boolean };
 }
@@ -44,6 +46,11 @@ export const sparse: Suite<TableRequest, Given> = {
             ...dense,
             rowCount: Math.ceil(rows / 10),
             entryCount: named,
+          },
+          [`${named} entries in room for ten times as many`]: {
+            ...dense,
+            entryCount: named,
+            room: 10 * named,
           },
           'mask of all rows': { ...dense, mask: { rowCount: rows, isScattered: false } },
           [`mask of ${named} rows apart`]: { ...dense, mask: { rowCount: named, isScattered: true } },

@@ -112,6 +112,18 @@ gpuTest('a count on the GPU says how many entries count', async ({ device, track
     counts: [70, 0, 1, 64, 0xffff_ffff, 33],
   };
   await checkSparse({ device, track, random, ...table, rule: momentum(), steps: 6 });
+  // More than a block of the sort, and levels of sums.
+  const counts = [3000, 1, 1024, 1025, 0, 2047];
+  await checkSparse({
+    device,
+    track,
+    random,
+    ...table,
+    entryCount: 3000,
+    counts,
+    rule: momentum(),
+    steps: 6,
+  });
 });
 
 gpuTest('a step that names every row once is the dense step', async ({ device, track }) => {

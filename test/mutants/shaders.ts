@@ -28,10 +28,9 @@ export const shaderSlips = [
     ['let share = (length + SCAN_SIZE - 1u) / SCAN_SIZE;', 'let share = length / SCAN_SIZE;'],
     ['for (var k = 0u; k < local_index; k++) {', 'for (var k = 0u; k <= local_index; k++) {'],
     ['place += here;', 'place += 1u;'],
-    [
-      'histogram[digit * settings.block_count + block] = total;',
-      'histogram[block * DIGIT_COUNT + digit] = total;',
-    ],
+    ['named_entries() + PAIRS_PER_BLOCK - 1u', 'named_entries()', 'gpu/sparse#a count on the GPU'],
+    ['DIGIT_COUNT * used_blocks()', 'DIGIT_COUNT * (used_blocks() - 1u)'],
+    ['histogram[digit * block_count + block] = total;', 'histogram[block * DIGIT_COUNT + digit] = total;'],
     ['destination[counters[k]] = pair;\n    counters[k] += 1u;', 'destination[counters[k]] = pair;'],
   ]),
   ...slipsIn(

@@ -6,7 +6,7 @@ export const asideSlips = [
     'src/stages/sparse/row-sums.ts',
     ['gpu/sparse', 'gpu/row-sums'],
     [
-      ['count !== undefined),', 'false),', 'gpu/sparse#a count on the GPU'],
+      ['hasCount = count !== undefined', 'hasCount = false', 'gpu/sparse#a count on the GPU'],
       [
         'rowLength % LANE === 0 && values.byteOffset % (LANE * ELEMENT_BYTE_LENGTH) === 0',
         'rowLength % LANE === 0',
@@ -101,17 +101,28 @@ export const asideSlips = [
     'shaders/stages/sparse/sum-rows.wgsl',
     ['gpu/sparse', 'gpu/row-sums'],
     [
-      ['min(entry + ROW_BLOCK, settings.entry_count)', 'settings.entry_count'],
-      ['begins_block && within == 0u', 'begins_block'],
+      ['min(entry + ROW_BLOCK, entry_count)', 'entry_count'],
+      ['select(NO_ROW, row, within == 0u)', 'row'],
+      ['if (entry < entry_count) {', 'if (true) {', 'gpu/sparse#a count on the GPU'],
+      [
+        'let lane_count = settings.entry_count * ROW_LANES;',
+        'let lane_count = named_entries() * ROW_LANES;',
+        'gpu/sparse#a count on the GPU',
+      ],
       ['summed[k * ROW_LANES + base] = lane(0.0);', ''],
     ],
   ),
   ...slipsIn(
     'shaders/stages/sparse/list-rows.wgsl',
     ['gpu/sparse', 'gpu/row-sums'],
+    [['min(settings.row_count, indices[settings.indices_base + i])', 'indices[settings.indices_base + i]']],
+  ),
+  ...slipsIn(
+    'shaders/stages/sparse/entries.wgsl',
+    ['gpu/sparse#a count on the GPU', 'gpu/sparse-engine'],
     [
-      ['row = min(row, indices[settings.indices_base + i]);', 'row = indices[settings.indices_base + i];'],
       ['counts[settings.count_base]', 'counts[0]'],
+      ['min(settings.entry_count, counts[settings.count_base])', 'counts[settings.count_base]'],
     ],
   ),
   ...slipsIn(

@@ -16,10 +16,12 @@ async function prepare(request: TableRequest): Promise<SuiteContestant> {
   const text = String(elementCount);
   const workload = createWorkload(device, { text, tensorCount: 1, elementsPerTensor: elementCount }, SEED);
   const [data, dense] = [workload.data[0]!, workload.grad[0]!];
-  const indices = request.entryCount === undefined ? undefined : nameRows(rowCount, request.entryCount);
+  const { entryCount, room = entryCount } = request;
+  const indices = room === undefined ? undefined : nameRows(rowCount, room);
+  const count = room === entryCount ? undefined : makeWords('bench count', Uint32Array.of(entryCount!));
   const sparse = indices && {
     rowLength,
-    grad: { indices, values: { buffer: dense, size: indices.size * rowLength } },
+    grad: { indices, values: { buffer: dense, size: indices.size * rowLength }, ...(count && { count }) },
   };
   const rowMask = request.mask && maskRows(rowCount, request.mask);
   const optimizer = await Optimizer.create(device, {
@@ -42,6 +44,7 @@ async function prepare(request: TableRequest): Promise<SuiteContestant> {
       optimizer.destroy();
       workload.destroy();
       indices?.destroy();
+      count?.destroy();
       rowMask?.destroy();
     },
   };

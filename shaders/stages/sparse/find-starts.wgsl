@@ -1,11 +1,10 @@
-// Composed with generated declarations (src/stages/sparse/compose-row-sums.ts) and lanes.wgsl.
+// Composed with entries.wgsl and lanes.wgsl.
 //
 // Behind the sort: per entry, the place of the first entry of its row, which says how many of the row come before it. Rows
 // mostly have few entries, so the search goes back from the entry in steps that double.
 
-@group(0) @binding(0) var<uniform> settings: Settings;
-@group(0) @binding(1) var<storage, read> pairs: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read_write> starts: array<u32>;
+@group(0) @binding(2) var<storage, read> pairs: array<vec2<u32>>;
+@group(0) @binding(3) var<storage, read_write> starts: array<u32>;
 
 fn start_of(entry: u32) -> u32 {
   let row = pairs[entry].x;
@@ -41,7 +40,7 @@ fn find_starts(
   @builtin(num_workgroups) workgroup_count: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
-  let lanes = own_lanes(linear_workgroup(workgroup_id, workgroup_count), local_index, settings.entry_count);
+  let lanes = own_lanes(linear_workgroup(workgroup_id, workgroup_count), local_index, named_entries());
   for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
     starts[i] = start_of(i);
   }

@@ -1,4 +1,4 @@
-// Composed with generated declarations (src/stages/sparse/compose-row-sums.ts).
+// Composed with entries.wgsl.
 //
 // One digit of a stable radix sort of pairs (row, position) by row, least significant digit first (Knuth, TAOCP 3,
 // section 5.2.5): `count`, `scan`, `scatter`. An invocation has its own neighbouring pairs and its own counters and
@@ -14,15 +14,19 @@ const DIGIT_BITS: u32 = 4u;
 const DIGIT_COUNT: u32 = 16u;
 const SCAN_SIZE: u32 = 128u;
 
-@group(0) @binding(0) var<uniform> settings: Settings;
-@group(0) @binding(1) var<storage, read> source: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read_write> destination: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read> source: array<vec2<u32>>;
+@group(0) @binding(3) var<storage, read_write> destination: array<vec2<u32>>;
 /// Per digit and block, how many pairs; after `scan`, how many pairs come before these.
-@group(0) @binding(3) var<storage, read_write> histogram: array<u32>;
+@group(0) @binding(4) var<storage, read_write> histogram: array<u32>;
 
 /// Per invocation and digit.
 var<workgroup> counters: array<u32, WORKGROUP_SIZE * DIGIT_COUNT>;
 var<workgroup> sums: array<u32, SCAN_SIZE>;
+
+/// Blocks that have pairs: a kernel runs for those that all the room takes.
+fn used_blocks() -> u32 {
+  return (named_entries() + PAIRS_PER_BLOCK - 1u) / PAIRS_PER_BLOCK;
+}
 
 fn digit_of(pair: vec2<u32>) -> u32 {
   return extractBits(pair.x, settings.shift, DIGIT_BITS);
@@ -41,24 +45,25 @@ fn count(
   @builtin(local_invocation_index) local_index: u32,
 ) {
   let block = workgroup_id.y * workgroup_count.x + workgroup_id.x;
-  if (block >= settings.block_count) {
+  let block_count = used_blocks();
+  if (block >= block_count) {
     return;
   }
   let first = block * PAIRS_PER_BLOCK + local_index * PAIRS_PER_INVOCATION;
-  count_own(first, min(first + PAIRS_PER_INVOCATION, settings.entry_count), local_index * DIGIT_COUNT);
+  count_own(first, min(first + PAIRS_PER_INVOCATION, named_entries()), local_index * DIGIT_COUNT);
   workgroupBarrier();
   for (var digit = local_index; digit < DIGIT_COUNT; digit += WORKGROUP_SIZE) {
     var total = 0u;
     for (var k = digit; k < WORKGROUP_SIZE * DIGIT_COUNT; k += DIGIT_COUNT) {
       total += counters[k];
     }
-    histogram[digit * settings.block_count + block] = total;
+    histogram[digit * block_count + block] = total;
   }
 }
 
 @compute @workgroup_size(SCAN_SIZE)
 fn scan(@builtin(local_invocation_index) local_index: u32) {
-  let length = DIGIT_COUNT * settings.block_count;
+  let length = DIGIT_COUNT * used_blocks();
   let share = (length + SCAN_SIZE - 1u) / SCAN_SIZE;
   let first = min(local_index * share, length);
   let end = min(first + share, length);
@@ -87,17 +92,18 @@ fn scatter(
   @builtin(local_invocation_index) local_index: u32,
 ) {
   let block = workgroup_id.y * workgroup_count.x + workgroup_id.x;
-  if (block >= settings.block_count) {
+  let block_count = used_blocks();
+  if (block >= block_count) {
     return;
   }
   let first = block * PAIRS_PER_BLOCK + local_index * PAIRS_PER_INVOCATION;
-  let end = min(first + PAIRS_PER_INVOCATION, settings.entry_count);
+  let end = min(first + PAIRS_PER_INVOCATION, named_entries());
   let counters_base = local_index * DIGIT_COUNT;
   count_own(first, end, counters_base);
   workgroupBarrier();
   // Counts become places: a digit's counters, in the order of the pairs.
   for (var digit = local_index; digit < DIGIT_COUNT; digit += WORKGROUP_SIZE) {
-    var place = histogram[digit * settings.block_count + block];
+    var place = histogram[digit * block_count + block];
     for (var k = digit; k < WORKGROUP_SIZE * DIGIT_COUNT; k += DIGIT_COUNT) {
       let here = counters[k];
       counters[k] = place;

@@ -1,4 +1,4 @@
-// Composed with generated declarations (src/stages/sparse/compose-row-sums.ts), lanes.wgsl and `alias lane`.
+// Composed with entries.wgsl, lanes.wgsl and `alias lane`.
 //
 // Last part of a sparse gradient: the first of the sorted entries of a row gets the sum of all of them, every other entry
 // zeros and no row. What comes out is read as a gradient by the reduction (stages/control) and by the step kernels.
@@ -6,12 +6,11 @@
 // Entries of a row are added in blocks of ROW_BLOCK, in order of their positions; the sums of blocks are added in blocks
 // again, level by level (`sum_blocks`), until one is left. Each sum is kept where the first entry of its block is.
 
-@group(0) @binding(0) var<uniform> settings: Settings;
-@group(0) @binding(1) var<storage, read> pairs: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read> starts: array<u32>;
-@group(0) @binding(3) var<storage, read> values: array<lane>;
-@group(0) @binding(4) var<storage, read_write> summed: array<lane>;
-@group(0) @binding(5) var<storage, read_write> rows: array<u32>;
+@group(0) @binding(2) var<storage, read> pairs: array<vec2<u32>>;
+@group(0) @binding(3) var<storage, read> starts: array<u32>;
+@group(0) @binding(4) var<storage, read> values: array<lane>;
+@group(0) @binding(5) var<storage, read_write> summed: array<lane>;
+@group(0) @binding(6) var<storage, read_write> rows: array<u32>;
 
 /// For an entry that is not its row's first; no binding is large enough for a row of this number.
 const NO_ROW: u32 = 0xffffffffu;
@@ -22,20 +21,25 @@ override ROW_LANES: u32 = 1u;
 fn sum_lane(i: u32) {
   let entry = i / ROW_LANES;
   let base = settings.values_base + i % ROW_LANES;
-  let row = pairs[entry].x;
-  let within = entry - starts[entry];
-  let begins_block = row < settings.row_count && within % ROW_BLOCK == 0u;
+  let entry_count = named_entries();
   var sum = lane(0.0);
-  if (begins_block) {
-    sum = values[base + pairs[entry].y * ROW_LANES];
-    let end = min(entry + ROW_BLOCK, settings.entry_count);
-    for (var k = entry + 1u; k < end && pairs[k].x == row; k++) {
-      sum = sum + values[base + pairs[k].y * ROW_LANES];
+  var first_of = NO_ROW;
+  // Room that no entry takes is summed as one of no row, for there may have been one in the step before.
+  if (entry < entry_count) {
+    let row = pairs[entry].x;
+    let within = entry - starts[entry];
+    if (row < settings.row_count && within % ROW_BLOCK == 0u) {
+      sum = values[base + pairs[entry].y * ROW_LANES];
+      let end = min(entry + ROW_BLOCK, entry_count);
+      for (var k = entry + 1u; k < end && pairs[k].x == row; k++) {
+        sum = sum + values[base + pairs[k].y * ROW_LANES];
+      }
+      first_of = select(NO_ROW, row, within == 0u);
     }
   }
   summed[i] = sum;
   if (i % ROW_LANES == 0u) {
-    rows[entry] = select(NO_ROW, row, begins_block && within == 0u);
+    rows[entry] = first_of;
   }
 }
 
@@ -58,7 +62,7 @@ fn sum_blocks_of_lane(i: u32) {
   let stride = settings.stride;
   let window = i / ROW_LANES;
   let last = window * stride + stride - 1u;
-  if (last >= settings.entry_count) {
+  if (last >= named_entries()) {
     return;
   }
   let row = pairs[last].x;
@@ -69,7 +73,7 @@ fn sum_blocks_of_lane(i: u32) {
   }
   let base = i % ROW_LANES;
   var sum = summed[head * ROW_LANES + base];
-  let end = min(head + ROW_BLOCK * stride, settings.entry_count);
+  let end = min(head + ROW_BLOCK * stride, named_entries());
   for (var k = head + stride; k < end && pairs[k].x == row; k += stride) {
     sum = sum + summed[k * ROW_LANES + base];
     summed[k * ROW_LANES + base] = lane(0.0);
@@ -83,7 +87,7 @@ fn sum_blocks(
   @builtin(num_workgroups) workgroup_count: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
-  let lane_count = (settings.entry_count / settings.stride) * ROW_LANES;
+  let lane_count = (named_entries() / settings.stride) * ROW_LANES;
   let lanes = own_lanes(linear_workgroup(workgroup_id, workgroup_count), local_index, lane_count);
   for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
     sum_blocks_of_lane(i);

@@ -1,4 +1,5 @@
 import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
+import entriesWgsl from '../../../shaders/stages/sparse/entries.wgsl?raw';
 import findStartsWgsl from '../../../shaders/stages/sparse/find-starts.wgsl?raw';
 import listRowsWgsl from '../../../shaders/stages/sparse/list-rows.wgsl?raw';
 import radixSortWgsl from '../../../shaders/stages/sparse/radix-sort.wgsl?raw';
@@ -11,13 +12,12 @@ import { ROW_BLOCK } from '../../plan/row-sums.js';
 
 /**
  * What the kernels of a sparse gradient are told: the entries, and the table's rows, of which the number past the last also
- * stands for none; of a pass of the sort, its blocks and the lowest bit of its digit; of a level of the sum, the entries per
+ * stands for none; of a pass of the sort, the lowest bit of its digit; of a level of the sum, the entries per
  * block; and where things begin in what is bound, `values` in lanes.
  */
 export const SETTINGS = wordStruct('Settings', {
   entry_count: 'u32',
   row_count: 'u32',
-  block_count: 'u32',
   shift: 'u32',
   stride: 'u32',
   indices_base: 'u32',
@@ -29,41 +29,45 @@ const UNIFORM: GPUBufferBindingLayout = { type: 'uniform', minBindingSize: SETTI
 const READ: GPUBufferBindingLayout = { type: 'read-only-storage' };
 const WRITE: GPUBufferBindingLayout = { type: 'storage' };
 
-/** Lists the rows of the entries. Bindings: settings, indices, count, pairs. */
+/** What all of these kernels begin with: settings, count. */
+const ENTRIES = [UNIFORM, READ];
+const entries = `${SETTINGS.wgsl}\n${entriesWgsl}`;
+
+/** Lists the rows of the entries. Bindings: settings, count, indices, pairs. */
 export function listSource(shape: KernelShape, hasCount: boolean): PipelineSource {
   return {
     label: 'webgpu-optim list rows',
-    code: `${SETTINGS.wgsl}\n${lanesWgsl}\n${listRowsWgsl}`,
+    code: `${entries}\n${lanesWgsl}\n${listRowsWgsl}`,
     entryPoint: 'list_rows',
     constants: { ...shapeConstants(shape), HAS_COUNT: Number(hasCount) },
-    bindGroups: [[UNIFORM, READ, READ, WRITE]],
+    bindGroups: [[...ENTRIES, READ, WRITE]],
   };
 }
 
-/** A kernel of a pass of the sort; all have the same bindings: settings, source, destination, histogram. */
-export function sortSource(entryPoint: 'count' | 'scan' | 'scatter'): PipelineSource {
+/** A kernel of a pass of the sort; all have the same bindings: settings, count, source, destination, histogram. */
+export function sortSource(entryPoint: 'count' | 'scan' | 'scatter', hasCount: boolean): PipelineSource {
   return {
     label: `webgpu-optim sort rows, ${entryPoint}`,
-    code: `${SETTINGS.wgsl}\n${radixSortWgsl}`,
+    code: `${entries}\n${radixSortWgsl}`,
     entryPoint,
-    constants: {},
-    bindGroups: [[UNIFORM, READ, WRITE, WRITE]],
+    constants: { HAS_COUNT: Number(hasCount) },
+    bindGroups: [[...ENTRIES, READ, WRITE, WRITE]],
   };
 }
 
-/** Finds where rows begin. Bindings: settings, pairs, starts. */
-export function startsSource(shape: KernelShape): PipelineSource {
+/** Finds where rows begin. Bindings: settings, count, pairs, starts. */
+export function startsSource(shape: KernelShape, hasCount: boolean): PipelineSource {
   return {
     label: 'webgpu-optim find starts',
-    code: `${SETTINGS.wgsl}\n${lanesWgsl}\n${findStartsWgsl}`,
+    code: `${entries}\n${lanesWgsl}\n${findStartsWgsl}`,
     entryPoint: 'find_starts',
-    constants: shapeConstants(shape),
-    bindGroups: [[UNIFORM, READ, WRITE]],
+    constants: { ...shapeConstants(shape), HAS_COUNT: Number(hasCount) },
+    bindGroups: [[...ENTRIES, READ, WRITE]],
   };
 }
 
 /**
- * Sums entries, or blocks of them. Bindings: settings, pairs, starts, values, summed, rows.
+ * Sums entries, or blocks of them. Bindings: settings, count, pairs, starts, values, summed, rows.
  *
  * @param laneWidth elements per lane.
  * @param rowLanes lanes per row.
@@ -72,6 +76,7 @@ export function startsSource(shape: KernelShape): PipelineSource {
 export function sumSource(
   entryPoint: 'sum_rows' | 'sum_blocks',
   shape: KernelShape,
+  hasCount: boolean,
   laneWidth: 1 | 4,
   rowLanes: number,
   codec?: Codec,
@@ -80,12 +85,12 @@ export function sumSource(
     label: `webgpu-optim ${entryPoint.replace('_', ' ')}`,
     code: `alias lane = ${laneWidth === 4 ? 'vec4<f32>' : 'f32'};
 const ROW_BLOCK: u32 = ${ROW_BLOCK}u;
-${SETTINGS.wgsl}
+${entries}
 ${lanesWgsl}
 ${codec ? convertValues(sumRowsWgsl, codec, laneWidth) : sumRowsWgsl}`,
     entryPoint,
-    constants: { ...shapeConstants(shape), ROW_LANES: rowLanes },
-    bindGroups: [[UNIFORM, READ, READ, READ, WRITE, WRITE]],
+    constants: { ...shapeConstants(shape), ROW_LANES: rowLanes, HAS_COUNT: Number(hasCount) },
+    bindGroups: [[...ENTRIES, READ, READ, READ, WRITE, WRITE]],
   };
 }
 

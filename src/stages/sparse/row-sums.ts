@@ -50,14 +50,15 @@ export function planRowSums(
   const rowLanes = rowLength / laneWidth;
   const entryShape = chooseShape(adapterInfoOf(device), entryCount);
   const laneShape = chooseShape(adapterInfoOf(device), entryCount * rowLanes);
+  const hasCount = count !== undefined;
   const sources = {
-    list: listSource(entryShape, count !== undefined),
-    count: sortSource('count'),
-    scan: sortSource('scan'),
-    scatter: sortSource('scatter'),
-    starts: startsSource(entryShape),
-    sum: sumSource('sum_rows', laneShape, laneWidth, rowLanes, values.codec),
-    blocks: sumSource('sum_blocks', laneShape, laneWidth, rowLanes, values.codec),
+    list: listSource(entryShape, hasCount),
+    count: sortSource('count', hasCount),
+    scan: sortSource('scan', hasCount),
+    scatter: sortSource('scatter', hasCount),
+    starts: startsSource(entryShape, hasCount),
+    sum: sumSource('sum_rows', laneShape, hasCount, laneWidth, rowLanes, values.codec),
+    blocks: sumSource('sum_blocks', laneShape, hasCount, laneWidth, rowLanes, values.codec),
   };
   const plan = planRowSum(entryCount, rowCount);
   const planned = { table, plan, laneWidth, rowLanes, entryShape, laneShape, sources } as const;
@@ -134,9 +135,8 @@ export class RowSums {
 
   #list(pairs: GPUBuffer): Command {
     const { sources, table, entryShape } = this.planned;
-    // Without a count something must be bound in its place, and is not read.
-    const { indices, count = indices, entryCount } = table;
-    const resources = [this.#bind(indices), this.#bind(count), { buffer: pairs }];
+    const { indices, entryCount } = table;
+    const resources = [this.#bind(indices), { buffer: pairs }];
     return this.#command(sources.list, 0, resources, this.#grid(entryCount, entryShape));
   }
 
@@ -183,8 +183,14 @@ export class RowSums {
     grid: readonly [number, number],
   ): Command {
     const { pipeline, layouts }: Pipeline = getPipelineSync(this.device, source);
+    // Without a count something must be bound in its place, and is not read.
+    const { indices, count = indices } = this.planned.table;
     const uniform = this.#settings.binding(settings, SETTINGS.byteLength);
-    const buffers = bindBuffers(this.device, `${this.label} rows`, layouts[0]!, [uniform, ...resources]);
+    const buffers = bindBuffers(this.device, `${this.label} rows`, layouts[0]!, [
+      uniform,
+      this.#bind(count),
+      ...resources,
+    ]);
     return { pipeline, buffers, grid };
   }
 
@@ -201,7 +207,6 @@ export class RowSums {
     SETTINGS.write(view, firstWord, {
       entry_count: entryCount,
       row_count: rowCount,
-      block_count: plan.blockCount,
       shift: plan.shifts[k] ?? 0,
       stride: plan.strides[k] ?? 0,
       indices_base: baseOf(indices),
