@@ -102,13 +102,9 @@ export const asideSlips = [
     ['gpu/sparse', 'gpu/row-sums'],
     [
       ['min(entry + ROW_BLOCK, entry_count)', 'entry_count'],
-      ['select(NO_ROW, row, within == 0u)', 'row'],
-      ['if (entry < entry_count) {', 'if (true) {', 'gpu/sparse#a count on the GPU'],
-      [
-        'let lane_count = settings.entry_count * ROW_LANES;',
-        'let lane_count = named_entries() * ROW_LANES;',
-        'gpu/sparse#a count on the GPU',
-      ],
+      ['begins_block && within == 0u', 'begins_block'],
+      ['min(lanes.end, named_entries() * ROW_LANES)', 'lanes.end', 'gpu/sparse#a count on the GPU'],
+      ['store_sum(i, lane(0.0), NO_ROW);', '', 'gpu/sparse#a count on the GPU'],
       ['summed[k * ROW_LANES + base] = lane(0.0);', ''],
     ],
   ),

@@ -22,24 +22,24 @@ fn sum_lane(i: u32) {
   let entry = i / ROW_LANES;
   let base = settings.values_base + i % ROW_LANES;
   let entry_count = named_entries();
+  let row = pairs[entry].x;
+  let within = entry - starts[entry];
+  let begins_block = row < settings.row_count && within % ROW_BLOCK == 0u;
   var sum = lane(0.0);
-  var first_of = NO_ROW;
-  // Room that no entry takes is summed as one of no row, for there may have been one in the step before.
-  if (entry < entry_count) {
-    let row = pairs[entry].x;
-    let within = entry - starts[entry];
-    if (row < settings.row_count && within % ROW_BLOCK == 0u) {
-      sum = values[base + pairs[entry].y * ROW_LANES];
-      let end = min(entry + ROW_BLOCK, entry_count);
-      for (var k = entry + 1u; k < end && pairs[k].x == row; k++) {
-        sum = sum + values[base + pairs[k].y * ROW_LANES];
-      }
-      first_of = select(NO_ROW, row, within == 0u);
+  if (begins_block) {
+    sum = values[base + pairs[entry].y * ROW_LANES];
+    let end = min(entry + ROW_BLOCK, entry_count);
+    for (var k = entry + 1u; k < end && pairs[k].x == row; k++) {
+      sum = sum + values[base + pairs[k].y * ROW_LANES];
     }
   }
+  store_sum(i, sum, select(NO_ROW, row, begins_block && within == 0u));
+}
+
+fn store_sum(i: u32, sum: lane, row: u32) {
   summed[i] = sum;
   if (i % ROW_LANES == 0u) {
-    rows[entry] = first_of;
+    rows[i / ROW_LANES] = row;
   }
 }
 
@@ -49,10 +49,19 @@ fn sum_rows(
   @builtin(num_workgroups) workgroup_count: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
-  let lane_count = settings.entry_count * ROW_LANES;
-  let lanes = own_lanes(linear_workgroup(workgroup_id, workgroup_count), local_index, lane_count);
-  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
+  let lanes = own_lanes(
+    linear_workgroup(workgroup_id, workgroup_count),
+    local_index,
+    settings.entry_count * ROW_LANES,
+  );
+  let end = min(lanes.end, named_entries() * ROW_LANES);
+  var i = lanes.first;
+  for (; i < end; i += lanes.stride) {
     sum_lane(i);
+  }
+  // Room that no entry takes may have had one in the step before.
+  for (; i < lanes.end; i += lanes.stride) {
+    store_sum(i, lane(0.0), NO_ROW);
   }
 }
 
