@@ -124,9 +124,6 @@ export const asideSlips = [
   ...slipsIn(
     'shaders/stages/sparse/find-starts.wgsl',
     ['gpu/sparse', 'gpu/row-sums'],
-    [
-      ['first = known - step + 1u;', 'first = known - step + 2u;'],
-      ['if (row >= settings.row_count) {', 'if (row > settings.row_count) {'],
-    ],
+    [['first = known - step + 1u;', 'first = known - step + 2u;']],
   ),
 ];
