@@ -10,7 +10,7 @@ const { abs, floor, fround, sign, sqrt } = Math;
 
 /** Codes of numbers between −1 or 0, and 1; in float32, operation by operation as in `shaders/codecs/blocks.wgsl`. */
 interface Scale {
-  /** What is added to the codec's name. */
+  /** What is added to the codec's name, by which files say what their bytes mean: other levels, another name. */
   readonly suffix: string;
   /** The part of its functions' names that says which they are. */
   readonly kind: 'signed' | 'companded' | 'square' | 'fourth';
@@ -36,7 +36,7 @@ const rootOf = (code: number, most: number): number => fround(code * fround(1 / 
 const square = (root: number): number => fround(root * root);
 
 const signed: Scale = {
-  suffix: '',
+  suffix: '-signed',
   kind: 'signed',
   isPositive: false,
   most: (bits) => 2 ** (bits - 1) - 1,

@@ -140,7 +140,10 @@ export type OptionsInForce<R extends Rule = Rule> = R extends Rule<infer O> ? Ru
 function rejectOtherState(before: Rule, after: Rule): void {
   const { needed, left } = otherState(before, after);
   if (needed.length === 0 && left.length === 0) return;
-  const names = Object.keys(after.options).filter((name) => before.options[name] !== after.options[name]);
+  // Lists are copied, so that what is in them tells.
+  const names = Object.keys(after.options).filter(
+    (name) => quote(before.options[name]) !== quote(after.options[name]),
+  );
   const what = needed.length > 0 ? `needs ${needed.join(', ')}` : `does without ${left.join(', ')}`;
   throw new OptimizerError(
     'invalid-option',

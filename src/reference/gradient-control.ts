@@ -33,7 +33,7 @@ export class GradientControl {
   decide(gradients: readonly ArrayLike<number>[], gradScale: number): number | undefined {
     const { maxGradNorm, skipNonFinite, maxConsecutiveSkips, dynamic } = this.options;
     const unscale = this.round(this.round(gradScale) / this.lossScale);
-    this.gradNorm = unscale * Math.hypot(...gradients.map(norm));
+    this.gradNorm = unscale * normOf(gradients.map(norm));
     // Without a limit nothing is clipped, not even where ∞/∞ would say so.
     this.clipFactor = maxGradNorm < Infinity ? Math.min(1, maxGradNorm / (this.gradNorm + 1e-6)) : 1;
     const isFinite = Number.isFinite(this.gradNorm);
@@ -88,3 +88,6 @@ function norm(values: ArrayLike<number>): number {
   for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!;
   return Math.sqrt(sum);
 }
+
+/** The norm of several tensors by theirs. `Math.hypot` of an infinity and a NaN is an infinity. */
+const normOf = (norms: readonly number[]): number => (norms.some(Number.isNaN) ? NaN : Math.hypot(...norms));

@@ -43,7 +43,7 @@ export interface ReferenceParameter extends RowOptions {
   gradScale?: number;
   /** Elements per row, an integer ≥ 1 that divides the tensor; sparse gradients, `{ indices, values }`, need it. */
   rowLength?: number;
-  /** Lengths of its axes, integers ≥ 1: rules of matrices need two or more; the first one is the rows, the others are the columns. */
+  /** Lengths of its axes, integers ≥ 1, as `Parameter.shape`. */
   shape?: readonly number[];
   /** A number per row: rows at 0 are left alone by each step; read at each step. For dense gradients, with `rowLength`. */
   rowMask?: ArrayLike<number>;

@@ -58,7 +58,7 @@ const options = {
   relativeStep: boolean(true),
   scaleParameter: boolean(true),
   beta1: number(0, 0, 1),
-  minDimSizeToFactor: integer(1, 1, 2 ** 32 - 1, [4]),
+  minDimSizeToFactor: { ...integer(1, 1, 2 ** 32 - 1, [4]), isInitial: true },
 };
 
 type Slot = 'exp_avg' | 'row_var' | 'col_var' | 'variance';
@@ -255,7 +255,7 @@ const named = {
  * options of a group are for both.
  *
  * A matrix is measured as a whole, so that a binding must hold it. Beside the state there is memory for one batch of matrices of one shape,
- * 64 MiB or what the largest matrix takes, and a 64th of it.
+ * 64 MiB or what the largest matrix takes, and for sums along columns: as much as a row takes for each 64 rows, or for each matrix of fewer.
  *
  * State: `row_var` (R), `col_var` (C) of matrices, `variance` (V) of others, `exp_avg` (m) with `beta1`. Defaults: those of
  * `torch.optim.Adafactor`: `lr` 0.01, `beta2Decay` −0.8, `eps` [2⁻²³, 1e-3], `epsPlacement` 'max', `d` 1, `weightDecay` 0, `weightDecayMode`

@@ -31,7 +31,7 @@ export interface OptionSpec<T> {
   readonly samples: readonly T[];
   /** Whether a schedule may stand for it: a number that steps read. */
   readonly moves?: boolean;
-  /** Whether it only says how state begins: once there is state, it has no effect. */
+  /** Whether it only says which state there is, or how it begins: once there is state, it has no effect. */
   readonly isInitial?: boolean;
   /** Of a list of numbers, what holds for each; a schedule may stand for each. */
   readonly entry?: OptionSpec<number>;

@@ -94,7 +94,8 @@ export function overrideRule(rule: Rule, overrides: object): Rule {
     // An unknown name is refused, even without a value.
     if (value !== undefined || !(name in options)) options[name] = value;
   }
-  return withSettings(makeRule(rule.declaration, options), rule);
+  const made = makeRule(rule.declaration, options);
+  return withSettings(rule.others ? Object.freeze({ ...made, others: rule.others }) : made, rule);
 }
 
 /** The same rule, with averages taken of its weights, its state kept in some way, and weights rounded, or kept, in some way. */

@@ -1,6 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, inject, test, vi } from 'vitest';
-import { Optimizer, ReferenceOptimizer, adam, adamw, muon, rmsprop, sgd } from '../../src/index.js';
+import {
+  Optimizer,
+  ReferenceOptimizer,
+  type Rule,
+  adafactor,
+  adam,
+  adamw,
+  muon,
+  rmsprop,
+  sgd,
+} from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { makeParameter } from '../support/tensors.js';
@@ -212,4 +222,78 @@ test('muon steps kernels, their last axis as columns, and another rule the rest;
   for (const [k, one] of variables.entries()) {
     expect(bitDifference(await valuesOf(one), start[k]!), shapes[k]!.join()).toBeUndefined();
   }
+});
+
+/** A kernel and a bias, twice, and their gradients. */
+function twoLayers() {
+  const random = new Random(inject('seed'));
+  const shapes = [[4, 5], [5], [5, 3], [3]];
+  const start = shapes.map((shape) => random.weights(shape.reduce((product, n) => product * n, 1)));
+  const variables = shapes.map((shape, k) => variable(start[k]!, shape));
+  return {
+    variables,
+    start,
+    params: start.map((data, k) => ({ name: `${k}`, data: data.slice(), shape: shapes[k]! })),
+    /** Steps some of them with an optimizer. @returns the gradients. */
+    apply: (optimizer: Pick<ReturnType<typeof make>, 'applyGradients'>, members: readonly number[]) => {
+      const gradients = start.map(({ length }) => random.gradients(length));
+      const tensors = members.map((k) => tf.tensor(gradients[k]!, shapes[k]));
+      optimizer.applyGradients(members.map((k, i) => ({ name: variables[k]!.name, tensor: tensors[i]! })));
+      tf.dispose(tensors);
+      return gradients;
+    },
+    check: async (twin: ReferenceOptimizer) => {
+      for (const [k, one] of variables.entries()) {
+        const want = Float32Array.from(twin.readParam(`${k}`));
+        expect(bitDifference(await valuesOf(one), want), shapes[k]!.join()).toBeUndefined();
+      }
+    },
+  };
+}
+
+for (const rule of [muon({ lr: 0.1, others: adamw({ lr: 0.01 }) }), adafactor({ lr: 0.1 })]) {
+  test(`${rule.name}: a rate that is set before the first step, and layers that come late`, async () => {
+    const { params, apply, check } = twoLayers();
+    const optimizer = make<Rule>(rule);
+    optimizer.learningRate = 0.05;
+    expect(optimizer.learningRate).toBe(0.05);
+    const twin = new ReferenceOptimizer({ rule, params, precision: 'f32' });
+    for (const group of twin.groups) group.lr = 0.05;
+    let gradients = apply(optimizer, [0, 1]);
+    twin.step(gradients, { skip: ['2', '3'] });
+    gradients = apply(optimizer, [0, 1, 2, 3]);
+    twin.step(gradients);
+    await check(twin);
+  });
+}
+
+test('the rate is that of the variables that no group names, whatever rules there are', async () => {
+  const { variables, apply } = twoLayers();
+  const [first, bias] = [variables[0]!.name, variables[1]!.name];
+  const named = (name: string) => new RegExp(`^${name}$`);
+  const optimizer = make(adafactor({ lr: 0.1 }), {
+    groups: [
+      { match: named(first), lr: 0.2 },
+      { match: named(bias), lr: 0.3 },
+    ],
+  });
+  // Each group has one rule only, and the rest has both.
+  apply(optimizer, [0, 1, 2, 3]);
+  expect(optimizer.learningRate).toBe(0.1);
+  const whole = make(adafactor({ lr: 0.1 }), { groups: [{ params: [first, bias], lr: 0.2 }] });
+  apply(whole, [0, 1, 2]);
+  expect(whole.learningRate).toBe(0.1);
+});
+
+test('variables without state beside others with state are saved and loaded', async () => {
+  const { params, apply, check } = twoLayers();
+  const rule = muon({ lr: 0.1, others: sgd({ lr: 0.01 }) });
+  const optimizer = make<Rule>(rule);
+  const twin = new ReferenceOptimizer({ rule, params, precision: 'f32' });
+  twin.step(apply(optimizer, [0, 1, 2]), { skip: ['3'] });
+  twin.step(apply(optimizer, [0, 1, 2, 3]));
+  const resumed = make<Rule>(rule);
+  await resumed.setWeights(await optimizer.getWeights());
+  twin.step(apply(resumed, [0, 1, 2, 3]));
+  await check(twin);
 });

@@ -11,10 +11,10 @@ import {
 import { isSwiftShader } from '../../proof/adapter.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
-import type { Track } from '../../proof/track.js';
 import { gpuTest } from '../support/device.js';
 import { drawn } from '../support/draw.js';
 import { errorOf } from '../support/error-of.js';
+import { makeNetwork } from '../support/network.js';
 import { makeBuffer } from '../support/tensors.js';
 
 const SHAPES: Readonly<Record<string, readonly number[]>> = {
@@ -25,30 +25,6 @@ const SHAPES: Readonly<Record<string, readonly number[]>> = {
   scale: [],
   kernels: [2, 3, 3, 2],
 };
-
-/** What there is of the parameters, and a way to give them gradients. */
-function makeNetwork(device: GPUDevice, track: Track, random: Random) {
-  const tensors = Object.entries(SHAPES).map(([name, shape]) => {
-    const weights = random.weights(shape.reduce((product, length) => product * length, 1));
-    return { name, shape: [...shape], weights, grad: makeBuffer(device, track, weights) };
-  });
-  return {
-    params: tensors.map(({ name, shape, weights, grad }) => ({
-      name,
-      shape,
-      grad,
-      data: makeBuffer(device, track, weights),
-    })),
-    twins: tensors.map(({ name, shape, weights }) => ({ name, shape, data: weights.slice() })),
-    upload: (change: (values: Float32Array) => void = () => undefined): Float32Array[] =>
-      tensors.map(({ grad, weights }) => {
-        const values = random.gradients(weights.length);
-        change(values);
-        device.queue.writeBuffer(grad, 0, values);
-        return values;
-      }),
-  };
-}
 
 type Settings = Omit<OptimizerConfig, 'rule' | 'params' | 'groups'>;
 
@@ -90,7 +66,7 @@ for (const [title, settings] of drawn(CASES, 2)) {
   gpuTest(
     `steps, left out, skipped, saved and loaded, as in the reference: ${title}`,
     async ({ device, track }) => {
-      const network = makeNetwork(device, track, new Random(inject('seed')));
+      const network = makeNetwork(device, track, new Random(inject('seed')), SHAPES);
       const { params, twins, upload } = network;
       const optimizer = track(await Optimizer.create(device, { rule, ...settings, params }));
       const twin = new ReferenceOptimizer({ rule, ...(settings as object), precision: 'f32', params: twins });
@@ -137,7 +113,7 @@ for (const [title, settings] of drawn(CASES, 2)) {
 
 gpuTest('checkpoints, memory, groups and state in hand', async ({ device, track }) => {
   const random = new Random(inject('seed'));
-  const { params, upload } = makeNetwork(device, track, random);
+  const { params, upload } = makeNetwork(device, track, random, SHAPES);
   const optimizer = track(
     await Optimizer.create(device, {
       rule: adafactor({ lr: 0.3 }),
@@ -173,7 +149,7 @@ gpuTest('checkpoints, memory, groups and state in hand', async ({ device, track 
 gpuTest(
   'rebound, frozen and moved to another group, it steps as in the reference',
   async ({ device, track }) => {
-    const { params, twins, upload } = makeNetwork(device, track, new Random(inject('seed')));
+    const { params, twins, upload } = makeNetwork(device, track, new Random(inject('seed')), SHAPES);
     const optimizer = track(await Optimizer.create(device, { rule, params }));
     const twin = new ReferenceOptimizer({ rule, precision: 'f32', params: twins });
     const step = (skip: string[] = []) => {

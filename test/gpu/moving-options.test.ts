@@ -1,6 +1,14 @@
 /** Hyper-parameters that change in the course of a run: schedules for every number, and `group.set`. */
 import { expect, inject, vi } from 'vitest';
-import { Optimizer, ReferenceOptimizer, type Rule, adam, rmsprop, scheduleFreeSgd } from '../../src/index.js';
+import {
+  Optimizer,
+  ReferenceOptimizer,
+  type Rule,
+  adafactor,
+  adam,
+  rmsprop,
+  scheduleFreeSgd,
+} from '../../src/index.js';
 import { isSwiftShader } from '../../proof/adapter.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
@@ -176,6 +184,10 @@ gpuTest('a bad option changes nothing, and says what to give', async ({ device, 
     'initialAccumulator says how the state begins',
   );
   expect(await messageOf([0.1])).toContain('are no options');
+  // A list that is the same is none of the reasons.
+  const ofLists = await makePair(device, track, adafactor(), {});
+  const withMomentum = await errorOf(() => ofLists.optimizer.groups[0]!.set({ beta1: 0.9 }));
+  expect(withMomentum.message).toContain('with this beta1, adafactor needs "exp_avg"');
   // The state of a run with momentum has no place here.
   const other = await makePair(device, track, rmsprop({ lr: 0.1, momentum: 0.9 }), {});
   const dict = await other.optimizer.stateDict();

@@ -20,6 +20,7 @@ import type { Track } from '../../proof/track.js';
 import { gpuTest } from '../support/device.js';
 import { drawn } from '../support/draw.js';
 import { errorOf } from '../support/error-of.js';
+import { makeNetwork } from '../support/network.js';
 import { makeBuffer } from '../support/tensors.js';
 
 const SHAPES: Readonly<Record<string, readonly number[]>> = {
@@ -30,28 +31,10 @@ const SHAPES: Readonly<Record<string, readonly number[]>> = {
   scale: [],
 };
 
-/** What there is of the parameters, and a way to give them gradients. */
-function makeNetwork(device: GPUDevice, track: Track, random: Random) {
-  const tensors = Object.entries(SHAPES).map(([name, shape]) => {
-    const weights = random.weights(shape.reduce((product, length) => product * length, 1));
-    return { name, shape: [...shape], weights, grad: makeBuffer(device, track, weights) };
-  });
-  return {
-    params: tensors.map(({ name, shape, weights, grad }) => ({
-      name,
-      shape,
-      grad,
-      data: makeBuffer(device, track, weights),
-    })),
-    twins: tensors.map(({ name, shape, weights }) => ({ name, shape, data: weights.slice() })),
-    upload: (change: (values: Float32Array) => void): Float32Array[] =>
-      tensors.map(({ grad, weights }) => {
-        const values = random.weights(weights.length);
-        change(values);
-        device.queue.writeBuffer(grad, 0, values);
-        return values;
-      }),
-  };
+/** Parameters of these shapes; Muon's twin is compared by a tolerance on other adapters, so that gradients are of one magnitude. */
+function networkOf(device: GPUDevice, track: Track) {
+  const random = new Random(inject('seed'));
+  return makeNetwork(device, track, random, SHAPES, (length) => random.weights(length));
 }
 
 type Settings = Omit<OptimizerConfig, 'rule' | 'params' | 'groups'>;
@@ -71,7 +54,7 @@ const CASES: readonly [title: string, others: Rule, settings: Settings][] = [
 
 for (const [title, others, settings] of drawn(CASES, 2)) {
   gpuTest(`steps as in the reference: ${title}`, async ({ device, track }) => {
-    const { params, twins, upload } = makeNetwork(device, track, new Random(inject('seed')));
+    const { params, twins, upload } = networkOf(device, track);
     const rule = muon({ lr: 0.1, biasCorrection: true, others });
     const optimizer = track(await Optimizer.create(device, { rule, ...settings, params }));
     const twin = new ReferenceOptimizer({ rule, ...(settings as object), precision: 'f32', params: twins });
@@ -98,7 +81,7 @@ for (const [title, others, settings] of drawn(CASES, 2)) {
 }
 
 gpuTest('one state dict, groups that say so, and groups that join', async ({ device, track }) => {
-  const { params, upload } = makeNetwork(device, track, new Random(inject('seed')));
+  const { params, upload } = networkOf(device, track);
   const rule = muon({ lr: 0.1, others: adamw({ lr: 0.01 }) });
   const [w1, b1, w2, b2, scale] = params;
   const groups = [
@@ -113,7 +96,7 @@ gpuTest('one state dict, groups that say so, and groups that join', async ({ dev
   ]);
   await optimizer.addGroup({ params: [scale!], others: true, lr: 0.25 });
   expect(optimizer.groups.at(-1)!.rule.name).toBe('adamw');
-  upload(() => {});
+  upload();
   optimizer.step();
   optimizer.step();
   const dict = await optimizer.stateDict();
@@ -150,13 +133,13 @@ gpuTest('one state dict, groups that say so, and groups that join', async ({ dev
 });
 
 gpuTest('counts that are written where the GPU decides, of every tensor', async ({ device, track }) => {
-  const { params, twins, upload } = makeNetwork(device, track, new Random(inject('seed')));
+  const { params, twins, upload } = networkOf(device, track);
   const rule = muon({ lr: 0.1, biasCorrection: true, others: adamw({ lr: 0.1 }) });
   const settings = { skipNonFinite: true };
   const optimizer = track(await Optimizer.create(device, { rule, ...settings, params }));
   const twin = new ReferenceOptimizer({ rule, ...settings, precision: 'f32', params: twins });
   const step = () => {
-    const gradients = upload(() => {});
+    const gradients = upload();
     optimizer.step();
     twin.step(gradients);
   };
@@ -180,7 +163,7 @@ gpuTest('counts that are written where the GPU decides, of every tensor', async 
 gpuTest(
   'a state dict is the same of optimizer and reference, whichever group is first',
   async ({ device, track }) => {
-    const { params, twins } = makeNetwork(device, track, new Random(inject('seed')));
+    const { params, twins } = networkOf(device, track);
     const rule = muon({ others: adamw() });
     const optimizer = track(
       await Optimizer.create(device, {

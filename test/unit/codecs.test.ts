@@ -222,7 +222,7 @@ test('takes what it is said to', () => {
   expect(bytes).toEqual([
     ['f32', 256],
     ['bf16', 128],
-    ['int8', 68],
+    ['int8-signed', 68],
     ['int8-fourth', 68],
     ['int4-companded', 36],
     ['int4-square', 36],

@@ -6,9 +6,11 @@ import { planMatrixBatches } from '../../src/plan/matrix/batches.js';
 import { arrayAfter, planProducts, sidesOf, tilesOf } from '../../src/plan/matrix/products.js';
 import type { PlanLimits, PlanTensor } from '../../src/plan/pieces.js';
 import { resolveAverages } from '../../src/averages/registry.js';
+import { partialLengths } from '../../src/stages/factor/factor-pass.js';
 import { float32, float64 } from '../../src/reference/arithmetic.js';
 import { errorBound } from '../../src/reference/error-bound.js';
 import { orthogonalize } from '../../src/reference/orthogonalize.js';
+import { factoredSize } from '../../src/rules/factors.js';
 import { matrixFactor, matrixSize } from '../../src/rules/matrix.js';
 import { withSettings } from '../../src/rules/rule.js';
 import { orthogonalBound } from '../../proof/orthogonal-bound.js';
@@ -113,9 +115,12 @@ const tensor = (index: number, shape: readonly number[], row = 0): PlanTensor<st
   data: [{ buffer: 'b', byteOffset: 0, elementCount: shape.reduce((product, n) => product * n, 1) }],
 });
 
+/** Arrays that are as large as the matrices. */
+const lengthsOf = ({ step }: { readonly step: number }) => ({ x0: step });
+
 describe('batches', () => {
   const plan = (tensors: readonly PlanTensor<string>[]) =>
-    planMatrixBatches(tensors, LIMITS, (k) => `w${k}`, matrixSize);
+    planMatrixBatches(tensors, LIMITS, (k) => `w${k}`, matrixSize, lengthsOf);
 
   test('are of one shape and row', () => {
     const batches = plan([
@@ -148,11 +153,35 @@ describe('batches', () => {
         '134217728 at once; request it with larger requiredLimits.maxStorageBufferBindingSize',
     );
   });
+
+  test('have room for the sums of short matrices, which take more than these', () => {
+    const planFactors = (tensors: readonly PlanTensor<string>[]) =>
+      planMatrixBatches(
+        tensors,
+        LIMITS,
+        (k) => `w${k}`,
+        factoredSize,
+        (place) => {
+          const { blocks, means } = partialLengths(place);
+          return { x0: place.step, partials: blocks + means };
+        },
+      );
+    // Rows by themselves: a sum for each element, and a mean for each.
+    expect(() => planFactors([tensor(0, [2 ** 25, 1, 1])])).toThrow(
+      'parameter "w0" is a matrix of 33554432 × 1 elements, which is worked on as a whole, in 268435456 bytes',
+    );
+    expect(() => planFactors([tensor(0, [1, 2 ** 25])])).toThrow('in 134217732 bytes');
+    expect(planFactors([tensor(0, [2 ** 24, 1, 1])])).toHaveLength(1);
+    const many = Array.from({ length: 4 }, (_, k) => tensor(k, [2 ** 22, 1, 1]));
+    expect(planFactors(many).map(({ tensors }) => tensors.length)).toEqual([2, 2]);
+    // Of 64 rows and more, no more than the matrices.
+    expect(planFactors([tensor(0, [64, 2 ** 19])])).toHaveLength(1);
+  });
 });
 
 describe('products', () => {
-  const [wide] = planMatrixBatches([tensor(0, [70, 200])], LIMITS, String, matrixSize);
-  const [tall] = planMatrixBatches([tensor(0, [200, 70])], LIMITS, String, matrixSize);
+  const [wide] = planMatrixBatches([tensor(0, [70, 200])], LIMITS, String, matrixSize, lengthsOf);
+  const [tall] = planMatrixBatches([tensor(0, [200, 70])], LIMITS, String, matrixSize, lengthsOf);
 
   test('of tall matrices are those of wide ones, along the other side', () => {
     const of = (batch: NonNullable<typeof wide>) => planProducts(batch, ITERATION.triples, 3);

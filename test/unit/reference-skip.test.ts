@@ -203,3 +203,16 @@ test.each([NaN, Infinity])('without a limit nothing is clipped, even where a gra
   optimizer.step([[bad]]);
   expect(optimizer.stats()).toMatchObject({ skipped: 1, gradNorm: bad, clipFactor: 1 });
 });
+
+test('the norm of a NaN and an infinity is NaN, also of two tensors, as on the GPU', () => {
+  for (const bad of [
+    [NaN, Infinity],
+    [Infinity, NaN],
+    [Infinity, 1],
+  ]) {
+    const params = bad.map((_, k) => ({ name: `${k}`, data: Float32Array.of(1) }));
+    const optimizer = new ReferenceOptimizer({ rule: sgd(), maxGradNorm: 1, params });
+    optimizer.step(bad.map((value) => [value]));
+    expect(optimizer.stats().gradNorm).toBe(bad.includes(NaN) ? NaN : Infinity);
+  }
+});

@@ -261,10 +261,9 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     const rule = this.#rule;
     const lr = this.#isLrSet ? rule.options.lr : undefined;
     if (this.#engine) {
-      for (const { rank, group, variables } of inGroups(this.#options.groups, fresh)) {
-        const { length } = this.#engine.groups;
-        this.#engine.addGroupSync(group);
-        if (lr !== undefined) for (const added of this.#engine.groups.slice(length)) added.lr = lr;
+      for (const { rank, group, variables } of inGroups(rule, this.#options.groups, fresh)) {
+        const added = this.#engine.addGroupSync(group);
+        if (lr !== undefined) added.lr = lr;
         this.#ranks.push(rank);
         table.add(variables);
       }

@@ -1,5 +1,6 @@
 import { Optimizer } from '../../engine/optimizer.js';
 import type { ParameterGroupConfig } from '../../engine/input/config.js';
+import { partGroup, resolveGroup } from '../../engine/input/groups.js';
 import type { LearningRate } from '../../rules/options.js';
 import type { Rule } from '../../rules/rule.js';
 import { parameterAt } from '../shared/bound-buffers.js';
@@ -15,12 +16,34 @@ export interface RankedGroup {
   readonly variables: readonly FreshVariable[];
 }
 
-/** Variables as groups of the engine. */
-export function inGroups(groups: NamedGroups, variables: readonly FreshVariable[]): RankedGroup[] {
-  return groups.assign(variables).map(({ rank, overrides, params: members }) => {
-    const params = members.map(({ parameter, placement }) => parameterAt(parameter, placement));
-    return { rank, group: { ...overrides, params }, variables: members };
+/** Variables as groups of the engine, each of which stays one group there: what is no matrix is one of the other rule. */
+export function inGroups(
+  rule: Rule,
+  groups: NamedGroups,
+  variables: readonly FreshVariable[],
+): RankedGroup[] {
+  return groups.assign(variables).flatMap(({ rank, overrides, params: members }) => {
+    const whole = resolveGroup<Shaped>(
+      rule,
+      { ...overrides, params: members.map((variable) => ({ variable, shape: variable.placement.shape })) },
+      `groups[${rank}]`,
+    );
+    return partGroup(whole).map(({ rule: own, params: shaped }): RankedGroup => {
+      const params = shaped.map(({ variable: { parameter, placement } }) =>
+        parameterAt(parameter, placement),
+      );
+      const group: ParameterGroupConfig = { ...overrides, params };
+      const isOfOthers = own.declaration === rule.others?.declaration;
+      if (isOfOthers) Object.assign(group, { others: true });
+      return { rank, group, variables: shaped.map(({ variable }) => variable) };
+    });
   });
+}
+
+/** A variable, and the shape that says which rule steps it. */
+interface Shaped {
+  readonly variable: FreshVariable;
+  readonly shape: readonly number[];
 }
 
 /**
@@ -45,7 +68,7 @@ export function makeEngine(
       pending,
       variables.map(({ name }) => name),
     );
-  const ranked = inGroups(options.groups, variables);
+  const ranked = inGroups(rule, options.groups, variables);
   const groups = ranked.map(({ group }) => group);
   const engine = Optimizer.createSync(device, { ...options.config, rule, groups });
   try {

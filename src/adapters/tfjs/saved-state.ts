@@ -61,7 +61,7 @@ export function fromStateDict(
   };
 }
 
-/** As tensors: the counters, then `<variable>/<slot>`. */
+/** As tensors: the counters, then `<variable>/<slot>`; an empty `<variable>/` of one without state beside others with. */
 export function toTensors({ step, control, steps, slots }: SavedState): NamedTensor[] {
   const list: NamedTensor[] = [{ name: STEP, tensor: scalar(step, 'int32') }];
   const add = (name: string, values: readonly number[] | Float32Array, dtype: 'int32' | 'float32') =>
@@ -72,7 +72,10 @@ export function toTensors({ step, control, steps, slots }: SavedState): NamedTen
   }
   if (steps.size > 0) add(STEPS, [...steps.values()], 'int32');
   for (const [name, ofVariable] of slots) {
-    for (const [slot, values] of Object.entries(ofVariable)) add(`${name}/${slot}`, values, 'float32');
+    const entries = Object.entries(ofVariable);
+    for (const [slot, values] of entries) add(`${name}/${slot}`, values, 'float32');
+    // By a rule of others: it counts among the variables all the same.
+    if (entries.length === 0) add(`${name}/`, [], 'float32');
   }
   return list;
 }
@@ -100,7 +103,8 @@ export async function fromTensors(list: readonly NamedTensor[]): Promise<SavedSt
     const cut = name.lastIndexOf('/');
     if (cut < 1) fail(`there is one named ${quote(name)}, which is not <variable>/<slot>`);
     const ofVariable = slots.get(name.slice(0, cut)) ?? {};
-    ofVariable[name.slice(cut + 1)] = Float32Array.from(slotValues);
+    const slot = name.slice(cut + 1);
+    if (slot !== '') ofVariable[slot] = Float32Array.from(slotValues);
     slots.set(name.slice(0, cut), ofVariable);
   }
   // Of rules without state, the variables have no names here; they are told by their order then.

@@ -2,7 +2,7 @@ import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { copyGiven } from '../../given.js';
 import type { Rule } from '../../rules/rule.js';
 import { type ParameterGroupConfig, type ResolvedSettings, keptWeightsOf, rejectUnfit } from './config.js';
-import { resolveGroup } from './groups.js';
+import { partGroup, resolveGroup } from './groups.js';
 import { withFitMasters } from './master-options.js';
 import type { NameTable } from './names.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
@@ -61,25 +61,25 @@ export function resolveAddedGroup<T extends Movable>(
   parameterCount: number,
   call: string,
 ): ResolvedAddedGroup<T> {
-  const { rule: wanted, params } = resolveGroup<unknown>(settings.rule, group, 'group');
+  const { params, ...given } = resolveGroup<unknown>(settings.rule, group, 'group');
   const moved = new Set<T>();
   const parameters: ResolvedParameter[] = [];
-  const all = params.map(
-    (given) => findMoved(given, table, call) ?? resolveParameter(given as Parameter, parameterCount++),
-  );
-  const parameterOf = (known: T | ResolvedParameter): ResolvedParameter =>
-    'parameter' in known ? known.parameter : known;
+  const members = params.map((each): Member<T> => {
+    const named = findMoved(each, table, call);
+    if (named) return memberOf(named.parameter, named);
+    const parameter = resolveParameter(each as Parameter, parameterCount++);
+    const there = sameAs(parameter, table.get(parameter.name));
+    return memberOf(there?.parameter ?? parameter, there);
+  });
+  const parts = partGroup({ ...given, params: members });
+  if (parts.length > 1) rejectMixed(parts, call);
   const rule = withFitMasters(
-    wanted,
-    all.map((known) => keptWeightsOf(parameterOf(known))),
+    parts[0]!.rule,
+    members.map(({ parameter }) => keptWeightsOf(parameter)),
   );
-  for (const known of all) {
-    const parameter = parameterOf(known);
+  for (const { parameter, there } of members) {
     rejectUnfit(rule, parameter);
-    if ('parameter' in known && known.part) {
-      rejectOtherRule(known.part.group.rule, rule, parameter.name, call);
-    }
-    const there = 'parameter' in known ? known : sameAs(parameter, table.get(parameter.name));
+    if (there?.part) rejectOtherRule(there.part.group.rule, rule, parameter.name, call);
     if (!there) parameters.push(parameter);
     else if (moved.has(there)) table.rejectTaken([parameter.name]);
     else moved.add(there);
@@ -87,14 +87,41 @@ export function resolveAddedGroup<T extends Movable>(
   return { rule, parameters, moved };
 }
 
+/** A parameter of the group, and what the table has of it if it moves. */
+interface Member<T> {
+  readonly parameter: ResolvedParameter;
+  readonly there: T | undefined;
+  readonly shape: ResolvedParameter['shape'];
+}
+
+const memberOf = <T>(parameter: ResolvedParameter, there: T | undefined): Member<T> => ({
+  parameter,
+  there,
+  shape: parameter.shape,
+});
+
+type Part = ReturnType<typeof partGroup<Member<unknown>>>[number];
+
+/** One call adds one group. @throws OptimizerError `invalid-config`. */
+function rejectMixed(parts: readonly Part[], call: string): never {
+  const names = parts.map(({ params }) => quote(params[0]!.parameter.name));
+  throw new OptimizerError(
+    'invalid-config',
+    `${call}: ${names.join(' is a matrix and ')} is none; add them by two calls.`,
+  );
+}
+
 /** Its state is that of its rule. @throws OptimizerError `invalid-config` where a parameter would move to a group of another one. */
 function rejectOtherRule(before: Rule, after: Rule, name: string, call: string): void {
   if (before.declaration === after.declaration) return;
   throw new OptimizerError(
     'invalid-config',
-    `${call}: parameter ${quote(name)} is of ${before.name} and would move to ${after.name}; remove it, and add it anew.`,
+    `${call}: parameter ${quote(name)} is of ${nameOf(before)} and would move to ${nameOf(after)}; remove it, and add it anew.`,
   );
 }
+
+/** Two rules may have one name. */
+const nameOf = ({ name, declaration: { matrix } }: Rule): string => (matrix ? `${name} for matrices` : name);
 
 /** What is given by its name alone. */
 function findMoved<T>(given: unknown, table: NameTable<T>, call: string): T | undefined {

@@ -55,8 +55,8 @@ export interface Parameter extends RowOptions {
   /** Number of elements. Default: all that `data` holds. With it, `data` and `grad` may be longer, after `rebind` too. */
   length?: number;
   /**
-   * Lengths of its axes, integers ≥ 1 whose product is the number of elements. Rules of matrices need two or more: the first one is the
-   * rows, the others are the columns.
+   * Lengths of its axes, integers ≥ 1 whose product is the number of elements. Rules of matrices need two or more. For `muon` the first one
+   * is the rows, and the others are the columns; for `adafactor` the last two are, and the others count matrices.
    */
   shape?: readonly number[];
   /**

@@ -12,7 +12,10 @@ export type MatrixBatch<B, S extends MatrixSize = MatrixSize> = S & {
   readonly step: number;
 };
 
-/** Elements of a batch, unless one matrix has more: enough to keep a GPU busy; memory for more would be of no use. */
+/** What each tensor of a batch takes: its size as matrices, and elements from one tensor to the next. */
+type MatrixPlace<S extends MatrixSize> = S & Pick<MatrixBatch<unknown>, 'step'>;
+
+/** Elements of an array of a batch, unless one matrix takes more: enough to keep a GPU busy; memory for more would be of no use. */
 const MOST_ELEMENTS = 2 ** 24;
 
 /** Each matrix begins at a multiple of so many elements: bytes at which every device lets a binding begin. */
@@ -23,6 +26,7 @@ const MATRIX_ALIGNMENT = 64;
  *
  * @param tensors each with a shape of two or more axes.
  * @param sizeOf the matrix that a shape is.
+ * @param lengthsOf elements of the arrays that a batch is worked on in, for one tensor.
  * @throws OptimizerError `limit-exceeded` for a matrix that no binding holds.
  */
 export function planMatrixBatches<B, S extends MatrixSize>(
@@ -30,6 +34,7 @@ export function planMatrixBatches<B, S extends MatrixSize>(
   { maxStorageBufferBindingSize, maxBufferSize }: PlanLimits,
   nameOf: (tensor: number) => string,
   sizeOf: (shape: readonly number[]) => S,
+  lengthsOf: (place: MatrixPlace<S>) => Readonly<Record<string, number>>,
 ): MatrixBatch<B, S>[] {
   const most = Math.min(maxStorageBufferBindingSize, maxBufferSize) / ELEMENT_BYTE_LENGTH;
   const alike = groupBy(tensors, ({ row, shape }) => {
@@ -39,8 +44,9 @@ export function planMatrixBatches<B, S extends MatrixSize>(
     const { index, row, shape } = list[0]!;
     const size = sizeOf(shape!);
     const step = alignUp(size.rows * size.columns, MATRIX_ALIGNMENT);
-    if (step > most) throw tooLarge(nameOf(index), size, step, most);
-    const perBatch = Math.max(1, Math.floor(Math.min(most, MOST_ELEMENTS) / step));
+    const length = Math.max(...Object.values(lengthsOf({ ...size, step })));
+    if (length > most) throw tooLarge(nameOf(index), size, length, most);
+    const perBatch = Math.max(1, Math.floor(Math.min(most, MOST_ELEMENTS) / length));
     return Array.from({ length: Math.ceil(list.length / perBatch) }, (_, k) => ({
       ...size,
       row,
@@ -50,11 +56,11 @@ export function planMatrixBatches<B, S extends MatrixSize>(
   });
 }
 
-function tooLarge(name: string, { rows, columns }: MatrixSize, step: number, most: number): OptimizerError {
+function tooLarge(name: string, { rows, columns }: MatrixSize, length: number, most: number): OptimizerError {
   return new OptimizerError(
     'limit-exceeded',
     `parameter ${quote(name)} is a matrix of ${rows} × ${columns} elements, which is worked on as a whole, in ` +
-      `${ELEMENT_BYTE_LENGTH * step} bytes, but the device binds ${ELEMENT_BYTE_LENGTH * most} at once; request it with larger ` +
+      `${ELEMENT_BYTE_LENGTH * length} bytes, but the device binds ${ELEMENT_BYTE_LENGTH * most} at once; request it with larger ` +
       'requiredLimits.maxStorageBufferBindingSize and maxBufferSize.',
   );
 }

@@ -35,7 +35,7 @@ export interface MatrixWork<S extends MatrixSize, A extends string> {
   /** The matrix that a shape is. */
   readonly sizeOf: (shape: readonly number[]) => S;
   /** Elements of the arrays, for one matrix of a size. */
-  readonly lengthsOf: (batch: MatrixBatch<GPUBuffer, S>) => Readonly<Record<A | 'x0', number>>;
+  readonly lengthsOf: (place: S & Pick<MatrixBatch<GPUBuffer>, 'step'>) => Readonly<Record<A | 'x0', number>>;
   /** The array in which directions have become what weights are stepped along. */
   readonly resultOf: (input: MatrixInput) => A | 'x0';
   readonly plan: (input: BatchInput<S>, arrays: MatrixArrays<A>) => Planned<MatrixPass>;
@@ -71,7 +71,7 @@ export function planMatrixStage<S extends MatrixSize, A extends string>(
   work: MatrixWork<S, A>,
 ): Planned<Stage> {
   const { device, tensors, nameOf, label, facts } = input;
-  const batches = planMatrixBatches(tensors, facts.limits, nameOf, work.sizeOf);
+  const batches = planMatrixBatches(tensors, facts.limits, nameOf, work.sizeOf, work.lengthsOf);
   const lengths: Record<string, number> = {};
   for (const batch of batches) {
     for (const [name, length] of Object.entries<number>(work.lengthsOf(batch)))
