@@ -9,7 +9,7 @@ export interface ArenaDTypes {
   dtype?: DType;
   /** Element type of the gradients; default `'f32'`. */
   gradDtype?: GradDType;
-  /** Of gradients of `'i32'`: what they were multiplied with before they were rounded to integers. Default 1. */
+  /** Of gradients of `'i32'`: what they were multiplied with before they were rounded to integers; an arena's is for its tensors of `'i32'`. Default 1. */
   gradScale?: number;
 }
 
@@ -36,7 +36,7 @@ export interface TensorKind {
 export function resolveKind(tensor: Given, arena: Given, what: string): TensorKind {
   const dtype = tensor.dtype ?? arena.dtype;
   const gradDtype = tensor.gradDtype ?? arena.gradDtype;
-  const gradScale = tensor.gradScale ?? (tensor.gradDtype === undefined ? arena.gradScale : undefined);
+  const gradScale = tensor.gradScale ?? (gradDtype === arena.gradDtype ? arena.gradScale : undefined);
   const codec = dtype === undefined ? undefined : resolveCodec(dtype, 'dtype', what);
   const gradCodec = resolveGradCodec(gradDtype ?? 'f32', gradScale, what);
   return {

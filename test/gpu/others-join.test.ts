@@ -54,9 +54,7 @@ for (const [rule, ofMatrices, ofOthers] of RULES) {
     const { params } = makeNetwork(device, track, new Random(inject('seed')), SHAPES);
     const [w1, b1, w2, b2, flat] = params;
     const groups = [{ params: [w1!, b1!] }, { params: [flat!], others: true as const }];
-    const optimizer = track(
-      await Optimizer.create<Rule>(device, { rule: rule as Rule, groups: groups as never }),
-    );
+    const optimizer = track(await Optimizer.create<Rule>(device, { rule, groups: groups as never }));
     const before = await optimizer.stateDict();
     const messageOf = async (group: object): Promise<string> =>
       (await errorOf(() => optimizer.addGroup(group as never))).message;

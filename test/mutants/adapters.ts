@@ -29,6 +29,11 @@ export const adapterSlips = [
     ['values.get(isNamed ? name : savedNames[k]!)!', 'values.get(savedNames[k]!)!'],
     ['savedNames.length > 0 && savedNames.length !== names.length', 'savedNames.length > names.length'],
     ['steps.get(name) ?? step', 'step', 'e2e/tfjs-model', 'e2e/tfjs-variables'],
+    ["if (entries.length === 0) add(`${name}/`, [], 'float32');", ''],
+  ]),
+  ...slipsIn('src/adapters/tfjs/make-engine.ts', tfjs, [
+    ['if (isOfOthers) Object.assign(group, { others: true });', ''],
+    ['if (lr !== undefined) engine.lr = lr;', ''],
   ]),
   ...slipsIn(
     'src/adapters/tfjs/fused-optimizer.ts',

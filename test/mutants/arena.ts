@@ -51,7 +51,7 @@ export const arenaSlips = [
     [
       ['tensor.dtype ?? arena.dtype', 'arena.dtype ?? tensor.dtype'],
       ['tensor.gradDtype ?? arena.gradDtype', 'tensor.gradDtype'],
-      ['tensor.gradDtype === undefined ? arena.gradScale : undefined', 'arena.gradScale'],
+      ['gradDtype === arena.gradDtype ? arena.gradScale : undefined', 'arena.gradScale'],
     ],
   ),
   ...slipsIn('src/arena/fill-tensors.ts', values, [

@@ -36,6 +36,10 @@ export const inputSlips = [
     ['unit/input'],
     [
       ['parameterCount++', 'parameterCount'],
+      ['if (parts.length > 1) rejectMixed(parts, call);', '', 'gpu/others-join#refused'],
+      ['partGroup({ ...given, params', 'partGroup({ rule: given.rule, params', 'gpu/others-join#late ones'],
+      ['memberOf(there?.parameter ?? parameter, there)', 'memberOf(parameter, undefined)', 'gpu/move-groups'],
+      ['if (there?.part) rejectOtherRule', 'if (false) rejectOtherRule', 'gpu/others-join#refused'],
       ['rejectUnfit(rule, parameter);', ''],
       ['else if (moved.has(there)) table.rejectTaken([parameter.name]);', ''],
       ["rest['data'] !== undefined || ", ''],

@@ -120,4 +120,17 @@ export const planSlips = [
       ['if (k === undefined || runs.has(k)) continue;', 'if (runs.has(k!)) continue;'],
     ],
   ),
+  ...slipsIn(
+    'src/plan/matrix/batches.ts',
+    ['unit/matrix'],
+    [
+      ['if (length > most) throw', 'if (step > most) throw'],
+      ['Math.min(most, MOST_ELEMENTS) / length', 'Math.min(most, MOST_ELEMENTS) / step'],
+    ],
+  ),
+  ...slipsIn(
+    'src/rules/rule.ts',
+    ['e2e/tfjs-optimizer'],
+    [['rule.others ? Object.freeze({ ...made, others: rule.others }) : made', 'made']],
+  ),
 ];

@@ -105,14 +105,21 @@ describe('a tensor of an arena', () => {
     expect(halves('f32').buffers).toHaveLength(2);
     expect(halves('f32').usage & 0x20).toBe(0x20);
     const scaled = resolveArena(
-      { a: { shape: [1] }, b: { shape: [1], gradDtype: 'f32' }, c: { shape: [1], gradDtype: 'i32' } },
+      {
+        a: { shape: [1] },
+        b: { shape: [1], gradDtype: 'f32' },
+        // What an arena has already may be said again.
+        c: { shape: [1], gradDtype: 'i32' },
+        d: { shape: [1], gradScale: 2 },
+      },
       { gradDtype: 'i32', gradScale: 1024 },
       device,
     );
     expect([...scaled.tensors.values()].map(({ kind }) => kind.grad.name)).toEqual([
       'i32/1024',
       'f32',
-      'i32/1',
+      'i32/1024',
+      'i32/2',
     ]);
     const ofSize = (elementCount: number, options: object) => () =>
       resolveArena({ w: { shape: [elementCount], dtype: 'f16', ...options } }, undefined, device);
