@@ -1,4 +1,4 @@
-/** Weights and gradients of 2 bytes as columns of structs of any number of them: what shares their words stays as it is. */
+/** Weights and gradients of 2 bytes as columns of structs of any number of them, stepped: what shares their words stays as it is. */
 import { expect, inject } from 'vitest';
 import {
   Optimizer,
@@ -7,147 +7,14 @@ import {
   ReferenceOptimizer,
   adam,
   lamb,
-  loadCheckpoint,
-  momentum,
-  saveCheckpoint,
-  sgd,
 } from '../../src/index.js';
-import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { gpuTest } from '../support/device.js';
 import { drawn } from '../support/draw.js';
-import { errorOf } from '../support/error-of.js';
-import { makeHalves, readHalves, roundedTo } from '../support/halves.js';
-import { type HalfColumn, HalfStructs } from '../support/halves-in-structs.js';
-import { FRESH, exactRule } from '../support/life-pair.js';
+import { HalfStructs } from '../support/halves-in-structs.js';
+import { exactRule } from '../support/life-pair.js';
 import { makeBuffer } from '../support/tensors.js';
-
-type Floats = Float32Array<ArrayBuffer>;
-type Dtype = 'f16' | 'bf16';
-
-/** Halves of a struct, those before the first one, and its columns: of weights, and of their gradients. */
-interface Layout {
-  readonly title: string;
-  readonly stride: number;
-  readonly lead: number;
-  /** Where each column begins in the struct, and its halves. */
-  readonly data: readonly (readonly [start: number, rowLength: number])[];
-  /** The same of gradients; absent: in a buffer of their own, of float32. */
-  readonly grad?: readonly number[];
-}
-
-const LAYOUTS: readonly Layout[] = [
-  { title: 'three of one each', stride: 3, lead: 0, data: [0, 1, 2].map((start) => [start, 1] as const) },
-  { title: 'one and its gradient', stride: 2, lead: 1, data: [[0, 1]], grad: [1] },
-  { title: 'of seven, gradients among them', stride: 7, lead: 0, data: [[0, 3]], grad: [3] },
-  {
-    title: 'of whole words, within them',
-    stride: 12,
-    lead: 1,
-    data: [
-      [0, 5],
-      [6, 4],
-    ],
-  },
-  { title: 'odd rows of whole words', stride: 4, lead: 0, data: [[0, 3]] },
-  { title: 'even rows of odd structs', stride: 5, lead: 0, data: [[0, 2]] },
-  { title: 'rows without gaps', stride: 3, lead: 1, data: [[0, 3]] },
-  { title: 'long rows', stride: 67, lead: 0, data: [[1, 64]] },
-];
-
-/** Weights in structs, their gradients, and the twin of an optimizer over them. */
-class Run {
-  readonly columns: readonly HalfColumn[];
-  readonly params: readonly Parameter[];
-  readonly structs: HalfStructs;
-  readonly weights: Floats[];
-  readonly #gradColumns: readonly (HalfColumn | undefined)[];
-  readonly #gradBuffers: readonly GPUBuffer[];
-
-  constructor(
-    private readonly device: GPUDevice,
-    track: Parameters<typeof makeBuffer>[1],
-    dtype: Dtype,
-    private readonly random: Random,
-    { stride, lead, data, grad }: Layout,
-    private readonly rowCount: number,
-    room = rowCount,
-    of: Partial<Parameter> = {},
-  ) {
-    const half = stride * room + lead + 3;
-    this.structs = new HalfStructs(device, track, dtype, rowCount, half);
-    this.columns = data.map(([start, rowLength]) => ({ start: lead + start, stride, rowLength }));
-    this.#gradColumns = this.columns.map(({ rowLength }, k) =>
-      grad ? { start: lead + grad[k]!, stride, rowLength } : undefined,
-    );
-    this.#gradBuffers = this.columns.map(({ rowLength }) =>
-      makeBuffer(device, track, new Float32Array(rowLength * room)),
-    );
-    this.weights = this.columns.map((column) =>
-      this.structs.write(column, random.weights(column.rowLength * rowCount)),
-    );
-    this.params = this.columns.map((column, k): Parameter => {
-      const own = this.#gradColumns[k];
-      return {
-        name: `t${k}`,
-        dtype,
-        rowLength: column.rowLength,
-        length: rowCount * column.rowLength,
-        data: this.structs.range(column, room),
-        grad: own ? this.structs.range(own, room) : this.#gradBuffers[k]!,
-        ...(own && { gradDtype: dtype }),
-        ...of,
-      };
-    });
-  }
-
-  /** Other gradients for the same weights: of the GPU, and as they are there. */
-  async renew(optimizer: Optimizer): Promise<Floats[]> {
-    for (const [k, column] of this.columns.entries())
-      this.structs.expect(column, await optimizer.readParam(`t${k}`));
-    return this.columns.map(({ rowLength }, k) => {
-      const values = this.random.gradients(rowLength * this.rowCount);
-      const own = this.#gradColumns[k];
-      if (own) return this.structs.write(own, values);
-      this.device.queue.writeBuffer(this.#gradBuffers[k]!, 0, values);
-      return values;
-    });
-  }
-
-  /** Says what gradients among the weights are to be, of rows that are there. */
-  expectGradients(gradients: readonly Floats[]): void {
-    for (const [k, column] of this.#gradColumns.entries())
-      if (column) this.structs.expect(column, gradients[k]!);
-  }
-
-  writeGradients(gradients: readonly Floats[]): void {
-    for (const [k, column] of this.#gradColumns.entries())
-      if (column) this.structs.write(column, gradients[k]!);
-  }
-
-  /** Checks weights against the twin's, and all else of the structs. */
-  async check(optimizer: Optimizer, twin: ReferenceOptimizer, what: string): Promise<void> {
-    for (const [k, column] of this.columns.entries()) {
-      const want = Float32Array.from(twin.readParam(`t${k}`));
-      expect(bitDifference(await optimizer.readParam(`t${k}`), want), `${what} t${k}`).toBeUndefined();
-      this.structs.expect(column, want);
-    }
-    await this.structs.check(what);
-  }
-}
-
-const twinOf = (run: Run, config: Pick<OptimizerConfig, 'rule'>, of: object = {}): ReferenceOptimizer =>
-  new ReferenceOptimizer({
-    ...config,
-    precision: 'f32',
-    params: run.params.map(({ name, dtype, rowLength }, k) => ({
-      name: name!,
-      dtype: dtype!,
-      rowLength: rowLength!,
-      data: run.weights[k]!.slice(),
-      ...of,
-    })),
-  });
+import { type Dtype, LAYOUTS, Run, twinOf } from '../support/woven-run.js';
 
 gpuTest('columns are stepped as their twins, and nothing beside them', async ({ device, track }) => {
   const random = new Random(inject('seed'));
@@ -257,125 +124,6 @@ gpuTest('norms are those of the columns', async ({ device, track }) => {
   }
 });
 
-gpuTest('they are saved, zeroed and moved', async ({ device, track }) => {
-  const random = new Random(inject('seed'));
-  const [rowCount, room] = [5, 9];
-  const layouts = [LAYOUTS[0]!, LAYOUTS[2]!, LAYOUTS[6]!];
-  for (const dtype of ['f16', 'bf16'] as const) {
-    for (const layout of layouts) {
-      const what = `${layout.title}, ${dtype}`;
-      const run = new Run(device, track, dtype, random, layout, rowCount, room);
-      const config = { rule: exactRule(device, adam({ lr: 0.1 })) };
-      const optimizer = track(await Optimizer.create(device, { ...config, params: run.params }));
-      const twin = twinOf(run, config);
-      twin.step(await run.renew(optimizer));
-      optimizer.step();
-      await run.check(optimizer, twin, what);
-      const { bytes } = await saveCheckpoint(optimizer, 'bytes');
-      const weights = await Promise.all(run.columns.map((_, k) => optimizer.readParam(`t${k}`)));
-      const dict = twin.stateDict();
-      optimizer.zeroGrad();
-      run.expectGradients(run.columns.map(({ rowLength }) => new Float32Array(rowCount * rowLength)));
-      await run.structs.check(`${what}, zeroed`);
-      twin.step(await run.renew(optimizer));
-      optimizer.step();
-      await run.check(optimizer, twin, what);
-      await loadCheckpoint(optimizer, bytes);
-      for (const [k, column] of run.columns.entries()) run.structs.expect(column, weights[k]!);
-      await run.structs.check(`${what}, loaded`);
-      expect(
-        bitDifference(
-          await optimizer.readState('t0', Object.keys(dict.state['t0']!)[0]!),
-          Float32Array.from(Object.values(dict.state['t0']!)[0]!),
-        ),
-      ).toBe(undefined);
-      const map = [4, FRESH, 0, 0, 3, 1, FRESH];
-      const names = run.columns.map((_, k) => `t${k}`);
-      // What is behind the rows that there are is a fresh row's.
-      const behind = run.columns.map(({ rowLength }) => random.weights(2 * rowLength));
-      for (const [k, column] of run.columns.entries()) {
-        const all = Float32Array.of(...weights[k]!, ...roundedTo(dtype, behind[k]!));
-        run.structs.write(column, all);
-        weights[k] = all;
-      }
-      await optimizer.mapRows(names, { from: Uint32Array.from(map), rowCount: map.length });
-      for (const [k, column] of run.columns.entries()) {
-        const { rowLength } = column;
-        const rows = map.flatMap((from, row) => {
-          const first = rowLength * (from === FRESH ? row : from);
-          return [...weights[k]!.subarray(first, first + rowLength)];
-        });
-        run.structs.expect(column, Float32Array.from(rows));
-        expect(bitDifference(await optimizer.readParam(`t${k}`), Float32Array.from(rows)), what).toBe(
-          undefined,
-        );
-      }
-      await run.structs.check(`${what}, mapped`);
-    }
-  }
-});
-
-gpuTest(
-  'micro-batches are added to them, and they come to lie in other buffers',
-  async ({ device, track }) => {
-    const random = new Random(inject('seed'));
-    const [rowCount, rowLength, length] = [65, 3, 195];
-    const [at, weightsAt, microAt] = [1, 4, 0].map((start) => ({ start, stride: 7, rowLength })) as [
-      HalfColumn,
-      HalfColumn,
-      HalfColumn,
-    ];
-    for (const dtype of ['f16', 'bf16'] as const) {
-      const [structs, others, micro] = [8, 8, 0].map(
-        (more) => new HalfStructs(device, track, dtype, rowCount, 7 * rowCount + more),
-      ) as [HalfStructs, HalfStructs, HalfStructs];
-      const weights = structs.write(weightsAt, random.weights(length));
-      const sums = structs.write(at, random.weights(length));
-      const added = micro.write(microAt, random.weights(length));
-      const params: Parameter[] = [
-        {
-          name: 'w',
-          dtype,
-          gradDtype: dtype,
-          rowLength,
-          data: structs.range(weightsAt),
-          grad: structs.range(at),
-          microGrad: micro.range(microAt),
-        },
-      ];
-      const config = { rule: exactRule(device, adam({ lr: 0.1 })) };
-      const optimizer = track(await Optimizer.create(device, { ...config, params }));
-      optimizer.accumulate();
-      const want = roundedTo(
-        dtype,
-        sums.map((value, k) => value + added[k]!),
-      );
-      structs.expect(at, want);
-      await structs.check(`${dtype} sums`);
-      await micro.check(`${dtype} micro`);
-      const moved = others.write(weightsAt, weights);
-      const gradients = others.write(at, random.gradients(length));
-      const { microGrad: _, ...plain } = params[0]!;
-      const moving = track(await Optimizer.create(device, { ...config, params: [plain] }));
-      moving.rebind({ w: { data: others.range(weightsAt), grad: others.range(at) } });
-      const twin = new ReferenceOptimizer({
-        ...config,
-        precision: 'f32',
-        params: [{ name: 'w', dtype, data: moved }],
-      });
-      moving.step();
-      twin.step([gradients]);
-      others.expect(weightsAt, Float32Array.from(twin.readParam('w')));
-      await others.check(`${dtype} elsewhere`);
-      await structs.check(`${dtype} left`);
-      const error = await errorOf(() =>
-        moving.rebind({ w: { data: others.range({ start: 2, stride: 8, rowLength: 3 }) } }),
-      );
-      expect(error.code).toBe('invalid-parameter');
-    }
-  },
-);
-
 gpuTest('one of them without gaps, in the buffer of the other', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const [rowCount, rowLength, length] = [65, 3, 195];
@@ -409,29 +157,6 @@ gpuTest('one of them without gaps, in the buffer of the other', async ({ device,
   }
 });
 
-gpuTest('rows without gaps, of an odd number of halves, move', async ({ device, track }) => {
-  for (const dtype of ['f16', 'bf16'] as const) {
-    for (const rowLength of [1, 3, 65]) {
-      const rowCount = 5;
-      const random = new Random(rowLength);
-      const weights = roundedTo(dtype, random.weights(rowLength * rowCount + 1));
-      const data = makeHalves(device, track, dtype, weights);
-      const grad = makeBuffer(device, track, random.weights(rowLength * rowCount));
-      const params: Parameter[] = [{ name: 'w', dtype, rowLength, length: rowLength * rowCount, data, grad }];
-      const optimizer = track(await Optimizer.create(device, { rule: momentum(), params }));
-      const map = [3, 0, 4, 4, 1];
-      await optimizer.mapRows(['w'], { from: Uint32Array.from(map), rowCount });
-      const want = [
-        ...map.flatMap((row) => [...weights.subarray(row * rowLength, (row + 1) * rowLength)]),
-        weights.at(-1)!,
-      ];
-      expect(
-        bitDifference((await readHalves(device, dtype, data)).slice(0, want.length), Float32Array.from(want)),
-      ).toBe(undefined);
-    }
-  }
-});
-
 gpuTest('tables with sparse gradients', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const [rowLength, rowCount] = [3, 7];
@@ -459,49 +184,4 @@ gpuTest('tables with sparse gradients', async ({ device, track }) => {
     structs.expect(column, Float32Array.from(twin.readParam('w')));
     await structs.check(dtype);
   }
-});
-
-gpuTest('which places are refused', async ({ device, track }) => {
-  const data = makeHalves(device, track, 'f16', new Float32Array(24));
-  const grad = makeBuffer(device, track, new Float32Array(24));
-  const make = async (parameter: object): Promise<string> => {
-    const params = [
-      { name: 'w', data, grad, dtype: 'f16', rowLength: 1, length: 4, ...parameter },
-    ] as Parameter[];
-    return (await errorOf(() => Optimizer.create(device, { rule: sgd(), params }))).message;
-  };
-  expect(await make({ data: { buffer: data, offset: 2 } })).toContain(
-    'offset is 2 bytes; give a multiple of 4',
-  );
-  expect(await make({ data: { buffer: data, offset: 3, byteStride: 6 } })).toContain(
-    'offset is 3 bytes; give a multiple of 2',
-  );
-  expect(await make({ data: { buffer: data, byteStride: 5 } })).toContain(
-    'byteStride is 5 bytes; give a multiple of 2',
-  );
-  expect(await make({ dtype: 'f32', data: { buffer: grad, byteStride: 6 } })).toContain(
-    'byteStride is 6 bytes; give a multiple of 4',
-  );
-  const short = track(device.createBuffer({ size: 14, usage: 0x8c }));
-  expect(await make({ data: { buffer: short, offset: 0, byteStride: 4 } })).toContain('make the buffer');
-  const two = (offset: number) =>
-    ({
-      name: `w${offset}`,
-      dtype: 'f16',
-      rowLength: 2,
-      length: 8,
-      grad,
-      data: { buffer: data, offset, byteStride: 6 },
-    }) as Parameter;
-  const error = await errorOf(() => Optimizer.create(device, { rule: sgd(), params: [two(0), two(2)] }));
-  expect(error.message).toContain('overlaps');
-  track(
-    await Optimizer.create(device, { rule: sgd(), params: [two(0), { ...two(4), rowLength: 1, length: 7 }] }),
-  );
-  // One may end where another one begins, within a word.
-  const [before, behind] = [
-    { ...two(0), length: 4 },
-    { ...two(10), data: { buffer: data, offset: 10, byteStride: 8 }, length: 4 },
-  ];
-  track(await Optimizer.create(device, { rule: sgd(), params: [before, behind] }));
 });

@@ -2,8 +2,8 @@
 import { slipsIn } from './slip.js';
 
 const STEPPED = 'gpu/woven#columns are stepped';
-const MOVED = 'gpu/woven#they are saved';
-const REFUSED = 'gpu/woven#which places';
+const MOVED = 'gpu/woven-calls#they are saved';
+const REFUSED = 'gpu/woven-calls#which places';
 
 export const wovenSlips = [
   ...slipsIn(
@@ -46,7 +46,7 @@ export const wovenSlips = [
   ),
   ...slipsIn(
     'src/stages/rows/map-rows.ts',
-    [MOVED, 'gpu/woven#rows without gaps'],
+    [MOVED, 'gpu/woven-calls#rows without gaps'],
     [
       ['!Number.isInteger(words) || [...source', '[...source'],
       ['|| [...source, ...target].some(isWoven)', ''],

@@ -214,6 +214,8 @@ describe.for(ALL)('$name', (codec) => {
   test('is found by its name in files', () => {
     expect(codecOfName(codec.name)).toBe(codec);
     expect(codecOfName('i64')).toBeUndefined();
+    // Names of levels that there were once.
+    for (const name of ['int8', 'int4', 'int8-root', 'int4-root']) expect(codecOfName(name)).toBeUndefined();
   });
 });
 
