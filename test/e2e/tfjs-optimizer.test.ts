@@ -1,6 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, inject, test, vi } from 'vitest';
-import { Optimizer, ReferenceOptimizer, adam, adamw, muon, rmsprop, sgd } from '../../src/index.js';
+import {
+  Optimizer,
+  ReferenceOptimizer,
+  type Rule,
+  adafactor,
+  adam,
+  adamw,
+  muon,
+  rmsprop,
+  sgd,
+} from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { makeParameter } from '../support/tensors.js';
@@ -211,5 +221,40 @@ test('muon steps kernels, their last axis as columns, and another rule the rest;
   late.step({ 2: gradients[1]![2]!, 3: gradients[1]![3]! });
   for (const [k, one] of variables.entries()) {
     expect(bitDifference(await valuesOf(one), start[k]!), shapes[k]!.join()).toBeUndefined();
+  }
+});
+
+test('kernels and biases that come late together, at a rate that was set before the first', async () => {
+  const random = new Random(inject('seed'));
+  const shapes = [[7, 6], [6], [4, 5], [5]];
+  for (const rule of [muon({ others: adamw() }), adafactor()] as Rule[]) {
+    const start = shapes.map((shape) => random.weights(shape.reduce((product, n) => product * n, 1)));
+    const variables = shapes.map((shape, k) => variable(start[k]!, shape));
+    const optimizer = make(rule, {
+      groups: [
+        { params: [variables[0]!.name, variables[1]!.name], ...(rule.name === 'adafactor' && { lr: 0.5 }) },
+      ],
+    });
+    optimizer.learningRate = 0.05;
+    for (const members of [
+      [0, 1],
+      [2, 3],
+    ]) {
+      const gradients = members.map((k) => ({
+        name: variables[k]!.name,
+        tensor: tf.tensor(start[k]!, shapes[k]),
+      }));
+      optimizer.applyGradients(gradients);
+      tf.dispose(gradients.map(({ tensor }) => tensor));
+    }
+    expect(optimizer.engine!.groups.map((group) => [group.params.length, group.lr])).toEqual(
+      Array.from({ length: 4 }, () => [1, 0.05]),
+    );
+    // Of the variables that no group names.
+    optimizer.engine!.groups[2]!.lr = 0.25;
+    expect(optimizer.learningRate).toBe(0.25);
+    for (const [k, one] of variables.entries())
+      expect(bitDifference(await valuesOf(one), start[k]!), `${rule.name} ${k}`).toBeDefined();
+    optimizer.dispose();
   }
 });

@@ -5,6 +5,7 @@ import {
   type OptimizerConfig,
   ReferenceOptimizer,
   type Rule,
+  adafactor,
   adam,
   adamw,
   lamb,
@@ -148,6 +149,43 @@ gpuTest('one state dict, groups that say so, and groups that join', async ({ dev
   expect(optimizer.rule).toBe('muon');
   optimizer.step();
 });
+
+for (const [name, rule] of [
+  ['muon', muon({ others: adamw() })],
+  ['adafactor', adafactor()],
+] as const) {
+  gpuTest(`groups that join go by the rule of what they are: ${name}`, async ({ device, track }) => {
+    const { params, upload } = makeNetwork(device, track, new Random(inject('seed')));
+    const [w1, b1, w2, b2] = params;
+    const { shape: _, ...scale } = params[4]!;
+    const config = {
+      rule: rule as Rule,
+      groups: [{ params: [w1!] }, { params: [w2!], others: true as const }],
+    };
+    const optimizer = track(await Optimizer.create(device, config as never));
+    const slotsOf = async (of: string) => Object.keys((await optimizer.stateDict()).state[of]!);
+    await optimizer.addGroup({ params: [b1!] });
+    optimizer.addGroupSync({ params: [scale, b1!] });
+    expect(await slotsOf('b1')).toEqual(await slotsOf('w2'));
+    expect(await slotsOf('scale')).toEqual(await slotsOf('w2'));
+    const refused = async (given: readonly unknown[]): Promise<string> =>
+      (await errorOf(() => optimizer.addGroup({ params: given } as never))).message;
+    expect(await refused([b2, 'w1'])).toContain(
+      'addGroup(): parameter "w1" is a matrix and "b2" is none, so that they go by two rules; add a group of each.',
+    );
+    // Its state is another rule's, however it is given.
+    const { shape: _shape, ...flat } = w2!;
+    for (const given of ['w2', w2, flat])
+      expect(await refused([given])).toContain(
+        name === 'muon'
+          ? 'parameter "w2" is of adamw and would move to muon; remove it'
+          : 'parameter "w2" is of adafactor of others and would move to adafactor of matrices; remove it',
+      );
+    upload(() => {});
+    optimizer.step();
+    await optimizer.stateDict();
+  });
+}
 
 gpuTest('counts that are written where the GPU decides, of every tensor', async ({ device, track }) => {
   const { params, twins, upload } = makeNetwork(device, track, new Random(inject('seed')));

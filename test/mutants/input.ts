@@ -37,7 +37,22 @@ export const inputSlips = [
     [
       ['parameterCount++', 'parameterCount'],
       ['rejectUnfit(rule, parameter);', ''],
-      ['else if (moved.has(there)) table.rejectTaken([parameter.name]);', ''],
+      ['if (moved.has(known)) table.rejectTaken([parameter.name]);', ''],
+      [
+        'if (apart) throw mixed(own!.params[0]!, apart.params[0]!, call);',
+        '',
+        'gpu/muon-others#groups that join',
+      ],
+      [
+        'if (known.part) rejectOtherRule(known.part.group.rule, rule, parameter.name, call);',
+        '',
+        'gpu/muon-others#groups that join',
+      ],
+      [
+        'return sameAs(parameter, table.get(parameter.name)) ?? parameter;',
+        'return parameter;',
+        'gpu/muon-others#groups that join',
+      ],
       ["rest['data'] !== undefined || ", ''],
       ["|| rest['grad'] !== undefined", ''],
       ['if (other === undefined) return there;', 'return there;'],

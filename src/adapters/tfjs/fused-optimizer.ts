@@ -103,7 +103,9 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    */
   set learningRate(lr: LearningRate) {
     this.#rejectDisposed('learningRate');
-    this.#rule = overrideRule(this.#rule, { lr });
+    const { others } = this.#rule;
+    const ofOthers = others && { others: overrideRule(others, { lr }) };
+    this.#rule = Object.freeze({ ...overrideRule(this.#rule, { lr }), ...ofOthers });
     this.#isLrSet = true;
     if (this.#engine) this.#engine.lr = lr;
   }
@@ -261,7 +263,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     const rule = this.#rule;
     const lr = this.#isLrSet ? rule.options.lr : undefined;
     if (this.#engine) {
-      for (const { rank, group, variables } of inGroups(this.#options.groups, fresh)) {
+      for (const { rank, group, variables } of inGroups(this.#options.groups, rule, fresh)) {
         const { length } = this.#engine.groups;
         this.#engine.addGroupSync(group);
         if (lr !== undefined) for (const added of this.#engine.groups.slice(length)) added.lr = lr;

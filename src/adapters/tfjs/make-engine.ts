@@ -1,5 +1,6 @@
 import { Optimizer } from '../../engine/optimizer.js';
 import type { ParameterGroupConfig } from '../../engine/input/config.js';
+import { partGroup, resolveGroup } from '../../engine/input/groups.js';
 import type { LearningRate } from '../../rules/options.js';
 import type { Rule } from '../../rules/rule.js';
 import { parameterAt } from '../shared/bound-buffers.js';
@@ -8,6 +9,8 @@ import type { ResolvedOptions } from './options.js';
 import { type SavedState, renameVariables, restore } from './saved-state.js';
 import type { FreshVariable } from './variable-table.js';
 
+type PlacedParameter = ReturnType<typeof parameterAt>;
+
 /** A group of the engine, and which of the options' groups it belongs to. */
 export interface RankedGroup {
   readonly rank: number;
@@ -15,11 +18,23 @@ export interface RankedGroup {
   readonly variables: readonly FreshVariable[];
 }
 
-/** Variables as groups of the engine. */
-export function inGroups(groups: NamedGroups, variables: readonly FreshVariable[]): RankedGroup[] {
-  return groups.assign(variables).map(({ rank, overrides, params: members }) => {
-    const params = members.map(({ parameter, placement }) => parameterAt(parameter, placement));
-    return { rank, group: { ...overrides, params }, variables: members };
+/** Variables as groups of the engine, each of one rule. */
+export function inGroups(
+  groups: NamedGroups,
+  rule: Rule,
+  variables: readonly FreshVariable[],
+): RankedGroup[] {
+  return groups.assign(variables).flatMap(({ rank, overrides, params: members }) => {
+    const memberOf = new Map(
+      members.map((member) => [parameterAt(member.parameter, member.placement), member]),
+    );
+    const params = [...memberOf.keys()];
+    const parts = partGroup(resolveGroup<PlacedParameter>(rule, { ...overrides, params }, `groups[${rank}]`));
+    return parts.map(({ params: own }) => ({
+      rank,
+      group: { ...overrides, params: own },
+      variables: own.map((parameter) => memberOf.get(parameter)!),
+    }));
   });
 }
 
@@ -45,7 +60,7 @@ export function makeEngine(
       pending,
       variables.map(({ name }) => name),
     );
-  const ranked = inGroups(options.groups, variables);
+  const ranked = inGroups(options.groups, rule, variables);
   const groups = ranked.map(({ group }) => group);
   const engine = Optimizer.createSync(device, { ...options.config, rule, groups });
   try {

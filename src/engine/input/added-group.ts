@@ -2,7 +2,7 @@ import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { copyGiven } from '../../given.js';
 import type { Rule } from '../../rules/rule.js';
 import { type ParameterGroupConfig, type ResolvedSettings, keptWeightsOf, rejectUnfit } from './config.js';
-import { resolveGroup } from './groups.js';
+import { partGroup, resolveGroup } from './groups.js';
 import { withFitMasters } from './master-options.js';
 import type { NameTable } from './names.js';
 import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
@@ -61,38 +61,50 @@ export function resolveAddedGroup<T extends Movable>(
   parameterCount: number,
   call: string,
 ): ResolvedAddedGroup<T> {
-  const { rule: wanted, params } = resolveGroup<unknown>(settings.rule, group, 'group');
+  const { params, ...given } = resolveGroup<unknown>(settings.rule, group, 'group');
   const moved = new Set<T>();
   const parameters: ResolvedParameter[] = [];
-  const all = params.map(
-    (given) => findMoved(given, table, call) ?? resolveParameter(given as Parameter, parameterCount++),
-  );
+  const all = params.map((one) => {
+    const known = findMoved(one, table, call);
+    if (known) return known;
+    const parameter = resolveParameter(one as Parameter, parameterCount++);
+    return sameAs(parameter, table.get(parameter.name)) ?? parameter;
+  });
   const parameterOf = (known: T | ResolvedParameter): ResolvedParameter =>
     'parameter' in known ? known.parameter : known;
-  const rule = withFitMasters(
-    wanted,
-    all.map((known) => keptWeightsOf(parameterOf(known))),
-  );
+  const [own, apart] = partGroup({ ...given, params: all.map(parameterOf) });
+  if (apart) throw mixed(own!.params[0]!, apart.params[0]!, call);
+  const rule = withFitMasters(own!.rule, own!.params.map(keptWeightsOf));
   for (const known of all) {
     const parameter = parameterOf(known);
     rejectUnfit(rule, parameter);
-    if ('parameter' in known && known.part) {
-      rejectOtherRule(known.part.group.rule, rule, parameter.name, call);
+    if (!('parameter' in known)) {
+      parameters.push(known);
+      continue;
     }
-    const there = 'parameter' in known ? known : sameAs(parameter, table.get(parameter.name));
-    if (!there) parameters.push(parameter);
-    else if (moved.has(there)) table.rejectTaken([parameter.name]);
-    else moved.add(there);
+    if (known.part) rejectOtherRule(known.part.group.rule, rule, parameter.name, call);
+    if (moved.has(known)) table.rejectTaken([parameter.name]);
+    moved.add(known);
   }
   return { rule, parameters, moved };
 }
 
+const mixed = (matrix: ResolvedParameter, other: ResolvedParameter, call: string): OptimizerError =>
+  new OptimizerError(
+    'invalid-config',
+    `${call}: parameter ${quote(matrix.name)} is a matrix and ${quote(other.name)} is none, so that they go by two rules; add a ` +
+      'group of each.',
+  );
+
 /** Its state is that of its rule. @throws OptimizerError `invalid-config` where a parameter would move to a group of another one. */
 function rejectOtherRule(before: Rule, after: Rule, name: string, call: string): void {
   if (before.declaration === after.declaration) return;
+  const [from, to] = [before, after].map(({ name: rule, declaration }) =>
+    before.name === after.name ? `${rule} ${declaration.matrix ? 'of matrices' : 'of others'}` : rule,
+  );
   throw new OptimizerError(
     'invalid-config',
-    `${call}: parameter ${quote(name)} is of ${before.name} and would move to ${after.name}; remove it, and add it anew.`,
+    `${call}: parameter ${quote(name)} is of ${from} and would move to ${to}; remove it, and add it anew.`,
   );
 }
 
