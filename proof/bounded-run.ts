@@ -200,9 +200,8 @@ export class BoundedRun {
     const lr = evaluateLearningRate(this.#rule.options.lr, this.#asked++);
     const t = ++this.#step;
     const rule = this.#elementRule;
-    const scalars = layoutOf(this.#rule).values(lr, t, this.#scaling);
-    const step = preparedStep((factor) => rule.prepare(scalars, t, factor), t);
-    const values = rule.matrix ? this.#transformed(rule.matrix, given, scalars, step) : given;
+    const step = preparedStep(rule, layoutOf(this.#rule).values(lr, t, this.#scaling), t);
+    const values = rule.matrix ? this.#transformed(rule.matrix, given, step) : given;
     const positions = elements && positionsOf(elements);
     const at = (i: number) => {
       const g = values[positions ? positions.get(i)! : i]!;
@@ -241,13 +240,11 @@ export class BoundedRun {
   #transformed(
     { direct, transform }: MatrixRule<Bounded>,
     gradient: ArrayLike<Bounded>,
-    scalars: Readonly<Record<string, number>>,
     step: PreparedStep<Bounded>,
   ): readonly Bounded[] {
     if (this.weights.length === 0) return [];
-    const directing = { h: direct.prepare(scalars, step.t), t: step.t };
     const directions = this.weights.map((w, i) =>
-      direct.update(w, gradient[i]!, this.#states[i]!, directing, {}),
+      direct.update(w, gradient[i]!, this.#states[i]!, step.directing!, {}),
     );
     const { matrix } = layoutOf(this.#rule);
     if (matrix) return orthogonalBound(directions, matrixSize(this.shape!), matrix);

@@ -1,6 +1,6 @@
 /**
- * `npm run quality`: what fewer bits cost in training: final losses of some tasks, each with each seed, with weights and state kept in
- * several ways, in Node on Dawn and SwiftShader. Lines of JSON, a run each; `--table` reads such lines and makes a table of them.
+ * `npm run quality`: what fewer bits cost in training, and what other rules gain: final losses of some tasks, each with each seed, with
+ * weights and state kept in several ways, in Node on Dawn and SwiftShader. Lines of JSON, a run each; `--table` reads such lines and makes a table of them.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,14 +12,23 @@ import { packMnist } from '../lab/tasks/digits-plugin.js';
 import { readMobyDick } from '../lab/tasks/moby-dick-plugin.js';
 import { importForGpu } from './import-for-gpu.js';
 
-const { task, variants, seeds, table } = new Command('npm run quality --')
+const { task, variants, seeds, firstSeed, lr, table } = new Command('npm run quality --')
   .description('Trains with weights and state kept in several ways.')
   .option('--task <name>', 'digits, text or autoencoder', 'digits')
-  .option('--variants <names>', 'some of them, between semicolons; all without it')
+  .option('--variants <names>', 'some of them, between semicolons; without it all ways of keeping numbers')
+  .option('--first-seed <integer>', 'where seeds begin', Number, 1)
+  .option('--lr <number>', "the first step's, in place of the task's", Number)
   .option('--seeds <integer>', 'how many', Number, 5)
   .option('--table <files...>', 'makes a table of what runs printed')
   .parse()
-  .opts<{ task: string; variants?: string; seeds: number; table?: string[] }>();
+  .opts<{
+    task: string;
+    variants?: string;
+    seeds: number;
+    firstSeed: number;
+    lr?: number;
+    table?: string[];
+  }>();
 
 if (table) {
   const lines = table.flatMap((file) => readFileSync(file, 'utf8').split('\n'));
@@ -30,9 +39,10 @@ if (table) {
   // TensorFlow.js asks for it where it finds Node, though its modules are loaded as a bundler's.
   Object.assign(globalThis, { require: createRequire(import.meta.url) });
   const { module, gpu } = await importForGpu('bench/quality/run-quality.ts');
-  const { runQuality, TASKS, VARIANTS } = module as typeof Quality;
+  const { runQuality, RULE_VARIANTS, TASKS, VARIANTS } = module as typeof Quality;
   const names = variants?.split(';').map((name) => name.trim());
-  const known = VARIANTS.map(({ name }) => name);
+  const all = [...VARIANTS, ...RULE_VARIANTS];
+  const known = all.map(({ name }) => name);
   const unknown = names?.find((name) => !known.includes(name));
   if (!Object.hasOwn(TASKS, task) || unknown !== undefined || !(Number.isInteger(seeds) && seeds > 0)) {
     console.error(
@@ -44,9 +54,15 @@ if (table) {
     gpu,
     files: { digits: await packMnist(), text: new TextDecoder().decode(await readMobyDick()) },
     task,
-    variants: VARIANTS.filter(({ name }) => names?.includes(name) ?? true),
+    variants: names ? all.filter(({ name }) => names.includes(name)) : VARIANTS,
     seeds,
-    onRun: (run) => console.log(JSON.stringify({ task, ...run })),
+    firstSeed,
+    lr,
+    // Of rates that are tried, each has a line of its own in the table.
+    onRun: (run) =>
+      console.log(
+        JSON.stringify({ task, ...run, ...(lr !== undefined && { variant: `${run.variant}, ${lr}` }) }),
+      ),
   });
   process.exit(0);
 }

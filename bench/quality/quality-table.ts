@@ -1,14 +1,13 @@
 import type { Run } from './train-once.js';
-import { VARIANTS } from './variants.js';
 
 /**
- * Per task and variant: the final loss, its mean and spread over seeds, and how far it lies from float32 with the same seed, in units of the
- * spread that float32 has over its seeds.
+ * Per task and variant: the final loss, its mean and spread over seeds, and how far it lies from the first variant with the same seed, in
+ * units of the spread that this has over its seeds.
  */
 export function qualityTable(runs: readonly (Run & { task?: string })[]): string {
   const lines = [
-    '| task | kept as | bytes per parameter | final loss | of the seeds | from f32, in its spreads |',
-    '| ---- | ------- | ------------------: | ---------: | -----------: | -----------------------: |',
+    '| task | kept as | bytes per parameter | final loss | of the seeds | from the first, in its spreads |',
+    '| ---- | ------- | ------------------: | ---------: | -----------: | -----------------------------: |',
   ];
   for (const task of new Set(runs.map((run) => run.task))) {
     const losses = (variant: string) =>
@@ -17,11 +16,11 @@ export function qualityTable(runs: readonly (Run & { task?: string })[]): string
           .filter((run) => run.task === task && run.variant === variant)
           .map((run) => [run.seed, run.heldOutLoss]),
       );
-    const whole = losses(VARIANTS[0].name);
+    const names = [...new Set(runs.filter((run) => run.task === task).map((run) => run.variant))];
+    const whole = losses(names[0]!);
     const spread = deviation([...whole.values()]);
-    for (const { name } of VARIANTS) {
+    for (const name of names) {
       const own = losses(name);
-      if (own.size === 0) continue;
       const values = [...own.values()];
       const off = [...own].flatMap(([seed, loss]) => (whole.has(seed) ? [loss - whole.get(seed)!] : []));
       const bytes = runs.find((run) => run.task === task && run.variant === name)!.bytesPerParameter;
@@ -32,7 +31,7 @@ export function qualityTable(runs: readonly (Run & { task?: string })[]): string
           bytes.toFixed(2),
           `${mean(values).toFixed(4)} ± ${deviation(values).toFixed(4)}`,
           `${Math.min(...values).toFixed(4)} to ${Math.max(...values).toFixed(4)}`,
-          name === VARIANTS[0].name ? '' : (mean(off) / spread).toFixed(2),
+          name === names[0] ? '' : (mean(off) / spread).toFixed(2),
         ].join(' | ')} |`,
       );
     }

@@ -3,9 +3,9 @@ import type { Task } from '../../lab/tasks/task.js';
 import { bf16 } from '../../src/codecs/bf16.js';
 import { f16 } from '../../src/codecs/f16.js';
 import { f32 } from '../../src/codecs/f32.js';
-import { Optimizer, type Parameter, adam, schedules } from '../../src/index.js';
+import { Optimizer, type Parameter, type ParameterGroupConfig, adam, schedules } from '../../src/index.js';
 import type { QualityTask } from './tasks.js';
-import type { Variant } from './variants.js';
+import { type Variant, isTable } from './variants.js';
 
 /** Losses that a run is told by are means of so many steps. */
 const LOSS_STEPS = 25;
@@ -32,7 +32,7 @@ export async function trainOnce(
   device: GPUDevice,
   task: Task,
   { lr, batchSize, steps }: QualityTask,
-  { name, dtype, settings }: Variant,
+  { name, dtype, makeRule = (rate) => adam({ lr: rate }), settings }: Variant,
   seed: number,
 ): Promise<Run> {
   const variables: tf.Variable[] = [];
@@ -51,14 +51,22 @@ export async function trainOnce(
     names.push(label);
     return variable;
   });
+  const rule = makeRule(schedules.cosine({ lr, tMax: steps }));
+  const params = names.map((label, i): Parameter => ({
+    name: label,
+    shape: variables[i]!.shape,
+    length: variables[i]!.size,
+    ...(dtype && { dtype }),
+    ...buffers[i]!,
+  }));
+  const tables = rule.others ? params.filter((parameter) => isTable(parameter.name!)) : [];
+  const groups = [
+    { params: params.filter((parameter) => !tables.includes(parameter)) },
+    ...(tables.length > 0 ? [{ params: tables, others: true }] : []),
+  ] as ParameterGroupConfig[];
   const optimizer = await Optimizer.create(device, {
-    rule: adam({ lr: schedules.cosine({ lr, tMax: steps }) }),
-    params: names.map((label, i): Parameter => ({
-      name: label,
-      length: variables[i]!.size,
-      ...(dtype && { dtype }),
-      ...buffers[i]!,
-    })),
+    rule,
+    groups,
     ...settings,
     ...(settings.stochasticRounding && { seed }),
   });

@@ -1,14 +1,16 @@
-import type { OptimizerSettings } from '../../src/index.js';
+import { type LearningRate, type OptimizerSettings, type Rule, adamw, muon } from '../../src/index.js';
 
-/** How weights and state are kept in a run. */
+/** How weights and state are kept in a run, and how they are stepped. */
 export interface Variant {
   readonly name: string;
   /** Of weights; float32 without it. */
   readonly dtype?: 'f16' | 'bf16';
+  /** Adam without it. */
+  readonly makeRule?: (lr: LearningRate) => Rule;
   readonly settings: Pick<OptimizerSettings, 'stateDtype' | 'stochasticRounding' | 'masterWeights'>;
 }
 
-/** The first one is what the others are held against. */
+/** Ways of keeping numbers; the first one is what the others are held against. */
 export const VARIANTS: readonly [Variant, ...Variant[]] = [
   { name: 'f32', settings: {} },
   { name: 'bf16 weights', dtype: 'bf16', settings: {} },
@@ -19,3 +21,19 @@ export const VARIANTS: readonly [Variant, ...Variant[]] = [
   { name: 'int8 state', settings: { stateDtype: 'int8' } },
   { name: 'int4 state', settings: { stateDtype: 'int4' } },
 ];
+
+const DECAY = { weightDecay: 0.01 };
+
+/** Other rules, each at rates of its own, with the same decay; only who names them runs them. */
+export const RULE_VARIANTS: readonly Variant[] = [
+  { name: 'adamw', makeRule: (lr) => adamw({ lr, ...DECAY }), settings: {} },
+  {
+    name: 'muon and adamw',
+    // Its steps are as long as AdamW's are, so that one rate is for both.
+    makeRule: (lr) => muon({ lr, ...DECAY, adjustLrFn: 'match_rms_adamw', others: adamw({ lr, ...DECAY }) }),
+    settings: {},
+  },
+];
+
+/** Matrices in which each row, or column, is a character's, or a place's: muon is for those between them. */
+export const isTable = (name: string): boolean => /^(characters|positions|output)$/.test(name);

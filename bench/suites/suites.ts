@@ -2,6 +2,7 @@ import type { Suite } from '../suite.js';
 import { calls } from './calls.js';
 import { dtypes } from './dtypes.js';
 import { jax } from './jax.js';
+import { matrix } from './matrix.js';
 import { onnxruntime } from './onnxruntime.js';
 import { rows } from './rows.js';
 import { shapes } from './shapes.js';
@@ -9,7 +10,14 @@ import { sparse } from './sparse.js';
 import { tfjs } from './tfjs.js';
 
 /** Every suite but `steps`, whose peers take more to describe; the page's side of each has the same name in bench/page/suites. */
-export const suites = { calls, dtypes, rows, shapes, sparse, tfjs, jax, onnxruntime } satisfies Record<
-  string,
-  Suite<unknown, never>
->;
+export const suites = {
+  calls,
+  dtypes,
+  matrix,
+  rows,
+  shapes,
+  sparse,
+  tfjs,
+  jax,
+  onnxruntime,
+} satisfies Record<string, Suite<unknown, never>>;

@@ -184,7 +184,7 @@ export class Optimizer<R extends Rule = Rule> {
    * steps; one that is frozen stays so. Give its name alone, or the parameter as it is. A group that loses all its parameters is
    * gone. Until the promise resolves, it is stepped in the group where it was; what is encoded till then, evaluation too, must be submitted
    * before that, as before {@link remove}. A name cannot be given to two groups that are both about to join; if a parameter that is
-   * about to move is removed, its whole group is refused.
+   * about to move is removed, its whole group is refused. With a rule of matrices, a group is of these or of others, not of both.
    *
    * @returns the group, once it takes part in the steps.
    * @throws OptimizerError as {@link Optimizer.create}, and `invalid-config` after {@link eval}; the optimizer is as it

@@ -131,12 +131,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       // Parameters that have made the same number of steps share their scalars.
       const prepared = new Map<number, PreparedStep<number>>();
       const prepare = (t: number): PreparedStep<number> => {
-        const scalars = layoutOf(current).values(lr, t, scaling);
-        const step = preparedStep(
-          (factor) => rule.prepare(scalars, t, factor),
-          t,
-          rule.matrix && { h: rule.matrix.direct.prepare(scalars, t), t },
-        );
+        const step = preparedStep(rule, layoutOf(current).values(lr, t, scaling), t);
         prepared.set(t, step);
         return step;
       };

@@ -1,7 +1,7 @@
 import type { WeightConstraint } from '../plan/pieces.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import { divideRow } from './constrain.js';
-import type { PreparedStep } from './element-step.js';
+import type { ElementRule, PreparedStep } from './element-step.js';
 import type { ElementGradients } from './sum-rows.js';
 
 /** What of a tensor is about its rows and its weights; checked. */
@@ -34,22 +34,29 @@ export function stepOfColumn<N>(
 }
 
 /**
- * A step of which those with another learning rate can be had; each is prepared once.
+ * A step of a rule, of which those with another learning rate can be had; each is prepared once.
  *
- * @param directing of a rule of matrices, the step as it makes directions.
+ * @param scalars of the step, in float64.
+ * @param t its 1-based count.
  */
 export function preparedStep<N>(
-  prepare: (factor?: number) => Record<string, N>,
+  rule: ElementRule<N>,
+  scalars: Readonly<Record<string, number>>,
   t: number,
-  directing?: PreparedStep<N>,
 ): PreparedStep<N> {
   const ofFactor = new Map<number, PreparedStep<N>>();
   const withFactor = (factor: number): PreparedStep<N> => {
     let step = ofFactor.get(factor);
-    if (!step) ofFactor.set(factor, (step = { h: prepare(factor), t }));
+    if (!step) ofFactor.set(factor, (step = { h: rule.prepare(scalars, t, factor), t }));
     return step;
   };
-  return { h: prepare(), t, withFactor, ...(directing && { directing }) };
+  const { matrix } = rule;
+  return {
+    h: rule.prepare(scalars, t),
+    t,
+    withFactor,
+    ...(matrix && { directing: { h: matrix.direct.prepare(scalars, t), t } }),
+  };
 }
 
 /**

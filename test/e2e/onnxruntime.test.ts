@@ -10,7 +10,7 @@ import { floatValue } from '../../onnx/tensor.js';
 import { encode, makeTrainingModels } from '../../onnx/training-graph.js';
 import { weightsToInitializers } from '../../onnx/weights.js';
 import { OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
-import { ReferenceOptimizer, adam, adamw, sgd } from '../../src/index.js';
+import { ReferenceOptimizer, adam, adamw, muon, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
@@ -98,6 +98,38 @@ gpuTest(
     }
   },
 );
+
+gpuTest('muon steps what the graph has as matrices, and another rule the rest', async ({ device }) => {
+  const rule = muon({ lr: 0.01, others: adamw({ lr: 0.02 }) });
+  const trainer = await makeTrainer(device, {
+    rule,
+    groups: [{ parameters: ['w2'], others: true, lr: 0.03 }],
+  });
+  expect(trainer.optimizer.groups.map((group) => [group.rule.name, group.params])).toEqual([
+    ['adamw', ['w2']],
+    ['muon', ['w1']],
+    ['adamw', ['b1', 'b2']],
+  ]);
+  const initial = await initialWeights();
+  const data = await read(initial);
+  const pick = (names: string[]) =>
+    names.map((name) => ({ name, data: data[name]!, shape: [...initial[name]!.dims] }));
+  const reference = new ReferenceOptimizer({
+    rule,
+    precision: 'f32',
+    groups: [{ params: pick(['w2']), others: true, lr: 0.03 }, { params: pick(['w1', 'b1', 'b2']) }],
+  });
+  const before = await trainer.readWeights();
+  for (let step = 0; step < 3; step++) {
+    await trainer.step(smallBatch(step));
+    reference.step(await read(trainer.gradients));
+  }
+  const weights = await trainer.readWeights();
+  for (const name of ['w1', 'b1', 'w2', 'b2']) {
+    expect(bitDifference(weights[name]!, before[name]!), `${name} stayed`).toBeDefined();
+    if (isSwiftShader(device)) expect(bitDifference(weights[name]!, data[name]!), name).toBeUndefined();
+  }
+});
 
 gpuTest('steps use the same buffers, make no GPU object and read nothing', async ({ device, track }) => {
   const onGpu = ({ dims, data }: ort.Tensor): ort.Tensor =>

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, inject, test } from 'vitest';
 import { FusedOptimizer, type FusedOptimizerOptions } from '../../src/adapters/tfjs/index.js';
-import { type Rule, adam, adamw, lamb, momentum, schedules, sgd } from '../../src/index.js';
+import { type Rule, adafactor, adam, adamw, lamb, momentum, muon, schedules, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { errorOf } from '../support/error-of.js';
 import { Random } from '../../proof/random.js';
@@ -147,6 +147,42 @@ test('weights that do not fit are refused, and the step with them', async () => 
   expect([...(await valuesOf(b))]).toEqual([Math.fround(3 - Math.fround(0.01))]);
   optimizer.applyGradients(gradients);
   expect((await optimizer.stats()).step).toBe(2);
+});
+
+test('a rule of matrices is loaded by its name, with the rule of all others', () => {
+  const rule = muon({
+    adjustLrFn: 'match_rms_adamw',
+    nsCoefficients: [
+      [2, -1.5, 0.5],
+      [3, -3, 1],
+    ],
+    others: adamw({ lr: 0.3 }),
+  });
+  const groups = [{ match: /bias$/, others: true as const, epsPlacement: 'inside' as const }];
+  const optimizer = make(rule, { groups: [...groups, { match: /x/, adjustLrFn: 'none' }] });
+  // What tfjs makes of strings as it saves a model, and loads it.
+  const cased = (value: unknown): unknown => {
+    if (typeof value === 'string') return value.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+    if (Array.isArray(value)) return value.map(cased);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => [key, key === 'name' ? each : cased(each)]),
+    );
+  };
+  for (const change of [(config: unknown) => config, cased]) {
+    const config = change(JSON.parse(JSON.stringify(optimizer.getConfig()))) as tf.serialization.ConfigDict;
+    const again = FusedOptimizer.fromConfig(FusedOptimizer, config) as FusedOptimizer;
+    expect(again.getConfig()).toEqual(optimizer.getConfig());
+    again.learningRate = 0.5;
+    expect(again.getConfig()).toMatchObject({
+      options: { lr: 0.5 },
+      others: { rule: 'adamw', options: { lr: 0.5 } },
+    });
+  }
+  const factored = make(adafactor({ lr: 0.5, minDimSizeToFactor: 3 })).getConfig();
+  expect(factored).not.toHaveProperty('others');
+  const other = FusedOptimizer.fromConfig(FusedOptimizer, factored) as FusedOptimizer;
+  expect(other.getConfig()).toEqual(factored);
 });
 
 test('a config holds the learning rate of a schedule, and names its rule', () => {

@@ -7,8 +7,11 @@ import {
   type Rule,
   OptimizerError,
   ParameterArena,
+  adafactor,
   adam,
+  adamw,
   lamb,
+  muon,
   scheduleFreeAdamw,
   sgd,
 } from '../../src/index.js';
@@ -162,6 +165,39 @@ describe('nothing grows', () => {
     });
   }
 
+  for (const rule of [muon({ others: adamw() }), adafactor({ beta1: 0.5 })] as Rule[]) {
+    gpuTest(
+      `with the number of matrices that come, move, are bound elsewhere and go: ${rule.name}`,
+      async ({ device, track }) => {
+        const zeros = new Float32Array(15);
+        const make = (name: string) => ({
+          ...makeParameter(device, track, name, zeros, zeros),
+          shape: [3, 5],
+        });
+        const [a, b, c] = [make('a'), make('b'), make('c')];
+        const elsewhere = makeBuffer(device, track, zeros);
+        const live = track(watchBuffers(device));
+        const optimizer = track(await Optimizer.create(device, { rule, params: [a, b] }));
+        const change = (k: number): void => {
+          optimizer.addGroupSync({ params: [c, 'a'] });
+          optimizer.step();
+          optimizer.rebind({ b: { data: k % 2 === 0 ? elsewhere : b.data } });
+          optimizer.step({ skip: ['a'] });
+          optimizer.remove(['c']);
+          optimizer.step();
+        };
+        for (let k = 0; k < 6; k++) change(k);
+        await device.queue.onSubmittedWorkDone();
+        const before = live.byteLength;
+        for (let k = 0; k < 20; k++) change(k);
+        await device.queue.onSubmittedWorkDone();
+        expect(live.byteLength, live.labels.join('\n')).toBeLessThanOrEqual(before);
+        optimizer.destroy();
+        expect(live.labels).toEqual([]);
+      },
+    );
+  }
+
   gpuTest('with the number of gradients that were bound once', async ({ device, track }) => {
     const length = 8;
     for (const config of [{}, { maxGradNorm: 1e9, skipNonFinite: true }] as OptimizerSettings[]) {
@@ -197,12 +233,15 @@ describe('nothing is left behind', () => {
     };
     const tensors = Array.from({ length: 12 }, (_, k) => make(`w${k}`));
     const micro = { ...make('micro'), microGrad: makeBuffer(device, track, new Float32Array(9)) };
+    const matrices = ['m0', 'm1'].map((name) => ({ ...make(name), shape: [3, 3] }));
     const configs: (OptimizerSettings & { rule: Rule; params: readonly Parameter[] })[] = [
       { rule: adam(), params: tensors },
       { rule: adam(), params: [...tensors, micro], ema: { decay: 0.5 }, swa: { start: 1, period: 1 } },
       { rule: sgd(), params: [table, ...tensors], lossScale: 'dynamic', onStep: () => undefined },
       { rule: lamb(), params: tensors, maxGradNorm: 1, lookahead: { every: 2, alpha: 0.5 } },
       { rule: scheduleFreeAdamw(), params: tensors, skipNonFinite: true },
+      { rule: muon({ others: adamw() }), params: [...tensors, ...matrices], skipNonFinite: true },
+      { rule: adafactor(), params: [...tensors, ...matrices], ema: { decay: 0.5 } },
     ];
     const live = track(watchBuffers(device));
     for (const [index, config] of configs.entries()) {

@@ -15,6 +15,16 @@ export const adapterSlips = [
       ['if (variable.size > 0) updates.set', 'updates.set'],
     ],
   ),
+  ...slipsIn(
+    'src/adapters/tfjs/options.ts',
+    ['e2e/tfjs-model#a rule of matrices'],
+    [
+      ['others.name !== rule.name &&', 'others.name === rule.name &&'],
+      ["('others' in overrides && rule.others) || rule", 'rule'],
+      ['return [option, known ?? value];', 'return [option, value];'],
+      ['{ ...rules, ...matrixRules }', 'rules'],
+    ],
+  ),
   ...slipsIn('src/adapters/tfjs/variable-table.ts', tfjs, [
     ['if (!gradient) skipped.push(entry.parameter);', '', 'e2e/tfjs-variables', 'e2e/tfjs-optimizer'],
     ['const gradient = variable.isDisposed ? undefined : ', 'const gradient = '],
@@ -44,6 +54,7 @@ export const adapterSlips = [
       ['saved.step + (saved.control?.skipped ?? 0)', 'saved.step'],
       ['{ skip: skipped }', '{}'],
       ['this.#isLrSet = true;', ''],
+      ['...ofOthers });', '});', 'e2e/tfjs-model#a rule of matrices'],
       ['if (this.#engine) variables.rebind(this.#engine, located);', ''],
     ],
   ),

@@ -78,7 +78,7 @@ export const matrixSlips = [
   ...slipsIn('src/stages/factor/factor-records.ts', adafactor, [
     ["take(sideLength('columns', shape!))", "take(sideLength('rows', shape!))"],
     ['byteOffset: 4 * first,', 'byteOffset: first,'],
-    ['this.factors.destroy();', '', 'gpu/object-lifetimes'],
+    ['this.factors.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
   ]),
   ...slipsIn('src/rules/factors.ts', adafactor, [
     ["return side === 'rows' ? rows :", "return side !== 'rows' ? rows :"],

@@ -103,7 +103,9 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    */
   set learningRate(lr: LearningRate) {
     this.#rejectDisposed('learningRate');
-    this.#rule = overrideRule(this.#rule, { lr });
+    const { others } = this.#rule;
+    const ofOthers = others && { others: overrideRule(others, { lr }) };
+    this.#rule = Object.freeze({ ...overrideRule(this.#rule, { lr }), ...ofOthers });
     this.#isLrSet = true;
     if (this.#engine) this.#engine.lr = lr;
   }

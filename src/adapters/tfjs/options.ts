@@ -1,9 +1,10 @@
 import type { serialization } from '@tensorflow/tfjs-core';
 import { type OptimizerSettings, type ResolvedSettings, resolveSettings } from '../../engine/input/config.js';
 import { OptimizerError, quote } from '../../errors.js';
-import { evaluateLearningRate } from '../../rules/options.js';
-import { type RuleName, rules } from '../../rules/registry.js';
-import type { Rule } from '../../rules/rule.js';
+import { type OptionSpec, evaluateLearningRate } from '../../rules/options.js';
+import { matrixRules } from '../../rules/matrix-registry.js';
+import { rules } from '../../rules/registry.js';
+import type { Rule, RuleFactory } from '../../rules/rule.js';
 import { type NamedGroup, NamedGroups } from '../shared/named-groups.js';
 import { checkOptions } from '../shared/options.js';
 
@@ -40,9 +41,15 @@ export function resolveOptions(rule: Rule, given: FusedOptimizerOptions): Resolv
  */
 export function toConfig(rule: Rule, options: ResolvedOptions, step: number): serialization.ConfigDict {
   const { onStep: _, label: _label, ...settings } = options.config;
+  const { others } = rule;
   const plain = {
     rule: rule.name,
     options: withoutSchedule(rule.options, step),
+    // Of the same options, it comes with the rule.
+    ...(others &&
+      others.name !== rule.name && {
+        others: { rule: others.name, options: withoutSchedule(others.options, step) },
+      }),
     settings,
     // tfjs changes the case of strings, but for those under `name`.
     groups: options.groups.list.map(({ names, match, overrides }) => ({
@@ -60,38 +67,65 @@ export function toConfig(rule: Rule, options: ResolvedOptions, step: number): se
  * @throws OptimizerError `invalid-config` if the rule is unknown.
  */
 export function fromConfig(config: serialization.ConfigDict): { rule: Rule; options: FusedOptimizerOptions } {
-  const {
-    rule: name,
-    options,
-    settings,
-    groups,
-  } = config as unknown as {
-    rule: RuleName;
-    options: object;
-    settings: object;
-    groups: readonly {
-      name?: string;
-      flags?: string;
-      params?: readonly { name: string }[];
-      options: object;
-    }[];
-  };
-  const factory = Object.hasOwn(rules, name) ? rules[name] : undefined;
-  if (!factory) fail(`the config's rule is ${quote(name)}; there are ${Object.keys(rules).join(', ')}.`);
+  const { others, settings, groups, ...saved } = config as unknown as SavedConfig;
+  const rule = restoreRule(saved, others && { others: restoreRule(others) });
   return {
-    rule: factory(options),
+    rule,
     options: {
       ...settings,
       groups: groups.map(({ name: source, flags, params = [], options: overrides }) => {
+        const { declaration } = ('others' in overrides && rule.others) || rule;
         const group = {
           ...(source !== undefined && { match: new RegExp(source, flags) }),
           ...(params.length > 0 && { params: params.map((param) => param.name) }),
-          ...overrides,
+          ...withNames(overrides, declaration),
         };
         return group as NamedGroup;
       }),
     },
   };
+}
+
+/** A rule as it is saved. */
+interface SavedRule {
+  readonly rule: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+interface SavedConfig extends SavedRule {
+  readonly others?: SavedRule;
+  readonly settings: object;
+  readonly groups: readonly {
+    readonly name?: string;
+    readonly flags?: string;
+    readonly params?: readonly { readonly name: string }[];
+    readonly options: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+const FACTORIES: Readonly<Record<string, RuleFactory>> = { ...rules, ...matrixRules };
+
+function restoreRule({ rule, options }: SavedRule, others: object = {}): Rule {
+  const factory = Object.hasOwn(FACTORIES, rule) ? FACTORIES[rule] : undefined;
+  if (!factory) fail(`the config's rule is ${quote(rule)}; there are ${Object.keys(FACTORIES).join(', ')}.`);
+  return factory({ ...withNames(options, factory.declaration), ...others });
+}
+
+/** Options with the names that some of them stand for as the rule has them: tfjs makes `aB` of `a_b`. */
+function withNames(
+  options: Readonly<Record<string, unknown>>,
+  { options: specs }: Rule['declaration'],
+): Record<string, unknown> {
+  const inCamelCase = (name: string) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  return Object.fromEntries(
+    Object.entries(options).map(([option, value]) => {
+      const { default: standard, samples = [] }: Partial<OptionSpec<unknown>> = specs[option] ?? {};
+      const known = [standard, ...samples].find(
+        (name) => typeof name === 'string' && inCamelCase(name) === value,
+      );
+      return [option, known ?? value];
+    }),
+  );
 }
 
 function withoutSchedule(options: Readonly<Record<string, unknown>>, step: number): Record<string, unknown> {

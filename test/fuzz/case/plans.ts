@@ -6,13 +6,18 @@ import {
   type Parameter,
   type Rule,
   type RuleName,
+  adamw,
   rules,
   schedules,
 } from '../../../src/index.js';
+import { type MatrixRuleName, matrixRules } from '../../../src/rules/matrix-registry.js';
 import { softSign } from '../../support/own-rule.js';
 
 /** The rules that plans have: the library's, and one of a user's own. */
-export const RULES = { ...rules, softSign } as const;
+export const RULES = { ...rules, ...matrixRules, softSign } as const;
+
+/** Of the rule that steps what is no matrix, beside one that steps nothing else. */
+const OTHERS_RATE = 0.02;
 
 /** Schedules that a plan may ask for. */
 export const SCHEDULES = ['cosine', 'decay', 'plateau'] as const;
@@ -46,6 +51,8 @@ export type DtypePlan = Pick<Parameter, 'dtype' | 'gradDtype' | 'gradScale'>;
 export interface TensorPlan extends DtypePlan {
   readonly name: string;
   readonly length: number;
+  /** Lengths of its axes, where its rule is one of matrices and it is one. */
+  readonly shape?: readonly number[];
   /** Elements of the first of two ranges that its weights and gradients lie in. */
   readonly cut?: number;
   readonly hasMicro: boolean;
@@ -59,12 +66,14 @@ export interface TensorPlan extends DtypePlan {
 export interface GroupPlan {
   readonly options: Readonly<Record<string, number>>;
   readonly lr?: RatePlan;
+  /** Whether it is one of the rule of what is no matrix, whatever it has. */
+  readonly isOthers?: boolean;
   readonly tensors: readonly TensorPlan[];
 }
 
 /** An optimizer, without its buffers. */
 export interface OptimizerPlan {
-  readonly rule: RuleName | 'softSign';
+  readonly rule: RuleName | MatrixRuleName | 'softSign';
   readonly options: Readonly<Record<string, unknown>>;
   readonly lr: RatePlan;
   readonly settings: OptimizerSettings;
@@ -94,7 +103,8 @@ export function makeRate(plan: RatePlan): LearningRate {
 
 /** The rule of a plan; its schedule is the caller's own. */
 export function makeRule({ rule, options, lr }: Pick<OptimizerPlan, 'rule' | 'options' | 'lr'>): Rule {
-  return (RULES[rule] as unknown as (given: object) => Rule)({ ...options, lr: makeRate(lr) });
+  const others = rule === 'muon' ? { others: adamw({ lr: OTHERS_RATE }) } : {};
+  return (RULES[rule] as unknown as (given: object) => Rule)({ ...options, ...others, lr: makeRate(lr) });
 }
 
 /** A learning rate by a seed, for what is drawn as a call is made. */

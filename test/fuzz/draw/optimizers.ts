@@ -27,7 +27,8 @@ export function optimizers(palette: Palette): fc.Arbitrary<OptimizerPlan> {
   });
   return drawn.map(({ rule, settings, lr, placeSeed, ...rest }): OptimizerPlan => {
     const isSimple = palette === SIMPLE;
-    const { tensor, evaluation } = layoutOf(makeRule({ ...rule, lr: 0.1 }));
+    const made = makeRule({ ...rule, lr: 0.1 });
+    const { tensor, evaluation } = layoutOf(made);
     const hasAverage = 'ema' in settings || 'swa' in settings || 'lookahead' in settings;
     const hasMicro = rest.hasMicro && palette.hasMicro;
     // What lies together is stepped together: rows one by one where they are whole blocks, and pieces of whole lanes.
@@ -52,7 +53,11 @@ export function optimizers(palette: Palette): fc.Arbitrary<OptimizerPlan> {
       cut: !hasMicro && !isInArena && !isSummed && !isRounded,
       rows: !isInArena && !isSimple,
       layouts: rest.hasLayouts && palette.hasLayouts && isEven && !isInArena && !isSummed,
-      columns: findOtherScalars(makeRule({ ...rule, lr: 0.1 })).length === 0,
+      columns:
+        rule.rule !== 'adafactor' &&
+        [made, made.others ?? made].every((each) => findOtherScalars(each).length === 0),
+      masks: rule.rule !== 'adafactor',
+      matrices: made.others && (made.declaration.matrix!.sharesOptions ? 'of the same options' : 'apart'),
       options: palette.hasOptions,
       rowLengths: palette.rowLengths,
       dtypes: palette.dtypes,
@@ -60,7 +65,8 @@ export function optimizers(palette: Palette): fc.Arbitrary<OptimizerPlan> {
       isUnit: !isDrawn,
     };
     let named = 0;
-    const plan = (group: (typeof rest.groups)[number]) => planGroup(group, kinds, () => `w${named++}`);
+    const plan = (group: (typeof rest.groups)[number], joins = false) =>
+      planGroup(group, kinds, joins, () => `w${named++}`);
     return {
       ...rule,
       lr,
@@ -68,7 +74,7 @@ export function optimizers(palette: Palette): fc.Arbitrary<OptimizerPlan> {
       kernel: palette.kernel,
       isHeard: rest.isHeard,
       groups: rest.groups.map((group) => plan(group)),
-      extra: isInArena ? [] : rest.extra.map((group) => plan(group)),
+      extra: isInArena ? [] : rest.extra.map((group) => plan(group, true)),
       isInArena,
       hasExactNorms: settings.maxGradNorm !== undefined,
       placeSeed,

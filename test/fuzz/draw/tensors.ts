@@ -10,6 +10,9 @@ export interface TensorKinds {
   readonly rows: boolean;
   readonly layouts: boolean;
   readonly columns: boolean;
+  readonly masks: boolean;
+  /** Of a rule of matrices, whether that of all others has its options. */
+  readonly matrices: 'of the same options' | 'apart' | undefined;
   /** Whether groups may have options of their own. */
   readonly options: boolean;
   readonly rowLengths: readonly number[];
@@ -29,6 +32,18 @@ const limits = record({
   max: fc.constantFrom(0.5, 0.2, 0),
 }).map(({ kind, min, max }) => [{ min }, { max }, { min, max }][kind]!);
 
+const side = fc.constantFrom(1, 2, 3, 4, 5, 8, 17);
+
+const shapes = record({
+  short: side,
+  long: fc.oneof({ arbitrary: side, weight: 9 }, { arbitrary: fc.constant(66), weight: 1 }),
+  isTall: fc.boolean(),
+  isStack: chance(20),
+}).map(({ short, long, isTall, isStack }) => {
+  const matrix = isTall ? [long, short] : [short, long];
+  return isStack ? [2, ...matrix] : matrix;
+});
+
 const tensors = record({
   length: fc.oneof(
     fc.integer({ min: 1, max: 4 }),
@@ -36,6 +51,8 @@ const tensors = record({
     fc.integer({ min: 1, max: 70 }),
     fc.integer({ min: 1, max: 600 }),
   ),
+  shape: shapes,
+  isMatrix: chance(65),
   hasRows: chance(50),
   isSparse: chance(50),
   /** Which of the palette's. */
@@ -69,19 +86,37 @@ export const groups = record({
     { arbitrary: fc.array(tensors, { minLength: 1, maxLength: 8 }), weight: 2 },
   ),
   hasDecay: chance(20),
+  isOthers: chance(20),
   lr: perhaps(40, rates),
 });
 
-/** A group of an optimizer whose tensors may be of some kinds. */
+/**
+ * A group of an optimizer whose tensors may be of some kinds.
+ *
+ * @param joins whether it is to join, so that it must be one group.
+ */
 export function planGroup(
-  { tensors: drawn, hasDecay, lr }: DrawnGroup,
+  { tensors: drawn, hasDecay, isOthers: isWanted, lr }: DrawnGroup,
   kinds: TensorKinds,
+  joins: boolean,
   nextName: () => string,
 ): GroupPlan {
+  const hasOptions = kinds.options && (hasDecay || lr !== undefined);
+  const isOthers = kinds.matrices !== undefined && isWanted;
+  const isApart = kinds.matrices === 'apart' && hasOptions && !isOthers;
+  const hasShape = (tensor: DrawnTensor): boolean => {
+    if (kinds.matrices === undefined) return false;
+    return isApart || (joins ? drawn[0]! : tensor).isMatrix;
+  };
   return {
     options: kinds.options && hasDecay ? { weightDecay: 0.1 } : {},
     ...(kinds.options && lr !== undefined && { lr }),
-    tensors: drawn.map((tensor) => planTensor(tensor, kinds, nextName())),
+    ...(isOthers && { isOthers }),
+    tensors: drawn.map((tensor) => {
+      const isMatrix = hasShape(tensor);
+      const own = isMatrix && !isOthers ? { ...kinds, sparse: false, masks: false } : kinds;
+      return planTensor({ ...tensor, isMatrix }, own, nextName());
+    }),
   };
 }
 
@@ -101,6 +136,7 @@ function planTensor(drawn: DrawnTensor, kinds: TensorKinds, name: string): Tenso
       name,
       ...kinds.dtypes,
       length: rowLength * rowCount,
+      ...(drawn.isMatrix && { shape: [rowCount, rowLength] }),
       hasMicro: kinds.micro && !isSparse,
       rows: planRows(drawn, kinds, isSparse),
       ...(isUnit ? { constraint: 'unit-rows' as const } : constraint),
@@ -108,12 +144,14 @@ function planTensor(drawn: DrawnTensor, kinds: TensorKinds, name: string): Tenso
       ...(isSparse && { sparse: { entryCount, hasCount } }),
     };
   }
-  const { length } = drawn;
+  const { shape, isMatrix } = drawn;
+  const length = isMatrix ? shape.reduce((product, each) => product * each, 1) : drawn.length;
   const first = cut(length);
   return {
     name,
     ...kinds.dtypes,
     length,
+    ...(isMatrix && { shape }),
     hasMicro: kinds.micro,
     ...constraint,
     ...(first !== undefined && { cut: first }),
@@ -124,7 +162,7 @@ const rowLengthOf = ({ rowLength }: DrawnTensor, { rowLengths }: TensorKinds): n
   rowLengths[rowLength % rowLengths.length]!;
 
 function planRows(drawn: DrawnTensor, kinds: TensorKinds, isSparse: boolean): RowsPlan {
-  const { micro, layouts, columns, isApart } = kinds;
+  const { micro, layouts, columns, masks, isApart } = kinds;
   const length = rowLengthOf(drawn, kinds);
   const { dataGap, gradGap, hasMask } = drawn;
   // What is given for micro-batches is as long as the gradients.
@@ -135,7 +173,7 @@ function planRows(drawn: DrawnTensor, kinds: TensorKinds, isSparse: boolean): Ro
     spare,
     ...(isApart && dataGap && { dataGap }),
     ...(isApart && !isSparse && gradGap && { gradGap }),
-    ...(!isSparse && hasMask && { hasMask: true }),
+    ...(!isSparse && masks && hasMask && { hasMask: true }),
     ...(columns && drawn.columns && { columns: drawn.columns.slice(0, length) }),
   };
 }

@@ -95,7 +95,13 @@ function withSaved(rule: Rule, source: SavedGroup): Rule | undefined {
     options[option] =
       entry === undefined ? schedule : (options[option] as readonly unknown[]).with(entry, schedule);
   }
-  const restored = overrideRule(rule, options);
+  let restored;
+  try {
+    restored = overrideRule(rule, options);
+  } catch {
+    // Of a group of another rule.
+    return undefined;
+  }
   const { needed, left } = otherState(rule, restored);
   return needed.length + left.length > 0 ? undefined : restored;
 }

@@ -3,7 +3,7 @@ import { float32 } from '../../../src/reference/arithmetic.js';
 import type { ElementRule, PreparedStep } from '../../../src/reference/element-step.js';
 import { ParameterState } from '../../../src/reference/parameter-state.js';
 import { rounded } from '../../../src/codecs/codec.js';
-import { layoutOf } from '../../../src/kernel/rule-layout.js';
+import { isElementwise, layoutOf } from '../../../src/kernel/rule-layout.js';
 import type { Rule } from '../../../src/index.js';
 import { hasMoreRoom } from '../world/homes.js';
 import { type Place, countOf, readPlaces, setPlaces } from '../world/memory.js';
@@ -40,7 +40,7 @@ export class TensorTwin {
   state: ParameterState;
 
   constructor(
-    readonly plan: TensorPlan,
+    public plan: TensorPlan,
     public rule: Rule,
     public home: Home,
   ) {
@@ -50,6 +50,11 @@ export class TensorTwin {
 
   get name(): string {
     return this.plan.name;
+  }
+
+  /** Whether it is stepped as a whole matrix. */
+  get isMatrix(): boolean {
+    return this.rule.declaration.matrix !== undefined;
   }
 
   get length(): number {
@@ -155,6 +160,9 @@ export class TensorTwin {
       setPlaces(home.data, weights);
       this.home = home;
       this.hasLength = true;
+      // Its axes have other lengths then, and are forgotten.
+      const { shape: _, ...rest } = this.plan;
+      this.plan = rest;
       this.#carry(move);
     };
   }
@@ -167,7 +175,7 @@ export class TensorTwin {
     for (const [slot, values] of Object.entries(before.state)) {
       const after = this.state.state[slot];
       if (!after) continue;
-      if (!move || this.perTensor(slot)) {
+      if (!move || this.isWhole(slot)) {
         after.set(values);
         continue;
       }
@@ -214,17 +222,19 @@ export class TensorTwin {
     values.set(rounded(layoutOf(this.rule).codecOf(slot), Float32Array.from(values)));
   }
 
-  perTensor(slot: string): boolean {
-    return layoutOf(this.rule).tensorSlots.includes(slot);
+  /** Whether a slot is not one number per element. */
+  isWhole(slot: string): boolean {
+    return layoutOf(this.rule).slots.some((each) => each.name === slot && !isElementwise(each));
   }
 
   #makeState(): ParameterState {
-    const { name, rows, constraint, dtype } = this.plan;
+    const { name, shape, rows, constraint, dtype } = this.plan;
     const { mask, data } = this.home;
     const words = mask && new Uint32Array(mask.buffer.floats.buffer, 4 * mask.first, mask.length);
     const options = {
       name,
       data: readPlaces(data),
+      ...(shape && { shape }),
       ...(rows && { rowLength: rows.length }),
       ...(rows?.columns && { lrPerColumn: rows.columns }),
       ...(words && { rowMask: words }),

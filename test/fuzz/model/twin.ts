@@ -138,7 +138,7 @@ export class OptimizerTwin {
         for (const { tensor, home, t: encodedT } of own) {
           const t = this.#control ? tensor.state.stepCount + 1 : encodedT;
           const scalars = layoutOf(rule).values(lr, t, scaling);
-          const prepared = preparedStep((factor) => elementRule.prepare(scalars, t, factor), t);
+          const prepared = preparedStep(elementRule, scalars, t);
           tensor.update(elementRule, home, prepared, { multiplier, maxNorm });
         }
       }

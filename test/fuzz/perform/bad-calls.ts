@@ -1,12 +1,18 @@
+import { Random } from '../../../proof/random.js';
 import type { OptimizerErrorCode } from '../../../src/index.js';
 import { parameterOf, rangesOf } from '../world/homes.js';
+import { bindingOf } from '../world/memory.js';
 import type { Subject } from '../world/subject.js';
 import type { World } from '../world/world.js';
 
 interface BadCall {
   readonly what: string;
   readonly code: OptimizerErrorCode;
+  /** Another code, where the rule, or an average, has something against it. */
+  readonly or?: OptimizerErrorCode;
   readonly needsTraining?: boolean;
+  /** Whether it is bad for this one. */
+  readonly isBadFor?: (subject: Subject) => boolean;
   readonly call: (subject: Subject, world: World) => void | Promise<unknown>;
 }
 
@@ -54,13 +60,36 @@ const BAD_CALLS: readonly BadCall[] = [
       optimizer!.rebind({ [name]: { data: rangesOf(home.grad) } });
     },
   },
+  ...(['sparse', 'masked'] as const).map((kind): BadCall => ({
+    what: `a matrix, ${kind}`,
+    code: 'invalid-parameter',
+    or: 'invalid-config',
+    needsTraining: true,
+    isBadFor: ({ twin }) => twin.rule.declaration.matrix !== undefined,
+    call: ({ optimizer }, world) => optimizer!.addGroup({ params: [matrixOf(world, kind)] }),
+  })),
 ];
+
+/** What no rule of matrices steps. */
+function matrixOf({ memory }: World, kind: 'sparse' | 'masked') {
+  const [data, grad, words] = memory
+    .allocate([{ length: 4 }, { length: 4 }, { length: 2 }], new Random(0))
+    .map((place) => bindingOf(place));
+  return {
+    name: 'a matrix',
+    data: data!,
+    shape: [2, 2],
+    rowLength: 2,
+    ...(kind === 'sparse' ? { grad: { indices: words!, values: grad! } } : { grad: grad!, rowMask: words! }),
+  };
+}
 
 /** Makes a call that has to be refused, and change nothing. */
 export function makeBad(world: World, subject: Subject, which: number): void {
-  const { what, code, needsTraining, call } = BAD_CALLS[which % BAD_CALLS.length]!;
+  const known = BAD_CALLS.filter(({ isBadFor }) => isBadFor?.(subject) ?? true);
+  const { what, code, or, needsTraining, call } = known[which % known.length]!;
   const refusal = (needsTraining ? subject.trainingRefusal : subject.refusal) ?? code;
-  const expected = world.expected<never>(refusal);
+  const expected = world.expected<never>(refusal, () => [or]);
   let promise: void | Promise<unknown> = undefined;
   const isAsync = () => promise instanceof Promise;
   world.verdicts.attempt(`bad: ${what}`, { ...expected, isRefused: false }, () => {

@@ -64,7 +64,7 @@ function reset(world: World, subject: Subject, random: Random, what: string): vo
   const hasCount = slots?.includes('step') ?? !rows;
   for (const tensor of tensors) {
     for (const slot of slots ?? tensor.slots) {
-      if (slot !== 'step' && !(rows && tensor.perTensor(slot))) tensor.resetSlot(slot, rows, hasCount);
+      if (slot !== 'step' && !(rows && tensor.isWhole(slot))) tensor.resetSlot(slot, rows, hasCount);
     }
     if (hasCount) tensor.setCount(0);
   }
@@ -77,7 +77,7 @@ function refusalOf(
   rows: readonly number[] | undefined,
 ): OptimizerErrorCode | undefined {
   if (!rows) return undefined;
-  if (slots?.some((slot) => slot === 'step' || tensors.some((tensor) => tensor.perTensor(slot))))
+  if (slots?.some((slot) => slot === 'step' || tensors.some((tensor) => tensor.isWhole(slot))))
     return 'invalid-config';
   const fits = tensors.every((tensor) => tensor.plan.rows && rows.every((row) => row < tensor.rowCount));
   return fits ? undefined : 'invalid-parameter';
@@ -88,7 +88,8 @@ function copy(world: World, subject: Subject, random: Random, what: string): voi
   const from = random.pick(twin.tensors);
   const alike = twin.tensors.filter((tensor) => tensor !== from && tensor.length === from.length);
   const to = alike.length > 0 && random.uniform() < 0.9 ? random.pick(alike) : random.pick(twin.tensors);
-  const isWrong = from === to || from.length !== to.length || from.slots.join() !== to.slots.join();
+  const lengthsOf = ({ slots, state }: TensorTwin) => slots.map((slot) => [slot, state.state[slot]!.length]);
+  const isWrong = from === to || from.length !== to.length || lengthsOf(from).join() !== lengthsOf(to).join();
   const code = trainingRefusal ?? (isWrong ? 'invalid-parameter' : undefined);
   const make = () => subject.optimizer!.copyState(from.name, to.name);
   if (!world.verdicts.attempt(`${what} ${from.name} to ${to.name}`, world.expected(code), make)) return;

@@ -88,28 +88,29 @@ function performAddGroup(
   { sync, moved: which, hasNew, seed }: Extract<Call, { kind: 'addGroup' }>,
   what: string,
 ): void {
-  const moved = chooseTensors(subject, which);
-  const next = subject.nextGroup(new Random(seed), moved, hasNew);
+  const next = subject.nextGroup(new Random(seed), chooseTensors(subject, which), hasNew);
   if (!next) return;
   const { joiner, config } = next;
+  const { moved } = joiner;
   const { joining, trainingRefusal, optimizer, evaluations, twin } = subject;
   // Those that eval() met on their way are refused, or not, in one of the turns to come: it is not known whose they are.
   const met = [...joining].filter((each) => evaluations > each.evaluations);
   if (met.some((each) => each.moved.some((tensor) => moved.includes(tensor)))) return;
   const onTheirWay = new Set([...joining].flatMap((each) => each.moved));
   const isTwice = moved.some((tensor) => onTheirWay.has(tensor));
-  const refusal = trainingRefusal ?? (isTwice ? 'invalid-parameter' : undefined);
+  const isUnfit = next.refusal !== undefined;
+  const refusal = trainingRefusal ?? next.refusal ?? (isTwice ? 'invalid-parameter' : undefined);
   if (sync) {
     const isBusy = joining.size > 0;
     const expected = world.expected<never>(refusal, () => (isBusy ? ['invalid-config'] : []));
-    if (!isTwice) joining.add(joiner);
+    if (!isTwice && !isUnfit) joining.add(joiner);
     const isMade = world.verdicts.attempt(what, expected, () => optimizer!.addGroupSync(config));
     if (isMade) world.notice(subject);
     joining.delete(joiner);
     return;
   }
   // One that is refused at once is not on its way.
-  if (!isTwice && trainingRefusal === undefined) joining.add(joiner);
+  if (!isTwice && !isUnfit && trainingRefusal === undefined) joining.add(joiner);
   const added = optimizer!.addGroup(config);
   added.catch(() => joining.delete(joiner));
   // A name is taken while whoever had it is on his way, though he was let go of.

@@ -45,7 +45,8 @@ export function performMap(
   const moves = tensors.map((tensor) => drawMove(world, subject, random, tensor, rowCount));
   if (chance(0.15)) changePlaces(moves);
   const isWrong =
-    tensors.some((tensor) => tensor.rowCount !== rowsBefore) || moves.some((move) => !fits(move, rowCount));
+    tensors.some((tensor) => tensor.isMatrix || tensor.rowCount !== rowsBefore) ||
+    moves.some((move) => !fits(move, rowCount));
   const expected = world.expected<undefined>(
     subject.trainingRefusal ?? (isWrong ? 'invalid-parameter' : undefined),
     () => [subject.refusal],

@@ -127,13 +127,14 @@ export function hasMoreRoom({
 
 /** A tensor as the library is given it. */
 export function parameterOf(
-  { name, rows, constraint, dtype, gradDtype, gradScale }: TensorPlan,
+  { name, shape, rows, constraint, dtype, gradDtype, gradScale }: TensorPlan,
   { room, data, micro, mask, sparse }: Home,
 ): Parameter {
   const length = countOf(data);
   return {
     name,
     data: rangesOf(room.data),
+    ...(shape && { shape }),
     ...(rows && { rowLength: rows.length }),
     ...(rows?.columns && { lrPerColumn: rows.columns }),
     ...(constraint && { constraint }),

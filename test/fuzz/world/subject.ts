@@ -7,10 +7,18 @@ import {
   ParameterArena,
 } from '../../../src/index.js';
 import type { AddedGroupConfig } from '../../../src/engine/input/added-group.js';
-import { overrideRule } from '../../../src/rules/rule.js';
+import { partGroup, resolveGroup } from '../../../src/engine/input/groups.js';
+import type { Rule } from '../../../src/rules/rule.js';
 import { arenaHomes, makeHomes, parameterOf, writeGradients } from './homes.js';
 import { type Memory, doMeet } from './memory.js';
-import { type GroupPlan, type OptimizerPlan, drawRate, makeRate, makeRule } from '../case/plans.js';
+import {
+  type GroupPlan,
+  type OptimizerPlan,
+  type TensorPlan,
+  drawRate,
+  makeRate,
+  makeRule,
+} from '../case/plans.js';
 import { type GroupTwin, OptimizerTwin } from '../model/twin.js';
 import type { Loading } from './checkpoint.js';
 import { HeardSteps } from './heard-steps.js';
@@ -24,6 +32,20 @@ export interface Joiner {
   readonly moved: readonly TensorTwin[];
   /** The subject's, when it was asked for. */
   readonly evaluations: number;
+}
+
+/** A group as it is to be asked for. */
+interface NextGroup {
+  readonly joiner: Joiner;
+  readonly config: AddedGroupConfig;
+  /** The code that it has to be refused with, whatever else there is. */
+  readonly refusal: OptimizerErrorCode | undefined;
+}
+
+/** Tensors that go by one rule. */
+interface Part {
+  readonly rule: Rule;
+  readonly params: readonly TensorPlan[];
 }
 
 /** An optimizer with its model. */
@@ -104,7 +126,7 @@ export class Subject {
     let next = 0;
     for (const group of plan.groups) {
       const own = homes.slice(next, (next += group.tensors.length));
-      subject.twin.groups.push(subject.#makeGroup(group, own));
+      subject.twin.groups.push(...subject.#makeGroups(group, own));
     }
     return subject;
   }
@@ -125,22 +147,22 @@ export class Subject {
   /**
    * A group that may be added.
    *
-   * @param moved tensors that are there and move to it.
+   * @param wanted tensors that are there and may move to it: mostly those do whose rule is that of the group.
    * @param hasNew whether new ones come, too, if there are any.
    * @returns undefined if there would be nobody in it.
    */
-  nextGroup(
-    random: Random,
-    moved: readonly TensorTwin[],
-    hasNew: boolean,
-  ): { joiner: Joiner; config: AddedGroupConfig } | undefined {
+  nextGroup(random: Random, wanted: readonly TensorTwin[], hasNew: boolean): NextGroup | undefined {
     const there = [...this.twin.tensors, ...[...this.joining].flatMap(({ group }) => group.tensors)];
     const taken = new Set(there.map(({ name }) => name));
     const extra = this.plan.extra.find(({ tensors }) => tensors.every(({ name }) => !taken.has(name)));
     const back = this.gone.filter(({ name }) => !taken.has(name));
-    const plan = this.#planOf(random, extra, back, moved.length > 0, hasNew);
+    const plan = this.#planOf(random, extra, back, wanted[0], hasNew);
     if (!plan) return undefined;
     const { tensors } = plan;
+    const [first] = this.#partsOf(plan, tensors.length > 0 ? tensors : [wanted[0]!.plan]);
+    const isOfRule = ({ rule }: TensorTwin) => rule.declaration === first!.rule.declaration;
+    const moved = random.uniform() < 0.95 ? wanted.filter(isOfRule) : wanted;
+    if (tensors.length + moved.length === 0) return undefined;
     const homes = tensors.map((tensor) => {
       const known = back.find((one) => one.plan === tensor);
       const isFree = known && !this.isArenaDestroyed && this.isFree(known.home.room, known);
@@ -152,25 +174,34 @@ export class Subject {
       random.uniform() < 0.5 ? parameterOf(tensor.plan, tensor.home) : tensor.name,
     );
     const config = { ...optionsOf(plan), params: [...fresh, ...names] } as AddedGroupConfig;
-    const { evaluations } = this;
-    return { joiner: { group: this.#makeGroup(plan, homes), moved, evaluations }, config };
+    const [own, apart] = this.#partsOf(plan, [...tensors, ...moved.map((tensor) => tensor.plan)]);
+    const refusal = apart ? 'invalid-config' : refusalOf(own!.rule, tensors, moved);
+    const group = { rule: own!.rule, tensors: refusal ? [] : this.#makeTensors(own!.rule, tensors, homes) };
+    return { joiner: { group, moved, evaluations: this.evaluations }, config, refusal };
   }
 
   #planOf(
     random: Random,
     extra: GroupPlan | undefined,
     back: readonly TensorTwin[],
-    hasMoved: boolean,
+    moved: TensorTwin | undefined,
     hasNew: boolean,
   ): GroupPlan | undefined {
     const options = random.uniform() < 0.3 ? { weightDecay: random.pick([0, 0.1]) } : {};
     const lr = random.uniform() < 0.3 ? { lr: drawRate(random) } : {};
-    if (hasNew && back.length > 0 && random.uniform() < 0.6) {
-      const returning = random.pick(back);
-      return { options, ...lr, tensors: [returning.plan] };
-    }
-    if (hasNew && extra) return extra;
-    return hasMoved ? { options, ...lr, tensors: [] } : undefined;
+    const returning = hasNew && back.length > 0 && random.uniform() < 0.6 ? random.pick(back) : undefined;
+    if (hasNew && extra && !returning) return extra;
+    const first = returning ?? moved;
+    if (!first) return undefined;
+    const isOthers = this.twin.rule.others !== undefined && !first.isMatrix;
+    return { options, ...lr, ...(isOthers && { isOthers }), tensors: returning ? [returning.plan] : [] };
+  }
+
+  /** The rules of a group, and which of its tensors go by them. */
+  #partsOf(plan: GroupPlan, tensors: readonly TensorPlan[]): readonly Part[] {
+    return partGroup(
+      resolveGroup<TensorPlan>(this.twin.rule, { ...optionsOf(plan), params: tensors }, 'group'),
+    );
   }
 
   /**
@@ -229,22 +260,45 @@ export class Subject {
     return this.refusal ?? (this.twin.isEvaluating ? 'invalid-config' : undefined);
   }
 
-  #makeGroup(plan: GroupPlan, homes: readonly Home[]): GroupTwin {
-    const rule = overrideRule(this.twin.rule, optionsOf(plan));
-    const tensors = plan.tensors.map((tensor, k) => new TensorTwin(tensor, rule, homes[k]!));
+  #makeGroups(plan: GroupPlan, homes: readonly Home[]): GroupTwin[] {
+    return this.#partsOf(plan, plan.tensors).map(({ rule, params }) => {
+      const own = params.map((tensor) => homes[plan.tensors.indexOf(tensor)]!);
+      return { rule, tensors: this.#makeTensors(rule, params, own) };
+    });
+  }
+
+  #makeTensors(rule: Rule, plans: readonly TensorPlan[], homes: readonly Home[]): TensorTwin[] {
+    const tensors = plans.map((tensor, k) => new TensorTwin(tensor, rule, homes[k]!));
     for (const tensor of tensors) this.homes.set(tensor, [tensor.home]);
-    return { rule, tensors };
+    return tensors;
   }
 }
 
+/** What a group is refused with whose tensors go by a rule, if it is. */
+function refusalOf(
+  rule: Rule,
+  fresh: readonly TensorPlan[],
+  moved: readonly TensorTwin[],
+): OptimizerErrorCode | undefined {
+  const isUnfit = ({ shape = [], sparse, rows }: TensorPlan) =>
+    rule.declaration.matrix !== undefined &&
+    (shape.length < 2 || sparse !== undefined || rows?.hasMask === true);
+  if (fresh.some(isUnfit)) return 'invalid-parameter';
+  for (const tensor of moved) {
+    if (isUnfit(tensor.plan)) return 'invalid-parameter';
+    if (tensor.rule.declaration !== rule.declaration) return 'invalid-config';
+  }
+  return undefined;
+}
+
 /** Options of a group, a schedule of its own. */
-function optionsOf({ options, lr }: GroupPlan): Readonly<Record<string, unknown>> {
-  return { ...options, ...(lr !== undefined && { lr: makeRate(lr) }) };
+function optionsOf({ options, lr, isOthers }: GroupPlan): Readonly<Record<string, unknown>> {
+  return { ...options, ...(lr !== undefined && { lr: makeRate(lr) }), ...(isOthers && { others: true }) };
 }
 
 async function makeArena({ groups }: OptimizerPlan, device: GPUDevice): Promise<ParameterArena> {
   const entries = groups.flatMap(({ tensors }, g) =>
-    tensors.map(({ name, length }) => [name, { shape: [length], group: `g${g}` }] as const),
+    tensors.map(({ name, length, shape = [length] }) => [name, { shape, group: `g${g}` }] as const),
   );
   return ParameterArena.create(device, Object.fromEntries(entries));
 }
