@@ -231,15 +231,22 @@ function composeOverflows({ isCounted, dataCodec }: StretchAccess, { masters }: 
   return `/// Of an invocation, by their place in a lane.
 var<private> overflow_counts: vec4<u32>;
 
+fn magnitudes(weight: lane) -> vec4<u32> {
+  return bitcast<vec4<u32>>(weight) & vec4<u32>(0x7fffffffu);
+}
+
 fn overflows(weight: lane) -> vec4<bool> {
-  let rest = bitcast<vec4<u32>>(weight) & vec4<u32>(0x7fffffffu);
-  return (rest - vec4<u32>(${least}u)) < vec4<u32>(${INFINITY_BITS - least}u);
+  return (magnitudes(weight) - vec4<u32>(${least}u)) < vec4<u32>(${INFINITY_BITS - least}u);
 }
 
 fn count_overflows(at: Place, before: lane, after: lane) {
-  let is_own = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(at.valid);
-  let is_new = overflows(after) & is_own${masters ? ' & !overflows(before)' : ''};
-  overflow_counts += select(vec4<u32>(0u), vec4<u32>(1u), is_new);
+  let most = max(magnitudes(after).xy, magnitudes(after).zw);
+  // A loop, for it is rare: a wave on a CPU would go through what an \`if\` has without effect.
+  for (var is_near = max(most.x, most.y) >= ${least}u; is_near; is_near = false) {
+    let is_own = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(at.valid);
+    let is_new = overflows(after) & is_own${masters ? ' & !overflows(before)' : ''};
+    overflow_counts += select(vec4<u32>(0u), vec4<u32>(1u), is_new);
+  }
 }
 
 fn add_overflows() {
