@@ -44,9 +44,11 @@ if (table) {
   const all = [...VARIANTS, ...RULE_VARIANTS];
   const known = all.map(({ name }) => name);
   const unknown = names?.find((name) => !known.includes(name));
-  if (!Object.hasOwn(TASKS, task) || unknown !== undefined || !(Number.isInteger(seeds) && seeds > 0)) {
+  const isCount = (value: number): boolean => Number.isInteger(value) && value > 0;
+  const areFine = isCount(seeds) && isCount(firstSeed) && (lr === undefined || (lr > 0 && lr < Infinity));
+  if (!Object.hasOwn(TASKS, task) || unknown !== undefined || !areFine) {
     console.error(
-      `error: --task is one of ${Object.keys(TASKS).join(', ')}, --seeds an integer from 1, and --variants some of: ${known.join('; ')}.`,
+      `error: --task is one of ${Object.keys(TASKS).join(', ')}, --seeds and --first-seed integers from 1, --lr a number above 0, and --variants some of: ${known.join('; ')}.`,
     );
     process.exit(2);
   }

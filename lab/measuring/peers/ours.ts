@@ -70,7 +70,7 @@ const inArena =
     const spec = Object.fromEntries(names.map((name) => [name, tensor]));
     const arena = await ParameterArena.create(device, spec, { label: 'bench arena' });
     const values = workload.randomArray(elementsPerTensor);
-    const gradients = (resolveCodec(dtype, 'dtype', 'bench') ?? f32).encode(values.slice());
+    const gradients = (resolveCodec(dtype, 'dtype', 'bench') ?? f32).encode(values);
     for (const name of names) {
       arena.load(name, values);
       const { buffer, offset } = arena.gradView(name);
