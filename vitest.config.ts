@@ -143,7 +143,9 @@ function gpuTests(where: 'chrome' | 'node' | 'firefox'): string[] {
   // What is about the host's calls and counts is the same code in all; what is about kernels, buffers and the order of
   // commands runs in both browsers.
   const [added, leftOut] =
-    where === 'firefox' ? [ofPages, ['mutation', ...HOST_TESTS]] : [where === 'chrome' ? ofPages : [], []];
+    where === 'firefox'
+      ? [ofPages, ['mutation', 'codec-mutation', ...HOST_TESTS]]
+      : [where === 'chrome' ? ofPages : [], []];
   return [...ours, ...added].filter((file) => !isAmong(leftOut, file)).map((name) => `test/gpu/${name}`);
 }
 

@@ -52,6 +52,8 @@ export interface ParityRun {
   readonly masterWeights?: MasterWeights;
   /** How gradients are clipped. Default not at all. */
   readonly clip?: Clips;
+  /** What each step multiplies gradients with, a power of two. Default 1. */
+  readonly multiplier?: number;
   /** Whether each step looks for NaN on the GPU before it is made. Default false. */
   readonly skipNonFinite?: boolean;
   /** What of the kernels' shape is not to be chosen. */
@@ -142,7 +144,17 @@ const roundedBy = (codec: Codec, values: Float32Array<ArrayBuffer>): Float32Arra
  * @throws Error naming the first element that is not as it should be.
  */
 export async function checkParity(run: ParityRun): Promise<ParityResult> {
-  const { device, track, steps, random, averages = {}, clip = {}, skipNonFinite = false, stateDtype } = run;
+  const {
+    device,
+    track,
+    steps,
+    random,
+    averages = {},
+    clip = {},
+    skipNonFinite = false,
+    multiplier = 1,
+    stateDtype,
+  } = run;
   const kept = {
     ...(stateDtype !== undefined && { stateDtype }),
     ...(run.seed !== undefined && { seed: run.seed }),
@@ -152,7 +164,15 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
   const gradCodec = resolveGradCodec(run.gradDtype ?? 'f32', run.gradScale, 'parity') ?? f32;
   const codecs = { data: codecOf(run.dtype), grad: gradCodec };
   const rounding = run.seed !== undefined && { stochasticRounding: true };
-  const config = { rule: run.rule, ...averages, ...kept, ...rounding, ...clip, skipNonFinite };
+  const config = {
+    rule: run.rule,
+    ...averages,
+    ...kept,
+    ...rounding,
+    ...clip,
+    skipNonFinite,
+    gradScale: multiplier,
+  };
   const makeGradients = run.makeGradients ?? ((length: number) => random.gradients(length));
   const makeWeights = run.makeWeights ?? ((length: number) => random.weights(length));
   const { tensors, sizes } = place(run, codecs);
@@ -228,7 +248,7 @@ export async function checkParity(run: ParityRun): Promise<ParityResult> {
         byteLengthOf(codecs.grad, length),
       );
       if (skipped.has(tensor)) bounds[k]!.skip();
-      else bounds[k]!.step(gradients[k]!);
+      else bounds[k]!.step(gradients[k]!.map((value) => value * multiplier));
     }
     const skip = [...skipped].map(({ name }) => name);
     twin.step(gradients, { skip });

@@ -31,9 +31,11 @@ export function checkStateDtype(given: unknown): StateDtype {
   throw new OptimizerError('invalid-config', `stateDtype is ${quote(given)}; give ${names}.`);
 }
 
-/** All that there are, those of weights among them, by their names. */
 const all = new Map<string, Codec>(
   [...Object.values(codecs).flat(), f16, correction].map((codec) => [codec.name, codec]),
 );
+
+/** All that keep something between steps, weights among it. */
+export const KEEPING_CODECS: readonly Codec[] = [...all.values()];
 
 export const codecOfName = (name: string): Codec | undefined => all.get(name);

@@ -7,40 +7,13 @@ import { drawn } from '../support/draw.js';
 import { allRuleFactories } from '../support/all-rules.js';
 import { checkParity } from '../../proof/parity.js';
 import { Random } from '../../proof/random.js';
-
-/** What each operator is mistaken for; the other direction of each pair is a mutation of its own. */
-const MISTAKES: Record<string, string> = { ' + ': ' - ', ' - ': ' + ', ' * ': ' / ', ' / ': ' * ' };
+import { MISTAKES_OF_NUMBERS, mutantsOf } from '../support/wgsl-mutants.js';
 
 /** Enough for what begins with some step, as rectification does, to begin and to show at some decay rates. */
 const STEPS = 12;
 
-/** Functions of which every mutant has been made: rules share some, and one rule's matrix is proof enough. */
+/** Functions that were mutated: rules share some, and one rule's matrix is proof enough. */
 const mutated = new Set<string>();
-
-/** Every WGSL that differs from the rule's in one operator, or in one condition negated. */
-function mutantsOf(wgsl: string): { wgsl: string; title: string }[] {
-  const body = wgsl.indexOf('\nfn ');
-  const mutants: { wgsl: string; title: string }[] = [];
-  const functions = new Set<string>();
-  for (const match of wgsl.slice(body).matchAll(/ [-+*/] |if \(/g)) {
-    const at = body + match.index;
-    const lineStart = wgsl.lastIndexOf('\n', at) + 1;
-    const line = wgsl.slice(lineStart, wgsl.indexOf('\n', at));
-    if (line.trim().startsWith('//')) continue;
-    const start = wgsl.lastIndexOf('\nfn ', at);
-    const functionText = wgsl.slice(start, wgsl.indexOf('\n}\n', at));
-    if (mutated.has(functionText)) continue;
-    functions.add(functionText);
-    const isCondition = match[0] === 'if (';
-    const replacement = isCondition ? 'if (!' : MISTAKES[match[0]]!;
-    mutants.push({
-      wgsl: wgsl.slice(0, at) + replacement + wgsl.slice(at + match[0].length),
-      title: `${isCondition ? 'negated' : replacement.trim()} at column ${at - lineStart + 1} of ${line.trim()}`,
-    });
-  }
-  for (const functionText of functions) mutated.add(functionText);
-  return mutants;
-}
 
 const FLAT = { length: 64, dataOffset: 0, gradOffset: 0 };
 /** A matrix, and, where it has a rule of its own, what is none. */
@@ -65,6 +38,8 @@ async function isCaught(rule: Rule, device: GPUDevice): Promise<boolean> {
       device,
       track,
       rule,
+      // Matrices go through a rule twice, and what scales gradients is to do so once.
+      ...(rule.declaration.matrix && { multiplier: 0.5 }),
       layouts: rule.declaration.matrix ? (rule.others ? [...MATRICES, FLAT] : MATRICES) : [FLAT],
       oneBuffer: false,
       steps: STEPS,
@@ -105,7 +80,10 @@ for (const [name, factory] of byOptions) {
   // Last, a rate far above its default: a rule may bound it.
   const { lr } = factory.declaration.options;
   if (typeof lr.default === 'number') cases.push({ ...cases[0]!, rule: factory({ lr: 1000 * lr.default }) });
-  const mutants = drawn(mutantsOf(factory.declaration.wgsl), 12);
+  const mutants = drawn(mutantsOf(factory.declaration.wgsl, MISTAKES_OF_NUMBERS, mutated), 12);
+  test(`${name} as it is passes`, async () => {
+    expect(await isCaught(cases[0]!.rule, await getTestDevice())).toBe(false);
+  });
   test.for(mutants)(`${name} with $title is caught`, async ({ wgsl }) => {
     const device = await getTestDevice();
     let caught = false;
