@@ -49,13 +49,13 @@ const TINY = MIN_NORMAL - 2 ** -151;
  * Going through float64 is exact: for + − × ÷ √ on float32 operands, rounding to 53 bits and then to 24 equals
  * rounding once, since 53 ≥ 2·24 + 2 (Figueroa 1995).
  */
-function round(value: number): number {
-  return value < TINY && value > -TINY ? value / Infinity : Math.fround(value);
+export function round(value: number): number {
+  return Math.abs(value) < TINY ? value / Infinity : Math.fround(value);
 }
 
 /** A float32 as arithmetic and comparisons see it: a subnormal is a zero of its sign. */
-function flushed(value: number): number {
-  return value < MIN_NORMAL && value > -MIN_NORMAL ? value / Infinity : value;
+export function flushed(value: number): number {
+  return Math.abs(value) < MIN_NORMAL ? value / Infinity : value;
 }
 
 /**

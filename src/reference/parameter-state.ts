@@ -12,14 +12,16 @@ import type { Side } from '../rules/factors.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import { clipToNorm } from './clip-to-norm.js';
-import type { ElementRule, MatrixRule, PreparedStep } from './element-step.js';
+import type { MatrixRule, PreparedStep } from './element-step.js';
 import { type NumericArray, isNumberList, rejectOverflow } from './numbers.js';
 import type { NamedParameter, ReferenceGradient } from './reference-config.js';
 import { type ElementGradients, type ReferenceSparseGradient, checkEntries, sumRows } from './sum-rows.js';
 import { limitWeight } from './constrain.js';
 import { type WeightKeeper, gradientReader, keeperOf, keeping, overflows } from './keeping.js';
 import { type TableOptions, divideRows, positionsOf, stepOfColumn, withoutMasked } from './table-step.js';
+import type { ReferenceRule } from './reference-rule.js';
 import { summarizeTensor } from './tensor-step.js';
+import { updateElements } from './update-elements.js';
 
 /** A parameter of the reference with its state; it is stepped in an arithmetic that its arrays can hold. */
 export class ParameterState {
@@ -161,18 +163,18 @@ export class ParameterState {
 
   /** Makes one step, its own next one. */
   update(
-    rule: ElementRule<number>,
+    rule: ReferenceRule,
     { values: given, elements }: ElementGradients<number>,
     step: PreparedStep<number>,
   ): void {
-    const gradient = rule.matrix ? this.#transformed(rule.matrix, given, step) : given;
+    const gradient = rule.matrix ? this.#transformed(rule, rule.matrix, given, step) : given;
     const f = this.arithmetic;
     const { load, store } = f;
     const { weights, state } = this;
     const table = this.#table;
-    const element: Record<string, number> = {};
     const arrays = Array.from(this.#codecs, ([slot, codec]) => [slot, state[slot]!, codec] as const);
     /** Element i, and its gradient, which is the k-th. */
+    const element: Record<string, number> = {};
     const loadElement = (i: number, k = i) => {
       for (const [slot, values] of arrays) element[slot] = load(values[i]!);
       return { w: load(this.#weight(i)), g: load(gradient[k]!), s: element };
@@ -189,15 +191,27 @@ export class ParameterState {
       positions && ((i) => positions.has(i)),
     );
     for (const slot of this.#tensorSlots) state[slot]![0] = store(whole[slot]!);
-    for (let k = 0; k < gradient.length; k++) {
-      const i = elements ? elements[k]! : k;
-      const { w, g } = loadElement(i, k);
-      const after = rule.update(w, g, element, stepOfColumn(step, table, i), tensor);
-      const limited = store(limitWeight(f, after, table.constraint));
-      if (overflows(this.#codec, limited) && !overflows(this.#codec, store(w))) this.overflowCount!++;
-      this.#setWeight(i, limited, step.t);
-      for (const [slot, values] of arrays) values[i] = store(element[slot]!);
-    }
+    const isCounted = this.#codec.overflowsFrom !== undefined;
+    updateElements(
+      rule.lanes,
+      rule.byLanes,
+      {
+        arithmetic: f,
+        gradient,
+        elements,
+        weightAt: (i) => this.#weight(i),
+        state: arrays,
+        step,
+        ...(table.columns && { stepOf: (i) => stepOfColumn(step, table, i) }),
+        tensor,
+      },
+      (i, after, before) => {
+        const limited = store(limitWeight(f, after, table.constraint));
+        if (isCounted && overflows(this.#codec, limited) && !overflows(this.#codec, store(before)))
+          this.overflowCount!++;
+        this.#setWeight(i, limited, step.t);
+      },
+    );
     // What was not stepped stays what it is.
     for (const [, values, codec] of arrays) keep(codec, values);
     const access = {
@@ -212,19 +226,28 @@ export class ParameterState {
 
   /** What a rule of matrices has in place of the gradients; updates the state that it is made with. */
   #transformed(
-    { direct, transform }: MatrixRule<number>,
+    { lanes, byLanes }: ReferenceRule,
+    { transform }: MatrixRule<number>,
     gradient: ArrayLike<number>,
     step: PreparedStep<number>,
   ): number[] {
     const { load, store } = this.arithmetic;
     const { state, weights } = this;
-    const slots = [...this.#codecs.keys()];
-    const directions = Array.from(weights, (w, i) => {
-      const element = Object.fromEntries(slots.map((slot) => [slot, load(state[slot]![i]!)]));
-      const direction = direct.update(load(w), load(gradient[i]!), element, step.directing!, {});
-      for (const slot of slots) state[slot]![i] = store(element[slot]!);
-      return direction;
-    });
+    const directions: number[] = [];
+    updateElements(
+      lanes,
+      byLanes.matrix!.direct,
+      {
+        arithmetic: this.arithmetic,
+        gradient,
+        elements: undefined,
+        weightAt: (i) => weights[i]!,
+        state: Array.from(this.#codecs.keys(), (slot) => [slot, state[slot]!] as const),
+        step: step.directing!,
+        tensor: {},
+      },
+      (i, direction) => (directions[i] = direction),
+    );
     const sides: Record<Side, number[]> = { rows: [], columns: [] };
     for (const { name, along } of this.#sides) sides[along!] = Array.from(state[name]!, load);
     const transformed = transform(directions, this.#shape!, sides, step);

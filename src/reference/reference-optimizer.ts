@@ -11,7 +11,8 @@ import { layoutOf } from '../kernel/rule-layout.js';
 import type { LearningRate } from '../rules/options.js';
 import type { Rule } from '../rules/rule.js';
 import { float32, float64 } from './arithmetic.js';
-import { type ElementRule, type PreparedStep, makeElementRule } from './element-step.js';
+import type { PreparedStep } from './element-step.js';
+import { type ReferenceRule, makeReferenceRule } from './reference-rule.js';
 import { GradientControl } from './gradient-control.js';
 import type { NumericArray } from './numbers.js';
 import { ParameterState } from './parameter-state.js';
@@ -26,7 +27,7 @@ import { preparedStep } from './table-step.js';
 interface ReferenceGroup {
   readonly group: ParameterGroup;
   /** Of a rule with a number in place of each schedule. */
-  readonly elementRuleOf: (rule: Rule) => ElementRule<number>;
+  readonly elementRuleOf: (rule: Rule) => ReferenceRule;
   readonly parameters: readonly ParameterState[];
 }
 
@@ -76,7 +77,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       return {
         group: new ParameterGroup(rule, names, { currentStep: () => this.#stepCount, check: () => {} }),
         elementRuleOf: remember((current: Rule) =>
-          makeElementRule(arithmetic, current, isClamping(gradients)),
+          makeReferenceRule(arithmetic, current, isClamping(gradients)),
         ),
         parameters: params.map((parameter) => new ParameterState(arithmetic, rule, parameter, ArrayType)),
       };

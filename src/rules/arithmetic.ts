@@ -13,7 +13,7 @@ export interface Arithmetic<N> {
   readonly load: (value: number) => N;
   /** Takes a scalar that the host computed in float64. */
   readonly scalar: (value: number) => N;
-  /** Puts a value back into memory. */
+  /** Puts a value back into memory. An equation is called for many elements at once, so that it can only ask for scalars by this. */
   readonly store: (value: N) => number;
   readonly add: (a: N, b: N) => N;
   readonly sub: (a: N, b: N) => N;

@@ -1,6 +1,7 @@
 import type { ReferenceGradient } from '../../../src/reference/reference-config.js';
 import { float32 } from '../../../src/reference/arithmetic.js';
-import type { ElementRule, PreparedStep } from '../../../src/reference/element-step.js';
+import type { PreparedStep } from '../../../src/reference/element-step.js';
+import type { ReferenceRule } from '../../../src/reference/reference-rule.js';
 import { ParameterState } from '../../../src/reference/parameter-state.js';
 import { rounded } from '../../../src/codecs/codec.js';
 import { isElementwise, layoutOf } from '../../../src/kernel/rule-layout.js';
@@ -82,7 +83,7 @@ export class TensorTwin {
 
   /** A step over the places that it was encoded with; of a gradient whose norm, times the multiplier, is limited. */
   update(
-    rule: ElementRule<number>,
+    rule: ReferenceRule,
     home: Home,
     step: PreparedStep<number>,
     { multiplier, maxNorm }: { readonly multiplier: number; readonly maxNorm: number },

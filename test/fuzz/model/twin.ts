@@ -9,7 +9,7 @@ import type { LearningRate, Rule } from '../../../src/index.js';
 import { resolveRuleSettings } from '../../../src/engine/input/state-options.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import { float32 } from '../../../src/reference/arithmetic.js';
-import { makeElementRule } from '../../../src/reference/element-step.js';
+import { makeReferenceRule } from '../../../src/reference/reference-rule.js';
 import { preparedStep } from '../../../src/reference/table-step.js';
 import { ruleAt } from '../../../src/rules/moving.js';
 import { evaluateLearningRate } from '../../../src/rules/options.js';
@@ -109,7 +109,7 @@ export class OptimizerTwin {
       const { rule, lr } = this.inForce(group);
       return {
         rule,
-        elementRule: makeElementRule(float32, rule, isClamped),
+        elementRule: makeReferenceRule(float32, rule, isClamped),
         lr,
         active: group.tensors
           .filter((tensor) => !skipped.has(tensor) && !tensor.isFrozen)
