@@ -171,9 +171,13 @@ export const codecSlips = [
     [
       ['saved === codec && piece.byteLength % 4 === 0', 'saved === codec'],
       ['saved === codec && piece', 'piece'],
-      ['length === valueCount && byteLength', 'byteLength', 'gpu/state-dtype#of as many blocks'],
       ['left -= own;', ''],
     ],
+  ),
+  ...slipsIn(
+    'src/checkpoint/accept.ts',
+    ['gpu/state-dtype#of as many blocks'],
+    [['length === valueCount && byteLength', 'byteLength']],
   ),
   ...slipsIn(
     'src/checkpoint/save.ts',
