@@ -2,9 +2,9 @@
 import { slipsIn } from './slip.js';
 
 const EVERY_RULE = 'gpu/state-dtype#every rule';
-const ROWS = 'gpu/state-dtype#rows move';
-const SAVED = 'gpu/state-dtype#is saved';
-const REFUSED = 'gpu/state-dtype#is refused';
+const ROWS = 'gpu/state-dtype-calls#rows move';
+const SAVED = 'gpu/state-dtype-calls#is saved';
+const REFUSED = 'gpu/state-dtype-refused#is refused';
 
 export const codecSlips = [
   ...slipsIn(
@@ -122,7 +122,7 @@ export const codecSlips = [
     ['unit/rule-layout'],
     [
       ['isExact || name', 'name'],
-      ['name === declaration.evaluation?.slot', 'false', 'gpu/state-dtype#evaluated with'],
+      ['name === declaration.evaluation?.slot', 'false', 'gpu/state-dtype-calls#evaluated with'],
     ],
   ),
   ...slipsIn(
@@ -176,7 +176,7 @@ export const codecSlips = [
   ),
   ...slipsIn(
     'src/checkpoint/accept.ts',
-    ['gpu/state-dtype#of as many blocks'],
+    ['gpu/state-dtype-refused#of as many blocks'],
     [['length === valueCount && byteLength', 'byteLength']],
   ),
   ...slipsIn(

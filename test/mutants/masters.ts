@@ -108,7 +108,7 @@ export const masterSlips = [
     'src/checkpoint/accept.ts',
     [`${SAVED}#copies that`],
     [
-      ['!masters || ', ''],
+      ['!masters || ', '!!masters || '],
       ['saved === codec || saved === f32', 'true'],
     ],
   ),
