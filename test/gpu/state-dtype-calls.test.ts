@@ -10,6 +10,7 @@ import {
   saveCheckpoint,
   defineRule,
   option,
+  rmsprop,
 } from '../../src/index.js';
 import { readSafetensors } from '../../src/safetensors/index.js';
 import { bitDifference } from '../../proof/compare.js';
@@ -95,6 +96,39 @@ for (const stateDtype of ROUNDED) {
         );
         expect(bitDifference(after.state[name]![slot]!, want), name).toBeUndefined();
       }
+    },
+  );
+}
+
+for (const stateDtype of ROUNDED) {
+  gpuTest(
+    `what does not start at 0 does so to its last element, and again when it is reset: ${stateDtype}`,
+    async ({ device, track }) => {
+      // Between two numbers of any of them, but where it is the largest of a block.
+      const start = 0.3;
+      const rule = rmsprop({ initialAccumulator: start });
+      const lengths = [1, 65, 257];
+      const params = lengths.map((length) =>
+        makeParameter(
+          device,
+          track,
+          `w${length}`,
+          new Float32Array(length),
+          new Float32Array(length).fill(1),
+        ),
+      );
+      const optimizer = track(await Optimizer.create(device, { rule, stateDtype, params }));
+      const expectStart = async (what: string): Promise<void> => {
+        for (const length of lengths) {
+          const want = rounded(stateCodec(stateDtype, true), new Float32Array(length).fill(start));
+          const got = await optimizer.readState(`w${length}`, 'square_avg');
+          expect(bitDifference(got, want), `${what}: ${length}`).toBeUndefined();
+        }
+      };
+      await expectStart('at first');
+      optimizer.step();
+      optimizer.resetState({ slots: ['square_avg'] });
+      await expectStart('reset');
     },
   );
 }
