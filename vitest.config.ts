@@ -42,6 +42,8 @@ const HOST_TESTS = [
   'reference-dict',
   'ring-growth',
   'shortage',
+  'shortage-creation',
+  'shortage-map-rows',
   'state-dict-trust',
   'state-quality',
   'subnormal',

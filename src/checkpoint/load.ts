@@ -1,5 +1,5 @@
-import { OptimizerError, isRecord, quote } from '../errors.js';
-import { type Codec, byteLengthOf, valuesByteLength } from '../codecs/codec.js';
+import { isRecord, quote } from '../errors.js';
+import { type Codec, byteLengthOf } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
 import { copyGiven, define } from '../given.js';
 import { checkState, loadChecked } from '../engine/calls/restoring.js';
@@ -10,7 +10,6 @@ import type { RunTensor } from '../engine/run/group-part.js';
 import { checkLoadOptions } from '../engine/saved/check-state-dict.js';
 import { rejectMisfits } from '../engine/saved/check-values.js';
 import type { LoadOptions, LoadedNames } from '../engine/saved/state-dict.js';
-import * as BufferUsage from '../gpu/buffer-usage.js';
 import { encodeCopies } from '../gpu/copy-ranges.js';
 import { alignDown } from '../kernel/alignment.js';
 import { type Remedies, captureErrors, refusalError } from '../gpu/refusal.js';
@@ -19,7 +18,8 @@ import { type SafetensorsFile, readSafetensors } from '../safetensors/read.js';
 import type { SafetensorsSource } from '../safetensors/source.js';
 import type { SafetensorsTensor } from '../safetensors/tensor.js';
 import { Checksum, piecesOf, toHex } from './checksum.js';
-import { CHECKSUM, type Manifest, codecOfTensor, nameOfTensor, readManifest, refuse } from './manifest.js';
+import { type AcceptedTensor, acceptTensor, rejectOtherCopies, rejectUnwritable } from './accept.js';
+import { CHECKSUM, type Manifest, nameOfTensor, readManifest, refuse } from './manifest.js';
 import type { Rule } from '../rules/rule.js';
 
 /** What `loadCheckpoint` is told beside the source. */
@@ -135,11 +135,8 @@ function paramsOf(
 }
 
 /** A tensor that is to be read, and how what it says is to lie in memory. */
-interface WantedTensor {
-  readonly tensor: SafetensorsTensor;
+interface WantedTensor extends AcceptedTensor {
   readonly elementCount: number;
-  /** How its values lie in the file. */
-  readonly saved: Codec;
   readonly codec: Codec;
 }
 
@@ -169,6 +166,7 @@ function planLoading(
     const { name, elementCount, data } = tensor.parameter;
     const accepted = acceptTensor(saved, elementCount, `weights of parameter ${quote(name)}`, manifest);
     rejectUnwritable(tensor);
+    if (isStrict) rejectOtherCopies(tensor, accepted.saved);
     found.push({ ...accepted, elementCount, codec: data[0]!.codec ?? f32 });
   }
   return found;
@@ -278,39 +276,6 @@ async function apply(
   const met = await refusal;
   if (met) throw refusalError(device, met, 'loadCheckpoint()', REMEDIES);
   return names;
-}
-
-/** A tensor of a file, and how its values lie, if it is so many. @throws OptimizerError `invalid-state-dict`. */
-function acceptTensor(
-  given: unknown,
-  valueCount: number,
-  what: string,
-  { formats, lengths }: Manifest,
-): Pick<WantedTensor, 'tensor' | 'saved'> {
-  const tensor = given as SafetensorsTensor;
-  const { dtype, byteLength } = tensor;
-  const saved = codecOfTensor(tensor, formats);
-  const length = dtype === 'U8' ? lengths[tensor.name] : valueCount;
-  if (saved && length === valueCount && byteLength === valuesByteLength(saved, valueCount)) {
-    return { tensor, saved };
-  }
-  const had = length === undefined || length === valueCount ? '' : `${length} elements in `;
-  throw new OptimizerError(
-    'invalid-state-dict',
-    `${what}: the file has ${had}${byteLength} bytes of ${dtype}, but this optimizer keeps ${valueCount} values, of F32, F16 or BF16, or of ` +
-      'U8 in a format that it knows; save it from a parameter of the same size.',
-  );
-}
-
-function rejectUnwritable({ parameter: { name, data } }: RunTensor): void {
-  for (const { buffer, rows } of data) {
-    if (rows || (buffer.usage & BufferUsage.COPY_DST) !== 0) continue;
-    throw new OptimizerError(
-      'invalid-parameter',
-      `loadCheckpoint(): parameter ${quote(name)} lies in buffer ${quote(buffer.label)} of usage 0x${buffer.usage.toString(16)}, ` +
-        'without COPY_DST; create it with GPUBufferUsage.COPY_DST to load its weights.',
-    );
-  }
 }
 
 const REMEDIES: Remedies = {

@@ -318,7 +318,7 @@ export class Optimizer<R extends Rule = Rule> {
   /**
    * Bytes on the GPU that the state is made of: of each slot in use 4 per element, 2 by `stateDtype: 'bf16'`, 68 or 36
    * for 64 of a parameter by `'int8'` or `'int4'`, or 4 per parameter. Averages, and what `masterWeights` keeps, are among them.
-   * What the optimizer needs beside it, and what lies idle between tensors, is not. 0 once the optimizer is
+   * What the optimizer needs beside it, and what lies idle, between tensors or as room for rows to come, is not. 0 once the optimizer is
    * destroyed or its device lost.
    */
   get stateByteLength(): number {

@@ -2,6 +2,7 @@ import * as jax from '@jax-js/jax';
 import { expect, inject, test, vi } from 'vitest';
 import readme from '../../README.md?raw';
 import checkpointsPage from '../../docs/checkpoints.md?raw';
+import memoryPage from '../../docs/memory.md?raw';
 import safetensorsPage from '../../docs/safetensors.md?raw';
 import * as jaxAdapter from '../../src/adapters/jax/index.js';
 import * as tfjsAdapter from '../../src/adapters/tfjs/index.js';
@@ -206,6 +207,16 @@ gpuTest('the examples of the page on checkpoints run, one behind the other', asy
   const restored = track((await run(restoring!, 'optimizer', given)) as Optimizer);
   expect(await restored.stateDict()).toEqual(state);
   await directory.removeEntry('run.safetensors');
+});
+
+gpuTest('the example of the page on fewer bits keeps as many bytes as it says', async ({ device, track }) => {
+  const code = exampleOf('Example', memoryPage);
+  const [optimizer, ...bytes] = (await run(code, '[optimizer, copies, masterWeights, state]', {
+    device,
+  })) as [Optimizer, ...number[]];
+  track(optimizer);
+  const [, ...promised] = /\/\/ (\d+), (\d+) and (\d+) bytes\n/.exec(code)!;
+  expect(bytes).toEqual(promised.map(Number));
 });
 
 test("the README's file of safetensors holds the numbers that it says", async () => {

@@ -18,6 +18,8 @@ const MEAN_ERROR = 6e-5;
 const MEAN_RELATIVE_ERROR = 6e-4;
 /** Elements of the state that may be further off than that. */
 const FEW = 20;
+/** The largest one takes minutes where others use the machine. */
+const LIMIT_MS = 900_000;
 const RTOL = 3e-3;
 const ATOL = 1e-3;
 
@@ -60,10 +62,11 @@ for (const [name, makeRule] of drawn(Object.entries(RULES), 4)) {
           ]);
           let error = 0;
           let relative = 0;
-          for (const [i, w] of want.entries()) {
-            const off = Math.abs(w - got[i]!);
+          // Of millions of elements, iterators would take most of the time.
+          for (let i = 0; i < elementCount; i++) {
+            const off = Math.abs(want[i]! - got[i]!);
             error += off;
-            relative += off / (Math.abs(w) + 1e-9);
+            relative += off / (Math.abs(want[i]!) + 1e-9);
           }
           expect(error / elementCount, `step ${step}`).toBeLessThan(MEAN_ERROR);
           expect(relative / elementCount, `step ${step}, relative`).toBeLessThan(MEAN_RELATIVE_ERROR);
@@ -72,13 +75,17 @@ for (const [name, makeRule] of drawn(Object.entries(RULES), 4)) {
               whole.optimizer.readState('w', slot as 'exp_avg'),
               few.optimizer.readState('w', slot as 'exp_avg'),
             ]);
-            const far = exact.filter((s, i) => !(Math.abs(s - kept[i]!) <= ATOL + RTOL * Math.abs(s)));
-            expect(far.length, `${slot} behind step ${step}`).toBeLessThan(FEW);
+            let far = 0;
+            for (let i = 0; i < elementCount; i++) {
+              if (!(Math.abs(exact[i]! - kept[i]!) <= ATOL + RTOL * Math.abs(exact[i]!))) far++;
+            }
+            expect(far, `${slot} behind step ${step}`).toBeLessThan(FEW);
             whole.optimizer.writeState('w', slot, kept);
           }
           device.queue.writeBuffer(few.data, 0, want);
         }
       },
+      LIMIT_MS,
     );
   }
 }

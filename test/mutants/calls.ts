@@ -80,7 +80,12 @@ export const callSlips = [
         'gpu/control#onStep hears',
         'gpu/snapshots#while onStep',
       ],
-      ['session.guard.failWith(checked);', '', 'gpu/sync#memory that', 'gpu/shortage#at once says so'],
+      [
+        'session.guard.failWith(checked);',
+        '',
+        'gpu/sync#memory that',
+        'gpu/shortage-creation#at once says so',
+      ],
       [
         'run.destroy();\n      throw error;',
         'throw error;',

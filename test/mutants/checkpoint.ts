@@ -32,9 +32,13 @@ export const checkpointSlips = [
       'void (new Set(loaded.filter(({ parameter }) => !frozen',
       'gpu/checkpoint#lacks an average',
     ],
-    ['byteLength === valuesByteLength(saved, valueCount)', 'byteLength > 0', 'gpu/checkpoint#of other sizes'],
     ['    rejectUnwritable(tensor);', '', 'gpu/checkpoint#of other sizes'],
   ]),
+  ...slipsIn(
+    'src/checkpoint/accept.ts',
+    ['gpu/checkpoint#of other sizes'],
+    [['byteLength === valuesByteLength(saved, valueCount)', 'byteLength > 0']],
+  ),
   ...slipsIn('src/checkpoint/checksum.ts', test('cut or changed'), [
     ['[this.metadata, this.#tensors]', '[this.#tensors]'],
     ['blocks.push(toHex(await sha256(piece)));', ''],

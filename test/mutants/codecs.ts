@@ -2,9 +2,9 @@
 import { slipsIn } from './slip.js';
 
 const EVERY_RULE = 'gpu/state-dtype#every rule';
-const ROWS = 'gpu/state-dtype#rows move';
-const SAVED = 'gpu/state-dtype#is saved';
-const REFUSED = 'gpu/state-dtype#is refused';
+const ROWS = 'gpu/state-dtype-calls#rows move';
+const SAVED = 'gpu/state-dtype-calls#is saved';
+const REFUSED = 'gpu/state-dtype-refused#is refused';
 
 export const codecSlips = [
   ...slipsIn(
@@ -122,7 +122,7 @@ export const codecSlips = [
     ['unit/rule-layout'],
     [
       ['isExact || name', 'name'],
-      ['name === declaration.evaluation?.slot', 'false', 'gpu/state-dtype#evaluated with'],
+      ['name === declaration.evaluation?.slot', 'false', 'gpu/state-dtype-calls#evaluated with'],
     ],
   ),
   ...slipsIn(
@@ -171,9 +171,13 @@ export const codecSlips = [
     [
       ['saved === codec && piece.byteLength % 4 === 0', 'saved === codec'],
       ['saved === codec && piece', 'piece'],
-      ['length === valueCount && byteLength', 'byteLength', 'gpu/state-dtype#of as many blocks'],
       ['left -= own;', ''],
     ],
+  ),
+  ...slipsIn(
+    'src/checkpoint/accept.ts',
+    ['gpu/state-dtype-refused#of as many blocks'],
+    [['length === valueCount && byteLength', 'byteLength']],
   ),
   ...slipsIn(
     'src/checkpoint/save.ts',

@@ -47,12 +47,12 @@ export const gpuSlips = [
       [
         "error.constructor.name === 'GPUOutOfMemoryError'",
         'false',
-        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+        'gpu/shortage-creation#says so whichever buffer is missing, and leaves nothing (plain)',
       ],
       [
         "device.pushErrorScope('out-of-memory');\n  device.pushErrorScope('validation');",
         "device.pushErrorScope('validation');\n  device.pushErrorScope('validation');",
-        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+        'gpu/shortage-creation#says so whichever buffer is missing, and leaves nothing (plain)',
       ],
       ['errors.find((error) => error !== null)', 'errors[0]', 'gpu/bad-input#of another device'],
       [
@@ -63,12 +63,12 @@ export const gpuSlips = [
       [
         'askedByteLength() - before',
         'askedByteLength()',
-        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+        'gpu/shortage-creation#says so whichever buffer is missing, and leaves nothing (plain)',
       ],
       [
         'isShortage\n    ? new',
         '!isShortage\n    ? new',
-        'gpu/shortage#says so whichever buffer is missing, and leaves nothing (plain)',
+        'gpu/shortage-creation#says so whichever buffer is missing, and leaves nothing (plain)',
       ],
       ['await rejectIfLostSoon(device);', '', 'gpu/loss-in-calls'],
       ['if (!refusal.isShortage) await', 'if (refusal.isShortage) await', 'unit/refusal'],

@@ -3,12 +3,14 @@ import { slipsIn } from './slip.js';
 
 const STEP = 'gpu/master-weights';
 const CALLS = 'gpu/master-weights-calls';
+const ROWS = 'gpu/master-weights-rows';
+const SAVED = 'gpu/master-weights-saved';
 const UNIT = 'unit/master-weights';
 
 export const masterSlips = [
   ...slipsIn(
     'src/kernel/step-kernel.ts',
-    ['gpu/master-weights-calls#rows that are left alone'],
+    [`${ROWS}#rows that are left alone`],
     [['select(load_${masters.slot}(at), ${kept}, active_in(at))', '${kept}']],
   ),
   ...slipsIn(
@@ -81,7 +83,7 @@ export const masterSlips = [
   ),
   ...slipsIn(
     'src/engine/calls/restoring.ts',
-    [`${CALLS}#a dict of others`],
+    [`${SAVED}#a dict of others`],
     [
       ['left.push(...part.stateRanges(name, tensor.index))', 'void 0'],
       ['name === part.layout.masters?.slot', 'name === undefined'],
@@ -89,7 +91,7 @@ export const masterSlips = [
   ),
   ...slipsIn(
     'src/engine/calls/editing.ts',
-    [`${CALLS}#rows move`],
+    [`${ROWS}#rows move`],
     [['.filter(({ name }) => name !== masters?.slot)', '']],
   ),
   ...slipsIn(
@@ -99,8 +101,21 @@ export const masterSlips = [
   ),
   ...slipsIn(
     'src/checkpoint/save.ts',
-    [`${CALLS}#they are saved`],
+    [`${SAVED}#they are saved`],
     [['codec.isScaled ?', "codec.dtype === 'U8' ?"]],
+  ),
+  ...slipsIn(
+    'src/checkpoint/accept.ts',
+    [`${SAVED}#copies that`],
+    [
+      ['!masters || ', '!!masters || '],
+      ['saved === codec || saved === f32', 'true'],
+    ],
+  ),
+  ...slipsIn(
+    'src/checkpoint/load.ts',
+    [`${SAVED}#copies that`],
+    [['if (isStrict) rejectOtherCopies', 'rejectOtherCopies']],
   ),
   ...slipsIn(
     'src/engine/input/state-options.ts',
@@ -115,7 +130,7 @@ export const masterSlips = [
       [
         'if (slot === this.#masters?.slot && !saved[slot]) values.fill(0);\n      else',
         '',
-        `${CALLS}#a dict`,
+        `${SAVED}#a dict`,
       ],
     ],
   ),

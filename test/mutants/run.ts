@@ -38,8 +38,8 @@ export const runSlips = [
     'src/engine/run/run.ts',
     ['gpu/object-lifetimes#nothing is left behind'],
     [
-      ['this.encodeProbe(pass);', '', 'gpu/shortage#in another order that finds no memory'],
-      ['this.resources.clipped?.forget();', '', 'gpu/shortage#clipped one by one'],
+      ['this.encodeProbe(pass);', '', 'gpu/shortage-map-rows#in another order that finds no memory'],
+      ['this.resources.clipped?.forget();', '', 'gpu/shortage-map-rows#clipped one by one'],
       ['this.rows.release(row);', '', 'gpu/object-lifetimes#with the number of changes'],
       ['this.#freeIndices.pop() ?? ', '', 'gpu/object-lifetimes#that come and go'],
       ['row.count >= MOST_STEPS', 'row.count > MOST_STEPS', 'gpu/counts#is full'],
@@ -47,8 +47,12 @@ export const runSlips = [
       ['this.rows.remove(tensor);', '', 'gpu/freeze-remove#evaluated no more'],
       ['part.tensors.filter(isStepped)', 'part.tensors', 'gpu/freeze-remove#what rests'],
       ['release(isUndone);', '', 'gpu/map-rows-in-place#is freed'],
-      ['        forget();\n        this.renew();', '        this.renew();', 'gpu/shortage#as if it had not'],
-      ['forget();\n        this.renew();', 'forget();', 'gpu/shortage#as if it had not'],
+      [
+        '        forget();\n        this.renew();',
+        '        this.renew();',
+        'gpu/shortage-map-rows#as if it had not',
+      ],
+      ['forget();\n        this.renew();', 'forget();', 'gpu/shortage-map-rows#as if it had not'],
       ['if (this.#version === version) forget();', '', 'gpu/shortage#whose norms find'],
       [
         '    this.ring.reserve(this.rows.list.length);\n    return { indices',

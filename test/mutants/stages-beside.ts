@@ -116,7 +116,7 @@ export const besideSlips = [
       ['done += block.byteLength', 'done += 2 * block.byteLength', 'gpu/large-shapes#a state that does not'],
       ['byteOffset + done, block', 'byteOffset, block', 'gpu/large-shapes#a state that does not'],
       ['if (isZero) encoder', 'if (words) encoder'],
-      ['k * words.length', '0', 'gpu/state-dtype#what starts'],
+      ['k * words.length', '0', 'gpu/state-dtype-calls#what does not start'],
     ],
   ),
 ];

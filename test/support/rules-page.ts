@@ -19,7 +19,8 @@ This page is made from the comments in [src/rules](../src/rules) and from the de
 /** Bytes that a step moves of a weight, which is read and written, and of its gradient. */
 const WEIGHT_AND_GRADIENT = 12;
 
-const MEMORY = `Bytes per weight, with each rule's default options: those of the state, and those that a step moves, weight and gradient among them.
+const MEMORY = `Bytes per weight, with each rule's default options: those of the state, and those that the pass moves which updates weights,
+weight and gradient among them.
 \`stateDtype: 'bf16'\` keeps 8 bits of a float32's 24, rounded to the nearest at each step. What moves by less than 1/512 of itself in a step
 stays as it is then, and what moves by less than 1/256 may: at β₂ 0.999 \`exp_avg_sq\` never falls, nor does Adamax's \`exp_inf\`; at β₂ 0.99 and below
 they do.
@@ -33,6 +34,14 @@ that are left alone keep their bits. Why these levels, what each dtype costs in 
 
 Sums over all steps stay float32, and so do averages of the weights: with \`ema\` and the like, 4 bytes are kept and 8 moved on top.
 Of weights of 2 bytes, a step moves 4 fewer; \`masterWeights: 'f32'\` keeps 4 more and moves 8, \`'split'\` 1 and 2.`;
+
+/** What other passes move is no number per weight: matrices are multiplied. */
+const EARLIER = `Before it, ${allRuleFactories
+  .filter(([, factory]) => layoutOf(factory()).tensor ?? factory.declaration.matrix)
+  .map(([name]) => `\`${name}\``)
+  .join(
+    ', ',
+  )} read weights, gradients and state to measure tensors, or make directions of matrices: that is not in the table.`;
 
 /** Every rule has these, and means the same by them. */
 const COMMON = commonOptions(0);
@@ -129,6 +138,7 @@ export async function rulesPage(): Promise<string> {
       '## Memory',
       MEMORY,
       memoryTable(),
+      EARLIER,
       ...(await Promise.all(allRuleFactories.map(section))),
     ].join('\n\n') + '\n'
   );
@@ -151,6 +161,13 @@ export async function ruleTable(): Promise<string> {
     ];
   });
   const dtypes = STATE_DTYPES.join(' / ');
-  const head = ['rule', 'what it is', 'lr', 'state per element', `bytes kept: ${dtypes}`, 'moved'];
+  const head = [
+    'rule',
+    'what it is',
+    'lr',
+    'state per element',
+    `bytes kept: ${dtypes}`,
+    'moved by the update',
+  ];
   return table(head, await Promise.all(rows));
 }

@@ -15,7 +15,7 @@ export interface StateOptions extends AverageOptions {
    * `exp_avg_sq` never falls, so use 0.99 or less. `'int8'` and `'int4'`: 68 and 36 bytes for 64 elements, which have one scale, the
    * largest of them, and codes of 8 or 4 bits: an element is off by up to 1/127 or 1/7 of the largest, of 4 bits 1/15 where state is never
    * below 0, and by a part of that where it is small itself. A tensor begins with elements of its own; rows with a `rowMask`, of a sparse gradient or
-   * `'unit-rows'` are multiples of 64. The step itself is computed in float32 from what is stored, and uses its new state
+   * `'unit-rows'` are multiples of 64. With `'bf16'`, those of the latter two are multiples of 2. The step itself is computed in float32 from what is stored, and uses its new state
    * before it is rounded. Averages of weights, sums over all steps (Adagrad's, FTRL's), `z_offset`, and what a tensor has one of stay
    * float32.
    */

@@ -32,18 +32,19 @@ export function optimizers(palette: Palette): fc.Arbitrary<OptimizerPlan> {
     const hasAverage = 'ema' in settings || 'swa' in settings || 'lookahead' in settings;
     const hasMicro = rest.hasMicro && palette.hasMicro;
     // What lies together is stepped together: rows one by one where they are whole blocks, and pieces of whole lanes.
-    const { dtype, gradDtype } = palette.dtypes;
+    const all = palette.dtypes.flatMap(({ dtype, gradDtype }) => [dtype, gradDtype]);
     const isDrawn = settings.stochasticRounding === true;
-    const isHalf = [dtype, gradDtype].some((each) => each === 'f16' || each === 'bf16');
+    const isHalf = all.some((each) => each === 'f16' || each === 'bf16');
     const isRounded = settings.stateDtype !== undefined || isHalf || settings.masterWeights !== undefined;
     const blockLength = Math.max(
       stateCodec(settings.stateDtype ?? 'f32').blockLength,
       settings.masterWeights === 'split' || isDrawn ? 4 : isHalf ? 2 : 1,
     );
     const isEven = palette.rowLengths.every((length) => length % blockLength === 0);
-    const mayBeSparse = isEven && (gradDtype === undefined || gradDtype === 'i32');
+    const mayBeSparse =
+      isEven && palette.dtypes.every(({ gradDtype }) => gradDtype === undefined || gradDtype === 'i32');
     const sparse = rest.isSparse && palette.hasSparse && mayBeSparse && !tensor && !evaluation && !hasAverage;
-    const isPlain = dtype === undefined && gradDtype === undefined;
+    const isPlain = all.every((each) => each === undefined);
     const isInArena = rest.isInArena && !hasMicro && !sparse && isPlain;
     // Of a tensor in two ranges, or of rows that lie apart, norms are summed in another order than the model's.
     const isSummed = tensor !== undefined || settings.maxGradNormPerTensor !== undefined;
@@ -61,7 +62,6 @@ export function optimizers(palette: Palette): fc.Arbitrary<OptimizerPlan> {
       options: palette.hasOptions,
       rowLengths: palette.rowLengths,
       dtypes: palette.dtypes,
-      isApart: isPlain,
       isUnit: !isDrawn,
     };
     let named = 0;

@@ -26,8 +26,8 @@ export interface Palette {
   readonly hasOptions: boolean;
   /** Elements per row that tensors have. */
   readonly rowLengths: readonly number[];
-  /** How weights and gradients lie in memory. */
-  readonly dtypes: DtypePlan;
+  /** How weights and gradients of a tensor may lie in memory. */
+  readonly dtypes: readonly DtypePlan[];
 }
 
 const RULES_PER_PALETTE = 1;
@@ -46,7 +46,7 @@ export const SIMPLE: Palette = {
   isAligned: false,
   hasOptions: false,
   rowLengths: [1],
-  dtypes: {},
+  dtypes: [{}],
 };
 
 /** The palette of a seed; those of seeds that follow each other have all rules in turn. */
@@ -74,9 +74,9 @@ export function paletteOf(seed: number): Palette {
     const isServed = made.some((rule) => layoutOf(rule).evaluation);
     const applied = kinds
       ? applyDtypes(kinds, isServed, drawn.settings)
-      : { dtypes: {}, settings: drawn.settings };
+      : { dtypes: [{}], settings: drawn.settings };
     // Rows of weights of 2 bytes are even where they move.
-    const rowLengths = kinds?.dtype ? evenRows : drawn.rowLengths;
+    const rowLengths = applied.dtypes.some(({ dtype }) => dtype) ? evenRows : drawn.rowLengths;
     const palette = { ...drawn, ...applied, rowLengths };
     if (!isRounded || !made.every(mayBeRounded)) return palette;
     // Optimizers of the other settings load what these have saved, and the other way round.

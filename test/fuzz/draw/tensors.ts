@@ -16,9 +16,8 @@ export interface TensorKinds {
   /** Whether groups may have options of their own. */
   readonly options: boolean;
   readonly rowLengths: readonly number[];
-  readonly dtypes: DtypePlan;
-  /** Whether rows may lie apart, and be of norm 1. */
-  readonly isApart: boolean;
+  readonly dtypes: readonly DtypePlan[];
+  /** Whether rows may be of norm 1. */
   readonly isUnit: boolean;
 }
 
@@ -57,6 +56,7 @@ const tensors = record({
   isSparse: chance(50),
   /** Which of the palette's. */
   rowLength: fc.nat(1),
+  kind: fc.nat(1),
   // Few numbers, so that some tensors have the same rows.
   rowCount: fc.oneof({ withCrossShrink: true }, fc.constant(6), fc.integer({ min: 1, max: 30 })),
   spare: fc.oneof(
@@ -122,6 +122,7 @@ export function planGroup(
 
 function planTensor(drawn: DrawnTensor, kinds: TensorKinds, name: string): TensorPlan {
   const isSparse = kinds.sparse && drawn.isSparse;
+  const dtypes = kinds.dtypes[drawn.kind % kinds.dtypes.length]!;
   const constraint = kinds.layouts && drawn.constraint ? { constraint: drawn.constraint } : {};
   const cut = (count: number) => {
     if (!kinds.cut || isSparse || drawn.cutAt === undefined || count < 2) return undefined;
@@ -134,7 +135,7 @@ function planTensor(drawn: DrawnTensor, kinds: TensorKinds, name: string): Tenso
     const isUnit = kinds.layouts && kinds.isUnit && drawn.isUnit;
     return {
       name,
-      ...kinds.dtypes,
+      ...dtypes,
       length: rowLength * rowCount,
       ...(drawn.isMatrix && { shape: [rowCount, rowLength] }),
       hasMicro: kinds.micro && !isSparse,
@@ -149,7 +150,7 @@ function planTensor(drawn: DrawnTensor, kinds: TensorKinds, name: string): Tenso
   const first = cut(length);
   return {
     name,
-    ...kinds.dtypes,
+    ...dtypes,
     length,
     ...(isMatrix && { shape }),
     hasMicro: kinds.micro,
@@ -162,7 +163,7 @@ const rowLengthOf = ({ rowLength }: DrawnTensor, { rowLengths }: TensorKinds): n
   rowLengths[rowLength % rowLengths.length]!;
 
 function planRows(drawn: DrawnTensor, kinds: TensorKinds, isSparse: boolean): RowsPlan {
-  const { micro, layouts, columns, masks, isApart } = kinds;
+  const { micro, layouts, columns, masks } = kinds;
   const length = rowLengthOf(drawn, kinds);
   const { dataGap, gradGap, hasMask } = drawn;
   // What is given for micro-batches is as long as the gradients.
@@ -171,8 +172,8 @@ function planRows(drawn: DrawnTensor, kinds: TensorKinds, isSparse: boolean): Ro
   return {
     length,
     spare,
-    ...(isApart && dataGap && { dataGap }),
-    ...(isApart && !isSparse && gradGap && { gradGap }),
+    ...(dataGap && { dataGap }),
+    ...(!isSparse && gradGap && { gradGap }),
     ...(!isSparse && masks && hasMask && { hasMask: true }),
     ...(columns && drawn.columns && { columns: drawn.columns.slice(0, length) }),
   };

@@ -164,11 +164,11 @@ function microOf(world: World, random: Random, micro: Home['data'], length: numb
   return places;
 }
 
-/** Lets the first two lie where the other one lay, if rows of both are as long there. */
+/** Lets the first two lie where the other one lay, if rows of both are as long there, and of one dtype. */
 function changePlaces(moves: Move[]): void {
   const [a, b] = moves;
   if (!a || !b || a.tensor.plan.rows!.length !== b.tensor.plan.rows!.length) return;
-  if (a.home.sparse || b.home.sparse) return;
+  if (a.home.sparse || b.home.sparse || a.tensor.plan.dtype !== b.tensor.plan.dtype) return;
   const length = countOf(a.home.data);
   const moved = (move: Move, { tensor: other }: Move): Move => ({
     ...move,

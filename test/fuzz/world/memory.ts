@@ -1,5 +1,6 @@
 import type { Random } from '../../../proof/random.js';
 import { type Codec, byteLengthOf, valuesByteLength } from '../../../src/codecs/codec.js';
+import { f32 } from '../../../src/codecs/f32.js';
 import type { RowRange } from '../../../src/engine/input/span.js';
 
 /** A buffer of the caller's, and what the model says that it holds. */
@@ -25,7 +26,7 @@ export interface Place {
   readonly length: number;
   /** Whole rows, if they lie apart. */
   readonly rows?: Spacing | undefined;
-  /** If they are no float32; `first` counts words then, too, and rows do not lie apart. */
+  /** If they are no float32; `first` counts words then, too. */
   readonly codec?: Codec | undefined;
 }
 
@@ -42,15 +43,11 @@ export function readPlaces(places: readonly Place[]): Float32Array<ArrayBuffer> 
   const values = new Float32Array(places.reduce((sum, { length }) => sum + length, 0));
   let position = 0;
   for (const place of places) {
-    if (place.codec) {
-      values.set(place.codec.decode(bytesOf(place).slice().buffer, place.length), position);
-      position += place.length;
-      continue;
-    }
-    for (const { first, length } of stretchesOf(place)) {
-      values.set(place.buffer.floats.subarray(first, first + length), position);
-      position += length;
-    }
+    const { codec = f32, length } = place;
+    const packed = new Uint8Array(byteLengthOf(codec, length));
+    eachRow(place, (row, at) => packed.set(row, at));
+    values.set(codec.decode(packed.buffer, length), position);
+    position += length;
   }
   return values;
 }
@@ -59,17 +56,11 @@ export function readPlaces(places: readonly Place[]): Float32Array<ArrayBuffer> 
 export function setPlaces(places: readonly Place[], values: Float32Array): void {
   let position = 0;
   for (const place of places) {
-    if (place.codec) {
-      const bytes = place.codec.encode(values.slice(position, position + place.length));
-      // What shares the last word stays.
-      bytesOf(place).set(bytes.subarray(0, valuesByteLength(place.codec, place.length)));
-      position += place.length;
-      continue;
-    }
-    for (const { first, length } of stretchesOf(place)) {
-      place.buffer.floats.set(values.subarray(position, position + length), first);
-      position += length;
-    }
+    const { codec = f32, length } = place;
+    const bytes = codec.encode(values.slice(position, position + length));
+    // What shares words with them stays.
+    eachRow(place, (row, at) => row.set(bytes.subarray(at, at + row.length)));
+    position += length;
   }
 }
 
@@ -90,35 +81,41 @@ export const countOf = (places: readonly Wanted[]): number =>
 
 /** A place as the library is given it: a whole buffer by itself where it is one. */
 export function bindingOf(place: Place): GPUBuffer | RowRange {
-  const { buffer, first, rows } = place;
-  const extent = extentOf(place);
-  if (!rows && first === 0 && 4 * extent === buffer.gpu.size) return buffer.gpu;
-  const range = { buffer: buffer.gpu, offset: 4 * first, size: 4 * extent };
-  return rows ? { ...range, byteStride: 4 * rows.stride } : range;
+  const { buffer, first, rows, codec = f32 } = place;
+  const offset = 4 * first;
+  if (rows) {
+    const size = valuesByteLength(codec, elementsTo(place));
+    return { buffer: buffer.gpu, offset, size, byteStride: valuesByteLength(codec, rows.stride) };
+  }
+  const size = 4 * extentOf(place);
+  return first === 0 && size === buffer.gpu.size ? buffer.gpu : { buffer: buffer.gpu, offset, size };
 }
 
-/** Words from the first of a place to its last, what lies between rows included. */
-function extentOf({ length, rows, codec }: Wanted): number {
-  if (codec) return byteLengthOf(codec, length) / 4;
-  return rows ? (length / rows.length - 1) * rows.stride + rows.length : length;
-}
+/** Elements from the first of a place to its last, as many as there is room for between rows included. */
+const elementsTo = ({ length, rows }: Wanted): number =>
+  rows ? (length / rows.length - 1) * rows.stride + rows.length : length;
+
+/** The same in words. */
+const extentOf = (wanted: Wanted): number => byteLengthOf(wanted.codec ?? f32, elementsTo(wanted)) / 4;
 
 /** Whether two places have bytes in common, or between their rows. */
 export function doMeet(a: Place, b: Place): boolean {
   return a.buffer === b.buffer && a.first < b.first + extentOf(b) && b.first < a.first + extentOf(a);
 }
 
-/** The words of a place that lie behind one another. */
+/** The bytes from the first of a place to its last. */
 const bytesOf = (place: Place): Uint8Array<ArrayBuffer> =>
   new Uint8Array(place.buffer.floats.buffer, 4 * place.first, 4 * extentOf(place));
 
-/** The elements of a place that lie behind one another. */
-function stretchesOf({ first, length, rows }: Place): Pick<Place, 'first' | 'length'>[] {
-  if (!rows) return [{ first, length }];
-  return Array.from({ length: length / rows.length }, (_, row) => ({
-    first: first + row * rows.stride,
-    length: rows.length,
-  }));
+/** The bytes of each row, and where they are among those of all rows; of a place without rows, all of them. */
+function eachRow(place: Place, visit: (row: Uint8Array, at: number) => void): void {
+  const { codec = f32, length, rows = { length, stride: length } } = place;
+  const bytes = bytesOf(place);
+  const sizeOf = (count: number) => valuesByteLength(codec, count);
+  for (let row = 0; row * rows.length < length; row++) {
+    const start = sizeOf(row * rows.stride);
+    visit(bytes.subarray(start, start + sizeOf(rows.length)), sizeOf(row * rows.length));
+  }
 }
 
 /** The caller's buffers of a case, on the GPU and in the model. */
@@ -182,17 +179,9 @@ export class Memory {
   /** Writes values at this point of the queue. */
   write(places: readonly Place[], values: Float32Array<ArrayBuffer>): void {
     setPlaces(places, values);
-    let position = 0;
     for (const place of places) {
-      if (place.codec) {
-        position += place.length;
-        this.device.queue.writeBuffer(place.buffer.gpu, 4 * place.first, bytesOf(place));
-        continue;
-      }
-      for (const { first, length } of stretchesOf(place)) {
-        this.device.queue.writeBuffer(place.buffer.gpu, 4 * first, values, position, length);
-        position += length;
-      }
+      // What lies between rows is nobody's, and as it was.
+      this.device.queue.writeBuffer(place.buffer.gpu, 4 * place.first, bytesOf(place));
     }
   }
 
