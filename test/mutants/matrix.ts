@@ -78,6 +78,31 @@ export const matrixSlips = [
     ['square * (1.0 / 9.0) + 1.0 / 7.0', 'square * (1.0 / 9.0)'],
     ['k < doublings; k++', 'k + 1u < doublings; k++'],
   ]),
+  ...slipsIn('src/plan/matrix/products.ts', muon, [
+    ['const isLast = k === triples.length - 1;', 'const isLast = k === 0;'],
+    ['rows > columns ? [1, columns] : [columns, 1]', '[columns, 1]'],
+    ['out: { ...x, array: arrayAfter(k + 1) }', 'out: x'],
+    ['rows < columns ? [rows, columns] : [columns, rows]', '[rows, columns]'],
+  ]),
+  ...slipsIn('src/stages/matrix/iteration.ts', muon, [
+    ['lane_step: step / LANE', 'lane_step: laneCount'],
+    ['workgroup_count: count * tensors.length', 'workgroup_count: count'],
+    ['first_total: totals.byteOffset / 16', 'first_total: 0'],
+    ['workgroup_count: portionCount * tensors.length', 'workgroup_count: portionCount'],
+    ['this.#measures.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
+    ['this.#uniforms.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
+  ]),
+  ...slipsIn('src/stages/matrix/matrix-stage.ts', muon, [
+    ['new BatchPlaces(batch, arrays.x0, result)', 'new BatchPlaces(batch, arrays.x0, arrays.x0)'],
+    ['batch.tensors.length * length)', 'length)'],
+    ['for (const array of this.arrays) array.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
+    ['.filter((tensor) => places.has(tensor))', '', 'gpu/muon#freezing'],
+  ]),
+  ...slipsIn(
+    'src/engine/run/plan-run.ts',
+    ['gpu/muon-others#labelled'],
+    [['`${label} ${name}${group', '`${label} rule${group']],
+  ),
   ...slipsIn('src/stages/factor/factor-records.ts', adafactor, [
     ["take(sideLength('columns', shape!))", "take(sideLength('rows', shape!))"],
     ['byteOffset: 4 * first,', 'byteOffset: first,'],
@@ -94,6 +119,6 @@ export const matrixSlips = [
   ...slipsIn(
     'src/engine/calls/editing.ts',
     ['gpu/adafactor#in hand'],
-    [['  if (other) {', '  if (!other) {']],
+    [['  if (other) {', '  if (!other) {', 'gpu/adafactor#rebound, frozen']],
   ),
 ];
