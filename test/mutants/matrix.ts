@@ -1,8 +1,8 @@
 /**
  * Slips in what is done with matrices: products, norms, and means of rows and columns.
  *
- * Two conditions only save time, so that no test can miss them: products and norms of a step that is not made, of which nobody
- * reads anything, and in direct.wgsl sums that nobody stores.
+ * Three conditions only save time, so that no test can miss them: products and norms of a step that is not made, of which nobody
+ * reads anything; in direct.wgsl sums that nobody stores; and `places.has`, for stages leave alone what they do not have.
  */
 import { slipsIn } from './slip.js';
 
@@ -96,7 +96,6 @@ export const matrixSlips = [
     ['new BatchPlaces(batch, arrays.x0, result)', 'new BatchPlaces(batch, arrays.x0, arrays.x0)'],
     ['batch.tensors.length * length)', 'length)'],
     ['for (const array of this.arrays) array.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
-    ['.filter((tensor) => places.has(tensor))', '', 'gpu/muon#freezing'],
   ]),
   ...slipsIn(
     'src/engine/run/plan-run.ts',
