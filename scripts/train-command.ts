@@ -17,7 +17,7 @@ export interface TrainCommand {
   readonly training: TrainingOptions;
 }
 
-/** A comparison trains ten times; one epoch tells the optimizers apart and takes minutes, not an hour. */
+/** A comparison trains with all of them; one epoch tells the optimizers apart and takes minutes, not an hour. */
 const COMPARE_EPOCHS = 1;
 /** There is no larger batch than all digits to train on. */
 const MAX_BATCH = 8000;
@@ -35,7 +35,11 @@ export function parseTrainCommand(argv: readonly string[]): TrainCommand {
       'Trains a 784-256-10 network on 8,000 digits in a headless browser. TensorFlow.js computes the gradients, ' +
         'the kernels of webgpu-optim update the parameters in place.',
     )
-    .option('--rule <name>', 'rule that updates the parameters', trainingDefaults.rule)
+    .option(
+      '--rule <name>',
+      'rule that updates the parameters; muon has adamw for what is no matrix',
+      trainingDefaults.rule,
+    )
     .addOption(
       new Option(
         '--epochs <count>',

@@ -7,6 +7,8 @@ import type { TrainingEnvironment } from './train-page.js';
 /** One finished run. */
 export interface TrainingResult {
   readonly rule: string;
+  /** What people read of the rule. */
+  readonly title: string;
   readonly stateDtype: StateDtype;
   readonly seed: number;
   readonly summary: TrainingSummary;
@@ -55,12 +57,12 @@ export function summaryRecord({
 }
 
 /** A run in three lines. */
-export function formatSummary({ rule, stateDtype, seed, summary, environment }: TrainingResult): string {
+export function formatSummary({ title, stateDtype, seed, summary, environment }: TrainingResult): string {
   const { accuracy, loss, steps, seconds, stepMs, optimizerMs } = summary;
   const heldOut = environment.heldOutCount.toLocaleString('en');
   return [
     '',
-    `${rule}${stateDtype === 'f32' ? '' : `, ${stateDtype} state`}: ${percent(accuracy)} of ${heldOut} held-out digits recognised, loss ${loss.toFixed(4)}`,
+    `${title}${stateDtype === 'f32' ? '' : `, ${stateDtype} state`}: ${percent(accuracy)} of ${heldOut} held-out digits recognised, loss ${loss.toFixed(4)}`,
     `${steps} steps in ${seconds.toFixed(1)} s; a step takes ${stepMs.toFixed(1)} ms, ` +
       `the optimizer ${optimizerMs.toFixed(2)} ms of it (${percent(optimizerMs / stepMs)})`,
     place(environment, seed),

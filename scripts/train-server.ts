@@ -1,15 +1,16 @@
 /** Serves the demo's files to the headless browser. */
 import { fileURLToPath } from 'node:url';
 import { createServer } from 'vite';
+import type * as TrainedRules from '../demo/train/trained-rules.js';
 
 const configFile = fileURLToPath(new URL('../demo/vite.config.ts', import.meta.url));
-const registryFile = fileURLToPath(new URL('../src/rules/registry.ts', import.meta.url));
+const rulesFile = fileURLToPath(new URL('../demo/train/trained-rules.ts', import.meta.url));
 
 /** The demo, served to this machine only. */
 export interface DemoServer {
   /** Where the headless page is. */
   readonly url: string;
-  /** The rules in the registry; vite reads it, for it imports shaders, which Node alone cannot. */
+  /** Names of the rules that train; vite reads them, for they import shaders, which Node alone cannot. */
   ruleNames(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
@@ -32,8 +33,8 @@ export async function startDemoServer(): Promise<DemoServer> {
   return {
     url: new URL('headless/', origin).href,
     async ruleNames() {
-      const registry = (await server.ssrLoadModule(registryFile)) as { rules: Record<string, unknown> };
-      return Object.keys(registry.rules);
+      const { trainedRules } = (await server.ssrLoadModule(rulesFile)) as typeof TrainedRules;
+      return Object.keys(trainedRules);
     },
     close: () => server.close(),
   };

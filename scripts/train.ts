@@ -45,20 +45,28 @@ async function main(): Promise<void> {
 
 async function trainOnce(page: TrainingPage, command: TrainCommand): Promise<void> {
   const { rule, lr, stateDtype } = command;
-  const summary = await trainWithProgress(page, command, rule, () =>
+  const title = page.environment.rules[rule]!;
+  const summary = await trainWithProgress(page, command, title, () =>
     page.start({ source: 'webgpu-optim', rule, lr, stateDtype }, command.training),
   );
-  const result = { rule, stateDtype, seed: command.training.seed, summary, environment: page.environment };
+  const result = {
+    rule,
+    title,
+    stateDtype,
+    seed: command.training.seed,
+    summary,
+    environment: page.environment,
+  };
   console.log(command.json ? JSON.stringify(summaryRecord(result)) : formatSummary(result));
 }
 
 async function compare(page: TrainingPage, command: TrainCommand): Promise<void> {
   const { rules, peers } = page.environment;
   const rows = [];
-  for (const rule of rules) {
+  for (const [rule, title] of Object.entries(rules)) {
     const hasPeer = peers.includes(rule);
     for (const source of hasPeer ? (['webgpu-optim', 'tfjs'] as const) : (['webgpu-optim'] as const)) {
-      const optimizer = source === 'tfjs' ? `tf.train.${rule}` : rule;
+      const optimizer = source === 'tfjs' ? `tf.train.${rule}` : title;
       // With tfjs's formula both rows of a pair compute the same numbers, and only the time differs.
       const summary = await trainWithProgress(page, command, optimizer, () =>
         page.start({ source, rule, tfjsFormula: hasPeer }, command.training),

@@ -85,6 +85,7 @@ export type { RuleOptions } from './rules/common-options.js';
 export type { Rule, RuleFactory, RuleOverrides, SlotOf } from './rules/rule.js';
 export type {
   EpsPlacement,
+  Fixed,
   LearningRate,
   TrustOptions,
   UpdateDecayMode,

@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { TABLES } from '../../lab/tasks/muon-with-adamw.js';
 import type { Task } from '../../lab/tasks/task.js';
 import { bf16 } from '../../src/codecs/bf16.js';
 import { f16 } from '../../src/codecs/f16.js';
 import { f32 } from '../../src/codecs/f32.js';
 import { Optimizer, type Parameter, type ParameterGroupConfig, adam, schedules } from '../../src/index.js';
 import type { QualityTask } from './tasks.js';
-import { type Variant, isTable } from './variants.js';
+import type { Variant } from './variants.js';
 
 /** Losses that a run is told by are means of so many steps. */
 const LOSS_STEPS = 25;
@@ -59,7 +60,7 @@ export async function trainOnce(
     ...(dtype && { dtype }),
     ...buffers[i]!,
   }));
-  const tables = rule.others ? params.filter((parameter) => isTable(parameter.name!)) : [];
+  const tables = rule.others ? params.filter((parameter) => TABLES.test(parameter.name!)) : [];
   const groups = [
     { params: params.filter((parameter) => !tables.includes(parameter)) },
     ...(tables.length > 0 ? [{ params: tables, others: true }] : []),

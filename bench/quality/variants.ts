@@ -1,4 +1,5 @@
-import { type LearningRate, type OptimizerSettings, type Rule, adamw, muon } from '../../src/index.js';
+import { muonWithAdamw } from '../../lab/tasks/muon-with-adamw.js';
+import { type LearningRate, type OptimizerSettings, type Rule, adamw } from '../../src/index.js';
 
 /** How weights and state are kept in a run, and how they are stepped. */
 export interface Variant {
@@ -22,18 +23,8 @@ export const VARIANTS: readonly [Variant, ...Variant[]] = [
   { name: 'int4 state', settings: { stateDtype: 'int4' } },
 ];
 
-const DECAY = { weightDecay: 0.01 };
-
 /** Other rules, each at rates of its own, with the same decay; only who names them runs them. */
 export const RULE_VARIANTS: readonly Variant[] = [
-  { name: 'adamw', makeRule: (lr) => adamw({ lr, ...DECAY }), settings: {} },
-  {
-    name: 'muon and adamw',
-    // Its steps are as long as AdamW's are, so that one rate is for both.
-    makeRule: (lr) => muon({ lr, ...DECAY, adjustLrFn: 'match_rms_adamw', others: adamw({ lr, ...DECAY }) }),
-    settings: {},
-  },
+  { name: 'adamw', makeRule: (lr) => adamw({ lr }), settings: {} },
+  { name: 'muon and adamw', makeRule: muonWithAdamw, settings: {} },
 ];
-
-/** Matrices in which each row, or column, is a character's, or a place's: muon is for those between them. */
-export const isTable = (name: string): boolean => /^(characters|positions|output)$/.test(name);

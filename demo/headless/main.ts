@@ -1,9 +1,10 @@
 import { DigitTask } from '../../lab/tasks/digit-task.js';
 import { fetchDigits, type DigitSplit } from '../../lab/tasks/digits.js';
 import { GpuSession } from '../train/gpu-session.js';
-import { ruleNames, type OptimizerChoice } from '../train/optimizer-choice.js';
+import type { OptimizerChoice } from '../train/optimizer-choice.js';
 import { peerNames } from '../train/peers.js';
 import type { TrainingOptions, TrainingSummary } from '../train/reports.js';
+import { trainedRules } from '../train/trained-rules.js';
 import { Trainer } from '../train/trainer.js';
 import type { HeadlessMessage } from './protocol.js';
 
@@ -17,7 +18,7 @@ window.headlessTraining = {
     return {
       adapter: session.adapterName,
       heldOutCount: digits.heldOut.count,
-      rules: ruleNames,
+      rules: Object.fromEntries(Object.entries(trainedRules).map(([name, { title }]) => [name, title])),
       peers: peerNames,
     };
   },

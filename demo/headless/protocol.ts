@@ -5,8 +5,8 @@ import type { TrainingOptions, TrainingReport, TrainingSummary } from '../train/
 export interface HeadlessEnvironment {
   readonly adapter: string;
   readonly heldOutCount: number;
-  /** All rules of the engine. */
-  readonly rules: readonly string[];
+  /** What people read of each rule, by its name. */
+  readonly rules: Readonly<Record<string, string>>;
   /** Those that `tf.train` has too. */
   readonly peers: readonly string[];
 }

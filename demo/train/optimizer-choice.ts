@@ -1,13 +1,14 @@
-import { type LearningRate, type RuleFactory, type StateDtype, rules } from '../../src/index.js';
+import type { LearningRate, StateDtype } from '../../src/index.js';
 import { peerFormula, peerUpdater } from './peers.js';
 import { digitLearningRates, type LearningRates } from './presets.js';
+import { trainedRule } from './trained-rules.js';
 import { engineUpdater, type UpdaterFactory } from './updater.js';
 
 /** Which optimizer trains; plain data, so that a command line can send it to a page. */
 export interface OptimizerChoice {
   /** `webgpu-optim` is our engine; `tfjs` is the optimizer of the same name in `tf.train`. */
   readonly source: 'webgpu-optim' | 'tfjs';
-  /** A name from the registry of rules. */
+  /** A name of {@link trainedRule}. */
   readonly rule: string;
   /** Learning rate of the first step; the demo's preset for digits when left out. */
   readonly lr?: number | undefined;
@@ -17,13 +18,9 @@ export interface OptimizerChoice {
   readonly stateDtype?: StateDtype | undefined;
 }
 
-/** The names of all rules of the engine, as the registry has them. */
-export const ruleNames: readonly string[] = Object.keys(rules);
-
 /** The learning rate that a rule starts with when nobody says otherwise: the preset, or the rule's own default. */
 export function defaultLearningRate(rule: string, presets: LearningRates = digitLearningRates): number {
-  const { default: lr } = ruleFactory(rule).declaration.options.lr;
-  return presets[rule] ?? (typeof lr === 'number' ? lr : lr(0));
+  return presets[rule] ?? trainedRule(rule).defaultLr;
 }
 
 /**
@@ -39,13 +36,11 @@ export function updaterFactory(
   if (choice.source === 'tfjs') {
     return peerUpdater(choice.rule, lr);
   }
+  const { make, groups } = trainedRule(choice.rule);
   const formula = choice.tfjsFormula === true ? peerFormula(choice.rule) : {};
-  return engineUpdater(ruleFactory(choice.rule)({ ...formula, lr }), choice.stateDtype);
+  return engineUpdater(make({ ...formula, lr }), { stateDtype: choice.stateDtype ?? 'f32', groups });
 }
 
-function ruleFactory(name: string): RuleFactory {
-  if (!Object.hasOwn(rules, name)) {
-    throw new Error(`There is no rule "${name}". The rules are: ${ruleNames.join(', ')}.`);
-  }
-  return rules[name as keyof typeof rules];
-}
+/** What people read of a choice. */
+export const titleOf = ({ source, rule }: Pick<OptimizerChoice, 'source' | 'rule'>): string =>
+  source === 'tfjs' ? `tf.train.${rule}` : trainedRule(rule).title;

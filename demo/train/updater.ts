@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
-import type { Rule, StateDtype } from '../../src/index.js';
+import { FusedOptimizer, type FusedOptimizerOptions } from '../../src/adapters/tfjs/index.js';
+import type { Rule } from '../../src/index.js';
 import type { GpuSession } from './gpu-session.js';
 import type { Parameter } from './parameter.js';
 
@@ -16,9 +16,9 @@ export interface Updater {
 export type UpdaterFactory = (session: GpuSession, parameters: readonly Parameter[]) => Promise<Updater>;
 
 /** Our engine on tfjs's gradients, where they lie. It updates the parameters where tfjs reads them. */
-export function engineUpdater(rule: Rule, stateDtype: StateDtype = 'f32'): UpdaterFactory {
+export function engineUpdater(rule: Rule, options: FusedOptimizerOptions): UpdaterFactory {
   return (_session, parameters) => {
-    const optimizer = new FusedOptimizer(rule, { label: 'demo optimizer', stateDtype });
+    const optimizer = new FusedOptimizer(rule, { label: 'demo optimizer', ...options });
     return Promise.resolve({
       apply: (gradients) =>
         optimizer.applyGradients(

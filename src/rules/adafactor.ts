@@ -8,7 +8,7 @@ import { declareRule } from './declare-rule.js';
 import { isFactored } from './factors.js';
 import type { MatrixCandidate, MatrixDeclaration } from './matrix.js';
 import type { MovingOptions } from './moving.js';
-import { type OptionSpec, boolean, choice, integer, number, numberBetween } from './options.js';
+import { type Fixed, type OptionSpec, boolean, choice, integer, number, numberBetween } from './options.js';
 import { countPower } from './parts/count-power.js';
 import { type Rule, type RuleFactory } from './rule.js';
 
@@ -17,7 +17,7 @@ export interface AdafactorOptions extends CommonOptions<'decoupled' | 'raw' | 'u
   /** c in [−1, 0]: β₂ of step t is 1 − tᶜ. Default −0.8. */
   beta2Decay?: number;
   /** [ε₁, ε₂]: ε₁ > 0 keeps what a gradient is divided by from 0, ε₂ ≥ 0 is the least rms(w) of a step. Default [2⁻²³, 1e-3]. */
-  eps?: readonly [number, number];
+  eps?: Fixed<readonly [number, number]>;
   /** `'max'` (default): √v is at least ε₁, as PyTorch; `'sum'`: ε₁ is added to g², as the paper and all others. */
   epsPlacement?: 'max' | 'sum';
   /** d ≥ 0: the largest rms(u), beyond which u is scaled; 0 means no limit. Default 1. */
@@ -29,13 +29,13 @@ export interface AdafactorOptions extends CommonOptions<'decoupled' | 'raw' | 'u
   /** β₁ in [0, 1) of a first moment of the steps, which takes as much memory as the weights; 0 (default) for none. */
   beta1?: number;
   /** Matrices with a side shorter than this keep V as vectors do. Default 1: none does. */
-  minDimSizeToFactor?: number;
+  minDimSizeToFactor?: Fixed;
 }
 
 type Resolved = Readonly<Required<AdafactorOptions>>;
 
 /** ε₁ and ε₂. */
-const epsilons: OptionSpec<readonly [number, number]> = {
+const epsilons: OptionSpec<Fixed<readonly [number, number]>> = {
   default: Object.freeze([2 ** -23, 1e-3] as const),
   range: 'a pair of finite numbers [ε₁, ε₂], ε₁ > 0 and ε₂ ≥ 0',
   accepts: (value) => {

@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/adagrad.wgsl?raw';
-import { type EpsPlacement, choice, number, numberAtStart } from './options.js';
+import { type EpsPlacement, type Fixed, choice, number, numberAtStart } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { declareRule } from './declare-rule.js';
 import type { RuleFactory } from './rule.js';
@@ -11,7 +11,7 @@ export interface AdagradOptions extends CommonOptions {
   /** `'inside'` the root (default): √(s+ε), as Keras; `'outside'`: √s+ε, as PyTorch. */
   epsPlacement?: Exclude<EpsPlacement, 'hat'>;
   /** What every element of s is before the first step, ≥ 0. Default 0. */
-  initialAccumulator?: number;
+  initialAccumulator?: Fixed;
   /** The learning rate at the 1-based step t is η/(1 + (t−1)·lrDecay), as PyTorch; ≥ 0. Default 0. */
   lrDecay?: number;
 }

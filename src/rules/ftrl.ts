@@ -5,6 +5,7 @@ import {
   type OptionSpec,
   learningRate,
   number,
+  type Fixed,
   numberAtStart,
   numberBetween,
 } from './options.js';
@@ -22,7 +23,7 @@ export interface FtrlOptions extends CommonOptions {
    */
   lrPower?: number;
   /** What every element of n is before the first step, ≥ 0. Default 0.1. */
-  initialAccumulator?: number;
+  initialAccumulator?: Fixed;
   /** λ₁ ≥ 0: weights whose |z| is no larger are exactly 0. Default 0. */
   l1?: number;
   /** λ₂ ≥ 0. Default 0. MXNet's `wd` is 2λ₂. */

@@ -1,19 +1,22 @@
 import type { ResolvedCommonOptions, RuleOptions } from './common-options.js';
 import type { RuleDeclaration } from './declaration.js';
-import { type OptionSpec, evaluateSchedule } from './options.js';
+import { type Fixed, type OptionSpec, evaluateSchedule } from './options.js';
 import type { Rule } from './rule.js';
 
 /** A hyper-parameter as a function of the 0-based step; it is called on the host once per step. */
 export type Schedule = (step: number) => number;
 
-/** Options as a rule takes them: a schedule may stand for each number, also for those in a list, as `betas`. */
+/** Options as a rule takes them: a schedule may stand for each number but {@link Fixed} ones, also for those in a list, as `betas`. */
 export type MovingOptions<O> = { [K in keyof O]: Moving<O[K]> };
 
-type Moving<T> = T extends number
-  ? T | Schedule
-  : T extends readonly number[]
-    ? { readonly [K in keyof T]: number | Schedule }
-    : T;
+type Moving<T> =
+  T extends Fixed<unknown>
+    ? T
+    : T extends number
+      ? T | Schedule
+      : T extends readonly number[]
+        ? { readonly [K in keyof T]: number | Schedule }
+        : T;
 
 /** A rule's options as they were given, complete; of some rule, the common ones and whatever else it has. */
 export type GivenOptions<O extends object = object> = [keyof O] extends [never]

@@ -7,7 +7,7 @@ import { correctionOf } from './declaration.js';
 import { declareRule } from './declare-rule.js';
 import { matrixComplaint } from './matrix-complaint.js';
 import type { MatrixScale, NewtonSchulzTriple, NormEps } from './matrix.js';
-import { type OptionSpec, boolean, choice, integer, number } from './options.js';
+import { type Fixed, type OptionSpec, boolean, choice, fixedNumber, integer, number } from './options.js';
 import type { MovingOptions } from './moving.js';
 import { type Rule, type RuleFactory, type SlotOf, checkRule } from './rule.js';
 
@@ -23,11 +23,11 @@ export interface MuonOptions extends CommonOptions<'decoupled' | 'raw'> {
    * a, b, c of the Newton–Schulz iteration X ← aX + (bA + cA²)X, A = XXᵀ: one triple for all iterations, or one for each; of fewer
    * than `nsSteps`, the last one goes on. Default [3.4445, −4.775, 2.0315].
    */
-  nsCoefficients?: NewtonSchulzTriple | readonly NewtonSchulzTriple[];
+  nsCoefficients?: Fixed<NewtonSchulzTriple> | readonly NewtonSchulzTriple[];
   /** Iterations, an integer from 1 to 99. Default 5. */
-  nsSteps?: number;
+  nsSteps?: Fixed;
   /** ε > 0, which keeps the norm that a direction is divided by from 0. Default 1e-7. */
-  eps?: number;
+  eps?: Fixed;
   /** `'max'` (default) max(‖X‖, ε), as PyTorch; `'sum'` ‖X‖ + ε, as Keller Jordan, Keras and optax. */
   epsPlacement?: NormEps;
   /**
@@ -36,7 +36,7 @@ export interface MuonOptions extends CommonOptions<'decoupled' | 'raw'> {
    */
   adjustLrFn?: MatrixScale;
   /** s > 0 of `'match_rms_adamw'`: the root mean square of an update of full rank. Default 0.2; no effect with the others. */
-  rmsScale?: number;
+  rmsScale?: Fixed;
 }
 
 const isTriple = (value: unknown): boolean =>
@@ -45,7 +45,7 @@ const isTriple = (value: unknown): boolean =>
   Array.from(value as unknown[]).every((one) => typeof one === 'number' && Number.isFinite(one));
 
 /** A triple of numbers, or a list of such. */
-const coefficients: OptionSpec<NewtonSchulzTriple | readonly NewtonSchulzTriple[]> = {
+const coefficients: OptionSpec<Fixed<NewtonSchulzTriple> | readonly NewtonSchulzTriple[]> = {
   default: Object.freeze([3.4445, -4.775, 2.0315] as const),
   range: 'three finite numbers [a, b, c], or a list of 1 to 99 such triples',
   accepts: (value) =>
@@ -82,11 +82,11 @@ const matricesOnly: RuleFactory<MuonOptions, 'momentum_buffer'> = declareRule({
     nesterov: boolean(true),
     biasCorrection: boolean(false),
     nsCoefficients: coefficients,
-    nsSteps: { ...integer(5, 1, 99, [1]) },
-    eps: { ...number(1e-7, 0), moves: false },
+    nsSteps: integer(5, 1, 99, [1]),
+    eps: fixedNumber(1e-7, 0),
     epsPlacement: choice<NormEps>('max', ['max', 'sum']),
     adjustLrFn: choice<MatrixScale>('original', ['original', 'match_rms_adamw', 'transposed', 'none']),
-    rmsScale: { ...number(0.2, 0), moves: false },
+    rmsScale: fixedNumber(0.2, 0),
   },
   complaint: (o) => {
     const { length } = triplesOf(o.nsCoefficients);

@@ -20,6 +20,11 @@ export type WeightDecayMode = 'l2' | 'decoupled' | 'raw';
 /** With `update`, dw is part of what the rule scales for a whole tensor: lars, lamb and novograd, by their equations. */
 export type UpdateDecayMode = WeightDecayMode | 'update';
 
+declare const fixed: unique symbol;
+
+/** A number, or numbers, that no schedule may stand for. Every value of the plain type is one of this. */
+export type Fixed<T = number> = T & { readonly [fixed]?: true };
+
 /** One option of a rule: its default, its range in words, and how a given value is checked. */
 export interface OptionSpec<T> {
   readonly default: T;
@@ -66,9 +71,14 @@ export function numberBetween(
   };
 }
 
+/** A finite number ≥ `min` that no schedule may stand for. */
+export function fixedNumber(defaultValue: number, min: number): OptionSpec<Fixed> {
+  return { ...number(defaultValue, min), moves: false };
+}
+
 /** A number that only says how state begins. */
-export function numberAtStart(defaultValue: number, min: number): OptionSpec<number> {
-  return { ...number(defaultValue, min), moves: false, isInitial: true };
+export function numberAtStart(defaultValue: number, min: number): OptionSpec<Fixed> {
+  return { ...fixedNumber(defaultValue, min), isInitial: true };
 }
 
 /** An integer from `min` to `max`. NaN as default means that it must be given. */
@@ -77,7 +87,7 @@ export function integer(
   min: number,
   max = Infinity,
   samples: readonly number[] = [],
-): OptionSpec<number> {
+): OptionSpec<Fixed> {
   return {
     default: defaultValue,
     range: max === Infinity ? `an integer ≥ ${min}` : `an integer from ${min} to ${max}`,

@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/rmsprop.wgsl?raw';
-import { type EpsPlacement, boolean, choice, number, numberAtStart } from './options.js';
+import { type EpsPlacement, type Fixed, boolean, choice, number, numberAtStart } from './options.js';
 import { advance, velocity } from './parts/velocity.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { correctionOf } from './declaration.js';
@@ -23,7 +23,7 @@ export interface RmspropOptions extends CommonOptions {
   /** Whether the velocity holds ηg/d (Keras, TensorFlow) or g/d (PyTorch). Default true. */
   lrInVelocity?: boolean;
   /** What every element of s is before the first step, ≥ 0. Default 0; TensorFlow 1 used 1. */
-  initialAccumulator?: number;
+  initialAccumulator?: Fixed;
   /**
    * Divide the averages by 1−αᵗ, as optax if asked. Default false. With `centered` the variance of the first step is
    * then 0, but for rounding, and ε alone sets its size.

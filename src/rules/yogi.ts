@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/yogi.wgsl?raw';
-import { type EpsPlacement, betas, choice, number, numberAtStart } from './options.js';
+import { type EpsPlacement, type Fixed, betas, choice, number, numberAtStart } from './options.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
 import { correctionOf } from './declaration.js';
@@ -15,9 +15,9 @@ export interface YogiOptions extends CommonOptions {
   /** `'outside'` (default): √v̂+ε; `'inside'`: √(v̂+ε); `'hat'`: ε added to the uncorrected √v, as TensorFlow Addons. */
   epsPlacement?: EpsPlacement;
   /** What every element of v is before the first step, ≥ 0. Default 1e-6. */
-  initialAccumulator?: number;
+  initialAccumulator?: Fixed;
   /** What every element of m is before the first step, ≥ 0. Default 1e-6, as optax; TensorFlow Addons has 0. */
-  initialMoment?: number;
+  initialMoment?: Fixed;
 }
 
 /**

@@ -58,7 +58,7 @@ if (browserKind === 'firefox') {
     const page = await visitor.open(
       'train/',
       'wide',
-      '?task=moby-dick&left=adam&leftLr=0.02&right=adamw&rightLr=0.02&steps=25&size=small&start',
+      '?task=moby-dick&left=adamw&right=muon&steps=25&size=small&start',
     );
     await page.waitForFunction(() => document.querySelector('#rate')?.textContent !== '–');
     await page.click('#pause');
@@ -67,6 +67,8 @@ if (browserKind === 'firefox') {
     await page.click('#start');
     await untilDone();
     expect(await visitor.text('#steps-done')).not.toBe(paused);
+    expect(await visitor.text('#right-title')).toBe('muon + adamw');
+    expect(new URL(page.url()).searchParams.get('rightLr')).toBe('0.03');
     const unigramBits = Number(await visitor.text('#baseline'));
     expect(unigramBits).toBeCloseTo(4.47, 2);
     for (const bits of await numbers('held-out')) expect(bits).toBeLessThan(unigramBits);

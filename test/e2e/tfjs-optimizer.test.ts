@@ -225,9 +225,9 @@ test('muon steps kernels, their last axis as columns, and another rule the rest;
 });
 
 /** A kernel and a bias, twice, and their gradients. */
-function twoLayers() {
+function twoLayers(kernel = [4, 5]) {
   const random = new Random(inject('seed'));
-  const shapes = [[4, 5], [5], [5, 3], [3]];
+  const shapes = [kernel, [5], [5, 3], [3]];
   const start = shapes.map((shape) => random.weights(shape.reduce((product, n) => product * n, 1)));
   const variables = shapes.map((shape, k) => variable(start[k]!, shape));
   return {
@@ -253,7 +253,9 @@ function twoLayers() {
 
 for (const rule of [muon({ lr: 0.1, others: adamw({ lr: 0.01 }) }), adafactor({ lr: 0.1 })]) {
   test(`${rule.name}: a rate that is set before the first step, and layers that come late`, async () => {
-    const { params, apply, check } = twoLayers();
+    const { params, apply, check } = twoLayers([2, 3, 4, 5]);
+    // Adafactor takes six matrices of [4, 5].
+    if (rule.name === 'muon') params[0]!.shape = [24, 5];
     const optimizer = make<Rule>(rule);
     optimizer.learningRate = 0.05;
     expect(optimizer.learningRate).toBe(0.05);

@@ -15,7 +15,7 @@ import { gpuTest } from '../support/device.js';
 import { drawn } from '../support/draw.js';
 import { errorOf } from '../support/error-of.js';
 import { makeNetwork } from '../support/network.js';
-import { makeBuffer } from '../support/tensors.js';
+import { makeBuffer, makeParameter } from '../support/tensors.js';
 
 const SHAPES: Readonly<Record<string, readonly number[]>> = {
   w1: [4, 6],
@@ -114,23 +114,27 @@ for (const [title, settings] of drawn(CASES, 2)) {
 gpuTest('checkpoints, memory, groups and state in hand', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const { params, upload } = makeNetwork(device, track, random, SHAPES);
+  const other = {
+    ...makeParameter(device, track, 'w3', random.weights(24), random.gradients(24)),
+    shape: [6, 4],
+  };
   const optimizer = track(
     await Optimizer.create(device, {
       rule: adafactor({ lr: 0.3 }),
       groups: [
-        { params: params.filter(({ name }) => name !== 'w2'), lr: 0.1 },
+        { params: [...params.filter(({ name }) => name !== 'w2'), other], lr: 0.1 },
         { params: params.filter(({ name }) => name === 'w2'), others: true },
       ],
     }),
   );
   // Options of a group are for both rules.
   expect(optimizer.groups.map((group) => [group.lr, group.params])).toEqual([
-    [0.1, ['w1', 'stack', 'kernels']],
+    [0.1, ['w1', 'stack', 'kernels', 'w3']],
     [0.1, ['b1', 'scale']],
     [0.3, ['w2']],
   ]);
-  // Rows and columns of w1, stack and kernels; elements of the others.
-  expect(optimizer.memory().state).toBe(4 * (10 + 136 + 30 + 7 + 1 + 24));
+  // Rows and columns of w1, stack, kernels and w3; elements of the others.
+  expect(optimizer.memory().state).toBe(4 * (10 + 136 + 30 + 10 + 7 + 1 + 24));
   upload();
   optimizer.step();
   const saved = await optimizer.stateDict();
@@ -144,6 +148,9 @@ gpuTest('checkpoints, memory, groups and state in hand', async ({ device, track 
   expect((await errorOf(() => optimizer.writeState('w1', 'row_var', [1, 2, 3]))).message).toContain('4');
   expect((await errorOf(() => optimizer.copyState('w1', 'w2'))).message).toContain('same slots');
   expect((await errorOf(() => optimizer.copyState('w1', 'kernels'))).message).toContain('elements');
+  expect((await errorOf(() => optimizer.copyState('w1', 'w3'))).message).toContain(
+    '"w1" and "w3" have shapes [4, 6] and [6, 4]',
+  );
 });
 
 gpuTest(

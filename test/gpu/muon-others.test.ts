@@ -20,6 +20,7 @@ import type { Track } from '../../proof/track.js';
 import { gpuTest } from '../support/device.js';
 import { drawn } from '../support/draw.js';
 import { errorOf } from '../support/error-of.js';
+import { watchBuffers } from '../support/live-buffers.js';
 import { makeNetwork } from '../support/network.js';
 import { makeBuffer } from '../support/tensors.js';
 
@@ -209,4 +210,18 @@ gpuTest('what does not fit is refused', async ({ device, track }) => {
   expect((await errorOf(() => muon({ others: adamw as never }))).message).toContain('muon: others is');
   // Inherited options are options, beside others, too.
   expect(muon(Object.create({ lr: 0.5, others: adamw() }) as { lr: number }).options.lr).toBe(0.5);
+});
+
+gpuTest('what is made for a group is labelled with the rule of that group', async ({ device, track }) => {
+  const { params } = networkOf(device, track);
+  const live = track(watchBuffers(device));
+  const rule = muon({ others: adamw() });
+  const optimizer = track(await Optimizer.create(device, { rule, params: params.slice(0, -1) }));
+  await optimizer.addGroup({ params: params.slice(-1), others: true });
+  const ofState = live.labels.filter((label) => /(momentum_buffer|exp_avg)\[/.test(label));
+  expect(ofState.toSorted()).toEqual([
+    'webgpu-optim adamw group 1 exp_avg[0] (48 bytes)',
+    'webgpu-optim adamw group 2 exp_avg[0] (16 bytes)',
+    'webgpu-optim muon momentum_buffer[0] (176 bytes)',
+  ]);
 });

@@ -199,7 +199,9 @@ gpuTest('averages of rows begin from the weights of these', async ({ device, tra
   optimizer.step();
   optimizer.step();
   const before = optimizer.readEma('w');
+  const live = track(watchBuffers(device));
   optimizer.resetState({ names: ['w', 'v'], rows: [3, 1, 4] });
+  expect(live.labels).toEqual([]);
   const [average, weights, moment] = [
     await optimizer.readEma('w'),
     await optimizer.readParam('w'),

@@ -30,6 +30,11 @@ export const adapterSlips = [
     ['const gradient = variable.isDisposed ? undefined : ', 'const gradient = '],
     ['names.add(parameter);', ''],
     [
+      ' || !this.rule.declaration.matrix?.iteration) return',
+      ') return',
+      'e2e/tfjs-optimizer#a rate that is set',
+    ],
+    [
       'if (!variable.isDisposed) return this.#dataOf(variable);',
       'if (variable.size > 0) return this.#dataOf(variable);',
     ],

@@ -23,7 +23,7 @@ export const editingSlips = [
       ],
       ['this.session.guard.checkTraining(call);', 'this.session.guard.check(call);', REFUSED],
       ["this.session.guard.checkTraining('resetState()');", '', REFUSED],
-      ['for (const free of frees) free();', '', 'gpu/state-in-hand#is reset, and no others'],
+      ['for (const free of frees) free();', '', 'gpu/state-in-hand#averages of rows begin'],
       ['some ?? all, blockOf', 'all, blockOf', 'gpu/state-in-hand#rows of a table'],
       ['if (source === target) fail', 'if (!source) fail', REFUSED],
       ['from.elementCount !== to.elementCount', '!from.elementCount', REFUSED],

@@ -1,4 +1,9 @@
-/** Slips in what is done with matrices: products, norms, and means of rows and columns. */
+/**
+ * Slips in what is done with matrices: products, norms, and means of rows and columns.
+ *
+ * Three conditions only save time, so that no test can miss them: products and norms of a step that is not made, of which nobody
+ * reads anything; in direct.wgsl sums that nobody stores; and `places.has`, for stages leave alone what they do not have.
+ */
 import { slipsIn } from './slip.js';
 
 const muon = ['gpu/muon', 'gpu/matrix-parity#several tiles'];
@@ -6,10 +11,8 @@ const adafactor = ['gpu/adafactor#as in the reference', 'gpu/matrix-parity#sever
 
 export const matrixSlips = [
   ...slipsIn('shaders/stages/matrix/product.wgsl', muon, [
-    ['if (row < product.rows && inner < product.inner) {', 'if (inner < product.inner) {'],
-    ['if (column < product.columns && inner < product.inner) {', 'if (inner < product.inner) {'],
     ['if (row >= product.rows || column >= product.columns) {', 'if (row >= product.rows) {'],
-    ['product.scale * (product.addend_factor * left_at', '(product.addend_factor * left_at'],
+    ['value = product.addend_factor * left_at', 'value = left_at'],
     ['product.scale * (product.addend_factor * right_at', '(product.addend_factor * right_at'],
     [
       'right_at(matrix, row, column) + product.factor * sum',
@@ -19,7 +22,6 @@ export const matrixSlips = [
     ['out[matrix * product.out_step + row', 'out[row'],
     ['while (rest >= product.tiles_across - down) {', 'while (rest > product.tiles_across - down) {'],
     ['return vec2<u32>(down, down + rest);', 'return vec2<u32>(down, rest);'],
-    ['page[product.row].is_active == 0u', 'false', 'gpu/muon'],
     ['let is_mirrored = SYMMETRIC && tile.x != tile.y;', 'let is_mirrored = false;'],
     ['store_four(matrix, row + 3u, column, sums_3', 'store_four(matrix, row + 3u, column, sums_2'],
   ]),
@@ -29,14 +31,15 @@ export const matrixSlips = [
     [
       ['first_inner += DEPTH', 'first_inner += DEPTH + 1u'],
       ['let inner = first_inner + loaded_inner;', 'let inner = loaded_inner;'],
+      ['if (inner < product.inner) {', 'if (true) {'],
       ['left_tile[k * FOURS + four_down]', 'left_tile[k * FOURS + four_across]'],
       ['right_at(matrix, inner, column + 3u),', 'right_at(matrix, inner, column + 2u),'],
       ['sums_2 = sums_2 + l.z * r;', 'sums_2 = sums_2 + l.w * r;'],
     ],
   ),
   ...slipsIn('shaders/stages/matrix/direct.wgsl', muon, [
-    ['vec4<u32>(product.columns - 1u)', 'vec4<u32>(product.columns)'],
-    ['var r = matrix * product.right_step + columns', 'var r = columns'],
+    ['if (row >= product.rows || column', 'if (row + 1u >= product.rows || column'],
+    ['var r = matrix * product.right_step + (column', 'var r = (column'],
     ['l = l + vec4<u32>(product.left_inner);', 'l = l + vec4<u32>(1u);'],
     ['sums_1 = sums_1 + left[l.y] * across;', 'sums_1 = sums_1 + left[l.x] * across;'],
   ]),
@@ -75,6 +78,30 @@ export const matrixSlips = [
     ['square * (1.0 / 9.0) + 1.0 / 7.0', 'square * (1.0 / 9.0)'],
     ['k < doublings; k++', 'k + 1u < doublings; k++'],
   ]),
+  ...slipsIn('src/plan/matrix/products.ts', muon, [
+    ['const isLast = k === triples.length - 1;', 'const isLast = k === 0;'],
+    ['rows > columns ? [1, columns] : [columns, 1]', '[columns, 1]'],
+    ['out: { ...x, array: arrayAfter(k + 1) }', 'out: x'],
+    ['rows < columns ? [rows, columns] : [columns, rows]', '[rows, columns]'],
+  ]),
+  ...slipsIn('src/stages/matrix/iteration.ts', muon, [
+    ['lane_step: step / LANE', 'lane_step: laneCount'],
+    ['workgroup_count: count * tensors.length', 'workgroup_count: count'],
+    ['first_total: totals.byteOffset / 16', 'first_total: 0'],
+    ['workgroup_count: portionCount * tensors.length', 'workgroup_count: portionCount'],
+    ['this.#measures.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
+    ['this.#uniforms.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
+  ]),
+  ...slipsIn('src/stages/matrix/matrix-stage.ts', muon, [
+    ['new BatchPlaces(batch, arrays.x0, result)', 'new BatchPlaces(batch, arrays.x0, arrays.x0)'],
+    ['batch.tensors.length * length)', 'length)'],
+    ['for (const array of this.arrays) array.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
+  ]),
+  ...slipsIn(
+    'src/engine/run/plan-run.ts',
+    ['gpu/muon-others#labelled'],
+    [['`${label} ${name}${group', '`${label} rule${group']],
+  ),
   ...slipsIn('src/stages/factor/factor-records.ts', adafactor, [
     ["take(sideLength('columns', shape!))", "take(sideLength('rows', shape!))"],
     ['byteOffset: 4 * first,', 'byteOffset: first,'],
@@ -91,6 +118,6 @@ export const matrixSlips = [
   ...slipsIn(
     'src/engine/calls/editing.ts',
     ['gpu/adafactor#in hand'],
-    [['  if (other) {', '  if (!other) {']],
+    [['  if (other) {', '  if (!other) {', 'gpu/adafactor#rebound, frozen']],
   ),
 ];

@@ -25,5 +25,9 @@ export const overflowSlips = [
     ['gpu/overflows#matrices'],
     [['elementSlots.length + OTHER_BINDINGS <=', 'elementSlots.length + OTHER_BINDINGS <']],
   ),
-  ...slipsIn('src/reference/parameter-state.ts', [COUNTED], [[' && !overflows(this.#codec, store(w))', '']]),
+  ...slipsIn(
+    'src/reference/parameter-state.ts',
+    [COUNTED],
+    [[' && !overflows(this.#codec, store(before))', '']],
+  ),
 ];

@@ -124,7 +124,6 @@ export const referenceSlips = [
     ['unit/reference', 'unit/sparse', 'unit/reference-control'],
     [
       ['state[slot]![0] = store(whole[slot]!);', ''],
-      ['const i = elements ? elements[k]! : k;', 'const i = k;'],
       ['new ArrayType(length)', 'new ArrayType(weights.length)'],
     ],
   ),

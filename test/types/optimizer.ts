@@ -7,8 +7,12 @@ import {
   type ParameterGroupConfig,
   ReferenceOptimizer,
   type Rule,
+  adafactor,
+  adagrad,
   adam,
+  muon,
   rules,
+  scheduleFreeSgd,
   sgd,
 } from '../../src/index.js';
 
@@ -59,6 +63,27 @@ export async function configs(): Promise<void> {
   const config: OptimizerConfig = { rule, params };
   const plain: Optimizer = await Optimizer.create(device, config);
   await plain.addGroup({ params, momentum: 0.5 });
+}
+
+/** Never called: only its types count. */
+export async function schedules(): Promise<void> {
+  const schedule = (step: number): number => 1 / step;
+  adafactor({ d: schedule, beta2Decay: schedule, eps: [1e-30, 1e-3] });
+  muon({ momentum: schedule, weightDecay: schedule, nsCoefficients: [2, -1.5, 0.5], eps: 1e-8 });
+  muon({ nsCoefficients: [[2, -1.5, 0.5]] });
+  adam({ betas: [schedule, 0.99], eps: schedule });
+  // @ts-expect-error -- a pair that does not move
+  adafactor({ eps: [schedule, 1e-3] });
+  // @ts-expect-error -- nor does a triple
+  muon({ nsCoefficients: [schedule, -1.5, 0.5] });
+  // @ts-expect-error -- of no group, either
+  await Optimizer.create(device, { rule: muon(), groups: [{ params, nsSteps: schedule }] });
+  // @ts-expect-error -- a number that there is no row for
+  muon({ eps: schedule });
+  // @ts-expect-error -- how state begins
+  adagrad({ initialAccumulator: schedule });
+  // @ts-expect-error -- an integer
+  scheduleFreeSgd({ warmupSteps: schedule });
 }
 
 /** Never called: only its types count. */

@@ -1,6 +1,17 @@
 /** Schedules in the place of options' numbers. */
 import { describe, expect, test } from 'vitest';
-import { adagrad, adam, adamw, defineRule, lamb, option, rmsprop, sgd } from '../../src/index.js';
+import {
+  adafactor,
+  adagrad,
+  adam,
+  adamw,
+  defineRule,
+  lamb,
+  muon,
+  option,
+  rmsprop,
+  sgd,
+} from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { movesOf, nameOfMove, ruleAt } from '../../src/rules/moving.js';
 import { overrideRule } from '../../src/rules/rule.js';
@@ -69,7 +80,10 @@ describe('a rule with schedules', () => {
 
 test('what no step reads takes no schedule', async () => {
   for (const make of [
-    () => adagrad({ initialAccumulator: falling }),
+    () => adagrad({ initialAccumulator: falling as never }),
+    () => adafactor({ eps: [falling, 0] as never }),
+    () => muon({ eps: falling as never }),
+    () => muon({ nsCoefficients: [falling, -1.5, 0.5] as never }),
     () => adam({ amsgrad: falling as never }),
     () => adam({ epsPlacement: falling as never }),
     () => adam({ betas: falling as never }),

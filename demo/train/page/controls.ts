@@ -1,8 +1,8 @@
-import { rules } from '../../../src/index.js';
 import { element } from '../../site/elements.js';
-import { defaultLearningRate, type OptimizerChoice } from '../optimizer-choice.js';
+import { defaultLearningRate, type OptimizerChoice, titleOf } from '../optimizer-choice.js';
 import { peerNames } from '../peers.js';
 import { trainingDefaults } from '../presets.js';
+import { trainedRules } from '../trained-rules.js';
 import { pageTasks, type TaskName } from './page-tasks.js';
 import { SIDES, type Side } from './sides.js';
 
@@ -112,8 +112,8 @@ export class Controls {
     setIfPossible(this.taskSelect, wanted.get('task') ?? 'digits');
     for (const side of SIDES) {
       optimizerSelect(side).append(
-        optionGroup('webgpu-optim', Object.keys(rules), ''),
-        optionGroup('TensorFlow.js', peerNames, PEER_PREFIX),
+        optionGroup('webgpu-optim', 'webgpu-optim', Object.keys(trainedRules), ''),
+        optionGroup('TensorFlow.js', 'tfjs', peerNames, PEER_PREFIX),
       );
     }
     setIfPossible(optimizerSelect('left'), wanted.get('left') ?? trainingDefaults.rule);
@@ -157,12 +157,15 @@ function field(id: string): HTMLInputElement | HTMLSelectElement {
 const optimizerSelect = (side: Side): HTMLSelectElement => element(side, HTMLSelectElement);
 const rateInput = (side: Side): HTMLInputElement => element(`${side}Lr`, HTMLInputElement);
 
-function optionGroup(label: string, names: readonly string[], prefix: string): HTMLOptGroupElement {
+function optionGroup(
+  label: string,
+  source: OptimizerChoice['source'],
+  names: readonly string[],
+  prefix: string,
+): HTMLOptGroupElement {
   const group = document.createElement('optgroup');
   group.label = label;
-  group.append(
-    ...names.map((name) => new Option(prefix === '' ? name : `tf.train.${name}`, `${prefix}${name}`)),
-  );
+  group.append(...names.map((rule) => new Option(titleOf({ source, rule }), `${prefix}${rule}`)));
   return group;
 }
 

@@ -1,5 +1,5 @@
 import { element, setText } from '../../site/elements.js';
-import type { OptimizerChoice } from '../optimizer-choice.js';
+import { type OptimizerChoice, titleOf } from '../optimizer-choice.js';
 import type { TrainingReport } from '../reports.js';
 import { CurveChart } from './curve-chart.js';
 import type { PageTask } from './page-task.js';
@@ -26,7 +26,7 @@ export class Progress {
     this.task = task;
     this.smoothed = [];
     this.bar.value = 0;
-    const names = choices.map(({ source, rule }) => (source === 'tfjs' ? `tf.train.${rule}` : rule));
+    const names = choices.map(titleOf);
     const labels = names[0] === names[1] ? SIDES.map((side, i) => `${names[i]} (${side})`) : names;
     for (const [i, side] of SIDES.entries()) {
       setText(`${side}-name`, labels[i]!);

@@ -1,13 +1,14 @@
 // Composed with generated declarations (src/stages/matrix/compose-product.ts), lanes.wgsl, and tiled.wgsl or direct.wgsl, which
 // have `add_products`: it leaves an invocation's sums.
 //
-// Products of matrices, many of one shape to a dispatch: out = scale · (addend_factor · addend + factor · left · right).
+// Products of matrices, many of one shape to a dispatch: out = addend_factor · addend + factor · left · right, and of the one that adds
+// the right operand, scale times that.
 // A workgroup makes one tile of 64 × 64 of one of them, an invocation 4 × 4 elements of that. Tiles are masked where a matrix
 // ends. With SYMMETRIC, only the tiles on and above the diagonal are made, and mirrored: the product is then of the form YYᵀ,
 // and equal bits stand on both sides, since the terms of a sum and their order are the same.
 //
 // Each element is one sum, over the inner index in ascending order, product by product: its bits follow from the operands alone,
-// not from where tiles begin. What lies past the end of a matrix is 0 in both operands, and adds nothing.
+// not from where tiles begin. Rows and columns past the end of a matrix are read, if at all, for sums that nobody stores.
 
 override SYMMETRIC: bool = false;
 /// What is added: nothing, the left operand, or the right one.
@@ -24,17 +25,11 @@ var<private> sums_2: vec4<f32>;
 var<private> sums_3: vec4<f32>;
 
 fn left_at(matrix: u32, row: u32, inner: u32) -> f32 {
-  if (row < product.rows && inner < product.inner) {
-    return left[matrix * product.left_step + row * product.left_row + inner * product.left_inner];
-  }
-  return 0.0;
+  return left[matrix * product.left_step + row * product.left_row + inner * product.left_inner];
 }
 
 fn right_at(matrix: u32, inner: u32, column: u32) -> f32 {
-  if (column < product.columns && inner < product.inner) {
-    return right[matrix * product.right_step + inner * product.right_inner + column * product.right_column];
-  }
-  return 0.0;
+  return right[matrix * product.right_step + inner * product.right_inner + column * product.right_column];
 }
 
 fn store(matrix: u32, row: u32, column: u32, sum: f32) {
@@ -43,7 +38,7 @@ fn store(matrix: u32, row: u32, column: u32, sum: f32) {
   }
   var value = sum;
   if (ADDEND == 1u) {
-    value = product.scale * (product.addend_factor * left_at(matrix, row, column) + product.factor * sum);
+    value = product.addend_factor * left_at(matrix, row, column) + product.factor * sum;
   }
   if (ADDEND == 2u) {
     value = product.scale * (product.addend_factor * right_at(matrix, row, column) + product.factor * sum);

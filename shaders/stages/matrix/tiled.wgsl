@@ -17,18 +17,25 @@ fn add_products(matrix: u32, first_row: u32, first_column: u32, local_index: u32
   let four_across = local_index % FOURS;
   for (var first_inner = 0u; first_inner < product.inner; first_inner += DEPTH) {
     let inner = first_inner + loaded_inner;
-    left_tile[loaded_inner * FOURS + loaded_four] = vec4<f32>(
-      left_at(matrix, row, inner),
-      left_at(matrix, row + 1u, inner),
-      left_at(matrix, row + 2u, inner),
-      left_at(matrix, row + 3u, inner),
-    );
-    right_tile[loaded_inner * FOURS + loaded_four] = vec4<f32>(
-      right_at(matrix, inner, column),
-      right_at(matrix, inner, column + 1u),
-      right_at(matrix, inner, column + 2u),
-      right_at(matrix, inner, column + 3u),
-    );
+    // Past the last inner index both are 0, and add nothing.
+    var down = vec4<f32>();
+    var across = vec4<f32>();
+    if (inner < product.inner) {
+      down = vec4<f32>(
+        left_at(matrix, row, inner),
+        left_at(matrix, row + 1u, inner),
+        left_at(matrix, row + 2u, inner),
+        left_at(matrix, row + 3u, inner),
+      );
+      across = vec4<f32>(
+        right_at(matrix, inner, column),
+        right_at(matrix, inner, column + 1u),
+        right_at(matrix, inner, column + 2u),
+        right_at(matrix, inner, column + 3u),
+      );
+    }
+    left_tile[loaded_inner * FOURS + loaded_four] = down;
+    right_tile[loaded_inner * FOURS + loaded_four] = across;
     workgroupBarrier();
     for (var k = 0u; k < DEPTH; k++) {
       let l = left_tile[k * FOURS + four_down];

@@ -181,7 +181,11 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     this.#rejectDisposed('applyGradients()');
     this.#backend ??= TfjsBackend.current();
     this.#backend.assertCurrent();
-    const variables = (this.#variables ??= new VariableTable(this.#backend, this.#options.settings.label));
+    const variables = (this.#variables ??= new VariableTable(
+      this.#backend,
+      this.#options.settings.label,
+      this.#rule,
+    ));
     const located = variables.locate(checkUpdates(variableGradients));
     const { fresh, skipped } = located;
     // At once: if the fresh ones are refused, the engine has the others where they are now all the same.

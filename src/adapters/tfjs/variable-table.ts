@@ -1,6 +1,7 @@
 import type { Variable } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
 import { quote } from '../../errors.js';
+import type { Rule } from '../../rules/rule.js';
 import { BoundBuffers, type Placement } from '../shared/bound-buffers.js';
 import { OwnBuffers } from '../shared/own-buffers.js';
 import type { TfjsBackend } from './backend.js';
@@ -48,6 +49,7 @@ export class VariableTable {
   constructor(
     private readonly backend: TfjsBackend,
     label: string,
+    private readonly rule: Rule,
   ) {
     this.#own = new OwnBuffers(backend.device, `${label} tfjs`);
   }
@@ -66,7 +68,7 @@ export class VariableTable {
       const [data, grad] = [this.#dataOf(variable), this.#gradOf(name, gradient)];
       const parameter = freeName(name, names);
       names.add(parameter);
-      return [{ name, variable, parameter, placement: { data, grad, shape: matrixShapeOf(variable) } }];
+      return [{ name, variable, parameter, placement: { data, grad, shape: this.#shapeOf(variable) } }];
     });
     const known = new Map<string, Placement>();
     const skipped: string[] = [];
@@ -76,7 +78,7 @@ export class VariableTable {
       const gradient = variable.isDisposed ? undefined : updates.get(name)?.gradient;
       if (!gradient) skipped.push(entry.parameter);
       const grad = gradient ? this.#gradOf(name, gradient) : this.#zeros();
-      known.set(entry.parameter, { data: this.#placeOf(entry), grad, shape: matrixShapeOf(variable) });
+      known.set(entry.parameter, { data: this.#placeOf(entry), grad, shape: this.#shapeOf(variable) });
     }
     return { fresh, known, skipped };
   }
@@ -118,6 +120,16 @@ export class VariableTable {
     return this.backend.ownBufferOf(variable, `variable ${quote(variable.name)}`);
   }
 
+  /**
+   * The shape that the rule is to see. Of kernels with more than two axes, the last one has the outputs. Where a kernel is made orthogonal as
+   * one matrix, it is the columns, and the others are the rows; where it is many matrices, the last two axes are, as in Keras.
+   */
+  #shapeOf({ shape }: Variable): readonly number[] {
+    if (shape.length <= 2 || !this.rule.declaration.matrix?.iteration) return shape;
+    const columns = shape.at(-1)!;
+    return [shape.slice(0, -1).reduce((product, length) => product * length, 1), columns];
+  }
+
   #gradOf(name: string, gradient: Update['gradient']): GPUBuffer {
     return this.backend.bufferOf(gradient, `the gradient of variable ${quote(name)}`);
   }
@@ -133,11 +145,4 @@ function freeName(name: string, taken: ReadonlySet<string>): string {
   let free = name;
   for (let k = 2; taken.has(free); k++) free = `${name}#${k}`;
   return free;
-}
-
-/** Of kernels with more than two axes, the last one has the outputs: it is the columns, and the others are the rows. */
-function matrixShapeOf({ shape }: Variable): readonly number[] {
-  if (shape.length <= 2) return shape;
-  const columns = shape.at(-1)!;
-  return [shape.slice(0, -1).reduce((product, length) => product * length, 1), columns];
 }

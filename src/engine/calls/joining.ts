@@ -102,7 +102,7 @@ export class Joining {
     };
     try {
       const layout = layoutOf(group.rule);
-      const label = labelOf(config, groupIndex);
+      const label = labelOf(config, rule, groupIndex);
       const members = parameters.map((parameter, k) => ({ index: indices[k]!, row, parameter }));
       const planned = planPart(run.resources, group, layout, members, label);
       // What it will need when those that move are there.

@@ -5,6 +5,7 @@ import { layoutOf } from '../../kernel/rule-layout.js';
 import { ClippedCopies } from '../../stages/norms/clipped-copies.js';
 import { Overflows } from '../../stages/update/overflows.js';
 import { createPagesLayout } from '../../stages/pages.js';
+import type { Rule } from '../../rules/rule.js';
 import { isClamping, needsControlPass as needsControl } from '../input/gradient-options.js';
 import type { ResolvedConfig, ResolvedSettings } from '../input/config.js';
 import type { ParameterGroup } from '../parameter-group.js';
@@ -34,7 +35,7 @@ export function planRun(
     const row = rows.reserve();
     const members = parameters.map((parameter) => ({ index: tensors.push(undefined) - 1, row, parameter }));
     const group = groups[g]!;
-    return planPart(resources, group, layoutOf(group.rule), members, labelOf(config, g));
+    return planPart(resources, group, layoutOf(group.rule), members, labelOf(config, group.rule, g));
   });
   const isControlled = needsControl(config.gradients);
   // Without a part there is nothing to be made of it yet, but the kernels are known.
@@ -50,8 +51,8 @@ export function planRun(
 }
 
 /** Label of all that is a group's. */
-export function labelOf({ label, rule }: ResolvedSettings, group: number): string {
-  return `${label} ${rule.name}${group > 0 ? ` group ${group}` : ''}`;
+export function labelOf({ label }: ResolvedSettings, { name }: Rule, group: number): string {
+  return `${label} ${name}${group > 0 ? ` group ${group}` : ''}`;
 }
 
 function makeResources(

@@ -15,7 +15,7 @@ export interface Operand {
   readonly across: number;
 }
 
-/** scale · (addendFactor · addend + factor · left · right), or the product alone where nothing is added. */
+/** addendFactor · addend + factor · left · right, or the product alone where nothing is added; times `scale` where it is the right one. */
 export interface MatrixProduct {
   readonly rows: number;
   readonly columns: number;

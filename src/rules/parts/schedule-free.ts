@@ -1,16 +1,16 @@
 import wgsl from '../../../shaders/rules/parts/schedule-free.wgsl?raw';
 import type { Arithmetic } from '../arithmetic.js';
-import { type OptionSpec, integer } from '../options.js';
+import { type Fixed, type OptionSpec, integer } from '../options.js';
 import { declarePart } from '../part.js';
 
 /** Options of rules that average instead of following a schedule. */
 export interface ScheduleFreeOptions {
   /** Steps T over which the learning rate rises to `lr`, linearly: an integer ≥ 0. Default 0. */
-  warmupSteps?: number;
+  warmupSteps?: Fixed;
   /** A step's weight in the average grows as tʳ: 0, 1 or 2. Default 0. */
-  r?: number;
+  r?: Fixed;
   /** A step's weight in the average is its learning rate, as it rises over `warmupSteps`, to this power: 0, 1 or 2. Default 2. */
-  weightLrPower?: number;
+  weightLrPower?: Fixed;
 }
 
 type Resolved = Readonly<Required<ScheduleFreeOptions>>;
