@@ -35,8 +35,8 @@ const mutants = keepings().flatMap((keeping) => {
     .map((mutant) => ({ keeping, ...mutant, title: `${keeping.title} with ${mutant.title}` }));
 });
 
-// Each compiles a kernel, so one of six is made.
-gpuTest.for(drawn(mutants, 6).map((mutant) => [mutant.title, mutant] as const))(
+// Each compiles a kernel, so one of twelve is made.
+gpuTest.for(drawn(mutants, 12).map((mutant) => [mutant.title, mutant] as const))(
   '%s is noticed',
   async ([, { keeping, wgsl }], { device, track }) => {
     const random = new Random(inject('seed'));

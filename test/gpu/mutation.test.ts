@@ -67,7 +67,7 @@ const byOptions = allRuleFactories.toSorted(
   ([, a], [, b]) => Object.keys(b.declaration.options).length - Object.keys(a.declaration.options).length,
 );
 
-/** Each mutant compiles its kernels, so one of twelve is made. Every mutant of every rule must be caught by some options of the matrix: the matrix can fail, everywhere. */
+/** Each mutant compiles its kernels, so one of twenty is made. Every mutant of every rule must be caught by some options of the matrix: the matrix can fail, everywhere. */
 for (const [name, factory] of byOptions) {
   const cases = [
     ...singleOptionCases(allRuleFactories),
@@ -80,7 +80,7 @@ for (const [name, factory] of byOptions) {
   // Last, a rate far above its default: a rule may bound it.
   const { lr } = factory.declaration.options;
   if (typeof lr.default === 'number') cases.push({ ...cases[0]!, rule: factory({ lr: 1000 * lr.default }) });
-  const mutants = drawn(mutantsOf(factory.declaration.wgsl, MISTAKES_OF_NUMBERS, mutated), 12);
+  const mutants = drawn(mutantsOf(factory.declaration.wgsl, MISTAKES_OF_NUMBERS, mutated), 20);
   test(`${name} as it is passes`, async () => {
     expect(await isCaught(cases[0]!.rule, await getTestDevice())).toBe(false);
   });
