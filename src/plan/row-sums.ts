@@ -1,7 +1,8 @@
-/** Bits of a digit, and pairs per workgroup: the constants of `shaders/stages/sparse/radix-sort.wgsl`. */
+/** Bits of a digit, pairs per workgroup, and counters per workgroup of the scan: the constants of `shaders/stages/sparse/radix-sort.wgsl`. */
 const DIGIT_BITS = 4;
 const DIGIT_COUNT = 1 << DIGIT_BITS;
 const PAIRS_PER_BLOCK = 1024;
+const COUNTERS_PER_PART = 1024;
 
 /**
  * Entries of a row, and blocks of them, that are added one after the other. A row with more is summed by a tree: so no
@@ -15,8 +16,10 @@ export interface RowSumPlan {
   readonly shifts: readonly number[];
   /** Workgroups of `count` and `scatter`. */
   readonly blockCount: number;
-  /** Words of the histogram. */
+  /** Counters of the histogram: one per digit and block. */
   readonly counterCount: number;
+  /** Workgroups of `scan`, each of which adds up a part of the counters. */
+  readonly partCount: number;
   /** Per level of the tree above the first blocks, how many entries a block of the level below has at most. */
   readonly strides: readonly number[];
 }
@@ -28,5 +31,12 @@ export function planRowSum(entryCount: number, rowCount: number): RowSumPlan {
   const blockCount = Math.ceil(entryCount / PAIRS_PER_BLOCK);
   const strides: number[] = [];
   for (let stride = ROW_BLOCK; stride < entryCount; stride *= ROW_BLOCK) strides.push(stride);
-  return { shifts, blockCount, counterCount: DIGIT_COUNT * blockCount, strides };
+  const counterCount = DIGIT_COUNT * blockCount;
+  return {
+    shifts,
+    blockCount,
+    counterCount,
+    partCount: Math.ceil(counterCount / COUNTERS_PER_PART),
+    strides,
+  };
 }

@@ -63,6 +63,8 @@ const CASES: [name: string, rowLength: number, counts: number[]][] = [
   ['a row that every entry names', 1, [ROW_BLOCK ** 2 * 2 + 77]],
   ['rows around a block', 4, [ROW_BLOCK, ROW_BLOCK + 1, 1, ROW_BLOCK - 1, 2 * ROW_BLOCK]],
   ['rows around a block of blocks', 1, [ROW_BLOCK ** 2 + 1, 3, ROW_BLOCK ** 2, 40, ROW_BLOCK ** 2 - 1]],
+  // Counters of 64 blocks of 1024 entries are a part of the scan.
+  ['so many that the scan has parts', 1, Array.from({ length: 600 }, (_, row) => 100 + ((7 * row) % 300))],
   ['short rows between long ones', 3, [1, 100, 2, 1500, 1, 1, 33, 64]],
 ];
 
@@ -71,7 +73,7 @@ for (const [name, rowLength, counts] of CASES) {
     const random = new Random(inject('seed'));
     // Rows in any order, with entries of no row among them.
     const rows = counts.flatMap((count, row) => Array<number>(count).fill(3 * row + 1));
-    rows.push(...Array<number>(20).fill(99));
+    rows.push(...Array<number>(20).fill(3 * counts.length + 5));
     for (let k = rows.length - 1; k > 0; k--) {
       const other = random.integer(k + 1);
       [rows[k], rows[other]] = [rows[other]!, rows[k]!];

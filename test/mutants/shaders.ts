@@ -2,6 +2,7 @@ import { slipsIn } from './slip.js';
 
 const averages = ['gpu/averages'];
 const sparse = ['gpu/sparse', 'gpu/sparse-engine'];
+const PARTS = 'gpu/row-sums#so many that the scan has parts';
 
 export const shaderSlips = [
   ...slipsIn('shaders/averages/ema.wgsl', averages, [
@@ -25,12 +26,21 @@ export const shaderSlips = [
   ]),
   ...slipsIn('shaders/stages/sparse/radix-sort.wgsl', sparse, [
     ['histogram[k] = before;', 'histogram[k] = here;'],
-    ['let share = (length + SCAN_SIZE - 1u) / SCAN_SIZE;', 'let share = length / SCAN_SIZE;'],
+    ['if (part * COUNTERS_PER_PART >= length) {', 'if (part > 0u) {', PARTS],
+    ['part * COUNTERS_PER_PART + local_index', 'local_index', PARTS],
+    ['let part = counter / COUNTERS_PER_PART;', 'let part = 0u;', PARTS],
+    ['for (var k = 0u; k < part; k++) {', 'for (var k = 0u; k <= part; k++) {', PARTS],
+    ['before += histogram[k];', 'before = histogram[k];', PARTS],
+    ['histogram[part] = before;', 'histogram[part] = own;', PARTS],
+    ['var before = histogram[settings.part_count + counter];', 'var before = histogram[counter];'],
     ['for (var k = 0u; k < local_index; k++) {', 'for (var k = 0u; k <= local_index; k++) {'],
     ['place += here;', 'place += 1u;'],
     ['named_entries() + PAIRS_PER_BLOCK - 1u', 'named_entries()', 'gpu/sparse#a count on the GPU'],
     ['DIGIT_COUNT * used_blocks()', 'DIGIT_COUNT * (used_blocks() - 1u)'],
-    ['histogram[digit * block_count + block] = total;', 'histogram[block * DIGIT_COUNT + digit] = total;'],
+    [
+      'histogram[settings.part_count + digit * block_count + block] = total;',
+      'histogram[settings.part_count + block * DIGIT_COUNT + digit] = total;',
+    ],
     ['destination[counters[k]] = pair;\n    counters[k] += 1u;', 'destination[counters[k]] = pair;'],
   ]),
   ...slipsIn(

@@ -103,13 +103,15 @@ describe('the plan of a sort', () => {
         fc.integer({ min: 1, max: 2 ** 30 }),
         fc.integer({ min: 1, max: 2 ** 24 }),
         (rowCount, entryCount) => {
-          const { shifts, blockCount, counterCount } = planRowSum(entryCount, rowCount);
+          const { shifts, blockCount, counterCount, partCount } = planRowSum(entryCount, rowCount);
           expect(rowCount / 2 ** (shifts.at(-1)! + 4)).toBeLessThan(1);
           expect(rowCount / 2 ** shifts.at(-1)!).toBeGreaterThanOrEqual(1);
           expect(shifts).toEqual(shifts.map((_, k) => 4 * k));
           expect(blockCount * 1024).toBeGreaterThanOrEqual(entryCount);
           expect((blockCount - 1) * 1024).toBeLessThan(entryCount);
           expect(counterCount).toBe(16 * blockCount);
+          expect(partCount * 1024).toBeGreaterThanOrEqual(counterCount);
+          expect((partCount - 1) * 1024).toBeLessThan(counterCount);
         },
       ),
       { seed },

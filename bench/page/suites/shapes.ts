@@ -46,7 +46,7 @@ async function prepareOurs(request: ShapeRequest): Promise<SuiteContestant> {
 
 async function prepareLimit(request: ShapeRequest): Promise<SuiteContestant> {
   const own = shareArrays(request);
-  const kernel = await createLimitKernel(device, [own], request.shape);
+  const kernel = await createLimitKernel(device, [{ arrays: own }], request.shape);
   return {
     step: () => {
       const encoder = device.createCommandEncoder({ label: 'bench limit' });

@@ -8,13 +8,38 @@ import { type KernelShape, chooseGrid } from '../../../src/kernel/shape.js';
 export function composeLimitKernel(slotCount: number): string {
   const names = ['data', ...Array.from({ length: slotCount }, (_, k) => `state${k}`)];
   const rotated = [...names.slice(1), names[0]!];
-  return `
+  return composeLoop(
+    `@group(0) @binding(0) var<storage, read> grad: array<vec4<f32>>;
+${names.map((name, k) => `@group(0) @binding(${k + 1}) var<storage, read_write> ${name}: array<vec4<f32>>;`).join('\n')}`,
+    'data',
+    `${names.map((name) => `    let ${name}_value = ${name}[i]${name === 'data' ? ' + grad[i]' : ''};`).join('\n')}
+${names.map((name, k) => `    ${name}[i] = ${rotated[k]}_value;`).join('\n')}`,
+  );
+}
+
+/** A kernel that reads arrays and makes one sum of all, which it stores where nobody can make it be. */
+export function composeReadKernel(arrayCount: number): string {
+  const names = Array.from({ length: arrayCount }, (_, k) => `array${k}`);
+  return composeLoop(
+    `@group(0) @binding(0) var<storage, read_write> sink: array<vec4<f32>>;
+${names.map((name, k) => `@group(0) @binding(${k + 1}) var<storage, read> ${name}: array<vec4<f32>>;`).join('\n')}`,
+    'array0',
+    `    sum += ${names.map((name) => `${name}[i]`).join(' + ')};`,
+    `
+  // Compilers do not know that it is never so.
+  if (all(sum == vec4<f32>(1e38, -1e38, 1e37, -1e37))) {
+    sink[0] = sum;
+  }`,
+  );
+}
+
+/** A kernel in any shape over arrays that are as long as `counted`: `body` for each index i, and what follows the loop. */
+const composeLoop = (variables: string, counted: string, body: string, behind = ''): string => `
 override WORKGROUP_SIZE: u32 = 256u;
 override LANES_PER_INVOCATION: u32 = 1u;
 override CONSECUTIVE: bool = false;
 
-@group(0) @binding(0) var<storage, read> grad: array<vec4<f32>>;
-${names.map((name, k) => `@group(0) @binding(${k + 1}) var<storage, read_write> ${name}: array<vec4<f32>>;`).join('\n')}
+${variables}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn step(
@@ -22,7 +47,7 @@ fn step(
   @builtin(num_workgroups) workgroup_count: vec3u,
   @builtin(local_invocation_index) local_index: u32,
 ) {
-  let lane_count = arrayLength(&data);
+  let lane_count = arrayLength(&${counted});
   let workgroup = workgroup_id.y * workgroup_count.x + workgroup_id.x;
   let start = workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION;
   var i = start + local_index;
@@ -34,34 +59,66 @@ fn step(
     end = i + LANES_PER_INVOCATION;
   }
   end = min(end, lane_count);
+  var sum = vec4<f32>(0.0);
   for (; i < end; i += stride) {
-${names.map((name) => `    let ${name}_value = ${name}[i]${name === 'data' ? ' + grad[i]' : ''};`).join('\n')}
-${names.map((name, k) => `    ${name}[i] = ${rotated[k]}_value;`).join('\n')}
-  }
+${body}
+  }${behind}
 }`;
-}
 
 /** A limit kernel of some shape, bound to its arrays. */
 export interface LimitKernel {
   encode(pass: GPUComputePassEncoder): void;
 }
 
-/**
- * Compiles the limit kernel in a shape and binds it, part by part where one binding cannot hold an array.
- *
- * @param parts per part gradient, weight and state, equally long, of whole vec4s.
- */
+/** Where a part of the arrays lies. */
+export interface LimitPart {
+  /** Gradient, weight and state, equally long, of whole vec4s. */
+  readonly arrays: readonly GPUBuffer[];
+  /** Those of them that are read once before. */
+  readonly read?: readonly GPUBuffer[];
+}
+
+/** Compiles the limit kernel in a shape and binds it, part by part where one binding cannot hold an array; in front of it, the one that reads. */
 export async function createLimitKernel(
   device: GPUDevice,
-  parts: readonly (readonly GPUBuffer[])[],
+  parts: readonly LimitPart[],
   shape: KernelShape,
 ): Promise<LimitKernel> {
+  const { arrays, read = [] } = parts[0]!;
+  const moving = await createDispatches(device, {
+    code: composeLimitKernel(arrays.length - 2),
+    parts: parts.map((part) => part.arrays),
+    shape,
+  });
+  if (read.length === 0) return moving;
+  const sink = device.createBuffer({ label: 'bench limit sink', size: 16, usage: GPUBufferUsage.STORAGE });
+  const reading = await createDispatches(device, {
+    code: composeReadKernel(read.length),
+    parts: parts.map((part) => [sink, ...part.read!]),
+    shape,
+  });
+  return {
+    encode: (pass) => {
+      reading.encode(pass);
+      moving.encode(pass);
+    },
+  };
+}
+
+interface Dispatches {
+  readonly code: string;
+  /** What is bound; the last one has an element per lane. */
+  readonly parts: readonly (readonly GPUBuffer[])[];
+  readonly shape: KernelShape;
+}
+
+async function createDispatches(device: GPUDevice, { code, parts, shape }: Dispatches): Promise<LimitKernel> {
   const label = 'bench limit';
   const pipeline = await device.createComputePipelineAsync({
     label,
     layout: 'auto',
     compute: {
-      module: device.createShaderModule({ label, code: composeLimitKernel(parts[0]!.length - 2) }),
+      module: device.createShaderModule({ label, code }),
       constants: {
         WORKGROUP_SIZE: shape.workgroupSize,
         LANES_PER_INVOCATION: shape.lanesPerInvocation,
@@ -69,13 +126,13 @@ export async function createLimitKernel(
       },
     },
   });
-  const dispatches = parts.map((arrays) => ({
+  const dispatches = parts.map((buffers) => ({
     bindGroup: device.createBindGroup({
       label,
       layout: pipeline.getBindGroupLayout(0),
-      entries: arrays.map((buffer, binding) => ({ binding, resource: { buffer } })),
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
     }),
-    grid: chooseGrid(arrays[0]!.size / 16, shape, device.limits.maxComputeWorkgroupsPerDimension),
+    grid: chooseGrid(buffers.at(-1)!.size / 16, shape, device.limits.maxComputeWorkgroupsPerDimension),
   }));
   return {
     encode: (pass) => {

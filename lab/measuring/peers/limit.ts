@@ -1,5 +1,8 @@
 import type { KernelShape } from '../../../src/kernel/shape.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
+import { float64 } from '../../../src/reference/arithmetic.js';
+import { makeElementRule } from '../../../src/reference/element-step.js';
+import type { Rule } from '../../../src/index.js';
 import { totalElements } from '../cases.js';
 import { type LimitKernel, createLimitKernel } from '../page/limit-kernel.js';
 import { readSample } from '../page/read-back.js';
@@ -23,7 +26,25 @@ const CANDIDATES: readonly KernelShape[] = [
 ];
 
 /**
- * The memory-traffic limit: all tensors as one, in the best of the candidate shapes on this adapter, now. A lone
+ * Of a rule that measures tensors before it steps them, what it reads for that, by its place among gradient, weights and state; of others,
+ * nothing. Whether weights count is seen by measuring some.
+ */
+export function measuredArrays(rule: Rule): number[] {
+  const { elementSlots, measuredSlots } = layoutOf(rule);
+  const { prepare, tensor } = makeElementRule(float64, rule);
+  if (!tensor) return [];
+  const step = { h: prepare(layoutOf(rule).values(0.1, 1), 1), t: 1 };
+  const measure = (w: number): string =>
+    String(tensor.measure(w, 0.5, Object.fromEntries(elementSlots.map((slot) => [slot, 0.25])), step));
+  return [
+    0,
+    ...(measure(1) === measure(2) ? [] : [1]),
+    ...measuredSlots.map((slot) => 2 + elementSlots.indexOf(slot)),
+  ];
+}
+
+/**
+ * The memory-traffic limit: all tensors as one, read once before where the rule measures them, in the best of the candidate shapes on this adapter, now. A lone
  * tensor's weights and gradients are the workload's, so that large cases fit into memory.
  */
 export const limit: Peer = async ({ device, rule, benchCase, workload }) => {
@@ -34,7 +55,11 @@ export const limit: Peer = async ({ device, rule, benchCase, workload }) => {
   const isLone = benchCase.tensorCount === 1;
   const [grad, data] = isLone ? [workload.grad, workload.data] : [create('grad'), create('data')];
   const arrays = [grad, data, ...states];
-  const parts = data.map((_, part) => arrays.map((buffers) => buffers[part]!));
+  const measured = measuredArrays(rule);
+  const parts = data.map((_, part) => ({
+    arrays: arrays.map((buffers) => buffers[part]!),
+    read: measured.map((k) => arrays[k]![part]!),
+  }));
   const kernels = await Promise.all(CANDIDATES.map((shape) => createLimitKernel(device, parts, shape)));
   const best = await findFastest(
     device,

@@ -12,16 +12,19 @@ const PAIRS_PER_INVOCATION: u32 = 32u;
 const PAIRS_PER_BLOCK: u32 = PAIRS_PER_INVOCATION * WORKGROUP_SIZE;
 const DIGIT_BITS: u32 = 4u;
 const DIGIT_COUNT: u32 = 16u;
-const SCAN_SIZE: u32 = 128u;
+/// Counters that a workgroup of `scan` adds up.
+const COUNTERS_PER_INVOCATION: u32 = 32u;
+const COUNTERS_PER_PART: u32 = COUNTERS_PER_INVOCATION * WORKGROUP_SIZE;
 
 @group(0) @binding(2) var<storage, read> source: array<vec2<u32>>;
 @group(0) @binding(3) var<storage, read_write> destination: array<vec2<u32>>;
-/// Per digit and block, how many pairs; after `scan`, how many pairs come before these.
+/// Per part of what follows, how many pairs. Behind these, per digit and block, how many pairs; after `scan`, how many pairs of its part
+/// come before these.
 @group(0) @binding(4) var<storage, read_write> histogram: array<u32>;
 
 /// Per invocation and digit.
 var<workgroup> counters: array<u32, WORKGROUP_SIZE * DIGIT_COUNT>;
-var<workgroup> sums: array<u32, SCAN_SIZE>;
+var<workgroup> sums: array<u32, WORKGROUP_SIZE>;
 
 /// Blocks that have pairs: a kernel runs for those that all the room takes.
 fn used_blocks() -> u32 {
@@ -57,16 +60,24 @@ fn count(
     for (var k = digit; k < WORKGROUP_SIZE * DIGIT_COUNT; k += DIGIT_COUNT) {
       total += counters[k];
     }
-    histogram[digit * block_count + block] = total;
+    histogram[settings.part_count + digit * block_count + block] = total;
   }
 }
 
-@compute @workgroup_size(SCAN_SIZE)
-fn scan(@builtin(local_invocation_index) local_index: u32) {
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn scan(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) workgroup_count: vec3u,
+  @builtin(local_invocation_index) local_index: u32,
+) {
+  let part = workgroup_id.y * workgroup_count.x + workgroup_id.x;
   let length = DIGIT_COUNT * used_blocks();
-  let share = (length + SCAN_SIZE - 1u) / SCAN_SIZE;
-  let first = min(local_index * share, length);
-  let end = min(first + share, length);
+  if (part * COUNTERS_PER_PART >= length) {
+    return;
+  }
+  let start = min(part * COUNTERS_PER_PART + local_index * COUNTERS_PER_INVOCATION, length);
+  let first = settings.part_count + start;
+  let end = settings.part_count + min(start + COUNTERS_PER_INVOCATION, length);
   var own = 0u;
   for (var k = first; k < end; k++) {
     own += histogram[k];
@@ -83,6 +94,19 @@ fn scan(@builtin(local_invocation_index) local_index: u32) {
     histogram[k] = before;
     before += here;
   }
+  if (local_index == WORKGROUP_SIZE - 1u) {
+    histogram[part] = before;
+  }
+}
+
+/// How many pairs come before those of a counter.
+fn pairs_before(counter: u32) -> u32 {
+  var before = histogram[settings.part_count + counter];
+  let part = counter / COUNTERS_PER_PART;
+  for (var k = 0u; k < part; k++) {
+    before += histogram[k];
+  }
+  return before;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -103,7 +127,7 @@ fn scatter(
   workgroupBarrier();
   // Counts become places: a digit's counters, in the order of the pairs.
   for (var digit = local_index; digit < DIGIT_COUNT; digit += WORKGROUP_SIZE) {
-    var place = histogram[digit * block_count + block];
+    var place = pairs_before(digit * block_count + block);
     for (var k = digit; k < WORKGROUP_SIZE * DIGIT_COUNT; k += DIGIT_COUNT) {
       let here = counters[k];
       counters[k] = place;

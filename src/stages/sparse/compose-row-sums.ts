@@ -12,13 +12,14 @@ import { ROW_BLOCK } from '../../plan/row-sums.js';
 
 /**
  * What the kernels of a sparse gradient are told: the entries, and the table's rows, of which the number past the last also
- * stands for none; of a pass of the sort, the lowest bit of its digit; of a level of the sum, the entries per
+ * stands for none; of a pass of the sort, the lowest bit of its digit, and the parts of its counters; of a level of the sum, the entries per
  * block; and where things begin in what is bound, `values` in lanes.
  */
 export const SETTINGS = wordStruct('Settings', {
   entry_count: 'u32',
   row_count: 'u32',
   shift: 'u32',
+  part_count: 'u32',
   stride: 'u32',
   indices_base: 'u32',
   count_base: 'u32',

@@ -13,8 +13,8 @@ import { type RowSumPlan, planRowSum } from '../../plan/row-sums.js';
 import { Portions } from '../portions.js';
 import { SETTINGS, listSource, sortSource, startsSource, sumSource } from './compose-row-sums.js';
 
-/** One workgroup per block of the sort. */
-const BLOCK_SHAPE: KernelShape = { workgroupSize: 1, lanesPerInvocation: 1, consecutive: false };
+/** One workgroup per block of the sort, and per part of its counters. */
+const SINGLE_SHAPE: KernelShape = { workgroupSize: 1, lanesPerInvocation: 1, consecutive: false };
 
 /** A table's plan and kernels, and the shapes that go with them. */
 interface PlannedSums {
@@ -97,7 +97,7 @@ export class RowSums {
     this.summed = create('summed rows', ELEMENT_BYTE_LENGTH * entryCount * rowLength);
     this.rows = create('named rows', 4 * entryCount);
     const pairs = [create('pairs 0', 8 * entryCount), create('pairs 1', 8 * entryCount)];
-    const histogram = create('histogram', 4 * plan.counterCount);
+    const histogram = create('histogram', 4 * (plan.partCount + plan.counterCount));
     const settingsCount = Math.max(plan.shifts.length, plan.strides.length);
     this.#settings = new Portions(
       device,
@@ -142,13 +142,14 @@ export class RowSums {
 
   #sort(pairs: readonly GPUBuffer[], histogram: GPUBuffer): Command[] {
     const { sources, plan } = this.planned;
-    const blocks = this.#grid(plan.blockCount, BLOCK_SHAPE);
+    const blocks = this.#grid(plan.blockCount, SINGLE_SHAPE);
+    const parts = this.#grid(plan.partCount, SINGLE_SHAPE);
     return plan.shifts.flatMap((_, pass) => {
       const [source, destination] = [pairs[pass % 2]!, pairs[(pass + 1) % 2]!];
       const resources = [source, destination, histogram].map((buffer) => ({ buffer }));
       return [
         this.#command(sources.count, pass, resources, blocks),
-        this.#command(sources.scan, pass, resources, [1, 1]),
+        this.#command(sources.scan, pass, resources, parts),
         this.#command(sources.scatter, pass, resources, blocks),
       ];
     });
@@ -208,6 +209,7 @@ export class RowSums {
       entry_count: entryCount,
       row_count: rowCount,
       shift: plan.shifts[k] ?? 0,
+      part_count: plan.partCount,
       stride: plan.strides[k] ?? 0,
       indices_base: baseOf(indices),
       count_base: baseOf(count),
