@@ -4,7 +4,7 @@ import { Devices } from './run/devices.js';
 import { fuzzPalette } from './run/fuzz-palette.js';
 import { watchUnhandled } from '../support/unhandled.js';
 
-const CASES = 300;
+const CASES = 180;
 /** Kernels take longer to compile than cases to run. */
 const PALETTES = 2;
 /** A case that fails is run again, many times. */
