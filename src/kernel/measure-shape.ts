@@ -9,3 +9,6 @@ export const MEASURE_SHAPE: KernelShape = { workgroupSize: 64, lanesPerInvocatio
 
 /** Lanes of one workgroup, and so of one partial sum. */
 export const LANES_PER_PARTIAL = MEASURE_SHAPE.workgroupSize * MEASURE_SHAPE.lanesPerInvocation;
+
+/** How many of these workgroups one of a CPU adapter does, an invocation each: enough to fill its vectors, few enough for all cores to have some. */
+export const WORKGROUPS_ALONE = 8;

@@ -3,9 +3,25 @@ import { slipsIn } from './slip.js';
 
 export const besideSlips = [
   ...slipsIn(
+    'shaders/stages/measure/measure.wgsl',
+    ['gpu/measure-alone'],
+    [
+      [' * WORKGROUPS_ALONE + local_index', ' + local_index'],
+      ['share < WORKGROUP_SIZE', 'share < SHARED_COUNT'],
+      ['if (share == place) {', 'if (true) {'],
+      ['place < half; place++', 'place < half - 1u; place++'],
+      ['add_own(place, own_partials[place + half]);', 'add_own(place, own_partials[half]);'],
+      ['add_partials(sum.second, added.second)', 'add_partials(sum.second, added.first)'],
+      ['store_partial(workgroup, 1u, own_partials[0].second);', ''],
+      ['sum_workgroup(local_index, own.second);', 'sum_workgroup(local_index, own.first);'],
+    ],
+  ),
+  ...slipsIn(
     'src/stages/measure/measure-stage.ts',
     ['gpu/tensor-norms#the norms are the whole', 'gpu/tensor-norms#neighbours'],
     [
+      ['chooseGrid(chunk.workgroupCount, ALONE_SHAPE', 'chooseGrid(1, ALONE_SHAPE', 'gpu/measure-alone'],
+      ['isCpuAdapter(adapterInfoOf(input.device))', 'true', 'gpu/measure-alone'],
       ['partial += chunk.workgroupCount;', 'partial++;'],
       ['partial_count: partial - firstPartial', 'partial_count: partial'],
       ['first_partial: partial,', 'first_partial: firstPartial,'],

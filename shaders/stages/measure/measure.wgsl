@@ -32,19 +32,21 @@ fn bits_within(value: lane, counts: vec4<bool>) -> vec4<u32> {
   return select(vec4<u32>(0u), bitcast<vec4<u32>>(value), counts);
 }
 
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn measure_tensor(
-  @builtin(workgroup_id) workgroup_id: vec3u,
-  @builtin(num_workgroups) workgroup_count: vec3u,
-  @builtin(local_invocation_index) local_index: u32,
-) {
+/// Of each quantity; the second one is nothing where there is none.
+struct Partials {
+  first: vec4<u32>,
+  second: vec4<u32>,
+}
+
+/// Begins: whether the tensor takes part in the step.
+fn is_measured() -> bool {
   portion = uniform_portion;
   h = page[uniform_portion.row];
-  if (page[uniform_portion.row].is_active == 0u) {
-    return;
-  }
-  prepare();
-  let workgroup = linear_workgroup(workgroup_id, workgroup_count);
+  return page[uniform_portion.row].is_active != 0u;
+}
+
+/// What an invocation of a workgroup measures.
+fn partials_of(workgroup: u32, local_index: u32) -> Partials {
   let lanes = own_lanes(workgroup, local_index, portion.lane_count);
   // One variable for each of at most two quantities: an array that a loop indexes stays in memory, not in registers.
   var first: Squares;
@@ -78,15 +80,75 @@ fn measure_tensor(
       second = add_squares(second, bits_within(values[QUANTITY_COUNT - 1u], counts));
     }
   }
-  store_partial(first, 0u, local_index, workgroup);
+  return Partials(partial_of(first), partial_of(second));
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn measure_tensor(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) workgroup_count: vec3u,
+  @builtin(local_invocation_index) local_index: u32,
+) {
+  if (!is_measured()) {
+    return;
+  }
+  prepare();
+  let workgroup = linear_workgroup(workgroup_id, workgroup_count);
+  let own = partials_of(workgroup, local_index);
+  sum_workgroup(local_index, own.first);
+  if (local_index == 0u) {
+    store_partial(workgroup, 0u, shared_partials[0]);
+  }
   if (HAS_SECOND) {
-    store_partial(second, 1u, local_index, workgroup);
+    sum_workgroup(local_index, own.second);
+    if (local_index == 0u) {
+      store_partial(workgroup, 1u, shared_partials[0]);
+    }
   }
 }
 
-fn store_partial(sums: Squares, quantity: u32, local_index: u32, workgroup: u32) {
-  sum_workgroup(local_index, partial_of(sums));
-  if (local_index == 0u && workgroup < portion.workgroup_count) {
-    partials[(portion.first_partial + workgroup) * QUANTITY_COUNT + quantity] = shared_partials[0];
+fn store_partial(workgroup: u32, quantity: u32, partial: vec4<u32>) {
+  if (workgroup < portion.workgroup_count) {
+    partials[(portion.first_partial + workgroup) * QUANTITY_COUNT + quantity] = partial;
+  }
+}
+
+var<private> own_partials: array<Partials, SHARED_COUNT>;
+
+fn add_own(place: u32, added: Partials) {
+  let sum = own_partials[place];
+  own_partials[place] = Partials(add_partials(sum.first, added.first), add_partials(sum.second, added.second));
+}
+
+/// For CPU adapters, where barriers cost more than all else: an invocation makes the partial of a whole workgroup of `measure_tensor`, one share
+/// after the other, and adds them by the same tree.
+@compute @workgroup_size(WORKGROUPS_ALONE)
+fn measure_alone(
+  @builtin(workgroup_id) workgroup_id: vec3u,
+  @builtin(num_workgroups) workgroup_count: vec3u,
+  @builtin(local_invocation_index) local_index: u32,
+) {
+  if (!is_measured()) {
+    return;
+  }
+  prepare();
+  let workgroup = linear_workgroup(workgroup_id, workgroup_count) * WORKGROUPS_ALONE + local_index;
+  for (var share = 0u; share < WORKGROUP_SIZE; share++) {
+    let own = partials_of(workgroup, share);
+    let place = share % SHARED_COUNT;
+    if (share == place) {
+      own_partials[place] = own;
+    } else {
+      add_own(place, own);
+    }
+  }
+  for (var half = min(SHARED_COUNT, WORKGROUP_SIZE) / 2u; half > 0u; half /= 2u) {
+    for (var place = 0u; place < half; place++) {
+      add_own(place, own_partials[place + half]);
+    }
+  }
+  store_partial(workgroup, 0u, own_partials[0].first);
+  if (HAS_SECOND) {
+    store_partial(workgroup, 1u, own_partials[0].second);
   }
 }

@@ -16,7 +16,7 @@ import {
 } from '../../kernel/compose-rule.js';
 import type { RowLayout } from '../../kernel/row.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
-import { MEASURE_SHAPE } from '../../kernel/measure-shape.js';
+import { MEASURE_SHAPE, WORKGROUPS_ALONE } from '../../kernel/measure-shape.js';
 import { shapeConstants } from '../../kernel/shape.js';
 import { composeStrides, rowConstants } from '../../kernel/step-kernel.js';
 import { composeWeights } from '../../kernel/weights.js';
@@ -55,6 +55,13 @@ export interface MeasureVariant {
   readonly isClamped: boolean;
 }
 
+/** A measuring kernel. */
+export interface MeasureKernel {
+  readonly access: MeasureAccess;
+  /** Whether an invocation does what a workgroup does elsewhere: on CPU adapters. */
+  readonly isAlone: boolean;
+}
+
 const constantsOf = ({ layout, isClamped }: MeasureVariant): Record<string, number> => ({
   ...shapeConstants(MEASURE_SHAPE),
   CLAMP_GRADIENT: Number(isClamped),
@@ -74,13 +81,13 @@ const partialsByteLength = ({ rule }: RuleLayout): number =>
  * The kernel that measures a chunk. Bindings of group 0: partials, portion, weights, gradient, then the slots that the
  * rule's `measure` reads; group 1: the page of its row.
  */
-export function measureSource(variant: MeasureVariant, access: MeasureAccess): PipelineSource {
+export function measureSource(variant: MeasureVariant, { access, isAlone }: MeasureKernel): PipelineSource {
   const { layout, row } = variant;
   const roles = arraysOf(layout, access);
   return {
     label: `webgpu-optim ${layout.rule.name} measure`,
     code: composeMeasure(variant, access),
-    entryPoint: 'measure_tensor',
+    entryPoint: isAlone ? 'measure_alone' : 'measure_tensor',
     constants: { ...constantsOf(variant), ...rowConstants(access) },
     bindGroups: [
       [
@@ -134,6 +141,7 @@ ${composeWeights(name, codec, lanes, name === 'data' ? layout.masters : undefine
   });
   return `// webgpu-optim: ${layout.rule.name}, measuring
 ${composeVariables(layout, row)}
+const WORKGROUPS_ALONE: u32 = ${WORKGROUPS_ALONE}u;
 ${PLACE_WGSL}
 ${PORTION.wgsl}
 @group(0) @binding(1) var<uniform> uniform_portion: Portion;

@@ -1,10 +1,12 @@
 import { bytesOf } from '../../codecs/codec.js';
+import { adapterInfoOf } from '../../gpu/adapter-info.js';
 import { makeBuffer } from '../../gpu/make-buffer.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
 import { alignUp } from '../../kernel/alignment.js';
-import { chooseGrid } from '../../kernel/shape.js';
+import { WORKGROUPS_ALONE } from '../../kernel/measure-shape.js';
+import { type KernelShape, chooseGrid, isCpuAdapter } from '../../kernel/shape.js';
 import { wordView } from '../../kernel/structs.js';
 import { type MeasuredTensor, type PlannedMeasure, measuresAlike, planMeasure } from '../../plan/measure.js';
 import { otherKernels } from '../../plan/move.js';
@@ -21,6 +23,12 @@ import {
   summarizeSource,
 } from './compose-measure.js';
 import type { TensorRecords } from './tensor-records.js';
+
+const ALONE_SHAPE: KernelShape = {
+  workgroupSize: WORKGROUPS_ALONE,
+  lanesPerInvocation: 1,
+  consecutive: false,
+};
 
 /** What a measuring stage measures, and how. */
 export interface MeasureInput extends MeasureVariant {
@@ -39,14 +47,19 @@ export interface MeasureInput extends MeasureVariant {
 
 interface Sources {
   readonly measure: readonly PipelineSource[];
+  readonly isAlone: boolean;
   readonly summarize: PipelineSource;
 }
 
 /** Plans the measuring of a group's tensors, for a rule that does that. */
 export function planMeasureStage(input: MeasureInput): Planned<MeasureStage> {
   const plan = planMeasure(input.tensors, withLayout(input.facts, input.layout));
+  const isAlone = isCpuAdapter(adapterInfoOf(input.device));
   const sources = {
-    measure: plan.flatMap(({ chunks }) => chunks.map(({ access }) => measureSource(input, access))),
+    measure: plan.flatMap(({ chunks }) =>
+      chunks.map(({ access }) => measureSource(input, { access, isAlone })),
+    ),
+    isAlone,
     summarize: summarizeSource(input),
   };
   return {
@@ -109,7 +122,10 @@ export class MeasureStage implements Stage {
     this.#commands = chunks.map((chunk, k) => {
       const { pipeline, layouts } = pipelines[k]!;
       const bindGroup = this.#bind(layouts[0]!, chunk, k);
-      return { pipeline, layout: layouts[0]!, row: chunk.row, grid: chunk.grid, chunk, bindGroup };
+      const grid = sources.isAlone
+        ? chooseGrid(chunk.workgroupCount, ALONE_SHAPE, limits.maxComputeWorkgroupsPerDimension)
+        : chunk.grid;
+      return { pipeline, layout: layouts[0]!, row: chunk.row, grid, chunk, bindGroup };
     });
     this.#summarizer = getPipelineSync(device, sources.summarize);
     this.#summarizeGroup = bindGroups.get(

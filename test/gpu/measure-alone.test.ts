@@ -1,0 +1,72 @@
+/** Tensors are measured by one tree, whether a workgroup does it, as on GPUs, or an invocation, as on CPU adapters. */
+import { expect, inject } from 'vitest';
+import { bitDifference } from '../../proof/compare.js';
+import { Random } from '../../proof/random.js';
+import type { Track } from '../../proof/track.js';
+import { Optimizer, adafactor, lamb, lars, novograd } from '../../src/index.js';
+import { getTestAdapter, gpuTest } from '../support/device.js';
+import { makeParameter } from '../support/tensors.js';
+
+const LENGTHS = [1, 3, 64, 257, 8191, 8192, 8193, 8 * 8192 + 5, 65_535 * 4 + 1];
+const RULES = [lars(), lamb(), novograd(), adafactor()];
+
+/** A device that says it is a GPU's, whatever it is. */
+async function requestClaimedGpu(track: Track): Promise<GPUDevice> {
+  const device = track(await (await getTestAdapter()).requestDevice({ label: 'claims to be a GPU' }));
+  const value = {
+    vendor: 'nobody',
+    architecture: 'gpu',
+    device: '',
+    description: '',
+    isFallbackAdapter: false,
+  };
+  Object.defineProperty(device, 'adapterInfo', { value });
+  return device;
+}
+
+/** The entry points of what a device compiles from now on. */
+function watchEntryPoints(device: GPUDevice): Set<string> {
+  const seen = new Set<string>();
+  const create = device.createComputePipelineAsync.bind(device);
+  device.createComputePipelineAsync = async (descriptor) => {
+    seen.add(descriptor.compute.entryPoint!);
+    return await create(descriptor);
+  };
+  return seen;
+}
+
+gpuTest('the bits are the same', async ({ track }) => {
+  const adapter = await getTestAdapter();
+  const own = track(await adapter.requestDevice({ label: 'as it is' }));
+  const claimed = await requestClaimedGpu(track);
+  const entryPoints = [own, claimed].map(watchEntryPoints);
+  const random = new Random(inject('seed'));
+  const tensors = LENGTHS.map((length, k) => {
+    const gradients = random.gradients(length);
+    // Of some, magnitudes whose squares over- and underflow.
+    const scale = [1, 1e-30, 1e25][k % 3]!;
+    return { weights: random.weights(length), gradients: gradients.map((value) => value * scale) };
+  });
+  for (const rule of RULES) {
+    const weights = await Promise.all(
+      [own, claimed].map(async (device) => {
+        const params = tensors.map(({ weights: data, gradients }, k) =>
+          makeParameter(device, track, `t${k}`, data, gradients),
+        );
+        const optimizer = track(await Optimizer.create(device, { rule, params }));
+        for (let step = 0; step < 3; step++) optimizer.step();
+        return await Promise.all(params.map((_, k) => optimizer.readParam(`t${k}`)));
+      }),
+    );
+    for (const [k, length] of LENGTHS.entries()) {
+      expect(
+        bitDifference(weights[0]![k]!, weights[1]![k]!),
+        `${rule.name}, ${length} elements`,
+      ).toBeUndefined();
+    }
+  }
+  expect(entryPoints[0]).toContain('measure_alone');
+  expect(entryPoints[0]).not.toContain('measure_tensor');
+  expect(entryPoints[1]).toContain('measure_tensor');
+  expect(entryPoints[1]).not.toContain('measure_alone');
+});
