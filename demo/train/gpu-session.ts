@@ -83,7 +83,7 @@ export class GpuSession {
     if (this.gpu.failure !== undefined) throw this.gpu.failure;
   }
 
-  /** What an error in this session comes from: the device's failure, if it has one. */
+  /** What an error of this training comes from: the device's failure, if it has one. */
   async causeOf(error: unknown): Promise<unknown> {
     return await this.gpu.causeOf(error);
   }

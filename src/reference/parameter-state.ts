@@ -173,8 +173,8 @@ export class ParameterState {
     const { weights, state } = this;
     const table = this.#table;
     const arrays = Array.from(this.#codecs, ([slot, codec]) => [slot, state[slot]!, codec] as const);
-    /** Element i, and its gradient, which is the k-th. */
     const element: Record<string, number> = {};
+    /** Element i, and its gradient, which is the k-th. */
     const loadElement = (i: number, k = i) => {
       for (const [slot, values] of arrays) element[slot] = load(values[i]!);
       return { w: load(this.#weight(i)), g: load(gradient[k]!), s: element };

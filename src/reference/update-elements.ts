@@ -46,6 +46,7 @@ export function updateElements(
   keep: (element: number, after: number, before: number) => void,
 ): void {
   const tensor = constants(lanes, known);
+  const elementOf = (k: number): number => (elements ? elements[k]! : k);
   const s: Record<string, Lane> = {};
   for (let first = 0; first < gradient.length; first += LANE_LENGTH) {
     const count = Math.min(LANE_LENGTH, gradient.length - first);
@@ -55,7 +56,7 @@ export function updateElements(
       ? Object.fromEntries(Object.keys(step.h).map((name) => [name, lanes.take()]))
       : scalarsFor(lanes, step);
     for (let k = 0; k < count; k++) {
-      const element = elements ? elements[first + k]! : first + k;
+      const element = elementOf(first + k);
       w[k] = load(weightAt(element));
       g[k] = load(gradient[first + k]!);
       if (!stepOf) continue;
@@ -64,19 +65,21 @@ export function updateElements(
     }
     for (const [slot, values] of state) {
       const lane = (s[slot] = lanes.take());
-      for (let k = 0; k < count; k++) lane[k] = load(values[elements ? elements[first + k]! : first + k]!);
+      for (let k = 0; k < count; k++) lane[k] = load(values[elementOf(first + k)]!);
     }
-    const after = checkLane(update(w, g, s, { h, t: step.t }, tensor));
-    for (let k = 0; k < count; k++) keep(elements ? elements[first + k]! : first + k, after[k]!, w[k]!);
+    const after = update(w, g, s, { h, t: step.t }, tensor);
+    // Before anything is stored.
+    for (const lane of [after, ...Object.values(s)]) checkLane(lane);
+    for (let k = 0; k < count; k++) keep(elementOf(first + k), after[k]!, w[k]!);
     for (const [slot, values] of state) {
-      const lane = checkLane(s[slot]!);
-      for (let k = 0; k < count; k++) values[elements ? elements[first + k]! : first + k] = lane[k]!;
+      const lane = s[slot]!;
+      for (let k = 0; k < count; k++) values[elementOf(first + k)] = lane[k]!;
     }
   }
 }
 
-function checkLane(value: Lane): Lane {
-  if (value instanceof Float64Array) return value;
+function checkLane(value: Lane): void {
+  if (value instanceof Float64Array) return;
   throw new OptimizerError(
     'invalid-config',
     `a rule's reference computes by itself; use the operations of its first argument for all that it makes of an element.`,

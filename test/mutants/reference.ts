@@ -65,10 +65,11 @@ export const referenceSlips = [
     'src/reference/update-elements.ts',
     ['unit/lanes', 'unit/sparse', 'unit/tables', 'gpu/tables'],
     [
-      ['values[elements ? elements[first + k]! : first + k] = lane[k]!', 'values[first + k] = lane[k]!'],
-      ['load(values[elements ? elements[first + k]! : first + k]!)', 'load(values[first + k]!)'],
+      ['values[elementOf(first + k)] = lane[k]!', 'values[first + k] = lane[k]!'],
+      ['load(values[elementOf(first + k)]!)', 'load(values[first + k]!)'],
+      ['for (const lane of [after, ...Object.values(s)]) checkLane(lane);', 'checkLane(after);'],
       ['const own = stepOf(element).h;', 'const own = stepOf(first).h;'],
-      ['if (value instanceof Float64Array) return value;', 'if (value) return value;'],
+      ['if (value instanceof Float64Array) return;', 'if (value) return;'],
     ],
   ),
   ...slipsIn(

@@ -36,12 +36,12 @@ Sums over all steps stay float32, and so do averages of the weights: with \`ema\
 Of weights of 2 bytes, a step moves 4 fewer; \`masterWeights: 'f32'\` keeps 4 more and moves 8, \`'split'\` 1 and 2.`;
 
 /** What other passes move is no number per weight: matrices are multiplied. */
-const EARLIER = `Before it, ${allRuleFactories
+const EARLIER = `The table leaves out earlier passes: ${allRuleFactories
   .filter(([, factory]) => layoutOf(factory()).tensor ?? factory.declaration.matrix)
   .map(([name]) => `\`${name}\``)
   .join(
     ', ',
-  )} read weights, gradients and state to measure tensors, or make directions of matrices: that is not in the table.`;
+  )} first read weights, gradients and state to measure tensors, or to make directions of matrices.`;
 
 /** Every rule has these, and means the same by them. */
 const COMMON = commonOptions(0);

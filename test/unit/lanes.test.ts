@@ -115,18 +115,28 @@ test('a tensor is stepped as its parts are, wherever lanes end', () => {
   }
 });
 
-test('a reference that computes by itself is one clear error', () => {
-  const define = (reference: () => number) =>
+test('a reference that computes by itself is one clear error, and nothing is stored', () => {
+  const define = (
+    reference: (f: unknown, element: { readonly w: unknown; s: { kept: unknown } }) => unknown,
+  ) =>
     defineRule({
       name: 'plain',
       wgsl: 'fn update(w: lane, g: lane) -> lane { return w; }',
       options: option.common(0.1),
+      slots: [{ name: 'kept' }],
       scalars: (_, lr) => ({ lr }),
       reference: reference as never,
     })();
-  const optimizer = new ReferenceOptimizer({
-    rule: define(() => 1),
-    params: [{ name: 'w', data: new Float32Array(3) }],
+  const ofWeights = define(() => 1);
+  const ofState = define((_, { w, s }) => {
+    s.kept = 2;
+    return w;
   });
-  expect(() => optimizer.step([new Float32Array(3)])).toThrow(/computes by itself; use the operations/);
+  for (const rule of [ofWeights, ofState]) {
+    const data = Float32Array.of(3, 4, 5);
+    const optimizer = new ReferenceOptimizer({ rule, params: [{ name: 'w', data }] });
+    expect(() => optimizer.step([new Float32Array(3)])).toThrow(/computes by itself; use the operations/);
+    expect([...data]).toEqual([3, 4, 5]);
+    expect([...optimizer.readParam('w')]).toEqual([3, 4, 5]);
+  }
 });

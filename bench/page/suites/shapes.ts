@@ -56,7 +56,10 @@ async function prepareLimit(request: ShapeRequest): Promise<SuiteContestant> {
       device.queue.submit([encoder.finish()]);
     },
     finish: () => device.queue.onSubmittedWorkDone(),
-    destroy: releaseArrays,
+    destroy: () => {
+      kernel.destroy();
+      releaseArrays();
+    },
   };
 }
 

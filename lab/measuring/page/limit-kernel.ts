@@ -17,7 +17,7 @@ ${names.map((name, k) => `    ${name}[i] = ${rotated[k]}_value;`).join('\n')}`,
   );
 }
 
-/** A kernel that reads arrays and makes one sum of all, which it stores where nobody can make it be. */
+/** A kernel that reads arrays and adds up all that it reads. It stores the sum in a case that never comes. */
 export function composeReadKernel(arrayCount: number): string {
   const names = Array.from({ length: arrayCount }, (_, k) => `array${k}`);
   return composeLoop(
@@ -68,6 +68,8 @@ ${body}
 /** A limit kernel of some shape, bound to its arrays. */
 export interface LimitKernel {
   encode(pass: GPUComputePassEncoder): void;
+  /** Frees what is its own; the arrays are the caller's. */
+  destroy(): void;
 }
 
 /** Where a part of the arrays lies. */
@@ -102,6 +104,7 @@ export async function createLimitKernel(
       reading.encode(pass);
       moving.encode(pass);
     },
+    destroy: () => sink.destroy(),
   };
 }
 
@@ -142,5 +145,6 @@ async function createDispatches(device: GPUDevice, { code, parts, shape }: Dispa
         pass.dispatchWorkgroups(...grid);
       }
     },
+    destroy: () => undefined,
   };
 }

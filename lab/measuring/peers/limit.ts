@@ -73,6 +73,7 @@ export const limit: Peer = async ({ device, rule, benchCase, workload }) => {
     stepsToChange: arrays.length - 1,
     weights: () => readSample(device, data, elementCount),
     destroy: () => {
+      for (const kernel of kernels) kernel.destroy();
       for (const buffer of (isLone ? states : arrays).flat()) buffer.destroy();
     },
   };

@@ -38,7 +38,7 @@ struct Partials {
   second: vec4<u32>,
 }
 
-/// Begins: whether the tensor takes part in the step.
+/// Loads what the dispatch is about. Returns whether the tensor takes part in the step.
 fn is_measured() -> bool {
   portion = uniform_portion;
   h = page[uniform_portion.row];
