@@ -10,20 +10,21 @@ const SMALL: f32 = 0x1p-44;
 const SCALE_DOWN: f32 = 0x1p-84;
 const SCALE_UP: f32 = 0x1p84;
 
-/// Bits of SMALL, and how many floats there are from SMALL to LARGE.
+/// Bits of them.
+const LARGE_BITS: u32 = 0x55800000u;
 const SMALL_BITS: u32 = 0x29800000u;
-const ORDINARY_COUNT: u32 = 0x55800000u - 0x29800000u;
 
 /// Flags: an infinity was seen; a NaN was; a magnitude was that `add_ordinary_squares` cannot add.
 const INFINITE: u32 = 1u;
 const NOT_A_NUMBER: u32 = 2u;
-const EXTREME: u32 = 4u;
+const EXTREME: u32 = 0x80000000u;
 
 struct Squares {
   large: vec4<f32>,
   medium: vec4<f32>,
   small: vec4<f32>,
-  flags: vec4<u32>,
+  /// Of all four: a CPU has too few registers for them one by one.
+  flags: u32,
 }
 
 /// With the squares of four floats, given by their bits.
@@ -40,20 +41,22 @@ fn add_squares(sums: Squares, bits: vec4<u32>) -> Squares {
   let l = select(zero, magnitude * SCALE_DOWN, is_large);
   let m = select(magnitude, zero, is_large | is_small);
   let s = select(zero, magnitude * SCALE_UP, is_small);
-  return Squares(sums.large + l * l, sums.medium + m * m, sums.small + s * s, sums.flags | flags);
+  return Squares(sums.large + l * l, sums.medium + m * m, sums.small + s * s, sums.flags | any_bits(flags));
 }
 
 /// What `add_squares` does, for magnitudes that are ordinary or zero; flags the others, and then the sums are void.
 fn add_ordinary_squares(sums: Squares, bits: vec4<u32>) -> Squares {
   let magnitude_bits = bits & vec4<u32>(0x7fffffffu);
   let magnitude = bitcast<vec4<f32>>(magnitude_bits);
-  let is_ordinary = magnitude_bits - vec4<u32>(SMALL_BITS) <= vec4<u32>(ORDINARY_COUNT);
-  let flags = select(vec4<u32>(EXTREME), vec4<u32>(0u), is_ordinary | (magnitude_bits == vec4<u32>(0u)));
+  // Differences are below zero, and so have EXTREME set, where bits are less than those of SMALL, but not zero, or more than those of LARGE.
+  let is_small = (magnitude_bits - SMALL_BITS) & (vec4<u32>(0u) - magnitude_bits);
+  let is_large = LARGE_BITS - magnitude_bits;
+  let flags = any_bits(is_small | is_large) & EXTREME;
   return Squares(sums.large, sums.medium + magnitude * magnitude, sums.small, sums.flags | flags);
 }
 
-fn all_flags(sums: Squares) -> u32 {
-  return sums.flags.x | sums.flags.y | sums.flags.z | sums.flags.w;
+fn any_bits(v: vec4<u32>) -> u32 {
+  return (v.x | v.y) | (v.z | v.w);
 }
 
 fn total(v: vec4<f32>) -> f32 {

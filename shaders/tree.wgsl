@@ -10,7 +10,7 @@ const SHARED_COUNT: u32 = 32u;
 var<workgroup> shared_partials: array<vec4<u32>, SHARED_COUNT>;
 
 fn partial_of(sums: Squares) -> vec4<u32> {
-  return vec4<u32>(bitcast<vec3<u32>>(totals(sums)), all_flags(sums));
+  return vec4<u32>(bitcast<vec3<u32>>(totals(sums)), sums.flags);
 }
 
 fn add_partials(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {

@@ -2,7 +2,7 @@ import {
   CPU_MAX_LANES_PER_INVOCATION,
   CPU_MIN_LANES_PER_INVOCATION,
   CPU_MIN_WORKGROUPS,
-  CPU_SMALL_WORKGROUP_SIZE,
+  CPU_SMALL_LANES_PER_INVOCATION,
   type KernelShape,
 } from '../../src/kernel/shape.js';
 import { type BenchCase, totalElements } from './cases.js';
@@ -106,9 +106,9 @@ export function describeShape({ workgroupSize, lanesPerInvocation, consecutive }
 }
 
 /** Why the library chose a shape, for people. */
-export function reasonOf({ workgroupSize, consecutive }: KernelShape): string {
+export function reasonOf({ lanesPerInvocation, consecutive }: KernelShape): string {
   if (!consecutive) return 'GPU: many invocations, neighbours at neighbouring addresses';
-  if (workgroupSize === CPU_SMALL_WORKGROUP_SIZE) {
+  if (lanesPerInvocation === CPU_SMALL_LANES_PER_INVOCATION) {
     return 'CPU adapter: a workgroup is one core’s work, so that a small tensor is given two';
   }
   return (

@@ -1,4 +1,5 @@
 import { OptimizerError } from '../errors.js';
+import { askLengthsFirst } from './array-lengths.js';
 import { createLayout } from './bind-groups.js';
 
 /** A compute pipeline, described. */
@@ -84,7 +85,8 @@ function describe(
   device: GPUDevice,
   source: PipelineSource,
 ): { module: GPUShaderModule; layouts: GPUBindGroupLayout[]; descriptor: GPUComputePipelineDescriptor } {
-  const { label, code, entryPoint, constants } = source;
+  const { label, entryPoint, constants } = source;
+  const code = askLengthsFirst(source.code, entryPoint);
   const layouts = source.bindGroups.map((buffers, group) =>
     createLayout(device, `${label} group ${group}`, buffers),
   );

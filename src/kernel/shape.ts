@@ -11,17 +11,16 @@ export interface KernelShape {
 }
 
 /**
- * CPU adapters pay for each invocation and each workgroup, so few of them do much each, as long as all cores have
- * work; measured by bench/shapes.ts, tables in bench/README.md.
+ * CPU adapters pay for each wave of invocations, above all at barriers, and for each workgroup. So one or two waves do much, as
+ * long as all cores have work; measured by the benchmark's suite `shapes`, tables in bench/README.md.
  */
-const CPU_WORKGROUP_SIZE = 64;
+export const CPU_WORKGROUP_SIZE = 8;
 /** More gains nothing measurable. */
-export const CPU_MAX_LANES_PER_INVOCATION = 256;
+export const CPU_MAX_LANES_PER_INVOCATION = 2048;
 /** Fewer cost more than an idle core does. */
-export const CPU_MIN_LANES_PER_INVOCATION = 8;
+export const CPU_MIN_LANES_PER_INVOCATION = 64;
 /** Where one workgroup of the above would hold the whole tensor, the other cores would idle. */
-export const CPU_SMALL_WORKGROUP_SIZE = 32;
-const CPU_SMALL_LANES_PER_INVOCATION = 4;
+export const CPU_SMALL_LANES_PER_INVOCATION = 16;
 /** Below this many workgroups, cores would idle or be left with uneven shares. */
 export const CPU_MIN_WORKGROUPS = 16;
 
@@ -64,18 +63,15 @@ export function shapeConstants(shape: KernelShape): Record<string, number> {
   };
 }
 
-/** The most lanes per invocation that leave enough workgroups; for a tensor too small for that, two workgroups. */
+/** The most lanes per invocation that leave enough workgroups; for a tensor too small for that, few. */
 function chooseCpuShape(laneCount: number): KernelShape {
-  let workgroupSize = CPU_WORKGROUP_SIZE;
+  const workgroupSize = CPU_WORKGROUP_SIZE;
   let lanesPerInvocation = CPU_MAX_LANES_PER_INVOCATION;
   const workgroupCount = () => laneCount / (workgroupSize * lanesPerInvocation);
   while (lanesPerInvocation > CPU_MIN_LANES_PER_INVOCATION && workgroupCount() < CPU_MIN_WORKGROUPS) {
     lanesPerInvocation /= 2;
   }
-  if (workgroupCount() <= 1) {
-    workgroupSize = CPU_SMALL_WORKGROUP_SIZE;
-    lanesPerInvocation = CPU_SMALL_LANES_PER_INVOCATION;
-  }
+  if (workgroupCount() <= 1) lanesPerInvocation = CPU_SMALL_LANES_PER_INVOCATION;
   return { workgroupSize, lanesPerInvocation, consecutive: true };
 }
 

@@ -3,6 +3,15 @@ import { slipsIn } from './slip.js';
 
 export const gpuSlips = [
   ...slipsIn(
+    'src/gpu/array-lengths.ts',
+    ['unit/array-lengths'],
+    [
+      ['[^]*?', '[^]*'],
+      ['if (names.length === 0) return code;', ''],
+      ['== 0u) {', '== 1u) {'],
+    ],
+  ),
+  ...slipsIn(
     'src/gpu/bind-groups.ts',
     ['unit/bind-groups'],
     [

@@ -83,7 +83,7 @@ export const kernelSlips = [
         'const y = Math.ceil(workgroupCount / maxPerDimension);',
         'const y = Math.floor(workgroupCount / maxPerDimension) || 1;',
       ],
-      ['if (workgroupCount() <= 1) {', 'if (workgroupCount() < 1) {'],
+      ['if (workgroupCount() <= 1)', 'if (workgroupCount() < 1)'],
       ['if (info?.isFallbackAdapter === true) return true;', ''],
     ],
   ),

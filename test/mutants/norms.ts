@@ -102,7 +102,7 @@ export const normSlips = [
     ['gpu/clip-per-tensor#of an infinite', 'gpu/clip-tables#columns'],
     [
       ['first_element = portion.first;', ''],
-      ['all_flags(sums) != 0u', 'false'],
+      ['sums.flags != 0u', 'false'],
     ],
   ),
   ...slipsIn(

@@ -209,10 +209,7 @@ export const controlSlips = [
       ],
       ['(v.x + v.y) + (v.z + v.w)', '(v.x + v.y) + v.z'],
       ['magnitude_bits > infinite', 'magnitude_bits >= infinite'],
-      [
-        'return sums.flags.x | sums.flags.y | sums.flags.z | sums.flags.w;',
-        'return sums.flags.x | sums.flags.y | sums.flags.z;',
-      ],
+      ['return (v.x | v.y) | (v.z | v.w);', 'return (v.x | v.y) | v.z;'],
       ['if (scaled < 255) {', 'if (scaled <= 255) {', 'gpu/control-norm#of all magnitudes'],
     ],
   ),

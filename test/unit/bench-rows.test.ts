@@ -92,7 +92,7 @@ test('a row says what a fused step would have to move, whatever was moved', () =
   expect(rows.map(({ gpuMs }) => gpuMs)).toEqual([2, 2, null]);
   expect(rows[1]!.fractionOfLimit).toBe(1);
   expect(describeShape(shape)).toBe('64×8c');
-  expect(reasonOf(shape)).toMatch(/^CPU adapter: of 8 to 256 lanes .* 16 workgroups$/);
+  expect(reasonOf(shape)).toMatch(/^CPU adapter: of 64 to 2048 lanes .* 16 workgroups$/);
   expect(reasonOf(chooseShape({ architecture: 'swiftshader' }, 4))).toMatch(/^CPU adapter: a workgroup is/);
   expect(reasonOf(chooseShape({ vendor: 'nvidia' }, 4))).toMatch(/^GPU/);
 });

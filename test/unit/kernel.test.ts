@@ -288,4 +288,17 @@ describe('the grid', () => {
     expect(chooseShape({ architecture: 'swiftshader' }, 4).consecutive).toBe(true);
     expect(chooseShape({ vendor: 'nvidia' }, 4).consecutive).toBe(false);
   });
+
+  test('on the CPU a tensor that one workgroup would hold is cut into more', () => {
+    const lanesOf = (laneCount: number) => {
+      const { workgroupSize, lanesPerInvocation } = chooseShape({ architecture: 'swiftshader' }, laneCount);
+      return workgroupSize * lanesPerInvocation;
+    };
+    expect(lanesOf(250)).toBe(128);
+    expect(lanesOf(512)).toBe(128);
+    expect(lanesOf(513)).toBe(512);
+    // 16 workgroups and more.
+    expect(lanesOf(16 * 2048)).toBe(2048);
+    expect(lanesOf(Infinity)).toBe(16384);
+  });
 });

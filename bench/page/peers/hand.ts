@@ -1,3 +1,4 @@
+import { askLengthsFirst } from '../../../src/gpu/array-lengths.js';
 import type { KernelShape } from '../../../src/kernel/shape.js';
 import { readSample } from '../../../lab/measuring/page/read-back.js';
 import { findFastest } from '../../../lab/measuring/page/tune.js';
@@ -101,7 +102,7 @@ export const hand: Peer = async ({ device, rule, workload, benchCase }) => {
       })),
     }),
   );
-  const module = device.createShaderModule({ label, code: WGSL });
+  const module = device.createShaderModule({ label, code: askLengthsFirst(WGSL, 'main') });
   const layout = device.createPipelineLayout({ label, bindGroupLayouts: [bindGroupLayout] });
   const compile = (shape: KernelShape): Promise<GPUComputePipeline> =>
     device.createComputePipelineAsync({

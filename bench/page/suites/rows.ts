@@ -1,6 +1,7 @@
 import { describeAdapter, describeBrowser, requestBenchDevice } from '../../../lab/measuring/page/device.js';
 import { createRandom } from '../../../lab/random.js';
 import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
+import { askLengthsFirst } from '../../../src/gpu/array-lengths.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import { chooseGrid, chooseShape, shapeConstants } from '../../../src/kernel/shape.js';
 import { Optimizer, type Rule, rules } from '../../../src/index.js';
@@ -107,7 +108,7 @@ fn copy(
   }
 }`;
   const label = 'bench copy';
-  const module = device.createShaderModule({ label, code });
+  const module = device.createShaderModule({ label, code: askLengthsFirst(code, 'copy') });
   const pipeline = device.createComputePipeline({
     label,
     layout: 'auto',

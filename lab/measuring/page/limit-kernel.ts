@@ -1,3 +1,4 @@
+import { askLengthsFirst } from '../../../src/gpu/array-lengths.js';
 import { type KernelShape, chooseGrid } from '../../../src/kernel/shape.js';
 
 /**
@@ -121,7 +122,7 @@ async function createDispatches(device: GPUDevice, { code, parts, shape }: Dispa
     label,
     layout: 'auto',
     compute: {
-      module: device.createShaderModule({ label, code }),
+      module: device.createShaderModule({ label, code: askLengthsFirst(code, 'step') }),
       constants: {
         WORKGROUP_SIZE: shape.workgroupSize,
         LANES_PER_INVOCATION: shape.lanesPerInvocation,

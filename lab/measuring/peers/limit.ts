@@ -12,6 +12,9 @@ import type { Peer } from './peer.js';
 
 /** Shapes that came out near the best on some adapter or size in the benchmark's suite `shapes`. */
 const CANDIDATES: readonly KernelShape[] = [
+  { workgroupSize: 8, lanesPerInvocation: 64, consecutive: true },
+  { workgroupSize: 8, lanesPerInvocation: 1024, consecutive: true },
+  { workgroupSize: 8, lanesPerInvocation: 2048, consecutive: true },
   { workgroupSize: 32, lanesPerInvocation: 8, consecutive: true },
   { workgroupSize: 32, lanesPerInvocation: 256, consecutive: true },
   { workgroupSize: 64, lanesPerInvocation: 16, consecutive: true },

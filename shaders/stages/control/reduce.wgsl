@@ -22,7 +22,7 @@ fn reduce(
     sums = add_parts(workgroup, local_index);
     // Gradients hardly ever span eighty powers of two, so most invocations end here; the others begin again. A second
     // loop, not a branch in the first: CPU adapters run both sides of a branch.
-    let is_extreme = all_flags(sums) != 0u;
+    let is_extreme = sums.flags != 0u;
     if (is_extreme) {
       sums = Squares();
     }

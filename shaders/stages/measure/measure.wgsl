@@ -65,7 +65,7 @@ fn partials_of(workgroup: u32, local_index: u32) -> Partials {
   }
   // As in stages/control/reduce.wgsl: a second loop for what hardly ever happens, because CPU adapters run both sides of a branch.
   var careful_end = lanes.end;
-  if ((all_flags(first) | all_flags(second)) == 0u) {
+  if ((first.flags | second.flags) == 0u) {
     careful_end = lanes.first;
   } else {
     first = Squares();

@@ -22,7 +22,7 @@ fn measure_portions(
   first_element = portion.first;
   var sums = add_portion(portion, local_index);
   // As in stages/control/reduce.wgsl: a second loop for what hardly ever happens.
-  let is_extreme = all_flags(sums) != 0u;
+  let is_extreme = sums.flags != 0u;
   if (is_extreme) {
     sums = Squares();
   }
