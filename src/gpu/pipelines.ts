@@ -29,6 +29,9 @@ type PipelinesByKey = Map<string, CacheEntry>;
 
 const pipelinesOfDevice = new WeakMap<GPUDevice, PipelinesByKey>();
 
+/** Keys of sources, each of which is asked for by every dispatch that goes by it. */
+const keys = new WeakMap<PipelineSource, string>();
+
 /**
  * The pipeline for a source: compiled asynchronously, once per device; callers that ask while it compiles share the
  * same promise.
@@ -67,7 +70,11 @@ export function getPipelineSync(device: GPUDevice, source: PipelineSource): Pipe
 function locate(device: GPUDevice, source: PipelineSource): { pipelines: PipelinesByKey; key: string } {
   let pipelines = pipelinesOfDevice.get(device);
   if (!pipelines) pipelinesOfDevice.set(device, (pipelines = new Map()));
-  const key = JSON.stringify([source.constants, source.bindGroups, source.entryPoint]) + source.code;
+  let key = keys.get(source);
+  if (key === undefined) {
+    key = JSON.stringify([source.constants, source.bindGroups, source.entryPoint]) + source.code;
+    keys.set(source, key);
+  }
   return { pipelines, key };
 }
 

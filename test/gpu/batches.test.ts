@@ -9,7 +9,8 @@ import { isTurn } from '../support/draw.js';
 import { checkParity } from '../../proof/parity.js';
 import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
-import { makeBuffer, makeParameter, tensorsPerDispatch } from '../support/tensors.js';
+import { makeHalves, readHalves } from '../support/halves.js';
+import { makeBuffer, makeParameter, readFloats, tensorsPerDispatch } from '../support/tensors.js';
 
 /** No batch divides their number; both kinds of kernels are among them, and one too large to be batched. */
 const LENGTHS = [1, 3, 5, 63, 64, 65, 257, 512, 1024, 4, 2048, 8, 100, 12_000];
@@ -41,6 +42,37 @@ for (const [index, rule] of drawnRules.entries()) {
     }
   });
 }
+
+gpuTest('tensors whose kernels differ by size or dtype alone', async ({ device, track }) => {
+  const kinds = [
+    [4_000, 'f32', 'f32'],
+    [400_000, 'f32', 'f32'],
+    [4_000, 'f16', 'f32'],
+    [4_000, 'bf16', 'f32'],
+    [4_000, 'f32', 'f16'],
+    [4_000, 'f32', 'bf16'],
+  ] as const;
+  const make = (dtype: 'f32' | 'f16' | 'bf16', values: Float32Array<ArrayBuffer>) =>
+    dtype === 'f32' ? makeBuffer(device, track, values) : makeHalves(device, track, dtype, values);
+  const params = kinds.map(([length, dtype, gradDtype], k) => ({
+    name: `w${k}`,
+    length,
+    dtype,
+    gradDtype,
+    data: make(
+      dtype,
+      Float32Array.from({ length }, (_, i) => i % 8),
+    ),
+    grad: make(gradDtype, new Float32Array(length).fill(k + 1)),
+  }));
+  // Exact everywhere.
+  track(await Optimizer.create(device, { rule: sgd({ lr: 0.5 }), params })).step();
+  for (const [k, { length, dtype, data }] of params.entries()) {
+    const after = dtype === 'f32' ? await readFloats(device, data) : await readHalves(device, dtype, data);
+    const wanted = Float32Array.from({ length }, (_, i) => (i % 8) - (k + 1) / 2);
+    expect(bitDifference(after, wanted), `${kinds[k]}`).toBeUndefined();
+  }
+});
 
 /** Tensors of 8 elements in buffers of their own, and how many dispatches a step of them takes. */
 async function countDispatches(

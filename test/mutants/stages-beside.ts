@@ -99,6 +99,14 @@ export const besideSlips = [
       ["part.access.state === 'vector' ? ahead / 4 : ahead", 'ahead'],
       ['row: part.row % this.input.row.rowsPerPage', 'row: part.row', 'gpu/leaving-out#two batches'],
       ['move.commit();', '', 'gpu/rebind#one after the other'],
+      ['[rest, dataCodec?.name, gradCodec?.name,', '[rest, gradCodec?.name,', 'gpu/batches#size or dtype'],
+      [
+        'dataCodec?.name, gradCodec?.name, together',
+        'dataCodec?.name, together',
+        'gpu/batches#size or dtype',
+      ],
+      ['gradCodec?.name, together, shape]', 'gradCodec?.name, shape]'],
+      ['gradCodec?.name, together, shape]', 'gradCodec?.name, together]', 'gpu/batches#size or dtype'],
       [
         'for (const [k, bindGroup] of bound) this.#commands[k]!.bindGroup = bindGroup;',
         '',
