@@ -140,30 +140,24 @@ function spanGradients<B>(parts: readonly Stretch<B>[]): Binding<B> {
 
 /** Whether one dispatch can bind both: WebGPU lets no buffer be read and written, and no writable ranges overlap. */
 export function canShare<B>(a: Stretch<B>, b: Stretch<B>): boolean {
-  if (!mayMeet(a, b)) return true;
-  const others = boundRanges(b);
-  return boundRanges(a).every((range) =>
-    others.every(
-      (other) =>
-        range.buffer !== other.buffer ||
-        (range.isWritten === other.isWritten && !(range.isWritten && overlap(range, other))),
-    ),
+  const isWrittenA = a.access.gradBinding === 'read_write';
+  const isWrittenB = b.access.gradBinding === 'read_write';
+  return !(
+    doClash(a.data, true, b.data, true) ||
+    doClash(a.data, true, b.grad, isWrittenB) ||
+    doClash(a.grad, isWrittenA, b.data, true) ||
+    doClash(a.grad, isWrittenA, b.grad, isWrittenB)
   );
 }
 
-/** Whether any buffer is in both: mostly none is. */
-function mayMeet<B>(a: Stretch<B>, b: Stretch<B>): boolean {
-  const grad = a.grad?.buffer;
-  return (
-    a.data.buffer === b.data.buffer ||
-    a.data.buffer === b.grad?.buffer ||
-    (grad !== undefined && (grad === b.data.buffer || grad === b.grad?.buffer))
-  );
-}
-
-function boundRanges<B>({ data, grad, access }: Stretch<B>) {
-  const written = { ...data, isWritten: true };
-  return grad ? [written, { ...grad, isWritten: access.gradBinding === 'read_write' }] : [written];
+function doClash<B>(
+  a: Binding<B> | undefined,
+  isWrittenA: boolean,
+  b: Binding<B> | undefined,
+  isWrittenB: boolean,
+): boolean {
+  if (a === undefined || a.buffer !== b?.buffer) return false;
+  return isWrittenA !== isWrittenB || (isWrittenA && overlap(a, b));
 }
 
 function overlap<B>(a: Binding<B>, b: Binding<B>): boolean {

@@ -91,6 +91,17 @@ export const besideSlips = [
     ],
   ),
   ...slipsIn(
+    'src/stages/once-per-kind.ts',
+    ['gpu/batches#size or dtype'],
+    [
+      ['value.name : value', "'' : value"],
+      [
+        "value instanceof Object && 'name' in value ? value.name : value",
+        "typeof value === 'number' ? 0 : value",
+      ],
+    ],
+  ),
+  ...slipsIn(
     'src/stages/update/update-stage.ts',
     ['gpu/batches#as many tensors', 'gpu/batches#every length at once'],
     [
@@ -99,14 +110,11 @@ export const besideSlips = [
       ["part.access.state === 'vector' ? ahead / 4 : ahead", 'ahead'],
       ['row: part.row % this.input.row.rowsPerPage', 'row: part.row', 'gpu/leaving-out#two batches'],
       ['move.commit();', '', 'gpu/rebind#one after the other'],
-      ['[rest, dataCodec?.name, gradCodec?.name,', '[rest, gradCodec?.name,', 'gpu/batches#size or dtype'],
       [
-        'dataCodec?.name, gradCodec?.name, together',
-        'dataCodec?.name, together',
+        'together: parts.length, shape: shapes[k]! }',
+        'together: parts.length, shape: shapes[0]! }',
         'gpu/batches#size or dtype',
       ],
-      ['gradCodec?.name, together, shape]', 'gradCodec?.name, shape]'],
-      ['gradCodec?.name, together, shape]', 'gradCodec?.name, together]', 'gpu/batches#size or dtype'],
       [
         'for (const [k, bindGroup] of bound) this.#commands[k]!.bindGroup = bindGroup;',
         '',

@@ -8,11 +8,18 @@ import { alignUp } from '../../kernel/alignment.js';
 import { WORKGROUPS_ALONE } from '../../kernel/measure-shape.js';
 import { type KernelShape, chooseGrid, isCpuAdapter } from '../../kernel/shape.js';
 import { wordView } from '../../kernel/structs.js';
-import { type MeasuredTensor, type PlannedMeasure, measuresAlike, planMeasure } from '../../plan/measure.js';
+import {
+  type MeasureAccess,
+  type MeasuredTensor,
+  type PlannedMeasure,
+  measuresAlike,
+  planMeasure,
+} from '../../plan/measure.js';
 import { otherKernels } from '../../plan/move.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { type StretchFacts, withLayout } from '../../plan/stretch.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
+import { oncePerKind } from '../once-per-kind.js';
 import type { Stage, StepContext } from '../stage.js';
 import {
   type MeasureVariant,
@@ -55,15 +62,14 @@ interface Sources {
 export function planMeasureStage(input: MeasureInput): Planned<MeasureStage> {
   const plan = planMeasure(input.tensors, withLayout(input.facts, input.layout));
   const isAlone = isCpuAdapter(adapterInfoOf(input.device));
+  const sourceOf = oncePerKind((access: MeasureAccess) => measureSource(input, { access, isAlone }));
   const sources = {
-    measure: plan.flatMap(({ chunks }) =>
-      chunks.map(({ access }) => measureSource(input, { access, isAlone })),
-    ),
+    measure: plan.flatMap(({ chunks }) => chunks.map(({ access }) => sourceOf(access))),
     isAlone,
     summarize: summarizeSource(input),
   };
   return {
-    sources: [...sources.measure, sources.summarize],
+    sources: [...new Set(sources.measure), sources.summarize],
     make: () => new MeasureStage(input, plan, sources),
   };
 }

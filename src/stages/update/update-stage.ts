@@ -1,13 +1,13 @@
 import { adapterInfoOf } from '../../gpu/adapter-info.js';
 import { bytesOf } from '../../codecs/codec.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
-import { type Planned, type Pipeline, type PipelineSource, getPipelineSync } from '../../gpu/pipelines.js';
+import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { type RuleLayout, joinsNeighbours } from '../../kernel/rule-layout.js';
 import { streamOf } from '../../random-stream.js';
 import { type KernelShape, chooseGrid, chooseShape, shapeOfBlocks } from '../../kernel/shape.js';
 import { type SegmentBases, segmentsByteLength, writeSegments } from '../../kernel/segment.js';
-import { type StepBinding, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
+import { type StepBinding, type StepVariant, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
 import type { WordView } from '../../kernel/structs.js';
 import type { Batch } from '../../plan/batches.js';
 import { LANE, type PlanTensor } from '../../plan/pieces.js';
@@ -15,14 +15,9 @@ import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';
 import { type Overflows, hasRoomForCount } from './overflows.js';
-import {
-  type Stretch,
-  type StretchAccess,
-  type StretchFacts,
-  unitOf,
-  withLayout,
-} from '../../plan/stretch.js';
+import { type Stretch, type StretchFacts, unitOf, withLayout } from '../../plan/stretch.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
+import { oncePerKind } from '../once-per-kind.js';
 import { Portions } from '../portions.js';
 import type { Stage, StepContext } from '../stage.js';
 
@@ -76,8 +71,12 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
     const shape = { ...chooseShape(adapterInfoOf(device), laneCount), ...input.shape };
     return isScaled ? shapeOfBlocks(shape, cutLength / LANE) : shape;
   });
-  const sourceOf = shareSources(input);
-  const sources = plan.batches.map(({ access, parts }, k) => sourceOf(access, parts.length, shapes[k]!));
+  const sourceOf = oncePerKind((kind: Pick<StepVariant, 'access' | 'together' | 'shape'>) =>
+    stepPipeline({ ...input, ...kind }),
+  );
+  const sources = plan.batches.map(({ access, parts }, k) =>
+    sourceOf({ access, together: parts.length, shape: shapes[k]! }),
+  );
   return {
     sources: [...new Set(sources)],
     make: () =>
@@ -87,25 +86,6 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
         sources.map((source) => getPipelineSync(device, source)),
         shapes,
       ),
-  };
-}
-
-/** Kernels of dispatches. Those that are alike share one: thousands of tensors have a few. */
-function shareSources({
-  layout,
-  row,
-  isClamped,
-}: UpdateInput): (access: StretchAccess, together: number, shape: KernelShape) => PipelineSource {
-  const sources = new Map<string, PipelineSource>();
-  return (access, together, shape) => {
-    const { dataCodec, gradCodec, ...rest } = access;
-    const key = JSON.stringify([rest, dataCodec?.name, gradCodec?.name, together, shape]);
-    let source = sources.get(key);
-    if (!source) {
-      source = stepPipeline({ layout, row, isClamped, access, together, shape });
-      sources.set(key, source);
-    }
-    return source;
   };
 }
 
