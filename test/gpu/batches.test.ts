@@ -70,7 +70,7 @@ gpuTest('tensors whose kernels differ by size or dtype alone', async ({ device, 
   for (const [k, { length, dtype, data }] of params.entries()) {
     const after = dtype === 'f32' ? await readFloats(device, data) : await readHalves(device, dtype, data);
     const wanted = Float32Array.from({ length }, (_, i) => (i % 8) - (k + 1) / 2);
-    expect(bitDifference(after, wanted), `${kinds[k]}`).toBeUndefined();
+    expect(bitDifference(after, wanted), String(kinds[k])).toBeUndefined();
   }
 });
 
