@@ -1,5 +1,5 @@
 import type { PeerName } from '../../lab/measuring/protocol.js';
-import { copy } from './peers/copy.js';
+import { copy } from '../../lab/measuring/peers/copy.js';
 import { cpu } from '../../lab/measuring/peers/cpu.js';
 import { hand } from './peers/hand.js';
 import { limit } from '../../lab/measuring/peers/limit.js';

@@ -37,10 +37,12 @@ export function timesOurs(row: Row, rows: readonly Row[]): number {
 
 /** The result as plain text, to paste where people compare GPUs. */
 export function formatCard({ adapter, browser, date, rounds, seed, rows }: Results): string {
+  const width = Math.max(...rows.map(({ rule }) => rule.length));
   const lines = rows.map((row) =>
     [
+      row.rule.padEnd(width),
       row.case.padEnd(5),
-      titleOf(row).padEnd(26),
+      titleOf(row).padEnd(29),
       `${formatMs(row.medianMs)} ms`.padStart(10),
       `(min ${formatMs(row.minMs)})`.padStart(13),
       `${row.gbPerSecond.toPrecision(3)} GB/s`.padStart(12),
@@ -49,7 +51,7 @@ export function formatCard({ adapter, browser, date, rounds, seed, rows }: Resul
     ].join(' '),
   );
   return [
-    `webgpu-optim, ${rows[0]?.rule ?? ''} a step over so many elements, rates as if all were float32`,
+    'webgpu-optim: a step over so many elements, rates as if all were float32',
     `${adapter} · ${browser} · ${date.slice(0, 10)} · median of ${rounds} interleaved rounds, seed ${seed}`,
     '',
     ...lines,

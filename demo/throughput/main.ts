@@ -10,11 +10,13 @@ import { Bars } from './bars.js';
 import { formatFraction, formatMs, formatRate } from './format.js';
 import { type EndReason, LADDER, type MeasurementRequest, STOPPED, measureSizes } from './measurement.js';
 import { type DemoPeer, dtypePeers, peerTitles, peers, rivals } from './peers.js';
+import { showRecorded } from './recorded.js';
 import { ResultPanel } from './result.js';
 import { SizeChart } from './size-chart.js';
 import './style.css';
 
-const ALL_SIZES = 'all';
+/** All rules, or all sizes. */
+const ALL = 'all';
 /** A measurement of a peer, in milliseconds: long against the clock's steps and a wait for the GPU. */
 const MEASUREMENT_MS = 100;
 
@@ -33,6 +35,7 @@ const progress = element('progress', HTMLProgressElement);
 let running: AbortController | undefined;
 
 fillForm(new URLSearchParams(location.search));
+void showRecorded();
 // The benchmark throws what the device reports where nobody catches it.
 addEventListener('error', (event) => endWith(event.error, event));
 addEventListener('unhandledrejection', (event) => endWith(event.reason, event));
@@ -55,13 +58,13 @@ try {
 }
 
 function fillForm(wanted: URLSearchParams): void {
-  ruleSelect.append(...Object.keys(rules).map((name) => new Option(name)));
+  ruleSelect.append(...Object.keys(rules).map((name) => new Option(name)), new Option('all rules', ALL));
   ruleSelect.value = wanted.get('rule') ?? 'adam';
   sizeSelect.append(
-    new Option('all, up to the largest that fits', ALL_SIZES),
+    new Option('all, up to the largest that fits', ALL),
     ...LADDER.map((size) => new Option(size.toLocaleString('en'), String(size))),
   );
-  sizeSelect.value = wanted.has('size') ? String(Number(wanted.get('size'))) : ALL_SIZES;
+  sizeSelect.value = wanted.has('size') ? String(Number(wanted.get('size'))) : ALL;
   for (const name of ['rounds', 'seed']) {
     if (wanted.has(name)) element(name, HTMLInputElement).value = wanted.get(name)!;
   }
@@ -79,8 +82,8 @@ function readForm(): MeasurementRequest {
   const data = new FormData(form);
   const size = sizeSelect.value;
   return {
-    rule: ruleSelect.value,
-    sizes: size === ALL_SIZES ? LADDER : [Number(size)],
+    rules: ruleSelect.value === ALL ? Object.keys(rules) : [ruleSelect.value],
+    sizes: size === ALL ? LADDER : [Number(size)],
     peers: ['ours', 'limit', ...(data.getAll('peer') as DemoPeer[])],
     rounds: Number(data.get('rounds')),
     seed: Number(data.get('seed')),
@@ -125,8 +128,9 @@ async function measure(): Promise<void> {
         finished: (found) => {
           rows.push(...found);
           showOurs(found);
-          element('chart-panel', HTMLElement).hidden = new Set(rows.map((row) => row.case)).size < 2;
-          chart.show(rows);
+          const ofRule = rows.filter(({ rule }) => rule === found[0]!.rule);
+          element('chart-panel', HTMLElement).hidden = new Set(ofRule.map((row) => row.case)).size < 2;
+          chart.show(ofRule);
         },
       },
       running.signal,

@@ -18,7 +18,8 @@ export const STOPPED = new Error('The measurement was stopped.');
 
 /** What to measure. */
 export interface MeasurementRequest {
-  readonly rule: string;
+  /** One after the other. */
+  readonly rules: readonly string[];
   /** Elements of the tensor, one size after the other. */
   readonly sizes: readonly number[];
   readonly peers: readonly DemoPeer[];
@@ -54,7 +55,7 @@ export interface Measurement {
 }
 
 /**
- * Measures sizes in turn until one does not fit or the steps get slow, with the benchmark's own code.
+ * Measures rules in turn, and sizes of each until one does not fit or the steps get slow, with the benchmark's own code.
  *
  * @param signal ends the measurement: with the sizes done so far if its reason is {@link STOPPED}, else with its reason.
  * @throws Error if not even the first size fits, and the signal's reason.
@@ -66,24 +67,28 @@ export async function measureSizes(
   signal: AbortSignal,
 ): Promise<Measurement> {
   const { adapter, browser } = await page.open();
-  const { rule, sizes, rounds, seed } = request;
+  const { rules, sizes, rounds, seed } = request;
   const rows: Row[] = [];
-  const shapes: Results['shapes'][number][] = [];
+  const shapes = new Map<string, Results['shapes'][number]>();
   let end: EndReason = 'all measured';
-  for (const elements of sizes) {
+  /** Of these rules, larger sizes are left out. */
+  const ended = new Set<string>();
+  for (const { rule, elements } of rules.flatMap((rule) => sizes.map((elements) => ({ rule, elements })))) {
+    if (ended.has(rule)) continue;
     const benchCase = caseOf(elements);
     try {
-      listener.preparing(benchCase.text);
+      listener.preparing(`${rule}, ${benchCase.text}`);
       const start = performance.now();
       const heat = await page.prepare({ benchCase, rule, peers: request.peers, seed });
       if (heat.cannotHold.includes('ours')) {
         if (rows.length === 0) throw new Error(doesNotFit(elements));
         end = 'too large for the memory';
-        break;
+        ended.add(rule);
+        continue;
       }
-      const found = await measureHeat(page, request, benchCase, heat, listener, signal);
+      const found = await measureHeat(page, request, rule, benchCase, heat, listener, signal);
       rows.push(...found);
-      shapes.push({
+      shapes.set(benchCase.text, {
         case: benchCase.text,
         ours: describeShape(heat.shape),
         why: reasonOf(heat.shape),
@@ -93,7 +98,7 @@ export async function measureSizes(
       listener.finished(found);
       if (elements !== sizes.at(-1) && performance.now() - start > LONG_MS) {
         end = 'a larger size would take long';
-        break;
+        ended.add(rule);
       }
     } catch (error) {
       await lossIsKnown();
@@ -105,12 +110,24 @@ export async function measureSizes(
       await page.release();
     }
   }
-  return { results: { adapter, browser, date: new Date().toISOString(), seed, rounds, shapes, rows }, end };
+  return {
+    results: {
+      adapter,
+      browser,
+      date: new Date().toISOString(),
+      seed,
+      rounds,
+      shapes: [...shapes.values()],
+      rows,
+    },
+    end,
+  };
 }
 
 async function measureHeat(
   page: BenchPage,
-  { rule, rounds, minMeasurementMs, seed }: MeasurementRequest,
+  { rounds, minMeasurementMs, seed }: MeasurementRequest,
+  rule: string,
   benchCase: BenchCase,
   heat: Heat,
   listener: MeasurementListener,

@@ -1,4 +1,5 @@
 /** Who is measured on the Throughput page: the benchmark's own peers. */
+import { copy } from '../../lab/measuring/peers/copy.js';
 import { cpu } from '../../lab/measuring/peers/cpu.js';
 import { limit } from '../../lab/measuring/peers/limit.js';
 import { naive } from '../../lab/measuring/peers/naive.js';
@@ -29,6 +30,7 @@ export const peers = {
   'ours-int8-state': oursInt8State,
   'ours-int4-state': oursInt4State,
   limit,
+  copy,
   naive,
   tfjs,
   cpu,
@@ -45,6 +47,7 @@ export const peerTitles: Record<DemoPeer, string> = {
   'ours-int8-state': 'webgpu-optim, int8 state',
   'ours-int4-state': 'webgpu-optim, int4 state',
   limit: 'the limit of this GPU',
+  copy: 'its own copy of as many bytes',
   naive: 'a naive scalar kernel',
   tfjs: 'TensorFlow.js',
   cpu: 'a loop on the CPU',
@@ -59,4 +62,4 @@ export const dtypePeers = [
 ] as const satisfies readonly DemoPeer[];
 
 /** Those that take part unless a visitor leaves them out. */
-export const rivals = ['naive', 'tfjs', 'cpu'] as const satisfies readonly DemoPeer[];
+export const rivals = ['copy', 'naive', 'tfjs', 'cpu'] as const satisfies readonly DemoPeer[];

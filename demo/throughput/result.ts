@@ -4,7 +4,17 @@ import { element, setText } from '../site/elements.js';
 import { fillTable } from '../site/table.js';
 import { formatCard, formatFraction, formatMs, formatRate, timesOurs, titleOf } from './format.js';
 
-const HEADINGS = ['elements', 'who', 'median ms', 'min ms', 'elements/s', 'GB/s', 'of limit', '× ours'];
+const HEADINGS = [
+  'rule',
+  'elements',
+  'who',
+  'median ms',
+  'min ms',
+  'elements/s',
+  'GB/s',
+  'of limit',
+  '× ours',
+];
 
 /** The table, and the card to copy. */
 export class ResultPanel {
@@ -27,6 +37,7 @@ export class ResultPanel {
       element('table', HTMLTableElement),
       HEADINGS,
       rows.map((row) => [
+        row.rule,
         row.case,
         titleOf(row),
         formatMs(row.medianMs),

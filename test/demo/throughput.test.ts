@@ -31,7 +31,14 @@ test('all peers are measured, and the card says what the table says', async () =
   await page.click('#copy-json');
   const [text, json] = await page.evaluate(() => (globalThis as unknown as { copied: string[] }).copied);
   const results = JSON.parse(json!) as Results;
-  expect(results.rows.map(({ peer }) => peer).toSorted()).toEqual(['cpu', 'limit', 'naive', 'ours', 'tfjs']);
+  expect(results.rows.map(({ peer }) => peer).toSorted()).toEqual([
+    'copy',
+    'cpu',
+    'limit',
+    'naive',
+    'ours',
+    'tfjs',
+  ]);
   for (const row of results.rows) {
     expect(row).toMatchObject({ rule: 'adam', case: '1e4' });
     expect(row.minMs).toBeGreaterThan(0);
@@ -48,7 +55,7 @@ test('all peers are measured, and the card says what the table says', async () =
   expect(text).toContain(results.adapter);
   for (const title of ['webgpu-optim', 'the limit', 'TensorFlow.js', 'CPU']) expect(text).toContain(title);
   expect(await visitor.text('#card')).toBe(text);
-  expect(await page.$$eval('#table tbody tr', (found) => found.length)).toBe(5);
+  expect(await page.$$eval('#table tbody tr', (found) => found.length)).toBe(6);
   expect(await visitor.text('#step-time')).toBe(ours.medianMs.toPrecision(3));
   const shares = await page.$$eval('.bars > div', (bars) =>
     bars.map((bar) => Number(bar.style.getPropertyValue('--share'))),
@@ -79,12 +86,30 @@ if (browserKind === 'chrome') {
     expect(visitor.complaints).toEqual([]);
   });
 
+  test('all rules are measured one after the other, until that is stopped', async () => {
+    const page = await visitor.open('throughput/', 'wide', '?rule=all&size=1e4&rounds=3&peers=copy&start');
+    await page.waitForFunction(() => document.querySelector('#status')?.textContent?.startsWith('adagrad'));
+    await page.click('#stop');
+    await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Stopped.');
+    const rows = await page.$$eval('#table tbody tr', (found) =>
+      found.map((row) => [row.cells[0]!.textContent, row.cells[1]!.textContent]),
+    );
+    const three = (rule: string) => [1, 2, 3].map(() => [rule, '1e4']);
+    expect(rows.slice(0, 6)).toEqual([...three('sgd'), ...three('momentum')]);
+    // What is there of others' results.
+    const lines = await page.$$eval('#recorded-table tbody tr', (found) =>
+      found.map((row) => row.textContent),
+    );
+    expect(lines.find((line) => line.includes('adam'))).toMatch(/swiftshader/);
+    expect(visitor.complaints).toEqual([]);
+  });
+
   test('a measurement of all sizes can be stopped, and goes on with another', async () => {
     const page = await visitor.open('throughput/', 'wide', '?rule=sgd&rounds=3&peers=&start');
     await page.waitForFunction(() => document.querySelector('#chart-panel:not([hidden])'));
     await page.click('#stop');
     await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Stopped.');
-    const sizes = await page.$$eval('#table tbody tr td:first-child', (cells) =>
+    const sizes = await page.$$eval('#table tbody tr td:nth-child(2)', (cells) =>
       cells.map((cell) => cell.textContent),
     );
     expect(sizes.slice(0, 4)).toEqual(['1e4', '1e4', '1e5', '1e5']);

@@ -1,11 +1,10 @@
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
-import { totalElements } from '../../../lab/measuring/cases.js';
-import { createArray } from '../../../lab/measuring/page/workload.js';
-import type { Peer } from '../../../lab/measuring/peers/peer.js';
+import { totalElements } from '../cases.js';
+import { createArray } from '../page/workload.js';
+import type { Peer } from './peer.js';
 
 /** `copyBufferToBuffer` of as many bytes as the fused step moves: half of them read, half written. */
 export const copy: Peer = async ({ device, rule, benchCase, workload }) => {
-  if (rule.name !== 'adam') return undefined;
   const elementCount = totalElements(benchCase);
   const slotCount = layoutOf(rule).elementSlots.length;
   const values = workload.randomArray(Math.min(elementCount, 1 << 20));
