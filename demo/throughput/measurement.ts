@@ -73,7 +73,8 @@ export async function measureSizes(
   let end: EndReason = 'all measured';
   /** Of these rules, larger sizes are left out. */
   const ended = new Set<string>();
-  for (const { rule, elements } of rules.flatMap((rule) => sizes.map((elements) => ({ rule, elements })))) {
+  const turns = rules.flatMap((name) => sizes.map((size) => [name, size] as const));
+  for (const [rule, elements] of turns) {
     if (ended.has(rule)) continue;
     const benchCase = caseOf(elements);
     try {
