@@ -1,9 +1,19 @@
 import { integerFrom } from '../arguments.js';
 import type { Suite } from '../suite.js';
 
+const CALLS = [
+  'encode',
+  'create',
+  'rebind one',
+  'rebind all',
+  'state dict',
+  'reference f32',
+  'reference f64',
+] as const;
+
 /** What is called, over and over, of an optimizer of many small tensors in buffers of their own. */
 export interface CallRequest {
-  readonly call: 'encode' | 'rebind one' | 'rebind all' | 'state dict';
+  readonly call: (typeof CALLS)[number];
   readonly tensorCount: number;
   readonly elementsPerTensor: number;
 }
@@ -13,11 +23,10 @@ interface Given {
   readonly elements: number;
 }
 
-const CALLS = ['encode', 'rebind one', 'rebind all', 'state dict'] as const;
-
 /** What the host does: nothing here is computed, so a call's time is the host's, and copying where state is read. */
 export const calls: Suite<CallRequest, Given> = {
-  description: 'what calls cost the host: a step that is encoded, buffers that change, state that is saved',
+  description:
+    'what calls cost the host: a step that is encoded, creation, buffers that change, state that is saved, the reference',
   rounds: 15,
   minMeasurementMs: 50,
   addOptions: (command) =>
