@@ -57,8 +57,10 @@ function matrixGradients(
   { transA, transB, alpha }: { transA: boolean; transB: boolean; alpha: number },
 ): (string | undefined)[] {
   const [a, b] = node.input as [string, string];
+  // Until opset 11, something must be added.
+  const nothing = graph.opset < 11 ? [graph.constant(0)] : [];
   const product = (left: string, right: string, transLeft: boolean, transRight: boolean): string =>
-    graph.add('Gemm', [left, right], {
+    graph.add('Gemm', [left, right, ...nothing], {
       alpha,
       transA: Number(transLeft),
       transB: Number(transRight),
