@@ -6,7 +6,7 @@ import { Graph } from '../../onnx/graph.js';
 import { trainable } from '../../onnx/operators/registry.js';
 import { floatTensor, floatValue } from '../../onnx/tensor.js';
 import { weightsToInputs } from '../../onnx/weights.js';
-import { type Case, type Node, modelOf } from '../support/onnx-cases.js';
+import { type Case, modelOf } from '../support/onnx-cases.js';
 
 const shapesOf = (one: Case, opset = 13): (readonly number[])[] => {
   const model = modelOf(one, opset);
