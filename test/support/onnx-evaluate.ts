@@ -10,6 +10,7 @@ import { conv, convTranspose, pool } from './onnx-windows.js';
 const { DataType } = onnxProto.onnx.TensorProto;
 const FLOAT: number = DataType.FLOAT;
 const BOOL: number = DataType.BOOL;
+const INT64: number = DataType.INT64;
 
 /** A node with the values of its inputs; those left out are undefined. */
 export interface Given {
@@ -17,6 +18,8 @@ export interface Given {
   readonly opset: number;
   readonly inputs: readonly (Array64 | undefined)[];
   readonly outputCount: number;
+  /** Whether the inputs are whole numbers by type. */
+  readonly isWhole: boolean;
   readonly integer: (name: string, byDefault: number) => number;
   readonly integers: (name: string) => readonly number[] | undefined;
   readonly float: (name: string, byDefault: number) => number;
@@ -103,7 +106,7 @@ const evaluations: Readonly<Record<string, Evaluation>> = {
   Add: elementwise((a, b) => a + b),
   Sub: elementwise((a, b) => a - b),
   Mul: elementwise((a, b) => a * b),
-  Div: elementwise((a, b) => a / b),
+  Div: ({ isWhole }, x, y) => zip([x, y], (a, b) => (isWhole ? Math.trunc(a / b) : a / b)),
   Pow: elementwise((a, b) => a ** b),
   Neg: elementwise((a) => -a),
   Exp: elementwise((a) => Math.exp(a)),
@@ -314,7 +317,11 @@ export function evaluate(
   feeds: Readonly<Record<string, Array64>>,
 ): Record<string, Array64> {
   const values: Record<string, Array64> = { ...feeds };
-  for (const tensor of graph!.initializer!) values[tensor.name!] = readTensor(tensor);
+  const whole = new Set<string>();
+  for (const tensor of graph!.initializer!) {
+    values[tensor.name!] = readTensor(tensor);
+    if (tensor.dataType === DataType.INT64) whole.add(tensor.name!);
+  }
   for (const node of graph!.node!) {
     const of = (name: string) => node.attribute?.find((attribute) => attribute.name === name);
     const inputs = node.input!.map((name) => values[name]);
@@ -325,12 +332,16 @@ export function evaluate(
       opset: Number(opsetImport![0]!.version),
       inputs,
       outputCount: node.output!.length,
+      isWhole: node.input!.length > 0 && node.input!.every((name) => whole.has(name)),
       integer: (name, byDefault) => Number(of(name)?.i ?? byDefault),
       integers: (name) => of(name)?.ints?.map(Number),
       float: (name, byDefault) => of(name)?.f ?? byDefault,
       word: (name, byDefault) => (of(name)?.s ? new TextDecoder().decode(of(name)!.s!) : byDefault),
       tensor: (name) => (of(name)?.t ? readTensor(of(name)!.t!) : undefined),
     };
+    const to = Number(of('to')?.i ?? of('value')?.t?.dataType ?? FLOAT);
+    const isWhole = node.opType === 'Shape' || to === INT64 || (given.isWhole && node.opType !== 'Cast');
+    if (isWhole) for (const name of node.output!) whole.add(name);
     const results = [compute(given, inputs[0]!, inputs[1]!, inputs[2]!)].flat();
     results.forEach((result, k) => {
       if (node.output![k]) values[node.output![k]] = result;
@@ -339,9 +350,13 @@ export function evaluate(
   return values;
 }
 
-function readTensor({ dims, rawData, dataType }: onnx.ITensorProto): Array64 {
-  const { buffer } = new Uint8Array(rawData!);
-  const numbers =
-    dataType === DataType.INT64 ? [...new BigInt64Array(buffer)].map(Number) : new Float32Array(buffer);
-  return { dims: (dims ?? []).map(Number), data: Float64Array.from(numbers) };
+export function readTensor({ dims, rawData, dataType }: onnx.ITensorProto): Array64 {
+  const bytes = new Uint8Array(rawData!);
+  const read64 = (): number[] => [...new BigInt64Array(bytes.buffer)].map(Number);
+  const readers: Readonly<Record<number, () => Iterable<number>>> = {
+    [DataType.FLOAT]: () => new Float32Array(bytes.buffer),
+    [DataType.INT64]: read64,
+    [DataType.BOOL]: () => bytes,
+  };
+  return { dims: (dims ?? []).map(Number), data: Float64Array.from(readers[dataType!]!()) };
 }
