@@ -84,6 +84,7 @@ export const activations: Operators = {
   },
   LogSoftmax: {
     shapes: likeFirst,
+    note: 'ONNX Runtime runs it on the CPU; a model that ends with the scores stays on the GPU',
     // g − exp(y) Σ g
     backward: (context) => {
       const { graph, node, gradient } = context;

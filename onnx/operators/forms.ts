@@ -67,11 +67,12 @@ export function select(graph: Graph, condition: string, value: string): string {
   return graph.add('Mul', [value, cast(graph, condition, FLOAT)]);
 }
 
-/** Whether numbers are the same. */
+/** Whether whole numbers are the same. */
 export function equal(graph: Graph, a: string, b: string): string {
   if (graph.opset >= 11) return graph.add('Equal', [a, b]);
-  // Until then, Equal is for whole numbers.
-  return graph.add('Not', [graph.add('Or', [graph.add('Less', [a, b]), graph.add('Greater', [a, b])])]);
+  // Until then, Equal is for integers alone.
+  const distance = graph.add('Abs', [graph.add('Sub', [a, b])]);
+  return graph.add('Less', [distance, graph.constant(0.5)]);
 }
 
 /** a ≥ b, or one of them is no number. */

@@ -2,7 +2,7 @@
 import { type Shape, showShape } from '../tensor.js';
 import { float, isSet, range } from './attributes.js';
 import { broadcast, sumTo } from './broadcast.js';
-import { reshape, scale, transpose } from './forms.js';
+import { reshape, scale, transpose, zeros } from './forms.js';
 import type { Backward, Operators, OperatorGraph } from './operator.js';
 
 export const products: Operators = {
@@ -57,8 +57,8 @@ function matrixGradients(
   { transA, transB, alpha }: { transA: boolean; transB: boolean; alpha: number },
 ): (string | undefined)[] {
   const [a, b] = node.input as [string, string];
-  // Until opset 11, something must be added.
-  const nothing = graph.opset < 11 ? [graph.constant(0)] : [];
+  // Until opset 11, something must be added; of no axes, ONNX Runtime does not take it on WebGPU.
+  const nothing = graph.opset < 11 ? [zeros(graph, [1])] : [];
   const product = (left: string, right: string, transLeft: boolean, transRight: boolean): string =>
     graph.add('Gemm', [left, right, ...nothing], {
       alpha,

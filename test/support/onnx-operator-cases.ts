@@ -173,6 +173,20 @@ export const operatorCases: Record<string, Case> = {
     { epsilon: { f: 0.01 } },
     { frozen: ['d', 'e'], positive: ['e'], opsets: [7, 9, 14, 15] },
   ),
+  'BatchNormalization, by the statistics of the batch': {
+    inputs: { a: [3, 2, 4], b: [2], c: [2], d: [2], e: [2] },
+    frozen: ['d', 'e'],
+    positive: ['e'],
+    nodes: [
+      [
+        'BatchNormalization',
+        ['a', 'b', 'c', 'd', 'e'],
+        { training_mode: 1, epsilon: { f: 0.01 } },
+        ['y', 'mean', 'variance'],
+      ],
+    ],
+    opsets: [15],
+  },
   'BatchNormalization of rows': one(
     'BatchNormalization',
     [[3, 4], [4], [4], [4], [4]],
