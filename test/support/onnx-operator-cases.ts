@@ -165,6 +165,19 @@ export const operatorCases: Record<string, Case> = {
     strides: [2, 4],
     ceil_mode: 1,
   }),
+  'AveragePool, rounded up, padding counted': one(
+    'AveragePool',
+    [image],
+    { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 0, 1, 0], ceil_mode: 1, count_include_pad: 1 },
+    { opsets: [13, 19] },
+  ),
+  // Until opset 22, ONNX's own shapes have a window more than ONNX Runtime computes.
+  'MaxPool, rounded up, without the window that begins in the padding': one(
+    'MaxPool',
+    [[1, 2, 3, 4]],
+    { kernel_shape: [2, 2], strides: [3, 2], pads: [0, 0, 1, 1], ceil_mode: 1 },
+    { opsets: [22] },
+  ),
   GlobalAveragePool: one('GlobalAveragePool', [image], {}, { opsets: [7, 13] }),
 
   'BatchNormalization, by running statistics': one(
