@@ -40,5 +40,5 @@ export function difference(actual: ArrayLike<number>, { data }: Numbers): number
   return Math.max(...data.map((value, i) => Math.abs(value - actual[i]!))) / largest;
 }
 
-/** In float32, a thousand roundings that mostly cancel out. */
-export const FLOAT32_ERROR = 32 * 2 ** -24;
+/** In float32, a thousand roundings, were they all to one side. */
+export const FLOAT32_ERROR = 1000 * 2 ** -24;
