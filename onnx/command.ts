@@ -26,7 +26,7 @@ const command = new Command(NAME)
       '  forward.onnx   the model, with its weights as inputs\n' +
       '  initial.onnx   the weights to begin with',
   )
-  .argument('[model]', 'an ONNX file of opset 13 or later, its data inside')
+  .argument('[model]', 'an ONNX file of opset 7 or later, its data inside')
   .requiredOption('--batch <rows>', 'rows of a batch', wholeNumber)
   .option('--mlp <widths>', 'no file, but a multilayer perceptron with layers of these widths', layerWidths)
   .option('--seed <number>', "seed of the perceptron's weights", wholeNumber, 1)

@@ -1,34 +1,64 @@
 import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
-import { type Attributes, type OperatorGraph, operatorOf } from './operators.js';
-import { type Shape, floatTensor, integerTensor, isFloatTensor, shapeOf } from './tensor.js';
+import { fold, readIntegers } from './operators/fold.js';
+import { reduce, reshape } from './operators/forms.js';
+import {
+  type Attributes,
+  FLOAT,
+  type Forward,
+  INT64,
+  type Operator,
+  type OperatorGraph,
+  UnknownShape,
+  placeOf,
+} from './operators/operator.js';
+import { operatorOf } from './operators/registry.js';
+import { type Shape, type Weight, floatTensor, integerTensor, isFloatTensor, shapeOf } from './tensor.js';
 
 const { AttributeType } = onnxProto.onnx.AttributeProto;
-const FLOAT_ATTRIBUTES = ['alpha', 'beta'];
+const FLOAT_ATTRIBUTES = ['alpha', 'beta', 'epsilon'];
+/** What ONNX Runtime runs. */
+const FIRST_OPSET = 7;
 
-/** An ONNX graph that grows: nodes are appended behind those they use, and every value's shape is known. */
+/** An ONNX graph that grows: nodes are appended behind those they use, and every value's shape is known where it can be. */
 export class Graph implements OperatorGraph {
+  readonly opset: number;
   readonly #proto: onnx.IGraphProto;
-  readonly #opset: number;
-  readonly #shapes = new Map<string, Shape>();
+  /** Of a value whose shape cannot be told, why. */
+  readonly #shapes = new Map<string, Shape | string>();
+  readonly #types = new Map<string, number>();
+  readonly #integersOf = new Map<string, readonly number[]>();
+  readonly #declared = new Map<string, Shape>();
   readonly #nodes: onnx.INodeProto[];
   #count = 0;
 
   /**
    * @param model the model whose graph is extended in place.
    * @param batch size of all axes that the model's inputs leave open.
-   * @throws Error naming the node whose operator is not known; see operators.ts.
+   * @throws Error naming the node whose inputs do not go together.
    */
   constructor(model: onnx.IModelProto, batch: number) {
     this.#proto = model.graph!;
-    this.#opset = Number(model.opsetImport?.find(({ domain }) => !domain)?.version ?? 0);
-    // Before 13, ReduceSum has its axes elsewhere.
-    if (this.#opset < 13)
-      throw new Error(`The model is of opset ${this.#opset}; export it with 13 or later.`);
+    const main = model.opsetImport?.find(({ domain }) => !domain || domain === 'ai.onnx');
+    this.opset = Number(main?.version ?? 0);
+    if (this.opset < FIRST_OPSET)
+      throw new Error(`The model is of opset ${this.opset}; export it with ${FIRST_OPSET} or later.`);
     this.#nodes = this.#proto.node ??= [];
-    for (const input of this.#proto.input ?? []) this.#shapes.set(input.name!, shapeOf(input, batch));
-    for (const { name, dims } of this.#proto.initializer ?? []) {
-      this.#shapes.set(name!, (dims ?? []).map(Number));
+    const inputs = this.#proto.input ?? [];
+    const open = new Set(inputs.flatMap((input) => axesOf(input).map(({ dimParam }) => dimParam)));
+    for (const value of [...(this.#proto.valueInfo ?? []), ...(this.#proto.output ?? [])]) {
+      const isKnown = axesOf(value).every(
+        ({ dimValue, dimParam }) => Number(dimValue ?? 0) || (dimParam && open.has(dimParam)),
+      );
+      if (value.type?.tensorType?.shape && isKnown) this.#declared.set(value.name!, shapeOf(value, batch));
+      this.#types.set(value.name!, value.type?.tensorType?.elemType ?? FLOAT);
+    }
+    for (const input of inputs) this.#setInput(input, batch);
+    for (const tensor of this.#proto.initializer ?? []) {
+      const values = readIntegers(tensor);
+      this.#shapes.set(tensor.name!, (tensor.dims ?? []).map(Number));
+      this.#types.set(tensor.name!, tensor.dataType!);
+      if (values) this.#integersOf.set(tensor.name!, values);
     }
     for (const node of this.#nodes) this.#infer(node);
   }
@@ -45,15 +75,23 @@ export class Graph implements OperatorGraph {
 
   shape(value: string): Shape {
     const shape = this.#shapes.get(value);
-    if (!shape) throw new Error(`The graph has no value "${value}".`);
-    return shape;
+    if (shape === undefined) throw new Error(`The graph has no value "${value}".`);
+    if (typeof shape !== 'string') return shape;
+    throw new Error(
+      `The shape of "${value}" is not known. ${shape}. ` +
+        'Run onnx.shape_inference.infer_shapes over the model, with fixed shapes of its inputs.',
+    );
+  }
+
+  elementType(value: string): number {
+    return this.#types.get(value) ?? FLOAT;
   }
 
   /** Declares an input. */
   addInput(value: onnx.IValueInfoProto): void {
     this.#rejectTaken(value.name!);
     this.#proto.input!.push(value);
-    this.#shapes.set(value.name!, shapeOf(value, 0));
+    this.#setInput(value, 0);
   }
 
   /**
@@ -81,40 +119,77 @@ export class Graph implements OperatorGraph {
     return output;
   }
 
-  constant(value: number): string {
+  constant(value: number | Weight): string {
+    const weight = typeof value === 'number' ? { dims: [], data: Float32Array.of(value) } : value;
     const name = this.#fresh('constant');
-    this.#proto.initializer!.push(floatTensor(name, { dims: [], data: Float32Array.of(value) }));
-    this.#shapes.set(name, []);
+    this.#proto.initializer!.push(floatTensor(name, weight));
+    this.#shapes.set(name, weight.dims);
     return name;
   }
 
-  reduce(opType: 'ReduceSum' | 'ReduceMax', value: string, axes: readonly number[], keepdims: 0 | 1): string {
-    // ReduceMax has its axes as an attribute until opset 18, ReduceSum until 13.
-    if (opType === 'ReduceMax' && this.#opset < 18) return this.add(opType, [value], { axes, keepdims });
-    return this.add(opType, [value, this.#integers(axes)], { keepdims });
-  }
-
-  reshape(value: string, shape: Shape): string {
-    return this.add('Reshape', [value, this.#integers(shape)]);
-  }
-
-  integers(name: string): readonly number[] | undefined {
-    const tensor = this.#proto.initializer!.find((other) => other.name === name);
-    if (!tensor?.rawData?.length) return undefined;
-    return [...new BigInt64Array(new Uint8Array(tensor.rawData).buffer)].map(Number);
-  }
-
-  #integers(values: readonly number[]): string {
+  integerConstant(values: readonly number[]): string {
     const name = this.#fresh('integers');
     this.#proto.initializer!.push(integerTensor(name, values));
     this.#shapes.set(name, [values.length]);
+    this.#types.set(name, INT64);
+    this.#integersOf.set(name, values);
     return name;
   }
 
+  /** Sums over some axes, or takes the largest; of all axes, what is left is a single number. */
+  reduce(opType: 'ReduceSum' | 'ReduceMax', value: string, axes: readonly number[], keepdims: 0 | 1): string {
+    return reduce(this, opType, value, axes, keepdims);
+  }
+
+  /** The same numbers in another shape. */
+  reshape(value: string, shape: Shape): string {
+    return reshape(this, value, shape);
+  }
+
+  integers(name: string): readonly number[] | undefined {
+    return this.#integersOf.get(name);
+  }
+
+  #setInput(value: onnx.IValueInfoProto, batch: number): void {
+    this.#shapes.set(value.name!, shapeOf(value, batch));
+    this.#types.set(value.name!, value.type?.tensorType?.elemType ?? FLOAT);
+  }
+
+  /** Tells shapes and types of a node's results; where that is not possible, what the model declares must do. */
   #infer(node: onnx.INodeProto): void {
-    const inputs = (node.input ?? []).map((name) => this.shape(name));
-    const [output] = node.output!;
-    this.#shapes.set(output!, operatorOf(node).shape({ graph: this, node, inputs }));
+    const inputs = (node.input ?? []).map((name) => (name ? this.#shapes.get(name) : []));
+    const lost = inputs.indexOf(undefined);
+    if (lost >= 0) throw new Error(`${placeOf(node)}: the graph has no value "${node.input![lost]}".`);
+    const why = inputs.find((input) => typeof input === 'string');
+    const operator = operatorOf(node);
+    if (why !== undefined || !operator) {
+      this.#setUnknown(node, why ?? `${placeOf(node)} is of a kind that training does not know`);
+      return;
+    }
+    try {
+      this.#setKnown(operator, { graph: this, node, inputs: inputs as Shape[] });
+    } catch (error) {
+      const reason = `${placeOf(node)}: ${error instanceof Error ? error.message : String(error)}`;
+      if (!(error instanceof UnknownShape)) throw new Error(reason, { cause: error });
+      this.#setUnknown(node, reason);
+    }
+  }
+
+  #setKnown(operator: Operator, forward: Forward): void {
+    const { input, output } = forward.node;
+    const shapes = operator.shapes(forward);
+    const types = operator.types?.(forward) ?? [];
+    output!.forEach((name, k) => {
+      this.#shapes.set(name, shapes[k]!);
+      this.#types.set(name, types[k] ?? this.elementType(input![0] ?? ''));
+    });
+    const values = fold(forward, shapes[0]!);
+    if (values) this.#integersOf.set(output![0]!, values);
+  }
+
+  /** What the model declares must do. */
+  #setUnknown({ output }: onnx.INodeProto, why: string): void {
+    for (const name of output ?? []) this.#shapes.set(name, this.#declared.get(name) ?? why);
   }
 
   #fresh(what: string): string {
@@ -129,6 +204,9 @@ export class Graph implements OperatorGraph {
       throw new Error(`The graph has a value "${name}" already; choose another name.`);
   }
 }
+
+const axesOf = (value: onnx.IValueInfoProto): readonly onnx.TensorShapeProto.IDimension[] =>
+  value.type?.tensorType?.shape?.dim ?? [];
 
 function attributeOf(name: string, value: number | readonly number[]): onnx.IAttributeProto {
   if (typeof value !== 'number') return { name, type: AttributeType.INTS, ints: [...value] };

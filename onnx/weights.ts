@@ -13,7 +13,8 @@ export function copyModel(model: onnx.IModelProto): onnx.ModelProto {
 /**
  * Turns initializers into inputs.
  *
- * @param names which; default all of float32 with more than one element, as the others are constants of formulas.
+ * @param names which; default all of float32 with more than one element, as the others are constants of formulas, but for
+ *   running means and variances.
  * @returns the model, and the numbers that the initializers had.
  * @throws Error if there is no such initializer, or it is not of float32.
  */
@@ -24,11 +25,13 @@ export function weightsToInputs(
   const changed = copyModel(model);
   const graph = changed.graph!;
   const initializers = graph.initializer!;
+  const statistics = runningStatistics(graph);
   const chosen =
     names ??
     initializers
       .filter((tensor) => isFloatTensor(tensor) && readFloatTensor(tensor).data.length > 1)
-      .map(({ name }) => name!);
+      .map(({ name }) => name!)
+      .filter((name) => !statistics.has(name));
   const weights = new Map<string, Weight>();
   for (const name of chosen) {
     const tensor = initializers.find((other) => other.name === name);
@@ -43,6 +46,12 @@ export function weightsToInputs(
   graph.input = graph.input!.filter(({ name }) => !weights.has(name!));
   for (const [name, { dims }] of weights) graph.input.push(floatValue(name, dims));
   return { model: changed, weights };
+}
+
+/** The means and variances by which batch normalization works in inference. */
+function runningStatistics({ node }: onnx.IGraphProto): ReadonlySet<string> {
+  const nodes = node!.filter(({ opType }) => opType === 'BatchNormalization');
+  return new Set(nodes.flatMap(({ input }) => input!.slice(3, 5)));
 }
 
 /**

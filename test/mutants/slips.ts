@@ -28,6 +28,7 @@ import { besideSlips } from './stages-beside.js';
 import { controlSlips } from './stages-control.js';
 import { stageSlips } from './stages.js';
 import { tableSlips } from './tables.js';
+import { onnxSlips } from './onnx.js';
 import { overflowSlips } from './overflows.js';
 import { wovenSlips } from './woven.js';
 
@@ -55,6 +56,7 @@ export const slips: readonly Slip[] = [
   ...referenceSlips,
   ...shaderSlips,
   ...adapterSlips,
+  ...onnxSlips,
   ...tableSlips,
   ...wovenSlips,
   ...overflowSlips,

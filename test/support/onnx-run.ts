@@ -5,17 +5,26 @@ import type { Weight } from '../../onnx/tensor.js';
 /** Float32 tensors by name. */
 export type Weights = Record<string, Weight>;
 
+/** Tensors by name, some of them perhaps of whole numbers. */
+type Feeds = Record<string, Weight | { dims: readonly number[]; data: BigInt64Array }>;
+
 /** Opens a model on the CPU for `use`, which may run it many times. */
 export async function withCpuModel<T>(
   model: Uint8Array<ArrayBuffer>,
-  use: (run: (feeds: Weights) => Promise<Weights>) => Promise<T>,
+  use: (run: (feeds: Feeds) => Promise<Weights>) => Promise<T>,
 ): Promise<T> {
   ort.env.wasm.numThreads = 1;
   const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
   try {
     return await use(async (feeds) => {
       const tensors = Object.entries(feeds).map(
-        ([name, { dims, data }]) => [name, new ort.Tensor('float32', data, dims)] as const,
+        ([name, { dims, data }]) =>
+          [
+            name,
+            data instanceof Float32Array
+              ? new ort.Tensor('float32', data, dims)
+              : new ort.Tensor('int64', data, dims),
+          ] as const,
       );
       const outputs = Object.entries(await session.run(Object.fromEntries(tensors)));
       return Object.fromEntries(

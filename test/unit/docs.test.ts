@@ -4,10 +4,12 @@ import { runtimesPage } from '../../runtimes/docs-page.js';
 import records from '../../runtimes/records.json';
 import type { RuntimeReport } from '../../runtimes/report.js';
 import { conventionsPage } from '../support/conventions-page.js';
+import { onnxPage } from '../support/onnx-page.js';
 import { rulesPage } from '../support/rules-page.js';
 
 test.each([
   ['conventions', conventionsPage],
+  ['onnx', onnxPage],
   ['rules', rulesPage],
   ['runtimes', () => runtimesPage(records as unknown as RuntimeReport[])],
 ])('docs/%s.md is up to date; `npm run docs` makes it', async (name, makePage) => {
