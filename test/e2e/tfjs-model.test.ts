@@ -77,6 +77,43 @@ test('a saved model with its optimizer is trained on as if it had not been saved
   loaded.dispose();
 });
 
+test('groups are the same when a page makes its model again, or loads it', async () => {
+  const initializer = tfl.initializers.ones();
+  const build = () =>
+    tfl.sequential({
+      layers: [
+        tfl.layers.dense({
+          name: 'named',
+          units: 1,
+          inputShape: [2],
+          kernelInitializer: initializer,
+          biasInitializer: initializer,
+        }),
+      ],
+    });
+  const models: tfl.LayersModel[] = [build(), build()];
+  models.push(await tfl.models.modelFromJSON(models[0]!.toJSON(null, false) as never));
+  const rule = sgd({ lr: 0.5, weightDecay: 0.5, weightDecayMode: 'raw' });
+  for (const [k, model] of models.entries()) {
+    const optimizer = make(rule, {
+      groups: [{ match: /bias$/, weightDecay: 0 }, { params: ['named/kernel'] }],
+    });
+    model.compile({ optimizer, loss: 'meanSquaredError' });
+    const zeros = [tf.zeros([4, 2]), tf.ones([4, 1])] as const;
+    await model.fit(...zeros, { epochs: 1, verbose: 0 });
+    tf.dispose([...zeros]);
+    const [kernel, bias] = await Promise.all(model.getWeights().map(valuesOf));
+    // The loss is 0: what moves is what decays.
+    expect([...kernel!, ...bias!]).toEqual([0.5, 0.5, 1]);
+    const end = k === 0 ? '' : `_${k}`;
+    expect(optimizer.engine!.groups.map(({ params }) => params)).toEqual([
+      [`named/bias${end}`],
+      [`named/kernel${end}`],
+    ]);
+  }
+  for (const model of models) model.dispose();
+});
+
 const RESUMED: [string, Rule, FusedOptimizerOptions][] = [
   ['adam', adam({ lr: 0.1, amsgrad: true }), { skipNonFinite: true, ema: { decay: 0.9 } }],
   ['a rule with state of whole tensors', lamb({ lr: 0.1 }), { lossScale: 'dynamic' }],

@@ -267,7 +267,9 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     const rule = this.#rule;
     const lr = this.#isLrSet ? rule.options.lr : undefined;
     if (this.#engine) {
-      for (const { rank, group, variables } of inGroups(rule, this.#options.groups, fresh)) {
+      const earlier = table.variables.map(({ name }) => name);
+      const assigned = this.#options.groups.assign(fresh, earlier);
+      for (const { rank, group, variables } of inGroups(rule, assigned)) {
         const added = this.#engine.addGroupSync(group);
         if (lr !== undefined) added.lr = lr;
         this.#ranks.push(rank);
