@@ -3,7 +3,6 @@ import {
   type Scalar,
   type Tensor,
   type Variable,
-  dispose,
   serialization,
   variableGrads,
 } from '@tensorflow/tfjs-core';
@@ -14,6 +13,7 @@ import { OptimizerError } from '../../errors.js';
 import { type LearningRate, evaluateLearningRate } from '../../rules/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
 import { TfjsBackend } from './backend.js';
+import type { ExportedTensors, NamedTensor } from './exported-tensors.js';
 import { inGroups, makeEngine } from './make-engine.js';
 import {
   type FusedOptimizerOptions,
@@ -22,14 +22,7 @@ import {
   resolveOptions,
   toConfig,
 } from './options.js';
-import {
-  NO_STATE,
-  type NamedTensor,
-  type SavedState,
-  fromStateDict,
-  fromTensors,
-  toTensors,
-} from './saved-state.js';
+import { NO_STATE, type SavedState, fromStateDict, fromTensors, toTensors } from './saved-state.js';
 import { scaledGradients } from './scaled-gradients.js';
 import { checkUpdates } from './updates.js';
 import { type FreshVariable, VariableTable } from './variable-table.js';
@@ -68,7 +61,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   // Weights of an optimizer that has yet to meet its variables.
   #pending: SavedState | undefined;
   // What getWeights() returned last.
-  #exported: readonly NamedTensor[] = [];
+  #exported: ExportedTensors | undefined;
   #isDisposed = false;
 
   /**
@@ -108,6 +101,11 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     this.#rule = Object.freeze({ ...overrideRule(this.#rule, { lr }), ...ofOthers });
     this.#isLrSet = true;
     if (this.#engine) this.#engine.lr = lr;
+  }
+
+  /** Sets `learningRate`, as the optimizers of `tf.train` that have such a method. @throws OptimizerError as it does. */
+  setLearningRate(lr: LearningRate): void {
+    this.learningRate = lr;
   }
 
   /** The same as `learningRate`, by the name that it has elsewhere in this library. */
@@ -181,6 +179,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     this.#rejectDisposed('applyGradients()');
     this.#backend ??= TfjsBackend.current();
     this.#backend.assertCurrent();
+    this.#exported?.dispose();
     const variables = (this.#variables ??= new VariableTable(
       this.#backend,
       this.#options.settings.label,
@@ -205,7 +204,8 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
 
   /**
    * The state as tensors, for `setWeights` and for `model.save(…, { includeOptimizer: true })`. They belong to the
-   * optimizer, and are disposed by the next call and by `dispose()`. Variables that are disposed are not in it.
+   * optimizer: once `data()` of all has been asked for, as a save does, they are disposed, and by the next step, the next call and
+   * `dispose()`. `data()` and `setWeights` take them then, too; for other uses, clone them. Variables that are disposed are not in it.
    *
    * @throws OptimizerError `destroyed`, `device-lost`.
    */
@@ -215,10 +215,9 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     const variables = this.#variables?.variables ?? [];
     const saved = this.#engine ? fromStateDict(await this.#engine.stateDict(), variables) : this.#pending;
     this.#rejectDisposed('getWeights()');
-    this.#disposeExported();
-    const list = toTensors(saved ?? NO_STATE);
-    this.#exported = list;
-    return [...list];
+    this.#exported?.dispose();
+    this.#exported = toTensors(saved ?? NO_STATE);
+    return [...this.#exported.list];
   }
 
   /**
@@ -259,7 +258,6 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   override dispose(): void {
     this.#isDisposed = true;
     this.#forget();
-    this.#disposeExported();
   }
 
   /** Makes the engine, or adds to it. */
@@ -287,6 +285,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   }
 
   #forget(): void {
+    this.#exported?.dispose();
     this.#engine?.destroy();
     this.#engine = undefined;
     this.#ranks = [];
@@ -297,11 +296,6 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   #rejectDisposed(what: string): void {
     if (!this.#isDisposed) return;
     throw new OptimizerError('destroyed', `${what} was used after dispose(); create a new optimizer.`);
-  }
-
-  #disposeExported(): void {
-    dispose(this.#exported.map((exported) => exported.tensor));
-    this.#exported = [];
   }
 }
 
