@@ -37,7 +37,7 @@ async function fit(model: tfl.Sequential | tfl.LayersModel, epochs: number): Pro
 }
 
 /** What is in the files of a model that is saved with its optimizer. */
-async function saved(model: tfl.LayersModel): Promise<tf.io.ModelArtifacts> {
+async function filesOf(model: tfl.LayersModel): Promise<tf.io.ModelArtifacts> {
   let artifacts: tf.io.ModelArtifacts | undefined;
   const handler = tf.io.withSaveHandler(async (given) => {
     artifacts = given;
@@ -70,7 +70,7 @@ test('a saved model with its optimizer is trained on as if it had not been saved
   model.compile({ optimizer: make(adamw({ lr: 0.05 }), options), loss: 'binaryCrossentropy' });
   await fit(model, 3);
   const { numTensors } = tf.memory();
-  const artifacts = await saved(model);
+  const artifacts = await filesOf(model);
   // The last of a save's tensors has gone with its reading.
   expect(tf.memory().numTensors).toBe(numTensors);
   const goesOn = await fit(model, 3);
@@ -169,7 +169,7 @@ test('what is saved before the first step is loaded, and trained on like a new o
   for (const one of [model, twin]) {
     one.compile({ optimizer: make(adam({ lr: 0.05 }), { maxGradNorm: 1 }), loss: 'binaryCrossentropy' });
   }
-  const artifacts = await saved(model);
+  const artifacts = await filesOf(model);
   const loaded = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
   expect(await fit(loaded, 2)).toEqual(await fit(twin, 2));
   expect(loaded.optimizer.iterations).toBe(2);

@@ -121,7 +121,7 @@ test('variables that were made under another backend, or used there between step
     // tfjs reads by way of a canvas when it may not wait, which gives zeros where there is no GPU.
     const read = new Map<object, Float32Array>();
     for (const w of moved) read.set(w.dataId, await valuesOf(w));
-    const undo = tamper(tf.backend() as tf.KernelBackend, { readSync: (id: object) => read.get(id) });
+    const undo = tamper(tf.backend(), { readSync: (id: object) => read.get(id) });
     await tf.setBackend('cpu');
     for (const [i, w] of moved.entries()) {
       const sum = tf.add(w, 0);

@@ -1,5 +1,6 @@
 /** What of the adapters' options does not compile, and what must. `npm run typecheck` is the test. */
 import type { Array as JaxArray } from '@jax-js/jax';
+import * as tf from '@tensorflow/tfjs-core';
 import { fusedOptimizer } from '../../src/adapters/jax/index.js';
 import { type OnnxModel, type OnnxRuntime, OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
 import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
@@ -53,6 +54,10 @@ export function tfjs(): void {
   });
   // @ts-expect-error -- a misspelt slot
   void optimizer.engine?.readState('w', 'exp_avgs');
+  void optimizer.getTrainWeights().then((weights) => tf.train.adam().setWeights(weights));
+  optimizer.setLearningRate((step) => 0.1 / (step + 1));
+  // @ts-expect-error -- no number
+  optimizer.setLearningRate('0.1');
   const plain: FusedOptimizer = optimizer;
   void plain.engine?.readState('w', 'whatever');
 }

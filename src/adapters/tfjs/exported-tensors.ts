@@ -1,4 +1,4 @@
-import { type DataType, type Tensor, dispose, tensor } from '@tensorflow/tfjs-core';
+import { type DataType, type DataTypeMap, type Tensor, dispose, tensor } from '@tensorflow/tfjs-core';
 
 /** A tensor with a name, as tfjs's optimizers hand them out. */
 export interface NamedTensor {
@@ -14,15 +14,20 @@ export class ExportedTensors {
   readonly list: NamedTensor[] = [];
   readonly #unread = new Set<Tensor>();
 
-  /** Adds a tensor; a number is a scalar. */
-  add(name: string, values: number | readonly number[] | Float32Array, dtype: 'int32' | 'float32'): void {
-    const made = tensor(values as number | number[], typeof values === 'number' ? [] : undefined, dtype);
+  /** Adds a tensor of some shape; otherwise a number is a scalar, and a list has one axis. */
+  add(
+    name: string,
+    values: number | readonly number[] | Float32Array,
+    dtype: 'int32' | 'float32',
+    shape = typeof values === 'number' ? [] : [values.length],
+  ): void {
+    const made = tensor(values as number | number[], shape, dtype);
     const kept = made.dataSync<typeof dtype>();
     this.#unread.add(made);
     made.data = async <D extends DataType>() => {
       this.#unread.delete(made);
       if (this.#unread.size === 0) this.dispose();
-      return kept.slice() as never as Awaited<ReturnType<typeof made.data<D>>>;
+      return kept.slice() as DataTypeMap[D];
     };
     this.list.push({ name, tensor: made });
   }

@@ -23,6 +23,7 @@ import {
   toConfig,
 } from './options.js';
 import { NO_STATE, type SavedState, fromStateDict, fromTensors, toTensors } from './saved-state.js';
+import { fromTrain, toTrain } from './train-state.js';
 import { scaledGradients } from './scaled-gradients.js';
 import { checkUpdates } from './updates.js';
 import { type FreshVariable, VariableTable } from './variable-table.js';
@@ -211,26 +212,39 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    */
   override async getWeights(): Promise<NamedTensor[]> {
     this.#rejectDisposed('getWeights()');
-    // As they are now: by the time that the state has been read, others may have come.
-    const variables = this.#variables?.variables ?? [];
-    const saved = this.#engine ? fromStateDict(await this.#engine.stateDict(), variables) : this.#pending;
-    this.#rejectDisposed('getWeights()');
-    this.#exported?.dispose();
-    this.#exported = toTensors(saved ?? NO_STATE);
-    return [...this.#exported.list];
+    return this.#export(toTensors, 'getWeights()');
+  }
+
+  /**
+   * The state in the form of `tf.train`, for `setWeights` of the rule's counterpart there, which goes on with it: `sgd`, `momentum`,
+   * `adagrad`, `rmsprop`, `adam`, `adadelta`; `adamw` is `adam` there, without its decay. Values are the same. Options are not
+   * in it: `conventions.tfjs` tells which of ours are theirs. The tensors are as those of {@link getWeights}.
+   *
+   * @throws OptimizerError `destroyed`, `device-lost`, and `invalid-config` if there is no counterpart, it keeps less (AMSGrad, averages
+   *   of weights), its velocity is another (see `lrInVelocity`), or, for Adam, variables have not all made the same number of steps.
+   * @example await tf.train.adam(1e-3).setWeights(await optimizer.getTrainWeights());
+   */
+  async getTrainWeights(): Promise<NamedTensor[]> {
+    this.#rejectDisposed('getTrainWeights()');
+    return this.#export((saved) => toTrain(saved, this.#rule, this.#options.groups), 'getTrainWeights()');
   }
 
   /**
    * Goes on with what `getWeights` returned. The next step must bring gradients of all variables that are in it; they are
    * told by their names if these are the same, otherwise by their order, as in `tf.train.*`.
    *
+   * Also with what `getWeights` of `tf.train.sgd`, `momentum`, `adagrad`, `rmsprop`, `adam` or `adadelta` returned, for the rule of the
+   * same name (`adamw` takes that of `adam`): values and count are taken over as they are. The formula goes on as theirs with the
+   * options that `conventions.tfjs` tells; the defaults of `momentum` keep another velocity, and are refused.
+   *
    * @throws OptimizerError `destroyed`, `invalid-state-dict` if these are no such weights. Whether they fit the variables
    *   turns out at the next step, which is not made if they do not.
    */
   override async setWeights(weights: NamedTensor[]): Promise<void> {
     this.#rejectDisposed('setWeights()');
-    const saved = await fromTensors(weights);
+    const given = await fromTensors(weights);
     this.#rejectDisposed('setWeights()');
+    const saved = fromTrain(given, this.#rule, this.#options.groups);
     this.#forget();
     this.#pending = saved;
     // oxlint-disable-next-line no-underscore-dangle -- tfjs's name
@@ -258,6 +272,17 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   override dispose(): void {
     this.#isDisposed = true;
     this.#forget();
+  }
+
+  async #export(convert: (saved: SavedState) => ExportedTensors, what: string): Promise<NamedTensor[]> {
+    // As they are now: by the time that the state has been read, others may have come.
+    const variables = this.#variables?.variables ?? [];
+    const saved = this.#engine ? fromStateDict(await this.#engine.stateDict(), variables) : this.#pending;
+    this.#rejectDisposed(what);
+    const exported = convert(saved ?? NO_STATE);
+    this.#exported?.dispose();
+    this.#exported = exported;
+    return [...exported.list];
   }
 
   /** Makes the engine, or adds to it. */

@@ -24,7 +24,8 @@ export interface SavedState {
 /** Of an optimizer that has made no step. */
 export const NO_STATE: SavedState = { step: 0, slots: new Map(), steps: new Map() };
 
-const STEP = 'iter';
+/** The name of the count of steps, as in tfjs. */
+export const STEP = 'iter';
 const COUNTS = 'control/counts';
 const LOSS_SCALE = 'control/loss_scale';
 const STEPS = 'steps';
