@@ -58,6 +58,10 @@ export function tfjs(): void {
   optimizer.setLearningRate((step) => 0.1 / (step + 1));
   // @ts-expect-error -- no number
   optimizer.setLearningRate('0.1');
+  const either: typeof optimizer | tf.AdamOptimizer = optimizer.orElse(tf.train.adam());
+  either.minimize(() => tf.scalar(1));
+  // @ts-expect-error -- no optimizer
+  optimizer.orElse(adam());
   const plain: FusedOptimizer = optimizer;
   void plain.engine?.readState('w', 'whatever');
 }

@@ -170,13 +170,24 @@ export class TfjsBackend {
   }
 }
 
+/**
+ * Whether tfjs computes on its WebGPU backend.
+ *
+ * @throws OptimizerError `invalid-config` if it has no backend yet.
+ */
+export function isOnWebgpu(): boolean {
+  const name = getBackend() as string | null | undefined;
+  if (name) return name === 'webgpu';
+  throw new OptimizerError('invalid-config', 'TensorFlow.js has no backend yet; await tf.ready() first.');
+}
+
 function rejectOtherBackend(): void {
   const name = getBackend();
   if (name === 'webgpu') return;
   throw new OptimizerError(
     'invalid-config',
     `TensorFlow.js computes on ${quote(name)}; import '@tensorflow/tfjs-backend-webgpu' and await tf.setBackend('webgpu'); ` +
-      'where the browser has no WebGPU, let new FusedOptimizer(…).orElse(tf.train.adam(…)) take what there is.',
+      'where the browser has no WebGPU, new FusedOptimizer(…).orElse(tf.train.adam(…)) takes that one.',
   );
 }
 

@@ -9,10 +9,10 @@ import {
 import type { Optimizer } from '../../engine/optimizer.js';
 import { checkGradScale } from '../../engine/input/gradient-options.js';
 import type { StepStats } from '../../engine/stats.js';
-import { OptimizerError } from '../../errors.js';
+import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { type LearningRate, evaluateLearningRate } from '../../rules/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
-import { TfjsBackend } from './backend.js';
+import { TfjsBackend, isOnWebgpu } from './backend.js';
 import type { ExportedTensors, NamedTensor } from './exported-tensors.js';
 import { inGroups, makeEngine } from './make-engine.js';
 import {
@@ -78,6 +78,30 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     this.#options = resolveOptions(rule, options);
     this.#rule = rule;
     this.#gradScale = this.#options.settings.gradients.gradScale;
+  }
+
+  /**
+   * This optimizer if tfjs computes on WebGPU, else another one: for pages that are to work in browsers without WebGPU, too. The one
+   * that is not taken is disposed. Call it once tfjs has its backend: where there is WebGPU and its backend is imported, `tf.ready()`
+   * takes that; `tf.setBackend('webgpu')` throws where there is none.
+   *
+   * @param other e.g. tfjs's own.
+   * @throws OptimizerError `invalid-config` if tfjs has no backend yet, or `other` is no `tf.Optimizer`, and `destroyed`.
+   * @example
+   * await tf.ready();
+   * const optimizer = new FusedOptimizer(adam({ lr: 1e-3 })).orElse(tf.train.adam(1e-3));
+   */
+  orElse<O extends TfjsOptimizer>(other: O): this | O {
+    this.#rejectDisposed('orElse()');
+    if (!isRecord(other) || !(other instanceof TfjsOptimizer)) {
+      throw new OptimizerError(
+        'invalid-config',
+        `orElse() was given ${quote(other)}; give a tf.Optimizer, e.g. tf.train.adam(1e-3).`,
+      );
+    }
+    const [taken, left] = isOnWebgpu() ? [this, other] : [other, this];
+    left.dispose();
+    return taken;
   }
 
   /** The learning rate of the next step, of the variables that no group names; if all are in groups, of the first one. */
