@@ -1,7 +1,7 @@
 /** What of the adapters' options does not compile, and what must. `npm run typecheck` is the test. */
 import type { Array as JaxArray } from '@jax-js/jax';
 import * as tf from '@tensorflow/tfjs-core';
-import { fusedOptimizer } from '../../src/adapters/jax/index.js';
+import { applyUpdates, fusedOptimizer, fusedTransformation } from '../../src/adapters/jax/index.js';
 import { type OnnxModel, type OnnxRuntime, OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
 import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
 import { type Rule, adam } from '../../src/index.js';
@@ -25,6 +25,29 @@ export async function jax(): Promise<void> {
   // @ts-expect-error -- a misspelt slot
   await optimizer.readState('w', 'exp_avgs');
   await optimizer.readState('w', 'exp_avg');
+  // @ts-expect-error -- a misspelt option
+  fusedTransformation(rule, { groups: [{ params: ['w'], wieghtDecay: 0 }] });
+  const solver = fusedTransformation(rule, { maxGradNorm: 1 });
+  let state = solver.init(tree);
+  const [updates, next] = solver.update(tree, state, tree);
+  state = next;
+  // @ts-expect-error -- a misspelt slot
+  await state.readState('w', 'exp_avgs');
+  const updated: typeof tree = applyUpdates(tree, updates);
+  applyUpdates(updated, tree);
+  // @ts-expect-error -- a tree of another form
+  applyUpdates(tree, { v: tree.w });
+  const other = {
+    init: (params: typeof tree) => ({ count: 0, params }),
+    update: (grads: typeof tree, given: { count: number }): [typeof tree, { count: number }] => [
+      grads,
+      given,
+    ],
+  };
+  const either: typeof other = solver.orElse(other);
+  either.update(tree, either.init(tree));
+  // @ts-expect-error -- no transformation
+  solver.orElse({ init: () => null });
   await fusedOptimizer<typeof tree>(someRule, tree, { groups: [{ match: /b/, anything: 0.1 }] });
 }
 
