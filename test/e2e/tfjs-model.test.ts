@@ -191,6 +191,7 @@ test('exported weights are kept until they are read, or the next step, and can b
   const [iter, moment, square] = await optimizer.getWeights();
   expect(tf.memory().numTensors).toBe(numTensors + 3);
   expect([...(await valuesOf(moment!.tensor))]).toEqual([Math.fround(0.1), Math.fround(0.1)]);
+  expect(tf.memory().numTensors).toBe(numTensors + 3);
   const before = await valuesOf(w);
   step();
   expect(tf.memory().numTensors).toBe(numTensors);
