@@ -213,6 +213,7 @@ function browserProject(name: string, kind: BrowserKind, include: string[]): Tes
         '@jax-js/jax',
         '@tensorflow/tfjs-core',
         '@tensorflow/tfjs-core/dist/register_all_gradients',
+        '@tensorflow/tfjs-backend-cpu',
         '@tensorflow/tfjs-backend-webgpu',
         'onnx-proto',
         '@tensorflow/tfjs-layers',

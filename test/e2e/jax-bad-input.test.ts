@@ -1,6 +1,6 @@
 import { type Array as JaxArray, devicePut, grad, init, numpy, tree } from '@jax-js/jax';
 import { expect, test, vi } from 'vitest';
-import { fusedOptimizer } from '../../src/adapters/jax/index.js';
+import { fusedOptimizer, fusedTransformation } from '../../src/adapters/jax/index.js';
 import { adam, sgd } from '../../src/index.js';
 import { errorOf } from '../support/error-of.js';
 import { jaxTest, readArray } from '../support/jax.js';
@@ -138,6 +138,50 @@ jaxTest('trees that do not fit: at a step, which changes and consumes nothing', 
   }
   expect([...(await readArray(stepped.a))]).toEqual([0, 0]);
   tree.dispose([stepped, pending] as never);
+});
+
+jaxTest('an await that was forgotten is said, whatever is asked of the promise', async () => {
+  const params = numpy.ones([2]);
+  const given = fusedOptimizer(sgd({ lr: 1 }), params.ref);
+  const promise = given as never as Awaited<typeof given>;
+  for (const use of [
+    () => promise.step(params, params),
+    () => promise.groups,
+    () => (promise.lr = 1),
+    () => promise.destroy(),
+  ]) {
+    const error = await errorOf(use);
+    expect([error.code, error.message]).toEqual([
+      'invalid-config',
+      expect.stringContaining(
+        'was asked of the promise of an optimizer; write: const optimizer = await fusedOptimizer(',
+      ),
+    ]);
+  }
+  (await given).destroy();
+  params.dispose();
+  const failed = fusedOptimizer(sgd(), null);
+  await expect(failed).rejects.toThrow('params: "params" is null');
+});
+
+jaxTest('a transformation checks its options at once, and parameters as it is initialized', async () => {
+  for (const [options, message] of [
+    [{ maxGradNorm: -1 }, 'maxGradNorm is -1'],
+    [{ groups: [{ lr: 1 }] }, 'groups[0] is { lr }'],
+    [{ rule: sgd() }, 'options has rule'],
+  ] as const) {
+    expect(() => fusedTransformation(sgd(), options as never)).toThrow(message);
+  }
+  for (const other of [null, adam(), { init: () => null }]) {
+    expect(() => fusedTransformation(sgd()).orElse(other as never)).toThrow(
+      'give a transformation of @jax-js/optax',
+    );
+  }
+  const solver = fusedTransformation(sgd(), { groups: [{ params: ['x'] }] });
+  const params = tree2();
+  expect(() => solver.init(params)).toThrow('no array at or below "x"');
+  expect(params.a.refCount).toBe(1);
+  tree.dispose(params);
 });
 
 jaxTest('in a traced function', async () => {

@@ -1,6 +1,21 @@
-import { type Array as JaxArray, grad, jit, nn, numpy, tree, valueAndGrad } from '@jax-js/jax';
+import {
+  type Array as JaxArray,
+  defaultDevice,
+  grad,
+  init,
+  jit,
+  nn,
+  numpy,
+  tree,
+  valueAndGrad,
+} from '@jax-js/jax';
 import { expect, inject, vi } from 'vitest';
-import { fusedOptimizer } from '../../src/adapters/jax/index.js';
+import {
+  type FusedOptimizer,
+  applyUpdates,
+  fusedOptimizer,
+  fusedTransformation,
+} from '../../src/adapters/jax/index.js';
 import {
   ReferenceOptimizer,
   type Rule,
@@ -343,3 +358,99 @@ jaxTest('weights and their average change places, and nobody sees it', async () 
   tree.dispose([params, raw] as never);
   optimizer.destroy();
 });
+
+jaxTest(
+  'leaves that are no float32 arrays pass untouched, whatever the gradients have in their place',
+  async () => {
+    const make = () => ({
+      none: null as null | JaxArray,
+      layers: [{ w: numpy.ones([2]), ids: numpy.array([3, 4], { dtype: numpy.int32 }) }],
+      half: numpy.ones([3], { dtype: numpy.float16 }),
+      b: numpy.ones([2]),
+    });
+    let params = make();
+    const { ids } = params.layers[0]!;
+    const { half } = params;
+    const optimizer = await fusedOptimizer(sgd({ lr: 1 }), tree.ref(params), { ema: { decay: 0.5 } });
+    expect(optimizer.groups.map((group) => group.params)).toEqual([['layers.0.w', 'b']]);
+    const grads = {
+      none: numpy.ones([1]),
+      layers: [{ w: numpy.ones([2]), ids: null }],
+      b: numpy.full([2], 2),
+    };
+    const given = grads.none;
+    params = optimizer.step(grads as never, params);
+    expect(() => given.ref).toThrow();
+    params = optimizer.step(make(), params);
+    params = optimizer.swapEma(optimizer.swapEma(params));
+    expect(Object.keys(params)).toEqual(['none', 'layers', 'half', 'b']);
+    expect([params.none, params.half === half, params.layers[0]!.ids === ids]).toEqual([null, true, true]);
+    expect([ids.refCount, half.refCount]).toEqual([1, 1]);
+    expect(await ids.ref.jsAsync()).toEqual([3, 4]);
+    expect(await params.layers[0]!.w.ref.jsAsync()).toEqual([-1, -1]);
+    expect(await params.b.ref.jsAsync()).toEqual([-2, -2]);
+    // What was float32 must be so.
+    const error = await errorOf(() => optimizer.step({ ...make(), b: null as never }, params));
+    expect(error.message).toContain('grads: "b" is null; give an Array');
+    tree.dispose(params);
+    optimizer.destroy();
+  },
+);
+
+jaxTest('code in the shape of optax makes the same steps, in place', async () => {
+  const random = new Random(inject('seed'));
+  const start = makeParams(random);
+  const x = arrayOf(random.weights(12), [4, 3]);
+  const gradient = jit(grad(loss));
+  const options = { maxGradNorm: 0.01, groups: [{ params: ['scale'], lr: 0.5 }] };
+  const copy = () =>
+    tree.map((leaf: JaxArray) => leaf.ref.mul(1), start.params as never) as unknown as Params;
+  const optimizer = await fusedOptimizer(adam({ lr: 0.1 }), tree.ref(start.params), options);
+  const solver = fusedTransformation(adam({ lr: 0.1 }), options);
+  let [params, twin] = [copy(), copy()];
+  let state = solver.init(tree.ref(params));
+  for (let step = 0; step < 3; step++) {
+    const before = params.scale;
+    const [updates, next] = solver.update(gradient(tree.ref(params), x.ref), state, tree.ref(params));
+    state = next;
+    params = applyUpdates(params, updates);
+    expect(params.scale).toBe(before);
+    twin = optimizer.step(gradient(tree.ref(twin), x.ref), twin);
+    if (step === 0) optimizer.lr = state.lr = 0.05;
+  }
+  for (const [k, [name, leaf]] of leavesOf(params).entries()) {
+    expect(
+      bitDifference(await readArray(leaf), await readArray(leavesOf(twin)[k]![1])),
+      name,
+    ).toBeUndefined();
+  }
+  expect(await state.stats()).toMatchObject({ step: 3, skipped: 0 });
+  tree.dispose([params, twin, start.params, x] as never);
+  gradient.dispose();
+  for (const one of [optimizer, state]) one.destroy();
+});
+
+jaxTest(
+  'a page that falls back to wasm takes the other transformation, with the same applyUpdates',
+  async () => {
+    type Tree = { w: JaxArray; ids: JaxArray | null };
+    // In the shape of optax' sgd.
+    const plain = {
+      init: (params: Tree) => (tree.dispose(params), null),
+      update: ({ w }: Tree, state: null): [Tree, null] => [{ w: w.mul(-0.5), ids: null }, state],
+    };
+    await init('wasm');
+    for (const device of ['wasm', 'webgpu'] as const) {
+      defaultDevice(device);
+      const solver = fusedTransformation(sgd({ lr: 0.5 })).orElse(plain);
+      expect(solver === plain).toBe(device === 'wasm');
+      let params: Tree = { w: numpy.ones([2]), ids: null };
+      const state = solver.init(tree.ref(params));
+      const [updates] = solver.update({ w: numpy.full([2], 3), ids: null }, state);
+      params = applyUpdates(params, updates);
+      expect(await params.w.jsAsync()).toEqual([-0.5, -0.5]);
+      expect(params.ids).toBe(null);
+      (state as FusedOptimizer<Tree> | null)?.destroy();
+    }
+  },
+);

@@ -61,6 +61,25 @@ test('gradients that do not fit are refused, and no variable has changed', async
   expect([...(await valuesOf(w))]).toEqual([0, 1]);
 });
 
+test('a group that no variable is for is refused by the first step', async () => {
+  const [w, v] = [variable([1]), variable([1])];
+  const one = tf.tensor1d([1]);
+  for (const [groups, complaint] of [
+    [[{ match: /nothing/ }], 'groups[0]: no variable is left that matches /nothing/; there are'],
+    [[{ params: ['nothing'] }], 'groups[0]: there is no variable at or below "nothing"; there are'],
+  ] as const) {
+    const optimizer = make(sgd({ lr: 1 }), { groups });
+    const error = await errorOf(() => optimizer.applyGradients({ [w.name]: one }));
+    expect([error.code, error.message]).toEqual(['invalid-config', expect.stringContaining(complaint)]);
+    expect([...(await valuesOf(w))]).toEqual([1]);
+  }
+  // One that has no gradient yet may wait.
+  const optimizer = make(sgd({ lr: 1 }), { groups: [{ params: [v.name], lr: 0.5 }] });
+  optimizer.applyGradients({ [w.name]: one });
+  optimizer.applyGradients({ [v.name]: one });
+  expect([...(await valuesOf(w)), ...(await valuesOf(v))]).toEqual([0, 0.5]);
+});
+
 test('null gradients and empty variables are nothing to be done', async () => {
   const empty = tf.variable(tf.tensor1d([]));
   const w = variable([1]);

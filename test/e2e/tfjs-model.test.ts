@@ -36,6 +36,18 @@ async function fit(model: tfl.Sequential | tfl.LayersModel, epochs: number): Pro
   return history['loss'] as number[];
 }
 
+/** What is in the files of a model that is saved with its optimizer. */
+async function filesOf(model: tfl.LayersModel): Promise<tf.io.ModelArtifacts> {
+  let artifacts: tf.io.ModelArtifacts | undefined;
+  const handler = tf.io.withSaveHandler(async (given) => {
+    artifacts = given;
+    return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
+  });
+  await model.save(handler, { includeOptimizer: true });
+  const trainingConfig = JSON.parse(JSON.stringify(artifacts!.trainingConfig)) as tf.io.TrainingConfig;
+  return { ...artifacts!, trainingConfig };
+}
+
 test('model.fit learns, and holds no more tensors for it', async () => {
   const model = makeModel();
   model.compile({ optimizer: make(adam({ lr: 0.1 })), loss: 'binaryCrossentropy' });
@@ -57,15 +69,12 @@ test('a saved model with its optimizer is trained on as if it had not been saved
   };
   model.compile({ optimizer: make(adamw({ lr: 0.05 }), options), loss: 'binaryCrossentropy' });
   await fit(model, 3);
-  let artifacts: tf.io.ModelArtifacts | undefined;
-  const handler = tf.io.withSaveHandler(async (saved) => {
-    artifacts = saved;
-    return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
-  });
-  await model.save(handler, { includeOptimizer: true });
+  const { numTensors } = tf.memory();
+  const artifacts = await filesOf(model);
+  // The last of a save's tensors has gone with its reading.
+  expect(tf.memory().numTensors).toBe(numTensors);
   const goesOn = await fit(model, 3);
-  const json = JSON.parse(JSON.stringify(artifacts!.trainingConfig)) as tf.io.TrainingConfig;
-  const loaded = await tfl.loadLayersModel(tf.io.fromMemory({ ...artifacts!, trainingConfig: json }));
+  const loaded = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
   expect(loaded.optimizer).toBeInstanceOf(FusedOptimizer);
   expect(loaded.optimizer.getConfig()).toEqual((model.optimizer as FusedOptimizer).getConfig());
   expect(await fit(loaded, 3)).toEqual(goesOn);
@@ -75,6 +84,43 @@ test('a saved model with its optimizer is trained on as if it had not been saved
   loaded.optimizer.dispose();
   model.dispose();
   loaded.dispose();
+});
+
+test('groups are the same when a page makes its model again, or loads it', async () => {
+  const initializer = tfl.initializers.ones();
+  const build = () =>
+    tfl.sequential({
+      layers: [
+        tfl.layers.dense({
+          name: 'named',
+          units: 1,
+          inputShape: [2],
+          kernelInitializer: initializer,
+          biasInitializer: initializer,
+        }),
+      ],
+    });
+  const models: tfl.LayersModel[] = [build(), build()];
+  models.push(await tfl.models.modelFromJSON(models[0]!.toJSON(null, false) as never));
+  const rule = sgd({ lr: 0.5, weightDecay: 0.5, weightDecayMode: 'raw' });
+  for (const [k, model] of models.entries()) {
+    const optimizer = make(rule, {
+      groups: [{ match: /bias$/, weightDecay: 0 }, { params: ['named/kernel'] }],
+    });
+    model.compile({ optimizer, loss: 'meanSquaredError' });
+    const zeros = [tf.zeros([4, 2]), tf.ones([4, 1])] as const;
+    await model.fit(...zeros, { epochs: 1, verbose: 0 });
+    tf.dispose([...zeros]);
+    const [kernel, bias] = await Promise.all(model.getWeights().map(valuesOf));
+    // The loss is 0: what moves is what decays.
+    expect([...kernel!, ...bias!]).toEqual([0.5, 0.5, 1]);
+    const end = k === 0 ? '' : `_${k}`;
+    expect(optimizer.engine!.groups.map(({ params }) => params)).toEqual([
+      [`named/bias${end}`],
+      [`named/kernel${end}`],
+    ]);
+  }
+  for (const model of models) model.dispose();
 });
 
 const RESUMED: [string, Rule, FusedOptimizerOptions][] = [
@@ -117,6 +163,47 @@ for (const [title, rule, options] of RESUMED) {
     tf.dispose(gradients);
   });
 }
+
+test('what is saved before the first step is loaded, and trained on like a new one', async () => {
+  const [model, twin] = [makeModel(), makeModel()];
+  for (const one of [model, twin]) {
+    one.compile({ optimizer: make(adam({ lr: 0.05 }), { maxGradNorm: 1 }), loss: 'binaryCrossentropy' });
+  }
+  const artifacts = await filesOf(model);
+  const loaded = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
+  expect(await fit(loaded, 2)).toEqual(await fit(twin, 2));
+  expect(loaded.optimizer.iterations).toBe(2);
+  // One that has only been loaded is saved as it was.
+  const again = make(adam({ lr: 0.05 }));
+  await again.setWeights(await make(adam()).getWeights());
+  expect((await again.getWeights()).map(({ name }) => name)).toEqual(['iter']);
+  loaded.optimizer.dispose();
+  tf.dispose([model, twin, loaded].flatMap((one) => one.getWeights()));
+});
+
+test('exported weights are kept until they are read, or the next step, and can be loaded after', async () => {
+  const w = variable([1, 2]);
+  const ones = tf.tensor1d([1, 1]);
+  const optimizer = make(adam({ lr: 0.1 }));
+  const step = () => optimizer.applyGradients({ [w.name]: ones });
+  step();
+  const { numTensors } = tf.memory();
+  const [iter, moment, square] = await optimizer.getWeights();
+  expect(tf.memory().numTensors).toBe(numTensors + 3);
+  expect([...(await valuesOf(moment!.tensor))]).toEqual([Math.fround(0.1), Math.fround(0.1)]);
+  expect(tf.memory().numTensors).toBe(numTensors + 3);
+  const before = await valuesOf(w);
+  step();
+  expect(tf.memory().numTensors).toBe(numTensors);
+  const want = await valuesOf(w);
+  w.assign(tf.tensor1d(before));
+  await optimizer.setWeights([iter!, moment!, square!]);
+  step();
+  expect(bitDifference(await valuesOf(w), want)).toBeUndefined();
+  for (const { tensor } of await optimizer.getWeights()) await tensor.data();
+  expect(tf.memory().numTensors).toBe(numTensors + 1);
+  ones.dispose();
+});
 
 test('weights that do not fit are refused, and the step with them', async () => {
   const [w, b] = [variable([1, 2]), variable([3])];
@@ -183,6 +270,15 @@ test('a rule of matrices is loaded by its name, with the rule of all others', ()
   expect(factored).not.toHaveProperty('others');
   const other = FusedOptimizer.fromConfig(FusedOptimizer, factored) as FusedOptimizer;
   expect(other.getConfig()).toEqual(factored);
+});
+
+test('the learning rate is set as that of tf.train.sgd', async () => {
+  const w = variable([1]);
+  const optimizer = make(sgd({ lr: 1 }));
+  optimizer.setLearningRate(0.25);
+  optimizer.applyGradients({ [w.name]: tf.tensor1d([1]) });
+  expect([...(await valuesOf(w)), optimizer.learningRate]).toEqual([0.75, 0.25]);
+  expect(() => optimizer.setLearningRate(NaN)).toThrow('lr is NaN');
 });
 
 test('a config holds the learning rate of a schedule, and names its rule', () => {

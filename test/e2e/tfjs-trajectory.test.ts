@@ -98,41 +98,143 @@ const COUNTERPARTS: Record<string, Counterpart> = {
   },
 };
 
-for (const [name, { rule, theirs, corrections = [] }] of Object.entries(COUNTERPARTS)) {
+const HALF_ULP = 2 ** -24;
+
+/**
+ * The error of a step, absolute, by element: relative of its movement, and of the sum. Of gradients of one sign, so that nothing
+ * cancels in the moments: every operation then adds half an ULP, relative, of its result. No formula here has more than 16 of
+ * them, times two sides; a moment carries those of the steps before.
+ *
+ * @param t the step's number.
+ * @param steps how many made the moments on each side by itself.
+ */
+function errorsOfStep(
+  [before, after]: readonly [Float32Array, Float32Array],
+  { corrections = [] }: Counterpart,
+  t: number,
+  steps: number,
+): Float64Array {
+  // 1 − βᵗ from a βᵗ that was rounded t times, and β once.
+  const corrected = corrections.reduce((sum, [beta, power]) => sum + (power * 2 * t) / (1 - beta ** t), 0);
+  const relative = HALF_ULP * (2 * 16 * steps + corrected);
+  return Float64Array.from(after, (w, i) => {
+    const size = Math.max(Math.abs(w), Math.abs(before[i]!));
+    return relative * (Math.abs(w - before[i]!) + 2 * HALF_ULP * size) + 2 * HALF_ULP * size;
+  });
+}
+
+const checkNear = (got: Float32Array, want: Float32Array, errors: Float64Array, what: string) =>
+  checkWithinBound(
+    got,
+    Array.from(want, (value, i) => ({ value, error: errors[i]! })),
+    what,
+  );
+
+/** Gradients of one sign. */
+const risingGradient = (random: Random, shape: number[]) =>
+  tf.tensor(
+    Float32Array.from({ length: shape.reduce((product, n) => product * n, 1) }, () => 0.1 + random.uniform()),
+    shape,
+  );
+
+for (const [name, counterpart] of Object.entries(COUNTERPARTS)) {
   test(`${name} with the conventions of tfjs moves as tf.train.${name}`, async () => {
     const random = new Random(inject('seed'));
     const start = random.weights(500);
     const [mine, other] = [variable(start), variable(start)];
-    const [ours, their] = [make(rule), theirs()];
-    // The error of each step's movement, relative, and of the sum, absolute. Gradients of one sign, so that nothing
-    // cancels in the moments: every operation then adds half an ULP, relative, of its result. No formula here has more
-    // than 16 of them, times two sides; a moment carries those of the steps before.
-    const HALF_ULP = 2 ** -24;
-    const bound = new Float64Array(start.length);
+    const [ours, their] = [make(counterpart.rule), counterpart.theirs()];
+    const errors = new Float64Array(start.length);
     let before = start;
     for (let t = 1; t <= STEPS; t++) {
-      const gradient = tf.tensor1d(Float32Array.from(start, () => 0.1 + random.uniform()));
+      const gradient = risingGradient(random, [500]);
       ours.applyGradients({ [mine.name]: gradient });
       their.applyGradients({ [other.name]: gradient });
       gradient.dispose();
       const after = await valuesOf(mine);
-      // 1 − βᵗ from a βᵗ that was rounded t times, and β once.
-      const corrected = corrections.reduce(
-        (sum, [beta, power]) => sum + (power * 2 * t) / (1 - beta ** t),
-        0,
-      );
-      const relative = HALF_ULP * (2 * 16 * t + corrected);
-      for (let i = 0; i < start.length; i++) {
-        const size = Math.max(Math.abs(after[i]!), Math.abs(before[i]!));
-        bound[i]! +=
-          relative * (Math.abs(after[i]! - before[i]!) + 2 * HALF_ULP * size) + 2 * HALF_ULP * size;
-      }
+      errorsOfStep([before, after], counterpart, t, t).forEach((error, i) => (errors[i]! += error));
       before = after;
     }
     const got = await valuesOf(mine);
-    const want = Array.from(await valuesOf(other), (value, i) => ({ value, error: bound[i]! }));
-    checkWithinBound(got, want, name);
+    checkNear(got, await valuesOf(other), errors, name);
     expect(bitDifference(got, start)).toContain('500 of 500 differ');
     their.dispose();
+  });
+}
+
+const SAVED: Record<string, Counterpart> = {
+  ...COUNTERPARTS,
+  'rmsprop, momentum': {
+    rule: rules.rmsprop({ ...conventions.tfjs.rmsprop, lr: LR, momentum: 0.9 }),
+    theirs: () => tf.train.rmsprop(LR, 0.9, 0.9),
+  },
+  'rmsprop, centered': {
+    // Where the variance is below ε, that of tfjs gives NaN: it is the state that counts here.
+    rule: rules.rmsprop({ ...conventions.tfjs.rmsprop, lr: 0, centered: true, bugCompatible: true }),
+    theirs: () => tf.train.rmsprop(0, 0.9, 0, undefined, true),
+  },
+};
+delete SAVED['adamax'];
+
+for (const [name, counterpart] of Object.entries(SAVED)) {
+  test(`a checkpoint of tf.train is gone on with, and back: ${name}`, async () => {
+    const random = new Random(inject('seed'));
+    const shapes = [[5, 8], [3]];
+    const start = shapes.map((shape) => random.weights(shape.reduce((product, n) => product * n, 1)));
+    const all = [0, 1].map(() => shapes.map((shape, k) => variable(start[k]!, shape)));
+    const [mine, other] = all as [tf.Variable[], tf.Variable[]];
+    const [ours, their, back] = [
+      // With what a checkpoint of tfjs knows nothing of.
+      make(counterpart.rule, name === 'adam' ? { maxGradNorm: 1e6 } : {}),
+      counterpart.theirs(),
+      counterpart.theirs(),
+    ];
+    const step = (...pairs: [tf.Optimizer, tf.Variable[]][]) => {
+      const gradients = shapes.map((shape) => risingGradient(random, shape));
+      for (const [optimizer, variables] of pairs) {
+        optimizer.applyGradients(variables.map((v, k) => ({ name: v.name, tensor: gradients[k]! })));
+      }
+      tf.dispose(gradients);
+    };
+    const namesOf = (weights: readonly { name: string }[]) => weights.map((weight) => weight.name);
+    const named = (variables: tf.Variable[], weights: { name: string; tensor: tf.Tensor }[]) =>
+      weights.map(({ name: given, tensor }) => {
+        const k = other.findIndex((v) => given.startsWith(`${v.name}/`));
+        return { name: k < 0 ? given : given.replace(other[k]!.name, variables[k]!.name), tensor };
+      });
+    const values = async (variables: readonly tf.Tensor[]) => Promise.all(variables.map(valuesOf));
+    const compare = async (before: Float32Array[], t: number) => {
+      const [got, want] = [await values(mine), await values(other)];
+      for (const [k, after] of got.entries()) {
+        const errors = errorsOfStep([before[k]!, after], counterpart, t, 1);
+        checkNear(after, want[k]!, errors, `${name}, ${k}, step ${t}`);
+      }
+    };
+    for (let t = 1; t <= 2; t++) step([their, other]);
+    const weights = named(mine, await their.getWeights());
+    await ours.setWeights(weights);
+    expect(ours.iterations).toBe(2);
+    // As it was, bit for bit, name for name.
+    const again = await ours.getTrainWeights();
+    expect(namesOf(again)).toEqual(namesOf(weights));
+    for (const [k, { name: given, tensor }] of weights.entries()) {
+      // Without momentum, ours has no velocity, and tfjs's is never read.
+      const isUnread = given.endsWith('/momentum') && Reflect.get(counterpart.rule.options, 'momentum') === 0;
+      expect(again[k]!.tensor.shape).toEqual(tensor.shape);
+      const want = isUnread ? new Float32Array(tensor.size) : await valuesOf(tensor);
+      expect(bitDifference(await valuesOf(again[k]!.tensor), want), given).toBeUndefined();
+    }
+    for (const [k, v] of mine.entries()) v.assign(other[k]!.clone());
+    let before = await values(mine);
+    step([ours, mine], [their, other]);
+    await compare(before, 3);
+    // And theirs goes on with ours.
+    const exported = await ours.getTrainWeights();
+    await back.setWeights(exported.map((weight) => ({ ...weight })));
+    for (const [k, v] of other.entries()) v.assign(mine[k]!.clone());
+    before = await values(mine);
+    step([ours, mine], [back, other]);
+    await compare(before, 4);
+    expect(back.iterations).toBe(4);
+    for (const optimizer of [their, back]) optimizer.dispose();
   });
 }

@@ -1,11 +1,13 @@
 /** Variables that come, go, move and wait while the others are trained. */
+import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { expect, inject, test } from 'vitest';
+import { expect, inject, onTestFinished, test } from 'vitest';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
 import { adam, lamb, sgd } from '../../src/index.js';
 import { errorOf } from '../support/error-of.js';
+import { tamper } from '../support/tamper.js';
 import { useTfjs, valuesOf } from '../support/tfjs-session.js';
 import { recordCalls } from './record-calls.js';
 
@@ -97,6 +99,43 @@ test('a new variable of a disposed one’s name starts fresh, in its group, and 
   resumed.applyGradients({ v: g, w: g });
   const got = await values();
   for (const k of [0, 1]) expect(bitDifference(got[k]!, want[k]!), `${k}`).toBeUndefined();
+});
+
+test('variables that were made under another backend, or used there between steps, are moved as tfjs itself would', async () => {
+  const random = new Random(inject('seed'));
+  const start = random.weights(37);
+  const g = tf.tensor1d(random.gradients(37));
+  await tf.setBackend('cpu');
+  onTestFinished(async () => void (await tf.setBackend('webgpu')));
+  const shared = tf.tensor1d(start);
+  // One has its data for itself, the other shares it with a tensor.
+  const moved = [variable(start), tf.variable(shared)];
+  await tf.setBackend('webgpu');
+  const stays = variable(start);
+  const optimizer = make(adam({ lr: 0.1 }), { ema: { decay: 0.5 } });
+  const { numTensors } = tf.memory();
+  for (let k = 0; k < 3; k++) {
+    const names = [...moved, stays].map(({ name }) => name);
+    optimizer.applyGradients(names.map((name) => ({ name, tensor: g })));
+    const want = await valuesOf(stays);
+    // tfjs reads by way of a canvas when it may not wait, which gives zeros where there is no GPU.
+    const read = new Map<object, Float32Array>();
+    for (const w of moved) read.set(w.dataId, await valuesOf(w));
+    const undo = tamper(tf.backend(), { readSync: (id: object) => read.get(id) });
+    await tf.setBackend('cpu');
+    for (const [i, w] of moved.entries()) {
+      const sum = tf.add(w, 0);
+      expect(bitDifference(await valuesOf(sum), want), `${k}, ${i}`).toBeUndefined();
+      sum.dispose();
+    }
+    undo();
+    await tf.setBackend('webgpu');
+  }
+  optimizer.engine!.swapEma();
+  for (const w of moved) expect(bitDifference(await valuesOf(w), await valuesOf(stays))).toBeUndefined();
+  expect(bitDifference(await valuesOf(shared), start)).toBeUndefined();
+  expect(tf.memory().numTensors).toBe(numTensors);
+  tf.dispose([shared, g]);
 });
 
 test('what stands in for disposed variables is made once, and freed with the optimizer', async () => {

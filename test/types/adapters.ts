@@ -1,6 +1,7 @@
 /** What of the adapters' options does not compile, and what must. `npm run typecheck` is the test. */
 import type { Array as JaxArray } from '@jax-js/jax';
-import { fusedOptimizer } from '../../src/adapters/jax/index.js';
+import * as tf from '@tensorflow/tfjs-core';
+import { applyUpdates, fusedOptimizer, fusedTransformation } from '../../src/adapters/jax/index.js';
 import { type OnnxModel, type OnnxRuntime, OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
 import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
 import { type Rule, adam } from '../../src/index.js';
@@ -24,6 +25,29 @@ export async function jax(): Promise<void> {
   // @ts-expect-error -- a misspelt slot
   await optimizer.readState('w', 'exp_avgs');
   await optimizer.readState('w', 'exp_avg');
+  // @ts-expect-error -- a misspelt option
+  fusedTransformation(rule, { groups: [{ params: ['w'], wieghtDecay: 0 }] });
+  const solver = fusedTransformation(rule, { maxGradNorm: 1 });
+  let state = solver.init(tree);
+  const [updates, next] = solver.update(tree, state, tree);
+  state = next;
+  // @ts-expect-error -- a misspelt slot
+  await state.readState('w', 'exp_avgs');
+  const updated: typeof tree = applyUpdates(tree, updates);
+  applyUpdates(updated, tree);
+  // @ts-expect-error -- a tree of another form
+  applyUpdates(tree, { v: tree.w });
+  const other = {
+    init: (params: typeof tree) => ({ count: 0, params }),
+    update: (grads: typeof tree, given: { count: number }): [typeof tree, { count: number }] => [
+      grads,
+      given,
+    ],
+  };
+  const either: typeof other = solver.orElse(other);
+  either.update(tree, either.init(tree));
+  // @ts-expect-error -- no transformation
+  solver.orElse({ init: () => null });
   await fusedOptimizer<typeof tree>(someRule, tree, { groups: [{ match: /b/, anything: 0.1 }] });
 }
 
@@ -53,6 +77,14 @@ export function tfjs(): void {
   });
   // @ts-expect-error -- a misspelt slot
   void optimizer.engine?.readState('w', 'exp_avgs');
+  void optimizer.getTrainWeights().then((weights) => tf.train.adam().setWeights(weights));
+  optimizer.setLearningRate((step) => 0.1 / (step + 1));
+  // @ts-expect-error -- no number
+  optimizer.setLearningRate('0.1');
+  const either: typeof optimizer | tf.AdamOptimizer = optimizer.orElse(tf.train.adam());
+  either.minimize(() => tf.scalar(1));
+  // @ts-expect-error -- no optimizer
+  optimizer.orElse(adam());
   const plain: FusedOptimizer = optimizer;
   void plain.engine?.readState('w', 'whatever');
 }

@@ -32,7 +32,8 @@ export class ArrayBuffers {
       device = getWebGPUDevice();
     } catch (cause) {
       const message =
-        "jax-js has no GPUDevice yet; await init('webgpu') and call defaultDevice('webgpu') first.";
+        "jax-js has no GPUDevice yet; await init('webgpu') and call defaultDevice('webgpu') first; where the browser has no " +
+        'WebGPU, take an optimizer of @jax-js/optax.';
       throw new OptimizerError('invalid-config', message, { cause });
     }
     try {

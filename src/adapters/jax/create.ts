@@ -1,4 +1,5 @@
-import type { OptimizerSettings } from '../../engine/input/config.js';
+import { tree } from '@jax-js/jax';
+import { type OptimizerConfig, type OptimizerSettings, resolveSettings } from '../../engine/input/config.js';
 import { Optimizer } from '../../engine/optimizer.js';
 import { OptimizerError, quote } from '../../errors.js';
 import type { Rule } from '../../rules/rule.js';
@@ -8,7 +9,7 @@ import { checkOptions } from '../shared/options.js';
 import { OwnBuffers } from '../shared/own-buffers.js';
 import { ArrayBuffers } from './array-buffers.js';
 import { FusedOptimizer } from './fused-optimizer.js';
-import { checkReferences, longestOf, namedLeaves, rejectTied } from './leaves.js';
+import { checkReferences, longestOf, namedLeaves, pathsLeftAlone, rejectTied } from './leaves.js';
 
 /** Leaves with hyper-parameters of their own, e.g. `{ params: ['dense1'], lr: 0.01 }`; see {@link NamedGroup}. */
 export type LeafGroup<R extends Rule = Rule> = NamedGroup<R>;
@@ -26,26 +27,71 @@ export interface FusedOptimizerOptions<R extends Rule = Rule> extends Omit<Optim
 
 /**
  * Makes an optimizer for a pytree of float32 arrays on jax-js's `'webgpu'` device. It runs on the GPUDevice that jax-js
- * requested.
+ * requested. Leaves that are null, or arrays of another dtype, are left alone; one array at least must be float32.
  *
  * As jax-js's own functions it consumes its argument, so give `tree.ref(params)`; if it fails, the arrays are still
  * the caller's.
  *
  * @param rule e.g. `adam({ lr: 1e-3 })`.
  * @param params nested arrays and plain objects of arrays, or one array. Paths and shapes count here, not the values.
+ * @returns a promise: await it. What is asked of it as if it were the optimizer is refused.
  * @throws OptimizerError `invalid-parameter` if a leaf is no live float32 array on `'webgpu'`, or two share one buffer,
  *   `invalid-config` if jax-js's WebGPU backend is not initialized or of a version that keeps its arrays otherwise, and as
  *   `Optimizer.create`.
  */
-export async function fusedOptimizer<Tree, R extends Rule = Rule>(
+export function fusedOptimizer<Tree, R extends Rule = Rule>(
   rule: R,
   params: Tree,
   options: FusedOptimizerOptions<NoInfer<R>> = {},
 ): Promise<FusedOptimizer<Tree, R>> {
-  const { groups = [], ...config } = checkLeafOptions(options);
-  const named = new NamedGroups(groups, rule, 'array');
+  return refuseUses(create<Tree, R>(rule, params, options));
+}
+
+async function create<Tree, R extends Rule>(
+  rule: R,
+  params: Tree,
+  options: FusedOptimizerOptions,
+): Promise<FusedOptimizer<Tree, R>> {
+  const prepared = prepare<Tree, R>(rule, params, resolveOptions(rule, options));
+  try {
+    return prepared.finish(await Optimizer.create(prepared.device, prepared.config));
+  } finally {
+    prepared.own.destroy();
+  }
+}
+
+/** As {@link fusedOptimizer}, at once, under the conditions of `Optimizer.createSync`. */
+export function fusedOptimizerSync<Tree, R extends Rule = Rule>(
+  rule: R,
+  params: Tree,
+  options: ResolvedOptions,
+): FusedOptimizer<Tree, R> {
+  const prepared = prepare<Tree, R>(rule, params, options);
+  try {
+    return prepared.finish(Optimizer.createSync(prepared.device, prepared.config));
+  } finally {
+    prepared.own.destroy();
+  }
+}
+
+/** What an optimizer is made of. */
+interface Prepared<Tree, R extends Rule> {
+  readonly device: GPUDevice;
+  readonly config: OptimizerConfig;
+  /** To be destroyed as soon as the optimizer is made. */
+  readonly own: OwnBuffers;
+  /** Consumes the parameters. */
+  finish(optimizer: Optimizer): FusedOptimizer<Tree, R>;
+}
+
+function prepare<Tree, R extends Rule>(
+  rule: R,
+  params: Tree,
+  { config, named }: ResolvedOptions,
+): Prepared<Tree, R> {
   const buffers = ArrayBuffers.open();
-  const leaves = namedLeaves(params, 'params');
+  const left = pathsLeftAlone(params);
+  const leaves = namedLeaves(params, 'params', left);
   checkReferences({ params: leaves });
   const own = new OwnBuffers(buffers.device, 'webgpu-optim jax');
   try {
@@ -57,16 +103,48 @@ export async function fusedOptimizer<Tree, R extends Rule = Rule>(
       parameterAt(name, { data, grad, shape: array.shape }),
     );
     const shapes = new Map(placed.map(({ name, array }) => [name, [...array.shape]]));
-    const optimizer = await Optimizer.create<Rule>(buffers.device, {
-      ...config,
-      rule,
-      groups: named.assignAll(parameters).map((group) => ({ ...group.overrides, params: group.params })),
-    });
-    for (const array of leaves.values()) array.dispose();
-    return new FusedOptimizer<Tree, R>(optimizer, buffers, shapes);
-  } finally {
+    const groups = named.assignAll(parameters).map((group) => ({ ...group.overrides, params: group.params }));
+    return {
+      device: buffers.device,
+      config: { ...config, rule, groups },
+      own,
+      finish: (optimizer) => {
+        tree.dispose(params as never);
+        return new FusedOptimizer<Tree, R>(optimizer, buffers, shapes, left);
+      },
+    };
+  } catch (error) {
     own.destroy();
+    throw error;
   }
+}
+
+/** Checked options, without anything of the caller's. */
+export interface ResolvedOptions {
+  readonly config: OptimizerSettings;
+  readonly named: NamedGroups;
+}
+
+/** Checks all that needs no parameters. @throws OptimizerError on anything wrong. */
+export function resolveOptions(rule: Rule, options: FusedOptimizerOptions): ResolvedOptions {
+  const { groups = [], ...config } = checkLeafOptions(options);
+  resolveSettings({ ...config, rule });
+  return { config, named: new NamedGroups(groups, rule, 'array') };
+}
+
+/** Lets a promise say so where it is taken for the optimizer that it is of. */
+function refuseUses<T>(promise: Promise<T>): Promise<T> {
+  for (const name of Object.getOwnPropertyNames(FusedOptimizer.prototype)) {
+    if (name in promise) continue;
+    const refuse = () => {
+      throw new OptimizerError(
+        'invalid-config',
+        `${name} was asked of the promise of an optimizer; write: const optimizer = await fusedOptimizer(…).`,
+      );
+    };
+    Reflect.defineProperty(promise, name, { get: refuse, set: refuse });
+  }
+  return promise;
 }
 
 function checkLeafOptions(given: FusedOptimizerOptions): FusedOptimizerOptions {

@@ -30,6 +30,7 @@ export class FusedOptimizer<Tree, R extends Rule = Rule> {
     private readonly optimizer: Optimizer,
     private readonly buffers: ArrayBuffers,
     private readonly shapes: ReadonlyMap<string, readonly number[]>,
+    private readonly left: ReadonlySet<string>,
   ) {}
 
   /**
@@ -39,16 +40,17 @@ export class FusedOptimizer<Tree, R extends Rule = Rule> {
    * `params = optimizer.step(grads, params)`. Nobody sees a value change: an array whose buffer nothing else refers to
    * is updated in its buffer (JAX calls it donated), and is the array returned. One that is still referred to (a `.ref`,
    * a view, a constant of a jit'ed function, an operation that jax-js has not dispatched yet) stays as it is, and
-   * a copy takes its place.
+   * a copy takes its place. Leaves that were no float32 arrays when the optimizer was made are returned as they are.
    *
-   * @param grads the gradients, of the parameters' paths and shapes.
+   * @param grads the gradients, of the parameters' paths and shapes. In the place of a leaf that is left alone there may be
+   *   anything, or nothing.
    * @param params the parameters, of the paths and shapes that the optimizer was made for.
    * @throws OptimizerError if the trees do not fit, an array is disposed, on another device or no float32, if the optimizer
    *   is destroyed, or as `Optimizer.step`; nothing is changed and nothing consumed then.
    */
   step(grads: Tree, params: Tree): Tree {
-    const gradients = namedLeaves(grads, 'grads');
-    const weights = namedLeaves(params, 'params');
+    const gradients = namedLeaves(grads, 'grads', this.left);
+    const weights = namedLeaves(params, 'params', this.left);
     checkSameShapes(gradients, this.shapes, 'grads');
     checkReferences({ grads: gradients, params: weights });
     const gradOf = (name: string) => this.buffers.bufferOf(gradients.get(name)!);
@@ -64,7 +66,7 @@ export class FusedOptimizer<Tree, R extends Rule = Rule> {
    * @throws OptimizerError if the options had no `ema`, or as {@link step}; nothing is changed then.
    */
   swapEma(params: Tree): Tree {
-    const weights = namedLeaves(params, 'params');
+    const weights = namedLeaves(params, 'params', this.left);
     checkReferences({ params: weights });
     // The last gradients' buffers may hold other arrays by now, even these.
     const own = new OwnBuffers(this.buffers.device, 'webgpu-optim jax');
@@ -160,8 +162,8 @@ export class FusedOptimizer<Tree, R extends Rule = Rule> {
       throw error;
     }
     for (const name of copies.keys()) weights.get(name)!.dispose();
-    const updated = [...weights].map(([name, array]) => copies.get(name) ?? array);
-    return tree.unflatten(tree.structure(params as never), updated) as Tree;
+    const updated = new Map([...weights].map(([name, array]) => [array, copies.get(name) ?? array]));
+    return tree.map((leaf: JaxArray) => updated.get(leaf) ?? leaf, params as never);
   }
 
   /** Tells the engine what lies elsewhere than at the last step; `copies` takes what had to be copied. */

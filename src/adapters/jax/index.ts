@@ -1,2 +1,8 @@
 export { fusedOptimizer, type FusedOptimizerOptions, type LeafGroup } from './create.js';
 export type { FusedOptimizer } from './fused-optimizer.js';
+export {
+  applyUpdates,
+  type FusedTransformation,
+  fusedTransformation,
+  type FusedUpdates,
+} from './transformation.js';

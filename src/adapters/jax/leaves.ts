@@ -8,23 +8,38 @@ export type Leaves = ReadonlyMap<string, JaxArray>;
 const ROOT_NAME = 'params';
 
 /**
+ * The paths of leaves that an optimizer leaves alone: null, and arrays that are not float32. Not that of a tree that is one leaf.
+ */
+export function pathsLeftAlone(tree: unknown): ReadonlySet<string> {
+  const isLeft = (leaf: unknown) =>
+    leaf === null || (leaf instanceof JaxArray && leaf.dtype !== numpy.float32);
+  return new Set([...walk(tree, '')].flatMap(([path, leaf]) => (path !== '' && isLeft(leaf) ? [path] : [])));
+}
+
+/**
  * The arrays of a pytree, named by their paths: keys and indices joined by dots, `'dense1.kernel'` or `'layers.0.bias'`.
  *
  * @param what which argument the tree is, for errors.
- * @throws OptimizerError `invalid-parameter` unless every leaf is a live float32 array on the `'webgpu'` device, and no
- *   two have one path.
+ * @param left paths of leaves to pass over.
+ * @throws OptimizerError `invalid-parameter` unless every other leaf is a live float32 array on the `'webgpu'` device, no
+ *   two have one path, and there is one.
  */
-export function namedLeaves(tree: unknown, what: string): Leaves {
+export function namedLeaves(tree: unknown, what: string, left: ReadonlySet<string>): Leaves {
   const leaves = new Map<string, JaxArray>();
-  for (const [path, leaf] of walk(tree, '')) {
+  const check = (name: string, leaf: unknown) => checkArray(leaf, `${what}: ${quote(name)}`);
+  const all = [...walk(tree, '')];
+  for (const [path, leaf] of all) {
+    if (left.has(path)) continue;
     const name = path === '' ? ROOT_NAME : path;
     if (leaves.has(name)) {
       fail(`${what}: two arrays have the path ${quote(name)}; use keys without dots.`);
     }
-    leaves.set(name, checkArray(leaf, `${what}: ${quote(name)}`));
+    leaves.set(name, check(name, leaf));
   }
-  if (leaves.size === 0) fail(`${what} is ${quote(tree)}, without any array; give a pytree of arrays.`);
-  return leaves;
+  if (leaves.size > 0) return leaves;
+  // Of leaves that are left alone, the first says what is wrong with it.
+  for (const [path, leaf] of all) check(path, leaf);
+  return fail(`${what} is ${quote(tree)}, without any array; give a pytree of arrays.`);
 }
 
 /**
@@ -120,7 +135,7 @@ function checkArray(leaf: unknown, what: string): JaxArray {
   if (leaf.device !== 'webgpu') {
     fail(
       `${what} lies on device ${quote(leaf.device)}; call defaultDevice('webgpu') before it is made, or move it with ` +
-        "await devicePut(array, 'webgpu').",
+        "await devicePut(array, 'webgpu'); where the browser has no WebGPU, take an optimizer of @jax-js/optax.",
     );
   }
   if (leaf.dtype !== numpy.float32) {

@@ -25,7 +25,10 @@ interface Named {
 }
 
 interface Matched {
-  /** What the names of parameters match, e.g. `/bias$/`. Of several groups that match, the first counts. */
+  /**
+   * What the names of parameters match, e.g. `/bias$/`. Of several groups that match, the first counts. Where a framework
+   * numbers names (tfjs: `out/bias_1`), they are matched without the number; by an expression with a digit, with it too.
+   */
   match: RegExp;
 }
 
@@ -55,12 +58,14 @@ export class NamedGroups {
 
   /**
    * @param noun what a parameter is called in the framework, for errors.
+   * @param plainOf a name as the user chose it, where the framework may add to it.
    * @throws OptimizerError `invalid-config` if they are no groups, `invalid-option` if an option is none of the rule's.
    */
   constructor(
     given: readonly NamedGroup[],
     rule: Rule,
     private readonly noun: string,
+    private readonly plainOf: (name: string) => string = (name) => name,
   ) {
     if (!Array.isArray(given)) {
       fail(
@@ -71,50 +76,99 @@ export class NamedGroups {
     this.list = Array.from(given, (group, g) => checkGroup(group, g, base));
   }
 
-  /** The index of a parameter's group, as {@link AssignedGroup.rank}. */
-  rankOf(name: string): number {
+  /**
+   * The index of a parameter's group, as {@link AssignedGroup.rank}.
+   *
+   * @param all the names of all parameters.
+   */
+  rankOf(name: string, all: ReadonlySet<string> = new Set()): number {
     const naming = this.list.flatMap(({ names }, g) =>
-      names.filter((path) => isAtOrBelow(name, path)).map(() => g),
+      names.filter((path) => this.#isNamedBy(name, path, all)).map(() => g),
     );
     if (naming.length > 1) {
       fail(`groups[${naming[1]}]: ${quote(name)} is named twice; leave it out of one place.`);
     }
-    const [rank = this.list.findIndex(({ match }) => match?.test(name) === true)] = naming;
+    const [rank = this.list.findIndex(({ match }) => match !== undefined && this.#isMatched(name, match))] =
+      naming;
     return rank === -1 ? this.list.length : rank;
   }
 
-  /** Puts parameters into their groups; others may come later. Groups that get none are left out. */
-  assign<P extends { readonly name: string }>(parameters: readonly P[]): AssignedGroup<P>[] {
+  /**
+   * Puts parameters into their groups; others may come later. Groups that get none are left out.
+   *
+   * @param earlier the names of those that came before.
+   * @throws OptimizerError `invalid-config` if a name may mean either of two.
+   */
+  assign<P extends { readonly name: string }>(
+    parameters: readonly P[],
+    earlier: readonly string[] = [],
+  ): AssignedGroup<P>[] {
+    const names = [...earlier, ...parameters.map(({ name }) => name)];
+    this.#rejectAmbiguous(names);
+    const known = new Set(names);
     const all = [...this.list.map(({ overrides }) => overrides), {}].map((overrides, rank) => ({
       rank,
       overrides,
       params: [] as P[],
     }));
-    for (const parameter of parameters) all[this.rankOf(parameter.name)]!.params.push(parameter);
+    for (const parameter of parameters) all[this.rankOf(parameter.name, known)]!.params.push(parameter);
     return all.filter(({ params }) => params.length > 0);
   }
 
   /**
    * Puts all parameters that there are into their groups.
    *
+   * @param later names of those that there are, too, but which are not to be put anywhere yet.
    * @throws OptimizerError `invalid-config` if a group names what is not there, or is left without any.
    */
-  assignAll<P extends { readonly name: string }>(parameters: readonly P[]): AssignedGroup<P>[] {
-    const all = parameters.map(({ name }) => name);
-    const known = quote(all);
+  assignAll<P extends { readonly name: string }>(
+    parameters: readonly P[],
+    later: readonly string[] = [],
+  ): AssignedGroup<P>[] {
+    const all = [...parameters.map(({ name }) => name), ...later];
+    const [known, there] = [quote(all), new Set(all)];
     this.list.forEach(({ names }, g) => {
-      const missing = names.find((path) => !all.some((name) => isAtOrBelow(name, path)));
+      const missing = names.find((path) => !all.some((name) => this.#isNamedBy(name, path, there)));
       if (missing === undefined) return;
       fail(`groups[${g}]: there is no ${this.noun} at or below ${quote(missing)}; there are ${known}.`);
     });
     const assigned = this.assign(parameters);
-    const ranks = new Set(assigned.map(({ rank }) => rank));
+    const ranks = new Set([
+      ...assigned.map(({ rank }) => rank),
+      ...later.map((name) => this.rankOf(name, there)),
+    ]);
     const empty = this.list.findIndex((_, g) => !ranks.has(g));
     if (empty !== -1) {
       const match = String(this.list[empty]!.match);
       fail(`groups[${empty}]: no ${this.noun} is left that matches ${match}; there are ${known}.`);
     }
     return assigned;
+  }
+
+  /** Whether a path names a parameter. A plain name is that of another one if there is one of just this name. */
+  #isNamedBy(name: string, path: string, all: ReadonlySet<string>): boolean {
+    return isAtOrBelow(name, path) || (path === this.plainOf(name) && !all.has(path));
+  }
+
+  /**
+   * Whether an expression matches a name, as the user chose it. What was added to the name counts only for an expression
+   * that can tell of it: else "all that do not end in `bias`" would have `bias_1`.
+   */
+  #isMatched(name: string, match: RegExp): boolean {
+    return match.test(this.plainOf(name)) || (/\d|\\d/.test(match.source) && match.test(name));
+  }
+
+  #rejectAmbiguous(names: readonly string[]): void {
+    const all = new Set(names);
+    for (const [g, { names: paths }] of this.list.entries()) {
+      for (const path of paths) {
+        const [one, other] = names.filter((name) => path === this.plainOf(name));
+        if (all.has(path) || other === undefined) continue;
+        fail(
+          `groups[${g}]: ${quote(path)} may be ${quote(one)} or ${quote(other)}; name the one that is meant, or both.`,
+        );
+      }
+    }
   }
 }
 

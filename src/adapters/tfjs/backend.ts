@@ -117,12 +117,15 @@ export class TfjsBackend {
   }
 
   /**
-   * The buffer of a variable, for its weights to be changed in place: nothing else sees them change. Tensors are
+   * The buffer of a variable, for its weights to be changed in place: nothing else sees them change. One that lies on another
+   * of tfjs's backends is moved here first, as by tfjs's own operations. Tensors are
    * immutable in tfjs, so where others share the variable's data (its initial value, a clone, a reshape), it gets a copy.
    *
    * @throws OptimizerError as {@link bufferOf}.
    */
   ownBufferOf(variable: Variable, what: string): GPUBuffer {
+    // Made or read under another backend, it lies there; to ask for it is how tfjs moves it. Only then are its references here.
+    this.internals.tensorMap.get(variable.dataId);
     const refCount: unknown = this.internals.refCount(variable.dataId);
     if (typeof refCount !== 'number' || !(refCount >= 1)) {
       throw unknownInside(`counts ${quote(refCount)} references to ${what}`);
@@ -167,12 +170,24 @@ export class TfjsBackend {
   }
 }
 
+/**
+ * Whether tfjs computes on its WebGPU backend.
+ *
+ * @throws OptimizerError `invalid-config` if it has no backend yet.
+ */
+export function isOnWebgpu(): boolean {
+  const name = getBackend() as string | null | undefined;
+  if (name) return name === 'webgpu';
+  throw new OptimizerError('invalid-config', 'TensorFlow.js has no backend yet; await tf.ready() first.');
+}
+
 function rejectOtherBackend(): void {
   const name = getBackend();
   if (name === 'webgpu') return;
   throw new OptimizerError(
     'invalid-config',
-    `TensorFlow.js computes on ${quote(name)}; import '@tensorflow/tfjs-backend-webgpu' and await tf.setBackend('webgpu').`,
+    `TensorFlow.js computes on ${quote(name)}; import '@tensorflow/tfjs-backend-webgpu' and await tf.setBackend('webgpu'); ` +
+      'where the browser has no WebGPU, new FusedOptimizer(…).orElse(tf.train.adam(…)) takes that one.',
   );
 }
 

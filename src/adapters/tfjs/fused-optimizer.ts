@@ -3,17 +3,17 @@ import {
   type Scalar,
   type Tensor,
   type Variable,
-  dispose,
   serialization,
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
 import { checkGradScale } from '../../engine/input/gradient-options.js';
 import type { StepStats } from '../../engine/stats.js';
-import { OptimizerError } from '../../errors.js';
+import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { type LearningRate, evaluateLearningRate } from '../../rules/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
-import { TfjsBackend } from './backend.js';
+import { TfjsBackend, isOnWebgpu } from './backend.js';
+import type { ExportedTensors, NamedTensor } from './exported-tensors.js';
 import { inGroups, makeEngine } from './make-engine.js';
 import {
   type FusedOptimizerOptions,
@@ -22,14 +22,8 @@ import {
   resolveOptions,
   toConfig,
 } from './options.js';
-import {
-  NO_STATE,
-  type NamedTensor,
-  type SavedState,
-  fromStateDict,
-  fromTensors,
-  toTensors,
-} from './saved-state.js';
+import { NO_STATE, type SavedState, fromStateDict, fromTensors, toTensors } from './saved-state.js';
+import { fromTrain, toTrain } from './train-state.js';
 import { scaledGradients } from './scaled-gradients.js';
 import { checkUpdates } from './updates.js';
 import { type FreshVariable, VariableTable } from './variable-table.js';
@@ -68,7 +62,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   // Weights of an optimizer that has yet to meet its variables.
   #pending: SavedState | undefined;
   // What getWeights() returned last.
-  #exported: readonly NamedTensor[] = [];
+  #exported: ExportedTensors | undefined;
   #isDisposed = false;
 
   /**
@@ -84,6 +78,30 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     this.#options = resolveOptions(rule, options);
     this.#rule = rule;
     this.#gradScale = this.#options.settings.gradients.gradScale;
+  }
+
+  /**
+   * This optimizer if tfjs computes on WebGPU, else another one: for pages that are to work in browsers without WebGPU, too. The one
+   * that is not taken is disposed. Call it once tfjs has its backend: where there is WebGPU and its backend is imported, `tf.ready()`
+   * takes that; `tf.setBackend('webgpu')` throws where there is none.
+   *
+   * @param other e.g. tfjs's own.
+   * @throws OptimizerError `invalid-config` if tfjs has no backend yet, or `other` is no `tf.Optimizer`, and `destroyed`.
+   * @example
+   * await tf.ready();
+   * const optimizer = new FusedOptimizer(adam({ lr: 1e-3 })).orElse(tf.train.adam(1e-3));
+   */
+  orElse<O extends TfjsOptimizer>(other: O): this | O {
+    this.#rejectDisposed('orElse()');
+    if (!isRecord(other) || !(other instanceof TfjsOptimizer)) {
+      throw new OptimizerError(
+        'invalid-config',
+        `orElse() was given ${quote(other)}; give a tf.Optimizer, e.g. tf.train.adam(1e-3).`,
+      );
+    }
+    const [taken, left] = isOnWebgpu() ? [this, other] : [other, this];
+    left.dispose();
+    return taken;
   }
 
   /** The learning rate of the next step, of the variables that no group names; if all are in groups, of the first one. */
@@ -108,6 +126,11 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     this.#rule = Object.freeze({ ...overrideRule(this.#rule, { lr }), ...ofOthers });
     this.#isLrSet = true;
     if (this.#engine) this.#engine.lr = lr;
+  }
+
+  /** Sets `learningRate`, as the optimizers of `tf.train` that have such a method. @throws OptimizerError as it does. */
+  setLearningRate(lr: LearningRate): void {
+    this.learningRate = lr;
   }
 
   /** The same as `learningRate`, by the name that it has elsewhere in this library. */
@@ -181,6 +204,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     this.#rejectDisposed('applyGradients()');
     this.#backend ??= TfjsBackend.current();
     this.#backend.assertCurrent();
+    this.#exported?.dispose();
     const variables = (this.#variables ??= new VariableTable(
       this.#backend,
       this.#options.settings.label,
@@ -205,33 +229,46 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
 
   /**
    * The state as tensors, for `setWeights` and for `model.save(…, { includeOptimizer: true })`. They belong to the
-   * optimizer, and are disposed by the next call and by `dispose()`. Variables that are disposed are not in it.
+   * optimizer: once `data()` of all has been asked for, as a save does, they are disposed, and by the next step, the next call and
+   * `dispose()`. `data()` and `setWeights` take them then, too; for other uses, clone them. Variables that are disposed are not in it.
    *
    * @throws OptimizerError `destroyed`, `device-lost`.
    */
   override async getWeights(): Promise<NamedTensor[]> {
     this.#rejectDisposed('getWeights()');
-    // As they are now: by the time that the state has been read, others may have come.
-    const variables = this.#variables?.variables ?? [];
-    const saved = this.#engine ? fromStateDict(await this.#engine.stateDict(), variables) : this.#pending;
-    this.#rejectDisposed('getWeights()');
-    this.#disposeExported();
-    const list = toTensors(saved ?? NO_STATE);
-    this.#exported = list;
-    return [...list];
+    return this.#export(toTensors, 'getWeights()');
+  }
+
+  /**
+   * The state in the form of `tf.train`, for `setWeights` of the rule's counterpart there, which goes on with it: `sgd`, `momentum`,
+   * `adagrad`, `rmsprop`, `adam`, `adadelta`; `adamw` is `adam` there, without its decay. Values are the same. Options are not
+   * in it: `conventions.tfjs` tells which of ours are theirs. The tensors are as those of {@link getWeights}.
+   *
+   * @throws OptimizerError `destroyed`, `device-lost`, and `invalid-config` if there is no counterpart, it keeps less (AMSGrad, averages
+   *   of weights), its velocity is another (see `lrInVelocity`), or, for Adam, variables have not all made the same number of steps.
+   * @example await tf.train.adam(1e-3).setWeights(await optimizer.getTrainWeights());
+   */
+  async getTrainWeights(): Promise<NamedTensor[]> {
+    this.#rejectDisposed('getTrainWeights()');
+    return this.#export((saved) => toTrain(saved, this.#rule, this.#options.groups), 'getTrainWeights()');
   }
 
   /**
    * Goes on with what `getWeights` returned. The next step must bring gradients of all variables that are in it; they are
    * told by their names if these are the same, otherwise by their order, as in `tf.train.*`.
    *
+   * Also with what `getWeights` of `tf.train.sgd`, `momentum`, `adagrad`, `rmsprop`, `adam` or `adadelta` returned, for the rule of the
+   * same name (`adamw` takes that of `adam`): values and count are taken over as they are. The formula goes on as theirs with the
+   * options that `conventions.tfjs` tells; the defaults of `momentum` keep another velocity, and are refused.
+   *
    * @throws OptimizerError `destroyed`, `invalid-state-dict` if these are no such weights. Whether they fit the variables
    *   turns out at the next step, which is not made if they do not.
    */
   override async setWeights(weights: NamedTensor[]): Promise<void> {
     this.#rejectDisposed('setWeights()');
-    const saved = await fromTensors(weights);
+    const given = await fromTensors(weights);
     this.#rejectDisposed('setWeights()');
+    const saved = fromTrain(given, this.#rule, this.#options.groups);
     this.#forget();
     this.#pending = saved;
     // oxlint-disable-next-line no-underscore-dangle -- tfjs's name
@@ -259,7 +296,17 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   override dispose(): void {
     this.#isDisposed = true;
     this.#forget();
-    this.#disposeExported();
+  }
+
+  async #export(convert: (saved: SavedState) => ExportedTensors, what: string): Promise<NamedTensor[]> {
+    // As they are now: by the time that the state has been read, others may have come.
+    const variables = this.#variables?.variables ?? [];
+    const saved = this.#engine ? fromStateDict(await this.#engine.stateDict(), variables) : this.#pending;
+    this.#rejectDisposed(what);
+    const exported = convert(saved ?? NO_STATE);
+    this.#exported?.dispose();
+    this.#exported = exported;
+    return [...exported.list];
   }
 
   /** Makes the engine, or adds to it. */
@@ -267,7 +314,9 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     const rule = this.#rule;
     const lr = this.#isLrSet ? rule.options.lr : undefined;
     if (this.#engine) {
-      for (const { rank, group, variables } of inGroups(rule, this.#options.groups, fresh)) {
+      const earlier = table.variables.map(({ name }) => name);
+      const assigned = this.#options.groups.assign(fresh, earlier);
+      for (const { rank, group, variables } of inGroups(rule, assigned)) {
         const added = this.#engine.addGroupSync(group);
         if (lr !== undefined) added.lr = lr;
         this.#ranks.push(rank);
@@ -285,6 +334,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   }
 
   #forget(): void {
+    this.#exported?.dispose();
     this.#engine?.destroy();
     this.#engine = undefined;
     this.#ranks = [];
@@ -295,11 +345,6 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   #rejectDisposed(what: string): void {
     if (!this.#isDisposed) return;
     throw new OptimizerError('destroyed', `${what} was used after dispose(); create a new optimizer.`);
-  }
-
-  #disposeExported(): void {
-    dispose(this.#exported.map((exported) => exported.tensor));
-    this.#exported = [];
   }
 }
 

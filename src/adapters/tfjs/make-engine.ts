@@ -4,7 +4,8 @@ import { partGroup, resolveGroup } from '../../engine/input/groups.js';
 import type { LearningRate } from '../../rules/options.js';
 import type { Rule } from '../../rules/rule.js';
 import { parameterAt } from '../shared/bound-buffers.js';
-import type { NamedGroups } from '../shared/named-groups.js';
+import type { AssignedGroup } from '../shared/named-groups.js';
+import { registeredVariables } from './backend.js';
 import type { ResolvedOptions } from './options.js';
 import { type SavedState, renameVariables, restore } from './saved-state.js';
 import type { FreshVariable } from './variable-table.js';
@@ -17,12 +18,8 @@ export interface RankedGroup {
 }
 
 /** Variables as groups of the engine, each of which stays one group there: what is no matrix is one of the other rule. */
-export function inGroups(
-  rule: Rule,
-  groups: NamedGroups,
-  variables: readonly FreshVariable[],
-): RankedGroup[] {
-  return groups.assign(variables).flatMap(({ rank, overrides, params: members }) => {
+export function inGroups(rule: Rule, assigned: readonly AssignedGroup<FreshVariable>[]): RankedGroup[] {
+  return assigned.flatMap(({ rank, overrides, params: members }) => {
     const whole = resolveGroup<Shaped>(
       rule,
       { ...overrides, params: members.map((variable) => ({ variable, shape: variable.placement.shape })) },
@@ -51,8 +48,8 @@ interface Shaped {
  *
  * @param lr in place of that of the rule and the groups, if it was set since.
  * @returns it, and the ranks of its groups.
- * @throws OptimizerError as `Optimizer.createSync`, and `invalid-state-dict` if the state does not fit; nothing of it is
- *   left then.
+ * @throws OptimizerError as `Optimizer.createSync`, `invalid-config` if there is no variable for a group, now or later, and
+ *   `invalid-state-dict` if the state does not fit; nothing of it is left then.
  */
 export function makeEngine(
   device: GPUDevice,
@@ -68,7 +65,11 @@ export function makeEngine(
       pending,
       variables.map(({ name }) => name),
     );
-  const ranked = inGroups(rule, options.groups, variables);
+  const stepped = new Set(variables.map(({ name }) => name));
+  const later = Object.values(registeredVariables())
+    .filter(({ name, trainable }) => trainable && !stepped.has(name))
+    .map(({ name }) => name);
+  const ranked = inGroups(rule, options.groups.assignAll(variables, later));
   const groups = ranked.map(({ group }) => group);
   const engine = Optimizer.createSync(device, { ...options.config, rule, groups });
   try {

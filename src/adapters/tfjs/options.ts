@@ -7,13 +7,21 @@ import { rules } from '../../rules/registry.js';
 import type { Rule, RuleFactory } from '../../rules/rule.js';
 import { type NamedGroup, NamedGroups } from '../shared/named-groups.js';
 import { checkOptions } from '../shared/options.js';
+import { withoutNumber } from './numbered-names.js';
 
 /** Variables with hyper-parameters of their own, e.g. `{ match: /bias$/, weightDecay: 0 }`; see {@link NamedGroup}. */
 export type FusedGroup<R extends Rule = Rule> = NamedGroup<R>;
 
 /** What `new FusedOptimizer` takes beside the rule: what the engine's config has, but for the parameters. */
 export interface FusedOptimizerOptions<R extends Rule = Rule> extends OptimizerSettings {
-  /** Hyper-parameters by the variables' names. Default: all variables have the rule's. */
+  /**
+   * Hyper-parameters by the variables' names. Default: all variables have the rule's.
+   *
+   * When a page makes or loads a model again, tfjs-layers puts a number behind the names of its weights, `out/bias_1`. Groups
+   * are the same as before: `match` sees `out/bias`, and `params: ['out/bias']` is the variable of just this name, or, where
+   * the optimizer has none, the one that has it but for the number; two of these are refused. A group that has no variable
+   * at the first step is an error, unless there is one that may get its gradient later.
+   */
   groups?: readonly FusedGroup<R>[];
 }
 
@@ -32,7 +40,7 @@ export function resolveOptions(rule: Rule, given: FusedOptimizerOptions): Resolv
     example: 'e.g. { maxGradNorm: 1 }',
   });
   const settings = resolveSettings({ ...config, rule });
-  return { settings, groups: new NamedGroups(groups, rule, 'variable'), config };
+  return { settings, groups: new NamedGroups(groups, rule, 'variable', withoutNumber), config };
 }
 
 /**

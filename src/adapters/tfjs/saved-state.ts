@@ -1,4 +1,3 @@
-import { type Tensor, scalar, tensor } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
 import {
   type GroupState,
@@ -7,12 +6,7 @@ import {
   describeGroup,
 } from '../../engine/saved/state-dict.js';
 import { OptimizerError, quote } from '../../errors.js';
-
-/** A tensor with a name, as tfjs's optimizers hand them out. */
-export interface NamedTensor {
-  name: string;
-  tensor: Tensor;
-}
+import { ExportedTensors, type NamedTensor } from './exported-tensors.js';
 
 type Slots = StateDict['state'][string];
 
@@ -30,7 +24,8 @@ export interface SavedState {
 /** Of an optimizer that has made no step. */
 export const NO_STATE: SavedState = { step: 0, slots: new Map(), steps: new Map() };
 
-const STEP = 'iter';
+/** The name of the count of steps, as in tfjs. */
+export const STEP = 'iter';
 const COUNTS = 'control/counts';
 const LOSS_SCALE = 'control/loss_scale';
 const STEPS = 'steps';
@@ -62,22 +57,21 @@ export function fromStateDict(
 }
 
 /** As tensors: the counters, then `<variable>/<slot>`; an empty `<variable>/` of one without state beside others with. */
-export function toTensors({ step, control, steps, slots }: SavedState): NamedTensor[] {
-  const list: NamedTensor[] = [{ name: STEP, tensor: scalar(step, 'int32') }];
-  const add = (name: string, values: readonly number[] | Float32Array, dtype: 'int32' | 'float32') =>
-    list.push({ name, tensor: tensor(values as number[], [values.length], dtype) });
+export function toTensors({ step, control, steps, slots }: SavedState): ExportedTensors {
+  const exported = new ExportedTensors();
+  exported.add(STEP, step, 'int32');
   if (control) {
-    add(COUNTS, [control.skipped, control.consecutiveSkips, control.growthTracker], 'int32');
-    add(LOSS_SCALE, [control.lossScale], 'float32');
+    exported.add(COUNTS, [control.skipped, control.consecutiveSkips, control.growthTracker], 'int32');
+    exported.add(LOSS_SCALE, [control.lossScale], 'float32');
   }
-  if (steps.size > 0) add(STEPS, [...steps.values()], 'int32');
+  if (steps.size > 0) exported.add(STEPS, [...steps.values()], 'int32');
   for (const [name, ofVariable] of slots) {
     const entries = Object.entries(ofVariable);
-    for (const [slot, values] of entries) add(`${name}/${slot}`, values, 'float32');
+    for (const [slot, values] of entries) exported.add(`${name}/${slot}`, values, 'float32');
     // By a rule of others: it counts among the variables all the same.
-    if (entries.length === 0) add(`${name}/`, [], 'float32');
+    if (entries.length === 0) exported.add(`${name}/`, [], 'float32');
   }
-  return list;
+  return exported;
 }
 
 /**
@@ -158,6 +152,8 @@ export function renameVariables(saved: SavedState, names: readonly string[]): Sa
  * @throws OptimizerError `invalid-state-dict` if it does not fit the rule, its options or the variables' shapes.
  */
 export function restore(engine: Optimizer, { step, control, slots, steps }: SavedState): void {
+  // Saved before the first step: the state is the one to begin with.
+  if (step === 0 && !control && slots.size === 0) return;
   const names = engine.groups.flatMap(({ params }) => params);
   engine.loadStateDictSync({
     rule: engine.rule,

@@ -1,7 +1,7 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import { OptimizerError, quote } from '../../errors.js';
 import { registeredVariables } from './backend.js';
-import type { NamedTensor } from './saved-state.js';
+import type { NamedTensor } from './exported-tensors.js';
 
 /** A variable with its gradient in this step. */
 export interface Update {
