@@ -1,6 +1,6 @@
 import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
-import { fold, readIntegers } from './operators/fold.js';
+import { fold, readList } from './operators/fold.js';
 import { reduce, reshape } from './operators/forms.js';
 import {
   type Attributes,
@@ -55,7 +55,7 @@ export class Graph implements OperatorGraph {
     }
     for (const input of inputs) this.#setInput(input, batch);
     for (const tensor of this.#proto.initializer ?? []) {
-      const values = readIntegers(tensor);
+      const values = readList(tensor);
       this.#shapes.set(tensor.name!, (tensor.dims ?? []).map(Number));
       this.#types.set(tensor.name!, tensor.dataType!);
       if (values) this.#integersOf.set(tensor.name!, values);

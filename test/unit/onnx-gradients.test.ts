@@ -4,7 +4,7 @@ import { describe, expect, inject, test } from 'vitest';
 import { appendGradients } from '../../onnx/gradients.js';
 import { Graph } from '../../onnx/graph.js';
 import { appendSoftmaxCrossEntropy } from '../../onnx/softmax-cross-entropy.js';
-import { type Shape, type Weight, elementCount, floatValue } from '../../onnx/tensor.js';
+import { type Shape, type Weight, elementCount, floatValue, integerTensor } from '../../onnx/tensor.js';
 import { encode } from '../../onnx/training-graph.js';
 import { type Weights, withCpuModel } from '../support/onnx-run.js';
 import { Random } from '../../proof/random.js';
@@ -17,6 +17,8 @@ type Node = readonly [opType: string, inputs: readonly string[], attributes?: Re
 interface Network {
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly nodes: readonly Node[];
+  /** Constants, e.g. shapes. */
+  readonly integers?: Readonly<Record<string, readonly number[]>>;
   /** Inputs that lie halfway between the integers. */
   readonly halves?: readonly string[];
 }
@@ -59,6 +61,17 @@ const networks: Record<string, Network> = {
       ['Mul', ['v5', 'c']],
     ],
   },
+  'Reshape, with −1 and with 0': {
+    inputs: { x: [4, 5], a: [4, 1, 5], b: [5, 3] },
+    integers: { rows: [-1, 5], halves: [2, 2, -1], same: [0, 2, 3] },
+    nodes: [
+      ['Reshape', ['a', 'rows']],
+      ['Mul', ['x', 'v0']],
+      ['MatMul', ['v1', 'b']],
+      ['Reshape', ['v2', 'halves']],
+      ['Reshape', ['v3', 'same']],
+    ],
+  },
   Flatten: {
     inputs: { x: [4, 5], a: [4, 1, 5], b: [5, 3] },
     nodes: [
@@ -69,14 +82,14 @@ const networks: Record<string, Network> = {
   },
 };
 
-function modelOf({ inputs, nodes }: Network): onnx.IModelProto {
+function modelOf({ inputs, nodes, integers = {} }: Network): onnx.IModelProto {
   const model: onnx.IModelProto = {
     irVersion: 8,
     opsetImport: [{ domain: '', version: 13 }],
     graph: {
       name: 'network',
       node: [],
-      initializer: [],
+      initializer: Object.entries(integers).map(([name, values]) => integerTensor(name, values)),
       input: Object.entries(inputs).map(([name, dims]) => floatValue(name, dims)),
       output: [],
     },
