@@ -2,11 +2,13 @@
 /** `webgpu-optim-onnx`: makes the training graphs of `webgpu-optim/onnxruntime` out of an inference model. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
 import { createRandom } from '../lab/random.js';
+import { type LossName, lossNames, losses } from './losses/registry.js';
 import { makeMlp } from './mlp.js';
+import type { ValueType } from './tensor.js';
 import { makeTrainingModels } from './training-graph.js';
 
 const NAME = 'webgpu-optim-onnx';
@@ -16,13 +18,19 @@ interface Options {
   readonly mlp?: readonly number[];
   readonly seed: number;
   readonly weights?: readonly string[];
+  readonly output?: string;
+  readonly loss?: LossName;
+  readonly labelType?: ValueType;
+  readonly labels?: string;
+  readonly rowWeights?: string;
+  readonly lossName?: string;
   readonly out: string;
 }
 
 const command = new Command(NAME)
   .description(
-    'Makes what OnnxTrainer needs of an inference model that gives class scores:\n' +
-      '  training.onnx  softmax cross-entropy and the backward pass, in plain ONNX operators\n' +
+    'Makes what OnnxTrainer needs of an inference model:\n' +
+      '  training.onnx  the model, a loss and the backward pass, in plain ONNX operators\n' +
       '  forward.onnx   the model, with its weights as inputs\n' +
       '  initial.onnx   the weights to begin with',
   )
@@ -35,14 +43,28 @@ const command = new Command(NAME)
     'initializers to train; default: all of float32 with more than one element',
     (text) => text.split(','),
   )
+  .option('--output <name>', "the model's output that the loss is of; default: the first")
+  .addOption(new Option('--loss <name>', 'what is made small; default: cross-entropy').choices(lossNames))
+  .option('--label-type <type>', 'float32 or int64, of labels; default: float32')
+  .option('--labels <name>', 'name of the input for the labels; default: labels')
+  .option(
+    '--row-weights <name>',
+    'name of an input that weighs the rows of a batch: 0 where they are missing',
+  )
+  .option('--loss-name <name>', 'name of the output for the loss; default: loss')
   .option('--out <folder>', 'where to write', '.')
   .addHelpText(
     'after',
-    `\nExamples:\n  ${NAME} model.onnx --batch 64 --out public\n  ${NAME} --mlp 784,128,10 --batch 64`,
+    `\nLosses:\n${Object.entries(losses)
+      .map(([name, { summary }]) => `  ${name}: ${summary}.\n`)
+      .join(
+        '',
+      )}  output: the output is the loss already, a single number; labels are inputs of the model, if it has any.\n` +
+      `\nExamples:\n  ${NAME} model.onnx --batch 64 --out public\n  ${NAME} --mlp 784,128,10 --batch 64`,
   )
   .action(async (file: string | undefined, options: Options) => {
-    const { batch, weights, out } = options;
-    const models = makeTrainingModels(await readModel(file, options), { batch, ...(weights && { weights }) });
+    const { mlp: _, seed: __, out, ...others } = options;
+    const models = makeTrainingModels(await readModel(file, options), others);
     await mkdir(out, { recursive: true });
     for (const [name, bytes] of Object.entries(models)) {
       const path = join(out, `${name}.onnx`);

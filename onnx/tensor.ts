@@ -11,7 +11,11 @@ export interface Weight {
   readonly data: Float32Array<ArrayBuffer>;
 }
 
-const { DataType, DataLocation } = onnxProto.onnx.TensorProto;
+/** Types of the inputs that a loss takes. */
+export type ValueType = 'float32' | 'int64';
+
+/** ONNX's numbers for types. */
+export const { DataType, DataLocation } = onnxProto.onnx.TensorProto;
 
 /** Number of elements of a shape. */
 export const elementCount = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
@@ -28,6 +32,14 @@ export function floatTensor(name: string, { dims, data }: Weight): onnx.ITensorP
 export function integerTensor(name: string, values: readonly number[]): onnx.ITensorProto {
   const data = BigInt64Array.from(values, BigInt);
   return { name, dims: [values.length], dataType: DataType.INT64, rawData: bytesOf(data) };
+}
+
+/** A tensor of int32. */
+export function int32Tensor(
+  name: string,
+  { dims, data }: { readonly dims: Shape; readonly data: Int32Array },
+): onnx.ITensorProto {
+  return { name, dims: [...dims], dataType: DataType.INT32, rawData: bytesOf(data) };
 }
 
 /**
@@ -95,10 +107,27 @@ export function isFloatTensor({ dataType }: onnx.ITensorProto): boolean {
   return dataType === DataType.FLOAT;
 }
 
-/** A graph's input or output of float32; an axis given as a string is open, under that name. */
-export function floatValue(name: string, dims: readonly (number | string)[]): onnx.IValueInfoProto {
+/** A graph's input or output; an axis given as a string is open, under that name. */
+export function valueOf(
+  name: string,
+  type: ValueType,
+  dims: readonly (number | string)[],
+): onnx.IValueInfoProto {
+  const elemType = { float32: DataType.FLOAT, int64: DataType.INT64 }[type];
+  return withDims({ name, type: { tensorType: { elemType } } }, dims);
+}
+
+/** A graph's input or output of float32. */
+export const floatValue = (name: string, dims: readonly (number | string)[]): onnx.IValueInfoProto =>
+  valueOf(name, 'float32', dims);
+
+/** A graph's input or output with other axes, of the type that it has. */
+export function withDims(
+  { name, type }: onnx.IValueInfoProto,
+  dims: readonly (number | string)[],
+): onnx.IValueInfoProto {
   const dim = dims.map((size) => (typeof size === 'string' ? { dimParam: size } : { dimValue: size }));
-  return { name, type: { tensorType: { elemType: DataType.FLOAT, shape: { dim } } } };
+  return { name: name!, type: { tensorType: { ...type?.tensorType, shape: { dim } } } };
 }
 
 /** The axes of a graph's input, open ones as `batch`. */
@@ -117,6 +146,6 @@ function rejectOutside({ name, dataLocation, externalData }: onnx.ITensorProto):
   );
 }
 
-function bytesOf(data: Float32Array | BigInt64Array): Uint8Array {
+function bytesOf(data: ArrayBufferView): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

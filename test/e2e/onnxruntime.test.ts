@@ -199,6 +199,43 @@ gpuTest(
   },
 );
 
+gpuTest(
+  'classes as int64 give the gradients of one-hot rows, and rows of weight 0 none',
+  async ({ device }) => {
+    const options = { batch: BATCH, labelType: 'int64', rowWeights: 'row_weights' } as const;
+    const { training } = makeTrainingModels(makeMlp([20, 16, 4], createRandom(3)), options);
+    const byClass = await makeTrainer(device, { rule: sgd({ lr: 1 }) }, training);
+    const { x, labels } = smallBatch(1);
+    const oneHot = labels!.data as Float32Array;
+    const rows = (make: (row: number) => number): number[] =>
+      Array.from({ length: BATCH }, (_, row) => make(row));
+    const stepWith = async (isCounted: (row: number) => boolean): Promise<Record<string, Float32Array>> => {
+      const classes = rows((row) => (isCounted(row) ? oneHot.subarray(4 * row, 4 * row + 4).indexOf(1) : 0));
+      await byClass.step({
+        x: x!,
+        labels: new ort.Tensor('int64', BigInt64Array.from(classes, BigInt), [BATCH]),
+        row_weights: new ort.Tensor(
+          'float32',
+          rows((row) => Number(isCounted(row))),
+          [BATCH],
+        ),
+      });
+      return await read(byClass.gradients);
+    };
+    const ours = await stepWith(() => true);
+    const byProbability = await makeTrainer(device);
+    await byProbability.step({ x: x!, labels: labels! });
+    const theirs = await read(byProbability.gradients);
+    for (const name of ['w1', 'b1', 'w2', 'b2']) {
+      expect(bitDifference(ours[name]!, theirs[name]!), name).toBeUndefined();
+    }
+    // The bias' gradient of a row is softmax − one-hot, whose numbers sum to 0.
+    const [one, others] = [await stepWith((row) => row === 2), await stepWith((row) => row !== 2)];
+    for (const { b2 } of [one, others]) expect(b2!.some((slope) => slope !== 0)).toBe(true);
+    expect(Math.abs(one['b2']!.reduce((sum, slope) => sum + slope, 0))).toBeLessThanOrEqual(2 ** -20);
+  },
+);
+
 gpuTest('what is freed while a step runs is freed behind it', async ({ device }) => {
   const trainer = await makeTrainer(device);
   const released = vi.spyOn(trainer.session, 'release');

@@ -61,6 +61,33 @@ test('only the weights that are named are trained', async () => {
   expect(await read('part/initial.onnx')).toEqual({ inputs: [], outputs: ['w2'] });
 });
 
+test('the loss, the labels and their names are chosen', () => {
+  const of = (...args: string[]) => run('--mlp', '6,5,3', '--batch', '4', '--weights', 'w2', ...args);
+  const named = [
+    '--labels',
+    'targets',
+    '--row-weights',
+    'shares',
+    '--loss-name',
+    'error',
+    '--output',
+    'scores',
+  ];
+  expect(of('--loss', 'mse', ...named, '--out', 'mse').status).toBe(0);
+  expect(of('--label-type', 'int64', '--out', 'classes').status).toBe(0);
+  const inputs = ['x', 'w2'];
+  return Promise.all([
+    expect(read('mse/training.onnx')).resolves.toEqual({
+      inputs: [...inputs, 'targets', 'shares'],
+      outputs: ['error', 'w2_grad'],
+    }),
+    expect(read('classes/training.onnx')).resolves.toEqual({
+      inputs: [...inputs, 'labels'],
+      outputs: ['loss', 'w2_grad'],
+    }),
+  ]);
+});
+
 test.each([
   [[], /required option '--batch <rows>'/],
   [['--batch', '4'], /^webgpu-optim-onnx: No model is given; name an ONNX file/],
@@ -71,6 +98,18 @@ test.each([
   [['empty.onnx', '--mlp', '2,2', '--batch', '4'], /"empty\.onnx" and --mlp are given; give one of them/],
   [['--mlp', '2', '--batch', '4'], /'--mlp <widths>' argument '2' is invalid\. Give two widths or more/],
   [['--mlp', '2,2', '--batch', 'x'], /'--batch <rows>' argument 'x' is invalid\. Give an integer ≥ 1/],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--loss', 'l1'],
+    /'l1' is invalid\. Allowed choices are cross-entropy, mse, bce/,
+  ],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--loss', 'mse', '--label-type', 'int64'],
+    /Labels of type "int64" are no labels of the loss "mse"; it takes float32/,
+  ],
+  [
+    ['--mlp', '2,1', '--batch', '4'],
+    /"scores" have shape \[4, 1\], so there is one class and nothing to learn/,
+  ],
   [['--mlp', '2,2', '--batch', '4', '--weights', 'w9'], /no initializer "w9"; it has w1, b1/],
 ])('%j is refused in plain words, without a stack', async (args, message) => {
   await writeFile(join(folder, 'empty.onnx'), '');
