@@ -3,11 +3,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
 import { createRandom } from '../lab/random.js';
 import { type LossName, lossNames, losses } from './losses/registry.js';
 import { makeMlp } from './mlp.js';
+import { readModel } from './read-model.js';
 import type { ValueType } from './tensor.js';
 import { makeTrainingModels } from './training-graph.js';
 
@@ -15,6 +15,7 @@ const NAME = 'webgpu-optim-onnx';
 
 interface Options {
   readonly batch: number;
+  readonly axes?: Readonly<Record<string, number>>;
   readonly mlp?: readonly number[];
   readonly seed: number;
   readonly weights?: readonly string[];
@@ -35,7 +36,16 @@ const command = new Command(NAME)
       '  initial.onnx   the weights to begin with',
   )
   .argument('[model]', 'an ONNX file of opset 7 or later, its data inside')
-  .requiredOption('--batch <rows>', 'rows of a batch', wholeNumber)
+  .requiredOption(
+    '--batch <rows>',
+    "rows of a batch: the first axis of the model's inputs, open or not",
+    wholeNumber,
+  )
+  .option(
+    '--axes <sizes>',
+    'sizes of other axes that the inputs leave open: sequence=128,width=32',
+    axisSizes,
+  )
   .option('--mlp <widths>', 'no file, but a multilayer perceptron with layers of these widths', layerWidths)
   .option('--seed <number>', "seed of the perceptron's weights", wholeNumber, 1)
   .option(
@@ -64,7 +74,7 @@ const command = new Command(NAME)
   )
   .action(async (file: string | undefined, options: Options) => {
     const { mlp: _, seed: __, out, ...others } = options;
-    const models = makeTrainingModels(await readModel(file, options), others);
+    const models = makeTrainingModels(await findModel(file, options), others);
     await mkdir(out, { recursive: true });
     for (const [name, bytes] of Object.entries(models)) {
       const path = join(out, `${name}.onnx`);
@@ -80,23 +90,13 @@ try {
   process.exitCode = 1;
 }
 
-async function readModel(file: string | undefined, { mlp, seed }: Options): Promise<onnx.IModelProto> {
+async function findModel(file: string | undefined, { mlp, seed }: Options): Promise<onnx.IModelProto> {
   if (file === undefined && mlp === undefined) {
     throw new Error('No model is given; name an ONNX file, or describe a perceptron with --mlp 784,128,10.');
   }
   if (file === undefined) return makeMlp(mlp!, createRandom(seed));
   if (mlp) throw new Error(`"${file}" and --mlp are given; give one of them.`);
-  const model = decode(file, await readFile(file).catch((error: unknown) => rejectFile(file, error)));
-  if (model.graph?.node?.length && model.graph.output?.length) return model;
-  throw new Error(`"${file}" holds no ONNX model; give a file that an exporter has written.`);
-}
-
-function decode(file: string, bytes: Uint8Array): onnx.IModelProto {
-  try {
-    return onnxProto.onnx.ModelProto.decode(bytes);
-  } catch {
-    throw new Error(`"${file}" is no ONNX file; give one that an exporter has written.`);
-  }
+  return readModel(file, await readFile(file).catch((error: unknown) => rejectFile(file, error)));
 }
 
 function rejectFile(file: string, error: unknown): never {
@@ -109,6 +109,14 @@ function wholeNumber(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1) return value;
   throw new InvalidArgumentError('Give an integer ≥ 1.');
+}
+
+function axisSizes(text: string): Record<string, number> {
+  const pairs = text.split(',').map((pair) => pair.split('='));
+  if (pairs.some(({ length }) => length !== 2)) {
+    throw new InvalidArgumentError('Give names and sizes: sequence=128,width=32.');
+  }
+  return Object.fromEntries(pairs.map(([name, size]) => [name!, wholeNumber(size!)]));
 }
 
 function layerWidths(text: string): number[] {

@@ -137,7 +137,7 @@ export function shapeOf(value: onnx.IValueInfoProto, batch: number): Shape {
 }
 
 /** @throws Error naming the file that a tensor's data lies in, if it is not in the model. */
-function rejectOutside({ name, dataLocation, externalData }: onnx.ITensorProto): void {
+export function rejectOutside({ name, dataLocation, externalData }: onnx.ITensorProto): void {
   if (dataLocation !== DataLocation.EXTERNAL) return;
   const file = externalData?.find(({ key }) => key === 'location')?.value ?? 'another file';
   throw new Error(

@@ -1,5 +1,7 @@
 import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
+import { type AxisOptions, settleAxes } from './axes.js';
+import { toFloat32 } from './float16.js';
 import { appendGradients } from './gradients.js';
 import { Graph } from './graph.js';
 import { type LossOptions, appendLoss } from './losses/registry.js';
@@ -9,9 +11,7 @@ import { weightsAsOutputs, weightsToInputs } from './weights.js';
 const { ModelProto } = onnxProto.onnx;
 
 /** Options of {@link makeTrainingModels}. */
-export interface TrainingGraphOptions extends LossOptions {
-  /** Rows of a batch, an integer ≥ 1: the size of every axis that the model's inputs leave open. */
-  readonly batch: number;
+export interface TrainingGraphOptions extends LossOptions, AxisOptions {
   /** The initializers to be trained. Default: all of float32 with more than one element. */
   readonly weights?: readonly string[];
   /** The output that the loss is of. Default: the first. */
@@ -36,14 +36,12 @@ export interface TrainingModels {
  *   {@link appendLoss}.
  */
 export function makeTrainingModels(
-  model: onnx.IModelProto,
-  { batch, weights: names, output: wanted, ...options }: TrainingGraphOptions,
+  given: onnx.IModelProto,
+  { batch, axes, weights: names, output: wanted, ...options }: TrainingGraphOptions,
 ): TrainingModels {
-  if (!Number.isInteger(batch) || batch < 1) {
-    throw new Error(`The batch is ${batch}; give an integer ≥ 1.`);
-  }
-  const { model: forward, weights } = weightsToInputs(model, names);
-  const { model: training } = weightsToInputs(model, names);
+  const { fixed, open } = settleAxes(toFloat32(given), { batch, ...(axes && { axes }) });
+  const { model: forward, weights } = weightsToInputs(open, names);
+  const { model: training } = weightsToInputs(fixed, names);
   const output = findOutput(training, wanted);
   const graph = new Graph(training, batch);
   const { graph: proto } = training;
@@ -57,7 +55,7 @@ export function makeTrainingModels(
   return {
     training: encode(training),
     forward: encode(forward),
-    initial: encode(weightsAsOutputs(weights, model)),
+    initial: encode(weightsAsOutputs(weights, given)),
   };
 }
 

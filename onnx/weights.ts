@@ -16,7 +16,7 @@ export function copyModel(model: onnx.IModelProto): onnx.ModelProto {
  * @param names which; default all of float32 with more than one element, as the others are constants of formulas, but for
  *   running means and variances.
  * @returns the model, and the numbers that the initializers had.
- * @throws Error if there is no such initializer, or it is not of float32.
+ * @throws Error if there is no such initializer, it is not of float32, or there is none at all.
  */
 export function weightsToInputs(
   model: onnx.IModelProto,
@@ -32,6 +32,11 @@ export function weightsToInputs(
       .filter((tensor) => isFloatTensor(tensor) && readFloatTensor(tensor).data.length > 1)
       .map(({ name }) => name!)
       .filter((name) => !statistics.has(name));
+  if (chosen.length === 0) {
+    throw new Error(
+      'The model has no initializers of float32 or float16 with several elements, so nothing to train.',
+    );
+  }
   const weights = new Map<string, Weight>();
   for (const name of chosen) {
     const tensor = initializers.find((other) => other.name === name);

@@ -39,4 +39,36 @@ export const onnxFileSlips: readonly Slip[] = [
       ['(isLong ? int64Data : int32Data)', 'int64Data'],
     ],
   ),
+  ...slipsIn(
+    'onnx/axes.ts',
+    ['unit/onnx-axes'],
+    [
+      [
+        "if (opType !== 'Reshape' || rowLength(input![0]!) === rowLength(output![0]!)) continue;",
+        'continue;',
+      ],
+      ['integerTensor(name, [0, ...target.slice(1)])', 'integerTensor(name, target)'],
+      ['if (sizes.size === 1) return firsts[0]!.size;', 'return firsts[0]!.size;'],
+      ['if (name && !sizes.has(name)) sizes.set(name, batch);', ''],
+      ['changed![0] !== shape![0]) continue;', 'changed![0] !== shape![0] || true) continue;'],
+      ["unused.delete(axis.dimParam ?? '');", ''],
+    ],
+  ),
+  ...slipsIn(
+    'onnx/float16.ts',
+    ['unit/onnx-axes'],
+    [
+      ['attribute.i = DataType.FLOAT;', ''],
+      ['type.tensorType.elemType = DataType.FLOAT;', ''],
+      ['new Uint8Array(Uint16Array.from(int32Data ?? []).buffer)', 'new Uint8Array(int32Data ?? [])'],
+    ],
+  ),
+  ...slipsIn(
+    'onnx/read-model.ts',
+    ['unit/onnx-axes'],
+    [
+      ['cause instanceof RangeError && bytes[0] === FIRST_BYTE', 'cause instanceof RangeError'],
+      ['if (!opsetImport?.length) {', 'if (false) {'],
+    ],
+  ),
 ];

@@ -94,10 +94,19 @@ test.each([
   [['none.onnx', '--batch', '4'], /^webgpu-optim-onnx: "none\.onnx" does not exist; give the path/],
   [['.', '--batch', '4'], /^webgpu-optim-onnx: "\." is a folder; give the path/],
   [['command.js', '--batch', '4'], /^webgpu-optim-onnx: "command\.js" is no ONNX file/],
-  [['empty.onnx', '--batch', '4'], /^webgpu-optim-onnx: "empty\.onnx" holds no ONNX model/],
+  [['empty.onnx', '--batch', '4'], /^webgpu-optim-onnx: "empty\.onnx" is empty; give a file/],
   [['empty.onnx', '--mlp', '2,2', '--batch', '4'], /"empty\.onnx" and --mlp are given; give one of them/],
   [['--mlp', '2', '--batch', '4'], /'--mlp <widths>' argument '2' is invalid\. Give two widths or more/],
   [['--mlp', '2,2', '--batch', 'x'], /'--batch <rows>' argument 'x' is invalid\. Give an integer ≥ 1/],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--axes', 'rows'],
+    /'rows' is invalid\. Give names and sizes: sequence=128/,
+  ],
+  [['--mlp', '2,2', '--batch', '4', '--axes', 'n=x'], /'n=x' is invalid\. Give an integer ≥ 1/],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--axes', 'n=2'],
+    /No input has an open axis "n"; of names there are batch/,
+  ],
   [
     ['--mlp', '2,2', '--batch', '4', '--loss', 'l1'],
     /'l1' is invalid\. Allowed choices are cross-entropy, mse, bce/,
