@@ -1,12 +1,17 @@
 #!/usr/bin/env node
-/** `webgpu-optim-onnx`: makes the training graphs of `webgpu-optim/onnxruntime` out of an inference model. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+/**
+ * `webgpu-optim-onnx`: makes the training graphs of `webgpu-optim/onnxruntime` out of an inference model, and puts trained weights
+ * back into it.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { onnx } from 'onnx-proto';
 import { createRandom } from '../lab/random.js';
 import { type LossName, lossNames, losses } from './losses/registry.js';
 import { makeMlp } from './mlp.js';
+import { putCommand } from './put-command.js';
+import { readBytes } from './read-file.js';
 import { readModel } from './read-model.js';
 import type { ValueType } from './tensor.js';
 import { makeTrainingModels } from './training-graph.js';
@@ -14,7 +19,7 @@ import { makeTrainingModels } from './training-graph.js';
 const NAME = 'webgpu-optim-onnx';
 
 interface Options {
-  readonly batch: number;
+  readonly batch?: number;
   readonly axes?: Readonly<Record<string, number>>;
   readonly mlp?: readonly number[];
   readonly seed: number;
@@ -28,7 +33,21 @@ interface Options {
   readonly out: string;
 }
 
-const command = new Command(NAME)
+const LOSSES = [
+  ...Object.entries(losses).map(([name, { summary }]) => `  ${name}: ${summary}.`),
+  '  output: the output is the loss already, a single number; labels are inputs of the model, if it has any.',
+];
+const HELP = `
+Losses:
+${LOSSES.join('\n')}
+
+Examples:
+  ${NAME} model.onnx --batch 64 --out public
+  ${NAME} --mlp 784,128,10 --batch 64
+  ${NAME} put model.onnx trained.safetensors --out trained.onnx`;
+
+const command: Command = new Command(NAME)
+  .enablePositionalOptions()
   .description(
     'Makes what OnnxTrainer needs of an inference model:\n' +
       '  training.onnx  the model, a loss and the backward pass, in plain ONNX operators\n' +
@@ -36,11 +55,7 @@ const command = new Command(NAME)
       '  initial.onnx   the weights to begin with',
   )
   .argument('[model]', 'an ONNX file of opset 7 or later, its data inside')
-  .requiredOption(
-    '--batch <rows>',
-    "rows of a batch: the first axis of the model's inputs, open or not",
-    wholeNumber,
-  )
+  .option('--batch <rows>', "rows of a batch: the first axis of the model's inputs, open or not", wholeNumber)
   .option(
     '--axes <sizes>',
     'sizes of other axes that the inputs leave open: sequence=128,width=32',
@@ -63,18 +78,12 @@ const command = new Command(NAME)
   )
   .option('--loss-name <name>', 'name of the output for the loss; default: loss')
   .option('--out <folder>', 'where to write', '.')
-  .addHelpText(
-    'after',
-    `\nLosses:\n${Object.entries(losses)
-      .map(([name, { summary }]) => `  ${name}: ${summary}.\n`)
-      .join(
-        '',
-      )}  output: the output is the loss already, a single number; labels are inputs of the model, if it has any.\n` +
-      `\nExamples:\n  ${NAME} model.onnx --batch 64 --out public\n  ${NAME} --mlp 784,128,10 --batch 64`,
-  )
+  .addHelpText('after', HELP)
   .action(async (file: string | undefined, options: Options) => {
-    const { mlp: _, seed: __, out, ...others } = options;
-    const models = makeTrainingModels(await findModel(file, options), others);
+    const { batch, mlp: _, seed: __, out, ...others } = options;
+    // Not of commander's required ones, which its subcommands would have to have.
+    if (batch === undefined) command.error("error: required option '--batch <rows>' not specified");
+    const models = makeTrainingModels(await findModel(file, options), { batch, ...others });
     await mkdir(out, { recursive: true });
     for (const [name, bytes] of Object.entries(models)) {
       const path = join(out, `${name}.onnx`);
@@ -82,6 +91,8 @@ const command = new Command(NAME)
       console.log(`${path}: ${bytes.length} bytes`);
     }
   });
+
+command.addCommand(putCommand());
 
 try {
   await command.parseAsync();
@@ -96,13 +107,7 @@ async function findModel(file: string | undefined, { mlp, seed }: Options): Prom
   }
   if (file === undefined) return makeMlp(mlp!, createRandom(seed));
   if (mlp) throw new Error(`"${file}" and --mlp are given; give one of them.`);
-  return readModel(file, await readFile(file).catch((error: unknown) => rejectFile(file, error)));
-}
-
-function rejectFile(file: string, error: unknown): never {
-  const { code = String(error) } = error as NodeJS.ErrnoException;
-  const reason = { ENOENT: 'does not exist', EISDIR: 'is a folder', EACCES: 'may not be read' }[code];
-  throw new Error(`"${file}" ${reason ?? `cannot be read (${code})`}; give the path of an ONNX file.`);
+  return readModel(file, await readBytes(file, 'an ONNX file'));
 }
 
 function wholeNumber(text: string): number {

@@ -59,29 +59,6 @@ function runningStatistics({ node }: onnx.IGraphProto): ReadonlySet<string> {
   return new Set(nodes.flatMap(({ input }) => input!.slice(3, 5)));
 }
 
-/**
- * Puts new numbers into a model's initializers, e.g. what `OnnxTrainer.readWeights()` gave.
- *
- * @throws Error if there is no such initializer, or it has another number of elements.
- */
-export function weightsToInitializers(
-  model: onnx.IModelProto,
-  weights: Readonly<Record<string, Float32Array<ArrayBuffer>>>,
-): onnx.ModelProto {
-  const changed = copyModel(model);
-  const { initializer } = changed.graph!;
-  for (const [name, data] of Object.entries(weights)) {
-    const k = initializer!.findIndex((other) => other.name === name);
-    if (k < 0) throw new Error(`The model has no initializer "${name}".`);
-    const { dims, data: old } = readFloatTensor(initializer![k]!);
-    if (old.length !== data.length) {
-      throw new Error(`Initializer "${name}" has ${old.length} elements, but ${data.length} are given.`);
-    }
-    initializer![k] = floatTensor(name, { dims, data });
-  }
-  return changed;
-}
-
 /** A model without inputs whose outputs are the weights: what begins a training, in a form that any runtime reads. */
 export function weightsAsOutputs(
   weights: ReadonlyMap<string, Weight>,

@@ -8,8 +8,7 @@ import { createRandom, shuffledIndices } from '../../lab/random.js';
 import { makeMlp } from '../../onnx/mlp.js';
 import { floatValue } from '../../onnx/tensor.js';
 import { encode, makeTrainingModels } from '../../onnx/training-graph.js';
-import { weightsToInitializers } from '../../onnx/weights.js';
-import { OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
+import { OnnxTrainer, putWeights } from '../../src/adapters/onnxruntime/index.js';
 import { ReferenceOptimizer, adam, adamw, muon, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { isSwiftShader } from '../../proof/adapter.js';
@@ -61,7 +60,7 @@ digitsTest('a network learns the digits, evaluated on the buffers that are train
   expect((await trainer.optimizer.stats()).step).toBe(stepCount);
 
   // What one ships: the inference model with the new weights inside, here on the CPU.
-  const shipped = await openOnnx(encode(weightsToInitializers(network, await trainer.readWeights())));
+  const shipped = await openOnnx(putWeights(encode(network), await trainer.readWeights()));
   expect(await accuracy(shipped, firstDigits(heldOut, 500))).toBeGreaterThan(0.88);
 });
 

@@ -133,11 +133,11 @@ test.for<[string, () => unknown]>([
     () => makeTrainingModels(reshapingModel(1, [3, -1], [-1, 12]), { batch }),
   ],
   [
-    'for batches of 1, and cannot have 8: Shape [8, 3, 4] cannot become [12]',
+    'for batches of 1, and cannot have 8: Node "reshape 0" (Reshape): shape [8, 3, 4] cannot become [12]',
     () => makeTrainingModels(reshapingModel(1, [12], [1, 12]), { batch }),
   ],
   [
-    'for batches of 2, and cannot have 5: Shape [5, 3, 4] cannot become [6, 4]',
+    'for batches of 2, and cannot have 5: Node "reshape 0" (Reshape): shape [5, 3, 4] cannot become [6, 4]',
     () => makeTrainingModels(reshapingModel(2, [6, 4], [2, 12]), { batch: 5 }),
   ],
   [

@@ -9,6 +9,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRandom } from '../../lab/random.js';
 import { makeMlp } from '../../onnx/mlp.js';
 import { encode } from '../../onnx/training-graph.js';
+import { MANIFEST, nameOfTensor } from '../../src/checkpoint/manifest.js';
+import { writeSafetensors } from '../../src/safetensors/index.js';
 
 let folder: string;
 
@@ -86,6 +88,53 @@ test('the loss, the labels and their names are chosen', () => {
       outputs: ['loss', 'w2_grad'],
     }),
   ]);
+});
+
+test('weights of a checkpoint, or of tensors by their names, are put into the model', async () => {
+  const [given, wanted] = [7, 8].map((seed) => makeMlp([6, 5, 3], createRandom(seed)));
+  await writeFile(join(folder, 'untrained.onnx'), encode(given!));
+  const tensors = (nameOf: (name: string) => string) =>
+    wanted!.graph!.initializer!.map(({ name, dims, rawData }) => ({
+      name: nameOf(name!),
+      dtype: 'F32' as const,
+      shape: dims!.map(Number),
+      data: rawData!,
+    }));
+  // State is no weight, whatever it is called.
+  const state = { name: 'state.w1.exp_avg', dtype: 'F16' as const, shape: [0], data: new Uint8Array() };
+  const files = {
+    checkpoint: [[...tensors(nameOfTensor), state], { [MANIFEST]: '{}' }],
+    plain: [tensors((name) => name), {}],
+  } as const;
+  for (const [name, [list, metadata]] of Object.entries(files)) {
+    await writeFile(join(folder, `${name}.safetensors`), await writeSafetensors('bytes', list, metadata));
+    const { stdout, stderr } = run('put', 'untrained.onnx', `${name}.safetensors`, '--out', `${name}.onnx`);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(
+      new RegExp(`^${name}\\.onnx: \\d+ bytes, 4 tensors from "${name}\\.safetensors"\n$`),
+    );
+    expect(Buffer.compare(await readFile(join(folder, `${name}.onnx`)), encode(wanted!))).toBe(0);
+  }
+  const odd = [{ ...state, name: 'w1' }];
+  await writeFile(join(folder, 'odd.safetensors'), await writeSafetensors('bytes', odd));
+  await writeFile(join(folder, 'cut.onnx'), encode(given!).subarray(0, -20));
+  for (const [args, message] of [
+    [['none.onnx', 'plain.safetensors'], '"none.onnx" does not exist; give the path of an ONNX file.'],
+    [['cut.onnx', 'plain.safetensors'], '"cut.onnx" (502 bytes) is cut short'],
+    [['untrained.onnx', 'none'], '"none" does not exist; give the path of a file of safetensors.'],
+    [['untrained.onnx', 'cut.onnx'], '"cut.onnx": The file begins with a header of'],
+    [
+      ['untrained.onnx', 'odd.safetensors'],
+      'Tensor "w1" of "odd.safetensors" is of F16; weights are of F32.',
+    ],
+  ] as const) {
+    const { stderr, status } = run('put', ...args, '--out', 'refused.onnx');
+    expect(status).toBe(1);
+    expect(stderr).toContain(`webgpu-optim-onnx: ${message}`);
+  }
+  expect(run('put', 'untrained.onnx', 'plain.safetensors').stderr).toContain(
+    "required option '--out <file>'",
+  );
 });
 
 test.each([

@@ -154,7 +154,7 @@ export class OnnxTrainer<R extends Rule = Rule> {
     }
   }
 
-  /** Reads all weights as they are after the steps made so far, e.g. to put them into an inference model. */
+  /** Reads all weights as they are after the steps made so far; `putWeights` puts them into an inference model. */
   async readWeights(): Promise<Record<string, Float32Array<ArrayBuffer>>> {
     const names = [...this.#places.weights.keys()];
     const values = await Promise.all(names.map((name) => this.optimizer.readParam(name)));
