@@ -36,7 +36,7 @@ export const onnxFileSlips: readonly Slip[] = [
     [
       ['size === 0 && !allowZero', 'size === 0'],
       ['shape.every(Number.isInteger) && ', ''],
-      ['(isLong ? int64Data : int32Data)', 'int64Data'],
+      ['(dataType === DataType.INT64 ? int64Data : int32Data)', 'int64Data'],
     ],
   ),
   ...slipsIn(
