@@ -82,10 +82,13 @@ function openBatch(model: onnx.IModelProto, old: number): onnx.IModelProto {
   }
   graph.valueInfo = [];
   graph.node!.forEach((node, k) => {
-    if (node.opType !== 'Reshape' || node.attribute!.some(({ name, i }) => name === 'allowzero' && Number(i)))
-      return;
+    if (node.opType !== 'Reshape') return;
     const target = integersOf(graph, node.input![1]!);
     if (target?.[0] !== old) return;
+    // Where `allowzero` takes a 0 at its word, there are no elements at all; else it says nothing.
+    if (target.includes(0) && node.attribute!.some(({ name, i }) => name === 'allowzero' && Number(i)))
+      return;
+    node.attribute = node.attribute!.filter((attribute) => attribute.name !== 'allowzero');
     const name = `${node.input![1]}/of_batch_${k}`;
     graph.initializer!.push(integerTensor(name, [0, ...target.slice(1)]));
     node.input![1] = name;

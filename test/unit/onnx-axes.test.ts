@@ -63,6 +63,7 @@ test.for<[string, number, ...number[][]]>([
   ['by its size', 1, [1, 12]],
   ['by its size, several times', 1, [1, 4, 3], [1, -1]],
   ['of several rows', 2, [2, -1], [0, 3, 4], [2, 12]],
+  ['with an axis that is copied', 1, [1, 0, -1], [1, 12]],
 ])('a batch that is fixed becomes another: %s', async ([, rows, ...targets]) => {
   const random = new Random(seed);
   const options: TrainingGraphOptions = { batch: 5, loss: 'mse' };
