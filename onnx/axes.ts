@@ -40,8 +40,10 @@ export function settleAxes(
   if (old === undefined) return { open: model, fixed: fix(model, options) };
   const open = openBatch(model, old);
   const fixed = fix(open, options);
+  // What is wrong with the model as it is, is said as it is.
+  const was = new Graph(fix(model, { ...options, batch: old }), old);
   try {
-    rejectMixed(fix(model, { ...options, batch: old }), fixed, old, batch);
+    rejectMixed(was, new Graph(copyModel(fixed), batch), old);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(
@@ -50,6 +52,8 @@ export function settleAxes(
       { cause },
     );
   }
+  // Only of use where an operator is not known: such a first axis may be no batch.
+  open.graph!.valueInfo = [];
   return { open, fixed };
 }
 
@@ -75,12 +79,11 @@ function fixedBatch(model: onnx.IModelProto, { batch, axes = {} }: AxisOptions):
 function openBatch(model: onnx.IModelProto, old: number): onnx.IModelProto {
   const changed = copyModel(model);
   const graph = changed.graph!;
-  for (const value of [...dataInputs(graph), ...graph.output!]) {
+  for (const value of [...dataInputs(graph), ...graph.output!, ...graph.valueInfo!]) {
     const [first] = axesOf(value);
     if (Number(first?.dimValue ?? 0) !== old) continue;
     value.type!.tensorType!.shape!.dim![0] = { dimParam: BATCH_NAME };
   }
-  graph.valueInfo = [];
   graph.node!.forEach((node, k) => {
     if (node.opType !== 'Reshape') return;
     const target = integersOf(graph, node.input![1]!);
@@ -140,8 +143,7 @@ function rejectOpen({ name }: onnx.IValueInfoProto, { dimParam }: Dimension, k: 
 }
 
 /** @throws Error naming the Reshape that does not keep the rows apart, or what else does not go together. */
-function rejectMixed(before: onnx.IModelProto, after: onnx.IModelProto, old: number, batch: number): void {
-  const [was, is] = [new Graph(before, old), new Graph(after, batch)];
+function rejectMixed(was: Graph, is: Graph, old: number): void {
   // Rows are one behind the other, so many elements each, as far as the first axis whose size has changed.
   const rowLength = (value: string): number | undefined => {
     const [shape, changed] = [was.shape(value), is.shape(value)];
@@ -149,14 +151,15 @@ function rejectMixed(before: onnx.IModelProto, after: onnx.IModelProto, old: num
     return axis < 0 ? undefined : elementCount(shape.slice(axis)) / old;
   };
   for (const { opType, name, input, output } of is.nodes) {
-    if (opType !== 'Reshape' || rowLength(input![0]!) === rowLength(output![0]!)) continue;
+    if (opType !== 'Reshape' || !was.knows(input![0]!) || !was.knows(output![0]!)) continue;
+    if (rowLength(input![0]!) === rowLength(output![0]!)) continue;
     const [from, to] = [is.shape(input![0]!), is.shape(output![0]!)];
     throw new Error(
       `Reshape "${name || output![0]}" from ${showShape(from)} to ${showShape(to)} mixes rows.`,
     );
   }
-  for (const { name } of after.graph!.output!) {
-    const [shape, changed]: Shape[] = [was.shape(name!), is.shape(name!)];
+  for (const name of was.outputs.filter((output) => was.knows(output))) {
+    const [shape, changed]: Shape[] = [was.shape(name), is.shape(name)];
     if (shape!.length === 0 || changed![0] !== shape![0]) continue;
     throw new Error(`The output "${name}" is ${showShape(changed!)} whatever the batch is.`);
   }

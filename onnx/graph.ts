@@ -62,6 +62,11 @@ export class Graph implements OperatorGraph {
     return this.#nodes;
   }
 
+  /** The names of the model's outputs. */
+  get outputs(): readonly string[] {
+    return (this.#proto.output ?? []).map(({ name }) => name!);
+  }
+
   /** The float32 initializers. */
   get weights(): readonly onnx.ITensorProto[] {
     return (this.#proto.initializer ?? []).filter(isFloatTensor);
@@ -75,6 +80,11 @@ export class Graph implements OperatorGraph {
       `The shape of "${value}" is not known. ${shape}. ` +
         'Run onnx.shape_inference.infer_shapes over the model, with fixed shapes of its inputs.',
     );
+  }
+
+  /** Whether {@link shape} tells the shape of a value. */
+  knows(value: string): boolean {
+    return Array.isArray(this.#shapes.get(value));
   }
 
   elementType(value: string): number {

@@ -51,6 +51,7 @@ export function makeTrainingModels(
 
   // With every axis known, the runtime can plan its memory, and outputs can be allocated before they are computed.
   proto!.input = proto!.input!.map((value) => withDims(value, graph.shape(value.name!)));
+  proto!.valueInfo = [];
   proto!.output = [loss, ...to.values()].map((name) => floatValue(name, graph.shape(name)));
   return {
     training: encode(training),

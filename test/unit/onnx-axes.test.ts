@@ -42,6 +42,7 @@ function reshapingModel(rows: number | string, ...targets: (readonly number[])[]
         product,
       ],
       output: [floatValue('scores', [rows, 2])],
+      // Not what it is: shapes of known operators do not depend on it.
       valueInfo: [floatValue('v0', [rows, 12])],
     },
   };
@@ -155,6 +156,32 @@ test.for<[string, () => unknown]>([
   ],
 ])('refused: %s', ([message, call]) => {
   expect(call).toThrow(message);
+});
+
+test('a frozen base may be of any kind, if its results are declared', async () => {
+  const model = reshapingModel(1, [1, 3, 4], [1, 12]);
+  const { node, valueInfo } = model.graph!;
+  // Its shape is that of its input, whatever the batch is; this operator has no place in onnx/operators.
+  node![0] = { name: 'strange', opType: 'Selu', input: ['x'], output: ['v0'] };
+  expect(() =>
+    makeTrainingModels({ ...model, graph: { ...model.graph!, valueInfo: [] } }, { batch }),
+  ).toThrow(
+    /^The MatMul that gives "scores": The shape of "v1" is not known\. Node "strange" \(Selu\) is of a kind that training does not know/,
+  );
+  valueInfo![0] = floatValue('v0', [1, 3, 4]);
+  const { training } = makeTrainingModels(model, { batch: 2, loss: 'mse' });
+  const feeds = {
+    x: { dims: [2, 3, 4], data: new Float32Array(24) },
+    w: { dims: [12, 2], data: new Float32Array(24) },
+    labels: { dims: [2, 2], data: new Float32Array(4).fill(2) },
+  };
+  expect((await run(training, feeds))['loss']!.data[0]).toBe(4);
+});
+
+test('what is wrong with a model of a fixed batch is said as of another', () => {
+  const model = reshapingModel(1, [1, 12]);
+  model.opsetImport = [{ domain: '', version: 6 }];
+  expect(() => makeTrainingModels(model, { batch })).toThrow(/^The model is of opset 6; export it with 7/);
 });
 
 test('first axes that are fixed at several sizes are refused', () => {
