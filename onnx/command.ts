@@ -1,33 +1,66 @@
 #!/usr/bin/env node
-/** `webgpu-optim-onnx`: makes the training graphs of `webgpu-optim/onnxruntime` out of an inference model. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+/**
+ * `webgpu-optim-onnx`: makes the training graphs of `webgpu-optim/onnxruntime` out of an inference model, and puts trained weights
+ * back into it.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import onnxProto from 'onnx-proto';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { onnx } from 'onnx-proto';
 import { createRandom } from '../lab/random.js';
+import { type LossName, lossNames, losses } from './losses/registry.js';
 import { makeMlp } from './mlp.js';
+import { putCommand } from './put-command.js';
+import { readBytes } from './read-file.js';
+import { readModel } from './read-model.js';
+import type { ValueType } from './tensor.js';
 import { makeTrainingModels } from './training-graph.js';
 
 const NAME = 'webgpu-optim-onnx';
 
 interface Options {
-  readonly batch: number;
+  readonly batch?: number;
+  readonly axes?: Readonly<Record<string, number>>;
   readonly mlp?: readonly number[];
   readonly seed: number;
   readonly weights?: readonly string[];
+  readonly output?: string;
+  readonly loss?: LossName;
+  readonly labelType?: ValueType;
+  readonly labels?: string;
+  readonly rowWeights?: string;
+  readonly lossName?: string;
   readonly out: string;
 }
 
-const command = new Command(NAME)
+const LOSSES = [
+  ...Object.entries(losses).map(([name, { summary }]) => `  ${name}: ${summary}.`),
+  '  output: the output is the loss already, a single number; labels are inputs of the model, if it has any.',
+];
+const HELP = `
+Losses:
+${LOSSES.join('\n')}
+
+Examples:
+  ${NAME} model.onnx --batch 64 --out public
+  ${NAME} --mlp 784,128,10 --batch 64
+  ${NAME} put model.onnx trained.safetensors --out trained.onnx`;
+
+const command: Command = new Command(NAME)
+  .enablePositionalOptions()
   .description(
-    'Makes what OnnxTrainer needs of an inference model that gives class scores:\n' +
-      '  training.onnx  softmax cross-entropy and the backward pass, in plain ONNX operators\n' +
+    'Makes what OnnxTrainer needs of an inference model:\n' +
+      '  training.onnx  the model, a loss and the backward pass, in plain ONNX operators\n' +
       '  forward.onnx   the model, with its weights as inputs\n' +
       '  initial.onnx   the weights to begin with',
   )
   .argument('[model]', 'an ONNX file of opset 7 or later, its data inside')
-  .requiredOption('--batch <rows>', 'rows of a batch', wholeNumber)
+  .option('--batch <rows>', "rows of a batch: the first axis of the model's inputs, open or not", wholeNumber)
+  .option(
+    '--axes <sizes>',
+    'sizes of other axes that the inputs leave open: sequence=128,width=32',
+    axisSizes,
+  )
   .option('--mlp <widths>', 'no file, but a multilayer perceptron with layers of these widths', layerWidths)
   .option('--seed <number>', "seed of the perceptron's weights", wholeNumber, 1)
   .option(
@@ -35,14 +68,22 @@ const command = new Command(NAME)
     'initializers to train; default: all of float32 with more than one element',
     (text) => text.split(','),
   )
-  .option('--out <folder>', 'where to write', '.')
-  .addHelpText(
-    'after',
-    `\nExamples:\n  ${NAME} model.onnx --batch 64 --out public\n  ${NAME} --mlp 784,128,10 --batch 64`,
+  .option('--output <name>', "the model's output that the loss is of; default: the first")
+  .addOption(new Option('--loss <name>', 'what is made small; default: cross-entropy').choices(lossNames))
+  .option('--label-type <type>', 'float32 or int64, of labels; default: float32')
+  .option('--labels <name>', 'name of the input for the labels; default: labels')
+  .option(
+    '--row-weights <name>',
+    'name of an input that weighs the rows of a batch: 0 where they are missing',
   )
+  .option('--loss-name <name>', 'name of the output for the loss; default: loss')
+  .option('--out <folder>', 'where to write', '.')
+  .addHelpText('after', HELP)
   .action(async (file: string | undefined, options: Options) => {
-    const { batch, weights, out } = options;
-    const models = makeTrainingModels(await readModel(file, options), { batch, ...(weights && { weights }) });
+    const { batch, mlp: _, seed: __, out, ...others } = options;
+    // Not of commander's required ones, which its subcommands would have to have.
+    if (batch === undefined) command.error("error: required option '--batch <rows>' not specified");
+    const models = makeTrainingModels(await findModel(file, options), { batch, ...others });
     await mkdir(out, { recursive: true });
     for (const [name, bytes] of Object.entries(models)) {
       const path = join(out, `${name}.onnx`);
@@ -51,6 +92,8 @@ const command = new Command(NAME)
     }
   });
 
+command.addCommand(putCommand());
+
 try {
   await command.parseAsync();
 } catch (error) {
@@ -58,35 +101,27 @@ try {
   process.exitCode = 1;
 }
 
-async function readModel(file: string | undefined, { mlp, seed }: Options): Promise<onnx.IModelProto> {
+async function findModel(file: string | undefined, { mlp, seed }: Options): Promise<onnx.IModelProto> {
   if (file === undefined && mlp === undefined) {
     throw new Error('No model is given; name an ONNX file, or describe a perceptron with --mlp 784,128,10.');
   }
   if (file === undefined) return makeMlp(mlp!, createRandom(seed));
   if (mlp) throw new Error(`"${file}" and --mlp are given; give one of them.`);
-  const model = decode(file, await readFile(file).catch((error: unknown) => rejectFile(file, error)));
-  if (model.graph?.node?.length && model.graph.output?.length) return model;
-  throw new Error(`"${file}" holds no ONNX model; give a file that an exporter has written.`);
-}
-
-function decode(file: string, bytes: Uint8Array): onnx.IModelProto {
-  try {
-    return onnxProto.onnx.ModelProto.decode(bytes);
-  } catch {
-    throw new Error(`"${file}" is no ONNX file; give one that an exporter has written.`);
-  }
-}
-
-function rejectFile(file: string, error: unknown): never {
-  const { code = String(error) } = error as NodeJS.ErrnoException;
-  const reason = { ENOENT: 'does not exist', EISDIR: 'is a folder', EACCES: 'may not be read' }[code];
-  throw new Error(`"${file}" ${reason ?? `cannot be read (${code})`}; give the path of an ONNX file.`);
+  return readModel(file, await readBytes(file, 'an ONNX file'));
 }
 
 function wholeNumber(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1) return value;
   throw new InvalidArgumentError('Give an integer ≥ 1.');
+}
+
+function axisSizes(text: string): Record<string, number> {
+  const pairs = text.split(',').map((pair) => pair.split('='));
+  if (pairs.some(({ length }) => length !== 2)) {
+    throw new InvalidArgumentError('Give names and sizes: sequence=128,width=32.');
+  }
+  return Object.fromEntries(pairs.map(([name, size]) => [name!, wholeNumber(size!)]));
 }
 
 function layerWidths(text: string): number[] {

@@ -1,12 +1,11 @@
 import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
-import { fold, readIntegers } from './operators/fold.js';
+import { fold, readList } from './operators/fold.js';
 import { reduce, reshape } from './operators/forms.js';
 import {
   type Attributes,
   FLOAT,
   type Forward,
-  INT64,
   type Operator,
   type OperatorGraph,
   UnknownShape,
@@ -54,18 +53,18 @@ export class Graph implements OperatorGraph {
       this.#types.set(value.name!, value.type?.tensorType?.elemType ?? FLOAT);
     }
     for (const input of inputs) this.#setInput(input, batch);
-    for (const tensor of this.#proto.initializer ?? []) {
-      const values = readIntegers(tensor);
-      this.#shapes.set(tensor.name!, (tensor.dims ?? []).map(Number));
-      this.#types.set(tensor.name!, tensor.dataType!);
-      if (values) this.#integersOf.set(tensor.name!, values);
-    }
+    for (const tensor of this.#proto.initializer ?? []) this.#setConstant(tensor);
     for (const node of this.#nodes) this.#infer(node);
   }
 
   /** The nodes, in an order in which they can be computed. */
   get nodes(): readonly onnx.INodeProto[] {
     return this.#nodes;
+  }
+
+  /** The names of the model's outputs. */
+  get outputs(): readonly string[] {
+    return (this.#proto.output ?? []).map(({ name }) => name!);
   }
 
   /** The float32 initializers. */
@@ -83,6 +82,11 @@ export class Graph implements OperatorGraph {
     );
   }
 
+  /** Whether {@link shape} tells the shape of a value. */
+  knows(value: string): boolean {
+    return Array.isArray(this.#shapes.get(value));
+  }
+
   elementType(value: string): number {
     return this.#types.get(value) ?? FLOAT;
   }
@@ -90,7 +94,7 @@ export class Graph implements OperatorGraph {
   /** Declares an input. */
   addInput(value: onnx.IValueInfoProto): void {
     this.#rejectTaken(value.name!);
-    this.#proto.input!.push(value);
+    (this.#proto.input ??= []).push(value);
     this.#setInput(value, 0);
   }
 
@@ -121,19 +125,19 @@ export class Graph implements OperatorGraph {
 
   constant(value: number | Weight): string {
     const weight = typeof value === 'number' ? { dims: [], data: Float32Array.of(value) } : value;
-    const name = this.#fresh('constant');
-    this.#proto.initializer!.push(floatTensor(name, weight));
-    this.#shapes.set(name, weight.dims);
-    return name;
+    return this.insert((name) => floatTensor(name, weight));
   }
 
   integerConstant(values: readonly number[]): string {
-    const name = this.#fresh('integers');
-    this.#proto.initializer!.push(integerTensor(name, values));
-    this.#shapes.set(name, [values.length]);
-    this.#types.set(name, INT64);
-    this.#integersOf.set(name, values);
-    return name;
+    return this.insert((name) => integerTensor(name, values));
+  }
+
+  /** Adds a constant under a name that nothing else has, and returns the name. */
+  insert(make: (name: string) => onnx.ITensorProto): string {
+    const tensor = make(this.#fresh('constant'));
+    (this.#proto.initializer ??= []).push(tensor);
+    this.#setConstant(tensor);
+    return tensor.name!;
   }
 
   /** Sums over some axes, or takes the largest; of all axes, what is left is a single number. */
@@ -148,6 +152,13 @@ export class Graph implements OperatorGraph {
 
   integers(name: string): readonly number[] | undefined {
     return this.#integersOf.get(name);
+  }
+
+  #setConstant(tensor: onnx.ITensorProto): void {
+    const values = readList(tensor);
+    this.#shapes.set(tensor.name!, (tensor.dims ?? []).map(Number));
+    this.#types.set(tensor.name!, tensor.dataType!);
+    if (values) this.#integersOf.set(tensor.name!, values);
   }
 
   #setInput(value: onnx.IValueInfoProto, batch: number): void {

@@ -1,23 +1,21 @@
 import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
+import { type AxisOptions, settleAxes } from './axes.js';
+import { toFloat32 } from './float16.js';
 import { appendGradients } from './gradients.js';
 import { Graph } from './graph.js';
-import { appendSoftmaxCrossEntropy } from './softmax-cross-entropy.js';
-import { floatValue, showShape } from './tensor.js';
+import { type LossOptions, appendLoss } from './losses/registry.js';
+import { floatValue, withDims } from './tensor.js';
 import { weightsAsOutputs, weightsToInputs } from './weights.js';
 
 const { ModelProto } = onnxProto.onnx;
 
 /** Options of {@link makeTrainingModels}. */
-export interface TrainingGraphOptions {
-  /** Rows of a batch, an integer ≥ 1: the size of every axis that the model's inputs leave open. */
-  readonly batch: number;
+export interface TrainingGraphOptions extends LossOptions, AxisOptions {
   /** The initializers to be trained. Default: all of float32 with more than one element. */
   readonly weights?: readonly string[];
-  /** Name of the input for the labels, of the shape of the scores, each row summing to 1. Default `'labels'`. */
-  readonly labels?: string;
-  /** Name of the output for the loss. Default `'loss'`. */
-  readonly loss?: string;
+  /** The output that the loss is of. Default: the first. */
+  readonly output?: string;
 }
 
 /** Three models, encoded, of which ONNX Runtime makes a session each. */
@@ -31,39 +29,41 @@ export interface TrainingModels {
 }
 
 /**
- * Makes what training needs of an inference model whose first output are class scores (logits, [N, K]): softmax
- * cross-entropy and the backward pass are appended, made of plain ONNX operators.
+ * Makes what training needs of an inference model: a loss of one of its outputs and the backward pass are appended, made of
+ * plain ONNX operators.
  *
- * @throws Error if the model has an operator without a gradient rule, or a weight that the scores do not depend on.
+ * @throws Error if the model has an operator without a gradient rule, or a weight that the output does not depend on; as
+ *   {@link appendLoss}.
  */
 export function makeTrainingModels(
-  model: onnx.IModelProto,
-  { batch, weights: names, labels = 'labels', loss = 'loss' }: TrainingGraphOptions,
+  given: onnx.IModelProto,
+  { batch, axes, weights: names, output: wanted, ...options }: TrainingGraphOptions,
 ): TrainingModels {
-  if (!Number.isInteger(batch) || batch < 1) {
-    throw new Error(`The batch is ${batch}; give an integer ≥ 1.`);
-  }
-  const { model: forward, weights } = weightsToInputs(model, names);
-  const { model: training } = weightsToInputs(model, names);
+  const { fixed, open } = settleAxes(toFloat32(given), { batch, ...(axes && { axes }) });
+  const { model: forward, weights } = weightsToInputs(open, names);
+  const { model: training } = weightsToInputs(fixed, names);
+  const output = findOutput(training, wanted);
   const graph = new Graph(training, batch);
   const { graph: proto } = training;
-  const scores = proto!.output![0]!.name!;
-  const shape = graph.shape(scores);
-  if (shape.length !== 2)
-    throw new Error(`The scores "${scores}" have shape ${showShape(shape)}; [N, K] is needed.`);
-  graph.addInput(floatValue(labels, shape));
-  const appended = appendSoftmaxCrossEntropy(graph, scores, labels, loss);
+  const { loss, gradient } = appendLoss(graph, output, options);
   const to = new Map([...weights.keys()].map((name) => [name, `${name}_grad`]));
-  appendGradients(graph, { from: scores, seed: appended.gradient, to });
+  appendGradients(graph, { from: output, seed: gradient, to });
 
   // With every axis known, the runtime can plan its memory, and outputs can be allocated before they are computed.
-  proto!.input = proto!.input!.map(({ name }) => floatValue(name!, graph.shape(name!)));
+  proto!.input = proto!.input!.map((value) => withDims(value, graph.shape(value.name!)));
+  proto!.valueInfo = [];
   proto!.output = [loss, ...to.values()].map((name) => floatValue(name, graph.shape(name)));
   return {
     training: encode(training),
     forward: encode(forward),
-    initial: encode(weightsAsOutputs(weights, model)),
+    initial: encode(weightsAsOutputs(weights, given)),
   };
+}
+
+function findOutput({ graph }: onnx.IModelProto, wanted?: string): string {
+  const names = (graph!.output ?? []).map(({ name }) => name!);
+  if (wanted === undefined || names.includes(wanted)) return wanted ?? names[0]!;
+  throw new Error(`The model has no output "${wanted}"; it has ${names.join(', ')}.`);
 }
 
 /** A model's bytes. */

@@ -16,7 +16,7 @@ export function copyModel(model: onnx.IModelProto): onnx.ModelProto {
  * @param names which; default all of float32 with more than one element, as the others are constants of formulas, but for
  *   running means and variances.
  * @returns the model, and the numbers that the initializers had.
- * @throws Error if there is no such initializer, or it is not of float32.
+ * @throws Error if there is no such initializer, it is not of float32, or there is none at all.
  */
 export function weightsToInputs(
   model: onnx.IModelProto,
@@ -32,6 +32,11 @@ export function weightsToInputs(
       .filter((tensor) => isFloatTensor(tensor) && readFloatTensor(tensor).data.length > 1)
       .map(({ name }) => name!)
       .filter((name) => !statistics.has(name));
+  if (chosen.length === 0) {
+    throw new Error(
+      'The model has no initializers of float32 or float16 with several elements, so nothing to train.',
+    );
+  }
   const weights = new Map<string, Weight>();
   for (const name of chosen) {
     const tensor = initializers.find((other) => other.name === name);
@@ -52,29 +57,6 @@ export function weightsToInputs(
 function runningStatistics({ node }: onnx.IGraphProto): ReadonlySet<string> {
   const nodes = node!.filter(({ opType }) => opType === 'BatchNormalization');
   return new Set(nodes.flatMap(({ input }) => input!.slice(3, 5)));
-}
-
-/**
- * Puts new numbers into a model's initializers, e.g. what `OnnxTrainer.readWeights()` gave.
- *
- * @throws Error if there is no such initializer, or it has another number of elements.
- */
-export function weightsToInitializers(
-  model: onnx.IModelProto,
-  weights: Readonly<Record<string, Float32Array<ArrayBuffer>>>,
-): onnx.ModelProto {
-  const changed = copyModel(model);
-  const { initializer } = changed.graph!;
-  for (const [name, data] of Object.entries(weights)) {
-    const k = initializer!.findIndex((other) => other.name === name);
-    if (k < 0) throw new Error(`The model has no initializer "${name}".`);
-    const { dims, data: old } = readFloatTensor(initializer![k]!);
-    if (old.length !== data.length) {
-      throw new Error(`Initializer "${name}" has ${old.length} elements, but ${data.length} are given.`);
-    }
-    initializer![k] = floatTensor(name, { dims, data });
-  }
-  return changed;
 }
 
 /** A model without inputs whose outputs are the weights: what begins a training, in a form that any runtime reads. */

@@ -2,9 +2,8 @@
  * Whole numbers that follow from shapes and constants alone. Exporters compute shapes with such nodes; as all shapes are known
  * here, so are they.
  */
-import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
-import { type Shape, elementCount } from '../tensor.js';
+import { type Shape, elementCount, readIntegers } from '../tensor.js';
 import { axisOf, range, tensor } from './attributes.js';
 import { listOf, spanOf } from './constants.js';
 import type { Forward } from './operator.js';
@@ -13,7 +12,6 @@ type Numbers = readonly number[];
 
 /** A list longer than this is data. */
 const LONGEST = 1024;
-const { DataType } = onnxProto.onnx.TensorProto;
 
 /** A node whose inputs are all known, and so its result. */
 type Fold = (forward: Forward, values: readonly Numbers[], output: Shape) => Numbers | undefined;
@@ -30,11 +28,11 @@ const binary =
 const folds: Readonly<Record<string, Fold>> = {
   Constant: ({ node }) => {
     const value = tensor(node, 'value');
-    return value ? readIntegers(value) : listOf(node);
+    return value ? readList(value) : listOf(node);
   },
   ConstantOfShape: ({ node }, _, output) => {
     const value = tensor(node, 'value');
-    const filling = value && readIntegers(value)?.[0];
+    const filling = value && readList(value)?.[0];
     return filling === undefined ? undefined : range(elementCount(output)).map(() => filling);
   },
   Shape: ({ node, inputs: [input = []] }) => input.slice(...spanOf(node)),
@@ -90,18 +88,9 @@ export function fold(forward: Forward, output: Shape): Numbers | undefined {
 }
 
 /** The numbers of a short tensor of whole numbers or conditions; undefined if it is another. */
-export function readIntegers(tensorOf: onnx.ITensorProto): Numbers | undefined {
-  const { dataType, rawData, int64Data, int32Data, dims } = tensorOf;
-  const count = elementCount((dims ?? []).map(Number));
-  if (count > LONGEST) return undefined;
-  // A copy, for the bytes may lie at any offset in the model's.
-  const { buffer } = new Uint8Array(rawData ?? []);
-  if (dataType === DataType.INT64) {
-    return rawData?.length ? [...new BigInt64Array(buffer)].map(Number) : (int64Data ?? []).map(Number);
-  }
-  if (dataType === DataType.INT32) return rawData?.length ? [...new Int32Array(buffer)] : (int32Data ?? []);
-  if (dataType === DataType.BOOL) return rawData?.length ? [...new Uint8Array(buffer)] : (int32Data ?? []);
-  return undefined;
+export function readList(tensorOf: onnx.ITensorProto): Numbers | undefined {
+  const count = elementCount((tensorOf.dims ?? []).map(Number));
+  return count > LONGEST ? undefined : readIntegers(tensorOf);
 }
 
 /** Numbers of one shape, in a row, as they are when it is stretched to another. */

@@ -1,5 +1,5 @@
 /** What moves numbers and changes none: shapes, parts, rows of tables. */
-import { type Shape, elementCount, showShape } from '../tensor.js';
+import { type Shape, elementCount, resolveReshape, showShape } from '../tensor.js';
 import { axisOf, integer, integers, integersGiven, isSet, range, text } from './attributes.js';
 import { broadcast, sumTo } from './broadcast.js';
 import { cast, equal, pad, reshape, select, slice, transpose, zeros } from './forms.js';
@@ -29,13 +29,7 @@ export const movements: Operators = {
   }),
   Reshape: reshaping((forward, input) => {
     const asked = integersGiven(forward, 'shape', 1) ?? [];
-    const keepsZeros = isSet(forward.node, 'allowzero');
-    const sizes = asked.map((size, axis) => (size === 0 && !keepsZeros ? (input[axis] ?? 0) : size));
-    const known = elementCount(sizes.filter((size) => size !== -1));
-    const shape = sizes.map((size) => (size === -1 ? elementCount(input) / known : size));
-    if (elementCount(shape) === elementCount(input) && shape.every((size) => Number.isInteger(size)))
-      return shape;
-    throw new Error(`shape ${showShape(input)} cannot become ${showShape(asked)}.`);
+    return resolveReshape(input, asked, isSet(forward.node, 'allowzero'));
   }),
   Squeeze: reshaping((forward, input) => {
     const given = integersGiven(forward, 'axes', 1)?.map((axis) => axisOf(axis, input.length));

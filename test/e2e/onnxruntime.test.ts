@@ -8,8 +8,7 @@ import { createRandom, shuffledIndices } from '../../lab/random.js';
 import { makeMlp } from '../../onnx/mlp.js';
 import { floatValue } from '../../onnx/tensor.js';
 import { encode, makeTrainingModels } from '../../onnx/training-graph.js';
-import { weightsToInitializers } from '../../onnx/weights.js';
-import { OnnxTrainer } from '../../src/adapters/onnxruntime/index.js';
+import { OnnxTrainer, putWeights } from '../../src/adapters/onnxruntime/index.js';
 import { ReferenceOptimizer, adam, adamw, muon, sgd } from '../../src/index.js';
 import { bitDifference } from '../../proof/compare.js';
 import { isSwiftShader } from '../../proof/adapter.js';
@@ -61,7 +60,7 @@ digitsTest('a network learns the digits, evaluated on the buffers that are train
   expect((await trainer.optimizer.stats()).step).toBe(stepCount);
 
   // What one ships: the inference model with the new weights inside, here on the CPU.
-  const shipped = await openOnnx(encode(weightsToInitializers(network, await trainer.readWeights())));
+  const shipped = await openOnnx(putWeights(encode(network), await trainer.readWeights()));
   expect(await accuracy(shipped, firstDigits(heldOut, 500))).toBeGreaterThan(0.88);
 });
 
@@ -196,6 +195,51 @@ gpuTest(
     expect((await errorOf(() => trainer.step(smallBatch(1)))).code).toBe('destroyed');
     const weights = await initialWeights();
     expect(Object.keys(await session.run({ ...smallBatch(1), ...weights }))).toContain('loss');
+  },
+);
+
+gpuTest(
+  'classes as int64 give the gradients of one-hot rows, and rows of weight 0 none',
+  async ({ device }) => {
+    const options = { batch: BATCH, labelType: 'int64', rowWeights: 'row_weights' } as const;
+    const { training } = makeTrainingModels(makeMlp([20, 16, 4], createRandom(3)), options);
+    const byClass = await makeTrainer(device, { rule: sgd({ lr: 1 }) }, training);
+    const { x, labels } = smallBatch(1);
+    const oneHot = labels!.data as Float32Array;
+    const rows = (make: (row: number) => number): number[] =>
+      Array.from({ length: BATCH }, (_, row) => make(row));
+    const stepWith = async (
+      isCounted: (row: number) => boolean,
+      other = 0,
+    ): Promise<Record<string, Float32Array>> => {
+      const classes = rows((row) =>
+        isCounted(row) ? oneHot.subarray(4 * row, 4 * row + 4).indexOf(1) : other,
+      );
+      const { loss } = await byClass.step({
+        x: x!,
+        labels: new ort.Tensor('int64', BigInt64Array.from(classes, BigInt), [BATCH]),
+        row_weights: new ort.Tensor(
+          'float32',
+          rows((row) => Number(isCounted(row))),
+          [BATCH],
+        ),
+      });
+      return { loss: (await loss!.getData()) as Float32Array, ...(await read(byClass.gradients)) };
+    };
+    const ours = await stepWith(() => true);
+    const byProbability = await makeTrainer(device);
+    await byProbability.step({ x: x!, labels: labels! });
+    const theirs = await read(byProbability.gradients);
+    for (const name of ['w1', 'b1', 'w2', 'b2']) {
+      // 1/8 is exact where division is.
+      if (isSwiftShader(device)) expect(bitDifference(ours[name]!, theirs[name]!), name).toBeUndefined();
+    }
+    // The bias' gradient of a row is softmax − one-hot, whose numbers sum to 0.
+    const [one, others] = [await stepWith((row) => row === 2), await stepWith((row) => row !== 2)];
+    for (const { b2 } of [one, others]) expect(b2!.some((slope) => slope !== 0)).toBe(true);
+    expect(Math.abs(one['b2']!.reduce((sum, slope) => sum + slope, 0))).toBeLessThanOrEqual(2 ** -20);
+    // A class that there is not shows in the loss.
+    expect((await stepWith((row) => row > 0, 4))['loss']![0]).toBeNaN();
   },
 );
 

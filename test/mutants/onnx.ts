@@ -85,7 +85,6 @@ export const onnxSlips = [
     'onnx/operators/movement.ts',
     [operators('Slice')],
     [
-      ['size === 0 && !keepsZeros', 'false', operators('Reshape')],
       ['step > 0 ? start : start + (count - 1) * step', 'start'],
       ['select(graph, isNegative, graph.constant(rowCount))', 'graph.constant(0)', operators('Gather')],
       [

@@ -28,6 +28,7 @@ import { besideSlips } from './stages-beside.js';
 import { controlSlips } from './stages-control.js';
 import { stageSlips } from './stages.js';
 import { tableSlips } from './tables.js';
+import { onnxFileSlips } from './onnx-files.js';
 import { onnxSlips } from './onnx.js';
 import { overflowSlips } from './overflows.js';
 import { wovenSlips } from './woven.js';
@@ -56,6 +57,7 @@ export const slips: readonly Slip[] = [
   ...referenceSlips,
   ...shaderSlips,
   ...adapterSlips,
+  ...onnxFileSlips,
   ...onnxSlips,
   ...tableSlips,
   ...wovenSlips,

@@ -356,6 +356,7 @@ export function readTensor({ dims, rawData, dataType }: onnx.ITensorProto): Arra
   const readers: Readonly<Record<number, () => Iterable<number>>> = {
     [DataType.FLOAT]: () => new Float32Array(bytes.buffer),
     [DataType.INT64]: read64,
+    [DataType.INT32]: () => new Int32Array(bytes.buffer),
     [DataType.BOOL]: () => bytes,
   };
   return { dims: (dims ?? []).map(Number), data: Float64Array.from(readers[dataType!]!()) };

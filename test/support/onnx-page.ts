@@ -1,4 +1,5 @@
 /** docs/onnx.md, from the registry of operators. */
+import { losses } from '../../onnx/losses/registry.js';
 import { families } from '../../onnx/operators/registry.js';
 import type { Operators } from '../../onnx/operators/operator.js';
 
@@ -21,6 +22,12 @@ export function onnxPage(): string {
     'Networks that PyTorch exported in opsets 9 to 20 have the gradients of its own autograd: a LeNet, a residual network, a text',
     'classifier, transformers, a decoder (test/unit/onnx-exported.test.ts; on WebGPU test/e2e/onnx-exported.test.ts). An exporter may',
     'write equal weights once, the ones of several norms that were never trained, say; they are then one weight, and stay equal.\n',
+    '## Losses\n',
+    'What `--loss` takes; the loss is the mean over rows or numbers, with `--row-weights` the weighed one.\n',
+    '| `--loss` | |',
+    '| --- | --- |',
+    ...Object.entries(losses).map(([name, { summary }]) => `| \`${name}\` | ${summary} |`),
+    '| `output` | the output is the loss already, a single number |\n',
     ...tables,
     '## Without a gradient\n',
     `Their shapes are known, so that they may stand beside the path of the gradients: ${known.map((name) => `\`${name}\``).join(', ')}.`,

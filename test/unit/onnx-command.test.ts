@@ -9,6 +9,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRandom } from '../../lab/random.js';
 import { makeMlp } from '../../onnx/mlp.js';
 import { encode } from '../../onnx/training-graph.js';
+import { MANIFEST, nameOfTensor } from '../../src/checkpoint/manifest.js';
+import { writeSafetensors } from '../../src/safetensors/index.js';
 
 let folder: string;
 
@@ -61,16 +63,111 @@ test('only the weights that are named are trained', async () => {
   expect(await read('part/initial.onnx')).toEqual({ inputs: [], outputs: ['w2'] });
 });
 
+test('the loss, the labels and their names are chosen', () => {
+  const of = (...args: string[]) => run('--mlp', '6,5,3', '--batch', '4', '--weights', 'w2', ...args);
+  const named = [
+    '--labels',
+    'targets',
+    '--row-weights',
+    'shares',
+    '--loss-name',
+    'error',
+    '--output',
+    'scores',
+  ];
+  expect(of('--loss', 'mse', ...named, '--out', 'mse').status).toBe(0);
+  expect(of('--label-type', 'int64', '--out', 'classes').status).toBe(0);
+  const inputs = ['x', 'w2'];
+  return Promise.all([
+    expect(read('mse/training.onnx')).resolves.toEqual({
+      inputs: [...inputs, 'targets', 'shares'],
+      outputs: ['error', 'w2_grad'],
+    }),
+    expect(read('classes/training.onnx')).resolves.toEqual({
+      inputs: [...inputs, 'labels'],
+      outputs: ['loss', 'w2_grad'],
+    }),
+  ]);
+});
+
+test('weights of a checkpoint, or of tensors by their names, are put into the model', async () => {
+  const [given, wanted] = [7, 8].map((seed) => makeMlp([6, 5, 3], createRandom(seed)));
+  await writeFile(join(folder, 'untrained.onnx'), encode(given!));
+  const tensors = (nameOf: (name: string) => string) =>
+    wanted!.graph!.initializer!.map(({ name, dims, rawData }) => ({
+      name: nameOf(name!),
+      dtype: 'F32' as const,
+      shape: dims!.map(Number),
+      data: rawData!,
+    }));
+  // State is no weight, whatever it is called.
+  const state = { name: 'state.w1.exp_avg', dtype: 'F16' as const, shape: [0], data: new Uint8Array() };
+  const files = {
+    checkpoint: [[...tensors(nameOfTensor), state], { [MANIFEST]: '{}' }],
+    plain: [tensors((name) => name), {}],
+  } as const;
+  for (const [name, [list, metadata]] of Object.entries(files)) {
+    await writeFile(join(folder, `${name}.safetensors`), await writeSafetensors('bytes', list, metadata));
+    const { stdout, stderr } = run('put', 'untrained.onnx', `${name}.safetensors`, '--out', `${name}.onnx`);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(
+      new RegExp(`^${name}\\.onnx: \\d+ bytes, 4 tensors from "${name}\\.safetensors"\n$`),
+    );
+    expect(Buffer.compare(await readFile(join(folder, `${name}.onnx`)), encode(wanted!))).toBe(0);
+  }
+  const odd = [{ ...state, name: 'w1' }];
+  await writeFile(join(folder, 'odd.safetensors'), await writeSafetensors('bytes', odd));
+  await writeFile(join(folder, 'cut.onnx'), encode(given!).subarray(0, -20));
+  for (const [args, message] of [
+    [['none.onnx', 'plain.safetensors'], '"none.onnx" does not exist; give the path of an ONNX file.'],
+    [['cut.onnx', 'plain.safetensors'], '"cut.onnx" (502 bytes) is cut short'],
+    [['untrained.onnx', 'none'], '"none" does not exist; give the path of a file of safetensors.'],
+    [['untrained.onnx', 'cut.onnx'], '"cut.onnx": The file begins with a header of'],
+    [
+      ['untrained.onnx', 'odd.safetensors'],
+      'Tensor "w1" of "odd.safetensors" is of F16; weights are of F32.',
+    ],
+  ] as const) {
+    const { stderr, status } = run('put', ...args, '--out', 'refused.onnx');
+    expect(status).toBe(1);
+    expect(stderr).toContain(`webgpu-optim-onnx: ${message}`);
+  }
+  expect(run('put', 'untrained.onnx', 'plain.safetensors').stderr).toContain(
+    "required option '--out <file>'",
+  );
+});
+
 test.each([
   [[], /required option '--batch <rows>'/],
   [['--batch', '4'], /^webgpu-optim-onnx: No model is given; name an ONNX file/],
   [['none.onnx', '--batch', '4'], /^webgpu-optim-onnx: "none\.onnx" does not exist; give the path/],
   [['.', '--batch', '4'], /^webgpu-optim-onnx: "\." is a folder; give the path/],
   [['command.js', '--batch', '4'], /^webgpu-optim-onnx: "command\.js" is no ONNX file/],
-  [['empty.onnx', '--batch', '4'], /^webgpu-optim-onnx: "empty\.onnx" holds no ONNX model/],
+  [['empty.onnx', '--batch', '4'], /^webgpu-optim-onnx: "empty\.onnx" is empty; give a file/],
   [['empty.onnx', '--mlp', '2,2', '--batch', '4'], /"empty\.onnx" and --mlp are given; give one of them/],
   [['--mlp', '2', '--batch', '4'], /'--mlp <widths>' argument '2' is invalid\. Give two widths or more/],
   [['--mlp', '2,2', '--batch', 'x'], /'--batch <rows>' argument 'x' is invalid\. Give an integer ≥ 1/],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--axes', 'rows'],
+    /'rows' is invalid\. Give names and sizes: sequence=128/,
+  ],
+  [['--mlp', '2,2', '--batch', '4', '--axes', 'n=x'], /'n=x' is invalid\. Give an integer ≥ 1/],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--axes', 'n=2'],
+    /No input has an open axis "n"; of names there are batch/,
+  ],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--loss', 'l1'],
+    /'l1' is invalid\. Allowed choices are cross-entropy, mse, bce/,
+  ],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--loss', 'mse', '--label-type', 'int64'],
+    /Labels of type "int64" are no labels of the loss "mse"; it takes float32/,
+  ],
+  [
+    ['--mlp', '2,1', '--batch', '4'],
+    /"scores" have shape \[4, 1\], so there is one class and nothing to learn/,
+  ],
   [['--mlp', '2,2', '--batch', '4', '--weights', 'w9'], /no initializer "w9"; it has w1, b1/],
 ])('%j is refused in plain words, without a stack', async (args, message) => {
   await writeFile(join(folder, 'empty.onnx'), '');

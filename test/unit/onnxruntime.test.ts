@@ -71,6 +71,22 @@ test.for<[string, () => unknown]>([
     '"x" is float32 [4, 3]; this',
     () => checkFeeds({ x: tensor('float32', [4, 3]) }, [value('x', ['rows', 2])]),
   ],
+  [
+    '"y" is int64 [4]; this graph takes float32 [4, 3]; of class indices, webgpu-optim-onnx --label-type int64 makes a graph.',
+    () => checkFeeds({ y: new ort.Tensor('int64', new BigInt64Array(4), [4]) }, [value('y', [4, 3])]),
+  ],
+  [
+    '"x" is float32 [4, 2]; this graph takes float32 [8, 2]; fill it up, with weights of 0 as webgpu-optim-onnx --row-weights',
+    () => checkFeeds({ x: tensor('float32', [4, 2]) }, [value('x', [8, 2])]),
+  ],
+  [
+    '"x" is float32 [9, 2]; this graph takes float32 [8, 2].',
+    () => checkFeeds({ x: tensor('float32', [9, 2]) }, [value('x', [8, 2])]),
+  ],
+  [
+    '"x" is float32 []; this graph takes float32 [8].',
+    () => checkFeeds({ x: tensor('float32', []) }, [value('x', [8])]),
+  ],
   ['unknown option "parameters"', () => checkGroups([{ params: ['a'], parameters: ['b'] }], sgd())],
   ['groups[0] is null', () => checkGroups([null as never], sgd())],
   [

@@ -88,9 +88,20 @@ export function checkFeeds(feeds: Readonly<Record<string, Ort.Tensor>>, inputs: 
     if (!input.isTensor || (tensor.type === input.type && fits(input, tensor.dims))) continue;
     fail(
       `step(): input ${quote(input.name)} is ${tensor.type} [${tensor.dims.join(', ')}]; ` +
-        `this graph takes ${input.type} ${describe(input)}.`,
+        `this graph takes ${input.type} ${describe(input)}${remedyOf(tensor, input)}.`,
     );
   }
+}
+
+/** What one may do about a tensor that does not fit, where the graph may be of `webgpu-optim-onnx`. */
+function remedyOf({ type, dims }: Ort.Tensor, { type: wanted, shape }: TensorValue): string {
+  if (type === 'int64' && wanted === 'float32') {
+    return '; of class indices, webgpu-optim-onnx --label-type int64 makes a graph';
+  }
+  const [rows, batch] = [dims[0]!, shape[0]!];
+  const isShort =
+    type === wanted && typeof batch === 'number' && rows < batch && fits({ shape }, dims.with(0, batch));
+  return isShort ? `; fill it up, with weights of 0 as webgpu-optim-onnx --row-weights has them` : '';
 }
 
 /** The shape of a graph's value, or undefined if an axis of it is open. */
@@ -105,7 +116,7 @@ export function countElements(dims: readonly number[]): number {
   return dims.reduce((product, size) => product * size, 1);
 }
 
-function fits({ shape }: TensorValue, dims: readonly number[]): boolean {
+function fits({ shape }: Pick<TensorValue, 'shape'>, dims: readonly number[]): boolean {
   return (
     shape.length === dims.length &&
     shape.every((size, axis) => typeof size === 'string' || size === dims[axis])

@@ -31,7 +31,7 @@ interface Places {
 /**
  * Trains an ONNX graph that computes gradients as outputs: ONNX Runtime runs it on its WebGPU device, and an optimizer updates
  * the weights where they lie. Weights are inputs of the graph, each with an output for its gradient;
- * `scripts/onnx-training.ts` in this project's repository makes such a graph of an inference model.
+ * this package's command `webgpu-optim-onnx` makes such a graph of an inference model.
  *
  * Weights and gradients have buffers that stay the same, so a step copies, reads back and rebinds nothing.
  *
@@ -154,7 +154,7 @@ export class OnnxTrainer<R extends Rule = Rule> {
     }
   }
 
-  /** Reads all weights as they are after the steps made so far, e.g. to put them into an inference model. */
+  /** Reads all weights as they are after the steps made so far; `putWeights` puts them into an inference model. */
   async readWeights(): Promise<Record<string, Float32Array<ArrayBuffer>>> {
     const names = [...this.#places.weights.keys()];
     const values = await Promise.all(names.map((name) => this.optimizer.readParam(name)));

@@ -1,0 +1,188 @@
+/** Sizes for the axes that a model leaves open, and another batch where it fixes one. */
+import type { onnx } from 'onnx-proto';
+import { Graph } from './graph.js';
+import { type Shape, elementCount, integerTensor, readIntegers, showShape } from './tensor.js';
+import { copyModel } from './weights.js';
+
+/** Options of {@link settleAxes}. */
+export interface AxisOptions {
+  /** Rows of a batch, an integer ≥ 1: the size of the first axis of the model's inputs, and of axes that share its name. */
+  readonly batch: number;
+  /** Sizes of the other axes that the model's inputs leave open, by their names. */
+  readonly axes?: Readonly<Record<string, number>>;
+}
+
+type Dimension = onnx.TensorShapeProto.IDimension;
+
+/** The name of a batch axis that had none. */
+const BATCH_NAME = 'batch';
+
+/**
+ * Gives every axis of a model's inputs a size.
+ *
+ * A first axis that is fixed at another size is opened, if all inputs have the same. That is right where every operator treats
+ * each row by itself, as in a network in inference. Reshapes by constants that begin with the old size copy the axis instead;
+ * others are refused where they would mix rows.
+ *
+ * @returns `fixed`, where all sizes are known, and `open`, where the batch is not.
+ * @throws Error if an axis has no size, a size has no axis, or the batch cannot be changed.
+ */
+export function settleAxes(
+  model: onnx.IModelProto,
+  options: AxisOptions,
+): { fixed: onnx.IModelProto; open: onnx.IModelProto } {
+  const { batch, axes = {} } = options;
+  for (const [name, size] of Object.entries({ batch, ...axes })) {
+    if (!Number.isInteger(size) || size < 1)
+      throw new Error(`The size of "${name}" is ${size}; give an integer ≥ 1.`);
+  }
+  const old = fixedBatch(model, options);
+  if (old === undefined) return { open: model, fixed: fix(model, options) };
+  const open = openBatch(model, old);
+  const fixed = fix(open, options);
+  // What is wrong with the model as it is, is said as it is.
+  const was = new Graph(fix(model, { ...options, batch: old }), old);
+  try {
+    rejectMixed(was, new Graph(copyModel(fixed), batch), old);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `The model is made for batches of ${old}, and cannot have ${batch}: ${reason} ` +
+        `Take --batch ${old}, or export it with an open batch axis.`,
+      { cause },
+    );
+  }
+  // Only of use where an operator is not known: such a first axis may be no batch.
+  open.graph!.valueInfo = [];
+  return { open, fixed };
+}
+
+/** The size of the first axis of all inputs, if it is fixed, and not that of the batch. */
+function fixedBatch(model: onnx.IModelProto, { batch, axes = {} }: AxisOptions): number | undefined {
+  const firsts = dataInputs(model.graph!).flatMap((input) => {
+    const [first] = axesOf(input);
+    return first && !(first.dimParam && first.dimParam in axes)
+      ? [{ input, size: Number(first.dimValue ?? 0) }]
+      : [];
+  });
+  const sizes = new Set(firsts.map(({ size }) => size));
+  if (firsts.length === 0 || sizes.has(0) || sizes.has(batch)) return undefined;
+  if (sizes.size === 1) return firsts[0]!.size;
+  const list = firsts.map(({ input, size }) => `${size} for "${input.name}"`).join(', ');
+  throw new Error(
+    `The first axes of the inputs are fixed, at ${list}; none is the batch of ${batch}. ` +
+      'Export the model with an open batch axis.',
+  );
+}
+
+/** A copy whose inputs and outputs have an open first axis. */
+function openBatch(model: onnx.IModelProto, old: number): onnx.IModelProto {
+  const changed = copyModel(model);
+  const graph = changed.graph!;
+  for (const value of [...dataInputs(graph), ...graph.output!, ...graph.valueInfo!]) {
+    const [first] = axesOf(value);
+    if (Number(first?.dimValue ?? 0) !== old) continue;
+    value.type!.tensorType!.shape!.dim![0] = { dimParam: BATCH_NAME };
+  }
+  graph.node!.forEach((node, k) => {
+    if (node.opType !== 'Reshape') return;
+    const target = integersOf(graph, node.input![1]!);
+    if (target?.[0] !== old) return;
+    // Where `allowzero` takes a 0 at its word, there are no elements at all; else it says nothing.
+    if (target.includes(0) && node.attribute!.some(({ name, i }) => name === 'allowzero' && Number(i)))
+      return;
+    node.attribute = node.attribute!.filter((attribute) => attribute.name !== 'allowzero');
+    const name = `${node.input![1]}/of_batch_${k}`;
+    graph.initializer!.push(integerTensor(name, [0, ...target.slice(1)]));
+    node.input![1] = name;
+  });
+  const used = new Set(graph.node!.flatMap(({ input }) => input!));
+  graph.initializer = graph.initializer!.filter(({ name }) => used.has(name!));
+  return changed;
+}
+
+/** A copy without open axes. */
+function fix(model: onnx.IModelProto, { batch, axes = {} }: AxisOptions): onnx.IModelProto {
+  const changed = copyModel(model);
+  const graph = changed.graph!;
+  const sizes = new Map(Object.entries(axes));
+  const unused = new Set(sizes.keys());
+  const inputs = dataInputs(graph);
+  for (const input of inputs) {
+    const name = axesOf(input)[0]?.dimParam;
+    if (name && !sizes.has(name)) sizes.set(name, batch);
+  }
+  for (const input of inputs) {
+    axesOf(input).forEach((axis, k) => {
+      if (Number(axis.dimValue ?? 0)) return;
+      unused.delete(axis.dimParam ?? '');
+      const size = sizes.get(axis.dimParam ?? '') ?? (k === 0 ? batch : undefined);
+      if (size === undefined) rejectOpen(input, axis, k);
+      setSize(axis, size);
+    });
+  }
+  for (const value of [...graph.output!, ...graph.valueInfo!]) {
+    for (const axis of axesOf(value)) {
+      const size = sizes.get(axis.dimParam ?? '');
+      if (size !== undefined) setSize(axis, size);
+    }
+  }
+  const [name] = unused;
+  if (name === undefined) return changed;
+  const named = dataInputs(model.graph!).flatMap(axesOf);
+  const known = [...new Set(named.flatMap(({ dimParam }) => dimParam || []))].join(', ') || 'none';
+  throw new Error(`No input has an open axis "${name}"; of names there are ${known}.`);
+}
+
+function rejectOpen({ name }: onnx.IValueInfoProto, { dimParam }: Dimension, k: number): never {
+  throw new Error(
+    dimParam
+      ? `Input "${name}" leaves its axis "${dimParam}" open; say with --axes ${dimParam}=<size> how long it is.`
+      : `Input "${name}" leaves axis ${k} open, without a name; export the model with a size or a name for it.`,
+  );
+}
+
+/** @throws Error naming the Reshape that does not keep the rows apart, or what else does not go together. */
+function rejectMixed(was: Graph, is: Graph, old: number): void {
+  // Rows are one behind the other, so many elements each, as far as the first axis whose size has changed.
+  const rowLength = (value: string): number | undefined => {
+    const [shape, changed] = [was.shape(value), is.shape(value)];
+    const axis = shape.findIndex((size, k) => size !== changed[k]);
+    return axis < 0 ? undefined : elementCount(shape.slice(axis)) / old;
+  };
+  for (const { opType, name, input, output } of is.nodes) {
+    if (opType !== 'Reshape' || !was.knows(input![0]!) || !was.knows(output![0]!)) continue;
+    if (rowLength(input![0]!) === rowLength(output![0]!)) continue;
+    const [from, to] = [is.shape(input![0]!), is.shape(output![0]!)];
+    throw new Error(
+      `Reshape "${name || output![0]}" from ${showShape(from)} to ${showShape(to)} mixes rows.`,
+    );
+  }
+  for (const name of was.outputs.filter((output) => was.knows(output))) {
+    const [shape, changed]: Shape[] = [was.shape(name), is.shape(name)];
+    if (shape!.length === 0 || changed![0] !== shape![0]) continue;
+    throw new Error(`The output "${name}" is ${showShape(changed!)} whatever the batch is.`);
+  }
+}
+
+/** The inputs that are no weights; old exporters list these among the inputs, too. */
+function dataInputs({ input, initializer }: onnx.IGraphProto): onnx.IValueInfoProto[] {
+  const weights = new Set((initializer ?? []).map(({ name }) => name));
+  return (input ?? []).filter(({ name }) => !weights.has(name));
+}
+
+const axesOf = (value: onnx.IValueInfoProto): Dimension[] => value.type?.tensorType?.shape?.dim ?? [];
+
+function setSize(axis: Dimension, size: number): void {
+  delete axis.dimParam;
+  axis.dimValue = size;
+}
+
+/** The integers of an initializer or of a node that is a constant. */
+function integersOf({ initializer, node }: onnx.IGraphProto, name: string): readonly number[] | undefined {
+  const tensor = initializer!.find((other) => other.name === name);
+  if (tensor) return readIntegers(tensor);
+  const constant = node!.find(({ opType, output }) => opType === 'Constant' && output![0] === name);
+  const value = constant?.attribute!.find((attribute) => attribute.name === 'value')?.t;
+  return value ? readIntegers(value) : undefined;
+}

@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { putWeights } from '../src/adapters/onnxruntime/put-weights.js';
+import { MANIFEST, nameOfTensor } from '../src/checkpoint/manifest.js';
+import { type SafetensorsFile, readSafetensors } from '../src/safetensors/read.js';
+import { readBytes } from './read-file.js';
+import { readModel } from './read-model.js';
+
+/** `webgpu-optim-onnx put`: trained weights into the inference model that they were trained from. */
+export function putCommand(): Command {
+  return new Command('put')
+    .description('Puts trained weights into the inference model; all else of it stays as it is.')
+    .argument('<model>', 'the ONNX file that was trained')
+    .argument(
+      '<weights>',
+      "safetensors: a checkpoint that saveCheckpoint() wrote of the trainer's optimizer, or tensors named as the initializers",
+    )
+    .requiredOption('--out <file>', 'where to write the model')
+    .action(async (modelFile: string, weightsFile: string, { out }: { out: string }) => {
+      const model = await readBytes(modelFile, 'an ONNX file');
+      readModel(modelFile, model);
+      const weights = await readWeights(weightsFile);
+      const made = putWeights(model, weights);
+      await writeFile(out, made);
+      console.log(
+        `${out}: ${made.length} bytes, ${Object.keys(weights).length} tensors from "${weightsFile}"`,
+      );
+    });
+}
+
+async function readWeights(path: string): Promise<Record<string, Float32Array>> {
+  const bytes = await readBytes(path, 'a file of safetensors');
+  const { metadata, tensors } = await openWeights(path, bytes);
+  // Beside the weights, a checkpoint has the optimizer's state.
+  const prefix = MANIFEST in metadata ? nameOfTensor('') : '';
+  const weights: Record<string, Float32Array> = {};
+  for (const [name, tensor] of tensors) {
+    if (!name.startsWith(prefix)) continue;
+    if (tensor.dtype !== 'F32') {
+      throw new Error(`Tensor "${name}" of "${path}" is of ${tensor.dtype}; weights are of F32.`);
+    }
+    weights[name.slice(prefix.length)] = new Float32Array((await tensor.bytes()).buffer);
+  }
+  return weights;
+}
+
+async function openWeights(path: string, bytes: Uint8Array): Promise<SafetensorsFile> {
+  try {
+    return await readSafetensors(bytes);
+  } catch (cause) {
+    throw new Error(`"${path}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
