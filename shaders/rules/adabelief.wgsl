@@ -33,8 +33,6 @@ fn update(w: lane, g: lane) -> lane {
     s = larger(max_exp_avg_var, s);
     max_exp_avg_var = s;
   }
-  if (is_adaptive) {
-    return w - step_size * (exp_avg / (sqrt(s) * s_scale + h.eps));
-  }
-  return w - step_size * exp_avg;
+  // No branch: it would cost a CPU more than a division in vain.
+  return w - step_size * select(exp_avg, exp_avg / (sqrt(s) * s_scale + h.eps), is_adaptive);
 }

@@ -23,8 +23,6 @@ fn update(w: lane, g: lane) -> lane {
   exp_avg = lerp(exp_avg, g, h.one_minus_beta1);
   exp_avg_sq = lerp(exp_avg_sq, g * g, h.one_minus_beta2);
   let v = largest(exp_avg_sq);
-  if (is_adaptive) {
-    return w - step_size * (exp_avg / denominator(v));
-  }
-  return w - step_size * exp_avg;
+  // No branch: it would cost a CPU more than a division in vain.
+  return w - step_size * select(exp_avg, exp_avg / denominator(v), is_adaptive);
 }

@@ -315,15 +315,17 @@ function composeTensor(k: number, { masters }: RuleLayout, access: StretchAccess
     isAtomic: gradBinding === 'shared' && data === 'woven',
   };
   const { at, gradAt } = placesIn(access);
-  const given = `before, load_grad_${k}(${gradAt})${call === 'stepped' ? '' : ', at'}`;
+  const given = `before, gradient${call === 'stepped' ? '' : ', at'}`;
   const stored = access.isCounted
     ? `let after = ${call}(${given});
     count_overflows(at, before, after);
     store_data_${k}(at, after);`
     : `store_data_${k}(at, ${call}(${given}));`;
+  // In the order in which rules use them: on a CPU, what is loaded too early takes the registers of what follows.
   const body = `    let at = ${at};
-    let before = load_data_${k}(at);
+    let gradient = load_grad_${k}(${gradAt});
     load_state(at);
+    let before = load_data_${k}(at);
     ${stored}
     store_state(at);`;
   return `${composeWeights(`data_${k}`, dataCodec, ofData, masters)}

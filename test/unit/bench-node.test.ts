@@ -95,7 +95,7 @@ test.skipIf(driver === undefined)(
     expect(session.numerics).toContainEqual({ question: 'a / b', answer: 'exactly rounded' });
     expect(session.parity!.map(({ rule, failed }) => [rule, failed])).toEqual([['sgd', 0]]);
     expect(session.parity![0]!.sameBits).toBe(session.parity![0]!.cases);
-    expect(session.bench!.rows.map(({ peer }) => peer)).toEqual(['ours', 'limit']);
+    expect(session.bench!.rows.map(({ peer }) => peer)).toEqual(['ours', 'limit', 'copy']);
     expect(session.torch).toBeNull();
   },
   BUILD_AND_MEASURE_MS,

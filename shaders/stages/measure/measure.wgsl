@@ -12,9 +12,10 @@
 const HAS_SECOND: bool = QUANTITY_COUNT > 1u;
 
 fn measure_lane(at: Place) -> Measured {
-  let before = load_data(at);
+  let gradient = load_grad(at);
   load_state(at);
-  let g = incoming_gradient(before, load_grad(at));
+  let before = load_data(at);
+  let g = incoming_gradient(before, gradient);
   return measure(decayed_weight(before), g);
 }
 
