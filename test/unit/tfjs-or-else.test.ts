@@ -2,7 +2,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { FusedOptimizer } from '../../src/adapters/tfjs/index.js';
 import { adam } from '../../src/index.js';
 import { errorOf } from '../support/error-of.js';
@@ -53,6 +53,28 @@ test('without a backend, or another optimizer, it says what to do, and both stay
   const error = await errorOf(() => fused.applyGradients({}));
   expect(error.message).toContain('computes on "cpu"');
   expect(error.message).toContain('where the browser has no WebGPU, new FusedOptimizer(…).orElse(');
+  expect(fused.orElse(own)).toBe(own);
+  own.dispose();
+});
+
+test('while WebGPU is asked for, and where it cannot be had, neither is taken; with tf.ready() the other one is', async () => {
+  const warn = vi.spyOn(console, 'warn').mockReturnValue();
+  tf.registerBackend('webgpu', async () => Promise.reject(new Error('no adapter')), 3);
+  onTestFinished(() => {
+    tf.removeBackend('webgpu');
+    warn.mockRestore();
+  });
+  const [fused, own] = [new FusedOptimizer(adam()), tf.train.adam()];
+  const asked = tf.setBackend('webgpu');
+  const early = await errorOf(() => fused.orElse(own));
+  expect(await asked).toBe(false);
+  const late = await errorOf(() => fused.orElse(own));
+  const step = await errorOf(() => fused.applyGradients({}));
+  for (const { code, message } of [early, late, step]) {
+    expect(code).toBe('invalid-config');
+    expect(message).toContain('"webgpu" is not there, or not ready; await tf.ready()');
+  }
+  await tf.ready();
   expect(fused.orElse(own)).toBe(own);
   own.dispose();
 });

@@ -176,17 +176,21 @@ export class TfjsBackend {
  * @throws OptimizerError `invalid-config` if it has no backend yet.
  */
 export function isOnWebgpu(): boolean {
+  // tfjs has the name of a backend as soon as that is asked for: while it is being made, and when it could not be.
+  const isMade = Reflect.get(engine(), 'backendInstance') !== null;
   const name = getBackend() as string | null | undefined;
-  if (name) return name === 'webgpu';
-  throw new OptimizerError('invalid-config', 'TensorFlow.js has no backend yet; await tf.ready() first.');
+  if (name && isMade) return name === 'webgpu';
+  throw new OptimizerError(
+    'invalid-config',
+    `TensorFlow.js has no backend yet${name ? `: ${quote(name)} is not there, or not ready` : ''}; await tf.ready() first.`,
+  );
 }
 
 function rejectOtherBackend(): void {
-  const name = getBackend();
-  if (name === 'webgpu') return;
+  if (isOnWebgpu()) return;
   throw new OptimizerError(
     'invalid-config',
-    `TensorFlow.js computes on ${quote(name)}; import '@tensorflow/tfjs-backend-webgpu' and await tf.setBackend('webgpu'); ` +
+    `TensorFlow.js computes on ${quote(getBackend())}; import '@tensorflow/tfjs-backend-webgpu' and await tf.setBackend('webgpu'); ` +
       'where the browser has no WebGPU, new FusedOptimizer(…).orElse(tf.train.adam(…)) takes that one.',
   );
 }

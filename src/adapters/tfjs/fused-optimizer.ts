@@ -83,7 +83,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   /**
    * This optimizer if tfjs computes on WebGPU, else another one: for pages that are to work in browsers without WebGPU, too. The one
    * that is not taken is disposed. Call it once tfjs has its backend: where there is WebGPU and its backend is imported, `tf.ready()`
-   * takes that; `tf.setBackend('webgpu')` throws where there is none.
+   * takes that, else another one. `tf.setBackend('webgpu')` takes none where there is no WebGPU: it throws, or resolves to `false`.
    *
    * @param other e.g. tfjs's own.
    * @throws OptimizerError `invalid-config` if tfjs has no backend yet, or `other` is no `tf.Optimizer`, and `destroyed`.
