@@ -1,6 +1,7 @@
 /** Sizes for the axes that a model leaves open, and another batch where it fixes one. */
 import type { onnx } from 'onnx-proto';
 import { Graph } from './graph.js';
+import { readsOf } from './reads.js';
 import { type Shape, elementCount, integerTensor, readIntegers, showShape } from './tensor.js';
 import { copyModel } from './weights.js';
 
@@ -84,7 +85,11 @@ function openBatch(model: onnx.IModelProto, old: number): onnx.IModelProto {
     if (Number(first?.dimValue ?? 0) !== old) continue;
     value.type!.tensorType!.shape!.dim![0] = { dimParam: BATCH_NAME };
   }
+  // What does not depend on the inputs has no rows of a batch: a bias, say, that is stretched over them.
+  const moving = new Set(dataInputs(graph).map(({ name }) => name!));
   graph.node!.forEach((node, k) => {
+    if (!readsOf(node).some((name) => moving.has(name))) return;
+    for (const name of node.output!) moving.add(name);
     if (node.opType !== 'Reshape') return;
     const target = integersOf(graph, node.input![1]!);
     if (target?.[0] !== old) return;
@@ -96,7 +101,7 @@ function openBatch(model: onnx.IModelProto, old: number): onnx.IModelProto {
     graph.initializer!.push(integerTensor(name, [0, ...target.slice(1)]));
     node.input![1] = name;
   });
-  const used = new Set(graph.node!.flatMap(({ input }) => input!));
+  const used = new Set([...graph.node!.flatMap(readsOf), ...graph.output!.map(({ name }) => name!)]);
   graph.initializer = graph.initializer!.filter(({ name }) => used.has(name!));
   return changed;
 }

@@ -4,7 +4,7 @@
  * back into it.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { onnx } from 'onnx-proto';
 import { createRandom } from '../lab/random.js';
@@ -83,6 +83,7 @@ const command: Command = new Command(NAME)
     const { batch, mlp: _, seed: __, out, ...others } = options;
     // Not of commander's required ones, which its subcommands would have to have.
     if (batch === undefined) command.error("error: required option '--batch <rows>' not specified");
+    rejectOverwriting(file, out);
     const models = makeTrainingModels(await findModel(file, options), { batch, ...others });
     await mkdir(out, { recursive: true });
     for (const [name, bytes] of Object.entries(models)) {
@@ -99,6 +100,14 @@ try {
 } catch (error) {
   console.error(`${NAME}: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
+}
+
+/** @throws Error if a file that is written would replace the model. */
+function rejectOverwriting(file: string | undefined, out: string): void {
+  if (file === undefined) return;
+  const written = ['training', 'forward', 'initial'].map((name) => resolve(out, `${name}.onnx`));
+  if (!written.includes(resolve(file))) return;
+  throw new Error(`"${file}" would be replaced by what is written; choose another folder with --out.`);
 }
 
 async function findModel(file: string | undefined, { mlp, seed }: Options): Promise<onnx.IModelProto> {

@@ -2,6 +2,11 @@ import type { onnx } from 'onnx-proto';
 import type { Graph } from './graph.js';
 import { FLOAT, type Operator, placeOf } from './operators/operator.js';
 import { operatorOf, trainable } from './operators/registry.js';
+import { readsOf } from './reads.js';
+import { DataType } from './tensor.js';
+
+/** Types that carry gradients, though only those of float32 can be computed. */
+const FLOATING: ReadonlySet<number> = new Set([FLOAT, DataType.FLOAT16, DataType.DOUBLE, DataType.BFLOAT16]);
 
 /** What {@link appendGradients} starts from and goes for. */
 export interface GradientRequest {
@@ -24,7 +29,9 @@ export interface GradientRequest {
 export function appendGradients(graph: Graph, { from, seed, to }: GradientRequest): void {
   const forward = [...graph.nodes];
   const needed = influencedBy(graph, forward, to.keys());
-  rejectUnknown(pathTo(from, forward, needed));
+  const path = pathTo(from, forward, needed);
+  rejectUnknown(path);
+  rejectOtherTypes(graph, path, needed);
 
   // A value that is used several times has one term for each use.
   const terms = new Map<string, string[]>([[from, [seed]]]);
@@ -50,9 +57,10 @@ export function appendGradients(graph: Graph, { from, seed, to }: GradientReques
 /** Values that depend on some others, and those; whole numbers carry no gradient. */
 function influencedBy(graph: Graph, nodes: readonly onnx.INodeProto[], names: Iterable<string>): Set<string> {
   const influenced = new Set(names);
-  for (const { input, output } of nodes) {
-    if (!input!.some((name) => influenced.has(name))) continue;
-    for (const name of output!) if (graph.elementType(name) === FLOAT) influenced.add(name);
+  for (const node of nodes) {
+    if (!readsOf(node).some((name) => influenced.has(name))) continue;
+    // A result that is left out has no name.
+    for (const name of node.output!) if (name && FLOATING.has(graph.elementType(name))) influenced.add(name);
   }
   return influenced;
 }
@@ -66,9 +74,9 @@ function pathTo(
   const reached = new Set([value]);
   return nodes
     .toReversed()
-    .filter(({ input, output }) => {
-      const isOn = output!.some((name) => reached.has(name) && needed.has(name));
-      if (isOn) for (const name of input!) if (needed.has(name)) reached.add(name);
+    .filter((node) => {
+      const isOn = node.output!.some((name) => reached.has(name) && needed.has(name));
+      if (isOn) for (const name of readsOf(node)) if (needed.has(name)) reached.add(name);
       return isOn;
     })
     .toReversed();
@@ -83,6 +91,17 @@ function rejectUnknown(path: readonly onnx.INodeProto[]): void {
   );
 }
 
+function rejectOtherTypes(graph: Graph, path: readonly onnx.INodeProto[], needed: ReadonlySet<string>): void {
+  const other = path.filter(({ output }) =>
+    output!.some((name) => needed.has(name) && graph.elementType(name) !== FLOAT),
+  );
+  if (other.length === 0) return;
+  throw new Error(
+    `Gradients are of float32, but other types of numbers come from ${other.map(placeOf).join(', ')}; ` +
+      'export the model in float32.',
+  );
+}
+
 function backwardOf(
   graph: Graph,
   node: onnx.INodeProto,
@@ -94,7 +113,11 @@ function backwardOf(
     const beside = gradients.findIndex((gradient, k) => k > 0 && gradient !== undefined);
     if (beside > 0 && !isSplit)
       throw new Error(`the loss depends on its result "${node.output![beside]}", which has no gradient.`);
-    return backward({ graph, node, gradient: gradients[0]!, gradients, isNeeded });
+    const terms = backward({ graph, node, gradient: gradients[0]!, gradients, isNeeded });
+    const silent = node.input!.find((_, k) => isNeeded(k) && terms[k] === undefined);
+    if (silent !== undefined)
+      throw new Error(`the loss depends on its input "${silent}", which has no gradient; leave it as it is.`);
+    return terms;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${placeOf(node)}: ${reason}`, { cause: error });

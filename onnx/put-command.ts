@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Command } from 'commander';
 import { putWeights } from '../src/adapters/onnxruntime/put-weights.js';
 import { MANIFEST, nameOfTensor } from '../src/checkpoint/manifest.js';
@@ -21,6 +22,7 @@ export function putCommand(): Command {
       readModel(modelFile, model);
       const weights = await readWeights(weightsFile);
       const made = putWeights(model, weights);
+      await mkdir(dirname(out), { recursive: true });
       await writeFile(out, made);
       console.log(
         `${out}: ${made.length} bytes, ${Object.keys(weights).length} tensors from "${weightsFile}"`,

@@ -64,8 +64,10 @@ export function weightsAsOutputs(
   weights: ReadonlyMap<string, Weight>,
   { irVersion, opsetImport }: onnx.IModelProto,
 ): onnx.IModelProto {
-  const initial = (name: string): string => `initial/${name}`;
   const entries = [...weights];
+  let prefix = 'initial/';
+  while (entries.some(([name]) => name.startsWith(prefix))) prefix += 'initial/';
+  const initial = (name: string): string => `${prefix}${name}`;
   return {
     ...(irVersion == null ? {} : { irVersion }),
     ...(opsetImport ? { opsetImport } : {}),

@@ -1,5 +1,6 @@
 import { type ValueType, floatTensor, elementCount, showShape, valueOf } from '../tensor.js';
 import type { Graph } from '../graph.js';
+import { FLOAT } from '../operators/operator.js';
 import { crossEntropy } from './cross-entropy.js';
 import { binaryCrossEntropy, meanSquaredError } from './elementwise.js';
 import { type AppendedLoss, type Loss, appendMean } from './loss.js';
@@ -40,6 +41,7 @@ export interface LossOptions {
  * @throws Error if there is no such loss, an option has no effect on it, or the output has a shape that it cannot be of.
  */
 export function appendLoss(graph: Graph, output: string, options: LossOptions): AppendedLoss {
+  rejectType(graph, output);
   const { loss: name = 'cross-entropy', labels = 'labels', rowWeights, lossName = 'loss' } = options;
   if (name === 'output') return takeLoss(graph, output, options);
   const loss: Loss | undefined = Object.hasOwn(losses, name) ? losses[name] : undefined;
@@ -55,6 +57,14 @@ export function appendLoss(graph: Graph, output: string, options: LossOptions): 
   graph.addInput(valueOf(labels, labelType, labelShape(shape)));
   if (rowWeights !== undefined) graph.addInput(valueOf(rowWeights, 'float32', loss.rows(shape)));
   return appendMean(graph, loss.append({ graph, output, labels, labelType }), lossName, rowWeights);
+}
+
+function rejectType(graph: Graph, output: string): void {
+  if (graph.elementType(output) === FLOAT) return;
+  throw new Error(
+    `The output "${output}" is of ONNX's type ${graph.elementType(output)}; a loss is of numbers of float32, ` +
+      'so choose another output, or export the model with one.',
+  );
 }
 
 function takeLoss(graph: Graph, output: string, options: LossOptions): AppendedLoss {

@@ -25,7 +25,7 @@ export const activations: Operators = {
   },
   Clip: {
     shapes: likeFirst,
-    note: '1 at the limits, as PyTorch’s `clamp` has it; the limits themselves are not trained',
+    note: '1 at the limits, as PyTorch’s `clamp` has it; limits that depend on trained weights are refused',
     backward: ({ graph, node, gradient }) => {
       const [x] = node.input as [string];
       const limit = (name: string, k: number): string | undefined => {

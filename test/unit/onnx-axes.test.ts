@@ -82,6 +82,31 @@ test.for<[string, number, ...number[][]]>([
   }
 });
 
+test('a bias that is written as one row stays one, and what only a branch reads stays there', () => {
+  const model = reshapingModel(1, [1, 12]);
+  const { node, initializer } = model.graph!;
+  initializer!.push(
+    floatTensor('bias', { dims: [2], data: Float32Array.of(1, 2) }),
+    floatTensor('inner', { dims: [1], data: Float32Array.of(1) }),
+    integerTensor('row', [1, 2]),
+  );
+  const branch = {
+    node: [{ opType: 'Identity', input: ['inner'], output: ['given'] }],
+    output: [floatValue('given', [1])],
+  };
+  node!.splice(
+    -1,
+    1,
+    { opType: 'MatMul', input: ['v0', 'w'], output: ['product'] },
+    { opType: 'Reshape', input: ['bias', 'row'], output: ['bias row'] },
+    { opType: 'If', output: ['unused'], attribute: [{ name: 'then_branch', type: 5, g: branch }] },
+    { opType: 'Add', input: ['product', 'bias row'], output: ['scores'] },
+  );
+  const { forward } = makeTrainingModels(model, { batch: 5, weights: ['w', 'bias'] });
+  const names = onnxProto.onnx.ModelProto.decode(forward).graph!.initializer!.map(({ name }) => name);
+  expect(names).toEqual(['inner', 'row', 'shape0/of_batch_0']);
+});
+
 test('a batch of the size that is fixed changes nothing', () => {
   const { forward } = makeTrainingModels(reshapingModel(2, [2, 12]), { batch: 2 });
   const { graph } = onnxProto.onnx.ModelProto.decode(forward);

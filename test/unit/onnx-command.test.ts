@@ -58,6 +58,17 @@ test('a model and a perceptron of the same weights give the same three files, by
   expect(await read('given/initial.onnx')).toEqual({ inputs: [], outputs: weights });
 });
 
+test('a model is not replaced by what is made of it', async () => {
+  const bytes = encode(makeMlp([6, 5, 3], createRandom(7)));
+  await writeFile(join(folder, 'forward.onnx'), bytes);
+  const { stderr, status } = run('forward.onnx', '--batch', '4');
+  expect(stderr).toContain(
+    '"forward.onnx" would be replaced by what is written; choose another folder with --out.',
+  );
+  expect(status).toBe(1);
+  expect(Buffer.compare(await readFile(join(folder, 'forward.onnx')), bytes)).toBe(0);
+});
+
 test('only the weights that are named are trained', async () => {
   expect(run('--mlp', '6,5,3', '--batch', '4', '--weights', 'w2', '--out', 'part').status).toBe(0);
   expect(await read('part/initial.onnx')).toEqual({ inputs: [], outputs: ['w2'] });

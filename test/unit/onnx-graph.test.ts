@@ -185,6 +185,66 @@ describe('what training does not know', () => {
   });
 });
 
+describe('no gradient is lost without a word', () => {
+  test('what graphs inside a node take from outside counts as its inputs', () => {
+    const model = modelOf(
+      {
+        inputs: { c: [1], x: [4, 6], w: [6, 2] },
+        nodes: [
+          ['MatMul', ['x', 'w']],
+          ['If', ['c']],
+          ['Add', ['v0', 'v1']],
+        ],
+      },
+      13,
+    );
+    const { node } = modelOf({ inputs: {}, nodes: [['Exp', ['v0'], {}, ['inner']]] }, 13).graph!;
+    const branch = { name: 'branch', node: node!, output: [floatValue('inner', [4, 2])] };
+    model.graph!.node![1]!.attribute = [{ name: 'then_branch', type: 5, g: branch }];
+    model.graph!.valueInfo = [floatValue('v1', [4, 2])];
+    expect(() => trainOn(model, 'w')).toThrow('Gradients are not known of The If that gives "v1"');
+  });
+
+  test('numbers of float64 on the way are refused', () => {
+    const one: Case = {
+      inputs: { w: [3] },
+      nodes: [
+        ['Cast', ['w'], { to: 11 }],
+        ['Exp', ['v0']],
+        ['Cast', ['v1'], { to: 1 }],
+        ['Add', ['v2', 'w']],
+      ],
+    };
+    expect(() => trainOn(modelOf(one, 13), 'w')).toThrow(
+      'other types of numbers come from The Cast that gives "v0", The Exp that gives "v1"; export the model in float32.',
+    );
+  });
+
+  test('a limit that is trained is refused', () => {
+    const one: Case = {
+      inputs: { x: [3], w: [2] },
+      nodes: [
+        ['ReduceMax', ['w'], { keepdims: 0 }],
+        ['Clip', ['x', '', 'v0']],
+      ],
+    };
+    expect(() => trainOn(modelOf(one, 13), 'w')).toThrow(
+      'The Clip that gives "v1": the loss depends on its input "v0", which has no gradient',
+    );
+  });
+
+  test('a result that is left out is no input that is', () => {
+    const one: Case = {
+      inputs: { x: [4, 6], w: [6, 4] },
+      nodes: [
+        ['Split', ['w'], { axis: 1 }, ['kept', '']],
+        ['Gemm', ['x', 'kept', '']],
+      ],
+    };
+    expect(trainOn(modelOf(one, 13), 'w').shape('gradient')).toEqual([6, 4]);
+  });
+});
+
 describe('batch normalization', () => {
   const model = modelOf(
     { inputs: { x: [2, 3] }, nodes: [['BatchNormalization', ['x', 'scale', 'bias', 'mean', 'variance']]] },

@@ -226,6 +226,24 @@ test('an output that is a loss is trained as it is, with data of int64', async (
   });
 });
 
+test('an output of whole numbers has no loss', () => {
+  const model = productModel('float32', 'scores');
+  model.graph!.node!.push({ opType: 'ArgMax', input: ['scores'], output: ['best'] });
+  model.graph!.output!.push({ name: 'best', type: { tensorType: { elemType: 7 } } });
+  expect(() => makeTrainingModels(model, { batch: 2, loss: 'mse', output: 'best' })).toThrow(
+    'The output "best" is of ONNX\'s type 7; a loss is of numbers of float32, so choose another output',
+  );
+});
+
+test('weights may be called as those of another are that begin', async () => {
+  const model = productModel('float32', 'scores');
+  model.graph!.initializer!.push(floatTensor('initial/w', { dims: [2, 1], data: Float32Array.of(5, 7) }));
+  model.graph!.node!.unshift({ opType: 'Add', input: ['w', 'initial/w'], output: ['both'] });
+  model.graph!.node!.at(-1)!.input![1] = 'both';
+  const { initial } = makeTrainingModels(model, { batch: 2, loss: 'mse' });
+  await withCpuModel(initial, async (run) => expect(Object.keys(await run({}))).toEqual(['w', 'initial/w']));
+});
+
 test('names and the output are those that are asked for', async () => {
   const { training } = makeTrainingModels(productModel('float32', 'scores'), {
     batch: 2,
