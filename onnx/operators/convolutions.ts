@@ -1,6 +1,6 @@
 /** Convolutions, plain and transposed, of any strides, pads, dilations and groups. */
 import { type Shape, showShape } from '../tensor.js';
-import { integer, range } from './attributes.js';
+import { integer, integers, range } from './attributes.js';
 import { reduce, reshape, slice, transpose } from './forms.js';
 import type { Backward, Operators, OperatorGraph } from './operator.js';
 import {
@@ -53,6 +53,7 @@ export const convolutions: Operators = {
       const { graph, node, gradient, isNeeded } = context;
       const [x, w] = node.input as [string, string];
       const kernel = graph.shape(w).slice(2);
+      rejectOutputPadding(node, kernel);
       rejectSpatialAxes(kernel);
       const window = spreadWindowOf(node, graph.shape(x).slice(2), kernel);
       const group = integer(node, 'group', 1);
@@ -64,6 +65,16 @@ export const convolutions: Operators = {
     },
   },
 };
+
+/** Beyond a stride, the windows of the gradient would be more than those that were spread. */
+function rejectOutputPadding(node: Backward['node'], kernel: Shape): void {
+  const strides = integers(node, 'strides') ?? kernel.map(() => 1);
+  const extra = integers(node, 'output_padding') ?? kernel.map(() => 0);
+  if (extra.every((count, k) => count < strides[k]!)) return;
+  throw new Error(
+    `its output_padding ${showShape(extra)} must be less than its strides ${showShape(strides)}, for ONNX Runtime, too.`,
+  );
+}
 
 function rejectWeights(x: Shape, w: Shape, group: number): never {
   throw new Error(

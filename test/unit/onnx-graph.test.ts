@@ -172,6 +172,12 @@ describe('what training does not know', () => {
       { kernel_shape: [1, 1, 1] },
       'it has 3 spatial axes; gradients are known for 1 and 2',
     ],
+    [
+      'ConvTranspose',
+      ['x', 'w'],
+      { dilations: [2, 2, 2], output_padding: [0, 1, 0] },
+      'its output_padding [0, 1, 0] must be less than its strides [1, 1, 1]',
+    ],
     ['Pad', ['w', 'pads'], { mode: 'reflect' }, 'its mode is reflect; gradients are known for constant.'],
     ['Dropout', ['w', 'half', 'on'], {}, 'its training_mode is on; export the model for inference.'],
   ] as const)('%s of a kind without gradient', (opType, inputs, attributes, message) => {
