@@ -123,9 +123,9 @@ export const onnxSlips = [
     'onnx/gradients.ts',
     ['unit/onnx-graph'],
     [
-      ['rejectUnknown(pathTo(from, forward, needed));', ''],
+      ['rejectUnknown(path);', ''],
       [
-        'if (graph.elementType(name) === FLOAT) influenced.add(name);',
+        'if (name && FLOATING.has(graph.elementType(name))) influenced.add(name);',
         'influenced.add(name);',
         operators('Cast'),
       ],
