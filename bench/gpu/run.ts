@@ -8,6 +8,7 @@ import { readGpuOptions } from './options.js';
 import { measureParity } from '../../proof/measure-parity.js';
 import { saveSession } from './save.js';
 import { type GpuSession, formatSession } from './session-report.js';
+import { sweepShapes } from './sweep.js';
 import { timeTorch } from './torch.js';
 
 const { out, quick, skip, parityRules, python, bench: benchOptions } = readGpuOptions(process.argv);
@@ -22,6 +23,7 @@ let session: GpuSession = {
   numerics: await probeNumerics(device, seed),
   parity: null,
   bench: null,
+  shapes: null,
   torch: null,
 };
 let saved: string[] = [];
@@ -37,6 +39,10 @@ if (!skip.includes('parity')) {
 }
 if (!skip.includes('bench')) {
   add({ bench: await measureAll(await openNodeSession('default'), benchOptions) });
+}
+if (!skip.includes('shapes')) {
+  const onProgress = (text: string) => console.error(`shapes: ${text}`);
+  add({ shapes: await sweepShapes(device, benchOptions, onProgress) });
 }
 if (!skip.includes('torch')) add({ torch: await timeTorch(python, benchOptions) });
 for (const file of saved) console.error(`Saved ${file}`);

@@ -3,6 +3,7 @@ import { formatMs, markdownTable } from '../table.js';
 import type { NumericsRow } from '../../proof/numerics.js';
 import type { ParityRow } from '../../proof/measure-parity.js';
 import { mergeRows } from './session-rows.js';
+import type { SweepRow } from './sweep.js';
 import type { TorchResults } from './torch.js';
 
 /** Everything that a session on a GPU found out. A part that was left out is null. */
@@ -12,11 +13,13 @@ export interface GpuSession {
   readonly numerics: readonly NumericsRow[];
   readonly parity: readonly ParityRow[] | null;
   readonly bench: Results | null;
+  /** The step's kernel in shapes that may suit a GPU. */
+  readonly shapes: readonly SweepRow[] | null;
   readonly torch: TorchResults | null;
 }
 
 /** A session as Markdown: what the arithmetic does, parity, and one table of all times. */
-export function formatSession({ adapter, date, numerics, parity, bench, torch }: GpuSession): string {
+export function formatSession({ adapter, date, numerics, parity, bench, shapes, torch }: GpuSession): string {
   const parts = [
     `# ${adapter}\n\n${date}`,
     `## Arithmetic, float32\n\n${markdownTable(
@@ -27,8 +30,8 @@ export function formatSession({ adapter, date, numerics, parity, bench, torch }:
   ];
   if (parity) parts.push(`## Parity with the reference, float32\n\n${formatParity(parity)}`);
   if (bench) {
-    const { browser, rounds, seed, shapes } = bench;
-    const chosen = shapes.map(
+    const { browser, rounds, seed } = bench;
+    const chosen = bench.shapes.map(
       (shape) => `${shape.case}: ours ${shape.ours}, limit ${shape.limit ?? 'not run'}`,
     );
     parts.push(
@@ -36,7 +39,19 @@ export function formatSession({ adapter, date, numerics, parity, bench, torch }:
         `${rounds} rounds, seed ${seed}. Kernel shapes: ${chosen.join('; ')}.\n\n${formatSteps(bench, torch)}`,
     );
   }
+  if (shapes) parts.push(`## Shapes of Adam's kernel, ms\n\n${formatShapes(shapes)}`);
   return parts.join('\n\n');
+}
+
+/** A line per case, a column per shape; the least of each line is what the library should choose. */
+function formatShapes(rows: readonly SweepRow[]): string {
+  const [cases, shapes] = (['case', 'shape'] as const).map((key) => [
+    ...new Set(rows.map((row) => row[key])),
+  ]) as [string[], string[]];
+  const timeOf = (text: string, shape: string) =>
+    rows.find((row) => row.case === text && row.shape === shape)!;
+  const lines = cases.map((text) => [text, ...shapes.map((shape) => formatMs(timeOf(text, shape).medianMs))]);
+  return markdownTable(['case', ...shapes], lines, 1);
 }
 
 function formatParity(rows: readonly ParityRow[]): string {

@@ -31,8 +31,8 @@ export const shapes: Suite<ShapeRequest, Given> = {
     void command
       .option('--sizes <list>', 'numbers of elements', (text) => text.split(','), ['1e6', '1e7'])
       .addOption(createOption('--rule <name>', 'whose kernel').choices(ruleNames).default('adam'))
-      .option('--workgroups <list>', 'workgroup sizes', integersFrom(1), [64, 256])
-      .option('--lanes <list>', 'lanes per invocation', integersFrom(1), [1, 4, 16, 64, 256]),
+      .option('--workgroups <list>', 'workgroup sizes', integersFrom(1), [8, 64, 256])
+      .option('--lanes <list>', 'lanes per invocation', integersFrom(1), [1, 4, 16, 64, 256, 2048]),
   heats: ({ sizes, rule, workgroups, lanes }) =>
     sizes.map((size) => {
       const elementCount = parseElements(size);

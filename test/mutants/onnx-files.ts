@@ -79,6 +79,14 @@ export const onnxFileSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
+    'onnx/put-command.ts',
+    ['unit/onnx-command'],
+    [
+      ['showShape(shape) !== showShape(tensor.shape)', 'false'],
+      ['isCheckpoint ? undefined : shapes.get(own)', 'shapes.get(own)'],
+    ],
+  ),
+  ...slipsIn(
     'src/adapters/onnxruntime/put-weights.ts',
     ['unit/onnx-put'],
     [

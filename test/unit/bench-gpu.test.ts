@@ -104,9 +104,17 @@ test('a report names what failed, and leaves out what was not run', () => {
       },
     ],
     bench: null,
+    shapes: [
+      { case: '1e6', shape: '64×1', medianMs: 1.5, minMs: 1 },
+      { case: '1e6', shape: '256×4', medianMs: 2.5, minMs: 2 },
+      { case: '1e7', shape: '256×4', medianMs: 25, minMs: 20 },
+      { case: '1e7', shape: '64×1', medianMs: 15, minMs: 10 },
+    ],
     torch: null,
   };
   const text = formatSession(session);
+  expect(text).toMatch(/\| case \| +64×1 \| +256×4 \|/);
+  expect(text).toMatch(/\| 1e7 +\| +15\.0 \| +25\.0 \|/);
   expect(text).toContain('| a / b | exactly rounded |');
   expect(text).toContain('| sgd | 7 | 1 | 6 | 12.3 | 50.0 % |');
   expect(text).toContain('- sgd: t0: off');

@@ -96,6 +96,14 @@ test.skipIf(driver === undefined)(
     expect(session.parity!.map(({ rule, failed }) => [rule, failed])).toEqual([['sgd', 0]]);
     expect(session.parity![0]!.sameBits).toBe(session.parity![0]!.cases);
     expect(session.bench!.rows.map(({ peer }) => peer)).toEqual(['ours', 'limit', 'copy']);
+    expect(session.shapes).toHaveLength(9);
+    for (const row of session.shapes!) {
+      expect(row).toMatchObject({
+        case: '1e3',
+        shape: expect.stringMatching(/^(64|128|256)×[124]$/) as string,
+      });
+      expect(row.minMs).toBeGreaterThan(0);
+    }
     expect(session.torch).toBeNull();
   },
   BUILD_AND_MEASURE_MS,

@@ -111,10 +111,15 @@ test('weights of a checkpoint, or of tensors by their names, are put into the mo
       shape: dims!.map(Number),
       data: rawData!,
     }));
+  // An optimizer has forgotten the shapes of what it trains.
+  const flat = <T extends { shape: number[] }>(tensor: T): T => ({
+    ...tensor,
+    shape: [tensor.shape.reduce((product, size) => product * size, 1)],
+  });
   // State is no weight, whatever it is called.
   const state = { name: 'state.w1.exp_avg', dtype: 'F16' as const, shape: [0], data: new Uint8Array() };
   const files = {
-    checkpoint: [[...tensors(nameOfTensor), state], { [MANIFEST]: '{}' }],
+    checkpoint: [[...tensors(nameOfTensor).map(flat), state], { [MANIFEST]: '{}' }],
     plain: [tensors((name) => name), {}],
   } as const;
   for (const [name, [list, metadata]] of Object.entries(files)) {
@@ -128,6 +133,8 @@ test('weights of a checkpoint, or of tensors by their names, are put into the mo
   }
   const odd = [{ ...state, name: 'w1' }];
   await writeFile(join(folder, 'odd.safetensors'), await writeSafetensors('bytes', odd));
+  const turned = tensors((name) => name).map((tensor) => ({ ...tensor, shape: tensor.shape.toReversed() }));
+  await writeFile(join(folder, 'turned.safetensors'), await writeSafetensors('bytes', turned));
   await writeFile(join(folder, 'cut.onnx'), encode(given!).subarray(0, -20));
   for (const [args, message] of [
     [['none.onnx', 'plain.safetensors'], '"none.onnx" does not exist; give the path of an ONNX file.'],
@@ -137,6 +144,10 @@ test('weights of a checkpoint, or of tensors by their names, are put into the mo
     [
       ['untrained.onnx', 'odd.safetensors'],
       'Tensor "w1" of "odd.safetensors" is of F16; weights are of F32.',
+    ],
+    [
+      ['untrained.onnx', 'turned.safetensors'],
+      'Tensor "w1" of "turned.safetensors" has shape [5, 6], and the model\'s has [6, 5]; transpose or reshape it.',
     ],
   ] as const) {
     const { stderr, status } = run('put', ...args, '--out', 'refused.onnx');

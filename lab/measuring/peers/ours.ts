@@ -7,6 +7,7 @@ import {
 } from '../../../src/index.js';
 import { f32 } from '../../../src/codecs/f32.js';
 import { resolveCodec } from '../../../src/codecs/weight-dtype.js';
+import type { KernelShape } from '../../../src/kernel/shape.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import { withSettings } from '../../../src/rules/rule.js';
 import { readSample } from '../page/read-back.js';
@@ -14,7 +15,7 @@ import type { Peer } from './peer.js';
 
 /** This library as a user meets it: one data and one gradient buffer per tensor, more for one that they cannot hold. */
 const withOptions =
-  (options: GradientOptions & { stateDtype?: StateDtype }): Peer =>
+  (options: GradientOptions & { stateDtype?: StateDtype; kernel?: KernelShape }): Peer =>
   async ({ device, rule, workload, benchCase }) => {
     const { buffersPerTensor } = workload;
     const optimizer = await Optimizer.create(device, {
@@ -40,6 +41,9 @@ const withOptions =
 
 /** A step of nothing but the rule. */
 export const ours = withOptions({});
+
+/** A step in a shape that the library does not choose by itself. */
+export const oursInShape = (kernel: KernelShape): Peer => withOptions({ kernel });
 
 /** A step that looks at all gradients first; the limit is too high to change what it does. */
 export const oursClipSkip = withOptions({ maxGradNorm: 1e30, skipNonFinite: true });
