@@ -137,6 +137,7 @@ async function describeFailure(
 
 /** Something that is planned and touches no GPU object yet: the pipelines that it needs, and how it is made. */
 export interface Planned<T> {
+  /** One for each dispatch; those that are alike are the same. */
   readonly sources: readonly PipelineSource[];
   /** Makes it, of pipelines that are compiled already or are compiled while the caller waits; run it in error scopes. */
   make(): T;
@@ -148,5 +149,5 @@ export interface Planned<T> {
  * @throws OptimizerError `shader` if the implementation rejects one.
  */
 export async function compileAll(device: GPUDevice, sources: readonly PipelineSource[]): Promise<void> {
-  await Promise.all(sources.map((source) => getPipeline(device, source)));
+  await Promise.all(Array.from(new Set(sources), (source) => getPipeline(device, source)));
 }

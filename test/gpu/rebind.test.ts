@@ -5,6 +5,26 @@ import { gpuTest } from '../support/device.js';
 import { Random } from '../../proof/random.js';
 import { makeBuffer, makeParameter, readFloats } from '../support/tensors.js';
 
+gpuTest('buffers of many tensors that come again cost no bind groups', async ({ device, track }) => {
+  // More dispatches than there are bind groups that any optimizer keeps.
+  const values = new Float32Array(4);
+  const names = Array.from({ length: 300 }, (_, k) => `w${k}`);
+  const sets = [0, 1].map(() =>
+    Object.fromEntries(names.map((name) => [name, { grad: makeBuffer(device, track, values) }])),
+  );
+  const params = names.map((name) => ({
+    name,
+    data: makeBuffer(device, track, values),
+    grad: sets[0]![name]!.grad,
+  }));
+  const optimizer = track(await Optimizer.create(device, { rule: lars(), params }));
+  optimizer.rebind(sets[1]!);
+  const created = vi.spyOn(device, 'createBindGroup');
+  for (const set of [0, 1, 0, 1]) optimizer.rebind(sets[set]!);
+  expect(created).not.toHaveBeenCalled();
+  created.mockRestore();
+});
+
 gpuTest('gradients in a new buffer each step are followed, bit for bit', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const lengths = [5, 4100, 64];

@@ -91,6 +91,11 @@ export const besideSlips = [
     ],
   ),
   ...slipsIn(
+    'src/engine/run/generation.ts',
+    ['gpu/rebind#come again'],
+    [['expect(planned.flatMap(({ sources }) => sources).length)', 'expect(planned.length)']],
+  ),
+  ...slipsIn(
     'src/stages/once-per-kind.ts',
     ['gpu/batches#size or dtype'],
     [

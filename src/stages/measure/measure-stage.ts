@@ -69,7 +69,7 @@ export function planMeasureStage(input: MeasureInput): Planned<MeasureStage> {
     summarize: summarizeSource(input),
   };
   return {
-    sources: [...new Set(sources.measure), sources.summarize],
+    sources: [...sources.measure, sources.summarize],
     make: () => new MeasureStage(input, plan, sources),
   };
 }

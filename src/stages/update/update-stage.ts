@@ -78,7 +78,7 @@ export function planUpdate(input: UpdateInput): Planned<UpdateStage> {
     sourceOf({ access, together: parts.length, shape: shapes[k]! }),
   );
   return {
-    sources: [...new Set(sources)],
+    sources,
     make: () =>
       new UpdateStage(
         input,
