@@ -2,7 +2,7 @@
 import type { onnx } from 'onnx-proto';
 import { Graph } from './graph.js';
 import { readsOf } from './reads.js';
-import { type Shape, elementCount, integerTensor, readIntegers, showShape } from './tensor.js';
+import { type Shape, axesOf, elementCount, integerTensor, readIntegers, showShape } from './tensor.js';
 import { copyModel } from './weights.js';
 
 /** Options of {@link settleAxes}. */
@@ -175,8 +175,6 @@ function dataInputs({ input, initializer }: onnx.IGraphProto): onnx.IValueInfoPr
   const weights = new Set((initializer ?? []).map(({ name }) => name));
   return (input ?? []).filter(({ name }) => !weights.has(name));
 }
-
-const axesOf = (value: onnx.IValueInfoProto): Dimension[] => value.type?.tensorType?.shape?.dim ?? [];
 
 function setSize(axis: Dimension, size: number): void {
   delete axis.dimParam;

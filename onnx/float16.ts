@@ -2,8 +2,9 @@ import onnxProto from 'onnx-proto';
 import type { onnx } from 'onnx-proto';
 import { f16 } from '../src/codecs/f16.js';
 import { DataType, elementCount, floatTensor, rejectOutside } from './tensor.js';
+import { copyModel } from './weights.js';
 
-const { AttributeProto, ModelProto } = onnxProto.onnx;
+const { AttributeProto } = onnxProto.onnx;
 /** A number, for attributes have them. */
 const FLOAT16: number = DataType.FLOAT16;
 
@@ -12,7 +13,7 @@ const FLOAT16: number = DataType.FLOAT16;
  * computed with them is rounded less. A model without float16 is given back as it is.
  */
 export function toFloat32(model: onnx.IModelProto): onnx.IModelProto {
-  const changed = ModelProto.decode(ModelProto.encode(model).finish());
+  const changed = copyModel(model);
   return convertGraph(changed.graph!) ? changed : model;
 }
 

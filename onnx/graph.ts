@@ -12,7 +12,15 @@ import {
   placeOf,
 } from './operators/operator.js';
 import { operatorOf } from './operators/registry.js';
-import { type Shape, type Weight, floatTensor, integerTensor, isFloatTensor, shapeOf } from './tensor.js';
+import {
+  type Shape,
+  type Weight,
+  axesOf,
+  floatTensor,
+  integerTensor,
+  isFloatTensor,
+  shapeOf,
+} from './tensor.js';
 
 const { AttributeType } = onnxProto.onnx.AttributeProto;
 const FLOAT_ATTRIBUTES = ['alpha', 'beta', 'epsilon'];
@@ -215,9 +223,6 @@ export class Graph implements OperatorGraph {
       throw new Error(`The graph has a value "${name}" already; choose another name.`);
   }
 }
-
-const axesOf = (value: onnx.IValueInfoProto): readonly onnx.TensorShapeProto.IDimension[] =>
-  value.type?.tensorType?.shape?.dim ?? [];
 
 function attributeOf(name: string, value: number | readonly number[]): onnx.IAttributeProto {
   if (typeof value !== 'number') return { name, type: AttributeType.INTS, ints: [...value] };

@@ -130,11 +130,13 @@ export function withDims(
   return { name: name!, type: { tensorType: { ...type?.tensorType, shape: { dim } } } };
 }
 
-/** The axes of a graph's input, open ones as `batch`. */
-export function shapeOf(value: onnx.IValueInfoProto, batch: number): Shape {
-  const axes = value.type?.tensorType?.shape?.dim ?? [];
-  return axes.map(({ dimValue }) => Number(dimValue ?? 0) || batch);
-}
+/** The axes of a graph's value, as the model declares them. */
+export const axesOf = (value: onnx.IValueInfoProto): onnx.TensorShapeProto.IDimension[] =>
+  value.type?.tensorType?.shape?.dim ?? [];
+
+/** The sizes of the axes of a graph's input, of open ones `batch`. */
+export const shapeOf = (value: onnx.IValueInfoProto, batch: number): Shape =>
+  axesOf(value).map(({ dimValue }) => Number(dimValue ?? 0) || batch);
 
 /** @throws Error naming the file that a tensor's data lies in, if it is not in the model. */
 export function rejectOutside({ name, dataLocation, externalData }: onnx.ITensorProto): void {

@@ -7,7 +7,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { Browser } from 'puppeteer';
 import { launchBrowser } from './browsers.js';
 import { PROGRAMS, type Program } from './programs/list.js';
@@ -23,11 +23,10 @@ interface ProgramRun extends ProgramRecord {
 const command = new Command('npm run programs --')
   .description("Runs published programs with the framework's own optimizer and with ours.")
   .argument('<folder>', 'a clone of https://github.com/tensorflow/tfjs-examples')
-  .option('--only <name>', `of ${PROGRAMS.map(({ name }) => name).join(', ')} (default: all)`)
+  .addOption(new Option('--only <name>', 'one of them').choices(PROGRAMS.map(({ name }) => name)))
   .parse();
 const { only } = command.opts<{ only?: string }>();
 const chosen = PROGRAMS.filter(({ name }) => only === undefined || name === only);
-if (chosen.length === 0) throw new Error(`--only ${only}: there is no such program here.`);
 process.exit(await main(resolve(command.args[0]!)));
 
 async function main(folder: string): Promise<number> {

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type BenchOptions, readOptions } from '../options.js';
 
 /** A part of a session that can be left out. */
-export type SessionPart = 'parity' | 'bench' | 'shapes' | 'torch';
+export type SessionPart = 'parity' | 'bench' | 'torch' | 'shapes';
 
 /** What a session on a GPU is to do. */
 export interface GpuOptions {
@@ -17,7 +17,7 @@ export interface GpuOptions {
   readonly bench: BenchOptions;
 }
 
-const PARTS: readonly SessionPart[] = ['parity', 'bench', 'shapes', 'torch'];
+const PARTS: readonly SessionPart[] = ['parity', 'bench', 'torch', 'shapes'];
 /** The rules that PyTorch has as fused or foreach optimizers, too. */
 const RULES = 'adam,adamw,sgd,adagrad,rmsprop';
 /** From what a cache holds to 400 MB an array, far more than any. */

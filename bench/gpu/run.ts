@@ -40,11 +40,12 @@ if (!skip.includes('parity')) {
 if (!skip.includes('bench')) {
   add({ bench: await measureAll(await openNodeSession('default'), benchOptions) });
 }
+if (!skip.includes('torch')) add({ torch: await timeTorch(python, benchOptions) });
+// Last, for it holds the state of nine optimizers at once: a card that has no room for it keeps the rest.
 if (!skip.includes('shapes')) {
   const onProgress = (text: string) => console.error(`shapes: ${text}`);
   add({ shapes: await sweepShapes(device, benchOptions, onProgress) });
 }
-if (!skip.includes('torch')) add({ torch: await timeTorch(python, benchOptions) });
 for (const file of saved) console.error(`Saved ${file}`);
 console.log(formatSession(session));
 // Wrong results are no success, however fast. And what Dawn keeps running must not keep the process.

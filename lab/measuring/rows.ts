@@ -109,7 +109,7 @@ export function describeShape({ workgroupSize, lanesPerInvocation, consecutive }
 export function reasonOf({ lanesPerInvocation, consecutive }: KernelShape): string {
   if (!consecutive) return 'GPU: many invocations, neighbours at neighbouring addresses';
   if (lanesPerInvocation === CPU_SMALL_LANES_PER_INVOCATION) {
-    return 'CPU adapter: a workgroup is one core’s work, so that a small tensor is given two';
+    return 'CPU adapter: a workgroup is one core’s work, so that a small tensor is given several';
   }
   return (
     `CPU adapter: of ${CPU_MIN_LANES_PER_INVOCATION} to ${CPU_MAX_LANES_PER_INVOCATION} lanes per invocation the most ` +

@@ -77,13 +77,8 @@ function programPlugin(index: string, program: Program, isOurs: boolean): Plugin
 function startOf(index: string, { steps, click, inputs = {} }: Program): string {
   return `
     import * as tf from '@tensorflow/tfjs';
-    let seed = 1;
-    Math.random = () => {
-      seed = (seed + 0x6d2b79f5) | 0;
-      let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
+    import { createRandom } from ${JSON.stringify(at('../../lab/random.ts'))};
+    Math.random = createRandom(1);
     // Where a program has a script of the network in place of an import.
     globalThis.tf = tf;
     await tf.setBackend('webgpu');

@@ -1,5 +1,24 @@
 import { expect, test } from 'vitest';
+import { stripWgsl } from '../../scripts/wgsl-plugin.js';
 import { askLengthsFirst } from '../../src/gpu/array-lengths.js';
+
+const shaders = Object.values(
+  import.meta.glob<string>('../../shaders/**/*.wgsl', { query: '?raw', import: 'default', eager: true }),
+);
+
+test('it finds every entry point, as it is written and as it is shipped', () => {
+  const array = 'var<storage, read> a: array<u32>;\n';
+  let count = 0;
+  for (const wgsl of shaders) {
+    for (const [, name] of wgsl.matchAll(/@compute[^]*?fn (\w+)\(/g)) {
+      count += 1;
+      for (const code of [array + wgsl, array + stripWgsl(wgsl)]) {
+        expect(askLengthsFirst(code, name!), name).not.toBe(code);
+      }
+    }
+  }
+  expect(count).toBeGreaterThan(20);
+});
 
 const kernel = (arrays: string) => `${arrays}
 fn helper(k: u32) -> u32 {

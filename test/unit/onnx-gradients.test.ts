@@ -1,10 +1,8 @@
 /** The backward pass that onnx/ appends, against differences of the forward pass, both on the CPU. */
-import type { onnx } from 'onnx-proto';
 import { describe, expect, inject, test } from 'vitest';
-import { appendGradients } from '../../onnx/gradients.js';
-import { Graph } from '../../onnx/graph.js';
-import { type Shape, type Weight, elementCount, floatValue, integerTensor } from '../../onnx/tensor.js';
+import { type Shape, type Weight, elementCount } from '../../onnx/tensor.js';
 import { encode } from '../../onnx/training-graph.js';
+import { differentiate as differentiateCase } from '../support/onnx-cases.js';
 import { type Weights, withCpuModel } from '../support/onnx-run.js';
 import { Random } from '../../proof/random.js';
 
@@ -81,40 +79,14 @@ const networks: Record<string, Network> = {
   },
 };
 
-function modelOf({ inputs, nodes, integers = {} }: Network): onnx.IModelProto {
-  const model: onnx.IModelProto = {
-    irVersion: 8,
-    opsetImport: [{ domain: '', version: 13 }],
-    graph: {
-      name: 'network',
-      node: [],
-      initializer: Object.entries(integers).map(([name, values]) => integerTensor(name, values)),
-      input: Object.entries(inputs).map(([name, dims]) => floatValue(name, dims)),
-      output: [],
-    },
-  };
-  const graph = new Graph(model, 1);
-  nodes.forEach(([opType, names, attributes], k) => graph.add(opType, names, attributes, `v${k}`));
-  return model;
-}
-
-/** Appends the gradients of all inputs but `x` with respect to Σ seed·result, and makes them outputs. */
-function differentiate(network: Network): { model: Uint8Array<ArrayBuffer>; result: string; shape: Shape } {
-  const model = modelOf(network);
-  const graph = new Graph(model, 1);
-  const result = `v${network.nodes.length - 1}`;
-  const shape = graph.shape(result);
-  graph.addInput(floatValue('seed', shape));
-  const names = Object.keys(network.inputs).filter((name) => name !== 'x');
-  appendGradients(graph, {
-    from: result,
-    seed: 'seed',
-    to: new Map(names.map((name) => [name, `${name}_grad`])),
-  });
-  model.graph!.output = [result, ...names.map((name) => `${name}_grad`)].map((name) =>
-    floatValue(name, graph.shape(name)),
-  );
-  return { model: encode(model), result, shape };
+/** The model with the gradients of all inputs but `x` with respect to Σ seed·result among its outputs. */
+function differentiate({ inputs, nodes, integers = {} }: Network): {
+  model: Uint8Array<ArrayBuffer>;
+  result: string;
+  shape: Shape;
+} {
+  const { model, ...rest } = differentiateCase({ inputs, nodes, lists: integers, frozen: ['x'] }, 13);
+  return { model: encode(model), ...rest };
 }
 
 const draw = (dims: Shape, next: () => number): Weight => ({

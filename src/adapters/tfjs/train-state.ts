@@ -47,7 +47,7 @@ export function fromTrain(saved: SavedState, rule: Rule, groups: NamedGroups): S
   );
   if (!theirs || [...given].every((name) => own.has(name))) return saved;
   const who = `setWeights(): these are weights of tf.train.${theirs.name}`;
-  const used = rejectOtherState(theirs, rule, groups, who);
+  const used = slotsOfAllGroups(theirs, rule, groups, who);
   const missing = used.find(
     (slot) => !Object.entries(theirs.slots).some(([name, of]) => of === slot && given.has(name)),
   );
@@ -87,7 +87,7 @@ export function toTrain(saved: SavedState, rule: Rule, groups: NamedGroups): Exp
     );
   }
   const used = theirs
-    ? rejectOtherState(theirs, rule, groups, `${who}: this is for tf.train.${theirs.name}`)
+    ? slotsOfAllGroups(theirs, rule, groups, `${who}: this is for tf.train.${theirs.name}`)
     : [];
   const known = Object.values(theirs?.slots ?? {});
   const kept = new Set([...used, ...Array.from(saved.slots.values(), (slots) => Object.keys(slots)).flat()]);
@@ -126,7 +126,7 @@ function shapeOf(name: string, slots: Readonly<Record<string, Float32Array>>): n
 }
 
 /** The slots that a rule keeps in all groups. @throws OptimizerError unless they mean what they mean in tfjs. */
-function rejectOtherState(
+function slotsOfAllGroups(
   theirs: Counterpart,
   rule: Rule,
   groups: NamedGroups,
