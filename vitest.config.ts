@@ -12,6 +12,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Whether all cases are wanted, also those that else the seed draws: `npm run test:all`. */
     all: boolean;
+    /** Whether the run shares what it would draw with others: `npm test` of everything. */
+    takesTurns: boolean;
     /** Seeds every random choice of a test; `TEST_SEED=<seed> npm test` repeats a run. */
     seed: number;
     /** The adapter the browsers were asked for. */
@@ -87,7 +89,7 @@ export default defineConfig({
           environment: 'node',
           include: ['test/unit/**/*.test.ts'],
           testTimeout: 30_000,
-          provide: { all, seed, adapter, runtime: 'node' },
+          provide: { all, takesTurns, seed, adapter, runtime: 'node' },
         },
       },
       siteProject('demo', 'chrome'),
@@ -113,7 +115,7 @@ function siteTests(kind: BrowserKind): string[] {
     (name) => !takesTurns || chromes.includes(name) === (kind === 'chrome'),
   );
   const names = [
-    'site',
+    ...(!takesTurns || (seed >>> 16) % 2 === (kind === 'chrome' ? 0 : 1) ? ['site'] : []),
     ...computing,
     ...(kind === 'chrome' ? ['accessibility', 'gpu-process', 'trouble'] : []),
   ];
@@ -122,20 +124,24 @@ function siteTests(kind: BrowserKind): string[] {
 
 /**
  * Tests of the GPU. On SwiftShader, whose bits are the same in Chrome and in Node, where they take half the time, a quarter of the
- * files is tested here, by the seed, and the others there. Firefox has a third of those that are about kernels.
+ * files is tested here, by the seed, and the others there. Firefox has a quarter of those that are about kernels.
  */
 function gpuTests(where: 'chrome' | 'node' | 'firefox'): string[] {
+  // Not the bits that draw cases, or some of them would never be in a browser.
+  const draw = seed >>> 16;
+  // Of what needs a page and is about kernels or files, too, one browser has its turn.
+  const otherBrowser = draw % 2 === 0 ? 'firefox' : 'chrome';
   const files = readdirSync('test/gpu').filter((name) => name.endsWith('.test.ts'));
   const isAmong = (names: readonly string[], file: string): boolean =>
     names.includes(file.replace('.test.ts', ''));
-  const ofPages = files.filter((file) => isAmong(PAGE_TESTS, file));
-  // Not the bits that draw cases, or some of them would never be in a browser.
-  const draw = seed >>> 16;
+  const ofPages = files
+    .filter((file) => isAmong(PAGE_TESTS, file))
+    .filter((file) => !takesTurns || where !== otherBrowser || isAmong(HOST_TESTS, file));
   const isChromes = (k: number): boolean => k % 4 === draw % 4;
   const isOurs = {
     chrome: (k: number) => !takesTurns || isChromes(k),
     node: (k: number) => !takesTurns || !isChromes(k),
-    firefox: (k: number) => !takesTurns || k % 3 === draw % 3,
+    firefox: (k: number) => !takesTurns || k % 4 === (draw >>> 2) % 4,
   }[where];
   const ours = files
     .filter((file) => !isAmong(PAGE_TESTS, file))
@@ -166,7 +172,7 @@ function siteProject(name: string, kind: BrowserKind): TestProjectConfiguration 
       hookTimeout: SLOW_ADAPTER_MS,
       // One browser at a time, as in the other projects: they would slow each other.
       fileParallelism: false,
-      provide: { all, seed, adapter, runtime: kind },
+      provide: { all, takesTurns, seed, adapter, runtime: kind },
     },
   };
 }
@@ -184,7 +190,7 @@ function nodeProject(): TestProjectConfiguration {
       fileParallelism: false,
       testTimeout: SLOW_ADAPTER_MS,
       hookTimeout: SLOW_ADAPTER_MS,
-      provide: { all, seed, adapter, runtime: 'node' },
+      provide: { all, takesTurns, seed, adapter, runtime: 'node' },
     },
   };
 }
@@ -198,7 +204,7 @@ function runtimesProject(): TestProjectConfiguration {
       include: ['test/runtimes/**/*.test.ts'],
       testTimeout: SLOW_ADAPTER_MS,
       hookTimeout: SLOW_ADAPTER_MS,
-      provide: { all, seed, adapter, runtime: 'node' },
+      provide: { all, takesTurns, seed, adapter, runtime: 'node' },
     },
   };
 }
@@ -231,7 +237,7 @@ function browserProject(name: string, kind: BrowserKind, include: string[]): Tes
       testTimeout: SLOW_ADAPTER_MS,
       hookTimeout: SLOW_ADAPTER_MS,
       fileParallelism: false,
-      provide: { all, seed, adapter, runtime: kind },
+      provide: { all, takesTurns, seed, adapter, runtime: kind },
       browser: {
         enabled: true,
         headless: true,

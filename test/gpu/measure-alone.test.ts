@@ -5,10 +5,11 @@ import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
 import { Optimizer, adafactor, lamb, lars, novograd } from '../../src/index.js';
 import { getTestAdapter, gpuTest } from '../support/device.js';
+import { drawn } from '../support/draw.js';
 import { makeParameter } from '../support/tensors.js';
 
 const LENGTHS = [1, 3, 64, 257, 8191, 8192, 8193, 8 * 8192 + 5, 65_535 * 4 + 1];
-const RULES = [lars(), lamb(), novograd(), adafactor()];
+const RULES = drawn([lars(), lamb(), novograd(), adafactor()], 2);
 
 /** A device that says it is a GPU's, whatever it is. */
 async function requestClaimedGpu(track: Track): Promise<GPUDevice> {
