@@ -5,6 +5,7 @@ import { digitsPlugin } from './lab/tasks/digits-plugin.js';
 import { mobyDickPlugin } from './lab/tasks/moby-dick-plugin.js';
 import { photoPlugin } from './demo/photo-plugin.js';
 import type { AdapterChoice, BrowserKind } from './scripts/browsers.js';
+import { examplePagesPlugin } from './test/support/example-pages.js';
 import { PATIENCE_MS } from './test/support/patience.js';
 import { puppeteerProvider } from './test/support/puppeteer-provider.js';
 
@@ -99,7 +100,7 @@ export default defineConfig({
       browserProject('firefox', 'firefox', gpuTests('firefox')),
       // Networks of TensorFlow.js learn four times as fast on llvmpipe as on SwiftShader.
       browserProject('e2e', 'chrome', ['test/e2e/**/!(training|transformer).test.ts']),
-      browserProject('e2e-firefox', 'firefox', ['test/e2e/{training,transformer,readme}.test.ts']),
+      browserProject('e2e-firefox', 'firefox', ['test/e2e/{training,transformer,examples}.test.ts']),
       siteProject('demo-firefox', 'firefox'),
     ],
   },
@@ -180,6 +181,7 @@ function siteProject(name: string, kind: BrowserKind): TestProjectConfiguration 
 /** Tests in Node, on Dawn and SwiftShader, as Chrome has them. */
 function nodeProject(): TestProjectConfiguration {
   return {
+    plugins: [examplePagesPlugin()],
     test: {
       name: 'node',
       environment: 'node',
@@ -227,7 +229,7 @@ function browserProject(name: string, kind: BrowserKind, include: string[]): Tes
       // It finds its WebAssembly beside itself.
       exclude: ['onnxruntime-web'],
     },
-    plugins: [digitsPlugin(), mobyDickPlugin(), photoPlugin()],
+    plugins: [digitsPlugin(), mobyDickPlugin(), photoPlugin(), examplePagesPlugin()],
     // One folder for both would let one project's server rewrite what the other's is serving.
     cacheDir: `node_modules/.vite-${name}`,
     test: {

@@ -149,7 +149,7 @@ export VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.x86_64.json
 They have no WebGPU of their own: the package [\`webgpu\`](https://www.npmjs.com/package/webgpu) brings Dawn. \`npm install webgpu\`, and
 a file \`use-dawn.js\`, which gives them what a page has:
 
-\`\`\`js
+\`\`\`js [use-dawn.js]
 ${useDawn}
 \`\`\`
 

@@ -1,7 +1,6 @@
 import onnxProto from 'onnx-proto';
 import * as ort from 'onnxruntime-web/webgpu';
 import { expect, onTestFinished, vi } from 'vitest';
-import readme from '../../README.md?raw';
 import { CLASS_COUNT, PIXEL_COUNT } from '../../lab/tasks/digit-format.js';
 import { fetchDigits, firstDigits } from '../../lab/tasks/digits.js';
 import { createRandom, shuffledIndices } from '../../lab/random.js';
@@ -22,7 +21,6 @@ import {
   makeTrainer,
   openOnnx,
   read,
-  sessions,
   smallBatch,
   smallModels,
 } from '../support/onnx-trainer.js';
@@ -30,7 +28,7 @@ import { makeBuffer } from '../support/tensors.js';
 import { accuracy, digitFeeds } from './onnx-digits.js';
 import { recordCalls } from './record-calls.js';
 
-// It takes half a minute, and the README's example below learns, too: one seed of four.
+// It takes half a minute: one seed of four.
 const digitsTest = isTurn(0, 4) ? gpuTest : () => undefined;
 digitsTest('a network learns the digits, evaluated on the buffers that are trained', async ({ device }) => {
   const { train, heldOut } = await fetchDigits();
@@ -316,36 +314,4 @@ gpuTest('numbers and options of another realm are taken, as they are at the call
   for (const [name, values] of Object.entries(await trainer.readWeights())) {
     expect(bitDifference(values, weights[name]!), name).toBeUndefined();
   }
-});
-
-gpuTest("the README's example trains", async () => {
-  const code = [...readme.matchAll(/```js\n(.*?)```/gs)]
-    .map(([, block]) => block!)
-    .find((block) => block.includes("'webgpu-optim/onnxruntime'"))!;
-  const addresses = Object.entries(smallModels).map(([name, bytes]) => {
-    const url = URL.createObjectURL(new Blob([bytes]));
-    onTestFinished(() => URL.revokeObjectURL(url));
-    return [`'${name}.onnx'`, JSON.stringify(url)] as const;
-  });
-  const body = addresses.reduce(
-    (text, [file, address]) => text.replace(file, address),
-    code.replaceAll(/^import .*\n/gm, ''),
-  );
-  const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => Function;
-  const example = new AsyncFunction(
-    'ort',
-    'adam',
-    'OnnxTrainer',
-    'batches',
-    'test',
-    `${body}; return [trainer, forward, scores];`,
-  );
-  const batches = [1, 2, 3].map((seed) => smallBatch(seed));
-  const made: unknown = await example(ort, adam, OnnxTrainer, batches, smallBatch(4)['x']);
-  const [trainer, forward, scores] = made as [OnnxTrainer, ort.InferenceSession, ort.Tensor];
-  sessions.push(forward);
-  expect(scores.dims).toEqual([BATCH, 4]);
-  expect((await trainer.optimizer.stats()).step).toBe(3);
-  expect(trainer.device).toBe(await ort.env.webgpu.device);
-  await trainer.destroy();
 });

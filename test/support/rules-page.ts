@@ -1,4 +1,4 @@
-/** docs/rules.md and the README's table, from the registry and its comments. */
+/** docs/rules.md, from the registry and its comments. */
 import { allRuleFactories } from './all-rules.js';
 import { STATE_DTYPES, type StateDtype } from '../../src/codecs/state-dtype.js';
 import { isElementwise, layoutOf } from '../../src/kernel/rule-layout.js';
@@ -43,6 +43,21 @@ const EARLIER = `The table leaves out earlier passes: ${allRuleFactories
     ', ',
   )} first read weights, gradients and state to measure tensors, or to make directions of matrices.`;
 
+/** What is to be known of some rules before one is chosen. */
+const CHOICES = `\`muon\` steps matrices: its parameters have a \`shape\` of two or more axes, the first one for the rows. The products that it takes are
+done on the GPU, and are deterministic as all else is. \`muon({ others: adamw({ lr: 3e-4 }) })\` steps what is no matrix by another rule: one
+optimizer, one step, one state dict. Groups with \`others: true\` go by that rule, too, and take its options; embeddings and the last layer should.
+
+\`adafactor\` keeps second moments of matrices by rows and columns, and of all else by elements. Options of a group are for both. \`matrixRules\`
+lists the rules of matrices, \`rules\` all others.
+
+\`lars\`, \`lamb\` and \`novograd\` measure each tensor as a whole before they update it. Their \`weightDecayMode\` is \`'update'\` by default: decay is
+part of what is scaled.
+
+Libraries disagree on formulas, so the choices are explicit: \`epsPlacement\` (\`'outside'\` √v̂+ε, \`'inside'\` √(v̂+ε), \`'hat'\` as TensorFlow and
+Keras), \`lrInVelocity\` (v=λv−ηg; w+=v, or v=λv+g; w−=ηv), \`weightDecayMode\` (\`'l2'\` g+=dw, \`'decoupled'\` w−=ηdw, \`'raw'\` w−=dw).
+\`conventions\` has them set as [other libraries](conventions.md) do.`;
+
 /** Every rule has these, and means the same by them. */
 const COMMON = commonOptions(0);
 
@@ -51,7 +66,8 @@ const inline = (value: unknown): string =>
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+/** A table of Markdown. */
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
 
 /** In a table, `|` would end the cell. */
@@ -98,7 +114,7 @@ async function section([name, factory]: (typeof allRuleFactories)[number]): Prom
 }
 
 /** Bytes of state per weight; tensors have the numbers of which they have one beside it. Undefined of a dtype that the rule does not take. */
-function bytesKept(factory: Factory, stateDtype: StateDtype): number | undefined {
+export function bytesKept(factory: Factory, stateDtype: StateDtype): number | undefined {
   const { slots } = layoutOf(withSettings(factory(), { stateDtype }));
   const elementwise = slots.filter(isElementwise);
   if (stateDtype !== 'f32' && elementwise.every(({ codec }) => codec.name === 'f32')) return undefined;
@@ -125,6 +141,10 @@ export async function rulesPage(): Promise<string> {
   return (
     [
       INTRODUCTION,
+      '## Overview',
+      'State in parentheses is kept only if an option needs it.',
+      await overview(),
+      CHOICES,
       '## Options of every rule',
       table(
         ['option', 'default', 'allowed', ''],
@@ -144,30 +164,13 @@ export async function rulesPage(): Promise<string> {
   );
 }
 
-/** The README's table of all rules: what each is, its learning rate unless given, its state, and the bytes of that by `stateDtype`. */
-export async function ruleTable(): Promise<string> {
+/** What each rule is, its learning rate unless given, and its state. */
+async function overview(): Promise<string> {
   const rows = allRuleFactories.map(async ([name, factory]) => {
     // A full stop after "et al" is no end.
     const [sentence] = paragraphsOf(await ruleComment(name))[0]!.split(/(?<! al)\.(?:\s|$)/u);
-    const kept = STATE_DTYPES.flatMap((dtype) => bytesKept(factory, dtype) ?? []);
-    const bytes = [kept, kept.map(bytesMoved)].map((list) => list.map((one) => +one.toFixed(2)).join(' / '));
     const lr = String(factory.declaration.options.lr.default);
-    return [
-      `[\`${name}\`](docs/rules.md#${name.toLowerCase()})`,
-      cell(sentence!),
-      lr,
-      stateOf(factory),
-      ...bytes,
-    ];
+    return [`[\`${name}\`](#${name.toLowerCase()})`, cell(sentence!), lr, stateOf(factory)];
   });
-  const dtypes = STATE_DTYPES.join(' / ');
-  const head = [
-    'rule',
-    'what it is',
-    'lr',
-    'state per element',
-    `bytes kept: ${dtypes}`,
-    'moved by the update',
-  ];
-  return table(head, await Promise.all(rows));
+  return table(['rule', 'what it is', 'lr', 'state per element'], await Promise.all(rows));
 }

@@ -4,11 +4,13 @@ import { runtimesPage } from '../../runtimes/docs-page.js';
 import records from '../../runtimes/records.json';
 import type { RuntimeReport } from '../../runtimes/report.js';
 import { conventionsPage } from '../support/conventions-page.js';
+import { limitsPage } from '../support/limits-page.js';
 import { onnxPage } from '../support/onnx-page.js';
 import { rulesPage } from '../support/rules-page.js';
 
 test.each([
   ['conventions', conventionsPage],
+  ['limits', limitsPage],
   ['onnx', onnxPage],
   ['rules', rulesPage],
   ['runtimes', () => runtimesPage(records as unknown as RuntimeReport[])],

@@ -8,7 +8,8 @@ import type * as onnxruntime from '../../src/adapters/onnxruntime/index.js';
 import * as source from '../../src/index.js';
 import type * as safetensors from '../../src/safetensors/index.js';
 import { goldenCases } from '../fixtures/golden/index.js';
-import { ruleTable } from '../support/rules-page.js';
+import { allRuleFactories } from '../support/all-rules.js';
+import { ruleTable } from '../support/rule-families.js';
 
 test('the built package exports what the source does, and works without a GPU', async () => {
   const outDir = await mkdtemp(join(tmpdir(), 'webgpu-optim-'));
@@ -93,13 +94,35 @@ test('the demo is served to this machine alone', async () => {
 test('the README shows the registry as it is', async () => {
   // The formatter aligns columns.
   const linesOf = (text: string) => text.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---').split('\n');
-  const readme = linesOf(await readFile('README.md', 'utf8'));
-  const table = linesOf(await ruleTable());
+  const text = await readFile('README.md', 'utf8');
+  const readme = linesOf(text);
+  const table = linesOf(ruleTable());
   const first = readme.indexOf(table[0]!);
   expect(readme.slice(first, readme.indexOf('', first)), 'paste missing rows into README.md').toEqual(table);
+  expect(text).toContain(`has ${allRuleFactories.length} optimizers`);
 });
 
-test('the README says how many runs of other projects are checked', async () => {
-  const [said] = /\d+ runs of other projects/.exec(await readFile('README.md', 'utf8')) ?? [];
+test('the README is short, and so is its example', async () => {
+  const readme = await readFile('README.md', 'utf8');
+  expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(180);
+  const [, example] = /\n## Example\n\n```js\nimport .*\n(.*?)```/s.exec(readme)!;
+  expect(example!.split('\n').filter((line) => line !== '').length).toBeLessThanOrEqual(15);
+});
+
+test('what the README loads from a CDN is what the package exports', async () => {
+  const [, map] = /<script type="importmap">(.*?)<\/script>/s.exec(await readFile('README.md', 'utf8'))!;
+  const { imports } = JSON.parse(map!) as { imports: Record<string, string> };
+  const { exports } = JSON.parse(await readFile('package.json', 'utf8')) as {
+    exports: Record<string, { default: string }>;
+  };
+  for (const [name, address] of Object.entries(imports)) {
+    const file = exports[name.replace(/^webgpu-optim/, '.')]!.default;
+    expect(address).toMatch(/^https:\/\/cdn\.jsdelivr\.net\/npm\/webgpu-optim@\d/);
+    expect(address.endsWith(file.replace(/^\./, ''))).toBe(true);
+  }
+});
+
+test('the page on numerics says how many runs of other projects are checked', async () => {
+  const [said] = /\d+ runs of other projects/.exec(await readFile('docs/numerics.md', 'utf8')) ?? [];
   expect(said).toBe(`${goldenCases.length} runs of other projects`);
 });
