@@ -96,6 +96,7 @@ export default defineConfig({
       siteProject('demo', 'chrome'),
       nodeProject(),
       runtimesProject(),
+      packageProject(),
       browserProject('chrome', 'chrome', gpuTests('chrome')),
       browserProject('firefox', 'firefox', gpuTests('firefox')),
       // Networks of TensorFlow.js learn four times as fast on llvmpipe as on SwiftShader.
@@ -207,6 +208,23 @@ function runtimesProject(): TestProjectConfiguration {
       testTimeout: SLOW_ADAPTER_MS,
       hookTimeout: SLOW_ADAPTER_MS,
       provide: { all, takesTurns, seed, adapter, runtime: 'node' },
+    },
+  };
+}
+
+/** Tests of the package as it is published: its tarball, unpacked where a user has it. */
+function packageProject(): TestProjectConfiguration {
+  return {
+    test: {
+      name: 'package',
+      environment: 'node',
+      include: ['test/package/**/*.test.ts'],
+      globalSetup: ['test/support/packed-package.ts'],
+      // Compilers and bundlers take all cores, each by itself.
+      fileParallelism: false,
+      testTimeout: SLOW_ADAPTER_MS,
+      hookTimeout: SLOW_ADAPTER_MS,
+      provide: { all, seed, adapter, runtime: 'node' },
     },
   };
 }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { AdapterChoice, BrowserKind } from '../scripts/browsers.js';
-import { integerFrom } from './arguments.js';
+import { createCommand, integerFrom } from '../scripts/terminal/command-line.js';
 import { suites } from './suites/suites.js';
 
 /** The names of all suites. */
@@ -27,13 +27,9 @@ const suiteOption = (): Option =>
 const compareOption = (): Option =>
   new Option('--compare <files...>', 'measure nothing: two saved results, a.json b.json, row by row');
 
-/** A command that ends the process with one line and status 2 on a mistake. */
-const benchCommand = (): Command =>
-  new Command('npm run bench --')
-    .showSuggestionAfterError(false)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+const benchCommand = (): Command => createCommand('npm run bench --');
 
-/** What a command line asks for: a suite, or a comparison of files. On a mistake it prints what is wrong and ends the process. */
+/** What a command line asks for: a suite, or a comparison of files. */
 export function readRequest(argv: readonly string[]): { suite: SuiteName; compare?: readonly string[] } {
   return benchCommand()
     .addOption(suiteOption())
@@ -46,7 +42,7 @@ export function readRequest(argv: readonly string[]): { suite: SuiteName; compar
 }
 
 /** A command line with the options of every suite. */
-export function createCommand(description: string, rounds: string): Command {
+export function createSuiteCommand(description: string, rounds: string): Command {
   const others = Object.entries(suites).map(([name, suite]) => `  --suite ${name}: ${suite.description}`);
   return benchCommand()
     .description(description)

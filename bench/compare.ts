@@ -1,6 +1,6 @@
 /** `npm run bench -- --compare a.json b.json`: two saved results, row by row. */
-import { readFileSync } from 'node:fs';
 import type { Results } from '../lab/measuring/rows.js';
+import { readResults } from './read-results.js';
 import type { SuiteResults } from './suite.js';
 import { type TableLine, formatMs, terminalTable, wrap } from './table.js';
 
@@ -51,17 +51,6 @@ export function compareFiles(files: readonly string[]): string {
       .filter(([, keys]) => keys.length > 0)
       .map(([name, keys]) => wrap(`only in ${name}: ${keys.join(', ')}`)),
   ].join('\n');
-}
-
-function readResults(file: string): Results | SuiteResults {
-  let results: unknown;
-  try {
-    results = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new Error(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-  if (Array.isArray((results as Partial<Results> | null)?.rows)) return results as Results | SuiteResults;
-  throw new Error(`${file} is no result of npm run bench: it has no rows.`);
 }
 
 const suiteOf = (results: Results | SuiteResults): string => ('suite' in results ? results.suite : 'steps');

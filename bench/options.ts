@@ -1,6 +1,7 @@
 import { Option } from 'commander';
-import { listOf, parsed, ruleNames } from './arguments.js';
-import { type CommonOptions, commonOptions, createCommand } from './common-options.js';
+import { listOf } from '../scripts/terminal/command-line.js';
+import { parsed, ruleNames } from './arguments.js';
+import { type CommonOptions, commonOptions, createSuiteCommand } from './common-options.js';
 import {
   type CaseRequest,
   CURVE_CASES,
@@ -34,9 +35,9 @@ export interface BenchOptions extends CommonOptions {
 
 const parseCases = (text: string): CaseRequest[] => text.split(',').map(parseCase);
 
-/** Reads the command line; on a mistake it prints what is wrong and ends the process. */
+/** Reads the command line. */
 export function readOptions(argv: readonly string[]): BenchOptions {
-  const command = createCommand(
+  const command = createSuiteCommand(
     'Measures optimizer steps on WebGPU against peers and the memory-traffic limit.',
     '7',
   )

@@ -1,7 +1,8 @@
 /** `npm run bench`: see bench/README.md. */
 import type { BenchPage } from '../lab/measuring/protocol.js';
 import type { Results } from '../lab/measuring/rows.js';
-import { type CommonOptions, commonOptions, createCommand, readRequest } from './common-options.js';
+import { UsageError, runCommand } from '../scripts/terminal/command-line.js';
+import { type CommonOptions, commonOptions, createSuiteCommand, readRequest } from './common-options.js';
 import { compareFiles } from './compare.js';
 import { measureAll } from './measure.js';
 import { measureSuite } from './measure-suite.js';
@@ -15,15 +16,20 @@ import { formatTable } from './table.js';
 /** Firefox tells that work is done at its next tick, 100 ms apart. */
 const FIREFOX_FACTOR = 10;
 
-const { suite, compare } = readRequest(process.argv);
-try {
-  if (compare) console.log(compareFiles(compare));
+await runCommand('bench', async () => {
+  const { suite, compare } = readRequest(process.argv);
+  if (compare) console.log(compared(compare));
   else if (suite === 'steps') await runSteps();
   else await runSuite(suite, suites[suite] as Suite<unknown>);
-} catch (error) {
-  // Where in our code a browser was found missing is of no interest; where our code is wrong, is.
-  console.error(error instanceof Error && error.constructor === Error ? `error: ${error.message}` : error);
-  process.exit(2);
+});
+
+/** Files that cannot be compared are wrong arguments. */
+function compared(files: readonly string[]): string {
+  try {
+    return compareFiles(files);
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
 }
 
 async function runSteps(): Promise<void> {
@@ -34,7 +40,7 @@ async function runSteps(): Promise<void> {
 
 async function runSuite(name: keyof typeof suites, definition: Suite<unknown>): Promise<void> {
   const { description, rounds, minMeasurementMs, plugins } = definition;
-  const command = createCommand(`Measures ${description}.`, String(rounds));
+  const command = createSuiteCommand(`Measures ${description}.`, String(rounds));
   definition.addOptions(command);
   command.parse(process.argv);
   const options = commonOptions(command, rounds);

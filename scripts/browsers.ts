@@ -12,6 +12,7 @@ import {
   installPackages,
 } from './install-browser.js';
 import { onlyDrivers } from './swiftshader.js';
+import { beforeLeaving } from './terminal/leaving.js';
 
 export type { BrowserKind } from './find-browser.js';
 
@@ -53,7 +54,7 @@ export async function ensureBrowser(kind: BrowserKind): Promise<string> {
 
 /**
  * Starts a browser whose pages have WebGPU, provided they are served from a secure origin, as `http://127.0.0.1`
- * is and `about:blank` is not. It closes with this process, also on SIGINT, SIGTERM and SIGHUP.
+ * is and `about:blank` is not. It closes with this process, and on SIGINT, SIGTERM and SIGHUP removes its profile, too.
  */
 export async function launchBrowser(kind: BrowserKind, options: LaunchBrowserOptions = {}): Promise<Browser> {
   const executablePath = await ensureBrowser(kind);
@@ -92,7 +93,7 @@ function launchChrome(
   // Chrome's sandbox refuses to run as root.
   if (process.getuid?.() === 0) args.push('--no-sandbox');
   // Over a pipe, Chrome ends with this process even when that is killed without a chance to clean up.
-  return launch({ ...common, browser: 'chrome', args, pipe: true });
+  return launchTidily({ ...common, browser: 'chrome', args, pipe: true });
 }
 
 async function launchFirefox(
@@ -103,7 +104,7 @@ async function launchFirefox(
   const drivers = softwareVulkanDrivers();
   // Firefox has no flag for it, but a Vulkan loader that sees only llvmpipe leaves no choice.
   const software = adapter === 'software' && drivers.length > 0 ? onlyDrivers(drivers) : {};
-  const browser = await launch({
+  const browser = await launchTidily({
     ...common,
     browser: 'firefox',
     args: [...extra],
@@ -114,6 +115,20 @@ async function launchFirefox(
   const pids = process.env['BROWSER_PIDS_FILE'];
   if (pids) appendFileSync(pids, `${browser.process()?.pid}\n`);
   return browser;
+}
+
+/** Starts a browser that a signal closes in puppeteer's own way, which removes the profile; by itself, puppeteer would only kill it. */
+async function launchTidily(options: LaunchOptions): Promise<Browser> {
+  const launching = launch({ ...options, handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
+  const takeBack = beforeLeaving(async () => (await launching).close());
+  try {
+    const browser = await launching;
+    browser.on('disconnected', takeBack);
+    return browser;
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
 }
 
 async function hasAdapter(browser: Browser): Promise<boolean> {

@@ -5,21 +5,23 @@
  * Its exit status is 1 if a case failed.
  */
 import { randomInt } from 'node:crypto';
-import { Command } from 'commander';
 import type { FuzzOptions } from '../test/fuzz/run/fuzz-run.js';
 import { importForGpu } from './import-for-gpu.js';
+import { createCommand, integerFrom, positiveNumber, runCommand } from './terminal/command-line.js';
 
-const { cases, minutes, seed, path } = new Command('npm run fuzz --')
-  .description('Makes calls that are drawn and holds all that they come to against a model.')
-  .option('--cases <integer>', 'how many', Number, 10_000)
-  .option('--minutes <number>', 'how long at most', Number, Infinity)
-  .option('--seed <integer>', 'repeats a run', Number, randomInt(2 ** 31))
-  .option('--path <path>', 'only one case of that seed, as a failure names it')
-  .parse()
-  .opts<{ cases: number; minutes: number; seed: number; path?: string }>();
+await runCommand('fuzz', async () => {
+  const { cases, minutes, seed, path } = createCommand('npm run fuzz --')
+    .description('Makes calls that are drawn and holds all that they come to against a model.')
+    .option('--cases <integer>', 'how many', integerFrom(1), 10_000)
+    .option('--minutes <number>', 'how long at most', positiveNumber, Infinity)
+    .option('--seed <integer>', 'repeats a run', integerFrom(0), randomInt(2 ** 31))
+    .option('--path <path>', 'only one case of that seed, as a failure names it')
+    .parse()
+    .opts<{ cases: number; minutes: number; seed: number; path?: string }>();
 
-console.log(`--seed ${seed}`);
-const { module, gpu } = await importForGpu('test/fuzz/run/fuzz-run.ts');
-const { fuzz } = module as { fuzz: (options: FuzzOptions) => Promise<number> };
-const failed = await fuzz({ cases, minutes, seed, path, gpu, log: (line) => console.log(line) });
-process.exit(failed > 0 ? 1 : 0);
+  console.log(`--seed ${seed}`);
+  const { module, gpu } = await importForGpu('test/fuzz/run/fuzz-run.ts');
+  const { fuzz } = module as { fuzz: (options: FuzzOptions) => Promise<number> };
+  const failed = await fuzz({ cases, minutes, seed, path, gpu, log: (line) => console.log(line) });
+  return failed > 0 ? 1 : 0;
+});

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
 import { build } from 'vite';
+import { createCommand, runCommand } from './terminal/command-line.js';
+import { beforeLeaving } from './terminal/leaving.js';
 
 /**
  * Debian's loader of Vulkan, and what NVIDIA's driver and Dawn link to and a machine without a screen may lack.
@@ -17,30 +18,35 @@ const LIBRARIES = (
 /** The most that may be carried to a lent machine, with the repository beside it. */
 const MOST_MIB = 64;
 
-const { out } = new Command('npm run gpu-bundle --')
-  .description(
-    'Packs Node, Dawn, a Vulkan loader and the benchmark for a Linux machine that has a GPU and Python 3.',
-  )
-  .option('--out <folder>', 'where to', 'gpu-bundle')
-  .parse()
-  .opts<{ out: string }>();
-if (process.platform !== 'linux') {
-  throw new Error(
-    `This is ${process.platform}; the bundle holds this machine's Node and needs one of Linux.`,
-  );
-}
-const staging = mkdtempSync(join(tmpdir(), 'gpu-bundle-'));
-try {
-  await stageBenchmark();
-  stageNode();
-  stageDawn();
-  stageLibraries();
-  pack();
-} finally {
-  rmSync(staging, { recursive: true });
-}
+await runCommand('gpu-bundle', async () => {
+  const { out } = createCommand('npm run gpu-bundle --')
+    .description(
+      'Packs Node, Dawn, a Vulkan loader and the benchmark for a Linux machine that has a GPU and Python 3.',
+    )
+    .option('--out <folder>', 'where to', 'gpu-bundle')
+    .parse()
+    .opts<{ out: string }>();
+  if (process.platform !== 'linux') {
+    throw new Error(
+      `This is ${process.platform}; the bundle holds this machine's Node and needs one of Linux.`,
+    );
+  }
+  const staging = mkdtempSync(join(tmpdir(), 'gpu-bundle-'));
+  const remove = (): void => rmSync(staging, { recursive: true, force: true });
+  const takeBack = beforeLeaving(remove);
+  try {
+    await stageBenchmark(staging);
+    stageNode(staging);
+    stageDawn(staging);
+    stageLibraries(staging);
+    pack(staging, out);
+  } finally {
+    takeBack();
+    remove();
+  }
+});
 
-async function stageBenchmark(): Promise<void> {
+async function stageBenchmark(staging: string): Promise<void> {
   await build({
     configFile: 'bench/vite.config.ts',
     logLevel: 'error',
@@ -50,7 +56,7 @@ async function stageBenchmark(): Promise<void> {
 }
 
 /** Without its symbols Node is smaller by an eighth; where there is no `strip`, it goes as it is. */
-function stageNode(): void {
+function stageNode(staging: string): void {
   const target = join(staging, 'node');
   try {
     execFileSync('strip', [process.execPath, '-o', target]);
@@ -59,7 +65,7 @@ function stageNode(): void {
   }
 }
 
-function stageDawn(): void {
+function stageDawn(staging: string): void {
   const [from, to] = ['node_modules/webgpu', join(staging, 'node_modules/webgpu')];
   const binary = `dist/linux-${process.arch}`;
   for (const path of ['package.json', 'index.js', 'LICENSE.md', binary]) {
@@ -68,7 +74,7 @@ function stageDawn(): void {
 }
 
 /** Downloads the packages of {@link LIBRARIES} and keeps the libraries themselves, by the names that programs ask for. */
-function stageLibraries(): void {
+function stageLibraries(staging: string): void {
   const downloads = join(staging, 'downloads');
   const [unpacked, target] = [join(downloads, 'unpacked'), join(staging, 'lib')];
   mkdirSync(downloads);
@@ -96,7 +102,7 @@ function stageLibraries(): void {
   rmSync(downloads, { recursive: true });
 }
 
-function pack(): void {
+function pack(staging: string, out: string): void {
   const folder = resolve(out);
   mkdirSync(folder, { recursive: true });
   const payload = join(folder, 'payload.tar.xz');

@@ -8,13 +8,14 @@ import { execFileSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { Command } from 'commander';
 import { slips } from '../test/mutants/slips.js';
 import { Random } from '../proof/random.js';
 import { type Slip, partsOf } from '../test/mutants/slip.js';
 import { ensureBrowser } from './browsers.js';
 import { TestRunner } from './mutants/client.js';
 import type { Answer } from './mutants/server.js';
+import { createCommand, integerFrom, runCommand } from './terminal/command-line.js';
+import { beforeLeaving } from './terminal/leaving.js';
 
 const LEAST_NOTICED = 0.9;
 /** What a test file may take as the code is. */
@@ -25,41 +26,53 @@ const PATIENCE_MS = 60_000;
 /** On the disk of the packages, which are linked and not copied. Git, linter and formatter ignore it. */
 const TREE = resolve('.cache/mutants');
 
-const { only, list, unit, draw, seed } = new Command('npm run mutants --')
-  .description('Makes slips one at a time in a copy of the tree and says which of them the tests notice.')
-  .option('--only <text>', 'only slips whose file, or text, has this in it', '')
-  .option('--unit', 'only unit tests, and slips that one of them should notice: without SwiftShader')
-  .option('--draw <count>', 'only so many of them, drawn at random', Number)
-  .option('--seed <integer>', 'draws the same ones again', Number, randomInt(2 ** 31))
-  .option('--list', 'only says which slips fit the code, and runs nothing')
-  .parse()
-  .opts<{ only: string; unit?: true; draw?: number; seed: number; list?: true }>();
+interface MutantsOptions {
+  readonly only: string;
+  readonly unit?: true;
+  readonly draw?: number;
+  readonly seed: number;
+  readonly list?: true;
+}
 
 const isUnit = (test: string): boolean => test.startsWith('unit/');
 
-const chosen = slips
-  .filter(({ file, find }) => file.includes(only) || find.includes(only))
-  .map((slip) => (unit ? { ...slip, noticedBy: slip.noticedBy.filter(isUnit) } : slip))
-  .filter(({ noticedBy }) => noticedBy.length > 0);
-const misfits = chosen.filter((slip) => misfitOf(slip) !== undefined);
-for (const slip of misfits) console.log(`MISFIT ${describe(slip)}: ${misfitOf(slip)}`);
-const fitting = drawn(chosen.filter((slip) => !misfits.includes(slip)));
-if (draw !== undefined) console.log(`--draw ${draw} --seed ${seed}`);
-if (list) console.log(`${fitting.length} of ${chosen.length} slips fit the code.`);
-async function runAll(all: readonly Slip[]): Promise<boolean> {
+async function main(): Promise<number> {
+  const options = createCommand('npm run mutants --')
+    .description('Makes slips one at a time in a copy of the tree and says which of them the tests notice.')
+    .option('--only <text>', 'only slips whose file, or text, has this in it', '')
+    .option('--unit', 'only unit tests, and slips that one of them should notice: without SwiftShader')
+    .option('--draw <count>', 'only so many of them, drawn at random', integerFrom(1))
+    .option('--seed <integer>', 'draws the same ones again', integerFrom(0), randomInt(2 ** 31))
+    .option('--list', 'only says which slips fit the code, and runs nothing')
+    .parse()
+    .opts<MutantsOptions>();
+  const { only, list, unit, draw, seed } = options;
+  const chosen = slips
+    .filter(({ file, find }) => file.includes(only) || find.includes(only))
+    .map((slip) => (unit ? { ...slip, noticedBy: slip.noticedBy.filter(isUnit) } : slip))
+    .filter(({ noticedBy }) => noticedBy.length > 0);
+  const misfits = chosen.filter((slip) => misfitOf(slip) !== undefined);
+  for (const slip of misfits) console.log(`MISFIT ${describe(slip)}: ${misfitOf(slip)}`);
+  const fitting = drawn(
+    chosen.filter((slip) => !misfits.includes(slip)),
+    options,
+  );
+  if (draw !== undefined) console.log(`--draw ${draw} --seed ${seed}`);
+  if (list) console.log(`${fitting.length} of ${chosen.length} slips fit the code.`);
+  const isEnough = list ? true : await runAll(fitting, unit ?? false);
+  return isEnough && misfits.length === 0 ? 0 : 1;
+}
+
+async function runAll(all: readonly Slip[], unit: boolean): Promise<boolean> {
   process.env['TEST_SEED'] ||= '1';
   if (!unit) await ensureBrowser('chrome');
   copyTree();
   const runner = new TestRunner(TREE, unit ? ['unit'] : ['unit', 'node', 'e2e']);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      runner.stop();
-      process.exit(1);
-    });
-  }
+  const takeBack = beforeLeaving(() => runner.stop());
   try {
     return await new Mutation(runner).run(all);
   } finally {
+    takeBack();
     runner.stop();
     rmSync(TREE, { recursive: true, force: true });
   }
@@ -151,7 +164,7 @@ class Mutation {
 }
 
 /** As many as `--draw` says, in the order of the list. */
-function drawn(all: readonly Slip[]): readonly Slip[] {
+function drawn(all: readonly Slip[], { draw, seed }: MutantsOptions): readonly Slip[] {
   const count = Math.min(draw ?? all.length, all.length);
   const random = new Random(seed);
   const rest = [...all];
@@ -197,5 +210,4 @@ function linkPackages(): void {
 }
 
 // At the end, where classes are there.
-const isEnough = list ? true : await runAll(fitting);
-process.exit(isEnough && misfits.length === 0 ? 0 : 1);
+await runCommand('mutants', main);

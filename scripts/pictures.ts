@@ -4,9 +4,9 @@
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
 import { build, preview } from 'vite';
 import { launchBrowser } from './browsers.js';
+import { UsageError, createCommand, runCommand } from './terminal/command-line.js';
 
 /** How a page is brought to where it is worth a picture. */
 interface Scene {
@@ -46,48 +46,54 @@ const SCENE_MS = 600_000;
 const configFile = fileURLToPath(new URL('../demo/vite.config.ts', import.meta.url));
 const folderOf = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-const command = new Command('npm run pictures --')
-  .argument('[pages...]', `of ${Object.keys(scenes).join(', ')}; default all`)
-  .option('--phone', 'as a phone shows it')
-  .option('--dark', 'in the dark theme')
-  .parse();
-const { phone = false, dark = false } = command.opts<{ phone?: boolean; dark?: boolean }>();
-const wanted = command.args.length > 0 ? command.args : Object.keys(scenes);
-const isPublished = !phone && !dark;
-const pictures = folderOf(isPublished ? 'demo/pictures' : 'test-results/pictures');
-mkdirSync(pictures, { recursive: true });
-
-const outDir = folderOf('test-results/site');
-await build({ configFile, logLevel: 'error', build: { outDir } });
-const server = await preview({ configFile, logLevel: 'error', build: { outDir }, preview: { port: 0 } });
-const browser = await launchBrowser('chrome', { adapter: 'default', callTimeoutMs: SCENE_MS });
-try {
-  for (const path of wanted) {
-    const scene = scenes[path];
-    if (!scene)
-      throw new Error(`"${path}" is no page with a picture; choose of ${Object.keys(scenes).join(', ')}.`);
-    const page = await browser.newPage();
-    page.on('pageerror', (error) => console.error(`${path}: ${String(error)}`));
-    await page.setViewport(
-      phone ? { width: 390, height: 844, isMobile: true } : { width: 1280, height: 800 },
+await runCommand('pictures', async () => {
+  const command = createCommand('npm run pictures --')
+    .argument('[pages...]', `of ${Object.keys(scenes).join(', ')}; default all`)
+    .option('--phone', 'as a phone shows it')
+    .option('--dark', 'in the dark theme')
+    .parse();
+  const { phone = false, dark = false } = command.opts<{ phone?: boolean; dark?: boolean }>();
+  const wanted = command.args.length > 0 ? command.args : Object.keys(scenes);
+  const unknown = wanted.find((path) => !Object.hasOwn(scenes, path));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `"${unknown}" is no page with a picture; choose of ${Object.keys(scenes).join(', ')}.`,
     );
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
-    await page.goto(`${server.resolvedUrls!.local[0]}${path}/${scene.search}`);
-    if (scene.click !== undefined) {
-      await page.waitForSelector(`${scene.click}:not([disabled])`, { timeout: SCENE_MS });
-      await page.click(scene.click);
-    }
-    await page.waitForFunction(scene.until, { timeout: SCENE_MS });
-    await page.evaluate((from) => document.querySelector(from)?.scrollIntoView(), scene.from ?? 'body');
-    const name = `${path}${phone ? '-phone' : ''}${dark ? '-dark' : ''}`;
-    const file = `${pictures}/${name}.${isPublished ? 'webp' : 'png'}` as const;
-    await (isPublished
-      ? page.screenshot({ path: file, type: 'webp', quality: 85 })
-      : page.screenshot({ path: file, fullPage: true }));
-    console.log(file);
-    await page.close();
   }
-} finally {
-  await browser.close();
-  await server.close();
-}
+  const isPublished = !phone && !dark;
+  const pictures = folderOf(isPublished ? 'demo/pictures' : 'test-results/pictures');
+  mkdirSync(pictures, { recursive: true });
+
+  const outDir = folderOf('test-results/site');
+  await build({ configFile, logLevel: 'error', build: { outDir } });
+  const server = await preview({ configFile, logLevel: 'error', build: { outDir }, preview: { port: 0 } });
+  const browser = await launchBrowser('chrome', { adapter: 'default', callTimeoutMs: SCENE_MS });
+  try {
+    for (const path of wanted) {
+      const scene = scenes[path]!;
+      const page = await browser.newPage();
+      page.on('pageerror', (error) => console.error(`${path}: ${String(error)}`));
+      await page.setViewport(
+        phone ? { width: 390, height: 844, isMobile: true } : { width: 1280, height: 800 },
+      );
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
+      await page.goto(`${server.resolvedUrls!.local[0]}${path}/${scene.search}`);
+      if (scene.click !== undefined) {
+        await page.waitForSelector(`${scene.click}:not([disabled])`, { timeout: SCENE_MS });
+        await page.click(scene.click);
+      }
+      await page.waitForFunction(scene.until, { timeout: SCENE_MS });
+      await page.evaluate((from) => document.querySelector(from)?.scrollIntoView(), scene.from ?? 'body');
+      const name = `${path}${phone ? '-phone' : ''}${dark ? '-dark' : ''}`;
+      const file = `${pictures}/${name}.${isPublished ? 'webp' : 'png'}` as const;
+      await (isPublished
+        ? page.screenshot({ path: file, type: 'webp', quality: 85 })
+        : page.screenshot({ path: file, fullPage: true }));
+      console.log(file);
+      await page.close();
+    }
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+});

@@ -3,35 +3,37 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import { runInBrowser } from '../runtimes/browser.js';
 import { PAGE_FILE, RECORDS_FILE, runtimesPage } from '../runtimes/docs-page.js';
 import { RUNTIMES, type RuntimeName, type RuntimeReport } from '../runtimes/report.js';
 import { runInTerminal } from '../runtimes/terminal.js';
 import { makeUserFolder } from '../runtimes/user-folder.js';
 import type { AdapterChoice } from './browsers.js';
+import { UsageError, createCommand, listOf, runCommand } from './terminal/command-line.js';
 
-const { only, adapter, update } = new Command('npm run runtimes --')
-  .description(
-    "Runs the README's example, steps of rules against the reference and a resumed run in every runtime.",
-  )
-  .option('--only <list>', `of ${RUNTIMES.join(', ')} (default: all)`, parseNames)
-  .addOption(
-    new Option('--adapter <kind>', "software: the CPU's, as records are made; default: this machine's GPU")
-      .choices(['software', 'default'])
-      .default('software'),
-  )
-  .option('--update', 'writes docs/runtimes.md; needs all runtimes on their software adapters')
-  .parse()
-  .opts<{ only?: RuntimeName[]; adapter: AdapterChoice; update?: true }>();
-
-if (update && (only || adapter !== 'software')) {
-  throw new Error('--update writes about all runtimes on software adapters: leave out --only and --adapter.');
-}
-// Without the exit, a browser's download given up for stalling would still hold this process.
-process.exit(await main());
+await runCommand('runtimes', main);
 
 async function main(): Promise<number> {
+  const { only, adapter, update } = createCommand('npm run runtimes --')
+    .description(
+      "Runs the README's example, steps of rules against the reference and a resumed run in every runtime.",
+    )
+    .option('--only <list>', `of ${RUNTIMES.join(', ')} (default: all)`, listOf(RUNTIMES))
+    .addOption(
+      new Option('--adapter <kind>', "software: the CPU's, as records are made; default: this machine's GPU")
+        .choices(['software', 'default'])
+        .default('software'),
+    )
+    .option('--update', 'writes docs/runtimes.md; needs all runtimes on their software adapters')
+    .parse()
+    .opts<{ only?: RuntimeName[]; adapter: AdapterChoice; update?: true }>();
+
+  if (update && (only || adapter !== 'software')) {
+    throw new UsageError(
+      '--update writes about all runtimes on software adapters: leave out --only and --adapter.',
+    );
+  }
   const folder = mkdtempSync(join(tmpdir(), 'webgpu-optim-runtimes-'));
   try {
     await makeUserFolder(folder);
@@ -40,7 +42,7 @@ async function main(): Promise<number> {
     // One at a time: software adapters take all cores.
     for (const name of only ?? RUNTIMES) {
       try {
-        const report = await runIn(name, folder);
+        const report = await runIn(name, folder, adapter);
         reports.push(report);
         isGood &&= report.record.failures.length === 0;
         console.log(describe(report));
@@ -60,7 +62,7 @@ async function main(): Promise<number> {
   }
 }
 
-function runIn(name: RuntimeName, folder: string): Promise<RuntimeReport> {
+function runIn(name: RuntimeName, folder: string, adapter: AdapterChoice): Promise<RuntimeReport> {
   return name === 'chrome' || name === 'firefox'
     ? runInBrowser(name, folder, adapter)
     : runInTerminal(name, folder, adapter);
@@ -76,12 +78,4 @@ function describe({ title, webgpu, record }: RuntimeReport): string {
       `${(100 * largest).toFixed(0)} % of the bound; resumed from ${resumed.join(' and ') || 'nothing'}`,
     ...failures.map((failure) => `  FAILED ${failure}`),
   ].join('\n');
-}
-
-function parseNames(text: string): RuntimeName[] {
-  return text.split(',').map((name) => {
-    const found = RUNTIMES.find((known) => known === name);
-    if (found) return found;
-    throw new InvalidArgumentError(`"${name}" is none of ${RUNTIMES.join(', ')}.`);
-  });
 }

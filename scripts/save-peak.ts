@@ -4,27 +4,28 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Command } from 'commander';
 import type { SavePeak, SavePeakOptions } from '../test/soak/save-peak.js';
 import { importForGpu } from './import-for-gpu.js';
+import { createCommand, integerFrom, runCommand } from './terminal/command-line.js';
 
 const MIB = 2 ** 20;
 
-const { mib } = new Command('npm run save-peak --')
-  .description('Measures the memory that saving a checkpoint takes.')
-  .option('--mib <integer>', 'MiB of state; a process needs about four times as many', Number, 1024)
-  .parse()
-  .opts<{ mib: number }>();
+await runCommand('save-peak', async () => {
+  const { mib } = createCommand('npm run save-peak --')
+    .description('Measures the memory that saving a checkpoint takes.')
+    .option('--mib <integer>', 'MiB of state; a process needs about four times as many', integerFrom(1), 1024)
+    .parse()
+    .opts<{ mib: number }>();
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-const { module, gpu } = await importForGpu('test/soak/save-peak.ts');
-const { measureSaves } = module as { measureSaves: (options: SavePeakOptions) => Promise<SavePeak[]> };
-for (const peak of await measureSaves({ stateBytes: mib * MIB, gpu, collect })) {
-  const { isCopied, stateBytes, writtenBytes, gpuBytes, processBytes } = peak;
-  const told = Object.entries({ stateBytes, writtenBytes, gpuBytes, processBytes }).map(
-    ([name, bytes]) => `${name} ${(bytes / MIB).toFixed(1)} MiB`,
-  );
-  console.log(`${isCopied ? 'with a copy' : 'without a copy'}: ${told.join(', ')}`);
-}
-process.exit(0);
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { module, gpu } = await importForGpu('test/soak/save-peak.ts');
+  const { measureSaves } = module as { measureSaves: (options: SavePeakOptions) => Promise<SavePeak[]> };
+  for (const peak of await measureSaves({ stateBytes: mib * MIB, gpu, collect })) {
+    const { isCopied, stateBytes, writtenBytes, gpuBytes, processBytes } = peak;
+    const told = Object.entries({ stateBytes, writtenBytes, gpuBytes, processBytes }).map(
+      ([name, bytes]) => `${name} ${(bytes / MIB).toFixed(1)} MiB`,
+    );
+    console.log(`${isCopied ? 'with a copy' : 'without a copy'}: ${told.join(', ')}`);
+  }
+});

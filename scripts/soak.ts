@@ -9,38 +9,40 @@ import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Command } from 'commander';
 import type { Sample, SoakOptions } from '../test/soak/soak-run.js';
 import { drawSoak, findGrowth, writeSoak } from '../test/soak/soak-report.js';
 import { importForGpu } from './import-for-gpu.js';
+import { createCommand, integerFrom, runCommand } from './terminal/command-line.js';
 
-const { steps, seed, update } = new Command('npm run soak --')
-  .description('Steps one run for long, and fails if what is alive grows.')
-  .option('--steps <integer>', 'how many', Number, 100_000)
-  .option('--seed <integer>', 'repeats a run', Number, randomInt(2 ** 31))
-  .option('--update', 'writes docs/soak.md and docs/soak.svg')
-  .parse()
-  .opts<{ steps: number; seed: number; update?: true }>();
+await runCommand('soak', async () => {
+  const { steps, seed, update } = createCommand('npm run soak --')
+    .description('Steps one run for long, and fails if what is alive grows.')
+    .option('--steps <integer>', 'how many', integerFrom(1), 100_000)
+    .option('--seed <integer>', 'repeats a run', integerFrom(0), randomInt(2 ** 31))
+    .option('--update', 'writes docs/soak.md and docs/soak.svg')
+    .parse()
+    .opts<{ steps: number; seed: number; update?: true }>();
 
-console.log(`--seed ${seed}`);
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-const { module, gpu } = await importForGpu('test/soak/soak-run.ts');
-const { soak } = module as { soak: (options: SoakOptions) => Promise<Sample[]> };
-const samples = await soak({
-  steps,
-  seed,
-  gpu,
-  collect,
-  onSample: (sample) => console.log(JSON.stringify(sample)),
+  console.log(`--seed ${seed}`);
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { module, gpu } = await importForGpu('test/soak/soak-run.ts');
+  const { soak } = module as { soak: (options: SoakOptions) => Promise<Sample[]> };
+  const samples = await soak({
+    steps,
+    seed,
+    gpu,
+    collect,
+    onSample: (sample) => console.log(JSON.stringify(sample)),
+  });
+  const docs = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
+  const report = writeSoak(samples, seed);
+  if (update) {
+    writeFileSync(docs('soak.svg'), drawSoak(samples, seed));
+    writeFileSync(docs('soak.md'), report);
+  }
+  console.log(report);
+  const growth = findGrowth(samples);
+  for (const complaint of growth) console.log(`GROWS: ${complaint}`);
+  return growth.length > 0 ? 1 : 0;
 });
-const docs = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
-const report = writeSoak(samples, seed);
-if (update) {
-  writeFileSync(docs('soak.svg'), drawSoak(samples, seed));
-  writeFileSync(docs('soak.md'), report);
-}
-console.log(report);
-const growth = findGrowth(samples);
-for (const complaint of growth) console.log(`GROWS: ${complaint}`);
-process.exit(growth.length > 0 ? 1 : 0);

@@ -19,6 +19,7 @@ const browserOf = {
   'demo-firefox': 'firefox',
   'e2e-firefox': 'firefox',
   runtimes: 'chrome',
+  package: 'chrome',
   unit: undefined,
 } as const;
 type Project = keyof typeof browserOf;

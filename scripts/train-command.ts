@@ -1,9 +1,10 @@
 /** The command line of `npm run train`. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
 import type { StateDtype } from '../src/index.js';
 import { trainingDefaults } from '../demo/train/presets.js';
 import type { TrainingOptions } from '../demo/train/reports.js';
 import type { BrowserKind } from './browsers.js';
+import { createCommand, integerFrom, positiveNumber } from './terminal/command-line.js';
 
 /** A parsed command line. */
 export interface TrainCommand {
@@ -30,7 +31,7 @@ const STATE_DTYPES = ['f32', 'bf16', 'int8', 'int4'] as const satisfies readonly
  * @throws CommanderError after printing one line that quotes the bad argument, or the help if that was asked for.
  */
 export function parseTrainCommand(argv: readonly string[]): TrainCommand {
-  const program = new Command('npm run train --')
+  const program = createCommand('npm run train --')
     .description(
       'Trains a 784-256-10 network on 8,000 digits in a headless browser. TensorFlow.js computes the gradients, ' +
         'the kernels of webgpu-optim update the parameters in place.',
@@ -44,7 +45,7 @@ export function parseTrainCommand(argv: readonly string[]): TrainCommand {
       new Option(
         '--epochs <count>',
         `passes over the digits (default: ${trainingDefaults.epochs}, with --compare ${COMPARE_EPOCHS})`,
-      ).argParser(wholeNumber('a number of epochs', 1)),
+      ).argParser(integerFrom(1)),
     )
     .addOption(
       new Option(
@@ -59,12 +60,12 @@ export function parseTrainCommand(argv: readonly string[]): TrainCommand {
     )
     .addOption(
       new Option('--batch <count>', 'digits a step')
-        .argParser(wholeNumber('a number of digits', 1, MAX_BATCH))
+        .argParser(integerFrom(1, MAX_BATCH))
         .default(trainingDefaults.batchSize),
     )
     .addOption(
       new Option('--seed <number>', 'initial weights and order of the digits')
-        .argParser(wholeNumber('a seed', 0, MAX_SEED))
+        .argParser(integerFrom(0, MAX_SEED))
         .default(trainingDefaults.seed),
     )
     .addOption(
@@ -77,9 +78,7 @@ export function parseTrainCommand(argv: readonly string[]): TrainCommand {
       new Option('--compare', "train with every rule and with tf.train's own optimizers, print a table")
         .conflicts(['rule', 'lr', 'stateDtype'])
         .default(false),
-    )
-    .allowExcessArguments(false)
-    .exitOverride();
+    );
   program.parse(argv);
   const options = program.opts<{
     rule: string;
@@ -106,23 +105,4 @@ export function parseTrainCommand(argv: readonly string[]): TrainCommand {
       reportEvery: trainingDefaults.reportEvery,
     },
   };
-}
-
-function wholeNumber(what: string, min: number, max = Infinity): (text: string) => number {
-  const range = max === Infinity ? `${min} or more` : `from ${min} to ${max}`;
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
-      throw new InvalidArgumentError(`Give ${what}: a whole number, ${range}.`);
-    }
-    return value;
-  };
-}
-
-function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0) {
-    throw new InvalidArgumentError('Give a number above 0, for example 0.001.');
-  }
-  return value;
 }

@@ -1,26 +1,14 @@
 /** `npm run train`: trains a network on digits in a headless browser, our kernels doing the updates. */
-import { CommanderError } from 'commander';
 import type { TrainingSummary } from '../demo/train/reports.js';
 import { type TrainCommand, parseTrainCommand } from './train-command.js';
 import { TrainingPage } from './train-page.js';
 import { createProgress } from './train-progress.js';
 import { comparisonRow, formatComparison, formatSummary, summaryRecord } from './train-results.js';
+import { UsageError, runCommand } from './terminal/command-line.js';
+import { beforeLeaving } from './terminal/leaving.js';
 import { startDemoServer } from './train-server.js';
 
-/** What a wrong command line exits with; a run that fails exits with 1. */
-const USAGE_EXIT_CODE = 2;
-
-try {
-  await main();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    // Commander has already printed its one line, or the help that was asked for.
-    process.exitCode = error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
-  } else {
-    console.error(`train: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
-  }
-}
+await runCommand('train', main);
 
 async function main(): Promise<void> {
   const command = parseTrainCommand(process.argv);
@@ -28,9 +16,7 @@ async function main(): Promise<void> {
   try {
     const knownRules = await server.ruleNames();
     if (!knownRules.includes(command.rule)) {
-      console.error(`error: there is no rule '${command.rule}'. The rules are: ${knownRules.join(', ')}.`);
-      process.exitCode = USAGE_EXIT_CODE;
-      return;
+      throw new UsageError(`there is no rule '${command.rule}'. The rules are: ${knownRules.join(', ')}.`);
     }
     const page = await TrainingPage.open(command.browser, server.url);
     try {
@@ -91,10 +77,13 @@ async function trainWithProgress(
 ): Promise<TrainingSummary> {
   // With --json, standard output belongs to the result.
   const progress = createProgress(title, command.json ? process.stderr : process.stdout);
+  // Else an interrupted bar would keep the cursor, and the wrapping of lines, for itself.
+  const takeBack = beforeLeaving(() => progress.stop());
   page.onReport = (report) => progress.show(report);
   try {
     return await start();
   } finally {
+    takeBack();
     progress.stop();
   }
 }

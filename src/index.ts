@@ -1,3 +1,5 @@
+/** `GPUBufferUsage` as numbers, for where no such object is known: TypeScript's own types of WebGPU, and Node. */
+export * as bufferUsage from './gpu/buffer-usage.js';
 export { OptimizerError, type OptimizerErrorCode } from './errors.js';
 
 export type { AverageOptions } from './averages/registry.js';

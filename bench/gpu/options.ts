@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
+import { createCommand, listOf } from '../../scripts/terminal/command-line.js';
 import { type BenchOptions, readOptions } from '../options.js';
 
 /** A part of a session that can be left out. */
@@ -26,9 +27,9 @@ const QUICK_SIZES = '1e4,1e6';
 const PEERS = 'ours,ours-arena,hand,naive,limit,copy';
 const QUICK_PEERS = 'ours,limit,copy';
 
-/** Reads the command line; on a mistake it prints what is wrong and ends the process. */
+/** Reads the command line. */
 export function readGpuOptions(argv: readonly string[]): GpuOptions {
-  const given = new Command('bash run.sh')
+  const given = createCommand('bash run.sh')
     .description(
       'Measures this GPU: arithmetic, parity of all rules, steps against PyTorch. See bench/README.md.',
     )
@@ -41,7 +42,7 @@ export function readGpuOptions(argv: readonly string[]): GpuOptions {
     .option('--python <command>', 'a Python with PyTorch', 'python3')
     .addOption(
       new Option('--skip <list>', `parts to leave out, of ${PARTS.join(', ')}`)
-        .argParser(parseParts)
+        .argParser(listOf(PARTS))
         .default([], 'none'),
     )
     .parse(argv)
@@ -76,12 +77,4 @@ export function readGpuOptions(argv: readonly string[]): GpuOptions {
     parityRules: rules?.split(','),
     bench: readOptions([...argv.slice(0, 2), ...benchArguments, ...(quick ? ['--quick'] : [])]),
   };
-}
-
-function parseParts(text: string): SessionPart[] {
-  return text.split(',').map((name) => {
-    const part = PARTS.find((known) => known === name);
-    if (part) return part;
-    throw new InvalidArgumentError(`"${name}" is none of ${PARTS.join(', ')}.`);
-  });
 }

@@ -1,4 +1,4 @@
-import { integerFrom } from '../arguments.js';
+import { integerFrom } from '../../scripts/terminal/command-line.js';
 import type { Suite } from '../suite.js';
 
 const CALLS = [

@@ -1,6 +1,7 @@
 import { createOption } from 'commander';
 import type { DType, MasterWeights, StateDtype } from '../../src/index.js';
-import { integerFrom, ruleNames } from '../arguments.js';
+import { integerFrom } from '../../scripts/terminal/command-line.js';
+import { ruleNames } from '../arguments.js';
 import type { Suite } from '../suite.js';
 
 /** One optimizer over one tensor, whose weights, gradient and state are kept so. */

@@ -1,4 +1,5 @@
-import { integerFrom, integersFrom } from '../arguments.js';
+import { integerFrom } from '../../scripts/terminal/command-line.js';
+import { integersFrom } from '../arguments.js';
 import type { Suite } from '../suite.js';
 
 /** A part of a training step through the adapter, or all of it. */

@@ -1,5 +1,6 @@
 import { createOption } from 'commander';
-import { integerFrom, ruleNames } from '../arguments.js';
+import { integerFrom } from '../../scripts/terminal/command-line.js';
+import { ruleNames } from '../arguments.js';
 import type { Suite } from '../suite.js';
 
 /** One optimizer over one table. */

@@ -1,4 +1,4 @@
-import { listOf } from '../arguments.js';
+import { listOf } from '../../scripts/terminal/command-line.js';
 import type { Suite } from '../suite.js';
 
 const RULES = ['adam', 'rmsprop', 'momentum'] as const;

@@ -52,7 +52,7 @@ export class Session {
   }
 
   makeGroup(
-    rule: ConstructorParameters<typeof ParameterGroup>[0],
+    rule: ResolvedConfig['groups'][number]['rule'],
     parameters: readonly Pick<ResolvedParameter, 'name'>[],
   ): ParameterGroup {
     const host: GroupHost = { currentStep: () => this.log.asked, check: (call) => this.guard.check(call) };

@@ -1,0 +1,35 @@
+/** The folder that is published: what package.json's `files` name, a README that may be read anywhere, a manifest without what only this repository needs. */
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { absoluteLinks } from './absolute-links.js';
+
+interface Manifest {
+  readonly version: string;
+  readonly files: readonly string[];
+  readonly repository: { readonly url: string };
+  readonly [field: string]: unknown;
+}
+
+/** Fields that mean nothing to who installs the package. */
+const OURS = ['scripts', 'devDependencies', 'overrides'];
+
+/**
+ * Stages the package. `npm run build` comes first.
+ *
+ * @param root the repository.
+ * @param target a folder that is made anew.
+ */
+export function stagePackage(root: string, target: string): void {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  const published = Object.fromEntries(Object.entries(manifest).filter(([field]) => !OURS.includes(field)));
+  writeFileSync(join(target, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`);
+  for (const path of [...manifest.files, 'LICENSE']) {
+    mkdirSync(dirname(join(target, path)), { recursive: true });
+    cpSync(join(root, path), join(target, path), { recursive: true });
+  }
+  const home = manifest.repository.url.replace(/^git\+/, '').replace(/\.git$/, '');
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  writeFileSync(join(target, 'README.md'), absoluteLinks(readme, home, `v${manifest.version}`));
+}
