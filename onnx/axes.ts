@@ -7,12 +7,17 @@ import { copyModel } from './weights.js';
 
 /** Options of {@link settleAxes}. */
 export interface AxisOptions {
-  /** Rows of a batch, an integer ≥ 1: the size of the first axis of the model's inputs, and of axes that share its name. */
-  readonly batch: number;
+  /**
+   * Rows of a batch, an integer ≥ 1: the size of the first axis of the model's inputs, and of axes that share its name. Left out
+   * where `axes` has the first axes of all of them, as of a model whose batch is another axis.
+   */
+  readonly batch?: number;
   /** Sizes of the other axes that the model's inputs leave open, by their names. */
   readonly axes?: Readonly<Record<string, number>>;
 }
 
+/** The same, without a choice. */
+type Sizes = Required<AxisOptions>;
 type Dimension = onnx.TensorShapeProto.IDimension;
 
 /** The name of a batch axis that had none. */
@@ -26,18 +31,20 @@ const BATCH_NAME = 'batch';
  * others are refused where they would mix rows.
  *
  * @returns `fixed`, where all sizes are known, and `open`, where the batch is not.
- * @throws Error if an axis has no size, a size has no axis, or the batch cannot be changed.
+ * @throws Error if an axis has no size, a size has no axis or is given twice, or the batch cannot be changed.
  */
 export function settleAxes(
   model: onnx.IModelProto,
-  options: AxisOptions,
+  { batch: rows, axes = {} }: AxisOptions,
 ): { fixed: onnx.IModelProto; open: onnx.IModelProto } {
-  const { batch, axes = {} } = options;
-  for (const [name, size] of Object.entries({ batch, ...axes })) {
+  for (const [name, size] of Object.entries({ ...(rows !== undefined && { batch: rows }), ...axes })) {
     if (!Number.isInteger(size) || size < 1)
       throw new Error(`The size of "${name}" is ${size}; give an integer ≥ 1.`);
   }
-  const old = fixedBatch(model, options);
+  const firsts = batchAxes(model.graph!, axes);
+  const batch = checkBatch(rows, firsts);
+  const options = { batch, axes };
+  const old = fixedBatch(firsts, batch);
   if (old === undefined) return { open: model, fixed: fix(model, options) };
   const open = openBatch(model, old);
   const fixed = fix(open, options);
@@ -58,14 +65,41 @@ export function settleAxes(
   return { open, fixed };
 }
 
-/** The size of the first axis of all inputs, if it is fixed, and not that of the batch. */
-function fixedBatch(model: onnx.IModelProto, { batch, axes = {} }: AxisOptions): number | undefined {
-  const firsts = dataInputs(model.graph!).flatMap((input) => {
+/** A first axis that the batch is the size of; 0 where it is open. */
+interface BatchAxis {
+  readonly input: onnx.IValueInfoProto;
+  readonly size: number;
+}
+
+/** The first axes of the inputs, but for those that have a size by name. */
+function batchAxes(graph: onnx.IGraphProto, axes: Sizes['axes']): readonly BatchAxis[] {
+  return dataInputs(graph).flatMap((input) => {
     const [first] = axesOf(input);
-    return first && !(first.dimParam && first.dimParam in axes)
+    return first && !Object.hasOwn(axes, first.dimParam ?? '')
       ? [{ input, size: Number(first.dimValue ?? 0) }]
       : [];
   });
+}
+
+/** @throws Error if the batch is needed and not given, or given and not needed. */
+function checkBatch(batch: number | undefined, [first]: readonly BatchAxis[]): number {
+  if (first && batch === undefined) {
+    throw new Error(
+      `The first axis of input "${first.input.name}" is the batch; say with --batch <rows> how long it is.`,
+    );
+  }
+  if (!first && batch !== undefined) {
+    throw new Error(
+      `The batch is ${batch}, but no input has a first axis that has no size by name, so that it has no effect; ` +
+        'leave it out, or that axis out of --axes.',
+    );
+  }
+  // Nothing has this size where it is not given.
+  return batch ?? 1;
+}
+
+/** The size of the first axis of all inputs, if it is fixed, and not that of the batch. */
+function fixedBatch(firsts: readonly BatchAxis[], batch: number): number | undefined {
   const sizes = new Set(firsts.map(({ size }) => size));
   if (firsts.length === 0 || sizes.has(0) || sizes.has(batch)) return undefined;
   if (sizes.size === 1) return firsts[0]!.size;
@@ -107,7 +141,7 @@ function openBatch(model: onnx.IModelProto, old: number): onnx.IModelProto {
 }
 
 /** A copy without open axes. */
-function fix(model: onnx.IModelProto, { batch, axes = {} }: AxisOptions): onnx.IModelProto {
+function fix(model: onnx.IModelProto, { batch, axes }: Sizes): onnx.IModelProto {
   const changed = copyModel(model);
   const graph = changed.graph!;
   const sizes = new Map(Object.entries(axes));

@@ -55,7 +55,11 @@ const command: Command = new Command(NAME)
       '  initial.onnx   the weights to begin with',
   )
   .argument('[model]', 'an ONNX file of opset 7 or later, its data inside')
-  .option('--batch <rows>', "rows of a batch: the first axis of the model's inputs, open or not", wholeNumber)
+  .option(
+    '--batch <rows>',
+    "rows of a batch: the first axis of the model's inputs, open or not; needed unless --axes has it",
+    wholeNumber,
+  )
   .option(
     '--axes <sizes>',
     'sizes of other axes that the inputs leave open: sequence=128,width=32',
@@ -68,7 +72,10 @@ const command: Command = new Command(NAME)
     'initializers to train; default: all of float32 with more than one element',
     (text) => text.split(','),
   )
-  .option('--output <name>', "the model's output that the loss is of; default: the first")
+  .option(
+    '--output <name>',
+    "the model's output that the loss is of, or another value in it, as the scores in front of a softmax; default: the first output",
+  )
   .addOption(new Option('--loss <name>', 'what is made small; default: cross-entropy').choices(lossNames))
   .option('--label-type <type>', 'float32 or int64, of labels; default: float32')
   .option('--labels <name>', 'name of the input for the labels; default: labels')
@@ -80,11 +87,9 @@ const command: Command = new Command(NAME)
   .option('--out <folder>', 'where to write', '.')
   .addHelpText('after', HELP)
   .action(async (file: string | undefined, options: Options) => {
-    const { batch, mlp: _, seed: __, out, ...others } = options;
-    // Not of commander's required ones, which its subcommands would have to have.
-    if (batch === undefined) command.error("error: required option '--batch <rows>' not specified");
+    const { mlp: _, seed: __, out, ...others } = options;
     rejectOverwriting(file, out);
-    const models = makeTrainingModels(await findModel(file, options), { batch, ...others });
+    const models = makeTrainingModels(await findModel(file, options), others);
     await mkdir(out, { recursive: true });
     for (const [name, bytes] of Object.entries(models)) {
       const path = join(out, `${name}.onnx`);

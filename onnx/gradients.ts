@@ -47,11 +47,20 @@ export function appendGradients(graph: Graph, { from, seed, to }: GradientReques
       terms.set(input, [...(terms.get(input) ?? []), term]);
     });
   }
-  for (const [name, output] of to) {
-    const gradient = sum(graph, terms.get(name));
-    if (gradient === undefined) throw new Error(`"${name}" has no influence on "${from}"; leave it out.`);
-    graph.add('Identity', [gradient], {}, output);
-  }
+  const idle = [...to.keys()].filter((name) => !terms.has(name));
+  if (idle.length > 0) rejectIdle(idle, from, to);
+  for (const [name, output] of to) graph.add('Identity', [sum(graph, terms.get(name))!], {}, output);
+}
+
+function rejectIdle(idle: readonly string[], from: string, to: ReadonlyMap<string, string>): never {
+  const listed = idle.map((name) => `"${name}"`).join(', ');
+  const others = [...to.keys()].filter((name) => !idle.includes(name));
+  throw new Error(
+    `${listed} ${idle.length === 1 ? 'has' : 'have'} no influence on "${from}"; ` +
+      (others.length > 0
+        ? `leave ${idle.length === 1 ? 'it' : 'them'} out: --weights ${others.join(',')}`
+        : 'name another output with --output'),
+  );
 }
 
 /** Values that depend on some others, and those; whole numbers carry no gradient. */

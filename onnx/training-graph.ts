@@ -14,7 +14,7 @@ const { ModelProto } = onnxProto.onnx;
 export interface TrainingGraphOptions extends LossOptions, AxisOptions {
   /** The initializers to be trained. Default: all of float32 with more than one element. */
   readonly weights?: readonly string[];
-  /** The output that the loss is of. Default: the first. */
+  /** The output that the loss is of, or any other value in the model: the scores in front of a softmax. Default: the first output. */
   readonly output?: string;
 }
 
@@ -39,11 +39,15 @@ export function makeTrainingModels(
   given: onnx.IModelProto,
   { batch, axes, weights: names, output: wanted, ...options }: TrainingGraphOptions,
 ): TrainingModels {
-  const { fixed, open } = settleAxes(toFloat32(given), { batch, ...(axes && { axes }) });
+  const { fixed, open } = settleAxes(toFloat32(given), {
+    ...(batch !== undefined && { batch }),
+    ...(axes && { axes }),
+  });
   const { model: forward, weights } = weightsToInputs(open, names);
   const { model: training } = weightsToInputs(fixed, names);
-  const output = findOutput(training, wanted);
-  const graph = new Graph(training, batch);
+  // All sizes are known by now.
+  const graph = new Graph(training, 1);
+  const output = findOutput(graph, wanted);
   const { graph: proto } = training;
   const { loss, gradient } = appendLoss(graph, output, options);
   const to = new Map([...weights.keys()].map((name) => [name, `${name}_grad`]));
@@ -60,10 +64,9 @@ export function makeTrainingModels(
   };
 }
 
-function findOutput({ graph }: onnx.IModelProto, wanted?: string): string {
-  const names = (graph!.output ?? []).map(({ name }) => name!);
-  if (wanted === undefined || names.includes(wanted)) return wanted ?? names[0]!;
-  throw new Error(`The model has no output "${wanted}"; it has ${names.join(', ')}.`);
+function findOutput({ nodes, outputs }: Graph, wanted = outputs[0]!): string {
+  if (outputs.includes(wanted) || nodes.some(({ output }) => output!.includes(wanted))) return wanted;
+  throw new Error(`The model has no output "${wanted}"; it has ${outputs.join(', ')}.`);
 }
 
 /** A model's bytes. */

@@ -19,6 +19,8 @@ export const crossEntropy: Loss = {
     ['int64', rows],
   ]),
   rows,
+  // A logarithm of the softmax has itself as its own: LogSoftmax may come in front.
+  contains: ['Softmax', 'Sigmoid'],
   check: (output, shape) => {
     if (shape.length < 2) {
       throw new Error(`The scores "${output}" have shape ${showShape(shape)}; [N, …, K] is needed.`);

@@ -28,6 +28,7 @@ export const binaryCrossEntropy: Loss = {
   summary:
     'binary cross-entropy of scores before the sigmoid, in nats. Labels: float32 in 0…1, of the shape of the scores',
   ...likeOutput,
+  contains: ['Sigmoid', 'Softmax', 'LogSoftmax'],
   append: ({ graph, output: scores, labels }) => {
     const exponentials = graph.add('Exp', [graph.add('Neg', [graph.add('Abs', [scores])])]);
     const rest = graph.add('Log', [graph.add('Add', [exponentials, graph.constant(1)])]);

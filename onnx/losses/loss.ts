@@ -26,6 +26,8 @@ export interface Loss {
   readonly labels: ReadonlyMap<ValueType, (output: Shape) => Shape>;
   /** Shape of the weights of rows, for an output's. */
   readonly rows: (output: Shape) => Shape;
+  /** Operators that the loss has in it: an output that comes of one of them is no score. */
+  readonly contains?: readonly string[];
   /** @throws Error if the loss has no sense for outputs of this shape. */
   readonly check?: (output: string, shape: Shape) => void;
   /** Appends the terms, made of operators that ONNX Runtime has on WebGPU. */

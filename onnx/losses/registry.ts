@@ -1,6 +1,6 @@
 import { type ValueType, floatTensor, elementCount, showShape, valueOf } from '../tensor.js';
 import type { Graph } from '../graph.js';
-import { FLOAT } from '../operators/operator.js';
+import { FLOAT, placeOf } from '../operators/operator.js';
 import { crossEntropy } from './cross-entropy.js';
 import { binaryCrossEntropy, meanSquaredError } from './elementwise.js';
 import { type AppendedLoss, type Loss, appendMean } from './loss.js';
@@ -54,6 +54,7 @@ export function appendLoss(graph: Graph, output: string, options: LossOptions): 
   }
   const shape = graph.shape(output);
   loss.check?.(output, shape);
+  rejectContained(graph, output, name, loss);
   graph.addInput(valueOf(labels, labelType, labelShape(shape)));
   if (rowWeights !== undefined) graph.addInput(valueOf(rowWeights, 'float32', loss.rows(shape)));
   return appendMean(graph, loss.append({ graph, output, labels, labelType }), lossName, rowWeights);
@@ -64,6 +65,23 @@ function rejectType(graph: Graph, output: string): void {
   throw new Error(
     `The output "${output}" is of ONNX's type ${graph.elementType(output)}; a loss is of numbers of float32, ` +
       'so choose another output, or export the model with one.',
+  );
+}
+
+/** Operators that leave numbers as they are. */
+const CARRIERS: ReadonlySet<string> = new Set(
+  'Identity Cast Dropout Reshape Flatten Squeeze Unsqueeze Transpose'.split(' '),
+);
+
+/** @throws Error if the output is behind what the loss does itself: it would be done twice, and train badly without a word. */
+function rejectContained(graph: Graph, output: string, name: string, { contains = [] }: Loss): void {
+  const sourceOf = (value: string) => graph.nodes.find((node) => node.output!.includes(value));
+  let node = sourceOf(output);
+  while (node && CARRIERS.has(node.opType!)) node = sourceOf(node.input![0]!);
+  if (!node || !contains.includes(node.opType!)) return;
+  throw new Error(
+    `The output "${output}" comes of ${placeOf(node)}, but the loss "${name}" is of the scores in front of it, and would do the ` +
+      `like once more; take them with --output ${JSON.stringify(node.input![0])}, or the loss "mse" for the output as it is.`,
   );
 }
 

@@ -13,10 +13,17 @@ import {
   windowOf,
 } from './window.js';
 
-const poolShape = ({ node, inputs: [x = []] }: Forward): readonly number[] => [
-  ...x.slice(0, 2),
-  ...windowOf(node, x.slice(2), integers(node, 'kernel_shape') ?? []).output,
-];
+/** ONNX's own rule for shapes counts windows that begin in the padding until then; what runs them does not. */
+const FIRST_TO_CUT = 22;
+
+function poolShape({ graph, node, inputs: [x = []] }: Forward): readonly number[] {
+  const { output, isCut } = windowOf(node, x.slice(2), integers(node, 'kernel_shape') ?? []);
+  if (!isCut || graph.opset >= FIRST_TO_CUT) return [...x.slice(0, 2), ...output];
+  throw new Error(
+    `by its ceil_mode the last window begins in the padding, and below opset ${FIRST_TO_CUT} ONNX Runtime counts that one or not; ` +
+      `export the model with opset ${FIRST_TO_CUT}, or with ceil_mode=False.`,
+  );
+}
 
 const globalShape = ({ inputs: [x = []] }: Forward): readonly number[] =>
   x.map((size, axis) => (axis < 2 ? size : 1));

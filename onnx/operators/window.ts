@@ -15,6 +15,8 @@ export interface Window {
   /** What they move over, and how many there are. */
   readonly input: readonly number[];
   readonly output: readonly number[];
+  /** Whether windows are left out that `ceil_mode` would begin in the padding behind. */
+  readonly isCut: boolean;
 }
 
 /** Elements from a window's first to its last. */
@@ -41,14 +43,14 @@ export function windowOf(node: onnx.INodeProto, input: Shape, kernel: readonly n
       const output = Math.ceil(size / stride);
       const padding = Math.max(0, (output - 1) * stride + span - size);
       const begin = auto === 'SAME_LOWER' ? Math.ceil(padding / 2) : Math.floor(padding / 2);
-      return { begin, end: padding - begin, output };
+      return { begin, end: padding - begin, output, isCut: false };
     }
     const [begin, end] = auto === 'VALID' ? [0, 0] : [pads[k]!, pads[k + kernel.length]!];
     const steps = (size + begin + end - span) / stride;
-    let output = (isCeil ? Math.ceil(steps) : Math.floor(steps)) + 1;
+    const count = (isCeil ? Math.ceil(steps) : Math.floor(steps)) + 1;
     // A window that begins in the padding behind is left out, as PyTorch has it.
-    if (isCeil && (output - 1) * stride >= size + begin) output--;
-    return { begin, end, output };
+    const isCut = isCeil && (count - 1) * stride >= size + begin;
+    return { begin, end, output: isCut ? count - 1 : count, isCut };
   });
   if (axes.some(({ output }) => output < 1))
     throw new Error(`its windows of ${showShape(kernel)} do not fit into ${showShape(input)}.`);
@@ -60,6 +62,7 @@ export function windowOf(node: onnx.INodeProto, input: Shape, kernel: readonly n
     ends: axes.map(({ end }) => end),
     input,
     output: axes.map(({ output }) => output),
+    isCut: axes.some(({ isCut }) => isCut),
   };
 }
 
@@ -87,6 +90,7 @@ export function spreadWindowOf(node: onnx.INodeProto, output: Shape, kernel: rea
     ends: axes.map(({ end }) => end),
     input: axes.map(({ size }) => size),
     output,
+    isCut: false,
   };
 }
 

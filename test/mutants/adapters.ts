@@ -83,17 +83,23 @@ export const adapterSlips = [
     ['if (lr !== undefined) engine.lr = lr;', ''],
   ]),
   ...slipsIn(
+    'src/adapters/tfjs/variable-run.ts',
+    ['e2e/tfjs-variables', ...tfjs],
+    [
+      ['engine.gradScale = gradScale;', ''],
+      ['this.#variables.follow(this.#engine);', ''],
+      ['{ skip: skipped }', '{}'],
+      ['if (this.#engine) this.#variables.rebind(this.#engine, located);', ''],
+    ],
+  ),
+  ...slipsIn(
     'src/adapters/tfjs/fused-optimizer.ts',
     ['e2e/tfjs-variables', ...tfjs],
     [
-      ['engine.gradScale = this.#gradScale;', ''],
-      ['this.#variables!.follow(this.#engine);', ''],
       ['saved.step + (saved.control?.skipped ?? 0)', 'saved.step'],
-      ['{ skip: skipped }', '{}'],
       ['this.#isLrSet = true;', ''],
       ['left.dispose();', '', 'unit/tfjs-or-else'],
       ['...ofOthers });', '});', 'e2e/tfjs-model#a rule of matrices'],
-      ['if (this.#engine) variables.rebind(this.#engine, located);', ''],
     ],
   ),
   ...slipsIn('src/adapters/jax/leaves.ts', jax.toReversed(), [

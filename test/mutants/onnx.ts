@@ -27,7 +27,8 @@ export const onnxSlips = [
     'onnx/operators/window.ts',
     [operators('Pool'), operators('Conv')],
     [
-      ['if (isCeil && (output - 1) * stride >= size + begin) output--;', ''],
+      ['output: isCut ? count - 1 : count', 'output: count'],
+      ['isCut: axes.some(({ isCut }) => isCut)', 'isCut: false', 'unit/onnx-graph#its place'],
       ["begin = auto === 'SAME_LOWER' ? Math.ceil", "begin = auto === 'SAME_UPPER' ? Math.ceil"],
       ["auto === 'SAME_UPPER' ? Math.floor(padding / 2) : Math.ceil(padding / 2)", 'Math.ceil(padding / 2)'],
       ['(count) => Math.max(0, -count)', '() => 0'],
@@ -120,9 +121,30 @@ export const onnxSlips = [
     ],
   ),
   ...slipsIn(
+    'onnx/losses/registry.ts',
+    ['unit/onnx-losses#behind'],
+    [
+      ['rejectContained(graph, output, name, loss);', ''],
+      ['while (node && CARRIERS.has(node.opType!))', 'while (false)'],
+    ],
+  ),
+  ...slipsIn(
+    'onnx/axes.ts',
+    ['unit/onnx-axes#refused'],
+    [
+      ['if (!first && batch !== undefined) {', 'if (false) {'],
+      ['if (first && batch === undefined) {', 'if (false) {'],
+    ],
+  ),
+  ...slipsIn(
     'onnx/gradients.ts',
     ['unit/onnx-graph'],
     [
+      [
+        'const idle = [...to.keys()].filter((name) => !terms.has(name));',
+        'const idle = [...to.keys()].filter((name) => !terms.has(name)).slice(0, 1);',
+        'unit/onnx-losses#without influence',
+      ],
       ['rejectUnknown(path);', ''],
       [
         'if (name && FLOATING.has(graph.elementType(name))) influenced.add(name);',

@@ -148,6 +148,14 @@ test('other open axes have the sizes that are given', () => {
   ]);
 });
 
+test('the batch may be another axis, which has its size by name', () => {
+  const options: TrainingGraphOptions = { axes: { n: 5, steps: 4 }, loss: 'mse' };
+  const { training } = makeTrainingModels(sequenceModel('steps', 3), options);
+  const { graph } = onnxProto.onnx.ModelProto.decode(training);
+  const labels = graph!.input!.find(({ name }) => name === 'labels');
+  expect(labels!.type!.tensorType!.shape!.dim!.map(({ dimValue }) => Number(dimValue))).toEqual([5, 4, 3]);
+});
+
 const batch = 8;
 test.for<[string, () => unknown]>([
   ['The size of "batch" is 0; give', () => makeTrainingModels(reshapingModel('n', [-1, 12]), { batch: 0 })],
@@ -166,6 +174,14 @@ test.for<[string, () => unknown]>([
   [
     'for batches of 2, and cannot have 5: Node "reshape 0" (Reshape): shape [5, 3, 4] cannot become [6, 4]',
     () => makeTrainingModels(reshapingModel(2, [6, 4], [2, 12]), { batch: 5 }),
+  ],
+  [
+    'The batch is 8, but no input has a first axis that has no size by name, so that it has no effect; leave it out',
+    () => makeTrainingModels(sequenceModel('n', 1), { batch, axes: { n: 8, steps: 4 } }),
+  ],
+  [
+    'The first axis of input "x" is the batch; say with --batch <rows> how long it is.',
+    () => makeTrainingModels(sequenceModel('n', 1), { axes: { steps: 4 } }),
   ],
   [
     'Input "x" leaves its axis "steps" open; say with --axes steps=<size> how long it is',

@@ -160,7 +160,12 @@ test('weights of a checkpoint, or of tensors by their names, are put into the mo
 });
 
 test.each([
-  [[], /required option '--batch <rows>'/],
+  [[], /^webgpu-optim-onnx: No model is given; name an ONNX file/],
+  [['--mlp', '2,2'], /The first axis of input "x" is the batch; say with --batch <rows> how long it is/],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--axes', 'batch=4'],
+    /The batch is 4, but no input has a first axis that has no size by name, so that it has no effect; leave it out, or/,
+  ],
   [['--batch', '4'], /^webgpu-optim-onnx: No model is given; name an ONNX file/],
   [['none.onnx', '--batch', '4'], /^webgpu-optim-onnx: "none\.onnx" does not exist; give the path/],
   [['.', '--batch', '4'], /^webgpu-optim-onnx: "\." is a folder; give the path/],

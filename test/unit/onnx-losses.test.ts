@@ -265,7 +265,82 @@ test('names and the output are those that are asked for', async () => {
   });
 });
 
+/** x [batch, 2] times w, with something behind it. */
+function endingModel(...opTypes: readonly string[]): onnx.IModelProto {
+  const names = ['scores', ...opTypes.slice(1).map((_, k) => `inner ${k}`), 'result'];
+  return {
+    irVersion: 8,
+    opsetImport: [{ domain: '', version: 13 }],
+    graph: {
+      name: 'ending',
+      input: [floatValue('x', ['batch', 2])],
+      initializer: [floatTensor('w', { dims: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) })],
+      node: [
+        { opType: 'MatMul', input: ['x', 'w'], output: ['scores'] },
+        ...opTypes.map((opType, k) => ({
+          opType,
+          name: `end ${k}`,
+          input: [names[k]!],
+          output: [names[k + 1]!],
+        })),
+      ],
+      output: [floatValue('result', ['batch', 3])],
+    },
+  };
+}
+
 const batch = 2;
+test.for([
+  ['cross-entropy', 'Softmax'],
+  ['cross-entropy', 'Softmax', 'Identity', 'Flatten'],
+  ['cross-entropy', 'Sigmoid'],
+  ['bce', 'Sigmoid'],
+  ['bce', 'Softmax'],
+  ['bce', 'LogSoftmax'],
+] as const)('the loss %s behind %s is refused, and says where the scores are', ([loss, ...ends]) => {
+  expect(() => makeTrainingModels(endingModel(...ends), { batch, loss })).toThrow(
+    `The output "result" comes of Node "end 0" (${ends[0]}), but the loss "${loss}" is of the scores in front of it, and would do ` +
+      'the like once more; take them with --output "scores", or the loss "mse" for the output as it is.',
+  );
+});
+
+test('a loss may be of a value in the model, and what is shipped still gives its output', async () => {
+  const x = { dims: [2, 2], data: Float32Array.of(1, -1, 0.5, 2) };
+  const labels = { dims: [2, 3], data: Float32Array.of(1, 0, 0, 0, 0, 1) };
+  const w = { dims: [2, 3], data: Float32Array.of(0.1, 0.2, 0.3, -0.4, 0.5, -0.6) };
+  const [inner, plain] = [
+    makeTrainingModels(endingModel('Softmax'), { batch, output: 'scores' }),
+    makeTrainingModels(endingModel('Identity'), { batch }),
+  ];
+  const outputsOf = async (model: Uint8Array<ArrayBuffer>, feeds: Feeds) =>
+    await withCpuModel(model, async (run) => await run(feeds));
+  expect(await outputsOf(inner.training, { x, w, labels })).toEqual(
+    await outputsOf(plain.training, { x, w, labels }),
+  );
+  const { result } = await outputsOf(inner.forward, { x, w });
+  expect(result!.data.slice(0, 3).reduce((sum, share) => sum + share)).toBeCloseTo(1, 6);
+  // Squared errors are of probabilities, too; logarithms of a softmax have themselves as theirs.
+  for (const [loss, end] of [
+    ['mse', 'Softmax'],
+    ['cross-entropy', 'LogSoftmax'],
+  ] as const) {
+    expect(() => makeTrainingModels(endingModel(end), { batch, loss })).not.toThrow();
+  }
+});
+
+test('weights without influence are refused at once', () => {
+  const model = productModel('float32', 'scores');
+  for (const name of ['idle', 'rest']) {
+    model.graph!.initializer!.push(floatTensor(name, { dims: [2], data: Float32Array.of(1, 2) }));
+  }
+  expect(() => makeTrainingModels(model, { batch, loss: 'mse' })).toThrow(
+    '"idle", "rest" have no influence on "scores"; leave them out: --weights w',
+  );
+  expect(() => makeTrainingModels(model, { batch, loss: 'mse', weights: ['rest'] })).toThrow(
+    '"rest" has no influence on "scores"; name another output with --output',
+  );
+});
+
 test.for<[string, () => unknown]>([
   [
     'The scores "scores" have shape [2, 1], so there is one class and nothing to learn; take the loss "bce"',

@@ -74,6 +74,20 @@ test('numbers in other fields, of float16, and beyond a length of one byte are e
   expect(third!.rawData).toEqual(ModelProto.decode(encode(initial)).graph!.initializer![2]!.rawData);
 });
 
+test('weights may have any names', () => {
+  const names = ['__proto__', 'constructor', 'a/b.c:0', '\uFEFFключ 鍵 \u{1F511}', ' ', 'a\n"b"'];
+  const modelOf = (value: number): Uint8Array<ArrayBuffer> =>
+    encode(
+      mlp(1, (tensors) => {
+        for (const name of names) {
+          tensors.push(floatTensor(name, { dims: [2], data: Float32Array.of(value, value) }));
+        }
+      }),
+    );
+  const weights = Object.fromEntries(names.map((name) => [name, Float32Array.of(3, 3)]));
+  expect(Buffer.compare(putWeights(modelOf(1), weights), modelOf(3))).toBe(0);
+});
+
 test('ONNX Runtime computes with the new weights', async () => {
   const x = { dims: [2, 6], data: draw(12) };
   const scores = async (model: Uint8Array<ArrayBuffer>): Promise<Float32Array> =>

@@ -76,6 +76,18 @@ test.for<[string, () => unknown]>([
     () => checkFeeds({ y: new ort.Tensor('int64', new BigInt64Array(4), [4]) }, [value('y', [4, 3])]),
   ],
   [
+    '"y" is int32 [4]; this graph takes float32 [4, 3]; of class indices, webgpu-optim-onnx --label-type int64 makes a graph.',
+    () => checkFeeds({ y: tensor('int32', [4]) }, [value('y', [4, 3])]),
+  ],
+  [
+    '"y" is float32 [4, 3]; this graph takes int64 [4]; of a row of numbers for each, webgpu-optim-onnx --label-type float32',
+    () => checkFeeds({ y: tensor('float32', [4, 3]) }, [value('y', [4], 'int64')]),
+  ],
+  [
+    `"y" is int32 [4]; this graph takes int64 [4]; give new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape).`,
+    () => checkFeeds({ y: tensor('int32', [4]) }, [value('y', [4], 'int64')]),
+  ],
+  [
     '"x" is float32 [4, 2]; this graph takes float32 [8, 2]; fill it up, with weights of 0 as webgpu-optim-onnx --row-weights',
     () => checkFeeds({ x: tensor('float32', [4, 2]) }, [value('x', [8, 2])]),
   ],

@@ -7,7 +7,7 @@ import {
   fusedOptimizerSync,
   resolveOptions,
 } from './create.js';
-import type { FusedOptimizer } from './fused-optimizer.js';
+import { FusedOptimizer } from './fused-optimizer.js';
 
 /** Anything in the shape of optax' transformations. */
 interface Transformation {
@@ -69,10 +69,11 @@ export class FusedTransformation<R extends Rule = Rule> {
   }
 
   /**
-   * This one if jax-js computes on `'webgpu'`, else another one, e.g. optax' own: for pages that fall back to `'wasm'`. Call it behind
-   * `defaultDevice(…)`. {@link applyUpdates} takes the updates of both.
+   * This one if jax-js computes on `'webgpu'`, else another one, e.g. optax' own: for pages that fall back to `'wasm'`. Which of them is
+   * seen each time that a state is made, by `defaultDevice()`; `defaultDevice('webgpu')` may come behind this call. A state stays with
+   * the one that made it. {@link applyUpdates} takes the updates of both.
    *
-   * @returns one of the two, of the other's type: whoever takes either uses no more of it than that shape.
+   * @returns either of the two, of the other's type: whoever takes it uses no more of it than that shape.
    * @throws OptimizerError `invalid-config` if the other has no `init` and `update`.
    * @example const solver = fusedTransformation(adam({ lr: 1e-3 })).orElse(optax.adam(1e-3));
    */
@@ -84,7 +85,14 @@ export class FusedTransformation<R extends Rule = Rule> {
         `orElse() was given ${quote(other)}; give a transformation of @jax-js/optax, e.g. adam(1e-3).`,
       );
     }
-    return defaultDevice() === 'webgpu' ? (this as never) : other;
+    const either: Transformation = {
+      init: (params) => (defaultDevice() === 'webgpu' ? this.init(params) : other.init(params)),
+      update: (grads, state: unknown, params) =>
+        state instanceof FusedOptimizer
+          ? this.update<unknown>(grads, state, params)
+          : other.update(grads, state as never, params),
+    };
+    return either as T;
   }
 }
 

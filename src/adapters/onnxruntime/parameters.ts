@@ -95,8 +95,14 @@ export function checkFeeds(feeds: Readonly<Record<string, Ort.Tensor>>, inputs: 
 
 /** What one may do about a tensor that does not fit, where the graph may be of `webgpu-optim-onnx`. */
 function remedyOf({ type, dims }: Ort.Tensor, { type: wanted, shape }: TensorValue): string {
-  if (type === 'int64' && wanted === 'float32') {
+  if (/^u?int/.test(type) && wanted === 'float32') {
     return '; of class indices, webgpu-optim-onnx --label-type int64 makes a graph';
+  }
+  if (type !== wanted && wanted === 'int64') {
+    const isOneHot = type === 'float32' && dims.length === shape.length + 1;
+    return isOneHot
+      ? '; of a row of numbers for each, webgpu-optim-onnx --label-type float32 makes a graph'
+      : `; give new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape)`;
   }
   const [rows, batch] = [dims[0]!, shape[0]!];
   const isShort =

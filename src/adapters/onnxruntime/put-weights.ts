@@ -97,7 +97,8 @@ function checkWeights(weights: Readonly<Record<string, Float32Array>>): Map<stri
 
 function nameOf(fields: readonly Field[]): string {
   const value = fields.findLast(({ number }) => number === NAME)?.value;
-  return new TextDecoder().decode(value);
+  // A mark of byte order is part of a name like any other letter.
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(value);
 }
 
 function bytesOf(model: Uint8Array | ArrayBuffer): Uint8Array {

@@ -12,9 +12,8 @@ import type { StepStats } from '../../engine/stats.js';
 import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { type LearningRate, evaluateLearningRate } from '../../rules/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
-import { TfjsBackend, isOnWebgpu } from './backend.js';
+import { isOnWebgpu } from './backend.js';
 import type { ExportedTensors, NamedTensor } from './exported-tensors.js';
-import { inGroups, makeEngine } from './make-engine.js';
 import {
   type FusedOptimizerOptions,
   type ResolvedOptions,
@@ -22,11 +21,10 @@ import {
   resolveOptions,
   toConfig,
 } from './options.js';
-import { NO_STATE, type SavedState, fromStateDict, fromTensors, toTensors } from './saved-state.js';
+import { NO_STATE, type SavedState, fromTensors, toTensors } from './saved-state.js';
 import { fromTrain, toTrain } from './train-state.js';
 import { scaledGradients } from './scaled-gradients.js';
-import { checkUpdates } from './updates.js';
-import { type FreshVariable, VariableTable } from './variable-table.js';
+import { VariableRun } from './variable-run.js';
 
 type NamedTensorMap = Record<string, Tensor>;
 
@@ -53,11 +51,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   readonly #options: ResolvedOptions;
   #rule: Rule;
   #isLrSet = false;
-  #backend: TfjsBackend | undefined;
-  #variables: VariableTable | undefined;
-  #engine: Optimizer<R> | undefined;
-  // Which of the options' groups each of the engine's belongs to.
-  #ranks: number[] = [];
+  #run: VariableRun | undefined;
   #gradScale: number;
   // Weights of an optimizer that has yet to meet its variables.
   #pending: SavedState | undefined;
@@ -106,12 +100,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
 
   /** The learning rate of the next step, of the variables that no group names; if all are in groups, of the first one. */
   get learningRate(): number {
-    if (this.#engine) {
-      const rest = this.#ranks.indexOf(this.#options.groups.list.length);
-      const first = this.#ranks.indexOf(Math.min(...this.#ranks));
-      return this.#engine.groups[rest === -1 ? first : rest]!.lr;
-    }
-    return evaluateLearningRate(this.#rule.options.lr, this.#pending?.step ?? 0);
+    return this.#run?.lr ?? evaluateLearningRate(this.#rule.options.lr, this.#pending?.step ?? 0);
   }
 
   /**
@@ -125,7 +114,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     const ofOthers = others && { others: overrideRule(others, { lr }) };
     this.#rule = Object.freeze({ ...overrideRule(this.#rule, { lr }), ...ofOthers });
     this.#isLrSet = true;
-    if (this.#engine) this.#engine.lr = lr;
+    if (this.#run?.engine) this.#run.engine.lr = lr;
   }
 
   /** Sets `learningRate`, as the optimizers of `tf.train` that have such a method. @throws OptimizerError as it does. */
@@ -151,7 +140,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   set gradScale(gradScale: number) {
     this.#rejectDisposed('gradScale');
     this.#gradScale = checkGradScale(gradScale);
-    if (this.#engine) this.#engine.gradScale = gradScale;
+    if (this.#run?.engine) this.#run.engine.gradScale = gradScale;
   }
 
   /**
@@ -161,11 +150,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    * first, for the engine to see it. So take it anew for each call.
    */
   get engine(): Optimizer<R> | undefined {
-    if (this.#engine && this.#backend!.isUsable) {
-      this.#variables!.follow(this.#engine);
-      this.#backend!.flush();
-    }
-    return this.#engine;
+    return this.#run?.located;
   }
 
   /**
@@ -175,7 +160,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    */
   async stats(): Promise<StepStats> {
     this.#rejectDisposed('stats()');
-    if (this.#engine) return this.#engine.stats();
+    if (this.#run?.engine) return this.#run.engine.stats();
     const { lossScale } = this.#options.settings.gradients;
     return { step: 0, skipped: 0, gradNorm: NaN, clipFactor: 1, lossScale, lr: NaN };
   }
@@ -187,7 +172,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   override computeGradients(f: () => Scalar, varList?: Variable[]): { value: Scalar; grads: NamedTensorMap } {
     const { lossScale, dynamic } = this.#options.settings.gradients;
     if (lossScale === 1 && !dynamic) return variableGrads(f, varList);
-    const moving = this.#engine?.lossScaleBuffer ?? this.#pending?.control?.lossScale;
+    const moving = this.#run?.engine?.lossScaleBuffer ?? this.#pending?.control?.lossScale;
     return scaledGradients(f, varList, (dynamic ? moving : undefined) ?? lossScale);
   }
 
@@ -202,28 +187,15 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    */
   override applyGradients(variableGradients: NamedTensorMap | NamedTensor[]): void {
     this.#rejectDisposed('applyGradients()');
-    this.#backend ??= TfjsBackend.current();
-    this.#backend.assertCurrent();
+    this.#run ??= new VariableRun(this.#options, this.#rule);
     this.#exported?.dispose();
-    const variables = (this.#variables ??= new VariableTable(
-      this.#backend,
-      this.#options.settings.label,
-      this.#rule,
-    ));
-    const located = variables.locate(checkUpdates(variableGradients));
-    const { fresh, skipped } = located;
-    // At once: if the fresh ones are refused, the engine has the others where they are now all the same.
-    if (this.#engine) variables.rebind(this.#engine, located);
-    if (fresh.length > 0) {
-      this.#adopt(fresh, variables);
-      // If the device rejects their buffers, this step has no effect; what tfjs has recorded must have its own.
-      this.#backend.flush();
-    }
-    const engine = this.#engine;
-    if (engine) {
-      this.#backend.submit((encoder) => engine.encode(encoder, { skip: skipped }));
-      engine.reportStep();
-    }
+    this.#run.step(variableGradients, {
+      rule: this.#rule,
+      lr: this.#isLrSet ? this.#rule.options.lr : undefined,
+      gradScale: this.#gradScale,
+      pending: this.#pending,
+    });
+    if (this.#run.engine) this.#pending = undefined;
     this.incrementIterations();
   }
 
@@ -299,9 +271,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
   }
 
   async #export(convert: (saved: SavedState) => ExportedTensors, what: string): Promise<NamedTensor[]> {
-    // As they are now: by the time that the state has been read, others may have come.
-    const variables = this.#variables?.variables ?? [];
-    const saved = this.#engine ? fromStateDict(await this.#engine.stateDict(), variables) : this.#pending;
+    const saved = (await this.#run?.save()) ?? this.#pending;
     this.#rejectDisposed(what);
     const exported = convert(saved ?? NO_STATE);
     this.#exported?.dispose();
@@ -309,36 +279,10 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
     return [...exported.list];
   }
 
-  /** Makes the engine, or adds to it. */
-  #adopt(fresh: readonly FreshVariable[], table: VariableTable): void {
-    const rule = this.#rule;
-    const lr = this.#isLrSet ? rule.options.lr : undefined;
-    if (this.#engine) {
-      const earlier = table.variables.map(({ name }) => name);
-      const assigned = this.#options.groups.assign(fresh, earlier);
-      for (const { rank, group, variables } of inGroups(rule, assigned)) {
-        const added = this.#engine.addGroupSync(group);
-        if (lr !== undefined) added.lr = lr;
-        this.#ranks.push(rank);
-        table.add(variables);
-      }
-      return;
-    }
-    const { device } = this.#backend!;
-    const { engine, ranks } = makeEngine(device, rule, this.#options, lr, fresh, this.#pending);
-    engine.gradScale = this.#gradScale;
-    this.#engine = engine;
-    this.#ranks = ranks;
-    this.#pending = undefined;
-    table.add(fresh);
-  }
-
   #forget(): void {
     this.#exported?.dispose();
-    this.#engine?.destroy();
-    this.#engine = undefined;
-    this.#ranks = [];
-    this.#variables?.destroy();
+    this.#run?.destroy();
+    this.#run = undefined;
     this.#pending = undefined;
   }
 
