@@ -5,6 +5,7 @@ const pages: Record<'steps' | keyof typeof suites, () => Promise<{ bench: object
   steps: () => import('./suites/steps.js'),
   calls: () => import('./suites/calls.js'),
   dtypes: () => import('./suites/dtypes.js'),
+  'first-step': () => import('./suites/first-step.js'),
   matrix: () => import('./suites/matrix.js'),
   rows: () => import('./suites/rows.js'),
   shapes: () => import('./suites/shapes.js'),

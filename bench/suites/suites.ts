@@ -1,6 +1,7 @@
 import type { Suite } from '../suite.js';
 import { calls } from './calls.js';
 import { dtypes } from './dtypes.js';
+import { firstStep } from './first-step.js';
 import { jax } from './jax.js';
 import { matrix } from './matrix.js';
 import { onnxruntime } from './onnxruntime.js';
@@ -13,6 +14,7 @@ import { tfjs } from './tfjs.js';
 export const suites = {
   calls,
   dtypes,
+  'first-step': firstStep,
   matrix,
   rows,
   shapes,

@@ -46,12 +46,19 @@ fn is_measured() -> bool {
   return page[uniform_portion.row].is_active != 0u;
 }
 
-/// What an invocation of a workgroup measures.
-fn partials_of(workgroup: u32, local_index: u32) -> Partials {
-  let lanes = own_lanes(workgroup, local_index, portion.lane_count);
-  // One variable for each of at most two quantities: an array that a loop indexes stays in memory, not in registers.
-  var first: Squares;
-  var second: Squares;
+/// Of each quantity, too. One variable for each of at most two: an array that a loop indexes stays in memory, not in registers.
+struct Sums {
+  first: Squares,
+  second: Squares,
+}
+
+/// Of lanes whose magnitudes are all ordinary, as hardly any are not; else flags, and then the sums are void. So they are, too, where the
+/// chunk's last lane holds less than four elements: to look at each lane for it takes a tenth of the time.
+fn ordinary_sums(lanes: LaneRange) -> Sums {
+  var sums: Sums;
+  if (!IS_MASKED && lanes.first < lanes.end && lanes.end == portion.lane_count) {
+    sums.first.flags = select(0u, EXTREME, portion.element_count % 4u != 0u);
+  }
   for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
     let at = place_of(i);
     let counts = counting(at);
@@ -59,29 +66,38 @@ fn partials_of(workgroup: u32, local_index: u32) -> Partials {
       continue;
     }
     let values = measure_lane(at);
-    first = add_ordinary_squares(first, bits_within(values[0], counts));
+    sums.first = add_ordinary_squares(sums.first, ordinary_bits(values[0], counts));
     if (HAS_SECOND) {
-      second = add_ordinary_squares(second, bits_within(values[QUANTITY_COUNT - 1u], counts));
+      sums.second = add_ordinary_squares(sums.second, ordinary_bits(values[QUANTITY_COUNT - 1u], counts));
     }
   }
-  // As in stages/control/reduce.wgsl: a second loop for what hardly ever happens, because CPU adapters run both sides of a branch.
-  var careful_end = lanes.end;
-  if ((first.flags | second.flags) == 0u) {
-    careful_end = lanes.first;
-  } else {
-    first = Squares();
-    second = Squares();
+  return sums;
+}
+
+fn ordinary_bits(value: lane, counts: vec4<bool>) -> vec4<u32> {
+  if (IS_MASKED) {
+    return bits_within(value, counts);
   }
-  for (var i = lanes.first; i < careful_end; i += lanes.stride) {
+  return bitcast<vec4<u32>>(value);
+}
+
+fn flags_of(sums: Sums) -> u32 {
+  return sums.first.flags | sums.second.flags;
+}
+
+/// The same of any magnitudes.
+fn careful_sums(lanes: LaneRange) -> Sums {
+  var sums: Sums;
+  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
     let at = place_of(i);
     let counts = counting(at);
     let values = measure_lane(at);
-    first = add_squares(first, bits_within(values[0], counts));
+    sums.first = add_squares(sums.first, bits_within(values[0], counts));
     if (HAS_SECOND) {
-      second = add_squares(second, bits_within(values[QUANTITY_COUNT - 1u], counts));
+      sums.second = add_squares(sums.second, bits_within(values[QUANTITY_COUNT - 1u], counts));
     }
   }
-  return Partials(partial_of(first), partial_of(second));
+  return sums;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -95,13 +111,17 @@ fn measure_tensor(
   }
   prepare();
   let workgroup = linear_workgroup(workgroup_id, workgroup_count);
-  let own = partials_of(workgroup, local_index);
-  sum_workgroup(local_index, own.first);
+  let lanes = own_lanes(workgroup, local_index, portion.lane_count);
+  var sums = ordinary_sums(lanes);
+  if (flags_of(sums) != 0u) {
+    sums = careful_sums(lanes);
+  }
+  sum_workgroup(local_index, partial_of(sums.first));
   if (local_index == 0u) {
     store_partial(workgroup, 0u, shared_partials[0]);
   }
   if (HAS_SECOND) {
-    sum_workgroup(local_index, own.second);
+    sum_workgroup(local_index, partial_of(sums.second));
     if (local_index == 0u) {
       store_partial(workgroup, 1u, shared_partials[0]);
     }
@@ -114,6 +134,8 @@ fn store_partial(workgroup: u32, quantity: u32, partial: vec4<u32>) {
   }
 }
 
+/// Of an invocation that measures alone: sums of ordinary magnitudes, and partials where not all are that.
+var<private> own_totals: array<vec2<f32>, SHARED_COUNT>;
 var<private> own_partials: array<Partials, SHARED_COUNT>;
 
 fn add_own(place: u32, added: Partials) {
@@ -134,19 +156,47 @@ fn measure_alone(
   }
   prepare();
   let workgroup = linear_workgroup(workgroup_id, workgroup_count) * WORKGROUPS_ALONE + local_index;
-  for (var share = 0u; share < WORKGROUP_SIZE; share++) {
-    let own = partials_of(workgroup, share);
+  // Behind the chunk's end there is nothing to add.
+  let first_lane = min(workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION, portion.lane_count);
+  let share_count = min(WORKGROUP_SIZE, portion.lane_count - first_lane);
+  let top = min(SHARED_COUNT, WORKGROUP_SIZE) / 2u;
+  var flags = 0u;
+  for (var share = 0u; share < share_count; share++) {
+    let sums = ordinary_sums(own_lanes(workgroup, share, portion.lane_count));
+    flags |= flags_of(sums);
     let place = share % SHARED_COUNT;
+    let own = vec2<f32>(total(sums.first.medium), total(sums.second.medium));
+    if (share == place) {
+      own_totals[place] = own;
+    } else {
+      own_totals[place] = own_totals[place] + own;
+    }
+  }
+  for (var half = top; half > 0u; half /= 2u) {
+    for (var place = 0u; place < half; place++) {
+      own_totals[place] = own_totals[place] + own_totals[place + half];
+    }
+  }
+  // Loops of no rounds, not branches: CPU adapters run both sides of a branch.
+  let is_careful = flags != 0u;
+  for (var share = 0u; share < select(0u, share_count, is_careful); share++) {
+    let sums = careful_sums(own_lanes(workgroup, share, portion.lane_count));
+    let place = share % SHARED_COUNT;
+    let own = Partials(partial_of(sums.first), partial_of(sums.second));
     if (share == place) {
       own_partials[place] = own;
     } else {
       add_own(place, own);
     }
   }
-  for (var half = min(SHARED_COUNT, WORKGROUP_SIZE) / 2u; half > 0u; half /= 2u) {
+  for (var half = select(0u, top, is_careful); half > 0u; half /= 2u) {
     for (var place = 0u; place < half; place++) {
       add_own(place, own_partials[place + half]);
     }
+  }
+  if (!is_careful) {
+    let bits = bitcast<vec2<u32>>(own_totals[0]);
+    own_partials[0] = Partials(vec4<u32>(0u, bits.x, 0u, 0u), vec4<u32>(0u, bits.y, 0u, 0u));
   }
   store_partial(workgroup, 0u, own_partials[0].first);
   if (HAS_SECOND) {

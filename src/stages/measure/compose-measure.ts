@@ -142,6 +142,7 @@ ${composeWeights(name, codec, lanes, name === 'data' ? layout.masters : undefine
   return `// webgpu-optim: ${layout.rule.name}, measuring
 ${composeVariables(layout, row)}
 const WORKGROUPS_ALONE: u32 = ${WORKGROUPS_ALONE}u;
+const IS_MASKED: bool = ${access.isMasked === true};
 ${PLACE_WGSL}
 ${PORTION.wgsl}
 @group(0) @binding(1) var<uniform> uniform_portion: Portion;
