@@ -5,6 +5,7 @@ import records from '../../runtimes/records.json';
 import type { RuntimeReport } from '../../runtimes/report.js';
 import { conventionsPage } from '../support/conventions-page.js';
 import { limitsPage } from '../support/limits-page.js';
+import { allPages, typesOf } from '../support/pages.js';
 import { onnxPage } from '../support/onnx-page.js';
 import { rulesPage } from '../support/rules-page.js';
 
@@ -16,6 +17,16 @@ test.each([
   ['runtimes', () => runtimesPage(records as unknown as RuntimeReport[])],
 ])('docs/%s.md is up to date; `npm run docs` makes it', async (name, makePage) => {
   await expect(await makePage()).toMatchFileSnapshot(`../../docs/${name}.md`);
+});
+
+const typed = allPages().flatMap(([page, text]) => {
+  const types = typesOf(page, text);
+  return types === undefined ? [] : [[page, types] as const];
+});
+
+test.each(typed)('the compiler sees the TypeScript of %s; `npm run docs` copies it', async (page, types) => {
+  const name = page.replaceAll(/^docs\/|\.md$/g, '').replaceAll('/', '-');
+  await expect(types).toMatchFileSnapshot(`../types/page-${name}.ts`);
 });
 
 test('docs/determinism.md names tests that are there', () => {

@@ -1,7 +1,8 @@
 /** How pages become programs, and that nothing of them is left out. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { filesIn, programOf } from '../support/example-pages.js';
+import { allPages } from '../support/pages.js';
 
 const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => Function;
 
@@ -51,12 +52,7 @@ test('a value that is promised behind no whole statement is an error, and so is 
   expect(() => programOf(block('const = 3;'), 'page.md')).toThrow('page.md:1');
 });
 
-const pages = [
-  'README.md',
-  ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
-]
-  .filter((name) => name.endsWith('.md'))
-  .map((name) => [name, readFileSync(name, 'utf8')] as const);
+const pages = allPages();
 
 test.each(pages)('%s: every block of code is one that some test runs', (name, text) => {
   const kinds = [...text.matchAll(/^```([^\n]*)\n.*?^```$/gms)].map(([, info]) => info);
