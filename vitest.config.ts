@@ -224,7 +224,7 @@ function packageProject(): TestProjectConfiguration {
       fileParallelism: false,
       testTimeout: SLOW_ADAPTER_MS,
       hookTimeout: SLOW_ADAPTER_MS,
-      provide: { all, seed, adapter, runtime: 'node' },
+      provide: { all, takesTurns, seed, adapter, runtime: 'node' },
     },
   };
 }

@@ -17,7 +17,7 @@ const files = (readdirSync(installed, { recursive: true }) as string[]).filter((
 
 test('the package has what it promises, and nothing else', () => {
   expect(new Set(files.map((name) => name.split('/')[0]))).toEqual(
-    new Set(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json']),
+    new Set(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'examples', 'package.json']),
   );
   const targets = [manifest.exports, manifest.bin].flatMap((field) =>
     Object.values(field).flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target))),

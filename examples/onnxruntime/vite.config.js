@@ -1,0 +1,4 @@
+export default {
+  // It finds its WebAssembly beside itself.
+  optimizeDeps: { exclude: ['onnxruntime-web'] },
+};
