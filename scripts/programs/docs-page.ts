@@ -20,12 +20,13 @@ drawn by a seed ([data.ts](../scripts/programs/data.ts)), and small networks for
 ([models.ts](../scripts/programs/models.ts)). Losses then tell that both optimizers do the same, and nothing about the program's task.
 
 - **difference**: the largest of all losses, |ours − its own| ÷ |its own|.
-- **buffers of ours**: GPU buffers that this package made, as the first step ends and as the last one does.
+- **buffers of ours**: GPU buffers that this package made, as the first step ends (of several optimizers: the first of the last one) and
+  as the last one does.
 - **errors**: on the page's console, that the program has with ours alone.
 `;
 
-const COLUMNS = (alive: string): string =>
-  `| program | steps | loss | difference | ${alive}, its own | ${alive}, ours | buffers of ours | errors | data |
+const COLUMNS = (value: string, alive: string): string =>
+  `| program | steps | ${value} | difference | ${alive}, its own | ${alive}, ours | buffers of ours | errors | data |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |`;
 
 const TFJS = `
@@ -35,7 +36,7 @@ Of [tfjs-examples](https://github.com/tensorflow/tfjs-examples), with the option
 page. **Tensors**: \`tf.memory().numTensors\` as the first step ends, and as the last one does; what grows, grows by what the program
 itself keeps.
 
-${COLUMNS('tensors')}
+${COLUMNS('loss', 'tensors')}
 `;
 
 const JAX = `
@@ -47,7 +48,7 @@ Encoder), \`addition-rnn-webworker\` (as \`addition-rnn\`, in a worker), and the
 Of [jax-js](https://github.com/ekzhang/jax-js), with \`fusedTransformation\` in place of its optax: the examples of its editor that train,
 and its page for digits. Compared are all numbers that a program reads; **GPU buffers** are those of jax-js.
 
-${COLUMNS('GPU buffers')}
+${COLUMNS('first → last number', 'GPU buffers')}
 `;
 
 /** @param row of the program of that name. */

@@ -30,5 +30,5 @@ export function recordSteps(): () => ProgramRecord {
     values.push(...[value].flat(Infinity).map(Number));
     return value;
   });
-  return () => ({ losses: values, steps: steps.length, first: steps[0]!, last: steps.at(-1)! });
+  return () => ({ losses: values, steps: steps.length, first: steps[0]!, last: steps.at(-1)!, standIns: [] });
 }

@@ -99,12 +99,9 @@ export const PROGRAMS: readonly Program[] = [
     name: 'jena-weather',
     file: 'models.js',
     lines: [["optimizer: 'rmsprop'", `optimizer: ${ours('rmsprop', 0.001)}`]],
-    steps: 6,
+    steps: 10,
     clicks: [{ id: 'train-model', when: 'Done rendering chart.' }],
-    edits: {
-      'index.js': [['const batchSize = 128', 'const batchSize = 16']],
-      'models.js': [['const TRAIN_MAX_ROW = 200000', 'const TRAIN_MAX_ROW = 3000']],
-    },
+    edits: { 'models.js': [['const TRAIN_MAX_ROW = 200000', 'const TRAIN_MAX_ROW = 3000']] },
   },
   {
     name: 'mnist',
@@ -170,8 +167,8 @@ export const PROGRAMS: readonly Program[] = [
     start: 'train.js',
     file: 'model.js',
     lines: [['tf.train.sgd(0.01)', ours('sgd', 0.01)]],
-    steps: 10,
-    args: { batch_size: 50 },
+    steps: 30,
+    args: { batch_size: 100 },
     // Else in an order that the clock decides.
     edits: {
       'train.js': [
@@ -224,7 +221,7 @@ export const PROGRAMS: readonly Program[] = [
       ],
     ],
     steps: 4,
-    args: { batchSize: 2 },
+    args: { batchSize: 4 },
     edits: { 'gan.js': [IS_MAIN] },
   },
   {
@@ -232,7 +229,8 @@ export const PROGRAMS: readonly Program[] = [
     start: 'train.js',
     lines: [['tf.train.adam()', ours('adam', 0.001)]],
     steps: 4,
-    args: { batchSize: 16 },
+    // It waits for nothing until it is through.
+    args: { batchSize: 16, epochs: 1 },
     // Pictures on a terminal.
     edits: {
       'train.js': [
@@ -247,7 +245,7 @@ export const PROGRAMS: readonly Program[] = [
     name: 'sentiment',
     start: 'train.js',
     lines: [['optimizer: args.optimizer', `optimizer: ${ours('adam', 0.001)}`]],
-    steps: 4,
+    steps: 6,
     args: { modelType: 'cnn', numWords: 200, maxLen: 20, embeddingSize: 16, batchSize: 8 },
     edits: { 'train.js': [IS_MAIN] },
   },

@@ -1,6 +1,9 @@
 /** Networks of the kind that programs load from elsewhere, with weights by a seed. */
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 
+/** What has been stood in for in this page. */
+export const standIns: string[] = [];
+
 /** Keras' network for digits: 7 layers of features, and 5 behind them. */
 const digits = (): LayersModel =>
   sequential({
@@ -36,6 +39,7 @@ const mobileNet = (): LayersModel =>
 
 /** @throws Error if nothing stands in for the model of that address. */
 export function standInModel(url: string): LayersModel {
+  standIns.push(url.split('/').slice(-2).join('/'));
   if (/mnist_transfer_cnn/.test(url)) return digits();
   if (/mobilenet/.test(url)) return mobileNet();
   throw new Error(`nothing stands in for ${url}`);

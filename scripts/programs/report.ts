@@ -13,14 +13,15 @@ export interface ProgramRecord {
   /** Losses; of jax-js, all numbers that the program reads. */
   readonly losses: readonly number[];
   readonly steps: number;
+  /** As the first step ends; of several optimizers, that of the one that begins last. */
   readonly first: Alive;
   readonly last: Alive;
+  /** What was stood in for. */
+  readonly standIns: readonly string[];
 }
 
 export interface ProgramRun extends ProgramRecord {
   readonly errors: readonly string[];
-  /** Addresses of what was stood in for. */
-  readonly standIns: readonly string[];
 }
 
 /** A program with its own optimizer, and with ours. */

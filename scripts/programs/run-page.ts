@@ -77,7 +77,7 @@ export async function runPage(browser: Browser, program: ProgramPage): Promise<P
       });
     await Promise.race([finished, crashed]);
     const record = (await page.evaluate('globalThis.programRecord')) as ProgramRecord;
-    return { ...record, errors, standIns };
+    return { ...record, errors, standIns: [...standIns, ...record.standIns] };
   } finally {
     await page.close();
     server.close();

@@ -6,7 +6,7 @@ import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import * as layersPackage from '@tensorflow/tfjs-layers';
 import { type LiveBuffers, watchBuffers } from '../../test/support/live-buffers.js';
-import { standInModel } from './models.js';
+import { standInModel, standIns } from './models.js';
 import type { Alive, ProgramRecord } from './report.js';
 
 export * from '@tensorflow/tfjs-core';
@@ -73,11 +73,16 @@ export async function recordSteps(steps: number): Promise<ProgramRecord> {
   // What every optimizer calls at the end of its step.
   const count = Reflect.get(Optimizer.prototype, 'incrementIterations') as () => void;
   const all: Alive[] = [];
+  // Of several optimizers, the last one to begin is what all that lives waits for.
+  const met = new Set<Optimizer>();
+  let first = 0;
   let isMinimizing = false;
   isRecording = true;
   await new Promise<void>((resolve) => {
-    const end = (): void => {
+    const end = (optimizer: Optimizer): void => {
       if (!isRecording) return;
+      if (!met.has(optimizer)) first = all.length;
+      met.add(optimizer);
       all.push(alive());
       if (all.length < steps) return;
       isRecording = false;
@@ -85,7 +90,7 @@ export async function recordSteps(steps: number): Promise<ProgramRecord> {
     };
     Reflect.set(Optimizer.prototype, 'incrementIterations', function countRecorded(this: Optimizer) {
       count.call(this);
-      if (!isMinimizing) end();
+      if (!isMinimizing) end(this);
     });
     Optimizer.prototype.minimize = function minimizeRecorded(
       f: () => Scalar,
@@ -97,9 +102,9 @@ export async function recordSteps(steps: number): Promise<ProgramRecord> {
       isMinimizing = false;
       if (isRecording) losses.push(read(loss));
       if (!returnCost) loss.dispose();
-      end();
+      end(this);
       return returnCost ? loss : null;
     };
   });
-  return { losses: await Promise.all(losses), steps, first: all[0]!, last: all.at(-1)! };
+  return { losses: await Promise.all(losses), steps, standIns, first: all[first]!, last: all.at(-1)! };
 }
