@@ -4,15 +4,30 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Plugin, build } from 'vite';
 import { wgslPlugin } from '../wgsl-plugin.js';
+import { changed } from './changes.js';
 import type { Program } from './list.js';
 
-const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const REPLACED: Readonly<Record<string, string>> = {
-  '@tensorflow/tfjs': at('tfjs.ts'),
-  '@tensorflow/tfjs-vis': at('charts.ts'),
-  'vega-embed': at('charts.ts'),
-};
-const START = 'virtual:start';
+/** A path beside this file. */
+export const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const REPLACED: ReadonlyMap<string, string> = new Map([
+  ...'@tensorflow/tfjs @tensorflow/tfjs-node @tensorflow/tfjs-node-gpu'
+    .split(' ')
+    .map((name) => [name, at('tfjs.ts')] as const),
+  ['@tensorflow/tfjs-data', at('camera.ts')],
+  ...'@tensorflow/tfjs-vis vega-embed jimp terminal-image extract-zip'
+    .split(' ')
+    .map((name) => [name, at('charts.ts')] as const),
+  ...'argparse assert canvas fs https lodash mkdirp os papaparse path shelljs util zlib'
+    .split(' ')
+    .map((name) => [name, at('node.ts')] as const),
+]);
+/** What a bundle begins with. */
+export const START = 'virtual:start';
+
+const SCRIPT = '<script type="module" src="/start.js"></script></body>';
+
+/** A page without anything on it, for programs that have none. */
+export const EMPTY = `<!doctype html><html><head></head><body>${SCRIPT}</html>`;
 
 /**
  * The page's text and its script.
@@ -26,15 +41,28 @@ export async function bundleProgram(
   program: Program,
   isOurs: boolean,
 ): Promise<{ html: string; script: string }> {
-  const index = join(folder, program.name, 'index.js');
+  const { name, start = 'index.js' } = program;
+  const index = join(folder, name, start);
   if (!existsSync(index)) {
     throw new Error(`there is no ${index}; give a clone of https://github.com/tensorflow/tfjs-examples.`);
   }
+  const script = await bundle(name, [programPlugin(join(folder, name), program, isOurs)]);
+  const page = join(folder, name, 'index.html');
+  // Programs for Node have a page, too, mostly: for what comes of them.
+  if (start !== 'index.js') return { html: EMPTY, script };
+  const html = readFileSync(page, 'utf8')
+    .replaceAll(/<script\b[^]*?<\/script>|<link\b[^>]*>/g, '')
+    .replace('</body>', SCRIPT);
+  return { html, script };
+}
+
+/** One script of {@link START}, which plugins give, and all that it imports. */
+export async function bundle(name: string, plugins: readonly Plugin[]): Promise<string> {
   const bundled = await build({
     configFile: false,
     logLevel: 'error',
     root: at('../..'),
-    plugins: [wgslPlugin(), programPlugin(index, program, isOurs)],
+    plugins: [wgslPlugin(), ...plugins],
     build: {
       write: false,
       target: 'es2022',
@@ -43,50 +71,62 @@ export async function bundleProgram(
     },
   });
   const [output] = [bundled].flat();
-  if (!output || !('output' in output)) throw new Error(`${program.name}: vite gave no bundle.`);
-  const html = readFileSync(join(folder, program.name, 'index.html'), 'utf8')
-    .replaceAll(/<script\b[^]*?<\/script>|<link\b[^>]*>/g, '')
-    .replace('</body>', '<script type="module" src="/start.js"></script></body>');
-  return { html, script: output.output[0].code };
+  if (!output || !('output' in output)) throw new Error(`${name}: vite gave no bundle.`);
+  return output.output[0].code;
 }
 
-function programPlugin(index: string, program: Program, isOurs: boolean): Plugin {
+function programPlugin(folder: string, program: Program, isOurs: boolean): Plugin {
+  const { start = 'index.js', file = start, lines, edits = {} } = program;
   return {
     name: 'webgpu-optim-programs',
     enforce: 'pre',
-    resolveId: (id) => (id === START ? START : REPLACED[id]),
-    load: (id) => (id === START ? startOf(index, program) : null),
+    resolveId(id, importer) {
+      if (id === START) return START;
+      // The stand-ins themselves import what is installed.
+      return importer?.startsWith(folder) || importer === START ? REPLACED.get(id) : undefined;
+    },
+    load: (id) => (id === START ? startOf(join(folder, start), program) : null),
     transform(code, id) {
-      if (id !== index) return null;
-      if (code.split(program.theirs).length !== 2) {
-        throw new Error(
-          `${index} has ${JSON.stringify(program.theirs)} not just once: it is another version.`,
-        );
-      }
-      if (!isOurs) return null;
-      return (
-        `import { FusedOptimizer } from ${JSON.stringify(at('../../src/adapters/tfjs/index.ts'))};\n` +
-        `import { conventions, rules } from ${JSON.stringify(at('../../src/index.ts'))};\n` +
-        code.replace(program.theirs, () => program.ours)
-      );
+      const own = Object.keys({ ...edits, [file]: null }).find((name) => join(folder, name) === id);
+      if (own === undefined) return null;
+      const edited = changed(code, edits[own] ?? [], id);
+      if (own !== file) return edited;
+      const whole = changed(edited, lines, id);
+      return isOurs ? importsOf(whole) + whole : edited;
     },
   };
 }
 
+/** As the file imports others. */
+function importsOf(code: string): string {
+  const isModule = /^(import|export)\s*[\w{*]/m.test(code);
+  const [tfjs, index] = ['../../src/adapters/tfjs/index.ts', '../../src/index.ts'].map((path) =>
+    JSON.stringify(at(path)),
+  );
+  return isModule
+    ? `import { FusedOptimizer } from ${tfjs};\nimport { conventions, rules } from ${index};\n`
+    : `const { FusedOptimizer } = require(${tfjs});\nconst { conventions, rules } = require(${index});\n`;
+}
+
 /** Random numbers are the same in each run: tfjs takes its seeds from Math.random, too. */
-function startOf(index: string, { steps, click, inputs = {} }: Program): string {
+function startOf(index: string, { steps, clicks = [], inputs = {}, args = {} }: Program): string {
   return `
     import * as tf from '@tensorflow/tfjs';
+    import { startClicks } from ${JSON.stringify(at('clicks.ts'))};
     import { createRandom } from ${JSON.stringify(at('../../lab/random.ts'))};
     Math.random = createRandom(1);
     // Where a program has a script of the network in place of an import.
     globalThis.tf = tf;
     await tf.setBackend('webgpu');
+    // What programs for Node write to a terminal.
+    globalThis.process = { stdout: { write() {} } };
+    globalThis.programArgs = ${JSON.stringify(args)};
     const record = tf.recordSteps(${steps});
     for (const [id, value] of Object.entries(${JSON.stringify(inputs)})) document.getElementById(id).value = value;
     await import(${JSON.stringify(index)});
-    const button = ${JSON.stringify(click ?? null)};
-    if (button !== null) document.getElementById(button).click();
+    // What waits for the page has come too late for it.
+    document.dispatchEvent(new Event('DOMContentLoaded'));
+    await startClicks(${JSON.stringify(clicks)});
     globalThis.programRecord = await record;
   `;
 }
