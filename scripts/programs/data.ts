@@ -107,10 +107,6 @@ function reviews(random: RandomSource): Buffer {
   return Buffer.from(Int32Array.from(words).buffer);
 }
 
-const HOUSING =
-  'longitude latitude housing_median_age total_rooms total_bedrooms population households median_income median_house_value'.split(
-    ' ',
-  );
 const PITCHES = 'vx0,vy0,vz0,ax,ay,az,start_speed,left_handed_pitcher,pitch_code'.split(',');
 
 /** By how an address ends. */
@@ -163,10 +159,6 @@ const ANSWERS: readonly (readonly [RegExp, (random: RandomSource) => Answer])[] 
         k % 2,
         k % 7,
       ]),
-  ],
-  [
-    /california_housing.*\.csv$/,
-    (random) => csv(HOUSING, 200, () => HOUSING.map(() => (100 * random()).toFixed(2))),
   ],
   [/imdb_\w+_data\.bin$/, (random) => binary(reviews(random))],
   [/imdb_\w+_targets\.bin$/, () => binary(Buffer.from(Array.from({ length: 60 }, (_, k) => k % 2)))],

@@ -41,7 +41,8 @@ ${COLUMNS('loss', 'tensors')}
 
 const JAX = `
 Not in the table: \`translation\` (it trains from a file that is not part of it), \`intent-classifier\` (it needs the Universal Sentence
-Encoder), \`addition-rnn-webworker\` (as \`addition-rnn\`, in a worker), and the examples that do not train.
+Encoder), \`addition-rnn-webworker\` (as \`addition-rnn\`, in a worker), what has not been tried yet (\`snake-dqn\`, \`date-conversion-attention\`,
+\`quantization\`, \`mnist-node\`), and the examples that do not train.
 
 ## jax-js
 

@@ -191,23 +191,6 @@ export const PROGRAMS: readonly Program[] = [
     },
   },
   {
-    name: 'quantization',
-    start: 'train_housing.js',
-    file: 'model_housing.js',
-    lines: [["optimizer: 'adam'", `optimizer: ${ours('adam', 0.001)}`]],
-    steps: 6,
-    args: { batchSize: 16 },
-    edits: { 'train_housing.js': [IS_MAIN], 'data_housing.js': [["Math.seedrandom('1337');", '']] },
-  },
-  {
-    name: 'mnist-node',
-    start: 'main.js',
-    file: 'model.js',
-    lines: [["const optimizer = 'rmsprop'", `const optimizer = ${ours('rmsprop', 0.001)}`]],
-    steps: 2,
-    args: { batch_size: 4 },
-  },
-  {
     name: 'mnist-acgan',
     start: 'gan.js',
     lines: [
@@ -258,22 +241,5 @@ export const PROGRAMS: readonly Program[] = [
     ],
     steps: 6,
     args: { numExamples: 5, batchSize: 2, initialTransferEpochs: 1, fineTuningEpochs: 1 },
-  },
-  {
-    name: 'date-conversion-attention',
-    start: 'train.js',
-    file: 'model.js',
-    lines: [["optimizer: 'adam'", `optimizer: ${ours('adam', 0.001)}`]],
-    steps: 2,
-    args: { batchSize: 8, trainSplit: 0.0002, valSplit: 0.0001 },
-    edits: { 'train.js': [IS_MAIN] },
-  },
-  {
-    name: 'snake-dqn',
-    start: 'train.js',
-    lines: [['tf.train.adam(learningRate)', ours('adam', 'learningRate')]],
-    steps: 3,
-    args: { replayBufferSize: 20, batchSize: 4 },
-    edits: { 'train.js': [IS_MAIN] },
   },
 ];

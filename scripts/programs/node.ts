@@ -8,16 +8,8 @@ export class ArgumentParser {
     this.#values[flag.trim().replace(/^-+/, '')] = defaultValue ?? null;
   }
 
-  add_argument(flag: string, { default: defaultValue }: { default?: unknown } = {}): void {
-    this.addArgument(flag, { defaultValue });
-  }
-
   parseArgs(): Record<string, unknown> {
     return { ...this.#values, ...(globalThis as { programArgs?: Record<string, unknown> }).programArgs };
-  }
-
-  parse_args(): Record<string, unknown> {
-    return this.parseArgs();
   }
 }
 
