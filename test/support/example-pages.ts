@@ -99,7 +99,7 @@ export function programOf(markdown: string, page: string): string {
     const edits: Edit[] = checksOf(code, program, comments, page, line);
     for (const node of program.body) {
       if (node.type === 'ImportDeclaration') {
-        imports.push(code.slice(node.start, node.end));
+        imports.push(withoutCdn(code.slice(node.start, node.end)));
         edits.push({ start: node.start, end: node.end, text: '' });
       } else for (const name of declaredBy(node)) names.add(name);
     }
@@ -113,6 +113,17 @@ export function programOf(markdown: string, page: string): string {
     `return { ${[...names].join(', ')} };`,
     '}'.repeat(bodies.length + 1),
   ].join('\n');
+}
+
+/** An import by the address that the package has on a CDN as one by its name. */
+function withoutCdn(text: string): string {
+  return text.replace(
+    /'https:\/\/cdn\.jsdelivr\.net\/npm\/webgpu-optim@[\d.]+\/dist\/(.*)\.js'/,
+    (address, path: string) => {
+      const [name] = Object.entries(ENTRIES).find(([, source]) => source === `${path}.ts`) ?? [];
+      return name === undefined ? address : `'${name}'`;
+    },
+  );
 }
 
 /** One import for each name, so that no name is imported twice. */

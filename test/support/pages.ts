@@ -15,6 +15,10 @@ export function allPages(): (readonly [string, string])[] {
 export function typesOf(page: string, markdown: string): string | undefined {
   const blocks = [...markdown.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!);
   if (blocks.length === 0) return undefined;
-  const code = blocks.join('\n').replaceAll("'webgpu-optim'", "'../../src/index.js'");
+  // What is declared and not used would be an error.
+  const code = blocks
+    .join('\n')
+    .replaceAll(/^const /gm, 'export const ')
+    .replaceAll("'webgpu-optim'", "'../../src/index.js'");
   return `/** The TypeScript of ${page}: \`npm run docs\` copies it, \`npm run typecheck\` is the test. */\n${code}`;
 }

@@ -95,3 +95,11 @@ test.each(pages)('%s: links lead to pages and headings that are there', (name, t
     expect(anchors, `${name} links to ${target}`).toContain(anchor);
   }
 });
+
+test('an import by the address of a CDN is one by the name', () => {
+  const at = (file: string) =>
+    programOf(block(`import { a } from 'https://cdn.jsdelivr.net/npm/webgpu-optim@0.2/dist/${file}';`), 'p');
+  expect(at('index.js')).toContain("from 'webgpu-optim';");
+  expect(at('adapters/jax/index.js')).toContain("from 'webgpu-optim/jax';");
+  expect(at('none.js')).toContain('cdn.jsdelivr.net');
+});
