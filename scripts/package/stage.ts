@@ -1,4 +1,4 @@
-/** The folder that is published: what package.json's `files` name, a README that may be read anywhere, a manifest without what only this repository needs. */
+/** The folder that is published: what package.json's `files` name, texts whose links lead somewhere wherever they are read, a manifest without what only this repository needs. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { absoluteLinks } from './absolute-links.js';
@@ -30,6 +30,8 @@ export function stagePackage(root: string, target: string): void {
     cpSync(join(root, path), join(target, path), { recursive: true });
   }
   const home = manifest.repository.url.replace(/^git\+/, '').replace(/\.git$/, '');
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  writeFileSync(join(target, 'README.md'), absoluteLinks(readme, home, `v${manifest.version}`));
+  for (const name of ['README.md', 'CHANGELOG.md']) {
+    const text = readFileSync(join(root, name), 'utf8');
+    writeFileSync(join(target, name), absoluteLinks(text, home, `v${manifest.version}`));
+  }
 }

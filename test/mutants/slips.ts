@@ -28,6 +28,7 @@ import { besideSlips } from './stages-beside.js';
 import { controlSlips } from './stages-control.js';
 import { stageSlips } from './stages.js';
 import { tableSlips } from './tables.js';
+import { terminalSlips } from './terminal.js';
 import { onnxFileSlips } from './onnx-files.js';
 import { onnxSlips } from './onnx.js';
 import { overflowSlips } from './overflows.js';
@@ -66,4 +67,5 @@ export const slips: readonly Slip[] = [
   ...normSlips,
   ...matrixSlips,
   ...checkpointSlips,
+  ...terminalSlips,
 ];

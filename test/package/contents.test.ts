@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, inject, test } from 'vitest';
-import { absoluteLinks } from '../../scripts/package/absolute-links.js';
 
 const installed = join(inject('userFolder'), 'node_modules/webgpu-optim');
 const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
@@ -42,9 +41,9 @@ test('each command starts, and tells its options', () => {
   }
 });
 
-test("the README's links lead somewhere wherever it is shown", () => {
-  const readme = readFileSync(join(installed, 'README.md'), 'utf8');
-  const links = Array.from(readme.matchAll(/(?:\]\(|(?:src|href)=")([^)"\s]+)/g), ([, target]) => target!);
+test.for(['README.md', 'CHANGELOG.md'])("%s's links lead somewhere wherever it is shown", (name) => {
+  const text = readFileSync(join(installed, name), 'utf8');
+  const links = Array.from(text.matchAll(/(?:\]\(|(?:src|href)=")([^)"\s]+)/g), ([, target]) => target!);
   expect(links.length).toBeGreaterThan(5);
   const [blob, raw] = [
     'https://github.com/webgpu-optim/webgpu-optim/blob',
@@ -58,13 +57,4 @@ test("the README's links lead somewhere wherever it is shown", () => {
     if (inside) expect(existsSync(link.slice(inside.length).split('#')[0]!), link).toBe(true);
     else expect(link).not.toContain('github.com/webgpu-optim/webgpu-optim/');
   }
-});
-
-test('links into the repository become addresses, others stay as they are', () => {
-  const text =
-    '[a](docs/a.md#b) [c](#d) [e](https://f.g/h.md) ![i](demo/j.webp) <img src="./k.png"> [l](mailto:m@n.o)';
-  expect(absoluteLinks(text, 'https://github.com/o/r', 'v1')).toBe(
-    '[a](https://github.com/o/r/blob/v1/docs/a.md#b) [c](#d) [e](https://f.g/h.md) ' +
-      '![i](https://raw.githubusercontent.com/o/r/v1/demo/j.webp) <img src="https://raw.githubusercontent.com/o/r/v1/k.png"> [l](mailto:m@n.o)',
-  );
 });
