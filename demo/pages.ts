@@ -11,6 +11,11 @@ export interface DemoPage {
 /** The one list of pages: menu, start page, build and end-to-end tests follow it. */
 export const pages: readonly DemoPage[] = [
   {
+    path: 'playground',
+    name: 'Playground',
+    summary: 'Recipes of the guides, in an editor: change one, and run it on your GPU.',
+  },
+  {
     path: 'race',
     name: 'Race',
     summary:

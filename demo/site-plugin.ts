@@ -24,9 +24,9 @@ export function sitePlugin(): Plugin {
     transformIndexHtml: {
       order: 'pre',
       handler(source, { filename, server }) {
-        // Whoever puts the built site up sends no headers of ours.
-        const html = server ? source : source.replace('<head>', `<head>\n${policyTag}`);
         const page = [home, ...pages].find(({ path }) => filename === pageFile(path));
+        // Whoever puts the built site up sends no headers of ours.
+        const html = server ? source : source.replace('<head>', `<head>\n${policyTag(page)}`);
         if (page === undefined) return html;
         const root = page === home ? './' : '../';
         return html
@@ -43,11 +43,13 @@ export function sitePlugin(): Plugin {
 /** Where the built site says under which licences its code is. */
 export const CODE_LICENCES_FILE = 'licences-code.md';
 
-const policyTag = `    <meta http-equiv="Content-Security-Policy" content="${contentPolicy(false)}" />`;
+const policyTag = (page?: DemoPage): string =>
+  `    <meta http-equiv="Content-Security-Policy" content="${contentPolicy(false, page && `${page.path}/`)}" />`;
 
 const licences = `
     <footer class="site muted">
-      Licences of what this site ships: <a href="./${CODE_LICENCES_FILE}">code</a>, <a href="./${DATA_LICENCES_FILE}">data</a>
+      Licences of what this site ships: <a href="./${CODE_LICENCES_FILE}">code</a>, <a href="./docs/licences-docs.md">the docs’ code</a>,
+      <a href="./${DATA_LICENCES_FILE}">data</a>
     </footer>`;
 
 const head = (root: string): string => `
@@ -66,7 +68,7 @@ function header(current: DemoPage, root: string): string {
   return `
     <a class="skip" href="#content">Skip to the content</a>
     <header class="site">
-      <nav aria-label="Pages">${link(home)}${pages.map(link).join('')}</nav>
+      <nav aria-label="Pages">${link(home)}${pages.map(link).join('')}<a href="${root}docs/">Docs</a></nav>
       <button id="theme" type="button" hidden></button>
     </header>`;
 }

@@ -1,20 +1,23 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { digitsPlugin } from '../lab/tasks/digits-plugin.js';
 import { mobyDickPlugin } from '../lab/tasks/moby-dick-plugin.js';
 import { wgslPlugin } from '../scripts/wgsl-plugin.js';
-import { contentPolicy } from './content-policy.js';
 import { dataLicencesPlugin } from './data-licences-plugin.js';
+import { docsPlugin } from './docs-plugin.js';
 import { photoPlugin } from './photo-plugin.js';
+import { servingPlugin } from './serving-plugin.js';
 import { CODE_LICENCES_FILE, pageFiles, sitePlugin } from './site-plugin.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
-/** Other sites may not show it in a frame, either; pages cannot say so themselves. */
-function headersFor(isServed: boolean): Record<string, string> {
-  return { 'Content-Security-Policy': `${contentPolicy(isServed)}; frame-ancestors 'none'` };
-}
+/** What programs of the playground import, and the names under which the built site has it. */
+const PROGRAM_MODULES: Readonly<Record<string, string>> = {
+  [join(here, 'playground/library.ts')]: 'playground/webgpu-optim.js',
+  [join(here, 'playground/runtime.ts')]: 'playground/runtime.js',
+};
 
 /**
  * The demo: `npm run demo` serves it to this machine only, and `npm run train` serves the same
@@ -24,6 +27,7 @@ export default defineConfig({
   root: here,
   // Relative, so that a built demo may be put under any path.
   base: './',
+  appType: 'mpa',
   // The shaders as the package ships them: stripped.
   plugins: [
     wgslPlugin(),
@@ -32,14 +36,15 @@ export default defineConfig({
     mobyDickPlugin(),
     photoPlugin(),
     dataLicencesPlugin(),
+    servingPlugin(),
+    docsPlugin(),
   ],
   server: {
     host: '127.0.0.1',
-    headers: headersFor(true),
     // The library's sources and shaders lie beside the demo, not under it.
     fs: { allow: [repository] },
   },
-  preview: { host: '127.0.0.1', headers: headersFor(false) },
+  preview: { host: '127.0.0.1' },
   optimizeDeps: {
     // Named here so that vite bundles them before the first page load. Found later, they would
     // reload the page in the middle of a run.
@@ -48,6 +53,12 @@ export default defineConfig({
       '@tensorflow/tfjs-core/dist/register_all_gradients',
       '@tensorflow/tfjs-backend-webgpu',
       'uplot',
+      'codemirror',
+      '@codemirror/lang-javascript',
+      '@codemirror/language',
+      '@codemirror/view',
+      '@lezer/highlight',
+      '@lezer/javascript',
     ],
   },
   build: {
@@ -59,8 +70,19 @@ export default defineConfig({
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     // TensorFlow.js and its kernels are half a megabyte, whatever is left out.
     chunkSizeWarningLimit: 600,
+    // What scripts load later may be loaded in a worker, which has no page to note it in.
+    modulePreload: { resolveDependencies: (_, files, { hostType }) => (hostType === 'html' ? files : []) },
     rolldownOptions: {
-      input: [...pageFiles, fileURLToPath(new URL('headless/index.html', import.meta.url))],
+      input: [
+        ...pageFiles,
+        fileURLToPath(new URL('headless/index.html', import.meta.url)),
+        ...Object.keys(PROGRAM_MODULES),
+      ],
+      preserveEntrySignatures: 'exports-only',
+      output: {
+        entryFileNames: ({ facadeModuleId }) =>
+          PROGRAM_MODULES[facadeModuleId ?? ''] ?? 'assets/[name]-[hash].js',
+      },
     },
   },
 });

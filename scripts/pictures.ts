@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build, preview } from 'vite';
+import { WITHOUT_DOCS } from '../demo/docs-plugin.js';
 import { launchBrowser } from './browsers.js';
 import { UsageError, createCommand, runCommand } from './terminal/command-line.js';
 
@@ -25,6 +26,7 @@ const status = (pattern: string): string =>
   `/${pattern}/.test(document.querySelector('#status').textContent)`;
 
 const scenes: Record<string, Scene> = {
+  playground: { search: '?recipe=first-run&start', until: status('^Done') },
   race: {
     search: '?surface=himmelblau&start=cloud&particles=4096&seed=1&speed=1&stop=40',
     until: status('^Done'),
@@ -65,7 +67,7 @@ await runCommand('pictures', async () => {
   mkdirSync(pictures, { recursive: true });
 
   const outDir = folderOf('test-results/site');
-  await build({ configFile, logLevel: 'error', build: { outDir } });
+  await build({ configFile, mode: WITHOUT_DOCS, logLevel: 'error', build: { outDir } });
   const server = await preview({ configFile, logLevel: 'error', build: { outDir }, preview: { port: 0 } });
   const browser = await launchBrowser('chrome', { adapter: 'default', callTimeoutMs: SCENE_MS });
   try {

@@ -1,5 +1,6 @@
 /**
- * What kind of thing went wrong; stable, for programs. The message is for people.
+ * What kind of thing went wrong; stable, for programs. The message is for people, and `docs/troubleshooting.md` has a heading
+ * for each code, with causes and remedies.
  *
  * - `invalid-option`: a rule option is unknown, of the wrong type or out of range.
  * - `invalid-rule`: what was given to `defineRule` or `definePart` makes no rule.

@@ -1,3 +1,9 @@
+/**
+ * Optimizers that step parameters in GPU buffers: rules, schedules, averages, checkpoints, and the same on the CPU.
+ *
+ * @module webgpu-optim
+ */
+
 /** `GPUBufferUsage` as numbers, for where no such object is known: TypeScript's own types of WebGPU, and Node. */
 export * as bufferUsage from './gpu/buffer-usage.js';
 export { OptimizerError, type OptimizerErrorCode } from './errors.js';

@@ -3,6 +3,7 @@ import { type NumericsRow, probeNumerics } from '../../proof/numerics.js';
 import { type ParityRow, measureParity } from '../../proof/measure-parity.js';
 import { describeBrowser } from '../../lab/measuring/page/device.js';
 import { rules } from '../../src/index.js';
+import { chooseByAddress, keepInAddress, setControl } from '../site/address.js';
 import { download } from '../site/download.js';
 import { element, setText } from '../site/elements.js';
 import { hideProblem, showProblem } from '../site/problem.js';
@@ -23,7 +24,18 @@ const progress = element('progress', HTMLProgressElement);
 let isStopped = false;
 let report: ProofReport | undefined;
 
-fillForm(new URLSearchParams(location.search));
+ruleSelect.append(new Option('all', ALL), ...Object.keys(rules).map((name) => new Option(name)));
+const address = chooseByAddress((wanted) => {
+  setControl(ruleSelect, wanted, ALL);
+  setControl(extentSelect, wanted, 'quick');
+  // Inputs are fresh at each visit, and the seed is shown so that a run can be repeated.
+  setControl(seedInput, wanted, String(crypto.getRandomValues(new Uint32Array(1))[0]));
+});
+keepInAddress(form, () => ({
+  rule: ruleSelect.value,
+  extent: extentSelect.value,
+  seed: seedInput.value,
+}));
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   void prove();
@@ -43,19 +55,11 @@ onDownload('download-json', 'webgpu-optim-proof.json', 'application/json', (made
 onDownload('download-csv', 'webgpu-optim-proof.csv', 'text/csv', toCsv);
 try {
   setText('adapter', describeAdapter((await requestAdapter()).info));
-  if (new URLSearchParams(location.search).has('start')) form.requestSubmit();
+  if (address.has('start')) form.requestSubmit();
 } catch (error) {
   startButton.disabled = true;
   setText('status', 'Nothing can be proved here.');
   showProblem(error);
-}
-
-function fillForm(wanted: URLSearchParams): void {
-  ruleSelect.append(new Option('all', ALL), ...Object.keys(rules).map((name) => new Option(name)));
-  ruleSelect.value = wanted.get('rule') ?? ALL;
-  extentSelect.value = wanted.get('extent') ?? 'quick';
-  // Inputs are fresh at each visit, and the seed is shown so that a run can be repeated.
-  seedInput.value = wanted.get('seed') ?? String(crypto.getRandomValues(new Uint32Array(1))[0]);
 }
 
 /** Never rejects: what goes wrong is shown. */

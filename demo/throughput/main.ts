@@ -3,6 +3,7 @@ import { createBenchPage } from '../../lab/measuring/page/bench-page.js';
 import { BenchDeviceError, describeBrowser } from '../../lab/measuring/page/device.js';
 import type { Row } from '../../lab/measuring/rows.js';
 import { rules } from '../../src/index.js';
+import { chooseByAddress, keepInAddress, setControl } from '../site/address.js';
 import { element, setText } from '../site/elements.js';
 import { hideProblem, showProblem } from '../site/problem.js';
 import { GpuLostError, describeAdapter, isSoftware, requestAdapter } from '../site/webgpu.js';
@@ -29,12 +30,24 @@ const [ruleSelect, sizeSelect] = (['rule', 'size'] as const).map((id) => element
   HTMLSelectElement,
   HTMLSelectElement,
 ];
+const roundsInput = element('rounds', HTMLInputElement);
+const seedInput = element('seed', HTMLInputElement);
 const startButton = element('start', HTMLButtonElement);
 const stopButton = element('stop', HTMLButtonElement);
 const progress = element('progress', HTMLProgressElement);
+/** Whom the form offers beside us and the limit. */
+const choosable: readonly DemoPeer[] = [...rivals, ...dtypePeers];
 let running: AbortController | undefined;
 
-fillForm(new URLSearchParams(location.search));
+fillForm();
+const address = chooseByAddress(choose);
+keepInAddress(form, () => ({
+  rule: ruleSelect.value,
+  size: sizeSelect.value,
+  rounds: roundsInput.value,
+  seed: seedInput.value,
+  peers: chosenPeers().join(','),
+}));
 void showRecorded();
 // The benchmark throws what the device reports where nobody catches it.
 addEventListener('error', (event) => endWith(event.error, event));
@@ -50,43 +63,60 @@ try {
     'adapter',
     `${describeAdapter(info)}${isSoftware(info) ? ': no GPU, but a program on the CPU' : ''}`,
   );
-  if (new URLSearchParams(location.search).has('start')) form.requestSubmit();
+  if (address.has('start')) form.requestSubmit();
 } catch (error) {
   startButton.disabled = true;
   setText('status', 'Nothing can be measured here.');
   showProblem(error);
 }
 
-function fillForm(wanted: URLSearchParams): void {
+function fillForm(): void {
   ruleSelect.append(...Object.keys(rules).map((name) => new Option(name)), new Option('all rules', ALL));
-  ruleSelect.value = wanted.get('rule') ?? 'adam';
   sizeSelect.append(
     new Option('all, up to the largest that fits', ALL),
     ...LADDER.map((size) => new Option(size.toLocaleString('en'), String(size))),
   );
-  sizeSelect.value = wanted.has('size') ? String(Number(wanted.get('size'))) : ALL;
-  for (const name of ['rounds', 'seed']) {
-    if (wanted.has(name)) element(name, HTMLInputElement).value = wanted.get(name)!;
-  }
-  const chosen: readonly string[] = wanted.get('peers')?.split(',') ?? rivals;
-  for (const peer of [...rivals, ...dtypePeers]) {
+  for (const peer of choosable) {
     const box = document.createElement('input');
-    Object.assign(box, { type: 'checkbox', name: 'peer', value: peer, checked: chosen.includes(peer) });
+    Object.assign(box, { type: 'checkbox', name: 'peer', value: peer });
     const label = document.createElement('label');
     label.append(box, peerTitles[peer]);
     element('peers', HTMLElement).append(label);
   }
 }
 
+/** @throws Error on anything that the form does not have. */
+function choose(given: URLSearchParams): void {
+  const wanted = new URLSearchParams(given);
+  const size = wanted.get('size');
+  // As 1e6, too.
+  if (size !== null && size !== ALL && size !== '') wanted.set('size', String(Number(size)));
+  setControl(ruleSelect, wanted, 'adam');
+  setControl(sizeSelect, wanted, ALL);
+  setControl(roundsInput, wanted, '7');
+  setControl(seedInput, wanted, '1');
+  const chosen = wanted.get('peers')?.split(',').filter(Boolean) ?? rivals;
+  const unknown = chosen.find((peer) => !choosable.some((each) => each === peer));
+  if (unknown !== undefined) {
+    throw new Error(`The address names the peer ${unknown}; give some of ${choosable.join(',')}.`);
+  }
+  for (const box of element('peers', HTMLElement).querySelectorAll('input')) {
+    box.checked = chosen.some((peer) => peer === box.value);
+  }
+}
+
+function chosenPeers(): DemoPeer[] {
+  return new FormData(form).getAll('peer') as DemoPeer[];
+}
+
 function readForm(): MeasurementRequest {
-  const data = new FormData(form);
   const size = sizeSelect.value;
   return {
     rules: ruleSelect.value === ALL ? Object.keys(rules) : [ruleSelect.value],
     sizes: size === ALL ? LADDER : [Number(size)],
-    peers: ['ours', 'limit', ...(data.getAll('peer') as DemoPeer[])],
-    rounds: Number(data.get('rounds')),
-    seed: Number(data.get('seed')),
+    peers: ['ours', 'limit', ...chosenPeers()],
+    rounds: Number(roundsInput.value),
+    seed: Number(seedInput.value),
     minMeasurementMs: MEASUREMENT_MS,
   };
 }

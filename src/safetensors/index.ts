@@ -1,3 +1,8 @@
+/**
+ * Files of safetensors: read and written in the browser and in Node, without a GPU.
+ *
+ * @module webgpu-optim/safetensors
+ */
 export { OptimizerError, type OptimizerErrorCode } from '../errors.js';
 
 export { readSafetensors, type SafetensorsFile } from './read.js';

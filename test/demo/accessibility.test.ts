@@ -10,6 +10,7 @@ const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
 /** How a page is brought to where it shows all it has, and a selector that it then matches. */
 const scenes: Record<string, { readonly search: string; readonly until: string }> = {
   [home.path]: { search: '', until: '.cards' },
+  playground: { search: '?recipe=first-run&start', until: '#output li' },
   race: { search: '?story=adam-first-steps&particles=16&speed=64', until: '#verdict:not([hidden])' },
   train: { search: '?task=moby-dick', until: '#start:not(:disabled)' },
   large: {
@@ -62,6 +63,12 @@ test.each(drawn([home, ...pages], 1))('$name breaks no rule of WCAG 2, A and AA'
   const { search, until } = scenes[path]!;
   const page = await visitor.open(path && `${path}/`, 'wide', search);
   await page.waitForSelector(until);
+  expect(await violationsInAllLooks()).toEqual(nothing);
+});
+
+test('nor does a page of the docs', async () => {
+  const page = await visitor.open('docs/troubleshooting.html');
+  await page.waitForSelector('.VPDocOutlineItem a, .VPSidebar');
   expect(await violationsInAllLooks()).toEqual(nothing);
 });
 

@@ -1,9 +1,15 @@
 import type { NewDocumentScriptEvaluation, Page } from 'puppeteer';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { home, pages } from '../../demo/pages.js';
-import { Visitor } from '../support/site-visit.js';
+import { Visitor, browserKind } from '../support/site-visit.js';
 
 const pathOf = (path: string): string => path && `${path}/`;
+
+/** Names and licences of packages that a file lists. */
+const namedIn = (text: string): string[] =>
+  [...text.matchAll(/^## (?<name>\S+) .*\((?<licence>.+)\)$/gmu)].map(
+    ({ groups }) => `${groups!['name']} ${groups!['licence']}`,
+  );
 
 let visitor: Visitor;
 beforeAll(async () => {
@@ -26,7 +32,7 @@ test.each([home, ...pages])(
   async ({ path, name }) => {
     const page = await follow(path);
     const links = await page.$$eval('header nav a', (all) => all.map((a) => a.textContent));
-    expect(links).toEqual([home, ...pages].map((each) => each.name));
+    expect(links).toEqual([...[home, ...pages].map((each) => each.name), 'Docs']);
     expect(await visitor.text('header [aria-current]')).toBe(name);
     expect(await visitor.scrollsSideways()).toBe(false);
     const background = (): Promise<string> =>
@@ -88,13 +94,15 @@ describe('a page', () => {
   test('leads to the licences of all code and data that the site ships', async () => {
     const page = await visitor.open('');
     const links = await page.$$eval('footer a', (all) => all.map((a) => a.href));
-    const texts = await Promise.all(links.map(async (link) => (await fetch(link)).text()));
-    const named = texts.flatMap((text) =>
-      [...text.matchAll(/^## (?<name>\S+) .*\((?<licence>.+)\)$/gmu)].map(
-        ({ groups }) => `${groups!['name']} ${groups!['licence']}`,
-      ),
+    const [code, docs, data] = await Promise.all(
+      links.map(async (link) => namedIn(await (await fetch(link)).text())),
     );
-    expect(named).toEqual([
+    if (browserKind === 'chrome') {
+      expect(docs).toEqual(
+        expect.arrayContaining(['@vue/runtime-core MIT', 'minisearch MIT', 'vitepress MIT']),
+      );
+    }
+    expect([...code!, ...data!]).toEqual([
       '@tensorflow/tfjs-backend-cpu Apache-2.0',
       '@tensorflow/tfjs-backend-webgpu Apache-2.0',
       '@tensorflow/tfjs-core Apache-2.0',
@@ -106,3 +114,97 @@ describe('a page', () => {
     ]);
   });
 });
+
+describe('a recipe', () => {
+  test('runs in place, as it is and as it is changed', async () => {
+    const page = await visitor.open('playground/', 'wide', '?recipe=first-run&start');
+    const ended = (status: string): Promise<unknown> =>
+      page.waitForFunction((text) => document.querySelector('#status')!.textContent === text, {}, status);
+    await ended('Done.');
+    expect(await page.$$eval('#output li', (items) => items.map((item) => item.textContent))).toContainEqual(
+      expect.stringMatching(/^line \d+: \[0\.9, 2\.1, 3\]$/u),
+    );
+    await page.click('#editor');
+    await page.keyboard.type("\nthrow new Error('as said');\n");
+    await page.click('#start');
+    await ended('It failed.');
+    expect(await page.$eval('#output li:last-child', (item) => item.textContent)).toMatch(/as said$/u);
+    expect(visitor.complaints).toEqual([]);
+  });
+
+  test('is left alone with this site', async () => {
+    const page = await visitor.open('playground/', 'wide', '?recipe=first-run');
+    const refused = await page.evaluate(async () => {
+      const text = "try { await fetch('http://127.0.0.1:9/'); } catch { postMessage('refused'); }";
+      const worker = new Worker(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })), {
+        type: 'module',
+      });
+      return await new Promise((resolve) => worker.addEventListener('message', ({ data }) => resolve(data)));
+    });
+    expect(refused).toBe('refused');
+  });
+});
+
+test.each([
+  ['prove', '?rule=lion&extent=full&seed=5', '#seed'],
+  ['throughput', '?rule=lion&size=1000000&rounds=9&seed=5&peers=copy%2Ccpu', '#seed'],
+  ['playground', '?recipe=groups', '#recipe'],
+])('what is chosen on the page %s is in its address', async (path, search, field) => {
+  const page = await visitor.open(`${path}/`, 'wide', search);
+  // A change of nothing writes all that the form holds.
+  await page.$eval(field, (control) => void control.dispatchEvent(new Event('change', { bubbles: true })));
+  expect(new URL(page.url()).search).toBe(search);
+  await visitor.open(`${path}/`, 'wide', search.replace(/=\w+/u, '=nothing'));
+  expect(await visitor.text('#problem')).toMatch(/The address says (?:rule|recipe)=nothing; give one of .+/u);
+});
+
+test('an address of no page says so, and leads to the start page, in whatever folder', async () => {
+  const lost = await Visitor.arrive();
+  await lost.open('nothing/at/all');
+  expect(await lost.text('h1')).toBe('There is no such page');
+  const root = new URL(inject('siteUrl')).pathname;
+  await lost.page.waitForFunction((path) => document.querySelector('a')?.pathname === path, {}, root);
+  // That it is not there, and that the folders above have none; not that its own script was refused.
+  expect(lost.complaints.filter((each) => !/404/u.test(each))).toEqual([]);
+  expect(lost.complaints.length).toBeGreaterThan(0);
+  await lost.leave();
+});
+
+// The docs are the same in all browsers.
+if (browserKind === 'chrome') {
+  describe('the docs', () => {
+    const wait = (text: string): Promise<unknown> =>
+      visitor.page.waitForFunction((title) => document.title.startsWith(title), {}, text);
+
+    test('work wherever they are put up, search and all, in the theme of the other pages', async () => {
+      await visitor.choose('dark');
+      const page = await visitor.open('docs/rules.html');
+      await page.waitForSelector('html.dark');
+      await page.click('.VPSidebar a[href$="memory.html"]');
+      await wait('Fewer bits');
+      await page.click('.VPNavBarSearch button');
+      await page.type('.VPLocalSearchBox input', 'out of memory');
+      await page.waitForSelector('.VPLocalSearchBox a[href$="troubleshooting.html#out-of-memory"]');
+      await page.click('.VPLocalSearchBox a[href$="troubleshooting.html#out-of-memory"]');
+      await wait('Troubleshooting');
+      await page.goto(`${inject('siteUrl')}docs/api/webgpu-optim/classes/Optimizer.html`);
+      await page.waitForSelector('#step');
+      await Promise.all([page.waitForNavigation(), page.click('.VPNavBarMenu a[target="_self"]')]);
+      expect(page.url()).toBe(inject('siteUrl'));
+      expect(visitor.complaints).toEqual([]);
+    });
+
+    test('are there for language models, too', async () => {
+      const read = async (name: string): Promise<string> =>
+        (await fetch(`${inject('siteUrl')}${name}`)).text();
+      const list = await read('llms.txt');
+      expect(list).toMatch(/^# webgpu-optim\n\n> .+/u);
+      const files = [...list.matchAll(/\]\((?<file>.+\.md)\)/gu)].map(({ groups }) => groups!['file']!);
+      expect(files).toContain('docs/troubleshooting.md');
+      const texts = await Promise.all(files.map((file) => read(file)));
+      expect(texts.filter((text) => !/^# /mu.test(text))).toEqual([]);
+      const full = await read('llms-full.txt');
+      expect(texts.every((text) => full.includes(text))).toBe(true);
+    });
+  });
+}

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { build, preview } from 'vite';
+import { WITHOUT_DOCS } from '../../demo/docs-plugin.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -14,7 +15,9 @@ const configFile = fileURLToPath(new URL('../../demo/vite.config.ts', import.met
 
 export default async function serveSite(project: TestProject): Promise<() => Promise<void>> {
   const outDir = fileURLToPath(new URL(`../../test-results/site-${project.name}`, import.meta.url));
-  await build({ configFile, logLevel: 'error', build: { outDir } });
+  // The docs are looked at in one browser: they are pages without a GPU, and take half a minute.
+  const mode = project.name === 'demo' ? 'production' : WITHOUT_DOCS;
+  await build({ configFile, mode, logLevel: 'error', build: { outDir } });
   const server = await preview({
     configFile,
     logLevel: 'error',

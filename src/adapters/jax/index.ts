@@ -1,3 +1,8 @@
+/**
+ * The optimizer for jax-js: trees of arrays, in the shape of optax.
+ *
+ * @module webgpu-optim/jax
+ */
 export { fusedOptimizer, type FusedOptimizerOptions, type LeafGroup } from './create.js';
 export type { FusedOptimizer } from './fused-optimizer.js';
 export {

@@ -1,3 +1,8 @@
+/**
+ * Training of ONNX models whose graphs give gradients, by ONNX Runtime Web.
+ *
+ * @module webgpu-optim/onnxruntime
+ */
 export { OnnxTrainer } from './trainer.js';
 export { putWeights } from './put-weights.js';
 export type { OnnxModel, OnnxRuntime } from './session.js';
