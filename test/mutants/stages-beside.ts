@@ -18,8 +18,8 @@ export const besideSlips = [
       ['let is_careful = flags != 0u;', 'let is_careful = false;'],
       ['vec4<u32>(0u, bits.y, 0u, 0u)', 'vec4<u32>(0u, bits.x, 0u, 0u)'],
       ['store_partial(workgroup, 1u, own_partials[0].second);', ''],
-      ['portion.element_count % 4u != 0u', 'false'],
-      ['lanes.end == portion.lane_count', 'lanes.end + 1u == portion.lane_count'],
+      ['portion.element_count % 4u != 0u', 'false', 'gpu/tensor-norms', 'gpu/parity-layout'],
+      ['lanes.end == portion.lane_count', 'false', 'gpu/tensor-norms', 'gpu/parity-layout'],
       ['if (flags_of(sums) != 0u) {', 'if (false) {'],
       ['return sums.first.flags | sums.second.flags;', 'return sums.first.flags;'],
       [
