@@ -23,8 +23,10 @@ const PROGRAM_MODULES: Readonly<Record<string, string>> = {
  * The demo: `npm run demo` serves it to this machine only, and `npm run train` serves the same
  * files to a headless browser. It asks for nothing from outside its own server.
  */
-export default defineConfig({
+export default defineConfig(({ command }) => ({
   root: here,
+  // Not `DEV`, which follows NODE_ENV: tests build the site, too.
+  define: { 'import.meta.env.IS_BUILT': String(command === 'build') },
   // Relative, so that a built demo may be put under any path.
   base: './',
   appType: 'mpa',
@@ -85,4 +87,4 @@ export default defineConfig({
       },
     },
   },
-});
+}));

@@ -1,9 +1,16 @@
 import { type ModuleAddresses, ProgramError, makeProgram } from './program.js';
 import type { Report } from './reports.js';
 
+declare global {
+  interface ImportMetaEnv {
+    /** Whether this is a built site's, not served by vite from the sources; see vite.config.ts. */
+    readonly IS_BUILT: boolean;
+  }
+}
+
 /** The files beside the page; see vite.config.ts for those of the built site. */
 const addressOf = (source: string, built: string): string =>
-  new URL(import.meta.env.DEV ? source : built, location.origin + location.pathname).href;
+  new URL(import.meta.env.IS_BUILT ? built : source, location.origin + location.pathname).href;
 
 const modules: ModuleAddresses = {
   library: addressOf('./library.ts', './webgpu-optim.js'),

@@ -135,16 +135,24 @@ describe('a page', () => {
 describe('a recipe', () => {
   test('runs in place, as it is and as it is changed', async () => {
     const page = await visitor.open('playground/', 'wide', '?recipe=first-run&start');
-    const ended = (status: string): Promise<unknown> =>
-      page.waitForFunction((text) => document.querySelector('#status')!.textContent === text, {}, status);
-    await ended('Done.');
+    const end = async (): Promise<string> => {
+      await page.waitForFunction(() =>
+        /^(?:Done|It failed)/u.test(document.querySelector('#status')!.textContent),
+      );
+      return await visitor.text('#status');
+    };
+    expect(await end()).toBe('Done.');
     expect(await page.$$eval('#output li', (items) => items.map((item) => item.textContent))).toContainEqual(
       expect.stringMatching(/^line \d+: \[0\.9, 2\.1, 3\]$/u),
     );
     await page.click('#editor');
+    await page.keyboard.down('Control');
+    await page.keyboard.press('End');
+    await page.keyboard.up('Control');
     await page.keyboard.type("\nthrow new Error('as said');\n");
     await page.click('#start');
-    await ended('It failed.');
+    await page.waitForFunction(() => document.querySelector('#status')!.textContent !== 'Done.');
+    expect(await end()).toBe('It failed.');
     expect(await page.$eval('#output li:last-child', (item) => item.textContent)).toMatch(/as said$/u);
     expect(visitor.complaints).toEqual([]);
   });
@@ -198,8 +206,9 @@ if (browserKind === 'chrome') {
       const page = await visitor.open('docs/rules.html');
       await page.waitForSelector('html.dark');
       await page.click('.VPSidebar a[href$="memory.html"]');
-      await wait('Fewer bits');
+      await wait('What do fewer bits cost?');
       await page.click('.VPNavBarSearch button');
+      await page.waitForSelector('.VPLocalSearchBox input');
       await page.type('.VPLocalSearchBox input', 'out of memory');
       await page.waitForSelector('.VPLocalSearchBox a[href$="troubleshooting.html#out-of-memory"]');
       await page.click('.VPLocalSearchBox a[href$="troubleshooting.html#out-of-memory"]');

@@ -29,7 +29,9 @@ export const besideSlips = [
       [
         '    return bits_within(value, counts);\n  }\n  return bitcast',
         '  }\n  return bitcast',
-        'gpu/tables',
+        'gpu/tables-run',
+        'gpu/woven',
+        'gpu/parity-tables',
       ],
     ],
   ),
