@@ -47,7 +47,7 @@ Encoder), \`addition-rnn-webworker\` (as \`addition-rnn\`, in a worker), what ha
 ## jax-js
 
 Of [jax-js](https://github.com/ekzhang/jax-js), with \`fusedTransformation\` in place of its optax: the examples of its editor that train,
-and its page for digits. Compared are all numbers that a program reads; **GPU buffers** are those of jax-js.
+and its page for digits. All numbers that a program reads are compared; **GPU buffers** are those of jax-js.
 
 ${COLUMNS('first → last number', 'GPU buffers')}
 `;
