@@ -44,6 +44,11 @@ function init(folder: string, template: TemplateName): void {
   }
   const place = relative('.', target);
   console.log(`${place === '' ? 'Here' : place}: ${files.join(', ')}\n\nNow:`);
-  for (const line of [...(place === '' ? [] : [`cd ${place}`]), 'npm install', 'npm run dev'])
+  for (const line of [
+    ...(place === '' ? [] : [`cd ${/\s/u.test(place) ? `"${place}"` : place}`]),
+    'npm install',
+    'npm run dev',
+  ])
     console.log(`  ${line}`);
+  console.log('\nThen open the address that it prints in a browser with WebGPU.');
 }
