@@ -9,9 +9,10 @@ import { TEMPLATES, type TemplateName, writeProject } from './write-project.js';
 
 /** The package's folder: this file is dist/init/command.js there. */
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
+const { version } = JSON.parse(readFileSync(resolve(PACKAGE, 'package.json'), 'utf8')) as { version: string };
 
 await runCommand('webgpu-optim', async () => {
-  const command = createCommand('webgpu-optim').description('The optimizer step on WebGPU.');
+  const command = createCommand('webgpu-optim').description('The optimizer step on WebGPU.').version(version);
   command
     .command('init')
     .description('Writes a small project that trains in a page.')
@@ -32,9 +33,6 @@ await runCommand('webgpu-optim', async () => {
 });
 
 function init(folder: string, template: TemplateName): void {
-  const { version } = JSON.parse(readFileSync(resolve(PACKAGE, 'package.json'), 'utf8')) as {
-    version: string;
-  };
   const target = resolve(folder);
   let files: readonly string[];
   try {
