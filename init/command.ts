@@ -9,9 +9,10 @@ import { TEMPLATES, type TemplateName, writeProject } from './write-project.js';
 
 /** The package's folder: this file is dist/init/command.js there. */
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
+const { version } = JSON.parse(readFileSync(resolve(PACKAGE, 'package.json'), 'utf8')) as { version: string };
 
 await runCommand('webgpu-optim', async () => {
-  const command = createCommand('webgpu-optim').description('The optimizer step on WebGPU.');
+  const command = createCommand('webgpu-optim').description('The optimizer step on WebGPU.').version(version);
   command
     .command('init')
     .description('Writes a small project that trains in a page.')
@@ -32,9 +33,6 @@ await runCommand('webgpu-optim', async () => {
 });
 
 function init(folder: string, template: TemplateName): void {
-  const { version } = JSON.parse(readFileSync(resolve(PACKAGE, 'package.json'), 'utf8')) as {
-    version: string;
-  };
   const target = resolve(folder);
   let files: readonly string[];
   try {
@@ -44,6 +42,11 @@ function init(folder: string, template: TemplateName): void {
   }
   const place = relative('.', target);
   console.log(`${place === '' ? 'Here' : place}: ${files.join(', ')}\n\nNow:`);
-  for (const line of [...(place === '' ? [] : [`cd ${place}`]), 'npm install', 'npm run dev'])
+  for (const line of [
+    ...(place === '' ? [] : [`cd ${/\s/u.test(place) ? `"${place}"` : place}`]),
+    'npm install',
+    'npm run dev',
+  ])
     console.log(`  ${line}`);
+  console.log('\nThen open the address that it prints in a browser with WebGPU.');
 }

@@ -16,7 +16,7 @@ export function runtimesPage(reports: readonly RuntimeReport[]): string {
 The package runs wherever WebGPU does: in browsers, and in Deno, Node and Bun. \`npm run runtimes\` runs the same program in each
 of them, with the built package: the [README's example](../README.md#example), 30 steps of some rules against the reference, and a
 run that is stopped after 10 of 20 steps, saved, and resumed on another device, from bytes and from a file. \`npm test\` runs it in Deno
-and Node.
+and Node. Safari has WebGPU since version 26; this library has not been tried there yet.
 
 This page is made by \`npm run runtimes -- --update\`, on software adapters, which are the same on every machine.
 
@@ -122,20 +122,20 @@ function settings(): string {
 ### Chrome and Firefox
 
 A page has WebGPU if it comes from \`https:\`, from \`localhost\` or from \`127.0.0.1\`. Chrome has it on Windows, macOS and Android; on Linux
-it may want \`${CHROME_FLAGS.always} ${CHROME_FLAGS.linux}\`. Firefox, where it is not on yet, wants in
+it may need \`${CHROME_FLAGS.always} ${CHROME_FLAGS.linux}\`. In Firefox, where WebGPU is not on yet, set in
 \`about:config\`: ${preferences.join(', ')}. Without a GPU: \`chrome ${CHROME_FLAGS.always} ${CHROME_FLAGS.software}\`;
 Firefox as Deno below.
 
 ### Deno
 
-Nothing since 2.9; older versions want \`--unstable-webgpu\`. The permissions are for checkpoints in files:
+Nothing since 2.9; older versions need \`--unstable-webgpu\`. The permissions are for checkpoints in files:
 
 \`\`\`sh
 deno ${FLAGS.deno.join(' ')} example.js
 \`\`\`
 
-Deno 2.9.6 ends the process where a device is asked for its \`adapterInfo\` whose adapter the garbage collector has: keep the adapter until
-the first optimizer is there, which asks once.
+Deno 2.9.6 crashes if the adapter was garbage-collected and its device is then asked for \`adapterInfo\`. The first optimizer asks: keep a
+reference to the adapter until it is there.
 
 On Linux a Vulkan driver must be there. Without a GPU that is Mesa's, which runs on the CPU, \`apt-get install mesa-vulkan-drivers\` on Debian. To
 choose it where there are others:

@@ -10,19 +10,19 @@ const HEAD = `# Published programs, with one line changed
 
 <!-- Made by \`npm run programs -- <folder> --write\` from scripts/programs; change it there. -->
 
-\`npm run programs -- <folder>\` runs published programs in headless Chrome, each twice: with its own optimizer, and with the line that
-makes it changed to ours with the same rule and options. Both runs have the same random numbers. Most programs are made smaller, so
+\`npm run programs -- <folder>\` runs published programs in headless Chrome, each twice: once with its own optimizer, and once with
+ours, with the same rule and options, which changes one line. Both runs have the same random numbers. Most programs are made smaller, so
 that they take seconds on a software adapter; all such changes are in [list.ts](../scripts/programs/list.ts) and
 [jax-list.ts](../scripts/programs/jax-list.ts). The programs themselves stay where they are: the folder is a clone.
 
-What programs load from elsewhere is not to be had without a network: where the last column says so, data of the same shapes stand in,
-drawn by a seed ([data.ts](../scripts/programs/data.ts)), and small networks for pretrained ones
-([models.ts](../scripts/programs/models.ts)). Losses then tell that both optimizers do the same, and nothing about the program's task.
+The runs have no network. Where the last column says *stand-in*, random data of the same shapes take the place of what the program
+downloads ([data.ts](../scripts/programs/data.ts)), and small networks take the place of pretrained ones
+([models.ts](../scripts/programs/models.ts)). Then the losses show only that both optimizers do the same.
 
 - **difference**: the largest of all losses, |ours − its own| ÷ |its own|.
-- **buffers of ours**: GPU buffers that this package made, as the first step ends (of several optimizers: the first of the last one) and
-  as the last one does.
-- **errors**: on the page's console, that the program has with ours alone.
+- **buffers of ours**: GPU buffers that this package made, at the end of the first step (with several optimizers: the first step of the
+  last one) and at the end of the last step.
+- **errors**: those on the page's console that come only with our optimizer.
 `;
 
 const COLUMNS = (value: string, alive: string): string =>
@@ -33,8 +33,8 @@ const TFJS = `
 ## TensorFlow.js
 
 Of [tfjs-examples](https://github.com/tensorflow/tfjs-examples), with the options of \`conventions.tfjs\`. Programs for Node are run in a
-page. **Tensors**: \`tf.memory().numTensors\` as the first step ends, and as the last one does; what grows, grows by what the program
-itself keeps.
+page. **Tensors**: \`tf.memory().numTensors\` at the end of the first step and at the end of the last one. Growth comes from what the
+program itself keeps.
 
 ${COLUMNS('loss', 'tensors')}
 `;
@@ -47,7 +47,7 @@ Encoder), \`addition-rnn-webworker\` (as \`addition-rnn\`, in a worker), what ha
 ## jax-js
 
 Of [jax-js](https://github.com/ekzhang/jax-js), with \`fusedTransformation\` in place of its optax: the examples of its editor that train,
-and its page for digits. Compared are all numbers that a program reads; **GPU buffers** are those of jax-js.
+and its page for digits. All numbers that a program reads are compared; **GPU buffers** are those of jax-js.
 
 ${COLUMNS('first → last number', 'GPU buffers')}
 `;

@@ -11,10 +11,10 @@ const INTRODUCTION = `# Which limits must I request?
 
 <!-- Made by \`npm run docs\` from the registry and test/support/limits-page.ts; change it there. -->
 
-None, in most cases. All rules step tensors of any size on the limits that every WebGPU device has: ${GUARANTEED} storage buffers per shader stage,
-bindings of 128 MiB, buffers of 256 MiB. A larger tensor is cut into several dispatches, and may lie in several buffers.
+None, in most cases. Every WebGPU device has ${GUARANTEED} storage buffers per shader stage, bindings of 128 MiB and buffers of 256 MiB. That is
+enough for every rule with default options. A larger tensor is cut into several dispatches, and may lie in several buffers.
 
-Ask for more in these cases. What is missing is one error, \`limit-exceeded\`, which names the limit to request.
+Ask for more in these cases. If a limit is too low, the call throws one error, \`limit-exceeded\`, which names the limit to request.
 
 | you want                                                                    | limit                                                |
 | --------------------------------------------------------------------------- | ---------------------------------------------------- |
@@ -41,17 +41,17 @@ What adapters offer is in [Runtimes](runtimes.md#limits). \`shader-f16\` and \`s
 
 Buffers are those of a step of one tensor: weights, gradients, and one for each slot of the state. Some options keep more state. Each of
 \`ema\`, \`swa\`, \`lookahead\` and \`masterWeights\` adds one buffer; so do a \`rowMask\`, a sparse gradient, and weights of
-\`'f16'\`, whose overflows are counted where a buffer is left. Bytes are those of the state per weight
+\`'f16'\`, whose overflows are counted if a buffer is free for that. Bytes are those of the state per weight
 in float32; [fewer bits](rules.md#memory) are possible.`;
 
-const MORE = `\`muon\` and \`adafactor\` make their matrices' directions in memory of their own first, as much as the gradients of some matrices.
+const MORE = `\`muon\` and \`adafactor\` also need working memory, about as much as the gradients of a few matrices take.
 
 ## Other limits
 
 - \`encode\` may have 1024 steps pending on command encoders that are not submitted yet; on a single one, any number.
 - A parameter makes 2³² − 1 steps at most.
 - Steps are computed in float32, whatever weights, gradients and state are kept in.
-- Outside of an [arena](guides/many-tensors.md), tensors that are no neighbours share a dispatch only if they are small.`;
+- Without an [arena](guides/many-tensors.md), tensors that do not lie side by side share a dispatch only if they are small.`;
 
 /** The Markdown of docs/limits.md. */
 export function limitsPage(): string {
