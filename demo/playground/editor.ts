@@ -48,6 +48,8 @@ export class Editor {
         EditorView.contentAttributes.of({ 'aria-label': 'Program' }),
       ],
     });
+    // Keys scroll it, too.
+    this.#view.scrollDOM.tabIndex = 0;
   }
 
   get text(): string {

@@ -1,5 +1,5 @@
 import type { NewDocumentScriptEvaluation, Page } from 'puppeteer';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { home, pages } from '../../demo/pages.js';
 import { Visitor, browserKind } from '../support/site-visit.js';
 
@@ -16,6 +16,12 @@ beforeAll(async () => {
   visitor = await Visitor.arrive();
 });
 afterAll(() => visitor.leave());
+
+let earlier = 0;
+beforeEach(() => {
+  earlier = visitor.complaints.length;
+});
+const newComplaints = (): readonly string[] => visitor.complaints.slice(earlier);
 
 /** Comes to a page as its visitors do: by its card on the start page. */
 async function follow(path: string): Promise<Page> {
@@ -43,7 +49,7 @@ test.each([home, ...pages])(
     await page.click('#theme');
     expect(await background()).not.toBe(dark);
     await visitor.screenshot(`${path || 'home'}-phone`);
-    expect(visitor.complaints).toEqual([]);
+    expect(newComplaints()).toEqual([]);
   },
 );
 
@@ -61,7 +67,7 @@ describe('without WebGPU', () => {
     await page.waitForSelector('#problem:not([hidden])');
     expect(await visitor.text('#problem h2')).toBe('This browser does not offer WebGPU');
     expect(await page.$$eval('#problem li', (items) => items.length)).toBeGreaterThan(2);
-    expect(visitor.complaints).toEqual([]);
+    expect(newComplaints()).toEqual([]);
   });
 });
 
@@ -154,7 +160,7 @@ describe('a recipe', () => {
     await page.waitForFunction(() => document.querySelector('#status')!.textContent !== 'Done.');
     expect(await end()).toBe('It failed.');
     expect(await page.$eval('#output li:last-child', (item) => item.textContent)).toMatch(/as said$/u);
-    expect(visitor.complaints).toEqual([]);
+    expect(newComplaints()).toEqual([]);
   });
 
   test('is left alone with this site', async () => {
@@ -217,7 +223,7 @@ if (browserKind === 'chrome') {
       await page.waitForSelector('#step');
       await Promise.all([page.waitForNavigation(), page.click('.VPNavBarMenu a[target="_self"]')]);
       expect(page.url()).toBe(inject('siteUrl'));
-      expect(visitor.complaints).toEqual([]);
+      expect(newComplaints()).toEqual([]);
     });
 
     test('are there for language models, too', async () => {
