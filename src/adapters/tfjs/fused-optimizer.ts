@@ -110,6 +110,8 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    */
   set learningRate(lr: LearningRate) {
     this.#rejectDisposed('learningRate');
+    // Among options, it would leave the one that there is.
+    if (lr === undefined) throw new OptimizerError('invalid-option', 'lr is undefined; give a number ≥ 0.');
     const { others } = this.#rule;
     const ofOthers = others && { others: overrideRule(others, { lr }) };
     this.#rule = Object.freeze({ ...overrideRule(this.#rule, { lr }), ...ofOthers });
@@ -252,7 +254,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    * give them again.
    */
   getConfig(): serialization.ConfigDict {
-    return toConfig(this.#rule, this.#options, this.iterations);
+    return toConfig(this.#rule, this.#options, this.iterations, this.#isLrSet);
   }
 
   /** An optimizer from `getConfig()`, without state. */
