@@ -233,7 +233,8 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    *
    * Also with what `getWeights` of `tf.train.sgd`, `momentum`, `adagrad`, `rmsprop`, `adam` or `adadelta` returned, for the rule of the
    * same name (`adamw` takes that of `adam`): values and count are taken over as they are. The formula goes on as theirs with the
-   * options that `conventions.tfjs` tells; the defaults of `momentum` keep another velocity, and are refused.
+   * options that `conventions.tfjs` tells (`adadelta`: and `previousAccumulator: true`); the defaults of `momentum` keep another
+   * velocity, and are refused.
    *
    * @throws OptimizerError `destroyed`, `invalid-state-dict` if these are no such weights. Whether they fit the variables
    *   turns out at the next step, which is not made if they do not.
