@@ -1,8 +1,9 @@
 /** Sizes for the axes that a model leaves open, and another batch where it fixes one. */
 import type { onnx } from 'onnx-proto';
 import { Graph } from './graph.js';
+import { placeOf } from './operators/operator.js';
 import { readsOf } from './reads.js';
-import { type Shape, axesOf, elementCount, integerTensor, readIntegers, showShape } from './tensor.js';
+import { type Shape, axesOf, elementCount, integerTensor, showShape } from './tensor.js';
 import { copyModel } from './weights.js';
 
 /** Options of {@link settleAxes}. */
@@ -28,7 +29,7 @@ const BATCH_NAME = 'batch';
  *
  * A first axis that is fixed at another size is opened, if all inputs have the same. That is right where every operator treats
  * each row by itself, as in a network in inference. Reshapes by constants that begin with the old size copy the axis instead;
- * others are refused where they would mix rows.
+ * others are refused where they would mix rows, and so is what makes one thing of all rows that rows depend on again.
  *
  * @returns `fixed`, where all sizes are known, and `open`, where the batch is not.
  * @throws Error if an axis has no size, a size has no axis or is given twice, or the batch cannot be changed.
@@ -46,10 +47,10 @@ export function settleAxes(
   const options = { batch, axes };
   const old = fixedBatch(firsts, batch);
   if (old === undefined) return { open: model, fixed: fix(model, options) };
-  const open = openBatch(model, old);
-  const fixed = fix(open, options);
   // What is wrong with the model as it is, is said as it is.
   const was = new Graph(fix(model, { ...options, batch: old }), old);
+  const open = openBatch(model, old, was);
+  const fixed = fix(open, options);
   try {
     rejectMixed(was, new Graph(copyModel(fixed), batch), old);
   } catch (cause) {
@@ -110,8 +111,12 @@ function fixedBatch(firsts: readonly BatchAxis[], batch: number): number | undef
   );
 }
 
-/** A copy whose inputs and outputs have an open first axis. */
-function openBatch(model: onnx.IModelProto, old: number): onnx.IModelProto {
+/**
+ * A copy whose inputs and outputs have an open first axis.
+ *
+ * @param was the model as it is, where constants are known however they are written.
+ */
+function openBatch(model: onnx.IModelProto, old: number, was: Graph): onnx.IModelProto {
   const changed = copyModel(model);
   const graph = changed.graph!;
   for (const value of [...dataInputs(graph), ...graph.output!, ...graph.valueInfo!]) {
@@ -124,8 +129,8 @@ function openBatch(model: onnx.IModelProto, old: number): onnx.IModelProto {
   graph.node!.forEach((node, k) => {
     if (!readsOf(node).some((name) => moving.has(name))) return;
     for (const name of node.output!) moving.add(name);
-    if (node.opType !== 'Reshape') return;
-    const target = integersOf(graph, node.input![1]!);
+    if (node.opType !== 'Reshape' || moving.has(node.input![1]!)) return;
+    const target = was.integers(node.input![1]!);
     if (target?.[0] !== old) return;
     // Where `allowzero` takes a 0 at its word, there are no elements at all; else it says nothing.
     if (target.includes(0) && node.attribute!.some(({ name, i }) => name === 'allowzero' && Number(i)))
@@ -197,6 +202,7 @@ function rejectMixed(was: Graph, is: Graph, old: number): void {
       `Reshape "${name || output![0]}" from ${showShape(from)} to ${showShape(to)} mixes rows.`,
     );
   }
+  rejectBroughtTogether(was, is);
   for (const name of was.outputs.filter((output) => was.knows(output))) {
     const [shape, changed]: Shape[] = [was.shape(name), is.shape(name)];
     if (shape!.length === 0 || changed![0] !== shape![0]) continue;
@@ -215,11 +221,18 @@ function setSize(axis: Dimension, size: number): void {
   axis.dimValue = size;
 }
 
-/** The integers of an initializer or of a node that is a constant. */
-function integersOf({ initializer, node }: onnx.IGraphProto, name: string): readonly number[] | undefined {
-  const tensor = initializer!.find((other) => other.name === name);
-  if (tensor) return readIntegers(tensor);
-  const constant = node!.find(({ opType, output }) => opType === 'Constant' && output![0] === name);
-  const value = constant?.attribute!.find((attribute) => attribute.name === 'value')?.t;
-  return value ? readIntegers(value) : undefined;
+/** @throws Error naming the node that makes one thing of all rows, as their mean, if rows depend on that again. */
+function rejectBroughtTogether(was: Graph, is: Graph): void {
+  const isOfRows = (name: string): boolean =>
+    was.knows(name) && is.knows(name) && showShape(was.shape(name)) !== showShape(is.shape(name));
+  // What the node made, and what follows from it.
+  const together = new Map<string, onnx.INodeProto>();
+  for (const node of is.nodes) {
+    const [input, output] = [node.input!, node.output![0]!];
+    if (['Shape', 'Size'].includes(node.opType!) || !is.knows(output)) continue;
+    const earlier = input.map((name) => together.get(name)).find((source) => source !== undefined);
+    const source = earlier ?? (input.some(isOfRows) ? node : undefined);
+    if (source && !isOfRows(output)) together.set(output, source);
+    if (earlier && isOfRows(output)) throw new Error(`${placeOf(earlier)} mixes rows.`);
+  }
 }

@@ -135,6 +135,8 @@ function axisSizes(text: string): Record<string, number> {
   if (pairs.some(({ length }) => length !== 2)) {
     throw new InvalidArgumentError('Give names and sizes: sequence=128,width=32.');
   }
+  const twice = pairs.find(([name], k) => pairs.findIndex(([other]) => other === name) < k);
+  if (twice) throw new InvalidArgumentError(`"${twice[0]}" has two sizes; give one.`);
   return Object.fromEntries(pairs.map(([name, size]) => [name!, wholeNumber(size!)]));
 }
 

@@ -34,7 +34,8 @@ export function weightsToInputs(
       .filter((name) => !statistics.has(name));
   if (chosen.length === 0) {
     throw new Error(
-      'The model has no initializers of float32 or float16 with several elements, so nothing to train.',
+      'The model has no initializers of float32 or float16 with several elements, so nothing to train; ' +
+        'export it with its weights as such, not as Constant nodes, nor as float64 or whole numbers.',
     );
   }
   const weights = new Map<string, Weight>();

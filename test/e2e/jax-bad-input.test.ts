@@ -200,3 +200,21 @@ jaxTest('gradients that are no numbers are for the engine to decide', async () =
   tree.dispose(stepped);
   optimizer.destroy();
 });
+
+jaxTest('a state that init() did not make, and updates that other code applies, are said', async () => {
+  const solver = fusedTransformation(sgd());
+  const params = { x: numpy.zeros([2]) };
+  for (const state of [undefined, null, {}, solver]) {
+    const error = await errorOf(() => solver.update({ x: numpy.zeros([2]) }, state as never, params));
+    expect(error.code).toBe('invalid-parameter');
+    expect(error.message).toMatch(/^update\(\): the state is .+; give what init\(\) returned\.$/);
+  }
+  const state = solver.init(tree.ref(params));
+  const [updates] = solver.update({ x: numpy.ones([2]) }, state);
+  const add = (param: JaxArray, update: JaxArray) => param.ref.add(update);
+  expect(() => tree.map(add as never, params as never, updates as never)).toThrow(
+    'updates of webgpu-optim/jax; apply them by its own applyUpdates',
+  );
+  tree.dispose(params);
+  state.destroy();
+});

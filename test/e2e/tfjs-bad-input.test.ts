@@ -261,3 +261,15 @@ test('a buffer of another device is refused as soon as this one has said so', as
   expect([...(await valuesOf(w))]).toEqual([1, 2]);
   foreign.destroy();
 });
+
+test('what is no list of weights, and no learning rate, is refused, and nothing changes', async () => {
+  const optimizer = make(adam({ lr: 0.5 }));
+  for (const weights of [null, undefined, {}, 'weights', [null], [{ name: 'iter' }]]) {
+    const error = await errorOf(() => optimizer.setWeights(weights as never));
+    expect(error.code).toBe('invalid-state-dict');
+    expect(error.message).toMatch(/not the weights of this optimizer: they are .+; give what getWeights\(\)/);
+  }
+  const error = await errorOf(() => optimizer.setLearningRate(undefined as never));
+  expect([error.code, error.message]).toEqual(['invalid-option', 'lr is undefined; give a number ≥ 0.']);
+  expect(optimizer.learningRate).toBe(0.5);
+});

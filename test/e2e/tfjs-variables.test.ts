@@ -255,3 +255,17 @@ test('groups take variables by name, and the learning rate is that of those in n
   for (const [k, v] of [a, b, c].entries()) expect([...(await valuesOf(v))]).toEqual([[-3, 0.5, 0][k]]);
   again.dispose();
 });
+
+test('a learning rate that was set is that of all groups, of what is made of the config, too', async () => {
+  const [a, b] = [named('a', [1]), named('b', [1])];
+  const g = tf.tensor1d([1]);
+  const optimizer = make(sgd({ lr: 0.5 }), { groups: [{ match: /b/, lr: 0.25 }] });
+  optimizer.setLearningRate(2);
+  const again = FusedOptimizer.fromConfig(FusedOptimizer, optimizer.getConfig()) as FusedOptimizer;
+  for (const one of [optimizer, again]) {
+    one.applyGradients({ a: g, b: g });
+    expect(one.engine!.groups.map(({ lr }) => lr)).toEqual([2, 2]);
+  }
+  for (const v of [a, b]) expect([...(await valuesOf(v))]).toEqual([-3]);
+  again.dispose();
+});

@@ -23,6 +23,7 @@ export const adapterSlips = [
       ["('others' in overrides && rule.others) || rule", 'rule'],
       ['return [option, known ?? value];', 'return [option, value];'],
       ['{ ...rules, ...matrixRules }', 'rules'],
+      ['lr !== undefined && !isLrSet', 'lr !== undefined', 'e2e/tfjs-variables#a learning rate that was set'],
     ],
   ),
   ...slipsIn('src/adapters/tfjs/variable-table.ts', tfjs, [

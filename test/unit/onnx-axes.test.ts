@@ -82,6 +82,29 @@ test.for<[string, number, ...number[][]]>([
   }
 });
 
+test('shapes that reshapes have by nodes are adapted as those in initializers', () => {
+  const list = (output: string, ...ints: number[]): onnx.INodeProto => ({
+    opType: 'Constant',
+    output: [output],
+    attribute: [{ name: 'value_ints', type: 7, ints }],
+  });
+  const concat = {
+    opType: 'Concat',
+    input: ['one', 'rest'],
+    output: ['shape0'],
+    attribute: [{ name: 'axis', type: 2, i: 0 }],
+  };
+  for (const nodes of [[list('shape0', 1, -1)], [list('one', 1), list('rest', 3, 4), concat]]) {
+    const model = reshapingModel(1, [1, -1], [1, 12]);
+    const { node, initializer } = model.graph!;
+    initializer!.splice(1, 1);
+    node!.unshift(...nodes);
+    const { training } = makeTrainingModels(model, { batch: 5 });
+    const { graph } = onnxProto.onnx.ModelProto.decode(training);
+    expect(graph!.output!.map(({ name }) => name)).toEqual(['loss', 'w_grad']);
+  }
+});
+
 test('a bias that is written as one row stays one, and what only a branch reads stays there', () => {
   const model = reshapingModel(1, [1, 12]);
   const { node, initializer } = model.graph!;
@@ -197,6 +220,36 @@ test.for<[string, () => unknown]>([
   ],
 ])('refused: %s', ([message, call]) => {
   expect(call).toThrow(message);
+});
+
+test('what rows have in common is refused where they depend on it; the mean of their losses is none of that', () => {
+  const model = reshapingModel(1, [1, 12]);
+  const { node, output } = model.graph!;
+  const reduced = (input: string, result: string, ...axes: number[]): onnx.INodeProto => ({
+    opType: 'ReduceMean',
+    input: [input],
+    output: [result],
+    attribute: [{ name: 'axes', type: 7, ints: axes }],
+  });
+  node!.splice(1, 0, reduced('v0', 'mean', 0), {
+    opType: 'Sub',
+    input: ['v0', 'mean'],
+    output: ['centered'],
+  });
+  node!.at(-1)!.input![0] = 'centered';
+  expect(() => makeTrainingModels(model, { batch })).toThrow(
+    'for batches of 1, and cannot have 8: The ReduceMean that gives "mean" mixes rows. Take --batch 1, or',
+  );
+  node!.splice(1, 2);
+  node!.at(-1)!.input![0] = 'v0';
+  node!.push(reduced('scores', 'means', 0), reduced('means', 'error', 1), {
+    opType: 'Squeeze',
+    input: ['error'],
+    output: ['loss'],
+  });
+  output![0] = floatValue('loss', []);
+  const { training } = makeTrainingModels(model, { batch, loss: 'output' });
+  expect(onnxProto.onnx.ModelProto.decode(training).graph!.output!.length).toBe(2);
 });
 
 test('a frozen base may be of any kind, if its results are declared', async () => {

@@ -178,6 +178,10 @@ test.each([
     ['--mlp', '2,2', '--batch', '4', '--axes', 'rows'],
     /'rows' is invalid\. Give names and sizes: sequence=128/,
   ],
+  [
+    ['--mlp', '2,2', '--batch', '4', '--axes', 'n=2,m=3,n=4'],
+    /'n=2,m=3,n=4' is invalid\. "n" has two sizes; give one/,
+  ],
   [['--mlp', '2,2', '--batch', '4', '--axes', 'n=x'], /'n=x' is invalid\. Give an integer ≥ 1/],
   [
     ['--mlp', '2,2', '--batch', '4', '--axes', 'n=2'],

@@ -23,6 +23,11 @@ export class FusedUpdates<Tree> {
     private readonly grads: Tree,
   ) {}
 
+  /** What jax-js says that it cannot add, if these are given to optax' own `applyUpdates`. */
+  toString(): string {
+    return 'updates of webgpu-optim/jax; apply them by its own applyUpdates';
+  }
+
   /** @internal */
   applyTo(params: Tree): Tree {
     return this.optimizer.step(this.grads, params);
@@ -57,12 +62,19 @@ export class FusedTransformation<R extends Rule = Rule> {
    *
    * @param grads consumed when the updates are applied.
    * @param params not needed; consumed.
+   * @throws OptimizerError `invalid-parameter` if the state is none; nothing is consumed then.
    */
   update<Tree>(
     grads: Tree,
     state: FusedOptimizer<Tree, R>,
     params?: Tree,
   ): [updates: FusedUpdates<Tree>, state: FusedOptimizer<Tree, R>] {
+    if (!(state instanceof FusedOptimizer)) {
+      throw new OptimizerError(
+        'invalid-parameter',
+        `update(): the state is ${quote(state)}; give what init() returned.`,
+      );
+    }
     // At once: as long as others refer to parameters, they cannot be updated in place.
     tree.dispose(params as never);
     return [new FusedUpdates<Tree>(state, grads), state];

@@ -110,6 +110,8 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    */
   set learningRate(lr: LearningRate) {
     this.#rejectDisposed('learningRate');
+    // Among options, it would leave the one that there is.
+    if (lr === undefined) throw new OptimizerError('invalid-option', 'lr is undefined; give a number ≥ 0.');
     const { others } = this.#rule;
     const ofOthers = others && { others: overrideRule(others, { lr }) };
     this.#rule = Object.freeze({ ...overrideRule(this.#rule, { lr }), ...ofOthers });
@@ -231,7 +233,8 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    *
    * Also with what `getWeights` of `tf.train.sgd`, `momentum`, `adagrad`, `rmsprop`, `adam` or `adadelta` returned, for the rule of the
    * same name (`adamw` takes that of `adam`): values and count are taken over as they are. The formula goes on as theirs with the
-   * options that `conventions.tfjs` tells; the defaults of `momentum` keep another velocity, and are refused.
+   * options that `conventions.tfjs` tells (`adadelta`: and `previousAccumulator: true`); the defaults of `momentum` keep another
+   * velocity, and are refused.
    *
    * @throws OptimizerError `destroyed`, `invalid-state-dict` if these are no such weights. Whether they fit the variables
    *   turns out at the next step, which is not made if they do not.
@@ -252,7 +255,7 @@ export class FusedOptimizer<R extends Rule = Rule> extends TfjsOptimizer {
    * give them again.
    */
   getConfig(): serialization.ConfigDict {
-    return toConfig(this.#rule, this.#options, this.iterations);
+    return toConfig(this.#rule, this.#options, this.iterations, this.#isLrSet);
   }
 
   /** An optimizer from `getConfig()`, without state. */

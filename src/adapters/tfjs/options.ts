@@ -46,8 +46,15 @@ export function resolveOptions(rule: Rule, given: FusedOptimizerOptions): Resolv
 /**
  * Rule and options as plain data, for `getConfig`. A schedule becomes the learning rate that it has now, and `onStep` is
  * left out: functions cannot be saved.
+ *
+ * @param isLrSet whether the rule's learning rate was set since, and so that of all groups, whatever their options say.
  */
-export function toConfig(rule: Rule, options: ResolvedOptions, step: number): serialization.ConfigDict {
+export function toConfig(
+  rule: Rule,
+  options: ResolvedOptions,
+  step: number,
+  isLrSet: boolean,
+): serialization.ConfigDict {
   const { onStep: _, label: _label, ...settings } = options.config;
   const { others } = rule;
   const plain = {
@@ -60,10 +67,10 @@ export function toConfig(rule: Rule, options: ResolvedOptions, step: number): se
       }),
     settings,
     // tfjs changes the case of strings, but for those under `name`.
-    groups: options.groups.list.map(({ names, match, overrides }) => ({
+    groups: options.groups.list.map(({ names, match, overrides: { lr, ...rest } }) => ({
       ...(match && { name: match.source, flags: match.flags }),
       params: names.map((name) => ({ name })),
-      options: withoutSchedule(overrides, step),
+      options: withoutSchedule({ ...rest, ...(lr !== undefined && !isLrSet && { lr }) }, step),
     })),
   };
   return plain as unknown as serialization.ConfigDict;

@@ -5,7 +5,7 @@ import {
   type StateDict,
   describeGroup,
 } from '../../engine/saved/state-dict.js';
-import { OptimizerError, quote } from '../../errors.js';
+import { OptimizerError, isRecord, quote } from '../../errors.js';
 import { ExportedTensors, type NamedTensor } from './exported-tensors.js';
 
 type Slots = StateDict['state'][string];
@@ -80,6 +80,8 @@ export function toTensors({ step, control, steps, slots }: SavedState): Exported
  * @throws OptimizerError `invalid-state-dict` if they are not such tensors.
  */
 export async function fromTensors(list: readonly NamedTensor[]): Promise<SavedState> {
+  const isNamed = (given: unknown) => isRecord(given) && isRecord(given['tensor']);
+  if (!Array.isArray(list) || !list.every(isNamed)) fail(`they are ${quote(list)}`);
   const names = list.map(({ name }) => name);
   const read = await Promise.all(list.map(async (given) => given.tensor.data()));
   const values = new Map(names.map((name, k) => [name, read[k]!]));
