@@ -57,6 +57,7 @@ async function violationsInAllLooks(): Promise<Record<string, string[]>> {
       found[`${width} ${theme}`] = await violations();
     }
   }
+  await visitor.page.emulateMediaFeatures([]);
   return found;
 }
 
