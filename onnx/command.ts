@@ -5,9 +5,10 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { onnx } from 'onnx-proto';
 import { createRandom } from '../lab/random.js';
+import { UsageError, createCommand, runCommand } from '../scripts/terminal/command-line.js';
 import { type LossName, lossNames, losses } from './losses/registry.js';
 import { makeMlp } from './mlp.js';
 import { putCommand } from './put-command.js';
@@ -46,7 +47,7 @@ Examples:
   ${NAME} --mlp 784,128,10 --batch 64
   ${NAME} put model.onnx trained.safetensors --out trained.onnx`;
 
-const command: Command = new Command(NAME)
+const command = createCommand(NAME)
   .enablePositionalOptions()
   .description(
     'Makes what OnnxTrainer needs of an inference model:\n' +
@@ -100,27 +101,24 @@ const command: Command = new Command(NAME)
 
 command.addCommand(putCommand());
 
-try {
-  await command.parseAsync();
-} catch (error) {
-  console.error(`${NAME}: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-}
+await runCommand(NAME, async () => void (await command.parseAsync()));
 
-/** @throws Error if a file that is written would replace the model. */
+/** @throws UsageError if a file that is written would replace the model. */
 function rejectOverwriting(file: string | undefined, out: string): void {
   if (file === undefined) return;
   const written = ['training', 'forward', 'initial'].map((name) => resolve(out, `${name}.onnx`));
   if (!written.includes(resolve(file))) return;
-  throw new Error(`"${file}" would be replaced by what is written; choose another folder with --out.`);
+  throw new UsageError(`"${file}" would be replaced by what is written; choose another folder with --out.`);
 }
 
 async function findModel(file: string | undefined, { mlp, seed }: Options): Promise<onnx.IModelProto> {
   if (file === undefined && mlp === undefined) {
-    throw new Error('No model is given; name an ONNX file, or describe a perceptron with --mlp 784,128,10.');
+    throw new UsageError(
+      'No model is given; name an ONNX file, or describe a perceptron with --mlp 784,128,10.',
+    );
   }
   if (file === undefined) return makeMlp(mlp!, createRandom(seed));
-  if (mlp) throw new Error(`"${file}" and --mlp are given; give one of them.`);
+  if (mlp) throw new UsageError(`"${file}" and --mlp are given; give one of them.`);
   return readModel(file, await readBytes(file, 'an ONNX file'));
 }
 

@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { onnx } from 'onnx-proto';
+import { createCommand } from '../scripts/terminal/command-line.js';
 import { putWeights } from '../src/adapters/onnxruntime/put-weights.js';
 import { MANIFEST, nameOfTensor } from '../src/checkpoint/manifest.js';
 import { type SafetensorsFile, readSafetensors } from '../src/safetensors/read.js';
@@ -11,7 +12,7 @@ import { type Shape, showShape } from './tensor.js';
 
 /** `webgpu-optim-onnx put`: trained weights into the inference model that they were trained from. */
 export function putCommand(): Command {
-  return new Command('put')
+  return createCommand('put')
     .description('Puts trained weights into the inference model; all else of it stays as it is.')
     .argument('<model>', 'the ONNX file that was trained')
     .argument(
