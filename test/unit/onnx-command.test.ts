@@ -65,7 +65,7 @@ test('a model is not replaced by what is made of it', async () => {
   expect(stderr).toContain(
     '"forward.onnx" would be replaced by what is written; choose another folder with --out.',
   );
-  expect(status).toBe(1);
+  expect(status).toBe(2);
   expect(Buffer.compare(await readFile(join(folder, 'forward.onnx')), bytes)).toBe(0);
 });
 
