@@ -29,6 +29,9 @@ export type OptimizerErrorCode =
   | 'device-lost'
   | 'shader';
 
+/** Has a heading for each code. */
+const TROUBLESHOOTING = 'https://github.com/webgpu-optim/webgpu-optim/blob/main/docs/troubleshooting.md';
+
 /**
  * The one class of error that this library throws on bad input. The message quotes the offending value and
  * says what to do; whatever was asked for has not happened, not even in part.
@@ -41,6 +44,11 @@ export class OptimizerError extends Error {
     super(message, options);
     this.name = 'OptimizerError';
     this.code = code;
+  }
+
+  /** The address of what is known about this code: messages, causes, remedies. */
+  get help(): string {
+    return `${TROUBLESHOOTING}#${this.code}`;
   }
 }
 

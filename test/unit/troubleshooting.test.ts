@@ -19,6 +19,13 @@ test('every code has its section, and no other has', () => {
   expect([...sections.keys()]).toEqual(codes);
 });
 
+test('an error leads to its section, at the address of the package', async () => {
+  const { repository } = JSON.parse(readFileSync('package.json', 'utf8')) as { repository: { url: string } };
+  const { help } = await errorOf(() => adam({ lr: -1 }));
+  const address = repository.url.replace(/^git\+/u, '').replace(/\.git$/u, '');
+  expect(help).toBe(`${address}/blob/main/docs/troubleshooting.md#invalid-option`);
+});
+
 describe.each(codes)('%s', (code) => {
   test('has messages, a cause and a remedy', () => {
     expect(sections.get(code)).toMatch(
