@@ -29,9 +29,7 @@ export const besideSlips = [
       [
         '    return bits_within(value, counts);\n  }\n  return bitcast',
         '  }\n  return bitcast',
-        'gpu/tables-run',
-        'gpu/woven',
-        'gpu/parity-tables',
+        'gpu/tables-run#nor do rules with norms',
       ],
     ],
   ),
