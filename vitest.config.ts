@@ -69,12 +69,11 @@ const PAGE_TESTS = [
   'state-dict-trust',
 ];
 
-/**
- * Tests of the site's pages that compute: which ones are Chrome's turn. On SwiftShader they take up to four times as long; Train is never
- * Chrome's in a run of everything, for it takes minutes there, and `trouble` visits it.
- */
-const ALWAYS_FIREFOX = ['train'];
+/** Of the tests of the site's pages that compute, those that are Chrome's turn. On SwiftShader they take up to four times as long. */
 const CHROME_TURNS = [['large', 'race'], ['prove', 'throughput'], ['splats']];
+
+/** In a run of everything these are never Chrome's: Train takes minutes there, and `trouble` visits it. */
+const ALWAYS_FIREFOX = ['train'];
 
 const SLOW_ADAPTER_MS = 120_000;
 const seed = testSeed();

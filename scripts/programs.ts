@@ -9,7 +9,6 @@
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
 import type { Browser } from 'puppeteer';
 import { launchBrowser } from './browsers.js';
 import { writeRow } from './programs/docs-page.js';
@@ -19,6 +18,7 @@ import { PROGRAMS } from './programs/list.js';
 import { EMPTY, bundleProgram } from './programs/program-page.js';
 import { type ProgramRun, isGood, rowOf, tell } from './programs/report.js';
 import { LIMIT_MS, runPage } from './programs/run-page.js';
+import { UsageError, createCommand, runCommand } from './terminal/command-line.js';
 
 /**
  * Programs read values at once, which tfjs does by way of a canvas. Without a GPU, pictures of WebGPU come to a canvas only where Chrome
@@ -32,25 +32,32 @@ interface Runnable {
   readonly run: (browser: Browser, isOurs: boolean) => Promise<ProgramRun>;
 }
 
-const command = new Command('npm run programs --')
+const command = createCommand('npm run programs --')
   .description("Runs published programs with the framework's own optimizer and with ours.")
   .argument(
     '<folder>',
     'a clone of https://github.com/tensorflow/tfjs-examples or https://github.com/ekzhang/jax-js',
   )
   .option('--only <names...>', 'some of them')
-  .option('--write', 'write what was found to docs/programs.md')
-  .parse();
-const { only, write } = command.opts<{ only?: readonly string[]; write?: boolean }>();
-const folder = resolve(command.args[0]!);
-const all = existsSync(join(folder, 'packages/optax')) ? jaxPrograms() : tfjsPrograms();
-for (const name of only ?? []) {
-  if (all.some((program) => program.name === name)) continue;
-  command.error(`error: there is no program ${name}; there are ${all.map((one) => one.name).join(', ')}`);
-}
-process.exit(await main(all.filter(({ name }) => only?.includes(name) ?? true)));
+  .option('--write', 'write what was found to docs/programs.md');
 
-async function main(programs: readonly Runnable[]): Promise<number> {
+await runCommand('programs', async () => {
+  command.parse();
+  const { only, write = false } = command.opts<{ only?: readonly string[]; write?: boolean }>();
+  const folder = resolve(command.args[0]!);
+  const all = existsSync(join(folder, 'packages/optax')) ? jaxPrograms(folder) : tfjsPrograms(folder);
+  const names = all.map(({ name }) => name);
+  const unknown = only?.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`There is no program "${unknown}"; there are ${names.join(', ')}.`);
+  }
+  return main(
+    all.filter(({ name }) => only?.includes(name) ?? true),
+    write,
+  );
+});
+
+async function main(programs: readonly Runnable[], write: boolean): Promise<number> {
   const browser = await launchBrowser('chrome', { callTimeoutMs: LIMIT_MS, args: ARGS });
   let areGood = true;
   for (const { name, run } of programs) {
@@ -75,7 +82,7 @@ function whose(name: string, isOurs: boolean): string {
   return `${name}, ${isOurs ? 'ours' : 'its own'}`;
 }
 
-function tfjsPrograms(): Runnable[] {
+function tfjsPrograms(folder: string): Runnable[] {
   return PROGRAMS.map((program) => ({
     name: program.name,
     run: async (browser, isOurs) => {
@@ -86,7 +93,7 @@ function tfjsPrograms(): Runnable[] {
   }));
 }
 
-function jaxPrograms(): Runnable[] {
+function jaxPrograms(folder: string): Runnable[] {
   return JAX_PROGRAMS.map((program) => ({
     name: program.name,
     run: async (browser, isOurs) => {

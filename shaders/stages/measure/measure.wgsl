@@ -46,7 +46,7 @@ fn is_measured() -> bool {
   return page[uniform_portion.row].is_active != 0u;
 }
 
-/// Of each quantity, too. One variable for each of at most two: an array that a loop indexes stays in memory, not in registers.
+/// Sums of at most two quantities. A variable for each: an array that a loop indexes stays in memory, not in registers.
 struct Sums {
   first: Squares,
   second: Squares,
