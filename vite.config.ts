@@ -10,6 +10,7 @@ export default defineConfig({
         'adapters/jax/index': 'src/adapters/jax/index.ts',
         'adapters/onnxruntime/index': 'src/adapters/onnxruntime/index.ts',
         'adapters/tfjs/index': 'src/adapters/tfjs/index.ts',
+        'outer/index': 'src/outer/index.ts',
         'safetensors/index': 'src/safetensors/index.ts',
       },
       formats: ['es'],

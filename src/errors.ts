@@ -9,6 +9,7 @@
  * - `invalid-state-dict`: a state dict does not fit this optimizer.
  * - `invalid-safetensors`: a file is not as the format of safetensors says, or what is to be read or written cannot be.
  * - `invalid-checkpoint`: a file is no checkpoint, or was changed since it was written.
+ * - `invalid-delta`: what peers exchange is cut, changed, or of another round, model or version.
  * - `limit-exceeded`: the device's limits, or those of buffers of the host, do not allow what was asked.
  * - `out-of-memory`: the device could not allocate optimizer state.
  * - `destroyed`: the optimizer was used after `destroy()`.
@@ -23,6 +24,7 @@ export type OptimizerErrorCode =
   | 'invalid-state-dict'
   | 'invalid-safetensors'
   | 'invalid-checkpoint'
+  | 'invalid-delta'
   | 'limit-exceeded'
   | 'out-of-memory'
   | 'destroyed'

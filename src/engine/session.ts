@@ -23,6 +23,8 @@ export class Session {
   /** Parameters that there have been, with those that are about to join. */
   parameterCount: number;
   readonly occupancy = new Occupancy();
+  /** Calls of `mapRows`: what lies elsewhere, row by row, does not follow them. */
+  mappingCount = 0;
   #groups: readonly ParameterGroup[];
 
   constructor(

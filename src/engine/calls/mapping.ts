@@ -48,6 +48,7 @@ export class Mapping {
       rejectNoMatrix(rule, { name: parameter.name, isMapped: true });
       rejectSharedWords(rule, parameter);
     }
+    session.mappingCount++;
     const undoClaim = session.occupancy.claim(tensors.map(({ parameter }) => parameter));
     try {
       session.rejectDestroyedArenas(

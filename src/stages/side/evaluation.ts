@@ -30,7 +30,7 @@ const exchange = declareRule({
 });
 
 /** A share of a state is added; of either sign, so it is no option. */
-const interpolate = declareRule({
+export const interpolate = declareRule({
   name: 'interpolate',
   wgsl: interpolateWgsl,
   options: commonOptions(0),
