@@ -17,9 +17,10 @@ import type { ByteRange } from '../gpu/readback.js';
 import { type SafetensorsFile, readSafetensors } from '../safetensors/read.js';
 import type { SafetensorsSource } from '../safetensors/source.js';
 import type { SafetensorsTensor } from '../safetensors/tensor.js';
-import { Checksum, piecesOf, toHex } from './checksum.js';
+import { piecesOf } from './checksum.js';
 import { type AcceptedTensor, acceptTensor, rejectOtherCopies, rejectUnwritable } from './accept.js';
-import { CHECKSUM, type Manifest, nameOfTensor, readManifest, refuse } from './manifest.js';
+import { type Manifest, nameOfTensor, readManifest, refuse } from './manifest.js';
+import { readVerified } from './verify.js';
 import type { Rule } from '../rules/rule.js';
 
 /** What `loadCheckpoint` is told beside the source. */
@@ -178,27 +179,19 @@ async function readAll(
   wanted: ReadonlyMap<SafetensorsTensor, WantedTensor>,
   upload: Upload,
 ): Promise<Map<SafetensorsTensor, ByteRange[]>> {
-  const checksum = new Checksum(file.metadata);
   const ranges = new Map<SafetensorsTensor, ByteRange[]>();
-  let saved: Uint8Array | undefined;
-  for (const tensor of file.tensors.values()) {
-    if (tensor.name === CHECKSUM) {
-      saved = await tensor.bytes();
-      continue;
-    }
-    const own: ByteRange[] = [];
-    const passing = checksum.passing(tensor, tensor.data);
-    const asked = wanted.get(tensor);
-    for await (const piece of asked ? recoded(passing, asked) : passing) {
-      if (asked) own.push(...(await upload.write(piece)));
-    }
-    ranges.set(tensor, own);
-  }
-  if (!saved)
-    refuse(`the file has no tensor ${quote(CHECKSUM)}, its checksum; give one that saveCheckpoint() wrote.`);
-  const [want, got] = [toHex(saved), toHex(await checksum.digest())];
-  if (want !== got)
-    refuse(`the file was changed since it was written: its checksum is ${want}, but its bytes have ${got}.`);
+  await readVerified(
+    file,
+    async (tensor, pieces) => {
+      const own: ByteRange[] = [];
+      const asked = wanted.get(tensor);
+      for await (const piece of asked ? recoded(pieces, asked) : pieces) {
+        if (asked) own.push(...(await upload.write(piece)));
+      }
+      ranges.set(tensor, own);
+    },
+    (message) => refuse(`the file ${message}; give one as saveCheckpoint() wrote it.`),
+  );
   return ranges;
 }
 

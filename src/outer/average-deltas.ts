@@ -18,20 +18,24 @@ export async function averageDeltas(deltas: readonly Uint8Array[]): Promise<Uint
   const all = togetherInOrder(await readDeltas(deltas, call), call);
   const [first] = all;
   const samples = all.reduce((sum, delta) => sum + delta.samples, 0);
-  const values = new Map(
-    Object.entries(first!.lengths).map(([name, elementCount]) => {
-      const mean = new Float32Array(elementCount);
-      for (const delta of all) {
-        const share = shareOf(delta, samples);
-        const own = decodeValues(delta.format, delta.values.get(name)!, elementCount);
-        for (let k = 0; k < elementCount; k++) mean[k] = float32.add(mean[k]!, float32.mul(share, own[k]!));
-      }
-      return [name, f32.encode(mean)];
-    }),
-  );
+  const values = new Map(Object.keys(first!.lengths).map((name) => [name, f32.encode(meanOf(all, name))]));
   const { round, lengths } = first!;
   const header = { round, samples, compress: 'none' as const, lengths, contributors: contributorsOf(all) };
   return (await writeDelta(header, resolveCompress('none', call), values)).bytes;
+}
+
+/** The mean of a parameter's values, summed in the order of the deltas. */
+export function meanOf(deltas: readonly Delta[], name: string): Float32Array<ArrayBuffer> {
+  const { add, mul } = float32;
+  const samples = deltas.reduce((sum, delta) => sum + delta.samples, 0);
+  const elementCount = deltas[0]!.lengths[name]!;
+  const mean = new Float32Array(elementCount);
+  for (const delta of deltas) {
+    const share = shareOf(delta, samples);
+    const own = decodeValues(delta.format, delta.values.get(name)!, elementCount);
+    for (let k = 0; k < elementCount; k++) mean[k] = add(mean[k]!, mul(share, own[k]!));
+  }
+  return mean;
 }
 
 /** Reads deltas. @throws OptimizerError `invalid-delta`. */

@@ -53,7 +53,7 @@ export function planChunkPacking(
         makeFilled(device, `${label} chunks ${k}`, BufferUsage.STORAGE, Uint32Array.from(entries)),
       );
       const words = slabs.map(({ wordCount }, k) =>
-        makeBuffer(device, `${label} packed ${k}`, 4 * Math.max(wordCount, 1), usage),
+        makeBuffer(device, `${label} packed ${k}`, 4 * wordCount, usage),
       );
       const makeFactor = (factor: number): GPUBuffer =>
         makeFilled(device, `${label} factor`, BufferUsage.UNIFORM, Float32Array.of(factor, 0, 0, 0));
@@ -132,7 +132,6 @@ function encodeAll(
   dispatches: readonly Dispatch[],
 ): void {
   for (const { pipeline, group, count } of dispatches) {
-    if (count === 0) continue;
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, group);
     const columns = Math.min(count, limits.maxComputeWorkgroupsPerDimension);
@@ -151,8 +150,7 @@ function chunkTables(
 } {
   const slabs = Array.from({ length: slabCount }, (): SlabChunks => ({ entries: [], wordCount: 0 }));
   const wordsOf = ofTensor.map((pieces) =>
-    pieces.flatMap(({ slab, element, elementCount }) => {
-      if (elementCount === 0) return [];
+    pieces.map(({ slab, element, elementCount }) => {
       const own = slabs[slab]!;
       const first = own.wordCount;
       for (const chunk of chunksOf(options, elementCount)) {
@@ -160,10 +158,8 @@ function chunkTables(
       }
       const wordCount = wordsOfTensor(options, elementCount);
       own.wordCount += wordCount;
-      return [{ slab, word: first, wordCount }];
+      return { slab, word: first, wordCount };
     }),
   );
-  // A table of nothing is bound all the same.
-  for (const { entries } of slabs) if (entries.length === 0) entries.push(0, 1, 0, 0);
   return { slabs, wordsOf };
 }

@@ -1,8 +1,10 @@
 import { Checksum, toHex } from '../checkpoint/checksum.js';
 import { CHECKSUM } from '../checkpoint/manifest.js';
+import { joinPieces, readVerified } from '../checkpoint/verify.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { define } from '../given.js';
 import { type SafetensorsFile, readSafetensors } from '../safetensors/read.js';
+import type { SafetensorsTensor } from '../safetensors/tensor.js';
 import { writeSafetensors } from '../safetensors/write.js';
 import {
   type Compress,
@@ -92,14 +94,11 @@ export async function readDelta(given: unknown, call: string, which = 'the delta
   }
   const header = readHeader(file.metadata, refuse);
   const format = resolveCompress(header.compress, `${call}: ${which}: compress`);
-  const checksum = new Checksum(file.metadata);
   const values = new Map<string, Uint8Array<ArrayBuffer>>();
-  let saved: Uint8Array | undefined;
-  for (const tensor of file.tensors.values()) {
-    if (tensor.name === CHECKSUM) {
-      saved = await tensor.bytes();
-      continue;
-    }
+  const take = async (
+    tensor: SafetensorsTensor,
+    pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  ): Promise<void> => {
     const name = tensor.name.replace(/^delta\./, '');
     const elementCount = Object.hasOwn(header.lengths, name) ? header.lengths[name]! : undefined;
     if (elementCount === undefined || tensor.byteLength !== byteLengthOf(format, elementCount)) {
@@ -107,28 +106,16 @@ export async function readDelta(given: unknown, call: string, which = 'the delta
         `has a tensor ${quote(tensor.name)} of ${tensor.byteLength} bytes, which its header does not say; get it anew.`,
       );
     }
-    const own = new Uint8Array(tensor.byteLength);
-    let position = 0;
-    for await (const piece of checksum.passing(tensor, tensor.data)) {
-      own.set(piece, position);
-      position += piece.byteLength;
-    }
-    values.set(name, own);
-  }
-  const digest = toHex(await checksum.digest());
-  if (!saved || toHex(saved) !== digest) {
-    const said = saved ? toHex(saved) : 'none';
-    refuse(
-      `was changed since it was written: its checksum is ${said}, but its bytes have ${digest}; get it anew.`,
-    );
-  }
+    values.set(name, await joinPieces(pieces, tensor.byteLength));
+  };
+  const checksum = await readVerified(file, take, (message) => refuse(`${message}; get it anew.`));
   for (const [name, elementCount] of Object.entries(header.lengths)) {
     const bytes = values.get(name);
     if (!bytes) return refuse(`has no tensor ${quote(`delta.${name}`)}, which its header says; get it anew.`);
     const complaint = complaintAbout(format, bytes, elementCount);
     if (complaint) refuse(`cannot be used: ${quote(name)}: ${complaint}.`);
   }
-  return { ...header, format, checksum: digest, byteLength: given.byteLength, values };
+  return { ...header, format, checksum, byteLength: given.byteLength, values };
 }
 
 /** @throws OptimizerError `invalid-delta`. */

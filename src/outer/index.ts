@@ -10,4 +10,5 @@ export type { Compress, TopKOptions } from './compress.js';
 export { inspectDelta, type DeltaHeader, type DeltaSummary } from './delta.js';
 export { nesterov, type OuterOptions } from './options.js';
 export { OuterOptimizer } from './outer-optimizer.js';
+export { ReferenceOuterOptimizer, type ReferenceOuterParameter } from './reference-outer.js';
 export type { DeltaOptions, OuterPeer, SnapshotOptions } from './outer-peer.js';

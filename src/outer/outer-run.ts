@@ -73,9 +73,8 @@ export class OuterRun {
       const anchor = await Optimizer.create(device, {
         rule,
         label: `${label} anchor`,
-        params: tensors.map(({ name, elementCount, tensor: { parameter } }, k) => ({
+        params: tensors.map(({ name, tensor: { parameter } }, k) => ({
           name,
-          length: elementCount,
           data: bindings(floatRanges(memory.anchor, places.ofTensor[k]!)),
           grad: bindings(floatRanges(memory.mean, places.ofTensor[k]!)),
           ...(parameter.shape && { shape: parameter.shape }),
@@ -268,14 +267,8 @@ export class OuterRun {
   }
 }
 
-function bindings(ranges: ReturnType<typeof floatRanges>): GPUBufferBinding[] {
-  // Of nothing, a word that is nobody's: the parameter's length is 0.
-  return ranges.map(({ buffer, byteOffset, byteLength }) => ({
-    buffer,
-    offset: byteOffset,
-    size: Math.max(byteLength, 4),
-  }));
-}
+const bindings = (ranges: ReturnType<typeof floatRanges>): GPUBufferBinding[] =>
+  ranges.map(({ buffer, byteOffset, byteLength }) => ({ buffer, offset: byteOffset, size: byteLength }));
 
 /** @throws OptimizerError `invalid-config` for weights that deltas are not taken of. */
 export function rejectMasters({ run }: Insides, call: string): void {

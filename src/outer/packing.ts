@@ -8,7 +8,7 @@ import { type SidePass, planSidePass } from '../stages/side/side-pass.js';
 import { planChunkPacking } from './chunk-packing.js';
 import { type DeltaFormat, byteLengthOf, isLossy } from './compress.js';
 import type { Places } from './places.js';
-import { type FloatSlabs, makeSlabs, wholeSlabs } from './slabs.js';
+import { type FloatSlabs, makeSlabs, tensorsIn, wholeSlabs } from './slabs.js';
 
 /** Where numbers come from and go to. */
 export interface PackingInput {
@@ -65,9 +65,10 @@ function planCodecPacking(
     label,
   };
   const isPacked = pending !== undefined && isLossy(format);
-  const plan = () => ({
+  const packed = codec.isScaled ? tensorsIn : wholeSlabs;
+  const planned = {
     packing: isPacked
-      ? planSidePass({ ...side, rule: pack(), rows: [{}], tensors: wholeSlabs(pending, places) })
+      ? planSidePass({ ...side, rule: pack(), rows: [{}], tensors: packed(pending, places) })
       : undefined,
     taking: isPacked
       ? planSidePass({
@@ -83,8 +84,7 @@ function planCodecPacking(
       rows: [{ factor: 1 }],
       tensors: wholeSlabs(mean, places),
     }),
-  });
-  const planned = plan();
+  };
   const sizes = slabElementCounts.map((elementCount) => codecByteLength(codec, elementCount));
   const spanOf = (piece: (typeof ofTensor)[number][number]) => bytesOf(codec, piece);
   return {
@@ -97,7 +97,7 @@ function planCodecPacking(
       const own = isPacked || pending === undefined ? slabs : pending;
       return {
         ranges: (tensor) =>
-          ofTensor[tensor]!.filter(({ elementCount }) => elementCount > 0).map((piece) => {
+          ofTensor[tensor]!.map((piece) => {
             const { offset, size } = spanOf(piece);
             return { buffer: own[piece.slab]!, byteOffset: offset, byteLength: size };
           }),

@@ -24,14 +24,11 @@ export function placeTensors(
   const places = new StatePlaces({ maxBufferSize: most }, UNIT, UNIT);
   const ofTensor = elementCounts.map((elementCount) => {
     const pieces: StatePiece[] = [];
-    let left = elementCount;
-    do {
-      const count = Math.min(left, most / ELEMENT_BYTE_LENGTH);
-      // One of nothing has a place, too.
-      const { slab, element } = places.allocate(Math.max(count, 1));
-      pieces.push({ slab, element, elementCount: count, isPadded: true });
-      left -= count;
-    } while (left > 0);
+    for (let left = elementCount; left > 0;) {
+      const piece = places.allocate(Math.min(left, most / ELEMENT_BYTE_LENGTH));
+      pieces.push(piece);
+      left -= piece.elementCount;
+    }
     return pieces;
   });
   return { ofTensor, slabElementCounts: places.elementCounts };

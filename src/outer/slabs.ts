@@ -30,7 +30,20 @@ export const floatRanges = (
     byteLength: ELEMENT_BYTE_LENGTH * elementCount,
   }));
 
-/** All numbers of slabs, as weights that have a state of the same places. */
+/** The numbers of each tensor, as weights that have a state of the same places: of blocks that are rounded together, none has padding. */
+export const tensorsIn = (slabs: FloatSlabs, { ofTensor }: Places): PlanTensor<GPUBuffer>[] =>
+  ofTensor.map((state, index) => ({
+    index,
+    row: 0,
+    data: state.map(({ slab, element, elementCount }) => ({
+      buffer: slabs[slab]!,
+      byteOffset: ELEMENT_BYTE_LENGTH * element,
+      elementCount,
+    })),
+    state,
+  }));
+
+/** All numbers of slabs, padding too, as weights that have a state of the same places. */
 export const wholeSlabs = (slabs: FloatSlabs, { slabElementCounts }: Places): PlanTensor<GPUBuffer>[] =>
   slabs.map((buffer, slab) => {
     const elementCount = slabElementCounts[slab]!;

@@ -71,10 +71,10 @@ export function encodeChunks(
     return key < MIN_NORMAL_BITS ? 0 : key;
   };
   for (const { element, elementCount, kept, word, places, codes } of chunksOf(options, values.length)) {
-    const order = Array.from({ length: elementCount }, (_, k) => k);
-    order.sort((a, b) => keyOf(element + b) - keyOf(element + a) || a - b);
-    const picked = order.slice(0, kept).toSorted((a, b) => a - b);
-    const keys = picked.map((place) => keyOf(element + place));
+    const keyAt = Uint32Array.from({ length: elementCount }, (_, k) => keyOf(element + k));
+    const order = Uint16Array.from(keyAt.keys()).sort((a, b) => keyAt[b]! - keyAt[a]! || a - b);
+    const picked = Array.from(order.subarray(0, kept).sort());
+    const keys = picked.map((place) => keyAt[place]!);
     const scale = bits === 32 ? undefined : scaleOf(Math.min(...keys), Math.max(...keys), largestLevel(bits));
     if (scale) floats.set([scale.least, scale.step], word);
     picked.forEach((place, k) => {

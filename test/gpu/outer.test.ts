@@ -1,7 +1,16 @@
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
+import { Random } from '../../proof/random.js';
 import { Optimizer, sgd } from '../../src/index.js';
-import { OuterOptimizer, averageDeltas, inspectDelta, nesterov } from '../../src/outer/index.js';
+import {
+  type Compress,
+  OuterOptimizer,
+  ReferenceOuterOptimizer,
+  averageDeltas,
+  inspectDelta,
+  nesterov,
+} from '../../src/outer/index.js';
 import { gpuTest } from '../support/device.js';
+import { makeOuterPair } from '../support/outer-pair.js';
 import { makeParameter } from '../support/tensors.js';
 
 // Heavy ball would move by ηΔ at first.
@@ -16,7 +25,8 @@ gpuTest(
     optimizer.step();
     expect(outer.isDue).toBe(true);
     const delta = await outer.delta({ samples: 3, peer: 'a' });
-    expect(await inspectDelta(delta)).toMatchObject({
+    const summary = await inspectDelta(delta);
+    expect(summary).toMatchObject({
       round: 0,
       samples: 3,
       peer: 'a',
@@ -32,3 +42,64 @@ gpuTest(
     expect([...(await optimizer.readParam('w'))]).toEqual([1 - 0.375 - 0.875 * 0.5, 2 + 0.75 + 0.875]);
   },
 );
+
+/** What has the same bits on every adapter that tests run on: no division, no root. */
+const EVERYWHERE: readonly Compress[] = ['none', 'bf16', { topK: 0.25, bits: 32 }];
+const SWIFTSHADER: readonly Compress[] = [
+  'int8',
+  { topK: 64, bits: 2 },
+  { topK: 1, bits: 4 },
+  { topK: 2048, bits: 8 },
+  { topK: 0.01, bits: 16 },
+];
+
+const SIZES = [1, 3, 4, 5, 63, 64, 65, 255, 256, 257, 1023, 4095, 4096, 4097, 9000];
+
+const isExact = inject('runtime') !== 'firefox';
+
+for (const compress of isExact ? [...EVERYWHERE, ...SWIFTSHADER] : EVERYWHERE) {
+  gpuTest(
+    `deltas, anchors and weights have the twin's bits: ${JSON.stringify(compress)}`,
+    async ({ device, track }) => {
+      const random = new Random(inject('seed'));
+      const dtype = random.pick(['f32', 'f32', 'f16', 'bf16'] as const);
+      const gap = random.pick([undefined, 0, 1, 3]);
+      const options = { sizes: SIZES, dtype, compress, ...(gap !== undefined && { gap }) };
+      const pair = await makeOuterPair(device, track, random, options);
+      const { outer, twin } = pair;
+      // Another peer, on the CPU alone, of the same anchor.
+      const others = SIZES.map((elementCount, k) => ({
+        name: `w${k}`,
+        data: new Float32Array(elementCount),
+      }));
+      const other = new ReferenceOuterOptimizer(others, { every: 1, compress });
+      await other.loadSnapshot(await twin.snapshot());
+      for (let round = 0; round < 4; round++) {
+        const what = `${dtype}, gap ${gap}, round ${round}`;
+        await pair.train(random);
+        for (const { data } of others) data.forEach((value, k) => (data[k] = value + random.uniform() - 0.5));
+        const peers = [await other.delta({ samples: random.integer(100) + 1, peer: 'other' })];
+        // In one round it takes no part, in one its delta comes too late, and in one it goes on meanwhile.
+        if (round !== 1) {
+          const given = { samples: 1 + random.integer(100), peer: 'own' };
+          const [own, wanted] = await Promise.all([outer.delta(given), twin.delta(given)]);
+          expect(differingByte(own, wanted), what).toBeUndefined();
+          if (round !== 2) peers.push(own);
+          if (round === 3) await pair.train(random);
+        }
+        await Promise.all([outer.apply(peers), twin.apply(peers.toReversed()), other.apply(peers)]);
+        expect(await pair.difference(), what).toBeUndefined();
+        const [snapshot, wanted] = await Promise.all([outer.snapshot(), twin.snapshot()]);
+        expect(differingByte(snapshot, wanted), what).toBeUndefined();
+        expect(differingByte(await other.snapshot(), wanted), what).toBeUndefined();
+      }
+    },
+  );
+}
+
+/** The first byte that two files do not have in common. */
+function differingByte(a: Uint8Array, b: Uint8Array): number | undefined {
+  const k = a.findIndex((byte, at) => byte !== b[at]);
+  if (k >= 0) return k;
+  return a.length === b.length ? undefined : a.length;
+}

@@ -12,6 +12,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   'webgpu-optim': 'index.ts',
   'webgpu-optim/jax': 'adapters/jax/index.ts',
   'webgpu-optim/onnxruntime': 'adapters/onnxruntime/index.ts',
+  'webgpu-optim/outer': 'outer/index.ts',
   'webgpu-optim/safetensors': 'safetensors/index.ts',
   'webgpu-optim/tfjs': 'adapters/tfjs/index.ts',
 };
