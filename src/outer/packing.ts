@@ -1,6 +1,8 @@
 import { byteLengthOf as codecByteLength, bytesOf, type Codec } from '../codecs/codec.js';
 import type { ByteRange } from '../gpu/readback.js';
 import type { PipelineSource } from '../gpu/pipelines.js';
+import { rowLayout } from '../kernel/row.js';
+import { layoutOf } from '../kernel/rule-layout.js';
 import type { StretchFacts } from '../plan/stretch.js';
 import { interpolate } from '../stages/side/evaluation.js';
 import { pack } from '../stages/side/recode.js';
@@ -39,6 +41,9 @@ export interface Packing {
   setFactor(factor: number): void;
   destroy(): void;
 }
+
+/** Byte of the factor in the only row of a pass that adds. */
+const FACTOR_OFFSET = 4 * rowLayout(layoutOf(interpolate())).struct.wordOf('factor');
 
 /** Plans it. */
 export function planPacking(input: PackingInput): {
@@ -117,7 +122,8 @@ function planCodecPacking(
         encodePack: (pass) => packing?.encode(pass),
         encodeTaking: (pass, isBack) => taking?.encode(pass, isBack ? 1 : 0),
         encodeAdding: (pass) => adding.encode(pass),
-        setFactor: (factor) => adding.rows.write(0, 'factor', factor),
+        setFactor: (factor) =>
+          device.queue.writeBuffer(adding.rows.buffer, FACTOR_OFFSET, Float32Array.of(factor)),
         destroy: () => {
           for (const each of [packing, taking, adding, ...slabs]) each?.destroy();
         },

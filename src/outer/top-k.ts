@@ -72,8 +72,8 @@ export function encodeChunks(
   };
   for (const { element, elementCount, kept, word, places, codes } of chunksOf(options, values.length)) {
     const keyAt = Uint32Array.from({ length: elementCount }, (_, k) => keyOf(element + k));
-    const order = Uint16Array.from(keyAt.keys()).sort((a, b) => keyAt[b]! - keyAt[a]! || a - b);
-    const picked = Array.from(order.subarray(0, kept).sort());
+    const order = Uint16Array.from(keyAt.keys()).toSorted((a, b) => keyAt[b]! - keyAt[a]! || a - b);
+    const picked = Array.from(order.subarray(0, kept).toSorted());
     const keys = picked.map((place) => keyAt[place]!);
     const scale = bits === 32 ? undefined : scaleOf(Math.min(...keys), Math.max(...keys), largestLevel(bits));
     if (scale) floats.set([scale.least, scale.step], word);

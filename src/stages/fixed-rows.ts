@@ -10,7 +10,6 @@ export class FixedRows {
   readonly buffer: GPUBuffer;
   readonly #pages: GPUBindGroup;
   readonly #row: RowLayout;
-  readonly #device: GPUDevice;
 
   /**
    * Creates the buffer; run it in error scopes.
@@ -25,7 +24,6 @@ export class FixedRows {
     label: string,
   ) {
     this.#row = row;
-    this.#device = device;
     const view = wordView(new ArrayBuffer(row.pageByteLength * rows.length));
     rows.forEach((values, k) =>
       row.struct.write(view, (row.pageByteLength / 4) * k, { is_active: 1, ...values }),
@@ -45,12 +43,6 @@ export class FixedRows {
       slotByteLength: this.#row.pageByteLength,
       isActive: () => true,
     };
-  }
-
-  /** Gives a field of the k-th of these another value, for what is submitted next. */
-  write(k: number, field: string, value: number): void {
-    const word = (this.#row.pageByteLength / 4) * k + this.#row.struct.wordOf(field);
-    this.#device.queue.writeBuffer(this.buffer, 4 * word, Float32Array.of(value));
   }
 
   destroy(): void {
