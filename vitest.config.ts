@@ -38,6 +38,7 @@ const HOST_TESTS = [
   'moving-options',
   'object-lifetimes',
   'options-are-values',
+  'outer-calls',
   'parity-leaving-out',
   'pending-readings',
   'plain-words',

@@ -1,4 +1,4 @@
-import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
+import { OptimizerError, type OptimizerErrorCode, isRecord, quote, rejectUnknownKeys } from '../errors.js';
 import { bf16 } from '../codecs/bf16.js';
 import { int8 } from '../codecs/blocks.js';
 import { type Codec, valuesByteLength } from '../codecs/codec.js';
@@ -35,11 +35,15 @@ const BITS: readonly unknown[] = [2, 4, 8, 16, 32];
 
 /**
  * @param what is given, for errors: `'OuterOptimizer.create(): compress'`.
- * @throws OptimizerError `invalid-config`.
+ * @throws OptimizerError `invalid-config`, or what `code` says.
  */
-export function resolveCompress(given: unknown, what: string): DeltaFormat {
+export function resolveCompress(
+  given: unknown,
+  what: string,
+  code: OptimizerErrorCode = 'invalid-config',
+): DeltaFormat {
   const fail = (message: string): never => {
-    throw new OptimizerError('invalid-config', message);
+    throw new OptimizerError(code, message);
   };
   if (typeof given === 'string' && Object.hasOwn(CODECS, given)) {
     const compress = given as keyof typeof CODECS;
@@ -48,7 +52,7 @@ export function resolveCompress(given: unknown, what: string): DeltaFormat {
   if (!isRecord(given))
     return fail(`${what} is ${quote(given)}; give 'none', 'bf16', 'int8' or { topK, bits }.`);
   const options = copyGiven(given, ['topK', 'bits']);
-  rejectUnknownKeys(options, ['topK', 'bits'], what, 'invalid-config');
+  rejectUnknownKeys(options, ['topK', 'bits'], what, code);
   const { topK, bits } = options;
   const isNumber = typeof topK === 'number' && topK > 0;
   const isShare = isNumber && topK <= 0.5;

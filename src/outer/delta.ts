@@ -93,7 +93,7 @@ export async function readDelta(given: unknown, call: string, which = 'the delta
     return refuse(`is no file, or is cut: ${(cause as Error).message}`, cause);
   }
   const header = readHeader(file.metadata, refuse);
-  const format = resolveCompress(header.compress, `${call}: ${which}: compress`);
+  const format = resolveCompress(header.compress, `${call}: ${which}: compress`, 'invalid-delta');
   const values = new Map<string, Uint8Array<ArrayBuffer>>();
   const take = async (
     tensor: SafetensorsTensor,

@@ -102,3 +102,10 @@ export async function makeOuterPair(
     },
   };
 }
+
+/** The first byte that two files do not have in common. */
+export function differingByte(a: Uint8Array, b: Uint8Array): number | undefined {
+  const k = a.findIndex((byte, at) => byte !== b[at]);
+  if (k >= 0) return k;
+  return a.length === b.length ? undefined : a.length;
+}

@@ -1,0 +1,272 @@
+import { expect, inject } from 'vitest';
+import { Random } from '../../proof/random.js';
+import { Optimizer, adam, momentum, muon, sgd } from '../../src/index.js';
+import { type Compress, OuterOptimizer, inspectDelta } from '../../src/outer/index.js';
+import { getTestAdapter, gpuTest } from '../support/device.js';
+import { errorOf } from '../support/error-of.js';
+import { watchBuffers } from '../support/live-buffers.js';
+import { outcomeOf } from '../support/outcome-of.js';
+import { differingByte, makeOuterPair } from '../support/outer-pair.js';
+import { runShort } from '../support/shortage.js';
+import { makeBuffer, makeParameter, readFloats } from '../support/tensors.js';
+import { watchUnhandled } from '../support/unhandled.js';
+
+/** A step by the mean, whole and at once. */
+const PLAIN = momentum({ lr: 1, momentum: 0 });
+const FORMATS: readonly Compress[] = ['none', 'bf16', { topK: 0.25, bits: 32 }];
+
+gpuTest('steps between a delta and its round are kept, whoever awaits what', async ({ device, track }) => {
+  const params = [makeParameter(device, track, 'w', [8, 8], [1, -1])];
+  const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+  const outer = track(await OuterOptimizer.create(optimizer, { every: 2, rule: PLAIN }));
+  optimizer.step();
+  const first = outer.delta();
+  optimizer.step();
+  expect(outer.isDue).toBe(true);
+  const applied = first.then((delta) => outer.apply(delta));
+  optimizer.step();
+  await applied;
+  expect(outer.stepCount).toBe(0);
+  // The first step was given and applied; two steps are this peer's own.
+  expect([...(await optimizer.readParam('w'))]).toEqual([5, 11]);
+  const second = await outer.delta();
+  expect(await inspectDelta(second)).toMatchObject({ round: 1, norm: Math.hypot(2, 2) });
+  // Nobody takes it, nor the next one; both steps, and one more, are in the third.
+  await outer.delta();
+  optimizer.step();
+  const third = await outer.delta();
+  expect(await inspectDelta(third)).toMatchObject({ norm: Math.sqrt(18) });
+  await outer.apply(third);
+  expect([...(await optimizer.readParam('w'))]).toEqual([4, 12]);
+  expect(outer.round).toBe(2);
+});
+
+gpuTest('what rests stays as it is, bit for bit, whatever others send', async ({ device, track }) => {
+  for (const compress of FORMATS) {
+    const make = async () => {
+      const params = ['a', 'b'].map((name) => makeParameter(device, track, name, [1, 2], [1, 1]));
+      const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+      return {
+        optimizer,
+        outer: track(await OuterOptimizer.create(optimizer, { every: 1, rule: PLAIN, compress })),
+      };
+    };
+    const [one, other] = await Promise.all([make(), make()]);
+    other.optimizer.step();
+    await other.outer.apply(await other.outer.delta());
+    await one.outer.loadSnapshot(await other.outer.snapshot());
+    one.optimizer.freeze(['a']);
+    const before = [...(await one.optimizer.readParam('a'))];
+    other.optimizer.step();
+    const deltas = [await other.outer.delta()];
+    await one.outer.apply(deltas);
+    expect([...(await one.optimizer.readParam('a'))]).toEqual(before);
+    expect([...(await one.optimizer.readParam('b'))]).not.toEqual(before);
+    expect((await inspectDelta(await one.outer.delta())).norm).toBe(0);
+    one.optimizer.freeze(['b']);
+    const own = await one.outer.delta();
+    const error = await errorOf(() => one.outer.apply(own));
+    expect(error.message).toContain('all parameters are frozen; unfreeze() some of them first');
+    expect(one.outer.round).toBe(2);
+  }
+});
+
+gpuTest(
+  'it follows weights to other buffers, and refuses to guess where rows or parameters have gone',
+  async ({ device, track }) => {
+    const make = async () => {
+      const params = ['a', 'b'].map((name) => ({
+        ...makeParameter(device, track, name, [1, 2, 3, 4], [1, 1, 1, 1]),
+        rowLength: 2,
+      }));
+      const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+      return { optimizer, outer: track(await OuterOptimizer.create(optimizer, { every: 1, rule: PLAIN })) };
+    };
+    const { optimizer, outer } = await make();
+    optimizer.step();
+    const data = makeBuffer(device, track, [5, 5, 5, 5]);
+    optimizer.rebind({ a: { data } });
+    await outer.apply(await outer.delta());
+    expect([...(await readFloats(device, data))]).toEqual([5, 5, 5, 5]);
+    const changes: ((o: typeof optimizer) => unknown)[] = [
+      (o) => o.remove(['b']),
+      (o) => o.addGroup({ params: [makeParameter(device, track, 'c', [1], [1])] }),
+      (o) => o.mapRows(['a'], { from: Uint32Array.of(1, 0), rowCount: 2 }),
+      (o) => o.mapRows(['a'], { from: Uint32Array.of(0), rowCount: 1 }),
+    ];
+    for (const change of changes) {
+      const changed = await make();
+      await change(changed.optimizer);
+      for (const call of [() => changed.outer.delta(), () => changed.outer.snapshot()]) {
+        const error = await errorOf(call);
+        expect(error.code).toBe('invalid-config');
+        expect(error.message).toContain(
+          'parameters have come, gone or moved since; create a new OuterOptimizer',
+        );
+      }
+    }
+  },
+);
+
+gpuTest('bad input is one clear error', async ({ device, track }) => {
+  const param = () => makeParameter(device, track, 'w', [1, 2], [1, 1]);
+  const optimizer = track(
+    await Optimizer.create(device, { rule: adam(), params: [param()], ema: { decay: 0.5 } }),
+  );
+  const live = track(watchBuffers(device));
+  const create = (options: object) => errorOf(() => OuterOptimizer.create(optimizer, options as never));
+  expect((await create({})).message).toContain('OuterOptimizer.create(): every is undefined');
+  expect((await create({ every: 1, rule: 'nesterov' })).message).toContain('"nesterov"');
+  expect((await create({ every: 1, rule: muon() })).message).toContain('shape');
+  expect((await create({ every: 1, label: 7 })).message).toContain('label is 7');
+  expect((await errorOf(() => OuterOptimizer.create({} as never, { every: 1 }))).message).toContain(
+    'is no optimizer',
+  );
+  expect(live.labels).toEqual([]);
+  const outer = await OuterOptimizer.create(optimizer, { every: 1 });
+  optimizer.step();
+  optimizer.eval();
+  expect((await errorOf(() => outer.delta())).message).toContain('call train() first');
+  optimizer.train();
+  const delta = outer.delta();
+  outer.destroy();
+  outer.destroy();
+  // It was read already, or it is lost.
+  const outcome = await outcomeOf(delta);
+  expect('value' in outcome || outcome.code === 'destroyed').toBe(true);
+  expect((await errorOf(() => outer.apply([]))).message).toContain(
+    'OuterOptimizer.apply() was called after destroy()',
+  );
+  expect(live.labels.filter((label) => label.includes('outer'))).toEqual([]);
+  const half = { ...makeParameter(device, track, 'h', [1, 2], [1, 1]), dtype: 'bf16' as const, length: 2 };
+  const kept = track(await Optimizer.create(device, { rule: sgd(), params: [half], masterWeights: 'f32' }));
+  expect((await errorOf(() => OuterOptimizer.create(kept, { every: 1 }))).message).toContain('masterWeights');
+});
+
+gpuTest('rounds make nothing new, and all is freed', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const live = track(watchBuffers(device));
+  const pair = await makeOuterPair(device, (made) => made, random, {
+    sizes: [5, 70],
+    compress: 'bf16',
+    gap: 1,
+  });
+  const { outer, optimizer } = pair;
+  const round = async () => {
+    await pair.train(random);
+    await outer.apply(await outer.delta());
+  };
+  await round();
+  const before = live.count;
+  for (let k = 0; k < 3; k++) await round();
+  expect(live.count).toBe(before);
+  outer.destroy();
+  optimizer.destroy();
+  // Those of the pair's weights and gradients are left.
+  expect(live.labels.filter((label) => !/^(weights|gradients)/.test(label))).toEqual([]);
+});
+
+gpuTest('without memory nothing is left of it, and the optimizer goes on', async ({ device, track }) => {
+  const optimizer = track(
+    await Optimizer.create(device, {
+      rule: sgd({ lr: 1 }),
+      params: [makeParameter(device, track, 'w', [1, 2], [1, 1])],
+    }),
+  );
+  const live = track(watchBuffers(device));
+  for (const part of ['anchor 0', 'mean 0', 'pending 0', 'bf16 packed 0']) {
+    const shortage = runShort(device, ({ label }) => label?.endsWith(part) ?? false);
+    const error = await errorOf(() => OuterOptimizer.create(optimizer, { every: 1, compress: 'bf16' }));
+    shortage.destroy();
+    expect(error.code).toBe('out-of-memory');
+    expect(live.labels).toEqual([]);
+  }
+  optimizer.step();
+  expect([...(await optimizer.readParam('w'))]).toEqual([0, 1]);
+});
+
+gpuTest('a lost device settles what is under way', async ({ track }) => {
+  const unhandled = track(watchUnhandled());
+  const device = await (await getTestAdapter()).requestDevice({ label: 'to be lost' });
+  const keep = <T>(resource: T): T => resource;
+  const optimizer = await Optimizer.create(device, {
+    rule: sgd(),
+    params: [makeParameter(device, keep, 'w', [1, 2], [1, 1])],
+  });
+  const outer = await OuterOptimizer.create(optimizer, { every: 1 });
+  const delta = await outer.delta();
+  const pending = [outer.apply(delta), outer.delta(), outer.snapshot(), outer.loadSnapshot(delta)];
+  device.destroy();
+  const outcomes = await Promise.all(pending.map((each) => outcomeOf<unknown>(each)));
+  for (const outcome of outcomes.filter((each) => !('value' in each)))
+    expect(['device-lost', 'invalid-checkpoint']).toContain((outcome as { code: string }).code);
+  expect((await errorOf(() => outer.delta())).code).toBe('device-lost');
+  expect((await errorOf(() => OuterOptimizer.create(optimizer, { every: 1 }))).code).toBe('device-lost');
+  outer.destroy();
+  await Promise.resolve();
+  expect(unhandled.reasons).toEqual([]);
+});
+
+gpuTest(
+  'numbers that no buffer holds together lie in several, and what they are stays',
+  async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    // Slabs are of whole chunks of 4,096 numbers: here of one.
+    const limits: Record<string, number> = {};
+    for (const name in device.limits) limits[name] = Reflect.get(device.limits, name) as number;
+    const small = new Proxy(device, {
+      get: (target, name) => {
+        if (name === 'limits')
+          return { ...limits, maxBufferSize: 16_384, maxStorageBufferBindingSize: 16_384 };
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+      },
+    });
+    for (const compress of FORMATS) {
+      const pair = await makeOuterPair(small, track, random, { sizes: [3000, 10_000, 3, 2000], compress });
+      for (let round = 0; round < 2; round++) {
+        await pair.train(random);
+        const [own, wanted] = await Promise.all([pair.outer.delta(), pair.twin.delta()]);
+        expect(differingByte(own, wanted)).toBeUndefined();
+        await Promise.all([pair.outer.apply(own), pair.twin.apply(wanted)]);
+        expect(await pair.difference()).toBeUndefined();
+      }
+    }
+  },
+);
+
+gpuTest(
+  'weights of rows that lie apart are given and changed, and what lies between stays',
+  async ({ device, track }) => {
+    const data = makeBuffer(device, track, [1, 2, -1, 3, 4, -1, 5, 6, -1]);
+    const grad = makeBuffer(device, track, [1, 1, 1, 1, 1, 1]);
+    const params = [{ name: 'w', data: { buffer: data, byteStride: 12 }, grad, rowLength: 2, length: 6 }];
+    const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+    const outer = track(
+      await OuterOptimizer.create(optimizer, { every: 1, rule: momentum({ lr: 0.5, momentum: 0 }) }),
+    );
+    optimizer.step();
+    await outer.apply(await outer.delta());
+    expect([...(await readFloats(device, data))]).toEqual([0.5, 1.5, -1, 2.5, 3.5, -1, 4.5, 5.5, -1]);
+  },
+);
+
+gpuTest('weights of any size go there and back', async ({ device, track }) => {
+  const random = new Random(inject('seed'));
+  const special = [0, -0, 1e30, -1e30, 1e-30, 2 ** -126, 1, -1, 2 ** 24];
+  const initial = (_: string, elementCount: number) =>
+    Float32Array.from({ length: elementCount }, () => random.pick(special));
+  const pair = await makeOuterPair(device, track, random, { sizes: [255], initial });
+  const before = await pair.optimizer.readParam('w0');
+  const own = await pair.outer.delta();
+  await Promise.all([pair.outer.apply(own), pair.twin.apply(own)]);
+  // Nothing has come of it: Δ is 0, and weights keep their bits, −0 too.
+  const after = await pair.optimizer.readParam('w0');
+  after.forEach((weight, k) => expect(weight + 0).toBe(before[k]! + 0));
+  await pair.train(random);
+  const deltas = await Promise.all([pair.outer.delta(), pair.twin.delta()]);
+  expect(differingByte(...deltas)).toBeUndefined();
+  await pair.outer.apply(deltas[0]);
+  await pair.twin.apply(deltas[1]);
+  expect(await pair.difference()).toBeUndefined();
+});
