@@ -14,9 +14,11 @@ export const checkpointSlips = [
     ['await file.discard().catch(() => undefined);', '', 'gpu/checkpoint#by its name'],
     ['await file.discard().catch', 'await file.discard().finally', 'gpu/checkpoint#sink that fails'],
   ]),
+  ...slipsIn('src/checkpoint/verify.ts', test('cut or changed'), [
+    ['if (want !== got)', 'if (want === "")'],
+    ['if (want === undefined)', 'if (want === null)'],
+  ]),
   ...slipsIn('src/checkpoint/load.ts', test('cut or changed'), [
-    ['if (want !== got)', 'if (want === undefined)'],
-    ['if (!saved)', 'if (saved === null)'],
     [
       'if (isStrict && hasParams && params.length',
       'if (hasParams && params.length',

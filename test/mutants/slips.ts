@@ -31,11 +31,13 @@ import { tableSlips } from './tables.js';
 import { terminalSlips } from './terminal.js';
 import { onnxFileSlips } from './onnx-files.js';
 import { onnxSlips } from './onnx.js';
+import { outerSlips } from './outer.js';
 import { overflowSlips } from './overflows.js';
 import { wovenSlips } from './woven.js';
 
 export const slips: readonly Slip[] = [
   ...planSlips,
+  ...outerSlips,
   ...planShareSlips,
   ...kernelSlips,
   ...codecSlips,
