@@ -41,6 +41,20 @@ gpuTest('steps between a delta and its round are kept, whoever awaits what', asy
   expect(outer.round).toBe(2);
 });
 
+gpuTest('a peer that gives nothing in its first round keeps its progress', async ({ device, track }) => {
+  const make = async (gradients: number[]) => {
+    const params = [makeParameter(device, track, 'w', [8, 8], gradients)];
+    const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+    return { optimizer, outer: track(await OuterOptimizer.create(optimizer, { every: 1, rule: PLAIN })) };
+  };
+  const [silent, other] = await Promise.all([make([1, 0]), make([0, 1])]);
+  for (const { optimizer } of [silent, other]) optimizer.step();
+  const delta = await other.outer.delta();
+  await Promise.all([silent.outer.apply(delta), other.outer.apply(delta)]);
+  expect([...(await silent.optimizer.readParam('w'))]).toEqual([7, 7]);
+  expect([...(await other.optimizer.readParam('w'))]).toEqual([8, 7]);
+});
+
 gpuTest('what rests stays as it is, bit for bit, whatever others send', async ({ device, track }) => {
   for (const compress of FORMATS) {
     const make = async () => {
