@@ -15,6 +15,7 @@
  * - `destroyed`: the optimizer was used after `destroy()`.
  * - `device-lost`: the device is lost; nothing can run on it again.
  * - `shader`: a kernel did not compile, which is a bug of this library or of the WebGPU implementation.
+ * - `fleet`: peers of a fleet cannot reach each other, or cannot agree; what each has learnt is still there.
  */
 export type OptimizerErrorCode =
   | 'invalid-option'
@@ -29,7 +30,8 @@ export type OptimizerErrorCode =
   | 'out-of-memory'
   | 'destroyed'
   | 'device-lost'
-  | 'shader';
+  | 'shader'
+  | 'fleet';
 
 /** Has a heading for each code. */
 const TROUBLESHOOTING = 'https://github.com/webgpu-optim/webgpu-optim/blob/main/docs/troubleshooting.md';

@@ -1,0 +1,134 @@
+import { quote } from '../errors.js';
+import { type ScreenOptions, screenDeltas, sortedByPeer } from './screen.js';
+import type { PostedDelta, RefusedDelta, TakenDelta } from './transport.js';
+
+/** What is read of a delta's bytes, as `inspectDelta` does. */
+export interface InspectedDelta {
+  readonly round: number;
+  readonly samples: number;
+  readonly peer?: string | undefined;
+  /** How many elements each parameter has. */
+  readonly lengths: Readonly<Record<string, number>>;
+  readonly norm: number;
+  readonly checksum: string;
+}
+
+/** Reads the header of a delta, and measures it; rejects for bytes that are none. */
+export type InspectDelta = (bytes: Uint8Array) => Promise<InspectedDelta>;
+
+/** A delta whose bytes are here. */
+export interface ReceivedDelta extends TakenDelta {
+  readonly bytes: Uint8Array;
+  readonly norm: number;
+  readonly samples: number;
+}
+
+/** A delta that was looked at: it is here, or it is not what this round can use, or nobody can tell, for its bytes are gone. */
+interface LookedAt {
+  readonly peer: string;
+  readonly received?: ReceivedDelta;
+  readonly unfit?: string;
+  readonly gone?: string;
+}
+
+/** The deltas of one round, fetched and measured once each. */
+export class RoundDeltas {
+  readonly #seen = new Map<string, Promise<LookedAt>>();
+
+  /**
+   * @param own this peer's delta, where it has one: its bytes are not fetched, and it says what parameters there are.
+   */
+  constructor(
+    private readonly round: number,
+    private readonly fetch: (id: string) => Promise<Uint8Array | undefined>,
+    private readonly inspect: InspectDelta,
+    private readonly own:
+      | { readonly bytes: Uint8Array; readonly lengths: InspectedDelta['lengths']; readonly id?: string }
+      | undefined,
+  ) {}
+
+  /** Which of these a round is to be closed with, and which are refused. */
+  async judge(
+    posted: readonly PostedDelta[],
+    options: ScreenOptions,
+  ): Promise<{ taken: ReceivedDelta[]; refused: RefusedDelta[] }> {
+    const seen = await this.#lookAt(posted);
+    return screened(seen, options);
+  }
+
+  /**
+   * The deltas of a close, screened again: whoever closed the round may have been wrong. All peers get the same, for they have
+   * the same bytes.
+   *
+   * @returns nothing but the first that is gone, if there is one: what others have applied cannot be left out.
+   */
+  async receive(
+    taken: readonly TakenDelta[],
+    options: ScreenOptions,
+  ): Promise<{ taken: ReceivedDelta[]; refused: RefusedDelta[]; gone?: RefusedDelta }> {
+    const seen = await this.#lookAt(taken);
+    for (const [k, { peer, gone, received }] of seen.entries()) {
+      const isOther = received !== undefined && received.checksum !== taken[k]!.checksum;
+      const reason = gone ?? (isOther ? 'its bytes are others than those that were listed' : undefined);
+      if (reason !== undefined) return { taken: [], refused: [], gone: { peer, reason } };
+    }
+    return screened(seen, options);
+  }
+
+  #lookAt(posted: readonly PostedDelta[]): Promise<LookedAt[]> {
+    return Promise.all(
+      posted.map((delta) => {
+        const known = this.#seen.get(delta.id);
+        if (known !== undefined) return known;
+        const look = this.#look(delta);
+        this.#seen.set(delta.id, look);
+        // After trouble on the way, the next look fetches again.
+        look.catch(() => this.#seen.delete(delta.id));
+        return look;
+      }),
+    );
+  }
+
+  async #look({ peer, id, byteLength }: PostedDelta): Promise<LookedAt> {
+    const bytes = id === this.own?.id ? this.own.bytes : await this.fetch(id);
+    if (bytes === undefined) return { peer, gone: 'its bytes are gone, or not whole' };
+    let seen: InspectedDelta;
+    try {
+      seen = await this.inspect(bytes);
+    } catch (error) {
+      return { peer, gone: error instanceof Error ? error.message : String(error) };
+    }
+    const unfit = this.#unfit(seen, peer);
+    if (unfit !== undefined) return { peer, unfit };
+    const { norm, samples, checksum } = seen;
+    return { peer, received: { peer, id, byteLength, checksum, bytes, norm, samples } };
+  }
+
+  #unfit(seen: InspectedDelta, peer: string): string | undefined {
+    if (seen.round !== this.round) return `it is of round ${seen.round}`;
+    if (seen.peer !== peer)
+      return `it says that it is by ${seen.peer === undefined ? 'nobody' : `"${seen.peer}"`}`;
+    const other = this.own && otherLength(this.own.lengths, seen.lengths);
+    return other === undefined
+      ? undefined
+      : `it is of another model: ${quote(other)} has ${seen.lengths[other] ?? 'no'} elements, and here ${this.own!.lengths[other] ?? 'none'}`;
+  }
+}
+
+/** A parameter that one of two models lacks, or has in another size. */
+function otherLength(ours: InspectedDelta['lengths'], theirs: InspectedDelta['lengths']): string | undefined {
+  return Object.keys({ ...ours, ...theirs }).find((name) => ours[name] !== theirs[name]);
+}
+
+function screened(
+  seen: readonly LookedAt[],
+  options: ScreenOptions,
+): { taken: ReceivedDelta[]; refused: RefusedDelta[] } {
+  const received = seen.flatMap((delta) => delta.received ?? []);
+  const { taken, refused } = screenDeltas(received, options);
+  const others = seen.flatMap(({ peer, unfit, gone }) => {
+    const reason = unfit ?? gone;
+    return reason === undefined ? [] : [{ peer, reason }];
+  });
+  return { taken, refused: sortedByPeer([...refused, ...others]) };
+}

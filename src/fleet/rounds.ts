@@ -1,0 +1,250 @@
+import { OptimizerError, quote } from '../errors.js';
+import { fleetError } from './fleet-error.js';
+import type { Membership } from './membership.js';
+import type { CheckedFleetOptions } from './options.js';
+import type { OuterPeer } from '../outer/outer-peer.js';
+import { type InspectDelta, RoundDeltas } from './round-deltas.js';
+import type { RefusedDelta, RoundClose, SnapshotFacts } from './transport.js';
+
+/** What a round was. */
+export interface RoundReport {
+  readonly round: number;
+  /** Peers whose deltas are in the weights now. */
+  readonly taken: readonly string[];
+  /** Peers whose deltas were not applied, and why. */
+  readonly refused: readonly RefusedDelta[];
+  /** Whether this peer's own delta was taken. If not, what it has learnt stays in its weights, and goes into the next delta. */
+  readonly isOwnTaken: boolean;
+  /** Bytes of deltas and snapshots that this call has put. */
+  readonly byteLengthSent: number;
+  /** Bytes of deltas and snapshots that this call has fetched. */
+  readonly byteLengthReceived: number;
+}
+
+/** This peer's delta of a round. */
+interface OwnDelta {
+  readonly round: number;
+  readonly bytes: Uint8Array;
+  readonly samples: number;
+  readonly checksum: string;
+  readonly lengths: Readonly<Record<string, number>>;
+  /** Once it has been put. */
+  id?: string;
+}
+
+/** Rounds as one peer takes part in them. Its methods are called one after the other. */
+export class Rounds {
+  /** The last delta, until a round has been applied that it can have been in. */
+  #own: OwnDelta | undefined;
+  /** Samples that this peer has learnt from since its last delta that was taken. */
+  #uncounted = 0;
+  #sent = 0;
+  #received = 0;
+
+  constructor(
+    private readonly outer: OuterPeer,
+    private readonly membership: Membership,
+    private readonly options: CheckedFleetOptions,
+    private readonly inspect: InspectDelta,
+  ) {}
+
+  /** Begins from the newest snapshot, or makes the first one, and applies what came after it. */
+  async begin(): Promise<void> {
+    const { membership, options } = this;
+    const { seat } = membership;
+    const { settings } = seat.snapshot() ?? (await this.#putSnapshot());
+    if (settings.normFactor !== options.normFactor) {
+      throw fleetError(
+        `normFactor is ${options.normFactor}, and this fleet's is ${settings.normFactor}; give all peers the same.`,
+      );
+    }
+    await this.#loadSnapshot(0, options.keepProgress, 'there is no snapshot that can be fetched');
+    await this.#catchUp();
+  }
+
+  /** One round: this peer's delta, the others', and the step. */
+  async sync(samples: number): Promise<RoundReport> {
+    this.membership.check();
+    this.#sent = 0;
+    this.#received = 0;
+    this.#uncounted += samples;
+    await this.#catchUp();
+    const { round } = this.outer;
+    const deltas = this.#deltasOf(round, await this.#postOwn(round));
+    const close = await this.#waitForClose(round, deltas);
+    return this.#apply(close, deltas);
+  }
+
+  /** Puts this peer's delta of a round. The bytes are made once, whatever goes wrong later, so that no step is counted twice. */
+  async #postOwn(round: number): Promise<OwnDelta> {
+    if (this.#own?.round !== round) {
+      const samples = this.#uncounted;
+      const bytes = await this.outer.delta({ samples, peer: this.options.peer });
+      const { checksum, lengths } = await this.inspect(bytes);
+      this.#own = { round, bytes, samples, checksum, lengths };
+    }
+    const own = this.#own;
+    if (own.id === undefined) {
+      own.id = (await this.membership.unlessEnded(this.membership.seat.post(round, own.bytes))).id;
+      this.#sent += own.bytes.byteLength;
+    }
+    return own;
+  }
+
+  #deltasOf(round: number, own: OwnDelta | undefined): RoundDeltas {
+    const { seat } = this.membership;
+    const fetch = async (id: string): Promise<Uint8Array | undefined> => {
+      const bytes = await seat.fetch(id);
+      this.#received += bytes?.byteLength ?? 0;
+      return bytes;
+    };
+    return new RoundDeltas(round, fetch, this.inspect, own?.round === round ? own : undefined);
+  }
+
+  /** The close that stands: another peer's, or what this one proposes once nobody is to be waited for. */
+  #waitForClose(round: number, deltas: RoundDeltas): Promise<RoundClose> {
+    const { minPeers, deadlineSeconds, peer } = this.options;
+    const { seat } = this.membership;
+    return this.membership.until(deadlineSeconds, async (isOver) => {
+      const standing = seat.closed(round);
+      if (standing !== undefined) return standing;
+      const posted = seat.posted(round);
+      // Fetched as soon as they are there, so that little is left to do when the last one comes.
+      const { taken, refused } = await deltas.judge(posted, this.options);
+      const members = seat.members();
+      const isThere = (name: string): boolean => posted.some((delta) => delta.peer === name);
+      // Who has just found a server again may have heard of nobody yet, not even of itself.
+      const isComplete = members.includes(peer) && members.every(isThere);
+      const isDecided = posted.length >= minPeers && (isComplete || isOver);
+      if (isDecided && taken.length > 0) {
+        const listed = taken.map(({ peer: by, id, byteLength, checksum }) => ({
+          peer: by,
+          id,
+          byteLength,
+          checksum,
+        }));
+        return seat.close({ round, closedBy: peer, taken: listed, refused });
+      }
+      if (!isOver) return undefined;
+      const lack =
+        posted.length < minPeers
+          ? `${posted.length} of at least ${minPeers} peers have put a delta`
+          : `none of ${posted.length} deltas can be applied (${reasonsOf(refused)})`;
+      throw fleetError(
+        `round ${round}: after ${deadlineSeconds} s ${lack}. Call sync() again to wait on; this peer's delta stays where it is.`,
+      );
+    });
+  }
+
+  /** Applies what a round was closed with, but for what no honest peer would have listed. */
+  async #apply(close: RoundClose, deltas: RoundDeltas): Promise<RoundReport> {
+    const { round, closedBy } = close;
+    const { membership } = this;
+    const { taken, refused, gone } = await membership.unlessEnded(deltas.receive(close.taken, this.options));
+    const allRefused = [...close.refused, ...refused];
+    const isOwnTaken = this.#isAmong(gone === undefined ? taken : close.taken);
+    if (gone !== undefined) {
+      // Others have applied it, so a snapshot of theirs has it, too.
+      const why = `round ${round} was closed with the delta of ${quote(gone.peer)}, which cannot be had: ${gone.reason}`;
+      await this.#loadSnapshot(round + 1, true, why);
+    } else if (taken.length === 0) {
+      throw fleetError(
+        `round ${round}, closed by ${quote(closedBy)}, has nothing that can be applied: ${reasonsOf(allRefused)}. ` +
+          'Nothing was changed. Leave the fleet, and find out about that peer.',
+      );
+    } else {
+      await this.outer.apply(taken.map(({ bytes }) => bytes));
+      if (isOwnTaken) this.#uncounted -= this.#own!.samples;
+      if (this.#own?.round === round) this.#own = undefined;
+    }
+    for (const refusal of allRefused) membership.tell({ kind: 'refused', round, ...refusal });
+    if (closedBy === this.options.peer) await this.#snapshotIfDue();
+    return {
+      round,
+      taken: (gone === undefined ? taken : close.taken).map(({ peer }) => peer),
+      refused: allRefused,
+      isOwnTaken,
+      byteLengthSent: this.#sent,
+      byteLengthReceived: this.#received,
+    };
+  }
+
+  /** Applies all rounds that are closed, or goes on from a snapshot where one of them has been forgotten. */
+  async #catchUp(): Promise<void> {
+    const { outer, membership } = this;
+    const { seat } = membership;
+    for (;;) {
+      membership.check();
+      const { round } = outer;
+      const close = seat.closed(round);
+      if (close !== undefined) {
+        const report = await this.#apply(close, this.#deltasOf(round, this.#own));
+        membership.tell({ kind: 'missed', report });
+      } else if ((seat.snapshot()?.round ?? 0) > round) {
+        await this.#loadSnapshot(round + 1, true, 'there is no snapshot that can be fetched');
+      } else return;
+    }
+  }
+
+  #isAmong(list: readonly { readonly checksum: string }[]): boolean {
+    return list.some(({ checksum }) => checksum === this.#own?.checksum);
+  }
+
+  /**
+   * Goes on from the newest snapshot, once there is one of this round or a later one.
+   *
+   * @param keepProgress whether steps since the last delta or round stay in the weights, and go into the next delta.
+   * @param why what is wrong if there is none.
+   */
+  async #loadSnapshot(leastRound: number, keepProgress: boolean, why: string): Promise<void> {
+    const { membership, options, outer } = this;
+    const { seat } = membership;
+    const bytes = await membership.until(options.deadlineSeconds, async (isOver) => {
+      const facts = seat.snapshot();
+      const found = facts !== undefined && facts.round >= leastRound ? await seat.fetch(facts.id) : undefined;
+      if (found !== undefined || !isOver) return found;
+      throw fleetError(
+        `${why}. For ${options.deadlineSeconds} s there was no snapshot of round ${leastRound} or later in its place. ` +
+          'Nothing was changed; call sync() again to look again.',
+      );
+    });
+    this.#received += bytes.byteLength;
+    const from = outer.round;
+    await outer.loadSnapshot(bytes, { keepProgress });
+    // The last delta may be in the snapshot: what stays is what came after it.
+    this.#uncounted = keepProgress ? this.#uncounted - (this.#own?.samples ?? 0) : 0;
+    this.#own = undefined;
+    membership.tell({ kind: 'loaded', from, to: outer.round });
+  }
+
+  /** Whoever closed a round makes the snapshot that is due. If that fails, the round stands, and the next one's closer tries again. */
+  async #snapshotIfDue(): Promise<void> {
+    const { membership, options, outer } = this;
+    if (outer.round - (membership.seat.snapshot()?.round ?? 0) < options.snapshotEvery) return;
+    try {
+      await this.#putSnapshot();
+    } catch (error) {
+      if (!(error instanceof OptimizerError)) throw error;
+      membership.tell({ kind: 'trouble', error });
+    }
+  }
+
+  async #putSnapshot(): Promise<SnapshotFacts> {
+    const { membership, options, outer } = this;
+    const bytes = await outer.snapshot();
+    const { round } = outer;
+    const facts = {
+      round,
+      keepFrom: Math.max(0, round - options.keepRounds),
+      settings: { normFactor: options.normFactor },
+    };
+    const standing = await membership.unlessEnded(membership.seat.putSnapshot(facts, bytes));
+    this.#sent += bytes.byteLength;
+    membership.tell({ kind: 'snapshot', round, byteLength: bytes.byteLength });
+    return standing;
+  }
+}
+
+function reasonsOf(refused: readonly RefusedDelta[]): string {
+  return refused.map(({ peer, reason }) => `${quote(peer)}: ${reason}`).join('; ');
+}
