@@ -99,6 +99,7 @@ export default defineConfig({
       },
       siteProject('demo', 'chrome'),
       nodeProject(),
+      natsProject(),
       runtimesProject(),
       packageProject(),
       browserProject('chrome', 'chrome', gpuTests('chrome')),
@@ -195,6 +196,22 @@ function nodeProject(): TestProjectConfiguration {
       // One process, one device: what one file compiled, the next one finds.
       isolate: false,
       fileParallelism: false,
+      testTimeout: SLOW_ADAPTER_MS,
+      hookTimeout: SLOW_ADAPTER_MS,
+      provide: { all, takesTurns, seed, adapter, runtime: 'node' },
+    },
+  };
+}
+
+/** Tests in Node with a real NATS server. */
+function natsProject(): TestProjectConfiguration {
+  return {
+    test: {
+      name: 'nats',
+      environment: 'node',
+      include: ['test/nats/**/*.test.ts'],
+      // Each has a server of its own, and they mostly wait.
+      isolate: false,
       testTimeout: SLOW_ADAPTER_MS,
       hookTimeout: SLOW_ADAPTER_MS,
       provide: { all, takesTurns, seed, adapter, runtime: 'node' },

@@ -140,13 +140,25 @@ function fromUsualPlaces(kind: BrowserKind): string[] {
       .filter((root) => root !== undefined)
       .flatMap((root) => WINDOWS_PROGRAMS[kind].map((program) => join(root, program)));
   }
+  return inUsualFolders(COMMANDS[kind]);
+}
+
+/** Paths that commands would have: in the folders of PATH, then in those where packages put them. */
+function inUsualFolders(commands: readonly string[]): string[] {
   const folders = new Set([
     ...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean),
     '/usr/bin',
+    '/usr/sbin',
     '/usr/local/bin',
     '/snap/bin',
   ]);
-  return COMMANDS[kind].flatMap((command) => [...folders].map((folder) => join(folder, command)));
+  return commands.flatMap((command) => [...folders].map((folder) => join(folder, command)));
+}
+
+/** The path of an installed command. `undefined` if there is none. */
+export function findCommand(command: string): string | undefined {
+  const name = process.platform === 'win32' ? `${command}.exe` : command;
+  return inUsualFolders([name]).find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {

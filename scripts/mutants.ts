@@ -14,6 +14,7 @@ import { type Slip, partsOf } from '../test/mutants/slip.js';
 import { ensureBrowser } from './browsers.js';
 import { TestRunner } from './mutants/client.js';
 import type { Answer } from './mutants/server.js';
+import { ensureNatsServer } from './nats-server.js';
 import { createCommand, integerFrom, runCommand } from './terminal/command-line.js';
 import { beforeLeaving } from './terminal/leaving.js';
 
@@ -65,9 +66,12 @@ async function main(): Promise<number> {
 
 async function runAll(all: readonly Slip[], unit: boolean): Promise<boolean> {
   process.env['TEST_SEED'] ||= '1';
-  if (!unit) await ensureBrowser('chrome');
+  if (!unit) {
+    ensureNatsServer();
+    await ensureBrowser('chrome');
+  }
   copyTree();
-  const runner = new TestRunner(TREE, unit ? ['unit'] : ['unit', 'node', 'e2e']);
+  const runner = new TestRunner(TREE, unit ? ['unit'] : ['unit', 'nats', 'node', 'e2e']);
   const takeBack = beforeLeaving(() => runner.stop());
   try {
     return await new Mutation(runner).run(all);
@@ -156,7 +160,7 @@ class Mutation {
     console.log(['', ...unnoticed.map((slip) => `UNNOTICED ${describe(slip)}`)].join('\n'));
     for (const test of broken) console.log(`NOT RUN, it fails without any slip: ${test}`);
     console.log(
-      `${noticed} of ${all.length} noticed, ${byUnit} by unit tests and ${noticed - byUnit} on the GPU: ` +
+      `${noticed} of ${all.length} noticed, ${byUnit} by unit tests and ${noticed - byUnit} by others: ` +
         `${(100 * share).toFixed(1)} %, in ${(took / 60_000).toFixed(1)} minutes`,
     );
     return share >= LEAST_NOTICED && broken.length === 0;

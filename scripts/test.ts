@@ -7,10 +7,11 @@
  */
 import { randomInt } from 'node:crypto';
 import { ensureBrowser } from './browsers.js';
+import { ensureNatsServer } from './nats-server.js';
 import { runVitest } from './run-vitest.js';
 
-/** vitest's projects, and the browser that each one needs, Node for its SwiftShader; those that take longest first, for they begin in this order. */
-const browserOf = {
+/** vitest's projects, and the program that each one needs, Node a browser for its SwiftShader; those that take longest first, for they begin in this order. */
+const programOf = {
   node: 'chrome',
   chrome: 'chrome',
   firefox: 'firefox',
@@ -20,10 +21,11 @@ const browserOf = {
   'e2e-firefox': 'firefox',
   runtimes: 'chrome',
   package: 'chrome',
+  nats: 'nats-server',
   unit: undefined,
 } as const;
-type Project = keyof typeof browserOf;
-const PROJECTS = Object.keys(browserOf) as Project[];
+type Project = keyof typeof programOf;
+const PROJECTS = Object.keys(programOf) as Project[];
 
 /** Firefox answers a read-back at its next tick, 100 ms apart, and Chrome compiles on one core: others can use the rest. */
 const AT_A_TIME = 3;
@@ -59,11 +61,11 @@ async function testAll(): Promise<number> {
 
   const leftOut: LeftOut[] = [];
   for (const project of wanted) {
-    const browser = browserOf[project];
-    if (browser === undefined) continue;
-    await ensureBrowser(browser).catch((error: unknown) => {
+    try {
+      await ensure(programOf[project]);
+    } catch (error) {
       leftOut.push({ project, reason: error instanceof Error ? error.message : String(error) });
-    });
+    }
   }
   const missing = new Set(leftOut.map(({ project }) => project));
   const ready = wanted.filter((project) => !missing.has(project));
@@ -86,13 +88,20 @@ async function testAll(): Promise<number> {
   if (failures.length > 0) console.log(`TEST_SEED=${process.env['TEST_SEED']} repeats this run`);
 
   // Without any browser, nothing of what this library promises was tested.
-  const gpuWanted = wanted.some((project) => project !== 'unit');
-  const gpuReady = ready.some((project) => project !== 'unit');
+  const isOfGpu = (project: Project): boolean => project !== 'unit' && project !== 'nats';
+  const gpuWanted = wanted.some(isOfGpu);
+  const gpuReady = ready.some(isOfGpu);
   const failed = counts.failed + (process.env['CI'] || (gpuWanted && !gpuReady) ? leftOut.length : 0);
   console.log(
     `${counts.passed} passed, ${failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`,
   );
   return failed > 0 ? 1 : 0;
+}
+
+/** Makes sure of a program that tests need. */
+async function ensure(program: (typeof programOf)[Project]): Promise<void> {
+  if (program === 'nats-server') ensureNatsServer();
+  else if (program !== undefined) await ensureBrowser(program);
 }
 
 /** Runs `action` over items in their order, so many at a time: whoever is done takes the next. */

@@ -64,7 +64,12 @@ async function run(test: string, changed: readonly string[]): Promise<Answer> {
 }
 
 /** By the folder of a test; adapters' frameworks want a page. */
-const PROJECT_OF_FOLDER: Readonly<Record<string, string>> = { unit: 'unit', gpu: 'node', e2e: 'e2e' };
+const PROJECT_OF_FOLDER: Readonly<Record<string, string>> = {
+  unit: 'unit',
+  gpu: 'node',
+  e2e: 'e2e',
+  nats: 'nats',
+};
 
 function specificationOf(test: string): TestSpecification {
   const { path, title } = partsOf(test);

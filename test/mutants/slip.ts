@@ -7,7 +7,7 @@ export interface Slip {
   /** What is written instead. */
   readonly replace: string;
   /**
-   * Tests that should fail, the quickest first: `unit/arena` is test/unit/arena.test.ts; those of `gpu` run in Node, of `e2e` in Chrome. Of a
+   * Tests that should fail, the quickest first: `unit/arena` is test/unit/arena.test.ts; those of `gpu` and `nats` run in Node, of `e2e` in Chrome. Of a
    * large file only the tests that have some text in their names: `gpu/arena#is loaded`.
    */
   readonly noticedBy: readonly string[];

@@ -7,11 +7,13 @@ import { dtypeSlips } from './dtypes.js';
 import { editingSlips } from './calls-editing.js';
 import { callSlips } from './calls.js';
 import { codecSlips } from './codecs.js';
+import { fleetSlips } from './fleet.js';
 import { gpuSlips } from './gpu.js';
 import { inputSlips } from './input.js';
 import { kernelSlips } from './kernel.js';
 import { matrixSlips } from './matrix.js';
 import { masterSlips } from './masters.js';
+import { natsSlips } from './nats.js';
 import { normSlips } from './norms.js';
 import { planShareSlips } from './plan-shares.js';
 import { planSlips } from './plan.js';
@@ -70,4 +72,6 @@ export const slips: readonly Slip[] = [
   ...matrixSlips,
   ...checkpointSlips,
   ...terminalSlips,
+  ...fleetSlips,
+  ...natsSlips,
 ];

@@ -29,11 +29,12 @@ test('the built package exports what the source does, and works without a GPU', 
     // know one only.
     const files = (await readdir(outDir, { recursive: true })).filter((file) => file.endsWith('.js'));
     const texts = await Promise.all(files.map((file) => readFile(join(outDir, file), 'utf8')));
-    for (const [name, peer] of [
-      ['jax', '@jax-js/jax'],
-      ['tfjs', '@tensorflow/tfjs-core'],
-    ]) {
-      const adapter = texts.filter((_, k) => files[k]!.startsWith(join('adapters', name!)));
+    for (const [folder, peer] of [
+      [join('adapters', 'jax'), '@jax-js/jax'],
+      ['nats', '@nats-io/kv'],
+      [join('adapters', 'tfjs'), '@tensorflow/tfjs-core'],
+    ] as const) {
+      const adapter = texts.filter((_, k) => files[k]!.startsWith(folder));
       expect(adapter.join('\n')).toContain(`from "${peer}"`);
     }
     expect(files.filter((_, k) => texts[k]!.includes('extends Error'))).toEqual(['errors.js']);
