@@ -199,7 +199,6 @@ export class OuterOptimizer implements OuterPeer {
     this.#check(call);
     const { run, round } = this;
     const { format } = this.options;
-    this.#given = undefined;
     const values = await run.take(call);
     for (const { name, elementCount } of run.tensors) {
       if (!complaintAbout(format, values.get(name)!, elementCount)) continue;

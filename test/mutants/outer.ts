@@ -113,7 +113,6 @@ export const outerSlips: readonly Slip[] = [
       ['Math.min(this.#stepsAtRound, asked)', 'asked'],
       ['asked - this.#stepsAtRound;', 'asked;'],
       ['if (run.isFrozen)', 'if (false)'],
-      ['this.#given = undefined;\n    const values', 'const values', 'gpu/outer-calls'],
     ],
   ),
   ...slipsIn(
