@@ -1,7 +1,7 @@
 import { expect, inject } from 'vitest';
 import { Random } from '../../proof/random.js';
 import { Optimizer, adam, momentum, muon, sgd } from '../../src/index.js';
-import { type Compress, OuterOptimizer, inspectDelta } from '../../src/outer/index.js';
+import { type Compress, OuterOptimizer, averageDeltas, inspectDelta } from '../../src/outer/index.js';
 import { getTestAdapter, gpuTest } from '../support/device.js';
 import { readSafetensors } from '../../src/safetensors/index.js';
 import { errorOf } from '../support/error-of.js';
@@ -199,8 +199,16 @@ gpuTest('rounds make nothing new, and all is freed', async ({ device, track }) =
   };
   await round();
   const before = live.count;
-  for (let k = 0; k < 3; k++) await round();
+  for (let k = 0; k < 3; k++) {
+    // Another generation of the optimizer's, and back.
+    optimizer.freeze(['w0']);
+    optimizer.unfreeze(['w0']);
+    await round();
+  }
   expect(live.count).toBe(before);
+  // A mean of another format takes memory of its own.
+  await outer.apply(await averageDeltas([await outer.delta()]));
+  expect(live.count).toBeGreaterThan(before);
   outer.destroy();
   optimizer.destroy();
   // Those of the pair's weights and gradients are left.

@@ -152,6 +152,16 @@ test('a snapshot brings a late joiner, and one that fell behind, to where the ot
   ).toBeUndefined();
 });
 
+test('what compression had left over is forgotten with a snapshot', async () => {
+  for (const compress of ALL.slice(1)) {
+    const peer = makePeer(compress);
+    move(peer, [0.1, 0.7, 0.3, 0.123456]);
+    await peer.outer.apply(await peer.outer.delta());
+    await peer.outer.loadSnapshot(await peer.outer.snapshot());
+    expect((await inspectDelta(await peer.outer.delta())).norm).toBe(0);
+  }
+});
+
 async function readBack(snapshot: Uint8Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
   const file = await readSafetensors(snapshot);
   const tensors = await allTensors(file);
