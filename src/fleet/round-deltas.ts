@@ -31,7 +31,7 @@ interface LookedAt {
   readonly gone?: string;
 }
 
-/** The deltas of one round, fetched and measured once each. */
+/** The deltas of one round, fetched and measured once each; a call of `sync()` has its own. */
 export class RoundDeltas {
   readonly #seen = new Map<string, Promise<LookedAt>>();
 
@@ -82,8 +82,6 @@ export class RoundDeltas {
         if (known !== undefined) return known;
         const look = this.#look(delta);
         this.#seen.set(delta.id, look);
-        // After trouble on the way, the next look fetches again.
-        look.catch(() => this.#seen.delete(delta.id));
         return look;
       }),
     );

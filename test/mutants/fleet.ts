@@ -1,6 +1,6 @@
 import { slipsIn } from './slip.js';
 
-const rounds = ['unit/fleet-rounds', 'unit/fleet-leaving', 'unit/fleet-random'];
+const rounds = ['unit/fleet-rounds', 'unit/fleet-leaving', 'unit/fleet-memory', 'unit/fleet-random'];
 
 export const fleetSlips = [
   ...slipsIn(
@@ -58,7 +58,6 @@ export const fleetSlips = [
     ['if (seen.round !== this.round)', 'if (seen.round > this.round + 100)'],
     ['if (seen.peer !== peer)', 'if (seen.peer === undefined)'],
     ['ours[name] !== theirs[name]', 'ours[name] === undefined'],
-    ['        look.catch(() => this.#seen.delete(delta.id));', '        look.catch(() => undefined);'],
     ['        this.#seen.set(delta.id, look);', ''],
     ['if (bytes === undefined) return', 'if (bytes === null) return'],
   ]),

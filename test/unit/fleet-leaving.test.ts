@@ -67,6 +67,7 @@ describe('options', () => {
   test.each([
     [{ samples: 0 }, 'samples is 0; give the number of samples since the last call, a finite number > 0.'],
     [{ samples: Number.NaN }, 'samples is NaN'],
+    [{ samples: Infinity }, 'samples is Infinity'],
     [{ samples: '3' }, 'samples is "3"'],
     [{ sample: 3 }, 'unknown option "sample"; sync knows samples'],
     [3, 'sync() has 3'],
@@ -110,8 +111,11 @@ describe('leave()', () => {
     const fleet = await join('a', { outer });
     const sync = fleet.sync();
     await begun;
+    const other = await memory.join('b', NOBODY);
     const left = fleet.leave();
-    await vi.advanceTimersByTimeAsync(1000);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(other.members()).toEqual(['a', 'b']);
+    await vi.advanceTimersByTimeAsync(1);
     expect((await sync).taken).toEqual(['a']);
     await left;
     expect(outer.round).toBe(1);
@@ -280,6 +284,29 @@ describe('trouble', () => {
       await sync;
       return { a, b, outers };
     };
+
+    test('or lists other bytes than those that are there, is not applied', async () => {
+      const outers = [new FakeOuter(), new FakeOuter()] as const;
+      const forged = troubled((seat) => ({
+        fetch: async (id) => {
+          const bytes = (await seat.fetch(id))!;
+          const isDelta = new TextDecoder().decode(bytes).includes('values');
+          return isDelta ? new FakeOuter().delta({ peer: 'a', samples: 99 }) : bytes;
+        },
+      }));
+      const a = await join('a', { outer: outers[0], deadlineSeconds: 1 });
+      const b = await join('b', { transport: forged, outer: outers[1], deadlineSeconds: 2 });
+      const sync = a.sync();
+      await vi.advanceTimersByTimeAsync(1000);
+      await sync;
+      const failing = errorOf(() => b.sync());
+      await vi.advanceTimersByTimeAsync(2000);
+      expect((await failing).message).toContain(
+        'the delta of "a", which cannot be had: its bytes are others than those that were listed.',
+      );
+      expect(outers[1].round).toBe(0);
+      await Promise.all([a.leave(), b.leave()]);
+    });
 
     test('is waited for in a snapshot', async () => {
       const { a, b, outers } = await late();

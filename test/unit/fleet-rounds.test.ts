@@ -68,6 +68,9 @@ describe('a round', () => {
       expect(reports[k]).toMatchObject({ round: 0, taken: ['a', 'b', 'c'], refused: [], isOwnTaken: true });
     }
     expect(reports[0]!.byteLengthSent).toBeGreaterThan(0);
+    const joined = peers[0]!.events.filter(({ kind }) => kind === 'members').length;
+    await Promise.all(peers.map(({ fleet }) => fleet.sync()));
+    expect(peers[0]!.events.filter(({ kind }) => kind === 'members')).toHaveLength(joined);
     // Two others' deltas, of as many bytes.
     expect(reports[0]!.byteLengthReceived).toBe(2 * reports[0]!.byteLengthSent);
     await leaveAll(peers);
@@ -129,6 +132,18 @@ describe('a round', () => {
     });
     expect([a, b, late].map(({ outer }) => outer.weights[0])).toEqual([4, 4, 4]);
     await leaveAll([a, b, late]);
+  });
+
+  test('that another peer has closed waits for nobody any more', async () => {
+    const [a, c] = [await join('a', { deadlineSeconds: 10 }), await join('c')];
+    const b = await join('b', { deadlineSeconds: 1000 });
+    const syncs = Promise.all([a.fleet.sync(), b.fleet.sync()]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect((await syncs).map(({ taken }) => taken)).toEqual([
+      ['a', 'b'],
+      ['a', 'b'],
+    ]);
+    await leaveAll([a, b, c]);
   });
 
   test('a delta that comes after the close goes into the next one, with its samples', async () => {
@@ -302,6 +317,15 @@ describe('coming late', () => {
     const [a, b] = await Promise.all([join('a', {}, first), join('b')]);
     expect(b.outer.weights).toEqual([1, 2, 3, 4]);
     await leaveAll([a, b]);
+  });
+
+  test('of two that are the first, one is', async () => {
+    const outers = [new FakeOuter(), new FakeOuter()] as const;
+    await outers[0].loadSnapshot(new TextEncoder().encode('{"round":0,"anchor":[1,1,1,1]}'));
+    await outers[1].loadSnapshot(new TextEncoder().encode('{"round":0,"anchor":[2,2,2,2]}'));
+    const peers = await Promise.all([join('a', {}, outers[0]), join('b', {}, outers[1])]);
+    expect(outers[1].weights).toEqual(outers[0].weights);
+    await leaveAll(peers);
   });
 
   test('a late joiner gets the newest snapshot, and the rounds since', async () => {
