@@ -12,6 +12,13 @@ export { nesterov, type OuterOptions } from './options.js';
 export { OuterOptimizer } from './outer-optimizer.js';
 export { ReferenceOuterOptimizer, type ReferenceOuterParameter } from './reference-outer.js';
 export type { DeltaOptions, OuterPeer, SnapshotOptions } from './outer-peer.js';
+export {
+  type FleetSimulation,
+  type FleetSimulationOptions,
+  type SimulatedPeer,
+  type SimulatedRound,
+  simulateFleet,
+} from './simulate.js';
 
 export { joinFleet, type Fleet } from '../fleet/join-fleet.js';
 export { memoryTransport, type MemoryTransport } from '../fleet/memory-transport.js';
