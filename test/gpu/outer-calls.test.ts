@@ -1,7 +1,13 @@
 import { expect, inject } from 'vitest';
 import { Random } from '../../proof/random.js';
 import { Optimizer, adam, momentum, muon, sgd } from '../../src/index.js';
-import { type Compress, OuterOptimizer, averageDeltas, inspectDelta } from '../../src/outer/index.js';
+import {
+  type Compress,
+  OuterOptimizer,
+  type OuterPeer,
+  averageDeltas,
+  inspectDelta,
+} from '../../src/outer/index.js';
 import { getTestAdapter, gpuTest } from '../support/device.js';
 import { readSafetensors } from '../../src/safetensors/index.js';
 import { errorOf } from '../support/error-of.js';
@@ -55,6 +61,55 @@ gpuTest('a peer that gives nothing in its first round keeps its progress', async
   expect([...(await silent.optimizer.readParam('w'))]).toEqual([7, 7]);
   expect([...(await other.optimizer.readParam('w'))]).toEqual([8, 7]);
 });
+
+gpuTest(
+  'calls in an order that nobody planned, and that nobody awaits, end as those of the twin',
+  async ({ device, track }) => {
+    const random = new Random(inject('seed'));
+    const compress = random.pick([...FORMATS, 'int8' as const]);
+    const pair = await makeOuterPair(device, track, random, {
+      sizes: [5, 300],
+      compress: inject('runtime') === 'firefox' ? 'none' : compress,
+    });
+    const { outer, twin } = pair;
+    const deltas: Uint8Array[] = [await outer.delta({ peer: 'before' })];
+    const snapshots: Uint8Array<ArrayBuffer>[] = [await outer.snapshot()];
+    await twin.delta({ peer: 'before' });
+    for (let batch = 0; batch < 12; batch++) {
+      await pair.train(random);
+      const calls = Array.from({ length: 1 + random.integer(6) }, () => {
+        const kind = random.pick(['delta', 'delta', 'apply', 'apply', 'snapshot', 'loadSnapshot'] as const);
+        const samples = 1 + random.integer(9);
+        const given = Array.from({ length: 1 + random.integer(2) }, () => random.pick(deltas.slice(-3)));
+        const snapshot = random.pick(snapshots.slice(-2));
+        const keepProgress = random.uniform() < 0.5;
+        return async (peer: OuterPeer): Promise<Uint8Array | undefined> => {
+          if (kind === 'delta') return peer.delta({ samples });
+          if (kind === 'snapshot') return peer.snapshot();
+          await (kind === 'apply' ? peer.apply(given) : peer.loadSnapshot(snapshot, { keepProgress }));
+          return undefined;
+        };
+      });
+      const [own, wanted] = await Promise.all(
+        [outer, twin].map((peer) => Promise.all(calls.map((call) => outcomeOf(call(peer))))),
+      );
+      for (const [k, outcome] of own!.entries()) {
+        const want = wanted![k]!;
+        if (!('value' in outcome) || !('value' in want)) {
+          expect(outcome).toEqual(want);
+          continue;
+        }
+        if (!outcome.value) continue;
+        expect(differingByte(outcome.value, want.value!)).toBeUndefined();
+        const isDelta = await outcomeOf(inspectDelta(outcome.value));
+        if ('value' in isDelta) deltas.push(outcome.value);
+        else snapshots.push(outcome.value.slice());
+      }
+      expect(outer.round).toBe(twin.round);
+      expect(await pair.difference(), `batch ${batch}`).toBeUndefined();
+    }
+  },
+);
 
 gpuTest('a snapshot is where a peer goes on from', async ({ device, track }) => {
   for (const keepProgress of [false, true]) {

@@ -76,15 +76,14 @@ export async function makeOuterPair(
   const outer = track(await OuterOptimizer.create(optimizer, { ...options, every: 1 }));
   const arrays = places.map(({ name }) => ({ name, data: kept(name).slice(), dtype }));
   const twin = new ReferenceOuterOptimizer(arrays, { ...options, every: 1 });
-  const read = (name: string) => optimizer.readParam(name);
   return {
     optimizer,
     outer,
     twin,
     train: async (source) => {
-      for (const { name, data } of arrays) {
-        const own = await read(name);
-        const next = own.map((value) =>
+      const all = await Promise.all(arrays.map(({ name }) => optimizer.readParam(name)));
+      for (const [k, { name, data }] of arrays.entries()) {
+        const next = all[k]!.map((value) =>
           source.uniform() < 0.2
             ? value
             : value + (source.uniform() - 0.5) * 10 ** (4 * source.uniform() - 4),
@@ -94,8 +93,9 @@ export async function makeOuterPair(
       }
     },
     difference: async () => {
-      for (const { name, data } of arrays) {
-        const difference = bitDifference(await read(name), data);
+      const all = await Promise.all(arrays.map(({ name }) => optimizer.readParam(name)));
+      for (const [k, { name, data }] of arrays.entries()) {
+        const difference = bitDifference(all[k]!, data);
         if (difference) return `${name}: ${difference}`;
       }
       return undefined;
