@@ -176,8 +176,9 @@ export class OuterRun {
    * Steps the anchor by a mean, and puts it in place of the weights.
    *
    * @param isAmong whether what was taken is among the deltas; else it is the peer's own again.
+   * @throws what a schedule of the rule throws; nothing has changed then.
    */
-  async apply(
+  apply(
     deltas: readonly { readonly delta: Delta; readonly packing: Packing }[],
     isAmong: boolean,
     call: string,
@@ -186,8 +187,10 @@ export class OuterRun {
     const { device } = this.insides.session;
     const samples = deltas.reduce((sum, { delta }) => sum + delta.samples, 0);
     const isKept = this.#isTaken && !isAmong;
+    const stepping = device.createCommandEncoder({ label: `${label} step` });
+    this.anchor.encode(stepping, { skip: this.#frozen });
     this.#isTaken = false;
-    await this.#submit(
+    return this.#submit(
       call,
       (encoder) => {
         if (isKept) memory.encodeKeeping(encoder);
@@ -203,10 +206,8 @@ export class OuterRun {
           pass.end();
           device.queue.submit([adding.finish()]);
         }
-        this.anchor.step({ skip: this.#frozen });
-        const landing = device.createCommandEncoder({ label: `${label} land` });
-        this.#encode(landing, 'lift', 'land');
-        device.queue.submit([landing.finish()]);
+        this.#encode(stepping, 'lift', 'land');
+        device.queue.submit([stepping.finish()]);
       },
     );
   }

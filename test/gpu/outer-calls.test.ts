@@ -111,6 +111,31 @@ gpuTest(
   },
 );
 
+gpuTest('a schedule of the rule that throws changes nothing', async ({ device, track }) => {
+  for (const compress of FORMATS) {
+    let isBroken = false;
+    const lr = (): number => {
+      if (isBroken) throw new Error('no rate today');
+      return 1;
+    };
+    const params = [makeParameter(device, track, 'w', [8, 8], [1, 2])];
+    const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params }));
+    const rule = momentum({ lr, momentum: 0 });
+    const outer = track(await OuterOptimizer.create(optimizer, { every: 1, rule, compress }));
+    optimizer.step();
+    const delta = await outer.delta();
+    isBroken = true;
+    await expect(outer.apply(delta)).rejects.toThrow('no rate today');
+    isBroken = false;
+    expect([outer.round, outer.isDue]).toEqual([0, true]);
+    expect([...(await optimizer.readParam('w'))]).toEqual([7, 6]);
+    // Of the largest element alone, the other is left over; then it is given, too.
+    await outer.apply(delta);
+    for (let k = 0; k < 2; k++) await outer.apply(await outer.delta());
+    expect([...(await optimizer.readParam('w'))]).toEqual([7, 6]);
+  }
+});
+
 gpuTest('a snapshot is where a peer goes on from', async ({ device, track }) => {
   for (const keepProgress of [false, true]) {
     const make = async () => {

@@ -120,7 +120,7 @@ export const outerSlips: readonly Slip[] = [
     ['gpu/outer-calls', 'gpu/outer'],
     [
       ['if (run.rows.isFrozen(tensor)) return [];', ''],
-      ['this.anchor.step({ skip: this.#frozen });', 'this.anchor.step();'],
+      ['this.anchor.encode(stepping, { skip: this.#frozen });', 'this.anchor.encode(stepping);'],
       ['if (this.#isTaken) memory.encodeKeeping(encoder);', ''],
       ['if (isKept) memory.encodeKeeping(encoder);', ''],
       ['for (const slab of memory.mean) encoder.clearBuffer(slab);', ''],
