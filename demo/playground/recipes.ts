@@ -1,3 +1,5 @@
+import { programIn } from '../../lab/page-blocks.js';
+
 /** A guide whose code runs as it is, on a device and nothing else. */
 export interface Recipe {
   /** The last part of the page's address in the docs, and of its own here. */
@@ -12,8 +14,8 @@ export interface Recipe {
 const DEVICE = `const adapter = await navigator.gpu.requestAdapter();
 const device = await adapter.requestDevice();`;
 
-/** What the playground does not have: other packages, and what a guide is given beside a device. */
-const ELSEWHERE = /from '(?!webgpu-optim')|<!-- given:|new Worker\(/u;
+/** What the playground does not have: other packages, and other files. */
+const ELSEWHERE = /from '(?!webgpu-optim')|new Worker\(/u;
 
 /**
  * The recipes of guides, in their order.
@@ -21,22 +23,14 @@ const ELSEWHERE = /from '(?!webgpu-optim')|<!-- given:|new Worker\(/u;
  * @param pages the text of each page, by its path.
  */
 export function recipesOf(pages: Readonly<Record<string, string>>): Recipe[] {
-  return Object.entries(pages)
-    .map(([path, markdown]) => ({
-      name: path.slice(path.lastIndexOf('/') + 1).replace(/\.md$/u, ''),
-      title: /^# (?<title>.+)$/mu.exec(markdown)?.groups?.['title'] ?? '',
-      blocks: blocksOf(markdown),
-    }))
-    .filter(({ blocks }) => blocks.length > 0 && !ELSEWHERE.test(blocks.join('\n')))
-    .map(({ name, title, blocks }) => ({ name, title, code: join(blocks) }));
-}
-
-function blocksOf(markdown: string): string[] {
-  const given = /<!-- given:.*-->/u.exec(markdown)?.[0];
-  const blocks = [...markdown.matchAll(/^```js\n(?<code>[^]*?)^```$/gmu)].map(
-    ({ groups }) => groups!['code']!,
-  );
-  return given === undefined ? blocks : [...blocks, given];
+  return Object.entries(pages).flatMap(([path, markdown]): Recipe[] => {
+    const { blocks, given } = programIn(markdown);
+    const codes = blocks.map(({ code }) => code);
+    if (codes.length === 0 || given.length > 0 || codes.some((code) => ELSEWHERE.test(code))) return [];
+    const name = path.slice(path.lastIndexOf('/') + 1).replace(/\.md$/u, '');
+    const title = /^# (?<title>.+)$/mu.exec(markdown)?.groups?.['title'] ?? '';
+    return [{ name, title, code: join(codes) }];
+  });
 }
 
 /** One program of all blocks: the imports, the device, then block by block. */

@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { programIn } from '../../lab/page-blocks.js';
 import { type ESTree, type Plugin, Visitor, parseSync } from 'vite';
 
 const QUERY = /\.md\?program$/;
@@ -63,18 +64,10 @@ function filePath(id: string): string | undefined {
 function fileOf(path: string): string {
   const folder = dirname(path);
   const pages = readdirSync(folder).filter((name) => name.endsWith('.md'));
-  const files = pages.flatMap((page) => filesIn(readFileSync(join(folder, page), 'utf8')));
+  const files = pages.flatMap((page) => programIn(readFileSync(join(folder, page), 'utf8')).files);
   const file = files.find(({ name }) => name === basename(path));
   if (!file) throw new Error(`no page in ${folder} has a block "js [${basename(path)}]".`);
   return file.code;
-}
-
-/** The blocks of a page that are files, ```` ```js [worker.js] ````. */
-export function filesIn(markdown: string): { readonly name: string; readonly code: string }[] {
-  return [...markdown.matchAll(/^```js \[([^\]\n]*)\]\n(.*?)^```$/gms)].map(([, name, code]) => ({
-    name: name!,
-    code: code!,
-  }));
 }
 
 /**
@@ -86,11 +79,7 @@ export function filesIn(markdown: string): { readonly name: string; readonly cod
  * @throws Error with the page's name and line where a value is promised behind something else.
  */
 export function programOf(markdown: string, page: string): string {
-  const blocks = [...markdown.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => ({
-    code: match[1]!,
-    line: markdown.slice(0, match.index).split('\n').length,
-  }));
-  const [, listed = ''] = /<!-- given: (.*) -->/.exec(markdown) ?? [];
+  const { blocks, given } = programIn(markdown);
   const names = new Set<string>();
   const imports: string[] = [];
   const bodies = blocks.map(({ code, line }) => {
@@ -106,10 +95,9 @@ export function programOf(markdown: string, page: string): string {
     }
     return `// ${place}\n${edit(code, edits)}`;
   });
-  const given = ['device', ...listed.split(', ').filter((name) => name !== '')];
   return [
     ...new Set(imports.flatMap(splitImport)),
-    `export default async function run({ ${given.join(', ')} }, check, near) {`,
+    `export default async function run({ ${['device', ...given].join(', ')} }, check, near) {`,
     ...bodies.map((body) => `{\n${body}`),
     `return { ${[...names].join(', ')} };`,
     '}'.repeat(bodies.length + 1),

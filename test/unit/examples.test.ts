@@ -1,7 +1,8 @@
 /** How pages become programs, and that nothing of them is left out. */
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { filesIn, programOf } from '../support/example-pages.js';
+import { programIn } from '../../lab/page-blocks.js';
+import { programOf } from '../support/example-pages.js';
 import { allPages } from '../support/pages.js';
 
 const AsyncFunction = (async () => undefined).constructor as new (...args: string[]) => Function;
@@ -57,7 +58,7 @@ const pages = allPages();
 test.each(pages)('%s: every block of code is one that some test runs', (name, text) => {
   const kinds = [...text.matchAll(/^```([^\n]*)\n.*?^```$/gms)].map(([, info]) => info);
   // Python runs in record.py, files are started by their page's program or, of use-dawn.js, by `npm run runtimes`.
-  const files = filesIn(text).map((file) => file.name);
+  const files = programIn(text).files.map((file) => file.name);
   for (const file of files) {
     expect(file === 'use-dawn.js' || text.includes(`new URL('./${file}'`), `${name}: ${file}`).toBe(true);
   }
