@@ -61,6 +61,10 @@ export default defineConfig(({ command }) => ({
       '@codemirror/view',
       '@lezer/highlight',
       '@lezer/javascript',
+      '@nats-io/jetstream',
+      '@nats-io/kv',
+      '@nats-io/nats-core',
+      '@nats-io/obj',
     ],
   },
   build: {

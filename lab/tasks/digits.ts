@@ -48,8 +48,17 @@ export function splitDigits(packed: Uint8Array): DigitSplit {
 }
 
 /** The first `count` digits of a set; their order is random already. */
-export function firstDigits({ pixels, labels }: DigitSet, count: number): DigitSet {
-  return { count, pixels: pixels.slice(0, count * PIXEL_COUNT), labels: labels.slice(0, count) };
+export function firstDigits(set: DigitSet, count: number): DigitSet {
+  return digitsFrom(set, 0, count);
+}
+
+/** The digits of a set from one place to another. */
+export function digitsFrom({ pixels, labels }: DigitSet, first: number, end: number): DigitSet {
+  return {
+    count: end - first,
+    pixels: pixels.slice(first * PIXEL_COUNT, end * PIXEL_COUNT),
+    labels: labels.slice(first, end),
+  };
 }
 
 function unpack(packed: Uint8Array, order: Int32Array): DigitSet {
