@@ -121,9 +121,10 @@ export class FleetRun {
   }
 
   #start(peer: PeerPage): void {
-    const training = peer.train();
+    const isPoisoned = peer.request.peer === POISONED;
+    const training = peer.train().then((summary) => (isPoisoned ? undefined : summary));
     training.catch(this.#fail);
-    this.#trainings.push(peer.request.peer === POISONED ? training.then(() => undefined) : training);
+    this.#trainings.push(training);
   }
 
   #receive(peer: string, message: PeerMessage): void {

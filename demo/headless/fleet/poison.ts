@@ -5,8 +5,12 @@ import type { FleetTransport } from '../../../src/outer/index.js';
 
 const CALL = 'poison';
 const FACTOR = 1000;
+const LOOK_MS = 50;
 
-/** A transport that spoils what its peer gives to others: NaN in even rounds, and far too large in odd ones. */
+/**
+ * A transport that spoils what its peer gives to others: NaN in even rounds, and far too large in odd ones. Others close the rounds: this
+ * peer takes its own deltas for sound ones.
+ */
 export function poisonedTransport(transport: FleetTransport): FleetTransport {
   return {
     async join(peer, listener) {
@@ -18,7 +22,13 @@ export function poisonedTransport(transport: FleetTransport): FleetTransport {
         snapshot: () => seat.snapshot(),
         post: async (round, bytes) => seat.post(round, await poisoned(bytes)),
         fetch: (id) => seat.fetch(id),
-        close: (close) => seat.close(close),
+        async close({ round }) {
+          for (;;) {
+            const close = seat.closed(round);
+            if (close) return close;
+            await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+          }
+        },
         putSnapshot: (facts, bytes) => seat.putSnapshot(facts, bytes),
         leave: () => seat.leave(),
       };
