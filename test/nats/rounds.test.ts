@@ -34,7 +34,14 @@ test('peers that close a round at the same time agree, round after round', async
     expect([...outer.history]).toEqual([...peers[0]!.outer.history]);
     expect(fleet.members()).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
   }
-  await Promise.all(peers.map(({ fleet }) => fleet.leave()));
+  const [gone, ...others] = peers;
+  await gone!.fleet.leave();
+  const start = performance.now();
+  await Promise.all(others.map(({ fleet }) => fleet.sync()));
+  // It has said farewell: nobody waits until it has expired.
+  expect(performance.now() - start).toBeLessThan(5000);
+  expect(others[0]!.fleet.members()).toEqual(['b', 'c', 'd', 'e', 'f']);
+  await Promise.all(others.map(({ fleet }) => fleet.leave()));
 });
 
 test('a late joiner begins from the newest snapshot and the rounds since; what is old is removed from the server', async () => {
@@ -79,6 +86,23 @@ test('the run stays when all have left', async () => {
   const b = await world.join(server, 'b', { transport });
   expect([b.outer.round, b.outer.weights[0]]).toEqual([1, 1]);
   await b.fleet.leave();
+});
+
+test('the first close of a round stands, and the snapshot of the highest round, of equal ones the first', async () => {
+  const seat = await natsTransport(await world.connection(server), { run: newRun() }).join('a', NOBODY);
+  const close = { round: 0, closedBy: 'a', taken: [], refused: [] };
+  expect(await seat.close(close)).toEqual(close);
+  expect(await seat.close({ ...close, closedBy: 'b' })).toEqual(close);
+  const bytes = new Uint8Array(3);
+  const facts = { round: 2, keepFrom: 0, settings: { normFactor: 10 } };
+  const first = await seat.putSnapshot(facts, bytes);
+  expect(await seat.putSnapshot(facts, bytes)).toEqual(first);
+  expect(await seat.putSnapshot({ ...facts, round: 1 }, bytes)).toEqual(first);
+  const next = await seat.putSnapshot({ ...facts, round: 3 }, bytes);
+  expect(next.round).toBe(3);
+  expect(await seat.fetch(first.id)).toBeUndefined();
+  expect(await seat.fetch(next.id)).toEqual(bytes);
+  await seat.leave();
 });
 
 describe('names', () => {
@@ -185,6 +209,9 @@ describe('bytes', () => {
 
 test('nothing is left running', async () => {
   const connection = await world.connection(server);
+  // What connecting needed is over.
+  await connection.flush();
+  await new Promise((resolve) => setTimeout(resolve, 50));
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const before = timers();
   const transport = natsTransport(connection, { run: newRun() });

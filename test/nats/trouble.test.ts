@@ -28,8 +28,9 @@ describe('a server that goes away', () => {
       for (const { outer } of [a, b]) outer.step();
       const first = a.fleet.sync();
       await sleep(100);
-      await server.kill(signal);
+      // Its requests are under way.
       const second = b.fleet.sync();
+      await server.kill(signal);
       await sleep(300);
       await server.start();
       for (const report of await Promise.all([first, second])) {
