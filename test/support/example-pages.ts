@@ -3,20 +3,12 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { programIn } from '../../lab/page-blocks.js';
+import { ENTRY_POINTS } from './entry-points.js';
 import { type ESTree, type Plugin, Visitor, parseSync } from 'vite';
 
 const QUERY = /\.md\?program$/;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What the entry points of the package are here. */
-const ENTRIES: Readonly<Record<string, string>> = {
-  'webgpu-optim': 'index.ts',
-  'webgpu-optim/jax': 'adapters/jax/index.ts',
-  'webgpu-optim/onnxruntime': 'adapters/onnxruntime/index.ts',
-  'webgpu-optim/outer': 'outer/index.ts',
-  'webgpu-optim/safetensors': 'safetensors/index.ts',
-  'webgpu-optim/tfjs': 'adapters/tfjs/index.ts',
-};
 /** What stands for packages that are not installed. */
 const STAND_INS: Readonly<Record<string, string>> = { '@tensorflow/tfjs': 'tfjs-union.ts' };
 
@@ -37,7 +29,7 @@ export function examplePagesPlugin(): Plugin {
       // A worker's query says how it is loaded.
       if (file !== undefined) return `${file}${source.slice(withoutQuery(source).length)}`;
       if (importer === undefined || !(QUERY.test(importer) || filePath(importer) !== undefined)) return null;
-      const path = source in ENTRIES ? `../../src/${ENTRIES[source]}` : STAND_INS[source];
+      const path = source in ENTRY_POINTS ? `../../src/${ENTRY_POINTS[source]}` : STAND_INS[source];
       return path === undefined ? null : fileURLToPath(new URL(path, import.meta.url));
     },
     load(id) {
@@ -109,7 +101,7 @@ function withoutCdn(text: string): string {
   return text.replace(
     /'https:\/\/cdn\.jsdelivr\.net\/npm\/webgpu-optim@[\d.]+\/dist\/(.*)\.js'/,
     (address, path: string) => {
-      const [name] = Object.entries(ENTRIES).find(([, source]) => source === `${path}.ts`) ?? [];
+      const [name] = Object.entries(ENTRY_POINTS).find(([, source]) => source === `${path}.ts`) ?? [];
       return name === undefined ? address : `'${name}'`;
     },
   );

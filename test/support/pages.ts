@@ -1,5 +1,6 @@
 /** README.md and the pages of docs/, as they are written. */
 import { readFileSync, readdirSync } from 'node:fs';
+import { ENTRY_POINTS } from './entry-points.js';
 
 /** The pages' paths and texts. Beside them, docs/ holds what the generator of the site makes. */
 export function allPages(): (readonly [string, string])[] {
@@ -19,6 +20,9 @@ export function typesOf(page: string, markdown: string): string | undefined {
   const code = blocks
     .join('\n')
     .replaceAll(/^const /gm, 'export const ')
-    .replaceAll("'webgpu-optim'", "'../../src/index.js'");
+    .replaceAll(/'webgpu-optim(?:\/\w+)?'/g, (name) => {
+      const source = ENTRY_POINTS[name.slice(1, -1)];
+      return source === undefined ? name : `'../../src/${source.replace(/\.ts$/, '.js')}'`;
+    });
   return `/** The TypeScript of ${page}: \`npm run docs\` copies it, \`npm run typecheck\` is the test. */\n${code}`;
 }
