@@ -146,29 +146,29 @@ fn pack_chunks(
     word += 2u;
   }
   let place_words = (PLACE_BITS * chunk.kept + 31u) / 32u;
-  for (var w = thread; w < place_words; w += THREADS) {
+  for (var item = thread; item < place_words; item += THREADS) {
     var bits = 0u;
-    for (var at = 32u * w / PLACE_BITS; at < chunk.kept && at * PLACE_BITS < 32u * (w + 1u); at++) {
+    for (var at = 32u * item / PLACE_BITS; at < chunk.kept && at * PLACE_BITS < 32u * (item + 1u); at++) {
       let begin = at * PLACE_BITS;
-      if (begin >= 32u * w) {
-        bits |= picked[at] << (begin - 32u * w);
+      if (begin >= 32u * item) {
+        bits |= picked[at] << (begin - 32u * item);
       } else {
-        bits |= picked[at] >> (32u * w - begin);
+        bits |= picked[at] >> (32u * item - begin);
       }
     }
-    packed[word + w] = bits;
+    packed[word + item] = bits;
   }
   word += place_words;
   let per_word = 32u / BITS;
   let code_words = (chunk.kept + per_word - 1u) / per_word;
-  for (var w = thread; w < code_words; w += THREADS) {
+  for (var item = thread; item < code_words; item += THREADS) {
     var bits = 0u;
     for (var i = 0u; i < per_word; i++) {
-      let at = w * per_word + i;
+      let at = item * per_word + i;
       if (at < chunk.kept) {
         bits |= code_of(values[chunk.element + picked[at]], least, step) << ((BITS * i) & 31u);
       }
     }
-    packed[word + w] = bits;
+    packed[word + item] = bits;
   }
 }
