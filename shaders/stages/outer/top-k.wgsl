@@ -16,9 +16,9 @@ struct Chunk {
   word: u32,
 }
 
-const THREADS: u32 = 256u;
-/// Neighbours that an invocation has.
-const OWN: u32 = 16u;
+const THREADS: u32 = 64u;
+/// Neighbours that an invocation has: few invocations meet at a barrier sooner, most of all on a CPU.
+const OWN: u32 = 64u;
 const PLACE_BITS: u32 = 12u;
 const MOST_KEPT: u32 = 2048u;
 const MIN_NORMAL: u32 = 0x800000u;
