@@ -48,6 +48,8 @@ export class OuterOptimizer implements OuterPeer {
   /** The checksum of the delta that others may have of this round. */
   #given: string | undefined;
   #stepsAtRound: number;
+  /** A snapshot that was loaded, and whose anchor is not in place of the weights yet. */
+  #restart: { readonly keepProgress: boolean } | undefined;
 
   private constructor(
     private readonly insides: Insides,
@@ -164,7 +166,8 @@ export class OuterOptimizer implements OuterPeer {
    * optimizer stays. What compression had left over is forgotten.
    *
    * @param options see {@link SnapshotOptions}.
-   * @throws OptimizerError as `loadCheckpoint`; otherwise as {@link delta}. Nothing has changed then.
+   * @throws OptimizerError as `loadCheckpoint`; otherwise as {@link delta}. Nothing has changed then, but if `eval()` was called meanwhile: then
+   *   weights become the anchor with the next call.
    */
   async loadSnapshot(snapshot: Uint8Array, options?: SnapshotOptions): Promise<void> {
     const call = 'OuterOptimizer.loadSnapshot()';
@@ -178,10 +181,8 @@ export class OuterOptimizer implements OuterPeer {
     return this.#settle(call, async () => {
       this.#check(call);
       await loadCheckpoint(this.anchor, copy);
-      await this.run.refresh();
-      this.#check(call);
-      await this.run.restart(keepProgress, call);
-      this.#beginRound();
+      this.#restart = { keepProgress };
+      await this.#landRestart(call);
     });
   }
 
@@ -195,6 +196,7 @@ export class OuterOptimizer implements OuterPeer {
     call: string,
   ): Promise<Uint8Array<ArrayBuffer>> {
     // At the call, if it can be.
+    if (this.#restart) await this.#landRestart(call);
     if (!this.run.isCurrent) await this.run.refresh();
     this.#check(call);
     const { run, round } = this;
@@ -215,6 +217,7 @@ export class OuterOptimizer implements OuterPeer {
   }
 
   async #apply(given: unknown, call: string): Promise<void> {
+    if (this.#restart) await this.#landRestart(call);
     const deltas = togetherInOrder(await readDeltas(given, call), call);
     rejectUnfit(deltas, this.#place, call);
     const { run } = this;
@@ -232,6 +235,15 @@ export class OuterOptimizer implements OuterPeer {
     const applied = run.apply(packed, isAmong, call);
     this.#beginRound();
     await applied;
+  }
+
+  /** Puts the anchor of a snapshot in place of the weights; where these were not those that train, the next call does. */
+  async #landRestart(call: string): Promise<void> {
+    await this.run.refresh();
+    this.#check(call);
+    await this.run.restart(this.#restart!.keepProgress, call);
+    this.#restart = undefined;
+    this.#beginRound();
   }
 
   #beginRound(): void {

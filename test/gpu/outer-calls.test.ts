@@ -156,6 +156,31 @@ gpuTest('a snapshot is where a peer goes on from', async ({ device, track }) => 
   }
 });
 
+gpuTest(
+  'a snapshot that comes while other weights are in place is taken up by the next call',
+  async ({ device, track }) => {
+    const make = async () => {
+      const params = [makeParameter(device, track, 'w', [8, 8], [1, 2])];
+      const optimizer = track(
+        await Optimizer.create(device, { rule: sgd({ lr: 1 }), params, ema: { decay: 0.5 } }),
+      );
+      return { optimizer, outer: track(await OuterOptimizer.create(optimizer, { every: 1, rule: PLAIN })) };
+    };
+    const [early, late] = await Promise.all([make(), make()]);
+    early.optimizer.step();
+    await early.outer.apply(await early.outer.delta());
+    const snapshot = await early.outer.snapshot();
+    for (let k = 0; k < 2; k++) late.optimizer.step();
+    const loaded = outcomeOf(late.outer.loadSnapshot(snapshot));
+    late.optimizer.eval();
+    expect(await loaded).toEqual({ code: 'invalid-config' });
+    late.optimizer.train();
+    expect((await inspectDelta(await late.outer.delta())).norm).toBe(0);
+    expect([...(await late.optimizer.readParam('w'))]).toEqual([7, 6]);
+    expect(late.outer.round).toBe(1);
+  },
+);
+
 gpuTest('what rests stays as it is, bit for bit, whatever others send', async ({ device, track }) => {
   for (const compress of FORMATS) {
     const make = async () => {

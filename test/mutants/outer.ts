@@ -113,6 +113,10 @@ export const outerSlips: readonly Slip[] = [
       ['Math.min(this.#stepsAtRound, asked)', 'asked'],
       ['asked - this.#stepsAtRound;', 'asked;'],
       ['if (run.isFrozen)', 'if (false)'],
+      [
+        'if (this.#restart) await this.#landRestart(call);\n    if (!this.run.isCurrent)',
+        'if (!this.run.isCurrent)',
+      ],
     ],
   ),
   ...slipsIn(
