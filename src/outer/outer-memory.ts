@@ -35,6 +35,8 @@ export class OuterMemory implements OuterSlabs {
   readonly pending: FloatSlabs;
   /** Where deltas are summed. Without feedback, what is pending is given away whole, so that its place is free. */
   readonly mean: FloatSlabs;
+  /** Weights that `masterWeights` keeps more exactly, if there are any. */
+  readonly exact: FloatSlabs | undefined;
   #own: Packing | undefined;
   #keeping: SidePass | undefined;
   readonly #others: { readonly format: DeltaFormat; readonly packing: Packing }[] = [];
@@ -43,6 +45,7 @@ export class OuterMemory implements OuterSlabs {
     private readonly resources: Pick<Resources, 'device' | 'facts'>,
     readonly places: Places,
     readonly format: DeltaFormat,
+    isExact: boolean,
     private readonly label: string,
   ) {
     const { device } = resources;
@@ -51,6 +54,7 @@ export class OuterMemory implements OuterSlabs {
     this.base = make('base');
     this.mean = make('mean');
     this.pending = isLossy(format) ? make('pending') : this.mean;
+    this.exact = isExact ? make('exact') : undefined;
   }
 
   /** @throws OptimizerError `out-of-memory`, `device-lost`. */
@@ -58,11 +62,12 @@ export class OuterMemory implements OuterSlabs {
     resources: Pick<Resources, 'device' | 'facts'>,
     places: Places,
     format: DeltaFormat,
+    isExact: boolean,
     label: string,
     call: string,
   ): Promise<OuterMemory> {
     const { device } = resources;
-    const make = () => new OuterMemory(resources, places, format, label);
+    const make = () => new OuterMemory(resources, places, format, isExact, label);
     const memory = await makeChecked(device, { sources: [], make }, call);
     try {
       memory.#own = await makeChecked(device, memory.#planPacking(format, true), call);
@@ -119,7 +124,14 @@ export class OuterMemory implements OuterSlabs {
     this.#own?.destroy();
     this.#keeping?.destroy();
     for (const { packing } of this.#others) packing.destroy();
-    for (const slab of new Set([...this.anchor, ...this.base, ...this.pending, ...this.mean])) slab.destroy();
+    for (const slab of new Set([
+      ...this.anchor,
+      ...this.base,
+      ...this.pending,
+      ...this.mean,
+      ...(this.exact ?? []),
+    ]))
+      slab.destroy();
   }
 
   #planPacking(format: DeltaFormat, isOwn: boolean): Planned<Packing> {

@@ -18,7 +18,7 @@ import {
   resolveSnapshotOptions,
 } from './options.js';
 import type { DeltaOptions, OuterPeer, SnapshotOptions } from './outer-peer.js';
-import { OuterRun, rejectMasters } from './outer-run.js';
+import { OuterRun } from './outer-run.js';
 import { type Place, rejectUnfit, togetherInOrder } from './together.js';
 
 /**
@@ -65,7 +65,7 @@ export class OuterOptimizer implements OuterPeer {
   /**
    * Begins with the weights as they are as the anchor: all peers begin with the same ones, or load a {@link snapshot} of one of them.
    *
-   * @param optimizer of weights in float32, or in 2 bytes without `masterWeights`. Its parameters must stay: after `addGroup`, `remove` or
+   * @param optimizer of weights in whatever dtype, with `masterWeights` or without. Its parameters must stay: after `addGroup`, `remove` or
    *   `mapRows`, make a new one. Those that are frozen stay as they are, here too; let all peers freeze the same.
    * @param options see {@link OuterOptions}.
    * @throws OptimizerError `invalid-config`, `invalid-option`; `out-of-memory`, `device-lost`; nothing is left of it then.
@@ -78,7 +78,6 @@ export class OuterOptimizer implements OuterPeer {
     const insides = insidesOf(optimizer, call);
     const resolved = resolveOuterOptions(options, call);
     insides.session.guard.checkTraining(call);
-    rejectMasters(insides, call);
     await noticeLostDevice(insides.session.device);
     const run = await OuterRun.create(insides, resolved, call);
     const outer = new OuterOptimizer(insides, run, resolved);

@@ -1,13 +1,13 @@
 import type { Insides } from '../engine/insides.js';
 import { Optimizer } from '../engine/optimizer.js';
 import type { RunTensor } from '../engine/run/group-part.js';
-import { OptimizerError } from '../errors.js';
 import { compileAll } from '../gpu/pipelines.js';
 import { Reader } from '../gpu/readback.js';
 import { type Remedies, captureErrors, refusalError } from '../gpu/refusal.js';
-import type { PlanTensor } from '../plan/pieces.js';
+import { ELEMENT_BYTE_LENGTH, type PlanTensor } from '../plan/pieces.js';
 import { type DeltaFormat, byteLengthOf } from './compress.js';
 import type { Delta } from './delta.js';
+import { type ExactCopies, planExactCopies } from './exact-copies.js';
 import type { ResolvedOuterOptions } from './options.js';
 import { OuterMemory } from './outer-memory.js';
 import type { Packing } from './packing.js';
@@ -32,6 +32,8 @@ const REMEDIES: Remedies = {
 export class OuterRun {
   readonly #reader: Reader;
   #passes: WeightPasses | undefined;
+  /** Of weights that are kept more exactly than their buffers show. */
+  #exact: ExactCopies | undefined;
   /** The version of the optimizer's run that the passes are for. */
   #version = -1;
   /** Names of parameters that rest. */
@@ -67,7 +69,8 @@ export class OuterRun {
       tensors.map(({ elementCount }) => elementCount),
       device.limits,
     );
-    const memory = await OuterMemory.create({ device, facts }, places, format, label, call);
+    const isExact = tensors.some(({ tensor }) => tensor.part.layout.masters);
+    const memory = await OuterMemory.create({ device, facts }, places, format, isExact, label, call);
     let run: OuterRun | undefined;
     try {
       const anchor = await Optimizer.create(device, {
@@ -114,11 +117,14 @@ export class OuterRun {
         memory.hasFeedback,
         label,
       );
-      await compileAll(session.device, planned.sources);
+      const exact = this.#planExact();
+      await compileAll(session.device, [...planned.sources, ...(exact?.sources ?? [])]);
       if (run.version !== version) continue;
-      const { value, refusal } = captureErrors(session.device, () => planned.make());
       this.#destroyPasses();
-      this.#passes = value;
+      const { refusal } = captureErrors(session.device, () => {
+        this.#passes = planned.make();
+        this.#exact = exact?.make();
+      });
       this.#frozen = this.tensors.filter(({ tensor }) => run.rows.isFrozen(tensor)).map(({ name }) => name);
       this.#version = version;
       const met = await refusal;
@@ -233,16 +239,37 @@ export class OuterRun {
     const { run } = this.insides;
     return this.tensors.flatMap(({ tensor }, k): PlanTensor<GPUBuffer>[] => {
       if (run.rows.isFrozen(tensor)) return [];
-      const { data, rowLength } = tensor.parameter;
       const state = this.memory.places.ofTensor[k]!;
+      if (tensor.part.layout.masters) {
+        const data = floatRanges(this.memory.exact!, state).map(({ byteLength, ...range }) => ({
+          ...range,
+          elementCount: byteLength / ELEMENT_BYTE_LENGTH,
+        }));
+        return [{ index: tensor.index, row: 0, data, state }];
+      }
+      const { data, rowLength } = tensor.parameter;
       return [{ index: tensor.index, row: 0, data, state, ...(rowLength !== undefined && { rowLength }) }];
     });
   }
 
+  /** Copies of weights that rest are neither read nor written. */
+  #planExact(): ReturnType<typeof planExactCopies> | undefined {
+    const { run } = this.insides;
+    const tensors = this.tensors.flatMap(({ tensor }, k) =>
+      tensor.part.layout.masters && !run.rows.isFrozen(tensor)
+        ? [{ tensor, place: this.memory.places.ofTensor[k]! }]
+        : [],
+    );
+    if (tensors.length === 0) return undefined;
+    return planExactCopies(run.resources, tensors, this.memory.exact!, this.label);
+  }
+
   #encode(encoder: GPUCommandEncoder, ...names: readonly (keyof WeightPasses)[]): void {
+    this.#exact?.encodeLoading(encoder);
     const pass = encoder.beginComputePass({ label: `${this.label} ${names.join(', ')}` });
     for (const name of names) this.#passes![name].encode(pass);
     pass.end();
+    if (names.includes('land')) this.#exact?.encodeStoring(encoder);
   }
 
   /** Submits at once. @returns once the device is known to have taken it. */
@@ -265,18 +292,10 @@ export class OuterRun {
   #destroyPasses(): void {
     for (const pass of Object.values(this.#passes ?? {})) pass.destroy();
     this.#passes = undefined;
+    this.#exact?.destroy();
+    this.#exact = undefined;
   }
 }
 
 const bindings = (ranges: ReturnType<typeof floatRanges>): GPUBufferBinding[] =>
   ranges.map(({ buffer, byteOffset, byteLength }) => ({ buffer, offset: byteOffset, size: byteLength }));
-
-/** @throws OptimizerError `invalid-config` for weights that deltas are not taken of. */
-export function rejectMasters({ run }: Insides, call: string): void {
-  if (!run.parts.some(({ layout }) => layout.masters)) return;
-  throw new OptimizerError(
-    'invalid-config',
-    `${call}: the optimizer keeps weights more exactly by masterWeights, of which deltas are not taken; use weights in float32, or ` +
-      'leave masterWeights out.',
-  );
-}

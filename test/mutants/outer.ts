@@ -134,6 +134,16 @@ export const outerSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
+    'src/outer/exact-copies.ts',
+    ['gpu/outer-calls#masterWeights', 'gpu/outer-calls'],
+    [
+      ['this.#encodePass(encoder, ({ loading }) => loading);', ''],
+      ['this.#encodePass(encoder, ({ storing }) => storing);', ''],
+      ['for (const each of [loading, storing, ...copies]) each.destroy();', ''],
+      ['(slot === masters.slot ?', '(slot !== masters.slot ?'],
+    ],
+  ),
+  ...slipsIn(
     'src/outer/outer-memory.ts',
     ['gpu/outer-calls'],
     [

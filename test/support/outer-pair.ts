@@ -16,6 +16,8 @@ export interface OuterPair {
   readonly twin: ReferenceOuterOptimizer;
   /** Other weights for both, as steps would make them: some of them as they are. */
   train(random: Random): Promise<void>;
+  /** The twin's weights of a parameter. */
+  twinWeights(name: string): Float32Array<ArrayBuffer>;
   /** What differs between the weights of both, if anything does. */
   difference(): Promise<string | undefined>;
 }
@@ -23,6 +25,8 @@ export interface OuterPair {
 export interface OuterPairOptions extends Omit<OuterOptions, 'every'> {
   readonly sizes: readonly number[];
   readonly dtype?: 'f32' | 'f16' | 'bf16';
+  /** What keeps weights of 2 bytes more exactly: the twin has them in float32 then. */
+  readonly masterWeights?: 'f32' | 'split';
   /** Elements before the first parameter, and between two: of all parameters in one buffer. Default: a buffer each. */
   readonly gap?: number;
   /** First weights; default random ones. */
@@ -34,7 +38,7 @@ export async function makeOuterPair(
   device: GPUDevice,
   track: Track,
   random: Random,
-  { sizes, dtype = 'f32', gap, initial, ...options }: OuterPairOptions,
+  { sizes, dtype = 'f32', masterWeights, gap, initial, ...options }: OuterPairOptions,
 ): Promise<OuterPair> {
   const codec = codecs[dtype];
   const bytesOf = (count: number): number => Math.ceil(count / codec.blockLength) * codec.blockByteLength;
@@ -72,14 +76,21 @@ export async function makeOuterPair(
     data: { buffer: data, offset, size },
     grad: { buffer: grads, size: Math.max(4 * elementCount, 4) },
   }));
-  const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 0 }), params }));
+  const optimizer = track(
+    await Optimizer.create(device, { rule: sgd({ lr: 0 }), params, ...(masterWeights && { masterWeights }) }),
+  );
   const outer = track(await OuterOptimizer.create(optimizer, { ...options, every: 1 }));
-  const arrays = places.map(({ name }) => ({ name, data: kept(name).slice(), dtype }));
+  const arrays = places.map(({ name }) => ({
+    name,
+    data: kept(name).slice(),
+    dtype: masterWeights ? ('f32' as const) : dtype,
+  }));
   const twin = new ReferenceOuterOptimizer(arrays, { ...options, every: 1 });
   return {
     optimizer,
     outer,
     twin,
+    twinWeights: (name) => arrays.find((array) => array.name === name)!.data,
     train: async (source) => {
       const all = await Promise.all(arrays.map(({ name }) => optimizer.readParam(name)));
       for (const [k, { name, data }] of arrays.entries()) {
@@ -89,13 +100,16 @@ export async function makeOuterPair(
             : value + (source.uniform() - 0.5) * 10 ** (4 * source.uniform() - 4),
         );
         write(name, next);
-        data.set(kept(name));
+        // Where the copy is what it was, what is kept more exactly counts.
+        kept(name).forEach((value, at) => {
+          if (!masterWeights || !Object.is(value, all[k]![at])) data[at] = value;
+        });
       }
     },
     difference: async () => {
       const all = await Promise.all(arrays.map(({ name }) => optimizer.readParam(name)));
       for (const [k, { name, data }] of arrays.entries()) {
-        const difference = bitDifference(all[k]!, data);
+        const difference = bitDifference(all[k]!, codec.decode(codec.encode(data).buffer, data.length));
         if (difference) return `${name}: ${difference}`;
       }
       return undefined;

@@ -21,7 +21,7 @@ export const pack = declareRule({
   },
 });
 
-const unpack = declareRule({
+export const unpack = declareRule({
   name: 'unpack',
   wgsl: unpackWgsl,
   options: commonOptions(0),
