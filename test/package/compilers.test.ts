@@ -30,7 +30,10 @@ test.for(
   if (!hasWebGpu)
     symlinkSync(resolve('node_modules/@webgpu/types'), join(folder, 'node_modules/@webgpu/types'));
   const constants = "import { bufferUsage as GPUBufferUsage } from 'webgpu-optim';\n";
-  writeFileSync(join(folder, 'example.ts'), `${hasWebGpu ? constants : ''}${example}\nexport { first };\n`);
+  // Of the other entry points, those that need no framework.
+  const others = "export * from 'webgpu-optim/outer';\nexport * from 'webgpu-optim/safetensors';\n";
+  const code = `${hasWebGpu ? constants : ''}${example}\nexport { first };\n${others}`;
+  writeFileSync(join(folder, 'example.ts'), code);
   const compilerOptions = {
     target: 'es2022',
     module: 'esnext',
