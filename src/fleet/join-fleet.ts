@@ -2,9 +2,9 @@ import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js
 import { fleetError } from './fleet-error.js';
 import { Membership } from './membership.js';
 import { type CheckedFleetOptions, type FleetOptions, checkFleetOptions } from './options.js';
-import { inspectDelta } from '../outer/delta.js';
+import { inspectDelta, zeroDelta } from '../outer/delta.js';
 import type { OuterPeer } from '../outer/outer-peer.js';
-import type { InspectDelta } from './round-deltas.js';
+import type { DeltaCodec } from './round-deltas.js';
 import { type RoundReport, Rounds } from './rounds.js';
 import type { FleetSeat, FleetTransport } from './transport.js';
 
@@ -37,9 +37,12 @@ export interface Fleet {
  *
  * **Trust.** Members are taken for honest: who may be one is decided by the transport, as by NATS's accounts. What a peer sends may be broken all
  * the same: deltas that are not finite, far larger than the others', or of another model are refused by the one who closes the round
- * (`screenDeltas`), and once more by each peer, from the bytes that it applies. So a wrong close poisons nobody: what it lists beyond that is left
- * out by all alike. A liar among the members can still leave others out, count for more samples than it has, stay within the norms, or hold
- * rounds up until their deadline.
+ * (`screenDeltas`), and once more by each peer, from the bytes that it applies. So a wrong close neither poisons nor stops anybody: what it lists
+ * beyond that, twice, or with another checksum than the bytes have is left out by all alike, for list and bytes are the same for all. If nothing
+ * remains, the round goes by as if nobody had moved. A liar among the members can still leave others out, count for more samples than it has,
+ * stay within the norms, or hold rounds up until their deadline. One that lists bytes that nobody has holds up the run: bytes that are gone may
+ * have been applied by others, so they are waited for, in a snapshot, and the error says who closed the round. All peers use one version of this
+ * library.
  *
  * @param outer this peer's outer optimizer; nobody else applies deltas to it meanwhile.
  * @throws OptimizerError `fleet` if the name is taken, or nobody can be reached; `invalid-option`.
@@ -49,12 +52,12 @@ export function joinFleet(
   transport: FleetTransport,
   options: FleetOptions,
 ): Promise<Fleet> {
-  return joinFleetWith(inspectDelta, outer, transport, options);
+  return joinFleetWith({ inspect: inspectDelta, zero: zeroDelta }, outer, transport, options);
 }
 
-/** How a fleet is joined, given what reads deltas. Tests give another one. */
+/** How a fleet is joined, given what reads and makes deltas. Tests give another one. */
 export async function joinFleetWith(
-  inspect: InspectDelta,
+  codec: DeltaCodec,
   outer: OuterPeer,
   transport: FleetTransport,
   given: FleetOptions,
@@ -65,7 +68,7 @@ export async function joinFleetWith(
   try {
     membership.check();
     membership.takeSeat(await seatOf(transport, membership, options.peer));
-    const rounds = new Rounds(outer, membership, options, inspect);
+    const rounds = new Rounds(outer, membership, options, codec);
     await rounds.begin();
     return new JoinedFleet(rounds, membership, options.peer, stopListening);
   } catch (error) {

@@ -90,9 +90,10 @@ class MemoryFleet implements MemoryTransport {
     return delta;
   }
 
-  close(close: RoundClose): RoundClose {
+  close(close: RoundClose): RoundClose | undefined {
     const standing = this.#closed.get(close.round);
     if (standing !== undefined) return standing;
+    if (close.round < (this.#snapshot?.keepFrom ?? 0)) return undefined;
     this.#closed.set(close.round, close);
     this.announce();
     return close;
@@ -149,7 +150,7 @@ class MemorySeat implements FleetSeat {
     return this.#seated().fetch(id);
   }
 
-  async close(close: RoundClose): Promise<RoundClose> {
+  async close(close: RoundClose): Promise<RoundClose | undefined> {
     return this.#seated().close(close);
   }
 

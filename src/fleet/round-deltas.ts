@@ -1,4 +1,4 @@
-import { quote } from '../errors.js';
+import { OptimizerError, quote } from '../errors.js';
 import { type ScreenOptions, screenDeltas, sortedByPeer } from './screen.js';
 import type { PostedDelta, RefusedDelta, TakenDelta } from './transport.js';
 
@@ -11,10 +11,17 @@ export interface InspectedDelta {
   readonly lengths: Readonly<Record<string, number>>;
   readonly norm: number;
   readonly checksum: string;
+  /** Of a mean: the checksums of what it is of. Of another delta: its own, or nothing. */
+  readonly contributors?: readonly { readonly checksum: string }[];
 }
 
-/** Reads the header of a delta, and measures it; rejects for bytes that are none. */
-export type InspectDelta = (bytes: Uint8Array) => Promise<InspectedDelta>;
+/** What reads deltas, and makes one. */
+export interface DeltaCodec {
+  /** Reads the header of a delta, and measures it. @throws OptimizerError for bytes that are none. */
+  inspect(bytes: Uint8Array): Promise<InspectedDelta>;
+  /** A delta of zeros, by nobody; the same bytes wherever it is made. */
+  zero(round: number, lengths: InspectedDelta['lengths']): Promise<Uint8Array>;
+}
 
 /** A delta whose bytes are here. */
 export interface ReceivedDelta extends TakenDelta {
@@ -36,15 +43,15 @@ export class RoundDeltas {
   readonly #seen = new Map<string, Promise<LookedAt>>();
 
   /**
-   * @param own this peer's delta, where it has one: its bytes are not fetched, and it says what parameters there are.
+   * @param lengths of this peer's parameters.
+   * @param own this peer's delta, where it has one: its bytes are not fetched.
    */
   constructor(
     private readonly round: number,
     private readonly fetch: (id: string) => Promise<Uint8Array | undefined>,
-    private readonly inspect: InspectDelta,
-    private readonly own:
-      | { readonly bytes: Uint8Array; readonly lengths: InspectedDelta['lengths']; readonly id?: string }
-      | undefined,
+    private readonly codec: DeltaCodec,
+    private readonly lengths: InspectedDelta['lengths'],
+    private readonly own: { readonly bytes: Uint8Array; readonly id?: string } | undefined,
   ) {}
 
   /** Which of these a round is to be closed with, and which are refused. */
@@ -57,31 +64,38 @@ export class RoundDeltas {
   }
 
   /**
-   * The deltas of a close, screened again: whoever closed the round may have been wrong. All peers get the same, for they have
-   * the same bytes.
+   * The deltas of a close, screened again: whoever closed the round may have been wrong, or lied. All peers get the same, for they have
+   * the same list and the same bytes. Bytes that are there and differ from what was listed are refused: they differ for everybody.
    *
-   * @returns nothing but the first that is gone, if there is one: what others have applied cannot be left out.
+   * @returns nothing but the first whose bytes are gone, if there is one: others may have had them, and what they have applied cannot be left out.
    */
   async receive(
     taken: readonly TakenDelta[],
     options: ScreenOptions,
   ): Promise<{ taken: ReceivedDelta[]; refused: RefusedDelta[]; gone?: RefusedDelta }> {
     const seen = await this.#lookAt(taken);
-    for (const [k, { peer, gone, received }] of seen.entries()) {
-      const isOther = received !== undefined && received.checksum !== taken[k]!.checksum;
-      const reason = gone ?? (isOther ? 'its bytes are others than those that were listed' : undefined);
-      if (reason !== undefined) return { taken: [], refused: [], gone: { peer, reason } };
+    for (const { peer, gone } of seen) {
+      if (gone !== undefined) return { taken: [], refused: [], gone: { peer, reason: gone } };
     }
-    return screened(seen, options);
+    const listed = seen.map((delta, k): LookedAt => {
+      const { peer, received } = delta;
+      // Nobody can apply two of one peer.
+      if (seen.findIndex((other) => other.peer === peer) < k) return { peer, unfit: 'it is listed twice' };
+      if (received === undefined || received.checksum === taken[k]!.checksum) return delta;
+      return { peer, unfit: 'its bytes are others than those that were listed' };
+    });
+    return screened(listed, options);
   }
 
   #lookAt(posted: readonly PostedDelta[]): Promise<LookedAt[]> {
     return Promise.all(
       posted.map((delta) => {
-        const known = this.#seen.get(delta.id);
+        // A close may list the bytes of one peer as another's.
+        const key = `${delta.peer}/${delta.id}`;
+        const known = this.#seen.get(key);
         if (known !== undefined) return known;
         const look = this.#look(delta);
-        this.#seen.set(delta.id, look);
+        this.#seen.set(key, look);
         return look;
       }),
     );
@@ -92,9 +106,10 @@ export class RoundDeltas {
     if (bytes === undefined) return { peer, gone: 'its bytes are gone, or not whole' };
     let seen: InspectedDelta;
     try {
-      seen = await this.inspect(bytes);
+      seen = await this.codec.inspect(bytes);
     } catch (error) {
-      return { peer, gone: error instanceof Error ? error.message : String(error) };
+      if (!(error instanceof OptimizerError)) throw error;
+      return { peer, unfit: error.message };
     }
     const unfit = this.#unfit(seen, peer);
     if (unfit !== undefined) return { peer, unfit };
@@ -106,10 +121,14 @@ export class RoundDeltas {
     if (seen.round !== this.round) return `it is of round ${seen.round}`;
     if (seen.peer !== peer)
       return `it says that it is by ${seen.peer === undefined ? 'nobody' : `"${seen.peer}"`}`;
-    const other = this.own && otherLength(this.own.lengths, seen.lengths);
+    const { checksum, contributors } = seen;
+    if (contributors?.some((contributor) => contributor.checksum !== checksum)) {
+      return 'it says that it is of several peers';
+    }
+    const other = otherLength(this.lengths, seen.lengths);
     return other === undefined
       ? undefined
-      : `it is of another model: ${quote(other)} has ${seen.lengths[other] ?? 'no'} elements, and here ${this.own!.lengths[other] ?? 'none'}`;
+      : `it is of another model: ${quote(other)} has ${seen.lengths[other] ?? 'no'} elements, and here ${this.lengths[other] ?? 'none'}`;
   }
 }
 

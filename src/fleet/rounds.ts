@@ -3,13 +3,15 @@ import { fleetError } from './fleet-error.js';
 import type { Membership } from './membership.js';
 import type { CheckedFleetOptions } from './options.js';
 import type { OuterPeer } from '../outer/outer-peer.js';
-import { type InspectDelta, RoundDeltas } from './round-deltas.js';
+import { type DeltaCodec, RoundDeltas } from './round-deltas.js';
 import type { RefusedDelta, RoundClose, SnapshotFacts } from './transport.js';
 
 /** What a round was. */
 export interface RoundReport {
   readonly round: number;
-  /** Peers whose deltas are in the weights now. */
+  /** The peer that closed it. */
+  readonly closedBy: string;
+  /** Peers whose deltas are in the weights now; nobody if all that the round was closed with had to be refused: it goes by as if no peer had moved. */
   readonly taken: readonly string[];
   /** Peers whose deltas were not applied, and why. */
   readonly refused: readonly RefusedDelta[];
@@ -27,7 +29,6 @@ interface OwnDelta {
   readonly bytes: Uint8Array;
   readonly samples: number;
   readonly checksum: string;
-  readonly lengths: Readonly<Record<string, number>>;
   /** Once it has been put. */
   id?: string;
 }
@@ -45,7 +46,7 @@ export class Rounds {
     private readonly outer: OuterPeer,
     private readonly membership: Membership,
     private readonly options: CheckedFleetOptions,
-    private readonly inspect: InspectDelta,
+    private readonly codec: DeltaCodec,
   ) {}
 
   /** Begins from the newest snapshot, or makes the first one, and applies what came after it. */
@@ -68,20 +69,23 @@ export class Rounds {
     this.#sent = 0;
     this.#received = 0;
     this.#uncounted += samples;
-    await this.#catchUp();
-    const { round } = this.outer;
-    const deltas = this.#deltasOf(round, await this.#postOwn(round));
-    const close = await this.#waitForClose(round, deltas);
-    return this.#apply(close, deltas);
+    for (;;) {
+      await this.#catchUp();
+      const { round } = this.outer;
+      const deltas = this.#deltasOf(round, await this.#postOwn(round));
+      const close = await this.#waitForClose(round, deltas);
+      if (close !== 'forgotten') return this.#apply(close, deltas);
+    }
   }
 
   /** Puts this peer's delta of a round. The bytes are made once, whatever goes wrong later, so that no step is counted twice. */
   async #postOwn(round: number): Promise<OwnDelta> {
     if (this.#own?.round !== round) {
-      const samples = this.#uncounted;
+      // Who has learnt nothing since a snapshot takes part all the same, and weighs as good as nothing.
+      const samples = Math.max(this.#uncounted, Number.MIN_VALUE);
       const bytes = await this.outer.delta({ samples, peer: this.options.peer });
-      const { checksum, lengths } = await this.inspect(bytes);
-      this.#own = { round, bytes, samples, checksum, lengths };
+      const { checksum } = await this.codec.inspect(bytes);
+      this.#own = { round, bytes, samples, checksum };
     }
     const own = this.#own;
     if (own.id === undefined) {
@@ -98,16 +102,18 @@ export class Rounds {
       this.#received += bytes?.byteLength ?? 0;
       return bytes;
     };
-    return new RoundDeltas(round, fetch, this.inspect, own?.round === round ? own : undefined);
+    const { codec, outer } = this;
+    return new RoundDeltas(round, fetch, codec, outer.lengths, own?.round === round ? own : undefined);
   }
 
   /** The close that stands: another peer's, or what this one proposes once nobody is to be waited for. */
-  #waitForClose(round: number, deltas: RoundDeltas): Promise<RoundClose> {
+  #waitForClose(round: number, deltas: RoundDeltas): Promise<RoundClose | 'forgotten'> {
     const { minPeers, deadlineSeconds, peer } = this.options;
     const { seat } = this.membership;
     return this.membership.until(deadlineSeconds, async (isOver) => {
       const standing = seat.closed(round);
       if (standing !== undefined) return standing;
+      if ((seat.snapshot()?.round ?? 0) > round) return 'forgotten';
       const posted = seat.posted(round);
       // Fetched as soon as they are there, so that little is left to do when the last one comes.
       const { taken, refused } = await deltas.judge(posted, this.options);
@@ -123,7 +129,10 @@ export class Rounds {
           byteLength,
           checksum,
         }));
-        return seat.close({ round, closedBy: peer, taken: listed, refused });
+        const closed = await seat.close({ round, closedBy: peer, taken: listed, refused });
+        // If it has been forgotten, a snapshot is heard of soon.
+        if (closed !== undefined || !isOver) return closed;
+        throw fleetError(`round ${round} has been forgotten by the others; call sync() again to catch up.`);
       }
       if (!isOver) return undefined;
       const lack =
@@ -145,15 +154,13 @@ export class Rounds {
     const isOwnTaken = this.#isAmong(gone === undefined ? taken : close.taken);
     if (gone !== undefined) {
       // Others have applied it, so a snapshot of theirs has it, too.
-      const why = `round ${round} was closed with the delta of ${quote(gone.peer)}, which cannot be had: ${gone.reason}`;
+      const why = `round ${round}, closed by ${quote(closedBy)}, lists the delta of ${quote(gone.peer)}, which cannot be had: ${gone.reason}`;
       await this.#loadSnapshot(round + 1, true, why);
-    } else if (taken.length === 0) {
-      throw fleetError(
-        `round ${round}, closed by ${quote(closedBy)}, has nothing that can be applied: ${reasonsOf(allRefused)}. ` +
-          'Nothing was changed. Leave the fleet, and find out about that peer.',
-      );
     } else {
-      await this.outer.apply(taken.map(({ bytes }) => bytes));
+      const { codec, outer } = this;
+      // A close stands, even one of which nothing is left: all go on as if nobody had moved.
+      const isEmpty = taken.length === 0;
+      await outer.apply(isEmpty ? await codec.zero(round, outer.lengths) : taken.map(({ bytes }) => bytes));
       if (isOwnTaken) this.#uncounted -= this.#own!.samples;
       if (this.#own?.round === round) this.#own = undefined;
     }
@@ -161,6 +168,7 @@ export class Rounds {
     if (closedBy === this.options.peer) await this.#snapshotIfDue();
     return {
       round,
+      closedBy,
       taken: (gone === undefined ? taken : close.taken).map(({ peer }) => peer),
       refused: allRefused,
       isOwnTaken,

@@ -6,7 +6,7 @@ import type { OptimizerError } from '../errors.js';
  *
  * A transport keeps, per run: the members; of each round the newest delta of each peer, and at most one close; the newest snapshot.
  * What is written is seen by all. What is read is what this peer has heard so far: that may be old, but must become true
- * some time after, with a call of `changed()`. Two writes are atomic, and all that the fleet's agreement rests on: the first close of a round
+ * some time after, with a call of `changed()`. The bytes behind an id never change. Two writes are atomic, and all that the fleet's agreement rests on: the first close of a round
  * stands, and so does the snapshot of the highest round, of equal ones the first.
  *
  * **Another transport** is a class with `join` and the methods of a seat. A sketch over HTTP, with a federated server that holds the records:
@@ -24,7 +24,7 @@ import type { OptimizerError } from '../errors.js';
  *       snapshot: () => heard.snapshot,
  *       post: (round, bytes) => call('PUT', `/rounds/${round}/${peer}`, bytes),
  *       fetch: (id) => call('GET', `/blobs/${id}`), // 404 → undefined
- *       close: (close) => call('PUT', `/rounds/${close.round}/close`, close), // answers with the one that stands
+ *       close: (close) => call('PUT', `/rounds/${close.round}/close`, close), // answers with the one that stands; 410 → undefined
  *       putSnapshot: (facts, bytes) => call('PUT', `/snapshot`, facts, bytes), // likewise
  *       leave: async () => (events.close(), await call('DELETE', `/members/${peer}`)),
  *     };
@@ -68,8 +68,8 @@ export interface FleetSeat {
   post(round: number, bytes: Uint8Array): Promise<PostedDelta>;
   /** The bytes of a delta or a snapshot; nothing if they are gone, or not whole. They are read, and never written to. */
   fetch(id: string): Promise<Uint8Array | undefined>;
-  /** Closes a round, unless it is closed. Gives the close that stands. */
-  close(close: RoundClose): Promise<RoundClose>;
+  /** Closes a round, unless it is closed. Gives the close that stands; nothing if the round has been forgotten, which nobody may close once more. */
+  close(close: RoundClose): Promise<RoundClose | undefined>;
   /** Puts a snapshot, unless there is one of the same round or a later one. Rounds before `keepFrom` may then be forgotten. Gives the one that stands. */
   putSnapshot(facts: Omit<SnapshotFacts, 'id' | 'byteLength'>, bytes: Uint8Array): Promise<SnapshotFacts>;
   /** Ends the membership, and all timers and subscriptions. Never rejects: who has no connection is forgotten some time later. */

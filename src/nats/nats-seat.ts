@@ -94,19 +94,23 @@ export class NatsSeat implements FleetSeat {
     return this.attempts.of('bytes cannot be fetched', () => this.stores.bytes.get(id));
   }
 
-  close(close: RoundClose): Promise<RoundClose> {
+  close(close: RoundClose): Promise<RoundClose | undefined> {
     const { rounds } = this.stores;
     const key = roundKeys.close(close.round);
     return this.attempts.of('the round cannot be closed', async () => {
       try {
         await rounds.create(key, JSON.stringify(close));
-        return close;
       } catch (error) {
         if (!isConflict(error)) throw error;
         const standing = await rounds.get(key);
         if (standing?.operation !== 'PUT') throw error;
         return standing.json<RoundClose>();
       }
+      // Once a round has been forgotten, nothing is in the way of a second close.
+      const { keepFrom = 0 } = (await this.#newestSnapshot())?.facts ?? {};
+      if (close.round >= keepFrom) return close;
+      await this.#forgetRound(close.round);
+      return undefined;
     });
   }
 
@@ -145,12 +149,11 @@ export class NatsSeat implements FleetSeat {
   async #stand(facts: SnapshotFacts): Promise<SnapshotFacts> {
     const { rounds } = this.stores;
     for (;;) {
-      const entry = await rounds.get(roundKeys.snapshot);
-      const standing = entry?.operation === 'PUT' ? entry.json<SnapshotFacts>() : undefined;
-      if (standing !== undefined && standing.round >= facts.round) return standing;
+      const newest = await this.#newestSnapshot();
+      if (newest?.facts !== undefined && newest.facts.round >= facts.round) return newest.facts;
       try {
-        if (entry === null) await rounds.create(roundKeys.snapshot, JSON.stringify(facts));
-        else await rounds.update(roundKeys.snapshot, JSON.stringify(facts), entry.revision);
+        if (newest === undefined) await rounds.create(roundKeys.snapshot, JSON.stringify(facts));
+        else await rounds.update(roundKeys.snapshot, JSON.stringify(facts), newest.revision);
         return facts;
       } catch (error) {
         // Another peer's came between: it is looked at once more which one stands.
@@ -159,9 +162,19 @@ export class NatsSeat implements FleetSeat {
     }
   }
 
+  /** What the server has, whatever was heard of it. */
+  async #newestSnapshot(): Promise<
+    { readonly facts?: SnapshotFacts; readonly revision: number } | undefined
+  > {
+    const entry = await this.stores.rounds.get(roundKeys.snapshot);
+    if (entry === null) return undefined;
+    const { revision } = entry;
+    return entry.operation === 'PUT' ? { facts: entry.json<SnapshotFacts>(), revision } : { revision };
+  }
+
   /** Removes snapshots that came before this one, and rounds that are to be forgotten. */
   async #forgetBefore({ round, keepFrom }: SnapshotFacts): Promise<void> {
-    const { bytes, manager, roundsStream, roundsPrefix } = this.stores;
+    const { bytes } = this.stores;
     const rounds = new Set<number>();
     await bytes.remove((name) => {
       const [kind, text] = name.split('.');
@@ -171,9 +184,12 @@ export class NatsSeat implements FleetSeat {
       rounds.add(itsRound);
       return true;
     });
-    for (const old of rounds) {
-      await manager.streams.purge(roundsStream, { filter: `${roundsPrefix}${roundKeys.all(old)}` });
-    }
+    for (const old of rounds) await this.#forgetRound(old);
+  }
+
+  async #forgetRound(round: number): Promise<void> {
+    const { manager, roundsStream, roundsPrefix } = this.stores;
+    await manager.streams.purge(roundsStream, { filter: `${roundsPrefix}${roundKeys.all(round)}` });
   }
 
   async #startMirrors(): Promise<void> {

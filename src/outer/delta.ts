@@ -70,6 +70,18 @@ export async function writeDelta(
   return { bytes, checksum: hex };
 }
 
+/** A delta of zeros, by nobody: the same bytes wherever it is made. */
+export async function zeroDelta(
+  round: number,
+  lengths: DeltaHeader['lengths'],
+): Promise<Uint8Array<ArrayBuffer>> {
+  const format = resolveCompress('none', 'zeroDelta()');
+  const values = new Map(
+    Object.entries(lengths).map(([name, count]) => [name, new Uint8Array(byteLengthOf(format, count))]),
+  );
+  return (await writeDelta({ round, samples: 1, compress: 'none', lengths }, format, values)).bytes;
+}
+
 async function* once(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   yield bytes;
 }

@@ -19,7 +19,7 @@ import {
 } from './options.js';
 import type { DeltaOptions, OuterPeer, SnapshotOptions } from './outer-peer.js';
 import { OuterRun } from './outer-run.js';
-import { type Place, rejectUnfit, togetherInOrder } from './together.js';
+import { rejectUnfit, togetherInOrder } from './together.js';
 
 /**
  * The outer step of training on several machines (DiLoCo, Douillard et al. 2023, arXiv 2311.08105): each peer trains weights of its own; every
@@ -94,6 +94,11 @@ export class OuterOptimizer implements OuterPeer {
   /** Rounds that were applied: the number of the one that is under way. A snapshot that was loaded says its own. */
   get round(): number {
     return insidesOf(this.run.anchor, 'round').session.log.applied;
+  }
+
+  /** How many elements each parameter has, by its name. */
+  get lengths(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.run.tensors.map(({ name, elementCount }) => [name, elementCount]));
   }
 
   /** Steps that the optimizer has made since the last round was applied. */
@@ -210,7 +215,7 @@ export class OuterOptimizer implements OuterPeer {
       );
     }
     const about = { round, samples, ...(peer !== undefined && { peer }), compress: format.compress };
-    const { bytes, checksum } = await writeDelta({ ...about, lengths: this.#place.lengths }, format, values);
+    const { bytes, checksum } = await writeDelta({ ...about, lengths: this.lengths }, format, values);
     this.#given = checksum;
     return bytes;
   }
@@ -218,7 +223,7 @@ export class OuterOptimizer implements OuterPeer {
   async #apply(given: unknown, call: string): Promise<void> {
     if (this.#restart) await this.#landRestart(call);
     const deltas = togetherInOrder(await readDeltas(given, call), call);
-    rejectUnfit(deltas, this.#place, call);
+    rejectUnfit(deltas, this, call);
     const { run } = this;
     const packed: Parameters<OuterRun['apply']>[0][number][] = [];
     for (const delta of deltas) packed.push({ delta, packing: await run.packingOf(delta.format, call) });
@@ -248,11 +253,6 @@ export class OuterOptimizer implements OuterPeer {
   #beginRound(): void {
     this.#given = undefined;
     this.#stepsAtRound = this.insides.session.log.asked;
-  }
-
-  get #place(): Place {
-    const lengths = this.run.tensors.map(({ name, elementCount }) => [name, elementCount] as const);
-    return { round: this.round, lengths: Object.fromEntries(lengths) };
   }
 
   /** @throws OptimizerError unless it and the optimizer may be used, and have the same parameters as at first. */

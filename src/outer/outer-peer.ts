@@ -16,6 +16,8 @@ export interface SnapshotOptions {
 export interface OuterPeer {
   /** Rounds that were applied: the number of the one that is under way. */
   readonly round: number;
+  /** How many elements each parameter has, by its name: the same for all peers. */
+  readonly lengths: Readonly<Record<string, number>>;
   delta(options?: DeltaOptions): Promise<Uint8Array<ArrayBuffer>>;
   apply(deltas: Uint8Array | readonly Uint8Array[]): Promise<void>;
   snapshot(): Promise<Uint8Array<ArrayBuffer>>;

@@ -115,7 +115,7 @@ export class ReferenceOuterOptimizer implements OuterPeer {
         samples,
         ...(peer !== undefined && { peer }),
         compress,
-        lengths: this.#lengths,
+        lengths: this.lengths,
       };
       const { bytes, checksum } = await writeDelta(about, this.#format, values);
       this.#given = checksum;
@@ -127,7 +127,7 @@ export class ReferenceOuterOptimizer implements OuterPeer {
     const call = 'ReferenceOuterOptimizer.apply()';
     return this.#queue.run(async () => {
       const all = togetherInOrder(await readDeltas(deltas, call), call);
-      rejectUnfit(all, { round: this.round, lengths: this.#lengths }, call);
+      rejectUnfit(all, this, call);
       if (!contributorsOf(all).some(({ checksum }) => checksum === this.#given)) this.#keep();
       this.#anchor.step(Object.fromEntries(this.#tensors.map(({ name }) => [name, meanOf(all, name)])));
       this.#land(true);
@@ -173,7 +173,8 @@ export class ReferenceOuterOptimizer implements OuterPeer {
     return new ReferenceOptimizer({ rule: this.#rule, params, precision: 'f32' });
   }
 
-  get #lengths(): Record<string, number> {
+  /** How many elements each parameter has, by its name. */
+  get lengths(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#tensors.map(({ name, data }) => [name, data.length]));
   }
 

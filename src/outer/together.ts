@@ -53,7 +53,7 @@ function rejectOtherModel(delta: Delta, lengths: Delta['lengths'], call: string)
 }
 
 /** Where a peer is: the round that is under way, and its parameters. */
-export type Place = Pick<Delta, 'round' | 'lengths'>;
+type Place = Pick<Delta, 'round' | 'lengths'>;
 
 /** @throws OptimizerError `invalid-delta` unless deltas are of a peer's parameters and of the round that it is in. */
 export function rejectUnfit(deltas: readonly Delta[], { round, lengths }: Place, call: string): void {

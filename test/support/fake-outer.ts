@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { OuterPeer } from '../../src/outer/outer-peer.js';
-import type { InspectedDelta } from '../../src/fleet/round-deltas.js';
+import type { DeltaCodec, InspectedDelta } from '../../src/fleet/round-deltas.js';
 import { OptimizerError } from '../../src/errors.js';
 
 interface FakeDelta {
@@ -29,6 +29,10 @@ export class FakeOuter implements OuterPeer {
     this.anchor = Array.from({ length: elementCount }, () => 0);
     this.weights = [...this.anchor];
     this.#base = [...this.anchor];
+  }
+
+  get lengths(): Record<string, number> {
+    return { w: this.anchor.length };
   }
 
   /** Makes some steps at one element. */
@@ -96,6 +100,13 @@ export async function inspectFake(bytes: Uint8Array): Promise<InspectedDelta> {
   const norm = Math.sqrt(numbers.reduce((sum, value) => sum + value * value, 0));
   return { round, peer, samples, lengths: { w: values.length }, norm, checksum: checksumOf(bytes) };
 }
+
+/** Reads and makes such deltas. */
+export const fakeCodec: DeltaCodec = {
+  inspect: inspectFake,
+  zero: async (round, { w = 0 }) =>
+    encode({ round, peer: undefined, samples: 1, values: Array.from({ length: w }, () => '0') }),
+};
 
 function decode(bytes: Uint8Array): FakeDelta {
   try {

@@ -4,7 +4,7 @@ import { type NatsServer, startNatsServer } from '../../scripts/nats-server.js';
 import { type Fleet, joinFleetWith } from '../../src/fleet/join-fleet.js';
 import type { FleetEvent, FleetOptions } from '../../src/fleet/options.js';
 import { type NatsTransportOptions, natsTransport } from '../../src/nats/index.js';
-import { FakeOuter, inspectFake } from './fake-outer.js';
+import { FakeOuter, fakeCodec } from './fake-outer.js';
 
 /** A peer over NATS, with a connection of its own. */
 export interface NatsPeer {
@@ -50,7 +50,7 @@ export class NatsWorld {
     const transport = natsTransport(connection, { run: 'test', ...options.transport });
     const { outer = new FakeOuter() } = options;
     const events: FleetEvent[] = [];
-    const fleet = await joinFleetWith(inspectFake, outer, transport, {
+    const fleet = await joinFleetWith(fakeCodec, outer, transport, {
       peer,
       deadlineSeconds: 20,
       onEvent: (event) => events.push(event),

@@ -7,7 +7,7 @@ import { type MemoryTransport, memoryTransport } from '../../src/fleet/memory-tr
 import type { FleetEvent } from '../../src/fleet/options.js';
 import type { FleetListener, FleetTransport } from '../../src/fleet/transport.js';
 import { alteredTransport } from '../support/altered-transport.js';
-import { FakeOuter, inspectFake } from '../support/fake-outer.js';
+import { FakeOuter, fakeCodec } from '../support/fake-outer.js';
 
 const NAMES = ['a', 'b', 'c', 'd'];
 const LIVES = 60;
@@ -96,7 +96,7 @@ class World {
     };
     this.lives.push(life);
     try {
-      life.fleet = await joinFleetWith(inspectFake, life.outer, this.transport, {
+      life.fleet = await joinFleetWith(fakeCodec, life.outer, this.transport, {
         peer: name,
         deadlineSeconds: 3,
         keepRounds: 1,

@@ -6,7 +6,7 @@ import type { FleetEvent, FleetOptions } from '../../src/fleet/options.js';
 import type { FleetSeat, FleetTransport } from '../../src/fleet/transport.js';
 import { alteredTransport } from '../support/altered-transport.js';
 import { errorOf } from '../support/error-of.js';
-import { FakeOuter, inspectFake } from '../support/fake-outer.js';
+import { FakeOuter, fakeCodec, inspectFake } from '../support/fake-outer.js';
 
 let transport: MemoryTransport;
 beforeEach(() => {
@@ -40,7 +40,7 @@ async function joinOver(
 ): Promise<Peer> {
   const events: FleetEvent[] = [];
   const onEvent = (event: FleetEvent): number => events.push(event);
-  const fleet = await joinFleetWith(inspectFake, outer, over, {
+  const fleet = await joinFleetWith(fakeCodec, outer, over, {
     peer,
     deadlineSeconds: 60,
     onEvent,
@@ -428,6 +428,53 @@ describe('coming late', () => {
     expect(b.events).toContainEqual({ kind: 'loaded', from: 0, to: 9 });
     expect([a.outer.weights[1], b.outer.weights[1]]).toEqual([3, 3]);
     await leaveAll([a, b]);
+  });
+
+  test('who has heard nothing of that closes no forgotten round once more', async () => {
+    const a = await join('a', { snapshotEvery: 3, keepRounds: 1 });
+    let isDeaf = false;
+    const deaf = altered((seat) => ({
+      members: () => (isDeaf ? ['b'] : seat.members()),
+      closed: (round) => (isDeaf ? undefined : seat.closed(round)),
+      snapshot: () => (isDeaf ? undefined : seat.snapshot()),
+    }));
+    const b = await joinOver(deaf, 'b', { deadlineSeconds: 1 });
+    isDeaf = true;
+    for (let k = 0; k < 4; k += 1) {
+      const sync = a.fleet.sync();
+      await vi.advanceTimersByTimeAsync(60_000);
+      await sync;
+    }
+    const failing = errorOf(() => b.fleet.sync());
+    await vi.advanceTimersByTimeAsync(1000);
+    expect((await failing).message).toBe(
+      'round 0 has been forgotten by the others; call sync() again to catch up.',
+    );
+    expect(b.outer.round).toBe(0);
+    isDeaf = false;
+    await Promise.all([a.fleet.sync(), b.fleet.sync()]);
+    expect([a.outer.round, b.outer.round]).toEqual([5, 5]);
+    expect([...b.outer.history.keys()]).toEqual([3, 4]);
+    await leaveAll([a, b]);
+  });
+
+  test('who waits in a round that is forgotten meanwhile goes on from the snapshot', async () => {
+    const a = await join('a', { snapshotEvery: 1, keepRounds: 0, deadlineSeconds: 1 });
+    const c = await join('c');
+    let isDeaf = false;
+    const deaf = altered((seat) => ({ closed: (round) => (isDeaf ? undefined : seat.closed(round)) }));
+    const b = await joinOver(deaf, 'b');
+    isDeaf = true;
+    const waiting = b.fleet.sync();
+    const sync = a.fleet.sync();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect((await sync).taken).toEqual(['a', 'b']);
+    isDeaf = false;
+    const next = a.fleet.sync();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await waiting).toMatchObject({ round: 1, taken: ['a', 'b'], refused: [] });
+    await next;
+    await leaveAll([a, b, c]);
   });
 
   test('if its delta may be in that snapshot, no step is counted twice', async () => {
