@@ -3,7 +3,7 @@ import { natsTransport } from '../../../src/nats/index.js';
 import { type Fleet, OuterOptimizer, type RoundReport, joinFleet } from '../../../src/outer/index.js';
 import { GpuSession } from '../../train/gpu-session.js';
 import { Network } from './network.js';
-import { poisonedPeer } from './poison.js';
+import { poisonedTransport } from './poison.js';
 import type { FleetRequest, PeerMessage, PeerRequest, PeerSummary } from './protocol.js';
 import { type SharedTask, endlessBatches, openShare } from './shares.js';
 
@@ -52,7 +52,7 @@ async function join(
   const connection = await wsconnect({ servers: url, maxReconnectAttempts: -1 });
   const transport = natsTransport(connection, { run, expirySeconds: EXPIRY_SECONDS });
   const outer = await OuterOptimizer.create(network.optimizer, { every, compress });
-  const fleet = await joinFleet(isPoisoned ? poisonedPeer(outer) : outer, transport, {
+  const fleet = await joinFleet(outer, isPoisoned ? poisonedTransport(transport) : transport, {
     peer,
     deadlineSeconds: DEADLINE_SECONDS,
     onEvent: (event) => {
