@@ -54,11 +54,11 @@ export const fleetSlips = [
     ['samples > 0 && samples < Infinity', 'samples > 0'],
   ]),
   ...slipsIn('src/fleet/round-deltas.ts', rounds, [
-    ['received.checksum !== taken[k]!.checksum', 'false'],
+    ['received.checksum === taken[k]!.checksum', 'true'],
     ['if (seen.round !== this.round)', 'if (seen.round > this.round + 100)'],
     ['if (seen.peer !== peer)', 'if (seen.peer === undefined)'],
     ['ours[name] !== theirs[name]', 'ours[name] === undefined'],
-    ['        this.#seen.set(delta.id, look);', ''],
+    ['        this.#seen.set(key, look);', ''],
     ['if (bytes === undefined) return', 'if (bytes === null) return'],
   ]),
   ...slipsIn('src/fleet/rounds.ts', rounds, [

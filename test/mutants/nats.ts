@@ -40,7 +40,7 @@ export const natsSlips = [
     ["if (kind === 'snapshot') return itsRound < round;", "if (kind === 'snapshot') return false;"],
     ['if (itsRound >= keepFrom) return false;', 'if (itsRound > keepFrom) return false;'],
     ['    clearTimeout(this.#expiry);\n    this.#peers.stop();', '    this.#peers.stop();'],
-    ['standing.round >= facts.round', 'standing.round > facts.round'],
+    ['newest.facts.round >= facts.round', 'newest.facts.round > facts.round'],
   ]),
   ...slipsIn('src/nats/nats-transport.ts', tests, [
     ['if (ttl !== expirySeconds * 1000)', 'if (ttl < expirySeconds * 1000)'],

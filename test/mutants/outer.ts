@@ -128,7 +128,7 @@ export const outerSlips: readonly Slip[] = [
       ['if (this.#isTaken) memory.encodeKeeping(encoder);', ''],
       ['if (isKept) memory.encodeKeeping(encoder);', ''],
       ['for (const slab of memory.mean) encoder.clearBuffer(slab);', ''],
-      ['this.#destroyPasses();\n      this.#passes', 'this.#passes'],
+      ['this.#destroyPasses();\n      const { refusal }', 'const { refusal }'],
       ["keepsProgress ? 'lift' : 'drop'", "'lift'"],
       ['if (run) run.destroy();\n      else memory.destroy();', ''],
     ],
