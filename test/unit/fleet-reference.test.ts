@@ -10,6 +10,7 @@ import {
   joinFleet,
   memoryTransport,
 } from '../../src/outer/index.js';
+import { alteredTransport } from '../support/altered-transport.js';
 import { errorOf } from '../support/error-of.js';
 
 const ELEMENT_COUNT = 65;
@@ -90,4 +91,29 @@ test('a delta far beyond the others is refused', async () => {
   expect(report).toMatchObject({ taken: ['a', 'b', 'c'], refused: [{ peer: 'd' }] });
   expectSame(peers.slice(0, 3));
   await Promise.all(peers.map(({ fleet }) => fleet.leave()));
+});
+
+test('a round that is closed with nobody goes by for all alike', async () => {
+  const memory = transport;
+  const idle = alteredTransport(memory, (seat) => ({
+    close: (close) => seat.close({ ...close, taken: [] }),
+  }));
+  const peers: Peer[] = [];
+  for (const peer of 'ab') {
+    const data = new Float32Array(3);
+    const outer = new ReferenceOuterOptimizer([{ name: 'w', data }], { every: 1, compress: 'int8' });
+    peers.push({ data, outer, fleet: await joinFleet(outer, idle, { peer, deadlineSeconds: 10 }) });
+  }
+  for (const [k, { data }] of peers.entries()) data[k] = 1;
+  for (const report of await Promise.all(peers.map(({ fleet }) => fleet.sync()))) {
+    expect(report).toMatchObject({ round: 0, taken: [], refused: [], isOwnTaken: false });
+  }
+  // What each has learnt is still in its weights.
+  expect(peers.map(({ data }) => [...data])).toEqual([
+    [1, 0, 0],
+    [0, 1, 0],
+  ]);
+  const late = await join('late', new Float32Array(3));
+  expect([late.outer.round, ...late.data]).toEqual([1, 0, 0, 0]);
+  await Promise.all([...peers, late].map(({ fleet }) => fleet.leave()));
 });
