@@ -1,5 +1,6 @@
 import type { KV, KvWatchEntry } from '@nats-io/kv';
 import type { QueuedIterator } from '@nats-io/nats-core';
+import { OptimizerError } from '../errors.js';
 
 /** What makes sense of a bucket's entries. */
 interface Records {
@@ -74,6 +75,6 @@ function takeIfSound(records: Records, entry: KvWatchEntry): void {
   try {
     records.take(entry);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof OptimizerError)) throw error;
   }
 }

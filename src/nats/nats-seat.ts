@@ -8,6 +8,7 @@ import { type Attempts, closedError, isConflict } from './attempts.js';
 import type { ByteStore } from './byte-store.js';
 import { Mirror } from './mirror.js';
 import { NameClaim } from './name-claim.js';
+import { closeIn, snapshotIn } from './parse-records.js';
 import { PeerRecords, RoundRecords, roundKeys } from './records.js';
 
 /** Where a run is kept. */
@@ -104,7 +105,7 @@ export class NatsSeat implements FleetSeat {
         if (!isConflict(error)) throw error;
         const standing = await rounds.get(key);
         if (standing?.operation !== 'PUT') throw error;
-        return standing.json<RoundClose>();
+        return closeIn(standing);
       }
       // Once a round has been forgotten, nothing is in the way of a second close.
       const { keepFrom = 0 } = (await this.#newestSnapshot())?.facts ?? {};
@@ -169,7 +170,7 @@ export class NatsSeat implements FleetSeat {
     const entry = await this.stores.rounds.get(roundKeys.snapshot);
     if (entry === null) return undefined;
     const { revision } = entry;
-    return entry.operation === 'PUT' ? { facts: entry.json<SnapshotFacts>(), revision } : { revision };
+    return entry.operation === 'PUT' ? { facts: snapshotIn(entry), revision } : { revision };
   }
 
   /** Removes snapshots that came before this one, and rounds that are to be forgotten. */

@@ -1,6 +1,7 @@
 import type { KvWatchEntry } from '@nats-io/kv';
 import { sortedByPeer } from '../fleet/screen.js';
 import type { PostedDelta, RoundClose, SnapshotFacts } from '../fleet/transport.js';
+import { closeIn, deltaIn, snapshotIn } from './parse-records.js';
 
 /** Keys of the bucket of rounds. */
 export const roundKeys = {
@@ -45,7 +46,7 @@ export class RoundRecords {
   take(entry: Pick<KvWatchEntry, 'key' | 'operation' | 'json'>): void {
     if (entry.operation !== 'PUT') return;
     if (entry.key === roundKeys.snapshot) {
-      this.snapshot = entry.json<SnapshotFacts>();
+      this.snapshot = snapshotIn(entry);
       this.#forget(this.snapshot.keepFrom);
       return;
     }
@@ -53,10 +54,10 @@ export class RoundRecords {
     const round = Number(roundText);
     // What is left of a round that another peer is purging.
     if (round < (this.snapshot?.keepFrom ?? 0)) return;
-    if (kind === 'close') this.#closed.set(round, entry.json<RoundClose>());
+    if (kind === 'close') this.#closed.set(round, closeIn(entry));
     else if (kind === 'delta' && peer !== undefined) {
       const deltas = this.#posted.get(round) ?? new Map<string, PostedDelta>();
-      this.#posted.set(round, deltas.set(peer, entry.json<PostedDelta>()));
+      this.#posted.set(round, deltas.set(peer, deltaIn(entry)));
     }
   }
 

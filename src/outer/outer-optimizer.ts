@@ -10,6 +10,7 @@ import { readDeltas } from './average-deltas.js';
 import { CallQueue } from './call-queue.js';
 import { complaintAbout } from './compress.js';
 import { contributorsOf, refuseDelta, writeDelta } from './delta.js';
+import { explainSnapshot } from './explain-snapshot.js';
 import {
   type OuterOptions,
   type ResolvedOuterOptions,
@@ -184,7 +185,7 @@ export class OuterOptimizer implements OuterPeer {
     const copy = snapshot.slice();
     return this.#settle(call, async () => {
       this.#check(call);
-      await loadCheckpoint(this.anchor, copy);
+      await explainSnapshot(call, () => loadCheckpoint(this.anchor, copy));
       this.#restart = { keepProgress };
       await this.#landRestart(call);
     });

@@ -7,6 +7,7 @@ import { meanOf, readDeltas } from './average-deltas.js';
 import { CallQueue } from './call-queue.js';
 import { type DeltaFormat, complaintAbout, decodeValues, encodeValues, isLossy } from './compress.js';
 import { contributorsOf, refuseDelta, writeDelta } from './delta.js';
+import { explainSnapshot } from './explain-snapshot.js';
 import {
   type OuterOptions,
   resolveDeltaOptions,
@@ -14,7 +15,7 @@ import {
   resolveSnapshotOptions,
 } from './options.js';
 import type { DeltaOptions, OuterPeer, SnapshotOptions } from './outer-peer.js';
-import { readSnapshot, writeSnapshot } from './reference-snapshot.js';
+import { type ReferenceSnapshot, readSnapshot, writeSnapshot } from './reference-snapshot.js';
 import { rejectUnfit, togetherInOrder } from './together.js';
 
 type Floats = Float32Array<ArrayBuffer>;
@@ -145,19 +146,7 @@ export class ReferenceOuterOptimizer implements OuterPeer {
     const call = 'ReferenceOuterOptimizer.loadSnapshot()';
     const { keepProgress } = resolveSnapshotOptions(options, call);
     return this.#queue.run(async () => {
-      const { dict, weights } = await readSnapshot(snapshot, call);
-      for (const { name, anchor } of this.#tensors) {
-        const given = weights.get(name);
-        if (given?.length !== anchor.length) {
-          const what = given ? `${given.length} weights` : 'no weights';
-          throw new OptimizerError(
-            'invalid-state-dict',
-            `${call}: the snapshot has ${what} of ${quote(name)}, which has ${anchor.length}; peers train the same parameters.`,
-          );
-        }
-      }
-      // Of weights that somebody else writes, it would not know.
-      this.#makeAnchor(({ name }) => weights.get(name)!.slice()).loadStateDict(dict);
+      const { dict, weights } = await explainSnapshot(call, () => this.#readSnapshot(snapshot, call));
       for (const { name, anchor, pending } of this.#tensors) {
         anchor.set(weights.get(name)!);
         pending.fill(0);
@@ -166,6 +155,24 @@ export class ReferenceOuterOptimizer implements OuterPeer {
       this.#anchor.loadStateDict(dict);
       this.#land(keepProgress);
     });
+  }
+
+  /** Reads a snapshot and checks that it fits, changing nothing. */
+  async #readSnapshot(bytes: Uint8Array<ArrayBuffer>, call: string): Promise<ReferenceSnapshot> {
+    const snapshot = await readSnapshot(bytes, call);
+    const { dict, weights } = snapshot;
+    for (const { name, anchor } of this.#tensors) {
+      const given = weights.get(name);
+      if (given?.length === anchor.length) continue;
+      const what = given ? `${given.length} weights` : 'no weights';
+      throw new OptimizerError(
+        'invalid-state-dict',
+        `the snapshot has ${what} of ${quote(name)}, which has ${anchor.length}.`,
+      );
+    }
+    // Of weights that somebody else writes, it would not know.
+    this.#makeAnchor(({ name }) => weights.get(name)!.slice()).loadStateDict(dict);
+    return snapshot;
   }
 
   #makeAnchor(dataOf: (tensor: Tensor) => Floats): ReferenceOptimizer {

@@ -275,6 +275,14 @@ gpuTest('bad input is one clear error', async ({ device, track }) => {
   optimizer.eval();
   expect((await errorOf(() => outer.delta())).message).toContain('call train() first');
   optimizer.train();
+  const other = { ...makeParameter(device, track, 'v', [1, 2], [1, 1]) };
+  const model = track(await Optimizer.create(device, { rule: adam(), params: [other] }));
+  const foreign = track(await OuterOptimizer.create(model, { every: 1 }));
+  const refused = await errorOf(async () => outer.loadSnapshot(await foreign.snapshot()));
+  expect(refused.message).toMatch(
+    /^OuterOptimizer\.loadSnapshot\(\): it is no snapshot of a peer with the same parameters/u,
+  );
+  foreign.destroy();
   const delta = outer.delta();
   outer.destroy();
   outer.destroy();

@@ -1,4 +1,6 @@
 /** A NATS server that is away, comes back, has no room, or lets nobody in: one clear error, or the run goes on. */
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startNatsServer } from '../../scripts/nats-server.js';
 import { natsTransport } from '../../src/nats/index.js';
@@ -114,7 +116,6 @@ test('a peer whose name another has taken meanwhile is out', async () => {
   const losing = new Promise<Error>((resolve) => (lost = resolve));
   const seat = await natsTransport(connection, { run: 'test', ...transport }).join('a', { ...NOBODY, lost });
   // As if it had slept: the name is another's.
-  const { Kvm } = await import('@nats-io/kv');
   const peers = await new Kvm(connection).open('fleet-test-peers');
   await peers.put('a', 'another life');
   expect((await losing).message).toContain('peer "a" is in this fleet already');
@@ -196,4 +197,30 @@ describe('who is let in', () => {
       await server.destroy();
     }
   });
+});
+
+test('records that no peer writes are said, and once they are removed the round goes on', async () => {
+  const server = await world.server();
+  const a = await world.join(server, 'a');
+  const bucket = await new Kvm(jetstream(a.connection)).open('fleet-test-rounds');
+  const records: [string, string][] = [
+    ['round.0.close', '{"taken":7}'],
+    ['round.0.close', '{'],
+    ['round.0.delta.b', 'null'],
+  ];
+  for (const [key, text] of records) {
+    await bucket.put(key, text);
+    a.outer.step();
+    const synced = a.fleet.sync();
+    // What somebody else put as a delta concerns nobody.
+    if (key.endsWith('close')) {
+      const error = await errorOf(() => synced);
+      expect(error.code).toBe('fleet');
+      expect(error.message).toContain(`key "${key}" of the run holds`);
+      await bucket.purge(key);
+      expect(await a.fleet.sync()).toMatchObject({ taken: ['a'] });
+    } else expect(await synced).toMatchObject({ taken: ['a'] });
+    records.forEach((record) => (record[0] = record[0].replace(/\d/u, String(a.outer.round))));
+  }
+  await a.fleet.leave();
 });

@@ -152,6 +152,38 @@ test('a snapshot brings a late joiner, and one that fell behind, to where the ot
   ).toBeUndefined();
 });
 
+test("what is no snapshot, or another model's, is said so, and nothing changes", async () => {
+  const peer = makePeer();
+  move(peer, [1, 0, 0, 0]);
+  const other = new ReferenceOuterOptimizer([{ name: 'w', data: new Float32Array(3) }], {
+    every: 1,
+    rule: PLAIN,
+  });
+  const strange = new ReferenceOuterOptimizer([{ name: 'v', data: new Float32Array(4) }], {
+    every: 1,
+    rule: PLAIN,
+  });
+  const own = await peer.outer.snapshot();
+  const ofOtherRule = await makePeer('none', [1, 2, 3, 4], nesterov()).outer.snapshot();
+  const given = [
+    await other.snapshot(),
+    await strange.snapshot(),
+    ofOtherRule,
+    own.slice(0, -5),
+    await peer.outer.delta(),
+  ];
+  for (const snapshot of given) {
+    const error = await errorOf(() => peer.outer.loadSnapshot(snapshot));
+    expect(error.message).toContain(
+      'it is no snapshot of a peer with the same parameters and outer rule, or is not whole: ',
+    );
+    expect([...peer.w]).toEqual([2, 2, 3, 4]);
+    expect(peer.outer.round).toBe(0);
+  }
+  await peer.outer.loadSnapshot(own);
+  expect([...peer.w]).toEqual([1, 2, 3, 4]);
+});
+
 test('what compression had left over is forgotten with a snapshot', async () => {
   for (const compress of ALL.slice(1)) {
     const peer = makePeer(compress);
