@@ -29,8 +29,8 @@ test('the package has what it promises, and nothing else', () => {
 });
 
 test('the package is no larger than it was', () => {
-  // Of today's 1.33 MB four fifths are source maps.
-  expect(inject('tarballByteLength')).toBeLessThanOrEqual(1_500_000);
+  // Of today's 1.50 MB four fifths are source maps; fleets are 0.17 MB of it.
+  expect(inject('tarballByteLength')).toBeLessThanOrEqual(1_600_000);
 });
 
 test('each command starts, and tells its options', () => {
