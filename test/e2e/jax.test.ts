@@ -73,7 +73,7 @@ function loss({ dense, scale }: Params, x: JaxArray): JaxArray {
 
 const RULES: [Rule, object][] = [
   [sgd({ lr: 0.1 }), {}],
-  [momentum({ lr: 0.1, nesterov: true }), { maxGradNorm: 0.01 }],
+  [momentum({ lr: 0.1, nesterov: true }), { maxGradNorm: 0.001 }],
   [adam({ lr: 0.01 }), { skipNonFinite: true }],
   [adamw({ lr: (step: number) => 0.01 / (step + 1) }), { maxGradValue: 0.01 }],
   [lion(), { gradScale: 0.5, lossScale: 8 }],
@@ -109,7 +109,11 @@ for (const [rule, options] of RULES) {
       );
       params = optimizer.step(grads, params);
       const { clipFactor } = await optimizer.stats();
-      if ('maxGradNorm' in options) expect(clipFactor).toBeLessThan(1);
+      if ('maxGradNorm' in options) {
+        // Of some seeds, gradients are smaller.
+        const norm = Math.hypot(...read.flatMap(([, values]) => [...values]));
+        expect(clipFactor < 1).toBe(norm > (options.maxGradNorm as number));
+      }
       reference.step(
         Object.fromEntries(read.map(([name, values]) => [name, values.map((g) => g * clipFactor)])),
       );
