@@ -1,6 +1,8 @@
+import type { SafetensorsDType } from '../safetensors/format/dtypes.js';
 import type { SafetensorsFile } from '../safetensors/read.js';
 import type { SafetensorsTensor } from '../safetensors/tensor.js';
-import { Checksum, toHex } from './checksum.js';
+import { writeSafetensors } from '../safetensors/write.js';
+import { Checksum, type HashedTensor, toHex } from './checksum.js';
 import { CHECKSUM } from './manifest.js';
 
 /**
@@ -41,4 +43,32 @@ export async function joinPieces(
     position += piece.byteLength;
   }
   return all;
+}
+
+/** A file of tensors that are there, with a checksum that {@link readVerified} holds them against. @returns it, and the checksum in hexadecimal. */
+export async function writeVerified(
+  tensors: readonly (HashedTensor & {
+    readonly dtype: SafetensorsDType;
+    readonly bytes: Uint8Array<ArrayBuffer>;
+  })[],
+  metadata: Readonly<Record<string, string>>,
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly checksum: string }> {
+  const sum = new Checksum(metadata);
+  let checksum = '';
+  const hashed = tensors.map(({ bytes, ...tensor }) => ({
+    ...tensor,
+    data: sum.passing(tensor, once(bytes)),
+  }));
+  const digest = async function* () {
+    const found = await sum.digest();
+    checksum = toHex(found);
+    yield found;
+  };
+  const last = { name: CHECKSUM, dtype: 'U8' as const, shape: [32], data: digest() };
+  const bytes = await writeSafetensors('bytes', [...hashed, last], metadata);
+  return { bytes, checksum };
+}
+
+async function* once(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  yield bytes;
 }

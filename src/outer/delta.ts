@@ -1,11 +1,8 @@
-import { Checksum, toHex } from '../checkpoint/checksum.js';
-import { CHECKSUM } from '../checkpoint/manifest.js';
-import { joinPieces, readVerified } from '../checkpoint/verify.js';
+import { joinPieces, readVerified, writeVerified } from '../checkpoint/verify.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { define } from '../given.js';
 import { type SafetensorsFile, readSafetensors } from '../safetensors/read.js';
 import type { SafetensorsTensor } from '../safetensors/tensor.js';
-import { writeSafetensors } from '../safetensors/write.js';
 import {
   type Compress,
   type DeltaFormat,
@@ -54,20 +51,12 @@ export async function writeDelta(
 ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly checksum: string }> {
   const metadata: Record<string, string> = {};
   define(metadata, ENTRY, JSON.stringify({ version: VERSION, ...header }));
-  const checksum = new Checksum(metadata);
-  const tensors = Object.entries(header.lengths).map(([name, elementCount]) => {
-    const hashed = { name: `delta.${name}`, ...tensorOf(format, elementCount) };
-    return { ...hashed, data: checksum.passing(hashed, once(values.get(name)!)) };
-  });
-  let hex = '';
-  const digest = async function* () {
-    const sum = await checksum.digest();
-    hex = toHex(sum);
-    yield sum;
-  };
-  const all = [...tensors, { name: CHECKSUM, dtype: 'U8' as const, shape: [32], data: digest() }];
-  const bytes = await writeSafetensors('bytes', all, metadata);
-  return { bytes, checksum: hex };
+  const tensors = Object.entries(header.lengths).map(([name, elementCount]) => ({
+    name: `delta.${name}`,
+    ...tensorOf(format, elementCount),
+    bytes: values.get(name)!,
+  }));
+  return writeVerified(tensors, metadata);
 }
 
 /** A delta of zeros, by nobody: the same bytes wherever it is made. */
@@ -80,10 +69,6 @@ export async function zeroDelta(
     Object.entries(lengths).map(([name, count]) => [name, new Uint8Array(byteLengthOf(format, count))]),
   );
   return (await writeDelta({ round, samples: 1, compress: 'none', lengths }, format, values)).bytes;
-}
-
-async function* once(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
-  yield bytes;
 }
 
 /**

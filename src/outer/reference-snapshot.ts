@@ -1,12 +1,10 @@
-import { Checksum } from '../checkpoint/checksum.js';
-import { CHECKSUM, nameOfTensor, readManifest, writeMetadata } from '../checkpoint/manifest.js';
-import { joinPieces, readVerified } from '../checkpoint/verify.js';
+import { nameOfTensor, readManifest, writeMetadata } from '../checkpoint/manifest.js';
+import { joinPieces, readVerified, writeVerified } from '../checkpoint/verify.js';
 import { f32 } from '../codecs/f32.js';
 import { OptimizerError, quote } from '../errors.js';
 import { define } from '../given.js';
 import type { ReferenceStateDict } from '../reference/saved-run.js';
 import { readSafetensors } from '../safetensors/read.js';
-import { writeSafetensors } from '../safetensors/write.js';
 
 /** A run and its weights. */
 export interface ReferenceSnapshot {
@@ -18,29 +16,19 @@ export interface ReferenceSnapshot {
 export async function writeSnapshot({ dict, weights }: ReferenceSnapshot): Promise<Uint8Array<ArrayBuffer>> {
   const { state, ...rest } = dict;
   const metadata = writeMetadata({ dict: rest, frozen: [] });
-  const checksum = new Checksum(metadata);
   const named = [
     ...Object.entries(state).flatMap(([name, slots]) =>
       Object.entries(slots).map(([slot, values]) => [nameOfTensor(name, slot), values] as const),
     ),
     ...Array.from(weights, ([name, values]) => [nameOfTensor(name), values] as const),
   ];
-  const tensors = named.map(([name, values]) => {
-    const tensor = { name, dtype: 'F32' as const, shape: [values.length] };
-    return { ...tensor, data: checksum.passing(tensor, once(f32.encode(Float32Array.from(values)))) };
-  });
-  const digest = async function* () {
-    yield checksum.digest();
-  };
-  return writeSafetensors(
-    'bytes',
-    [...tensors, { name: CHECKSUM, dtype: 'U8', shape: [32], data: digest() }],
-    metadata,
-  );
-}
-
-async function* once(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
-  yield bytes;
+  const tensors = named.map(([name, values]) => ({
+    name,
+    dtype: 'F32' as const,
+    shape: [values.length],
+    bytes: f32.encode(Float32Array.from(values)),
+  }));
+  return (await writeVerified(tensors, metadata)).bytes;
 }
 
 /** @throws OptimizerError as `loadCheckpoint` for what is none, is cut or changed. */
