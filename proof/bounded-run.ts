@@ -25,8 +25,7 @@ import {
   withoutMasked,
 } from '../src/reference/table-step.js';
 import { summarizeTensor } from '../src/reference/tensor-step.js';
-import { type Side, sideLength } from '../src/rules/factors.js';
-import { matrixSize } from '../src/rules/matrix.js';
+import { type Side, sideLength, matrixSize } from '../src/rules/matrix-size.js';
 import { orthogonalBound } from './orthogonal-bound.js';
 import { evaluateLearningRate } from '../src/rules/options.js';
 import type { Rule } from '../src/rules/rule.js';

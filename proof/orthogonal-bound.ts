@@ -1,12 +1,8 @@
 import { float64 } from '../src/reference/arithmetic.js';
 import { type Bounded, errorBound } from '../src/reference/error-bound.js';
 import { divisorOf, iterate, orthogonalize, toRows } from '../src/reference/orthogonalize.js';
-import {
-  type MatrixIteration,
-  type MatrixSize,
-  type NewtonSchulzTriple,
-  matrixFactor,
-} from '../src/rules/matrix.js';
+import { type MatrixIteration, type NewtonSchulzTriple, matrixFactor } from '../src/rules/matrix.js';
+import type { MatrixSize } from '../src/rules/matrix-size.js';
 
 /** One unit in the last place, relative: what each operation of WGSL may be off. */
 const ULP = 2 ** -23;

@@ -18,7 +18,7 @@ export type { SwaOptions } from './averages/swa.js';
 export { ParameterArena } from './arena/parameter-arena.js';
 export type { ArenaOptions, ArenaSpec, ArenaTensor } from './arena/spec.js';
 export type { FanOptions, Initializer, InitializerKind } from './arena/initializer.js';
-export { loadCheckpoint, type LoadCheckpointOptions } from './checkpoint/load.js';
+export { loadCheckpoint, type LoadCheckpointOptions } from './checkpoint/load-checkpoint.js';
 export {
   saveCheckpoint,
   type CheckpointSink,

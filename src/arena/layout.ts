@@ -1,5 +1,5 @@
 import { alignUp } from '../kernel/alignment.js';
-import { LANE } from '../plan/pieces.js';
+import { LANE } from '../codecs/codec.js';
 
 /** A tensor to be placed: its name, the group that it is stepped with, and its size. */
 export interface TensorSize {

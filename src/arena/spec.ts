@@ -3,7 +3,7 @@ import { copyGiven } from '../given.js';
 import * as BufferUsage from '../gpu/buffer-usage.js';
 import { VECTOR, alignDown } from '../kernel/alignment.js';
 import { groupBy } from '../plan/join.js';
-import { LANE } from '../plan/pieces.js';
+import { LANE } from '../codecs/codec.js';
 import { type ArenaDTypes, DTYPE_KEYS, type TensorKind, numberByteLength, resolveKind } from './dtypes.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';
 import { type Place, layOut } from './layout.js';

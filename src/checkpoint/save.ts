@@ -1,7 +1,8 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
 import { valuesByteLength } from '../codecs/codec.js';
 import { copyGiven } from '../given.js';
-import { insidesOf, type Insides } from '../engine/insides.js';
+import { insidesOf } from '../engine/insides.js';
+import type { Insides } from '../engine/session.js';
 import { type Snapshot, takeSnapshot } from '../engine/calls/snapshot.js';
 import type { Optimizer } from '../engine/optimizer.js';
 import { READ_REMEDIES, refusalError } from '../gpu/refusal.js';

@@ -1,4 +1,5 @@
-import { LANE } from '../plan/pieces.js';
+/** Elements of a lane. */
+export const LANE = 4;
 
 /**
  * How four neighbouring elements are accessed: as an aligned vec4, or one by one, the last lane masked; `strided` are those

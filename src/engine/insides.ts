@@ -1,14 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
-import type { Reader } from '../gpu/readback.js';
-import type { Run } from './run/run.js';
-import type { Session } from './session.js';
-
-/** What functions of the library that are imported by themselves know of an optimizer. */
-export interface Insides {
-  readonly session: Session;
-  readonly run: Run;
-  readonly reader: Reader;
-}
+import type { Insides } from './session.js';
 
 const known = new WeakMap<object, Insides>();
 

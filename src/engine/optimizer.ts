@@ -40,7 +40,7 @@ import { noteInsides } from './insides.js';
 import { checkLoadOptions } from './saved/check-state-dict.js';
 import { asFloats } from './saved/check-values.js';
 import type { LoadOptions, LoadedNames, StateDict } from './saved/state-dict.js';
-import { Session } from './session.js';
+import { type Insides, Session } from './session.js';
 import { type StepStats, reportStep } from './stats.js';
 import type { StepInputs } from './run/step-slot.js';
 
@@ -71,6 +71,7 @@ export class Optimizer<R extends Rule = Rule> {
   readonly #mapping: Mapping;
   readonly #editing: Editing;
   readonly #gradients: Gradients;
+  readonly #insides: Insides;
   readonly #reader: Reader;
   readonly #reading: Reading;
   readonly #norms: Norms;
@@ -92,7 +93,8 @@ export class Optimizer<R extends Rule = Rule> {
     this.#reading = new Reading(run, this.#reader, log, this.#mapping);
     this.#norms = new Norms(run, this.#reader);
     this.#gradScale = config.gradients.gradScale;
-    noteInsides(this, { session, run, reader: this.#reader });
+    this.#insides = { session, run, reader: this.#reader };
+    noteInsides(this, this.#insides);
     for (const part of run.parts) session.adopt(part.tensors);
   }
 
@@ -150,8 +152,8 @@ export class Optimizer<R extends Rule = Rule> {
     const optimizer = await Optimizer.create(device, config);
     try {
       // Who never restores does not load it.
-      const { loadCheckpoint } = await import('../checkpoint/load.js');
-      await loadCheckpoint(optimizer, checkpoint);
+      const { loadInto } = await import('../checkpoint/load.js');
+      await loadInto(optimizer.#insides, checkpoint);
       return optimizer;
     } catch (error) {
       optimizer.destroy();

@@ -2,7 +2,7 @@ import { OptimizerError, isRecord, quote } from '../errors.js';
 import { copyGiven } from '../given.js';
 import { otherState } from '../kernel/rule-layout.js';
 import type { RuleOptions } from '../rules/common-options.js';
-import { ruleAt } from '../rules/moving.js';
+import { ruleAt } from '../rules/rule-at.js';
 import { type LearningRate, evaluateLearningRate } from '../rules/options.js';
 import { type Rule, type RuleOverrides, overrideRule } from '../rules/rule.js';
 

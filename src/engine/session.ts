@@ -11,7 +11,8 @@ import { planRun } from './run/plan-run.js';
 import type { Run, Watch } from './run/run.js';
 import type { RunTensor } from './run/group-part.js';
 import { StepLog } from './run/step-log.js';
-import { type PipelineSource } from '../gpu/pipelines.js';
+import type { PipelineSource } from '../gpu/pipelines.js';
+import type { Reader } from '../gpu/readback.js';
 
 /** What an optimizer is beside what it has on the GPU: who may use it, what it has counted, who its parameters are. */
 export class Session {
@@ -119,3 +120,10 @@ function* buffersOf(parameters: readonly ResolvedParameter[]): Generator<GPUBuff
 
 const REMEDY = 'Calls since then had no effect; create the optimizer anew from a state dict.';
 const REMEDIES = { shortage: REMEDY, rejection: REMEDY };
+
+/** What functions of the library that are imported by themselves know of an optimizer. */
+export interface Insides {
+  readonly session: Session;
+  readonly run: Run;
+  readonly reader: Reader;
+}

@@ -1,6 +1,6 @@
 import { makeBuffer } from './make-buffer.js';
 import * as BufferUsage from './buffer-usage.js';
-import type { ByteRange } from './readback.js';
+import type { ByteRange } from './byte-range.js';
 
 /** The most that goes by way of a buffer in between at once. */
 const VIA_BYTE_LENGTH = 16 * 2 ** 20;

@@ -1,4 +1,4 @@
-import type { ByteRange } from './readback.js';
+import type { ByteRange } from './byte-range.js';
 
 /** Words written at once, about: what the host has to hold of them. */
 const MOST_WORDS = 2 ** 18;

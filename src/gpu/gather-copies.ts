@@ -1,4 +1,4 @@
-import type { ByteRange } from './readback.js';
+import { type ByteRange, totalByteLength } from './byte-range.js';
 
 /**
  * Encodes copies of ranges, one behind the other, into buffers that are made on the way and filled one by one.
@@ -31,9 +31,6 @@ export function encodeGathering(
   }
   return buffers;
 }
-
-export const totalByteLength = (ranges: readonly ByteRange[]): number =>
-  ranges.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** Ranges that lie behind one another in a buffer as one: a copy costs more than a few bytes. */
 function joinNeighbours(ranges: readonly ByteRange[]): ByteRange[] {

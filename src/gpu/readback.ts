@@ -1,17 +1,11 @@
 import { makeBuffer } from './make-buffer.js';
 import { OptimizerError, quote } from '../errors.js';
-import { encodeGathering, totalByteLength } from './gather-copies.js';
+import { encodeGathering } from './gather-copies.js';
+import { type ByteRange, totalByteLength } from './byte-range.js';
 import { settleOrLose } from './device.js';
 import { READ_REMEDIES, type Refusal, captureErrors, refusalError } from './refusal.js';
 import * as BufferUsage from './buffer-usage.js';
 import { MAP_MODE_READ } from './flags.js';
-
-/** Bytes of a buffer; offset and length are multiples of 4. */
-export interface ByteRange {
-  readonly buffer: GPUBuffer;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-}
 
 /** The most that one staging buffer holds: of a large state, pieces are mapped and freed one by one. */
 const PIECE_BYTE_LENGTH = 64 * 2 ** 20;

@@ -4,7 +4,7 @@ import { READ_REMEDIES, captureErrors, refusalError } from './refusal.js';
 import * as BufferUsage from './buffer-usage.js';
 import { MAP_MODE_READ } from './flags.js';
 import { cutRanges } from './gather-copies.js';
-import type { ByteRange } from './readback.js';
+import type { ByteRange } from './byte-range.js';
 
 /** Buffers that are mapped in turn: while one is read, the next is filled. */
 const STAGING_COUNT = 2;

@@ -6,7 +6,7 @@ import { stateCodec } from '../codecs/state-dtype.js';
 import { powerOf } from '../float32.js';
 import { OptimizerError, quote } from '../errors.js';
 import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
-import { type Side, sideLength } from '../rules/factors.js';
+import { type Side, sideLength } from '../rules/matrix-size.js';
 import type { RuleOptions } from '../rules/common-options.js';
 import type { MatrixIteration } from '../rules/matrix.js';
 import { movesOf } from '../rules/moving.js';

@@ -4,7 +4,7 @@ import { bindBuffers } from '../gpu/bind-groups.js';
 import * as BufferUsage from '../gpu/buffer-usage.js';
 import { makeBuffer, makeFilled } from '../gpu/make-buffer.js';
 import { type PipelineSource, getPipelineSync } from '../gpu/pipelines.js';
-import type { ByteRange } from '../gpu/readback.js';
+import type { ByteRange } from '../gpu/byte-range.js';
 import type { TopKOptions } from './compress.js';
 import type { Packing, PackingInput } from './packing.js';
 import type { FloatSlabs } from './slabs.js';

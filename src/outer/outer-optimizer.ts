@@ -1,7 +1,8 @@
-import { loadCheckpoint } from '../checkpoint/load.js';
+import { loadCheckpoint } from '../checkpoint/load-checkpoint.js';
 import { saveCheckpoint } from '../checkpoint/save.js';
 import { UsageGuard } from '../engine/guard.js';
-import { type Insides, insidesOf } from '../engine/insides.js';
+import { insidesOf } from '../engine/insides.js';
+import type { Insides } from '../engine/session.js';
 import type { Optimizer } from '../engine/optimizer.js';
 import { OptimizerError, quote } from '../errors.js';
 import { noticeLostDevice } from '../gpu/device.js';

@@ -1,4 +1,4 @@
-import type { Insides } from '../engine/insides.js';
+import type { Insides } from '../engine/session.js';
 import { Optimizer } from '../engine/optimizer.js';
 import type { RunTensor } from '../engine/run/group-part.js';
 import { compileAll } from '../gpu/pipelines.js';

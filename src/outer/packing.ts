@@ -1,5 +1,5 @@
 import { byteLengthOf as codecByteLength, bytesOf, type Codec } from '../codecs/codec.js';
-import type { ByteRange } from '../gpu/readback.js';
+import type { ByteRange } from '../gpu/byte-range.js';
 import type { PipelineSource } from '../gpu/pipelines.js';
 import { rowLayout } from '../kernel/row.js';
 import { layoutOf } from '../kernel/rule-layout.js';

@@ -1,8 +1,8 @@
 import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../kernel/measure-shape.js';
 import { chooseGrid } from '../kernel/shape.js';
 import { type Chunk, bindPiece, bindingAlignment } from './cut.js';
-import type { Access, Codec } from '../codecs/codec.js';
-import { type Binding, ELEMENT_BYTE_LENGTH, LANE, type PlanTensor } from './pieces.js';
+import { type Access, type Codec, LANE } from '../codecs/codec.js';
+import { type Binding, ELEMENT_BYTE_LENGTH, type PlanTensor } from './pieces.js';
 import { planRuns } from './plan.js';
 import {
   type StateRange,

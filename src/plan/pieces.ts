@@ -109,9 +109,6 @@ export const ELEMENT_BYTE_LENGTH = 4;
 /** Bytes of a word: what kernels read and write at once. */
 const WORD_BYTE_LENGTH = 4;
 
-/** Elements of a lane. */
-export const LANE = 4;
-
 /** Elements of some pieces. */
 export const countElements = (pieces: readonly { readonly elementCount: number }[]): number =>
   pieces.reduce((sum, { elementCount }) => sum + elementCount, 0);

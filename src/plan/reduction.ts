@@ -1,11 +1,10 @@
 import { type KernelShape, chooseGrid } from '../kernel/shape.js';
 import { type TableRows, bindPiece, bindingAlignment, cutTogether, skipElements } from './cut.js';
 import { joinRuns } from './join.js';
-import type { Access, Codec } from '../codecs/codec.js';
+import { type Access, type Codec, LANE } from '../codecs/codec.js';
 import {
   type Binding,
   ELEMENT_BYTE_LENGTH,
-  LANE,
   type Piece,
   type PlanTensor,
   elementByteLengthOf,

@@ -1,7 +1,8 @@
 import { alignUp } from '../kernel/alignment.js';
 import type { Chunk } from './cut.js';
 import type { RunMember } from './join.js';
-import { ELEMENT_BYTE_LENGTH, LANE, type PlanLimits, type StatePiece } from './pieces.js';
+import { ELEMENT_BYTE_LENGTH, type PlanLimits, type StatePiece } from './pieces.js';
+import { LANE } from '../codecs/codec.js';
 
 /**
  * From this many alignments on, state begins where a binding may: a binding of the largest size has no byte to spare, and what lies in

@@ -1,5 +1,5 @@
 import { OptimizerError } from '../errors.js';
-import { type StateForm, stateFormOf } from '../codecs/codec.js';
+import { type StateForm, stateFormOf, type Access, type Codec, LANE } from '../codecs/codec.js';
 import { f32 } from '../codecs/f32.js';
 import { alignDown, alignUp } from '../kernel/alignment.js';
 import {
@@ -12,12 +12,10 @@ import {
   restOf,
   union,
 } from './cut.js';
-import type { Access, Codec } from '../codecs/codec.js';
 import {
   type Binding,
   type BufferFacts,
   ELEMENT_BYTE_LENGTH,
-  LANE,
   type NamedRows,
   type Piece,
   type PlanLimits,

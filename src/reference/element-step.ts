@@ -1,8 +1,7 @@
 import { findRateScalars } from '../kernel/rate-scalars.js';
 import { applying, directing } from '../kernel/matrix-phases.js';
 import { type RuleLayout, layoutOf } from '../kernel/rule-layout.js';
-import type { Side } from '../rules/factors.js';
-import { matrixSize } from '../rules/matrix.js';
+import { type Side, matrixSize } from '../rules/matrix-size.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import type { ElementStep } from '../rules/declaration.js';

@@ -1,5 +1,5 @@
-import { factoredSize } from '../rules/factors.js';
-import type { FactorDeclaration, Side } from '../rules/factors.js';
+import { factoredSize, type Side } from '../rules/matrix-size.js';
+import type { FactorDeclaration } from '../rules/factors.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 
 /** As in shaders/stages/factor/factor.wgsl. */

@@ -1,5 +1,6 @@
 import type { Arithmetic } from '../rules/arithmetic.js';
-import { type MatrixIteration, type MatrixSize, matrixFactor } from '../rules/matrix.js';
+import { type MatrixIteration, matrixFactor } from '../rules/matrix.js';
+import type { MatrixSize } from '../rules/matrix-size.js';
 
 /** A matrix by its rows. */
 type Rows<N> = readonly (readonly N[])[];

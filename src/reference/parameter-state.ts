@@ -8,7 +8,7 @@ import { checkRowLength, countRows, rejectWholeTable } from '../engine/input/spa
 import { rejectSharedRows } from '../engine/input/state-options.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { type LayoutSlot, layoutOf, slotLength } from '../kernel/rule-layout.js';
-import type { Side } from '../rules/factors.js';
+import type { Side } from '../rules/matrix-size.js';
 import type { Rule } from '../rules/rule.js';
 import type { Arithmetic } from '../rules/arithmetic.js';
 import { clipToNorm } from './clip-to-norm.js';

@@ -5,7 +5,7 @@ import type { Arithmetic } from './arithmetic.js';
 import { type CommonOptions, commonOptions } from './common-options.js';
 import type { SlotDeclaration } from './declaration.js';
 import { declareRule } from './declare-rule.js';
-import { isFactored } from './factors.js';
+import { isFactored } from './matrix-size.js';
 import type { MatrixCandidate, MatrixDeclaration } from './matrix.js';
 import type { MovingOptions } from './moving.js';
 import { type Fixed, type OptionSpec, boolean, choice, integer, number, numberBetween } from './options.js';

@@ -1,6 +1,6 @@
 import type { Arithmetic } from './arithmetic.js';
 import type { ResolvedCommonOptions, RuleOptions } from './common-options.js';
-import type { Side } from './factors.js';
+import type { Side } from './matrix-size.js';
 import type { MatrixCandidate, MatrixDeclaration } from './matrix.js';
 import type { OptionSpecs } from './options.js';
 import type { TensorDeclaration } from './tensor.js';

@@ -72,14 +72,3 @@ export function matrixFactor(
   if (scale === 'match_rms_adamw') return rmsScale * Math.sqrt(Math.max(rows, columns));
   return scale === 'transposed' ? Math.sqrt(Math.max(1, columns / rows)) : 1;
 }
-
-/** A tensor as a matrix: of more than two axes, the first one is the rows. */
-export interface MatrixSize {
-  readonly rows: number;
-  readonly columns: number;
-}
-
-/** The matrix that a tensor of two or more axes is. */
-export function matrixSize([rows, ...rest]: readonly number[]): MatrixSize {
-  return { rows: rows!, columns: rest.reduce((product, length) => product * length, 1) };
-}

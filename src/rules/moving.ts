@@ -1,7 +1,6 @@
 import type { ResolvedCommonOptions, RuleOptions } from './common-options.js';
 import type { RuleDeclaration } from './declaration.js';
-import { type Fixed, type OptionSpec, evaluateSchedule } from './options.js';
-import type { Rule } from './rule.js';
+import type { Fixed, OptionSpec } from './options.js';
 
 /** A hyper-parameter as a function of the 0-based step; it is called on the host once per step. */
 export type Schedule = (step: number) => number;
@@ -58,38 +57,14 @@ export function standingOptions(options: GivenOptions, declaration: RuleDeclarat
   });
 }
 
-/** What a rule's schedules gave last: the rule of that moment, which stays the same object while they give the same. */
-const lastOf = new WeakMap<Rule, { readonly values: readonly number[]; readonly rule: Rule }>();
-
-/**
- * A rule as it is in force at a step: a number in place of each schedule but the learning rate's.
- *
- * @param step 0-based step.
- * @throws OptimizerError `invalid-option` if a schedule returns a number out of range, or none.
- */
-export function ruleAt(rule: Rule, step: number): Rule {
-  if (!rule.standing) return rule;
-  const moves = movesOf(rule.options).filter(({ option }) => option !== 'lr');
-  if (moves.length === 0) return rule;
-  const values = moves.map((move) =>
-    evaluateSchedule(nameOfMove(move), move.schedule, specOf(rule.declaration, move), step),
-  );
-  const last = lastOf.get(rule);
-  if (last && last.values.every((value, k) => Object.is(value, values[k]))) return last.rule;
-  const given = new Map(moves.map((move, k) => [nameOfMove(move), values[k]!]));
-  const options = replaceMoves(rule.options, moves, (move) => given.get(nameOfMove(move))!);
-  const current = Object.freeze({ ...rule, options });
-  lastOf.set(rule, { values, rule: current });
-  return current;
-}
-
 /** What a schedule may give. */
-function specOf({ options: specs }: RuleDeclaration, { option, entry }: Move): OptionSpec<unknown> {
+export function specOf({ options: specs }: RuleDeclaration, { option, entry }: Move): OptionSpec<unknown> {
   const spec = specs[option]!;
   return entry === undefined ? spec : spec.entry!;
 }
 
-function replaceMoves(
+/** Options with other values in place of some schedules. */
+export function replaceMoves(
   options: GivenOptions,
   moves: readonly Move[],
   valueOf: (move: Move) => unknown,

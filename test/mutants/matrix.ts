@@ -107,7 +107,7 @@ export const matrixSlips = [
     ['byteOffset: 4 * first,', 'byteOffset: first,'],
     ['this.factors.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
   ]),
-  ...slipsIn('src/rules/factors.ts', adafactor, [
+  ...slipsIn('src/rules/matrix-size.ts', adafactor, [
     ["return side === 'rows' ? rows :", "return side !== 'rows' ? rows :"],
     ['shape.slice(-2).every(', 'shape.every(', 'unit/adafactor'],
   ]),

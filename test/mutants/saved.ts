@@ -160,14 +160,16 @@ export const savedSlips = [
     [
       ["if (move.option === 'lr') return 1;", "if (move.option === 'lr') return 0;", 'unit/moving-options'],
       ['&& value !== 0)!', ')!'],
-      ['if (moves.length === 0) return rule;', '', 'unit/moving-options'],
-      [
-        'every((value, k) => Object.is(value, values[k]))',
-        'some((value, k) => Object.is(value, values[k]))',
-        'unit/moving-options',
-      ],
-      ['lastOf.set(rule, { values, rule: current });', '', 'unit/moving-options'],
       ['return entry === undefined ? spec : spec.entry!;', 'return spec;'],
+    ],
+  ),
+  ...slipsIn(
+    'src/rules/rule-at.ts',
+    ['unit/moving-options'],
+    [
+      ['if (moves.length === 0) return rule;', ''],
+      ['every((value, k) => Object.is(value, values[k]))', 'some((value, k) => Object.is(value, values[k]))'],
+      ['lastOf.set(rule, { values, rule: current });', ''],
     ],
   ),
 ];

@@ -3,7 +3,7 @@ import { ReferenceOptimizer, adafactor } from '../../src/index.js';
 import { Random } from '../../proof/random.js';
 import { float32, float64 } from '../../src/reference/arithmetic.js';
 import { errorBound } from '../../src/reference/error-bound.js';
-import { factoredSize, isFactored, sideLength } from '../../src/rules/factors.js';
+import { factoredSize, isFactored, sideLength } from '../../src/rules/matrix-size.js';
 
 describe('powers of a count', () => {
   const COUNTS = [1, 2, 3, 4, 5, 7, 11, 255, 256, 1023, 65_537, 2 ** 24 - 1, 2 ** 24, 2 ** 31, 2 ** 32];

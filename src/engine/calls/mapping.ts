@@ -3,7 +3,7 @@ import { type Refusal, type Remedies, captureErrors, refusalError } from '../../
 import { fillRanges } from '../../gpu/fill-ranges.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import type { ByteRange } from '../../gpu/readback.js';
+import type { ByteRange } from '../../gpu/byte-range.js';
 import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
 import { encodeStateMove } from '../../stages/rows/map-state.js';
 import { FRESH_ROW, RowMapper, wordsOfRows } from '../../stages/rows/map-rows.js';

@@ -1,5 +1,5 @@
 import type { Codec } from '../../codecs/codec.js';
-import type { ByteRange } from '../../gpu/readback.js';
+import type { ByteRange } from '../../gpu/byte-range.js';
 import { type LayoutSlot, isElementwise, slotLength } from '../../kernel/rule-layout.js';
 import type { Control } from '../../stages/control/control.js';
 import { type ControlHead, HEAD_BYTE_LENGTH, parseHead } from '../../stages/control/head.js';

@@ -3,12 +3,12 @@ import type { AcceptValues } from '../saved/check-values.js';
 import type { CheckedState, ParameterSize } from '../saved/checked-state.js';
 import { restoreSchedules } from '../saved/restore-schedules.js';
 import type { LoadedNames } from '../saved/state-dict.js';
-import { ruleAt } from '../../rules/moving.js';
+import { ruleAt } from '../../rules/rule-at.js';
 import { setCounts } from '../run/counts.js';
 import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
 import type { Session } from '../session.js';
-import type { ByteRange } from '../../gpu/readback.js';
+import type { ByteRange } from '../../gpu/byte-range.js';
 import { type Seed, encodeSeeds } from './seeding.js';
 
 /** Writes what was checked; called where nothing can go wrong any more. */

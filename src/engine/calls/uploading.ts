@@ -2,7 +2,7 @@ import { type Refusal, captureErrors } from '../../gpu/refusal.js';
 import { encodeCopies, type RangeCopy } from '../../gpu/copy-ranges.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import type { ByteRange } from '../../gpu/readback.js';
+import type { ByteRange } from '../../gpu/byte-range.js';
 import { RowMapper, wordsOfRows } from '../../stages/rows/map-rows.js';
 import { type Piece, cutAtWords, elementByteLengthOf } from '../../plan/pieces.js';
 import { encodeRecoding } from '../../stages/side/recode.js';

@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../../errors.js';
-import { LANE } from '../../plan/pieces.js';
+import { LANE } from '../../codecs/codec.js';
 import type { Rule } from '../../rules/rule.js';
 import type { ResolvedParameter } from './parameter.js';
 

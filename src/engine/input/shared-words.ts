@@ -1,13 +1,24 @@
 import { OptimizerError, quote } from '../../errors.js';
-import { LANE, type Piece, isWoven } from '../../plan/pieces.js';
-import type { ResolvedParameter } from './parameter.js';
+import { type Piece, isWoven } from '../../plan/pieces.js';
+import { LANE } from '../../codecs/codec.js';
+
+/** What there may be about a parameter that asks for words of its own. */
+interface Candidate {
+  readonly name: string;
+  readonly data: readonly Piece<GPUBuffer>[];
+  readonly grad: readonly Piece<GPUBuffer>[];
+  readonly microGrad?: readonly Piece<GPUBuffer>[] | undefined;
+  readonly rowLength?: number | undefined;
+  readonly sparse?: unknown;
+  readonly constraint?: unknown;
+}
 
 /**
  * Of elements that share words, each word is one invocation's: where they are cut, and where rows have lanes of their own, a word ends.
  *
  * @throws OptimizerError `invalid-parameter`.
  */
-export function rejectUnfitWords(parameter: ResolvedParameter): void {
+export function rejectUnfitWords(parameter: Candidate): void {
   const { name, data, grad, microGrad = [], rowLength = 0, sparse, constraint } = parameter;
   const roles = { data, grad: sparse ? [] : grad, microGrad };
   const all = Object.values(roles).flat();

@@ -1,5 +1,5 @@
 import { type RuleLayout, haveSameSwitches, joinsNeighbours, layoutOf } from '../../kernel/rule-layout.js';
-import type { ByteRange } from '../../gpu/readback.js';
+import type { ByteRange } from '../../gpu/byte-range.js';
 import type { Planned } from '../../gpu/pipelines.js';
 import { type PlanTensor, type StatePiece, countElements, isByRows } from '../../plan/pieces.js';
 import { OptimizerError, quote } from '../../errors.js';

@@ -1,7 +1,8 @@
 import { alignUp } from '../../kernel/alignment.js';
 import { bindingAlignment } from '../cut.js';
 import { joinRuns } from '../join.js';
-import { ELEMENT_BYTE_LENGTH, LANE, type PlanLimits, type PlanTensor } from '../pieces.js';
+import { ELEMENT_BYTE_LENGTH, type PlanLimits, type PlanTensor } from '../pieces.js';
+import { LANE } from '../../codecs/codec.js';
 import type { StretchFacts } from '../stretch.js';
 import type { Fragment } from './fragments.js';
 

@@ -1,6 +1,6 @@
 import { bindPiece, bindingAlignment, cutTogether } from '../cut.js';
-import type { Access, Codec } from '../../codecs/codec.js';
-import { type Binding, elementByteLengthOf, LANE } from '../pieces.js';
+import { type Access, type Codec, LANE } from '../../codecs/codec.js';
+import { type Binding, elementByteLengthOf } from '../pieces.js';
 import type { GradientRun } from '../reduction.js';
 import { type ReductionTable, tableOf } from '../reduction-rows.js';
 import { type StretchFacts, accessOf, canRead, extend, unitOf } from '../stretch.js';

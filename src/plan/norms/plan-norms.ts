@@ -1,7 +1,7 @@
 import { LANES_PER_PARTIAL } from '../../kernel/measure-shape.js';
 import { groupBy } from '../join.js';
-import { type Access, type Codec, isByCells } from '../../codecs/codec.js';
-import { type Binding, LANE, type PlanTensor } from '../pieces.js';
+import { type Access, type Codec, isByCells, LANE } from '../../codecs/codec.js';
+import { type Binding, type PlanTensor } from '../pieces.js';
 import { type GradientRun, findRuns } from '../reduction.js';
 import type { ReductionTable } from '../reduction-rows.js';
 import type { StretchFacts } from '../stretch.js';

@@ -3,7 +3,7 @@ import { bindBuffers } from '../../gpu/bind-groups.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { encodeCopies } from '../../gpu/copy-ranges.js';
-import type { ByteRange } from '../../gpu/readback.js';
+import type { ByteRange } from '../../gpu/byte-range.js';
 import { getPipelineSync } from '../../gpu/pipelines.js';
 import { alignDown } from '../../kernel/alignment.js';
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
@@ -11,13 +11,13 @@ import { wordView } from '../../kernel/structs.js';
 import { bindPiece, bindingAlignment, elementsIn, skipElements } from '../../plan/cut.js';
 import {
   ELEMENT_BYTE_LENGTH,
-  LANE,
   type Piece,
   asWords,
   elementByteLengthOf,
   isWoven,
   strideOf,
 } from '../../plan/pieces.js';
+import { LANE } from '../../codecs/codec.js';
 import { PORTION, mapSource, shareOf } from './map-kernel.js';
 
 const FLOATS = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;

@@ -1,7 +1,7 @@
 import packWgsl from '../../../shaders/stages/rows/pack.wgsl?raw';
 import unpackWgsl from '../../../shaders/stages/rows/unpack.wgsl?raw';
 import type { Codec } from '../../codecs/codec.js';
-import type { ByteRange } from '../../gpu/readback.js';
+import type { ByteRange } from '../../gpu/byte-range.js';
 import { type Piece, type StatePiece, countElements } from '../../plan/pieces.js';
 import { commonOptions } from '../../rules/common-options.js';
 import { declareRule } from '../../rules/declare-rule.js';

@@ -3,7 +3,7 @@ import clearWgsl from '../../../shaders/stages/rows/clear.wgsl?raw';
 import { byteLengthOf } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import type { ByteRange } from '../../gpu/readback.js';
+import type { ByteRange } from '../../gpu/byte-range.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { placeState } from '../../plan/plan.js';
 import { commonOptions } from '../../rules/common-options.js';

@@ -8,7 +8,8 @@ import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } fro
 import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
 import type { WordView } from '../../kernel/structs.js';
 import { bindPiece, bindingAlignment } from '../../plan/cut.js';
-import { ELEMENT_BYTE_LENGTH, LANE, type Piece } from '../../plan/pieces.js';
+import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
+import { LANE } from '../../codecs/codec.js';
 import { type RowSumPlan, planRowSum } from '../../plan/row-sums.js';
 import { Portions } from '../portions.js';
 import { SETTINGS, listSource, sortSource, startsSource, sumSource } from './compose-row-sums.js';

@@ -1,5 +1,5 @@
 import { adapterInfoOf } from '../../gpu/adapter-info.js';
-import { bytesOf } from '../../codecs/codec.js';
+import { bytesOf, LANE } from '../../codecs/codec.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import type { RowLayout } from '../../kernel/row.js';
@@ -10,7 +10,7 @@ import { type SegmentBases, segmentsByteLength, writeSegments } from '../../kern
 import { type StepBinding, type StepVariant, stepBindings, stepPipeline } from '../../kernel/step-kernel.js';
 import type { WordView } from '../../kernel/structs.js';
 import type { Batch } from '../../plan/batches.js';
-import { LANE, type PlanTensor } from '../../plan/pieces.js';
+import { type PlanTensor } from '../../plan/pieces.js';
 import { planMove } from '../../plan/move.js';
 import { type StepPlan, planStep } from '../../plan/plan.js';
 import { checkSlotBindings } from './check-bindings.js';

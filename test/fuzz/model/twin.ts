@@ -11,7 +11,7 @@ import { layoutOf } from '../../../src/kernel/rule-layout.js';
 import { float32 } from '../../../src/reference/arithmetic.js';
 import { makeReferenceRule } from '../../../src/reference/reference-rule.js';
 import { preparedStep } from '../../../src/reference/table-step.js';
-import { ruleAt } from '../../../src/rules/moving.js';
+import { ruleAt } from '../../../src/rules/rule-at.js';
 import { evaluateLearningRate } from '../../../src/rules/options.js';
 import { overrideRule, withSettings } from '../../../src/rules/rule.js';
 import { readPlaces, setPlaces } from '../world/memory.js';
