@@ -2,20 +2,24 @@ import {
   type GradientOptions,
   isClamping,
   resolveGradientOptions,
-} from '../src/engine/input/gradient-options.js';
+} from '../src/engine/input/options/gradient-options.js';
 import { type GradientScaling, type LayoutSlot, isElementwise, layoutOf } from '../src/kernel/rule-layout.js';
 import { clipToNorm } from '../src/reference/clip-to-norm.js';
-import { type Bounded, errorBound } from '../src/reference/error-bound.js';
+import { type Bounded, errorBound } from '../src/reference/arithmetic/error-bound.js';
 import {
   type ElementRule,
   type MatrixRule,
   type PreparedStep,
   makeElementRule,
-} from '../src/reference/element-step.js';
-import { type ElementGradients, type ReferenceSparseGradient, sumRows } from '../src/reference/sum-rows.js';
+} from '../src/reference/tensor/element-step.js';
+import {
+  type ElementGradients,
+  type ReferenceSparseGradient,
+  sumRows,
+} from '../src/reference/tensor/sum-rows.js';
 import { bf16 } from '../src/codecs/bf16.js';
 import { type Codec, rounded } from '../src/codecs/codec.js';
-import { limitWeight } from '../src/reference/constrain.js';
+import { limitWeight } from '../src/reference/tensor/constrain.js';
 import {
   type TableOptions,
   divideRows,
@@ -23,11 +27,11 @@ import {
   preparedStep,
   stepOfColumn,
   withoutMasked,
-} from '../src/reference/table-step.js';
-import { summarizeTensor } from '../src/reference/tensor-step.js';
-import { type Side, sideLength, matrixSize } from '../src/rules/matrix-size.js';
+} from '../src/reference/tensor/table-step.js';
+import { summarizeTensor } from '../src/reference/tensor/tensor-step.js';
+import { type Side, sideLength, matrixSize } from '../src/rules/declaring/matrix-size.js';
 import { orthogonalBound } from './orthogonal-bound.js';
-import { evaluateLearningRate } from '../src/rules/options.js';
+import { evaluateLearningRate } from '../src/rules/options/options.js';
 import type { Rule } from '../src/rules/rule.js';
 
 /** Longest tensor that is followed as a whole; a step of one costs objects. */

@@ -1,4 +1,4 @@
-import type { Bounded } from '../src/reference/error-bound.js';
+import type { Bounded } from '../src/reference/arithmetic/error-bound.js';
 
 const bitsOf = (values: Float32Array): Uint32Array =>
   new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -1,5 +1,5 @@
 import { OptimizerError } from '../src/errors.js';
-import type { OptionSpec } from '../src/rules/options.js';
+import type { OptionSpec } from '../src/rules/options/options.js';
 import { ruleFactories } from '../src/rules/registry.js';
 import type { Rule, RuleFactory } from '../src/rules/rule.js';
 import type { Random } from './random.js';

@@ -1,8 +1,12 @@
-import { float64 } from '../src/reference/arithmetic.js';
-import { type Bounded, errorBound } from '../src/reference/error-bound.js';
-import { divisorOf, iterate, orthogonalize, toRows } from '../src/reference/orthogonalize.js';
-import { type MatrixIteration, type NewtonSchulzTriple, matrixFactor } from '../src/rules/matrix.js';
-import type { MatrixSize } from '../src/rules/matrix-size.js';
+import { float64 } from '../src/reference/arithmetic/arithmetic.js';
+import { type Bounded, errorBound } from '../src/reference/arithmetic/error-bound.js';
+import { divisorOf, iterate, orthogonalize, toRows } from '../src/reference/tensor/orthogonalize.js';
+import {
+  type MatrixIteration,
+  type NewtonSchulzTriple,
+  matrixFactor,
+} from '../src/rules/declaring/matrix.js';
+import type { MatrixSize } from '../src/rules/declaring/matrix-size.js';
 
 /** One unit in the last place, relative: what each operation of WGSL may be off. */
 const ULP = 2 ** -23;

@@ -11,7 +11,7 @@ export { OptimizerError, type OptimizerErrorCode } from './errors.js';
 export type { AverageOptions } from './averages/registry.js';
 export type { MasterWeights } from './codecs/masters.js';
 export type { StateDtype } from './codecs/state-dtype.js';
-export type { StateOptions } from './engine/input/state-options.js';
+export type { StateOptions } from './engine/input/options/state-options.js';
 export type { EmaOptions } from './averages/ema.js';
 export type { LookaheadOptions } from './averages/lookahead.js';
 export type { SwaOptions } from './averages/swa.js';
@@ -27,11 +27,11 @@ export {
 } from './checkpoint/save.js';
 export { Optimizer } from './engine/optimizer.js';
 export type { ParameterNorms } from './engine/calls/norms.js';
-export type { ResetOptions } from './engine/calls/state-input.js';
+export type { ResetOptions } from './engine/calls/state/state-input.js';
 export type { AddedGroupConfig, MovedParameter } from './engine/input/added-group.js';
 export type { BufferChange } from './engine/input/rebind-input.js';
 export type { RowMapping } from './engine/input/map-input.js';
-export type { KernelOptions } from './engine/input/kernel-options.js';
+export type { KernelOptions } from './engine/input/options/kernel-options.js';
 export type {
   LooseGroupConfig,
   OptimizerConfig,
@@ -41,17 +41,17 @@ export type {
   StateName,
 } from './engine/input/config.js';
 export type { OptionsInForce, ParameterGroup } from './engine/parameter-group.js';
-export type { GivenOptions, MovingOptions, Schedule } from './rules/moving.js';
-export type { DynamicLossScale, GradientOptions } from './engine/input/gradient-options.js';
-export type { MemoryUse } from './engine/calls/reading.js';
+export type { GivenOptions, MovingOptions, Schedule } from './rules/options/moving.js';
+export type { DynamicLossScale, GradientOptions } from './engine/input/options/gradient-options.js';
+export type { MemoryUse } from './engine/calls/state/reading.js';
 export type { StepStats } from './engine/stats.js';
 export type { DType, GradDType } from './codecs/weight-dtype.js';
-export type { Parameter } from './engine/input/parameter.js';
-export type { MasterOptions } from './engine/input/master-options.js';
-export type { RoundingOptions } from './engine/input/rounding-options.js';
-export type { RowOptions } from './engine/input/row-options.js';
-export type { BufferRange, RowRange } from './engine/input/span.js';
-export type { SparseGradient } from './engine/input/sparse-table.js';
+export type { Parameter } from './engine/input/parameter/parameter.js';
+export type { MasterOptions } from './engine/input/options/master-options.js';
+export type { RoundingOptions } from './engine/input/options/rounding-options.js';
+export type { RowOptions } from './engine/input/parameter/row-options.js';
+export type { BufferRange, RowRange } from './engine/input/parameter/span.js';
+export type { SparseGradient } from './engine/input/parameter/sparse-table.js';
 export type { GroupState, LoadOptions, LoadedNames, StateDict } from './engine/saved/state-dict.js';
 
 export { adadelta, type AdadeltaOptions } from './rules/adadelta.js';
@@ -80,16 +80,16 @@ export { yogi, type YogiOptions } from './rules/yogi.js';
 export type { CautionOptions } from './rules/parts/caution.js';
 export type { ScheduleFreeOptions } from './rules/parts/schedule-free.js';
 export type { VelocityOptions } from './rules/parts/dampening.js';
-export { definePart, defineRule } from './rules/define-rule.js';
-export type { RuleSource } from './rules/declare-rule.js';
-export type { Part } from './rules/part.js';
-export { option } from './rules/option.js';
-export { correctionOf } from './rules/declaration.js';
+export { definePart, defineRule } from './rules/declaring/define-rule.js';
+export type { RuleSource } from './rules/declaring/declare-rule.js';
+export type { Part } from './rules/declaring/part.js';
+export { option } from './rules/options/option.js';
+export { correctionOf } from './rules/declaring/declaration.js';
 export { rules, type RuleName } from './rules/registry.js';
 export { matrixRules, type MatrixRuleName } from './rules/matrix-registry.js';
-export type { MatrixScale, NewtonSchulzTriple, NormEps } from './rules/matrix.js';
-export type { CommonOptions, UpdateDecayOptions } from './rules/common-options.js';
-export type { RuleOptions } from './rules/common-options.js';
+export type { MatrixScale, NewtonSchulzTriple, NormEps } from './rules/declaring/matrix.js';
+export type { CommonOptions, UpdateDecayOptions } from './rules/options/common-options.js';
+export type { RuleOptions } from './rules/options/common-options.js';
 export type { Rule, RuleFactory, RuleOverrides, SlotOf } from './rules/rule.js';
 export type {
   EpsPlacement,
@@ -98,7 +98,7 @@ export type {
   TrustOptions,
   UpdateDecayMode,
   WeightDecayMode,
-} from './rules/options.js';
+} from './rules/options/options.js';
 
 export { conventions, type LibraryName } from './conventions.js';
 export type { Convention, OptionsOf } from './conventions/convention.js';
@@ -112,7 +112,7 @@ export type {
 } from './reference/reference-config.js';
 export type { SkipOptions, StepOptions } from './engine/input/names.js';
 export type { ReferenceStateDict } from './reference/saved-run.js';
-export type { ReferenceSparseGradient } from './reference/sum-rows.js';
+export type { ReferenceSparseGradient } from './reference/tensor/sum-rows.js';
 
 export { schedules } from './schedules.js';
 export type * from './schedules.js';

@@ -1,5 +1,5 @@
 import { type Rule, type RuleName, rules } from '../../src/index.js';
-import type { OptionSpec } from '../../src/rules/options.js';
+import type { OptionSpec } from '../../src/rules/options/options.js';
 
 /** An optimizer, as plain data: a rule and those of its options that are not at their default. */
 export interface RacerSpec {

@@ -1,6 +1,12 @@
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { copyGiven } from '../given.js';
-import { type OptionSpec, type OptionSpecs, choice, number, resolveOptions } from '../rules/options.js';
+import {
+  type OptionSpec,
+  type OptionSpecs,
+  choice,
+  number,
+  resolveOptions,
+} from '../rules/options/options.js';
 import { normalCdf } from './normal-cdf.js';
 
 /** How the axes of a weight are meant, which decides its fans. */

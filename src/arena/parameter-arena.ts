@@ -1,5 +1,5 @@
 import type { LooseGroupConfig } from '../engine/input/config.js';
-import type { Parameter } from '../engine/input/parameter.js';
+import type { Parameter } from '../engine/input/parameter/parameter.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { copyGiven } from '../given.js';
 import { type ArenaBuffer, rejectDestroyedArena } from '../gpu/arena-buffers.js';
@@ -7,9 +7,9 @@ import { encodeOrSubmit } from '../gpu/commands.js';
 import { checkDevice, noticeLostDevice, rejectLostDevice } from '../gpu/device.js';
 import { captureErrors, refusalError } from '../gpu/refusal.js';
 import { type Planned, compileAll } from '../gpu/pipelines.js';
-import { Reader } from '../gpu/readback.js';
+import { Reader } from '../gpu/copies/readback.js';
 import type { RuleOverrides } from '../rules/rule.js';
-import { asFloats } from '../gpu/as-floats.js';
+import { asFloats } from '../gpu/copies/as-floats.js';
 import { type Role, REMEDIES, allocationError, bindingOf, hasPaddedWord, makeBuffers } from './buffers.js';
 import { type FillTask, planFill } from './fill-tensors.js';
 import { type Fill, type Initializer, resolveInitializer } from './initializer.js';

@@ -1,6 +1,6 @@
-import type { Arithmetic } from '../rules/arithmetic.js';
+import type { Arithmetic } from '../rules/declaring/arithmetic.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
-import { type OptionSpecs, resolveOptions } from '../rules/options.js';
+import { type OptionSpecs, resolveOptions } from '../rules/options/options.js';
 
 /** Integers up to here a float32 uniform holds exactly, as numbers of steps in options must be. */
 export const FLOAT32_INTEGERS: number = 2 ** 24;

@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/averages/ema.wgsl?raw';
-import { boolean, choice, integer, number } from '../rules/options.js';
+import { boolean, choice, integer, number } from '../rules/options/options.js';
 import { FLOAT32_INTEGERS, defineAverage } from './average.js';
 
 /** Options of an exponential moving average of the weights. */

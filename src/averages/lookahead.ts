@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/averages/lookahead.wgsl?raw';
-import { type OptionSpec, integer, number } from '../rules/options.js';
+import { type OptionSpec, integer, number } from '../rules/options/options.js';
 import { FLOAT32_INTEGERS, defineAverage } from './average.js';
 
 /** Options of Lookahead. */

@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/averages/swa.wgsl?raw';
-import { integer } from '../rules/options.js';
+import { integer } from '../rules/options/options.js';
 import { FLOAT32_INTEGERS, defineAverage } from './average.js';
 
 /** Options of stochastic weight averaging. */

@@ -1,9 +1,9 @@
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { copyGiven } from '../given.js';
 import { otherState } from '../kernel/rule-layout.js';
-import type { RuleOptions } from '../rules/common-options.js';
-import { ruleAt } from '../rules/rule-at.js';
-import { type LearningRate, evaluateLearningRate } from '../rules/options.js';
+import type { RuleOptions } from '../rules/options/common-options.js';
+import { ruleAt } from '../rules/options/rule-at.js';
+import { type LearningRate, evaluateLearningRate } from '../rules/options/options.js';
 import { type Rule, type RuleOverrides, overrideRule } from '../rules/rule.js';
 
 /** What a group asks of the optimizer that it belongs to. */

@@ -4,15 +4,15 @@ import { type Assembled, assemble } from './run/assemble.js';
 import { UsageGuard } from './guard.js';
 import type { ResolvedConfig } from './input/config.js';
 import { NameTable } from './input/names.js';
-import { Occupancy } from './input/occupancy.js';
-import type { ResolvedParameter } from './input/parameter.js';
+import { Occupancy } from './input/parameter/occupancy.js';
+import type { ResolvedParameter } from './input/parameter/parameter.js';
 import { type GroupHost, ParameterGroup } from './parameter-group.js';
 import { planRun } from './run/plan-run.js';
 import type { Run, Watch } from './run/run.js';
 import type { RunTensor } from './run/group-part.js';
 import { StepLog } from './run/step-log.js';
 import type { PipelineSource } from '../gpu/pipelines.js';
-import type { Reader } from '../gpu/readback.js';
+import type { Reader } from '../gpu/copies/readback.js';
 
 /** What an optimizer is beside what it has on the GPU: who may use it, what it has counted, who its parameters are. */
 export class Session {

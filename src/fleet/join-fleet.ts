@@ -2,10 +2,11 @@ import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js
 import { fleetError } from './fleet-error.js';
 import { Membership } from './membership.js';
 import { type CheckedFleetOptions, type FleetOptions, checkFleetOptions } from './options.js';
-import { inspectDelta, zeroDelta } from '../outer/delta.js';
+import { inspectDelta, zeroDelta } from '../outer/deltas/delta.js';
 import type { OuterPeer } from '../outer/outer-peer.js';
 import type { DeltaCodec } from './round-deltas.js';
-import { type RoundReport, Rounds } from './rounds.js';
+import { Rounds } from './rounds.js';
+import type { RoundReport } from './events.js';
 import type { FleetSeat, FleetTransport } from './transport.js';
 
 /** A peer's part in a fleet. */

@@ -2,7 +2,7 @@ import type { OptimizerError } from '../errors.js';
 import { unlessAborted } from '../safetensors/signal.js';
 import { Bell } from './bell.js';
 import { Deadline } from './deadline.js';
-import type { FleetEvent } from './options.js';
+import type { FleetEvent } from './events.js';
 import type { FleetListener, FleetSeat } from './transport.js';
 
 /** A peer's time in a fleet: it begins with a seat, hears of changes, and ends once, with a reason. */

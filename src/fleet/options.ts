@@ -2,8 +2,7 @@ import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js
 import { copyGiven } from '../given.js';
 import { checkName } from './names.js';
 import { checkNormFactor } from './screen.js';
-import type { RoundReport } from './rounds.js';
-import type { RefusedDelta } from './transport.js';
+import type { FleetEvent } from './events.js';
 
 /** How a peer takes part in a fleet. */
 export interface FleetOptions {
@@ -26,24 +25,6 @@ export interface FleetOptions {
   /** Leaves the fleet, as `leave()` does; what is pending rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
-
-/** What happens in a fleet. */
-export type FleetEvent =
-  /** A delta was not applied; by the one who closed the round, or by this peer. */
-  | ({ readonly kind: 'refused'; readonly round: number } & RefusedDelta)
-  /** Who is a member has changed. */
-  | { readonly kind: 'members'; readonly members: readonly string[] }
-  /** A round that was closed without this peer looking is in its weights now. */
-  | { readonly kind: 'missed'; readonly report: RoundReport }
-  /**
-   * This peer goes on from a snapshot: it has joined, or missed rounds that are forgotten. Steps since its last delta or round stay in its weights; a
-   * delta that it had put, and that was not taken before, is lost.
-   */
-  | { readonly kind: 'loaded'; readonly from: number; readonly to: number }
-  /** This peer has put a snapshot. */
-  | { readonly kind: 'snapshot'; readonly round: number; readonly byteLength: number }
-  /** Something beside the round went wrong, and will be tried again. */
-  | { readonly kind: 'trouble'; readonly error: OptimizerError };
 
 /** The options as they are used. */
 export type CheckedFleetOptions = {

@@ -1,27 +1,11 @@
 import { OptimizerError, quote } from '../errors.js';
 import { fleetError } from './fleet-error.js';
 import type { Membership } from './membership.js';
+import type { RoundReport } from './events.js';
 import type { CheckedFleetOptions } from './options.js';
 import type { OuterPeer } from '../outer/outer-peer.js';
 import { type DeltaCodec, RoundDeltas } from './round-deltas.js';
 import type { RefusedDelta, RoundClose, SnapshotFacts } from './transport.js';
-
-/** What a round was. */
-export interface RoundReport {
-  readonly round: number;
-  /** The peer that closed it. */
-  readonly closedBy: string;
-  /** Peers whose deltas are in the weights now; nobody if all that the round was closed with had to be refused: it goes by as if no peer had moved. */
-  readonly taken: readonly string[];
-  /** Peers whose deltas were not applied, and why. */
-  readonly refused: readonly RefusedDelta[];
-  /** Whether this peer's own delta was taken. If not, what it has learnt stays in its weights, and goes into the next delta. */
-  readonly isOwnTaken: boolean;
-  /** Bytes of deltas and snapshots that this call has put. */
-  readonly byteLengthSent: number;
-  /** Bytes of deltas and snapshots that this call has fetched. */
-  readonly byteLengthReceived: number;
-}
 
 /** This peer's delta of a round. */
 interface OwnDelta {

@@ -1,4 +1,4 @@
-import type { RisingRate } from '../rules/declaration.js';
+import type { RisingRate } from '../rules/declaring/declaration.js';
 import { alignUp } from './alignment.js';
 import type { RuleLayout } from './rule-layout.js';
 import { type WordStruct, type WordType, wordStruct } from './structs.js';

@@ -5,14 +5,14 @@ import { type Masters, mastersOf } from '../codecs/masters.js';
 import { stateCodec } from '../codecs/state-dtype.js';
 import { powerOf } from '../float32.js';
 import { OptimizerError, quote } from '../errors.js';
-import type { RisingRate, RuleDeclaration } from '../rules/declaration.js';
-import { type Side, sideLength } from '../rules/matrix-size.js';
-import type { RuleOptions } from '../rules/common-options.js';
-import type { MatrixIteration } from '../rules/matrix.js';
-import { movesOf } from '../rules/moving.js';
+import type { RisingRate, RuleDeclaration } from '../rules/declaring/declaration.js';
+import { type Side, sideLength } from '../rules/declaring/matrix-size.js';
+import type { RuleOptions } from '../rules/options/common-options.js';
+import type { MatrixIteration } from '../rules/declaring/matrix.js';
+import { movesOf } from '../rules/options/moving.js';
 import { type Rule, overrideRule, structureOf, tensorOf } from '../rules/rule.js';
-import { scalarComplaint } from '../rules/scalar-complaint.js';
-import type { TensorDeclaration } from '../rules/tensor.js';
+import { scalarComplaint } from '../rules/declaring/scalar-complaint.js';
+import type { TensorDeclaration } from '../rules/declaring/tensor.js';
 
 /** A state slot that a rule's options, or its averages, need. */
 export interface LayoutSlot {

@@ -2,8 +2,8 @@ import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js
 import { copyGiven } from '../given.js';
 import { type MomentumOptions, momentum } from '../rules/momentum.js';
 import type { Rule } from '../rules/rule.js';
-import { type Compress, type DeltaFormat, resolveCompress } from './compress.js';
-import { isSampleCount } from './delta.js';
+import { type Compress, type DeltaFormat, resolveCompress } from './deltas/compress.js';
+import { isSampleCount } from './deltas/delta.js';
 import type { DeltaOptions, SnapshotOptions } from './outer-peer.js';
 
 /** What `OuterOptimizer.create` takes beside the optimizer. */

@@ -7,10 +7,10 @@ import type { Optimizer } from '../engine/optimizer.js';
 import { OptimizerError, quote } from '../errors.js';
 import { noticeLostDevice } from '../gpu/device.js';
 import type { Rule } from '../rules/rule.js';
-import { readDeltas } from './average-deltas.js';
+import { readDeltas } from './deltas/average-deltas.js';
 import { CallQueue } from './call-queue.js';
-import { complaintAbout } from './compress.js';
-import { contributorsOf, refuseDelta, writeDelta } from './delta.js';
+import { complaintAbout } from './deltas/compress.js';
+import { contributorsOf, refuseDelta, writeDelta } from './deltas/delta.js';
 import { explainSnapshot } from './explain-snapshot.js';
 import {
   type OuterOptions,
@@ -21,7 +21,7 @@ import {
 } from './options.js';
 import type { DeltaOptions, OuterPeer, SnapshotOptions } from './outer-peer.js';
 import { OuterRun } from './outer-run.js';
-import { rejectUnfit, togetherInOrder } from './together.js';
+import { rejectUnfit, togetherInOrder } from './deltas/together.js';
 
 /**
  * The outer step of training on several machines (DiLoCo, Douillard et al. 2023, arXiv 2311.08105): each peer trains weights of its own; every

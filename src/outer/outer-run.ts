@@ -2,19 +2,19 @@ import type { Insides } from '../engine/session.js';
 import { Optimizer } from '../engine/optimizer.js';
 import type { RunTensor } from '../engine/run/group-part.js';
 import { compileAll } from '../gpu/pipelines.js';
-import { Reader } from '../gpu/readback.js';
+import { Reader } from '../gpu/copies/readback.js';
 import { type Remedies, captureErrors, refusalError } from '../gpu/refusal.js';
 import { ELEMENT_BYTE_LENGTH, type PlanTensor } from '../plan/pieces.js';
-import { type DeltaFormat, byteLengthOf } from './compress.js';
-import type { Delta } from './delta.js';
-import { type ExactCopies, planExactCopies } from './exact-copies.js';
+import { type DeltaFormat, byteLengthOf } from './deltas/compress.js';
+import type { Delta } from './deltas/delta.js';
+import { type ExactCopies, planExactCopies } from './memory/exact-copies.js';
 import type { ResolvedOuterOptions } from './options.js';
-import { OuterMemory } from './outer-memory.js';
-import type { Packing } from './packing.js';
-import { placeTensors } from './places.js';
-import { floatRanges } from './slabs.js';
-import { shareOf } from './together.js';
-import { type WeightPasses, planWeightPasses } from './weight-passes.js';
+import { OuterMemory } from './memory/outer-memory.js';
+import type { Packing } from './memory/packing.js';
+import { placeTensors } from './memory/places.js';
+import { floatRanges } from './memory/slabs.js';
+import { shareOf } from './deltas/together.js';
+import { type WeightPasses, planWeightPasses } from './memory/weight-passes.js';
 
 /** A parameter, as it was when the outer optimizer was made. */
 export interface OuterTensor {

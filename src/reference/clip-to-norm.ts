@@ -1,6 +1,6 @@
-import type { Arithmetic } from '../rules/arithmetic.js';
-import type { ElementGradients } from './sum-rows.js';
-import { positionsOf } from './table-step.js';
+import type { Arithmetic } from '../rules/declaring/arithmetic.js';
+import type { ElementGradients } from './tensor/sum-rows.js';
+import { positionsOf } from './tensor/table-step.js';
 
 /**
  * The CPU twin of `shaders/stages/norms/`: a gradient, scaled so that its norm is `maxNorm` at most.

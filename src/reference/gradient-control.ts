@@ -1,5 +1,8 @@
 import type { SavedControl } from '../engine/saved/state-dict.js';
-import { LARGEST_LOSS_SCALE, type ResolvedGradientOptions } from '../engine/input/gradient-options.js';
+import {
+  LARGEST_LOSS_SCALE,
+  type ResolvedGradientOptions,
+} from '../engine/input/options/gradient-options.js';
 
 /** Below this a loss would be 0 in float16, so that backing off ends here: the constant of `decide.wgsl`. */
 const LOSS_SCALE_FLOOR = 2 ** -24;

@@ -5,21 +5,25 @@ import {
   type GradientOptions,
   type ResolvedGradientOptions,
   resolveGradientOptions,
-} from '../engine/input/gradient-options.js';
-import { type MasterOptions, rejectIdleMasters, withFitMasters } from '../engine/input/master-options.js';
-import { type RoundingOptions, rejectIdleRounding } from '../engine/input/rounding-options.js';
-import type { RowOptions } from '../engine/input/row-options.js';
+} from '../engine/input/options/gradient-options.js';
+import {
+  type MasterOptions,
+  rejectIdleMasters,
+  withFitMasters,
+} from '../engine/input/options/master-options.js';
+import { type RoundingOptions, rejectIdleRounding } from '../engine/input/options/rounding-options.js';
+import type { RowOptions } from '../engine/input/parameter/row-options.js';
 import {
   RULE_SETTING_KEYS,
   type StateOptions,
   rejectIdleStateDtype,
   resolveRuleSettings,
-} from '../engine/input/state-options.js';
+} from '../engine/input/options/state-options.js';
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../errors.js';
 import { copyGiven } from '../given.js';
 import { type Rule, type RuleOverrides, withSettings } from '../rules/rule.js';
-import { type NumericArray, isNumericArray } from './numbers.js';
-import type { ReferenceSparseGradient } from './sum-rows.js';
+import { type NumericArray, isNumericArray } from './arithmetic/numbers.js';
+import type { ReferenceSparseGradient } from './tensor/sum-rows.js';
 
 /** One tensor on the CPU. */
 export interface ReferenceParameter extends RowOptions {

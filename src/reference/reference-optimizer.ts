@@ -1,5 +1,5 @@
 import type { StateName } from '../engine/input/config.js';
-import { checkGradScale, isClamping, needsControlPass } from '../engine/input/gradient-options.js';
+import { checkGradScale, isClamping, needsControlPass } from '../engine/input/options/gradient-options.js';
 import { NameTable, type SkipOptions, resolveSkip } from '../engine/input/names.js';
 import { ParameterGroup } from '../engine/parameter-group.js';
 import { checkLoadOptions, checkRun } from '../engine/saved/check-state-dict.js';
@@ -8,20 +8,20 @@ import type { LoadOptions, LoadedNames, StateDict } from '../engine/saved/state-
 import type { StepStats } from '../engine/stats.js';
 import { OptimizerError, quote } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
-import type { LearningRate } from '../rules/options.js';
+import type { LearningRate } from '../rules/options/options.js';
 import type { Rule } from '../rules/rule.js';
-import { float32, float64 } from './arithmetic.js';
-import type { PreparedStep } from './element-step.js';
+import { float32, float64 } from './arithmetic/arithmetic.js';
+import type { PreparedStep } from './tensor/element-step.js';
 import { type ReferenceRule, makeReferenceRule } from './reference-rule.js';
 import { GradientControl } from './gradient-control.js';
-import type { NumericArray } from './numbers.js';
-import { ParameterState } from './parameter-state.js';
+import type { NumericArray } from './arithmetic/numbers.js';
+import { ParameterState } from './tensor/parameter-state.js';
 import { type ReferenceConfig, type ReferenceGradients, resolveReferenceConfig } from './reference-config.js';
-import type { ElementGradients } from './sum-rows.js';
+import type { ElementGradients } from './tensor/sum-rows.js';
 import { type ReferenceStateDict, checkArrays, describeRun } from './saved-run.js';
 import { type ServedWeights, chooseServed, exchangeWeights } from './served-weights.js';
 import { gradientsByParameter } from './step-arguments.js';
-import { preparedStep } from './table-step.js';
+import { preparedStep } from './tensor/table-step.js';
 
 /** A group with its rule in the reference's arithmetic. */
 interface ReferenceGroup {

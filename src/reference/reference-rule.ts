@@ -1,8 +1,8 @@
-import type { Arithmetic } from '../rules/arithmetic.js';
+import type { Arithmetic } from '../rules/declaring/arithmetic.js';
 import type { Rule } from '../rules/rule.js';
-import { float32 } from './arithmetic.js';
-import { type ElementRule, makeElementRule } from './element-step.js';
-import { type Lane, type Lanes, lanes32, lanes64 } from './lanes.js';
+import { float32 } from './arithmetic/arithmetic.js';
+import { type ElementRule, makeElementRule } from './tensor/element-step.js';
+import { type Lane, type Lanes, lanes32, lanes64 } from './tensor/lanes.js';
 
 /** A rule as the reference steps by it: over single numbers, and the same over many elements at once. */
 export interface ReferenceRule extends ElementRule<number> {

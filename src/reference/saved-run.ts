@@ -9,8 +9,8 @@ import {
 } from '../engine/saved/state-dict.js';
 import type { ParameterGroup } from '../engine/parameter-group.js';
 import { isRecord, quote } from '../errors.js';
-import { type NumericArray, isNumericArray } from './numbers.js';
-import type { ParameterState } from './parameter-state.js';
+import { type NumericArray, isNumericArray } from './arithmetic/numbers.js';
+import type { ParameterState } from './tensor/parameter-state.js';
 
 /** A run as `ReferenceOptimizer.stateDict` gives it: the engine's `StateDict`, its state in the reference's precision. */
 export interface ReferenceStateDict extends Omit<StateDict, 'state'> {

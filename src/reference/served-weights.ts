@@ -1,7 +1,7 @@
 import { OptimizerError } from '../errors.js';
 import { layoutOf } from '../kernel/rule-layout.js';
 import type { Rule } from '../rules/rule.js';
-import type { ParameterState } from './parameter-state.js';
+import type { ParameterState } from './tensor/parameter-state.js';
 
 /** What is evaluated with in place of the weights that train: what the rule says, or an average of theirs. */
 export type ServedWeights = 'rule' | 'ema' | 'swa';

@@ -1,9 +1,9 @@
 import wgsl from '../../shaders/rules/adabelief.wgsl?raw';
-import { type EpsPlacement, betas, boolean, choice, number } from './options.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
+import { type EpsPlacement, betas, boolean, choice, number } from './options/options.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
 import { type RectificationOptions, rectifying } from './parts/rectification.js';
-import { correctionOf } from './declaration.js';
-import { declareRule } from './declare-rule.js';
+import { correctionOf } from './declaring/declaration.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adabelief}; `weightDecayMode` is `'decoupled'` by default. */

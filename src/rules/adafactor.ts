@@ -1,14 +1,22 @@
 import wgsl from '../../shaders/rules/adafactor.wgsl?raw';
 import { factoring, measuringFactored } from '../stages/factor/factoring.js';
 import { measuring } from '../stages/measure/measuring.js';
-import type { Arithmetic } from './arithmetic.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
-import type { SlotDeclaration } from './declaration.js';
-import { declareRule } from './declare-rule.js';
-import { isFactored } from './matrix-size.js';
-import type { MatrixCandidate, MatrixDeclaration } from './matrix.js';
-import type { MovingOptions } from './moving.js';
-import { type Fixed, type OptionSpec, boolean, choice, integer, number, numberBetween } from './options.js';
+import type { Arithmetic } from './declaring/arithmetic.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
+import type { SlotDeclaration } from './declaring/declaration.js';
+import { declareRule } from './declaring/declare-rule.js';
+import { isFactored } from './declaring/matrix-size.js';
+import type { MatrixCandidate, MatrixDeclaration } from './declaring/matrix.js';
+import type { MovingOptions } from './options/moving.js';
+import {
+  type Fixed,
+  type OptionSpec,
+  boolean,
+  choice,
+  integer,
+  number,
+  numberBetween,
+} from './options/options.js';
 import { countPower } from './parts/count-power.js';
 import { type Rule, type RuleFactory } from './rule.js';
 

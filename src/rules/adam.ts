@@ -1,6 +1,6 @@
 import wgsl from '../../shaders/rules/adam.wgsl?raw';
-import { type CommonOptions, commonOptions } from './common-options.js';
-import { declareRule } from './declare-rule.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
+import { declareRule } from './declaring/declare-rule.js';
 import { type AdamMomentsOptions, adamMoments, adamStep, takeMoments } from './parts/adam-moments.js';
 import type { RuleFactory } from './rule.js';
 

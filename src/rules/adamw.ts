@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/rules/adamw.wgsl?raw';
 import type { AdamOptions, AdamSlot } from './adam.js';
-import { commonOptions } from './common-options.js';
-import { declareRule } from './declare-rule.js';
+import { commonOptions } from './options/common-options.js';
+import { declareRule } from './declaring/declare-rule.js';
 import { adamMoments, adamStep, takeMoments } from './parts/adam-moments.js';
 import { type CautionOptions, caution, cautious } from './parts/caution.js';
 import type { RuleFactory } from './rule.js';

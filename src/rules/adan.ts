@@ -1,8 +1,8 @@
 import wgsl from '../../shaders/rules/adan.wgsl?raw';
-import { boolean, number, threeBetas } from './options.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
-import { correctionOf } from './declaration.js';
-import { declareRule } from './declare-rule.js';
+import { boolean, number, threeBetas } from './options/options.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
+import { correctionOf } from './declaring/declaration.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link adan}. */

@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/ftrl.wgsl?raw';
-import type { Arithmetic } from './arithmetic.js';
+import type { Arithmetic } from './declaring/arithmetic.js';
 import {
   type LearningRate,
   type OptionSpec,
@@ -8,9 +8,9 @@ import {
   type Fixed,
   numberAtStart,
   numberBetween,
-} from './options.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
-import { declareRule } from './declare-rule.js';
+} from './options/options.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link ftrl}. */

@@ -1,10 +1,10 @@
 import wgsl from '../../shaders/rules/lamb.wgsl?raw';
 import { measuring } from '../stages/measure/measuring.js';
-import type { Arithmetic } from './arithmetic.js';
-import { type TrustOptions, betas, boolean, choice, number, trustOptions } from './options.js';
-import { type UpdateDecayOptions, commonOptions } from './common-options.js';
-import { correctionOf } from './declaration.js';
-import { declareRule } from './declare-rule.js';
+import type { Arithmetic } from './declaring/arithmetic.js';
+import { type TrustOptions, betas, boolean, choice, number, trustOptions } from './options/options.js';
+import { type UpdateDecayOptions, commonOptions } from './options/common-options.js';
+import { correctionOf } from './declaring/declaration.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link lamb}. */

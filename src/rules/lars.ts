@@ -1,10 +1,10 @@
 import wgsl from '../../shaders/rules/lars.wgsl?raw';
 import { measuring } from '../stages/measure/measuring.js';
-import { type TrustOptions, boolean, number, trustOptions } from './options.js';
+import { type TrustOptions, boolean, number, trustOptions } from './options/options.js';
 import { advance } from './parts/velocity.js';
-import { type UpdateDecayOptions, commonOptions } from './common-options.js';
+import { type UpdateDecayOptions, commonOptions } from './options/common-options.js';
 import { type VelocityOptions, dampedVelocity } from './parts/dampening.js';
-import { declareRule } from './declare-rule.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link lars}. */

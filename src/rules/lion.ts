@@ -1,8 +1,8 @@
 import wgsl from '../../shaders/rules/lion.wgsl?raw';
-import { betas } from './options.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
+import { betas } from './options/options.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
 import { type CautionOptions, caution, cautious } from './parts/caution.js';
-import { declareRule } from './declare-rule.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link lion}. */

@@ -1,8 +1,8 @@
 import wgsl from '../../shaders/rules/momentum.wgsl?raw';
 import { advance } from './parts/velocity.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
 import { type VelocityOptions, dampedVelocity } from './parts/dampening.js';
-import { declareRule } from './declare-rule.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link momentum}. */

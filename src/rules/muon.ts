@@ -2,13 +2,21 @@ import wgsl from '../../shaders/rules/muon.wgsl?raw';
 import { orthogonalizing } from '../stages/matrix/orthogonalizing.js';
 import { OptimizerError, isRecord, quote } from '../errors.js';
 import { copyGiven } from '../given.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
-import { correctionOf } from './declaration.js';
-import { declareRule } from './declare-rule.js';
-import { matrixComplaint } from './matrix-complaint.js';
-import type { MatrixScale, NewtonSchulzTriple, NormEps } from './matrix.js';
-import { type Fixed, type OptionSpec, boolean, choice, fixedNumber, integer, number } from './options.js';
-import type { MovingOptions } from './moving.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
+import { correctionOf } from './declaring/declaration.js';
+import { declareRule } from './declaring/declare-rule.js';
+import { matrixComplaint } from './declaring/matrix-complaint.js';
+import type { MatrixScale, NewtonSchulzTriple, NormEps } from './declaring/matrix.js';
+import {
+  type Fixed,
+  type OptionSpec,
+  boolean,
+  choice,
+  fixedNumber,
+  integer,
+  number,
+} from './options/options.js';
+import type { MovingOptions } from './options/moving.js';
 import { type Rule, type RuleFactory, type SlotOf, checkRule } from './rule.js';
 
 /** Options of {@link muon}. */

@@ -1,8 +1,8 @@
 import wgsl from '../../shaders/rules/novograd.wgsl?raw';
 import { measuring } from '../stages/measure/measuring.js';
-import { betas, boolean, number } from './options.js';
-import { type UpdateDecayOptions, commonOptions } from './common-options.js';
-import { declareRule } from './declare-rule.js';
+import { betas, boolean, number } from './options/options.js';
+import { type UpdateDecayOptions, commonOptions } from './options/common-options.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link novograd}. */

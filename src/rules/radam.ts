@@ -1,11 +1,11 @@
 import wgsl from '../../shaders/rules/radam.wgsl?raw';
-import { type EpsPlacement, betas, choice, number } from './options.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
+import { type EpsPlacement, betas, choice, number } from './options/options.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
 import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
 import { amsgrad, largest } from './parts/amsgrad.js';
 import { type RectificationOptions, rectifying } from './parts/rectification.js';
-import { correctionOf } from './declaration.js';
-import { declareRule } from './declare-rule.js';
+import { correctionOf } from './declaring/declaration.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link radam}. */

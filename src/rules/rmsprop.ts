@@ -1,9 +1,9 @@
 import wgsl from '../../shaders/rules/rmsprop.wgsl?raw';
-import { type EpsPlacement, type Fixed, boolean, choice, number, numberAtStart } from './options.js';
+import { type EpsPlacement, type Fixed, boolean, choice, number, numberAtStart } from './options/options.js';
 import { advance, velocity } from './parts/velocity.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
-import { correctionOf } from './declaration.js';
-import { declareRule } from './declare-rule.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
+import { correctionOf } from './declaring/declaration.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link rmsprop}. */

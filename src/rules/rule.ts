@@ -2,12 +2,12 @@ import type { Average } from '../averages/average.js';
 import type { MasterWeights } from '../codecs/masters.js';
 import type { StateDtype } from '../codecs/state-dtype.js';
 import { OptimizerError, isRecord, propertyNames, quote, readProperty } from '../errors.js';
-import type { RuleOptions } from './common-options.js';
-import type { RuleDeclaration } from './declaration.js';
-import { type GivenOptions, type MovingOptions, movesOf, standingOptions } from './moving.js';
-import { resolveOptions } from './options.js';
-import { scalarComplaint } from './scalar-complaint.js';
-import type { TensorDeclaration } from './tensor.js';
+import type { RuleOptions } from './options/common-options.js';
+import type { RuleDeclaration } from './declaring/declaration.js';
+import { type GivenOptions, type MovingOptions, movesOf, standingOptions } from './options/moving.js';
+import { resolveOptions } from './options/options.js';
+import { scalarComplaint } from './declaring/scalar-complaint.js';
+import type { TensorDeclaration } from './declaring/tensor.js';
 
 /**
  * A rule with its options: what `adam({ lr: 1e-3 })` returns and `Optimizer.create` takes. Plain and frozen.

@@ -1,6 +1,6 @@
 import wgsl from '../../shaders/rules/schedule-free-adamw.wgsl?raw';
-import { type EpsPlacement, type OptionSpec, betas, choice, number } from './options.js';
-import { type UpdateDecayOptions, commonOptions } from './common-options.js';
+import { type EpsPlacement, type OptionSpec, betas, choice, number } from './options/options.js';
+import { type UpdateDecayOptions, commonOptions } from './options/common-options.js';
 import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
 import {
   type ScheduleFreeOptions,
@@ -9,8 +9,8 @@ import {
   prepareScheduleFree,
   scheduleFree,
 } from './parts/schedule-free.js';
-import { correctionOf } from './declaration.js';
-import { declareRule } from './declare-rule.js';
+import { correctionOf } from './declaring/declaration.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link scheduleFreeAdamw}. */

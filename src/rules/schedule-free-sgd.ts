@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/rules/schedule-free-sgd.wgsl?raw';
-import { type CommonOptions, commonOptions } from './common-options.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
 import {
   type ScheduleFreeOptions,
   advanceAverage,
@@ -7,7 +7,7 @@ import {
   prepareScheduleFree,
   scheduleFree,
 } from './parts/schedule-free.js';
-import { declareRule } from './declare-rule.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link scheduleFreeSgd}. */

@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/rules/signum.wgsl?raw';
-import { number } from './options.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
-import { declareRule } from './declare-rule.js';
+import { number } from './options/options.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link signum}. */

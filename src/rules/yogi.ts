@@ -1,9 +1,9 @@
 import wgsl from '../../shaders/rules/yogi.wgsl?raw';
-import { type EpsPlacement, type Fixed, betas, choice, number, numberAtStart } from './options.js';
-import { type CommonOptions, commonOptions } from './common-options.js';
+import { type EpsPlacement, type Fixed, betas, choice, number, numberAtStart } from './options/options.js';
+import { type CommonOptions, commonOptions } from './options/common-options.js';
 import { adamDenominator, denominator, scaleStep } from './parts/denominator.js';
-import { correctionOf } from './declaration.js';
-import { declareRule } from './declare-rule.js';
+import { correctionOf } from './declaring/declaration.js';
+import { declareRule } from './declaring/declare-rule.js';
 import type { RuleFactory } from './rule.js';
 
 /** Options of {@link yogi}. */

@@ -1,5 +1,5 @@
 import { quote } from '../errors.js';
-import { type LearningRate, choice, learningRate, checkOptions } from '../rules/options.js';
+import { type LearningRate, choice, learningRate, checkOptions } from '../rules/options/options.js';
 import { boundariesBehind, cosineRemaining, decayed } from './curve.js';
 import { linear } from './decay.js';
 import { type LearningRateSchedule, toSchedule, withStateOf } from './schedule.js';

@@ -1,5 +1,5 @@
 import { quote } from '../errors.js';
-import { choice, number, checkOptions } from '../rules/options.js';
+import { choice, number, checkOptions } from '../rules/options/options.js';
 import { cosineRemaining, decayed } from './curve.js';
 import type { LearningRateSchedule } from './schedule.js';
 import { type Resolved, baseRate, count, invalid } from './specs.js';

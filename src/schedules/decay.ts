@@ -1,4 +1,4 @@
-import { boolean, number, checkOptions } from '../rules/options.js';
+import { boolean, number, checkOptions } from '../rules/options/options.js';
 import { decayed } from './curve.js';
 import type { LearningRateSchedule } from './schedule.js';
 import {

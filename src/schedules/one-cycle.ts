@@ -1,5 +1,5 @@
 import { quote } from '../errors.js';
-import { boolean, choice, checkOptions } from '../rules/options.js';
+import { boolean, choice, checkOptions } from '../rules/options/options.js';
 import { cosineRemaining, decayed } from './curve.js';
 import type { LearningRateSchedule } from './schedule.js';
 import { type Resolved, baseRate, count, fraction, invalid, optional, positive } from './specs.js';

@@ -1,5 +1,5 @@
 import { OptimizerError, quote, rejectUnknownKeys } from '../errors.js';
-import { type OptionSpec, choice, number, checkOptions } from '../rules/options.js';
+import { type OptionSpec, choice, number, checkOptions } from '../rules/options/options.js';
 import { type ScheduleState, type StatefulSchedule, checkKind } from './schedule.js';
 import { type Resolved, baseRate, integer, invalid } from './specs.js';
 

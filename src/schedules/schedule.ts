@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
-import type { LearningRate } from '../rules/options.js';
+import type { LearningRate } from '../rules/options/options.js';
 
 /**
  * A learning rate that depends on the step: give it to a rule as `lr`. It is called on the host once per step with

@@ -1,5 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
-import { type OptionSpec, number } from '../rules/options.js';
+import { type OptionSpec, number } from '../rules/options/options.js';
 
 // None of these specs has `samples`: no matrix of tests and no menu is made from the options of schedules.
 

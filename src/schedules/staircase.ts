@@ -1,5 +1,5 @@
 import { quote } from '../errors.js';
-import { choice, number, checkOptions } from '../rules/options.js';
+import { choice, number, checkOptions } from '../rules/options/options.js';
 import { type BoundaryRule, boundariesBehind, boundaryRules, cosineRemaining, decayed } from './curve.js';
 import type { LearningRateSchedule } from './schedule.js';
 import { type Resolved, baseRate, count, increasing, integer, invalid, optional, rates } from './specs.js';

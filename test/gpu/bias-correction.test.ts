@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { adam, nadam, type Rule } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
-import type { RisingRate } from '../../src/rules/declaration.js';
+import type { RisingRate } from '../../src/rules/declaring/declaration.js';
 import { betaWords, correctionWords } from '../../src/stages/control/fixed-point.js';
 import { readBuffer } from '../../proof/read-buffer.js';
 import type { Track } from '../../proof/track.js';

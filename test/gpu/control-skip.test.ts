@@ -1,6 +1,6 @@
 import { expect, inject } from 'vitest';
 import { Optimizer, ReferenceOptimizer, adam, sgd } from '../../src/index.js';
-import type { OptionSpec } from '../../src/rules/options.js';
+import type { OptionSpec } from '../../src/rules/options/options.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import type { RuleFactory } from '../../src/rules/rule.js';
 import { BoundedRun, boundedPart } from '../../proof/bounded-run.js';

@@ -13,7 +13,7 @@ import { isSwiftShader } from '../../proof/adapter.js';
 import { gpuTest } from '../support/device.js';
 import { Random } from '../../proof/random.js';
 import { makeBuffer, makeParameter } from '../support/tensors.js';
-import { errorBound } from '../../src/reference/error-bound.js';
+import { errorBound } from '../../src/reference/arithmetic/error-bound.js';
 
 const BETA = 0.75;
 const LENGTHS = [259, 1030];

@@ -13,7 +13,7 @@ import { isSwiftShader } from '../../proof/adapter.js';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import type { Track } from '../../proof/track.js';
-import type { OptionSpec } from '../../src/rules/options.js';
+import type { OptionSpec } from '../../src/rules/options/options.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { gpuTest } from '../support/device.js';
 import { drawn } from '../support/draw.js';

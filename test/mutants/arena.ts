@@ -29,7 +29,7 @@ export const arenaSlips = [
     ],
   ),
   ...slipsIn(
-    'src/gpu/as-floats.ts',
+    'src/gpu/copies/as-floats.ts',
     ['gpu/arena-calls#loads take memory'],
     [
       ["&& tagOf(typed.buffer) === '[object ArrayBuffer]'", ''],

@@ -83,7 +83,7 @@ export const callPartSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/reading.ts',
+    'src/engine/calls/state/reading.ts',
     ['gpu/added-groups#a dict right', 'gpu/counts#what is loaded'],
     [
       ['bytes[notes.length + k]!', 'bytes[k]!', 'gpu/control#resumes', 'gpu/leaving-out-norm#a resumed run'],
@@ -101,7 +101,7 @@ export const callPartSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/noting.ts',
+    'src/engine/calls/state/noting.ts',
     ['gpu/added-groups#a dict right', 'gpu/counts#what is loaded'],
     [
       ['...described[g]!,', '...describeGroup(parts[g]!.group),', 'gpu/snapshots#has the options'],
@@ -119,7 +119,7 @@ export const callPartSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/restoring.ts',
+    'src/engine/calls/state/restoring.ts',
     ['gpu/optimizer#resumes from', 'gpu/evaluation#groups, resumed'],
     [
       [

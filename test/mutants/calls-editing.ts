@@ -6,7 +6,7 @@ const REFUSED = 'gpu/state-in-hand#refused changes nothing';
 
 export const editingSlips = [
   ...slipsIn(
-    'src/engine/calls/editing.ts',
+    'src/engine/calls/state/editing.ts',
     [DRAWN],
     [
       ['this.#raiseStep(count);', ''],
@@ -31,7 +31,7 @@ export const editingSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/state-input.ts',
+    'src/engine/calls/state/state-input.ts',
     [REFUSED],
     [
       ['const MOST_WRITTEN = MOST_STEPS - 1;', 'const MOST_WRITTEN = MOST_STEPS;'],
@@ -72,7 +72,7 @@ export const editingSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/seeding.ts',
+    'src/engine/calls/state/seeding.ts',
     [DRAWN],
     [
       ['data: slicePieces(data, first, elementCount),', 'data,', 'gpu/state-in-hand#averages of rows'],
@@ -101,7 +101,7 @@ export const editingSlips = [
     ],
   ),
   ...slipsIn(
-    'src/gpu/copy-ranges.ts',
+    'src/gpu/copies/copy-ranges.ts',
     ['unit/copy-ranges'],
     [
       ['from.buffer === to.buffer ?', 'from.buffer !== to.buffer ?'],

@@ -4,7 +4,7 @@ const test = (name: string) => [`gpu/checkpoint#${name}`];
 
 export const checkpointSlips = [
   ...slipsIn(
-    'src/engine/calls/noting.ts',
+    'src/engine/calls/state/noting.ts',
     ['gpu/checkpoint-python'],
     [['[elementCount / rowLength, rowLength]', '[elementCount]']],
   ),
@@ -67,7 +67,7 @@ export const checkpointSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/snapshot.ts',
+    'src/engine/calls/state/snapshot.ts',
     ['gpu/checkpoint#100 steps'],
     [
       ['isCopied ? placedIn(list, [...copies]) : list', 'list'],
@@ -82,7 +82,7 @@ export const checkpointSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/uploading.ts',
+    'src/engine/calls/state/uploading.ts',
     ['gpu/checkpoint#restore'],
     [
       ['rowsBefore: 1', 'rowsBefore: 0', 'gpu/checkpoint#100 steps'],

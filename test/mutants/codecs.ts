@@ -136,12 +136,12 @@ export const codecSlips = [
     [['rejectSharedWords(entry.part.group.rule, parameter);', '{}']],
   ),
   ...slipsIn(
-    'src/engine/calls/state-input.ts',
+    'src/engine/calls/state/state-input.ts',
     [REFUSED],
     [['codec.isScaled ? floats : rounded(codec, floats)', 'floats']],
   ),
   ...slipsIn(
-    'src/engine/input/state-options.ts',
+    'src/engine/input/options/state-options.ts',
     [REFUSED],
     [
       ["if (stateDtype === 'f32' || isRounded) return;", 'return;'],
@@ -188,7 +188,7 @@ export const codecSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/editing.ts',
+    'src/engine/calls/state/editing.ts',
     [ROWS],
     [
       ['ranges && codec.blockLength > 1', 'ranges && codec.blockLength > 64'],
@@ -196,7 +196,7 @@ export const codecSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/parameter-state.ts',
+    'src/reference/tensor/parameter-state.ts',
     [EVERY_RULE],
     [
       ['for (const [, values, codec] of arrays) keep(codec, values);', ''],

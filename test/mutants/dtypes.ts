@@ -21,7 +21,7 @@ export const dtypeSlips = [
     [['(rest.length > 0 ? [{ index, row: 0, data: rest }] : [])', '[]']],
   ),
   ...slipsIn(
-    'src/engine/calls/uploading.ts',
+    'src/engine/calls/state/uploading.ts',
     ['gpu/dtype-calls#what shares'],
     [
       ['if (floats.length > 0) {', 'if (floats.length > 9) {'],
@@ -29,7 +29,7 @@ export const dtypeSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/parameter-state.ts',
+    'src/reference/tensor/parameter-state.ts',
     ['unit/master-weights'],
     [
       ['mask: rowMask,\n      sparse: isSparse(grad),\n', 'mask: rowMask,\n      sparse: false,\n'],
@@ -78,9 +78,9 @@ export const dtypeSlips = [
       ],
     ],
   ),
-  ...slipsIn('src/reference/keeping.ts', ['unit/i32'], [['if (gradDtype !== ', 'if (gradDtype === ']]),
+  ...slipsIn('src/reference/tensor/keeping.ts', ['unit/i32'], [['if (gradDtype !== ', 'if (gradDtype === ']]),
   ...slipsIn(
-    'src/engine/input/shared-words.ts',
+    'src/engine/input/parameter/shared-words.ts',
     ['gpu/dtype-calls#what they cannot'],
     [['(codec?.blockLength ?? 1) > 1', 'codec === undefined']],
   ),
@@ -128,7 +128,7 @@ export const dtypeSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/keeping.ts',
+    'src/reference/tensor/keeping.ts',
     ['unit/rounding'],
     [
       ['seed % 2 ** 32, ', '0, ', STEP],
@@ -164,7 +164,7 @@ export const dtypeSlips = [
     [['(rowLength * elementByteLengthOf({ codec })) / ELEMENT_BYTE_LENGTH', 'rowLength']],
   ),
   ...slipsIn(
-    'src/engine/input/shared-words.ts',
+    'src/engine/input/parameter/shared-words.ts',
     [REFUSED],
     [
       ['elementCount % LANE !== 0', 'elementCount % LANE === 9'],
@@ -173,7 +173,7 @@ export const dtypeSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/rounding-options.ts',
+    'src/engine/input/options/rounding-options.ts',
     [REFUSED],
     [
       ["if (constraint === 'unit-rows') {", 'if (constraint === undefined) {'],

@@ -137,7 +137,7 @@ export const gpuSlips = [
     ],
   ),
   ...slipsIn(
-    'src/gpu/readback.ts',
+    'src/gpu/copies/readback.ts',
     ['gpu/readback', 'gpu/snapshots', 'gpu/pending-readings'],
     [
       ['rejectUnreadable(ranges, what);', ''],
@@ -168,7 +168,7 @@ export const gpuSlips = [
     ],
   ),
   ...slipsIn(
-    'src/gpu/gather-copies.ts',
+    'src/gpu/copies/gather-copies.ts',
     ['gpu/readback', 'gpu/snapshots', 'gpu/pending-readings'],
     [
       ['if (!buffer || position === buffer.size) {', 'if (!buffer) {'],
@@ -182,7 +182,7 @@ export const gpuSlips = [
     ],
   ),
   ...slipsIn(
-    'src/gpu/staging-ring.ts',
+    'src/gpu/copies/staging-ring.ts',
     ['gpu/checkpoint-large'],
     [
       ['position += range.byteLength;', ''],

@@ -64,7 +64,7 @@ export const inputSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/gradient-options.ts',
+    'src/engine/input/options/gradient-options.ts',
     ['unit/input', 'gpu/control#bad gradient options'],
     [
       ['fitsFloat32(value) && Math.fround(value) > 1', 'fitsFloat32(value) && value > 1'],
@@ -93,7 +93,7 @@ export const inputSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/kernel-options.ts',
+    'src/engine/input/options/kernel-options.ts',
     ['unit/input', 'gpu/kernel-shape'],
     [
       ['return Object.freeze(Object.fromEntries', 'return (Object.fromEntries'],
@@ -116,7 +116,7 @@ export const inputSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/occupancy.ts',
+    'src/engine/input/parameter/occupancy.ts',
     ['unit/occupancy'],
     [
       [
@@ -138,7 +138,7 @@ export const inputSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/parameter.ts',
+    'src/engine/input/parameter/parameter.ts',
     ['unit/input', 'gpu/bad-input#create refuses', 'gpu/optimizer#length takes'],
     [
       ["typeof name !== 'string' || name === ''", "typeof name !== 'string'"],
@@ -169,7 +169,7 @@ export const inputSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/span.ts',
+    'src/engine/input/parameter/span.ts',
     ['unit/input', 'unit/occupancy', 'gpu/bad-input#create refuses'],
     [
       ['byteOffset + byteLength > bufferSize', 'byteLength > bufferSize'],
@@ -182,7 +182,7 @@ export const inputSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/sparse-table.ts',
+    'src/engine/input/parameter/sparse-table.ts',
     ['gpu/sparse-engine#refuses'],
     [
       [

@@ -46,7 +46,7 @@ export const masterSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/master-options.ts',
+    'src/engine/input/options/master-options.ts',
     [`${CALLS}#what they cannot`],
     [
       ['if (stochasticRounding === true) {', 'if (masterWeights === true) {'],
@@ -82,7 +82,7 @@ export const masterSlips = [
     [['name === masters?.slot ? name : slot', 'slot']],
   ),
   ...slipsIn(
-    'src/engine/calls/restoring.ts',
+    'src/engine/calls/state/restoring.ts',
     [`${SAVED}#a dict of others`],
     [
       ['left.push(...part.stateRanges(name, tensor.index))', 'void 0'],
@@ -90,12 +90,12 @@ export const masterSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/editing.ts',
+    'src/engine/calls/state/editing.ts',
     [`${ROWS}#rows move`],
     [['.filter(({ name }) => name !== masters?.slot)', '']],
   ),
   ...slipsIn(
-    'src/engine/calls/reading.ts',
+    'src/engine/calls/state/reading.ts',
     [`${CALLS}#float32 weights`],
     [["slot === layout.masters?.slot ? 'masterWeights' :", '']],
   ),
@@ -118,12 +118,12 @@ export const masterSlips = [
     [['if (isStrict) rejectOtherCopies', 'rejectOtherCopies']],
   ),
   ...slipsIn(
-    'src/engine/input/state-options.ts',
+    'src/engine/input/options/state-options.ts',
     [`${CALLS}#what they cannot`],
     [['masters?.codec.blockLength === stateForm.blockLength', 'false']],
   ),
   ...slipsIn(
-    'src/reference/parameter-state.ts',
+    'src/reference/tensor/parameter-state.ts',
     [UNIT],
     [
       ['masters.keptOf(value)', 'value', STEP],
@@ -141,7 +141,7 @@ export const masterSlips = [
     [['rejectMisfits(codec, ofSlot[slot]', 'rejectMisfits(codec, []']],
   ),
   ...slipsIn(
-    'src/engine/calls/state-input.ts',
+    'src/engine/calls/state/state-input.ts',
     [`${CALLS}#what they cannot`],
     [['if (misfit !== undefined)', 'if (misfit === what)']],
   ),

@@ -107,7 +107,7 @@ export const matrixSlips = [
     ['byteOffset: 4 * first,', 'byteOffset: first,'],
     ['this.factors.destroy();', '', 'gpu/object-lifetimes#matrices that come'],
   ]),
-  ...slipsIn('src/rules/matrix-size.ts', adafactor, [
+  ...slipsIn('src/rules/declaring/matrix-size.ts', adafactor, [
     ["return side === 'rows' ? rows :", "return side !== 'rows' ? rows :"],
     ['shape.slice(-2).every(', 'shape.every(', 'unit/adafactor'],
   ]),
@@ -116,7 +116,7 @@ export const matrixSlips = [
     ['    tensor: undefined,\n', ''],
   ]),
   ...slipsIn(
-    'src/engine/calls/editing.ts',
+    'src/engine/calls/state/editing.ts',
     ['gpu/adafactor#in hand'],
     [['  if (other) {', '  if (!other) {', 'gpu/adafactor#rebound, frozen']],
   ),

@@ -145,7 +145,7 @@ export const normSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/made-reading.ts',
+    'src/engine/calls/state/made-reading.ts',
     ['gpu/norms#of hundreds'],
     [['if (made.value) throw unmade(made.value);', '']],
   ),
@@ -158,7 +158,7 @@ export const normSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/gradient-options.ts',
+    'src/engine/input/options/gradient-options.ts',
     ['gpu/clip-per-tensor#one limit'],
     [['rejectBothNorms(resolved);', '']],
   ),
@@ -177,7 +177,7 @@ export const normSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/sum-rows.ts',
+    'src/reference/tensor/sum-rows.ts',
     ['gpu/clip-tables#of a sparse'],
     [
       ['.toSorted((a, b) => a - b)', ''],

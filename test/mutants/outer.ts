@@ -59,7 +59,7 @@ export const outerSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
-    'src/outer/top-k.ts',
+    'src/outer/deltas/top-k.ts',
     ['unit/outer', 'gpu/outer'],
     [
       ['place <= before || place >= count', 'place >= count', 'unit/outer-top-k'],
@@ -69,7 +69,7 @@ export const outerSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
-    'src/outer/compress.ts',
+    'src/outer/deltas/compress.ts',
     ['unit/outer'],
     [
       ['(half & 0x7f80) !== 0x7f80', 'half !== 0x7f80'],
@@ -78,7 +78,7 @@ export const outerSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
-    'src/outer/together.ts',
+    'src/outer/deltas/together.ts',
     ['unit/outer'],
     [
       ['if (known.has(checksum))', 'if (false)'],
@@ -91,7 +91,7 @@ export const outerSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
-    'src/outer/delta.ts',
+    'src/outer/deltas/delta.ts',
     ['unit/outer'],
     [
       ['if (version !== VERSION)', 'if (false)'],
@@ -134,7 +134,7 @@ export const outerSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
-    'src/outer/exact-copies.ts',
+    'src/outer/memory/exact-copies.ts',
     ['gpu/outer-calls#masterWeights', 'gpu/outer-calls'],
     [
       ['this.#encodePass(encoder, ({ loading }) => loading);', ''],
@@ -144,7 +144,7 @@ export const outerSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
-    'src/outer/outer-memory.ts',
+    'src/outer/memory/outer-memory.ts',
     ['gpu/outer-calls'],
     [
       ['  value.destroy();\n  throw refusalError', '  throw refusalError'],
@@ -153,7 +153,7 @@ export const outerSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
-    'src/outer/packing.ts',
+    'src/outer/memory/codec-packing.ts',
     ['gpu/outer', 'gpu/outer-calls'],
     [
       ['codec.isScaled ? tensorsIn : wholeSlabs', 'wholeSlabs', 'gpu/outer#int8'],
@@ -162,7 +162,7 @@ export const outerSlips: readonly Slip[] = [
     ],
   ),
   ...slipsIn(
-    'src/outer/reference-outer.ts',
+    'src/outer/twin/reference-outer.ts',
     ['unit/outer', 'gpu/outer'],
     [
       ['this.#addPacked(-1)', 'this.#addPacked(1)'],

@@ -26,7 +26,7 @@ export const overflowSlips = [
     [['elementSlots.length + OTHER_BINDINGS <=', 'elementSlots.length + OTHER_BINDINGS <']],
   ),
   ...slipsIn(
-    'src/reference/parameter-state.ts',
+    'src/reference/tensor/parameter-state.ts',
     [COUNTED],
     [[' && !overflows(this.#codec, store(before))', '']],
   ),

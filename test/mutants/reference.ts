@@ -25,7 +25,7 @@ export const referenceSlips = [
     ['maxGradNorm < Infinity ? unscale * this.clipFactor : unscale', 'unscale'],
   ]),
   ...slipsIn(
-    'src/reference/sum-rows.ts',
+    'src/reference/tensor/sum-rows.ts',
     ['unit/sparse', 'gpu/sparse'],
     [
       ['Math.min(count, indices.length)', 'indices.length'],
@@ -36,7 +36,7 @@ export const referenceSlips = [
       ['row * rowLength + e', 'row + e'],
     ],
   ),
-  ...slipsIn('src/reference/arithmetic.ts', numbers, [
+  ...slipsIn('src/reference/arithmetic/arithmetic.ts', numbers, [
     ['if (a < low) return low;', 'if (a < low) return high;'],
     ['return a > high ? high : a;', 'return a;'],
     ['flushed(a) < flushed(low)', 'a < low'],
@@ -48,7 +48,7 @@ export const referenceSlips = [
     ['float32.add(a, float32.mul(t, float32.sub(b, a)))', 'round(a + t * (b - a))'],
   ]),
   ...slipsIn(
-    'src/reference/lanes.ts',
+    'src/reference/tensor/lanes.ts',
     ['unit/lanes'],
     [
       ['loop(seen(a), seen(b), out, n);', 'loop(a, b, out, n);'],
@@ -62,7 +62,7 @@ export const referenceSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/update-elements.ts',
+    'src/reference/tensor/update-elements.ts',
     ['unit/lanes', 'unit/sparse', 'unit/tables', 'gpu/tables'],
     [
       ['values[elementOf(first + k)] = lane[k]!', 'values[first + k] = lane[k]!'],
@@ -73,7 +73,7 @@ export const referenceSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/element-step.ts',
+    'src/reference/tensor/element-step.ts',
     ['unit/golden', 'unit/reference', 'gpu/parity-options'],
     [
       [
@@ -89,7 +89,7 @@ export const referenceSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/tensor-norm.ts',
+    'src/reference/tensor/tensor-norm.ts',
     ['unit/tensor-norm', 'gpu/tensor-norms'],
     [
       ['if (magnitude > LARGE)', 'if (magnitude > 2 * LARGE)'],
@@ -106,7 +106,7 @@ export const referenceSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/error-bound.ts',
+    'src/reference/arithmetic/error-bound.ts',
     ['unit/reference'],
     [
       ['carried + ulps * ULP * magnitude + flush', 'carried + ulps * ULP * magnitude', bound],
@@ -121,7 +121,7 @@ export const referenceSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/parameter-state.ts',
+    'src/reference/tensor/parameter-state.ts',
     ['unit/reference', 'unit/sparse', 'unit/reference-control'],
     [
       ['state[slot]![0] = store(whole[slot]!);', ''],

@@ -155,7 +155,7 @@ export const savedSlips = [
     ],
   ),
   ...slipsIn(
-    'src/rules/moving.ts',
+    'src/rules/options/moving.ts',
     ['gpu/moving-options'],
     [
       ["if (move.option === 'lr') return 1;", "if (move.option === 'lr') return 0;", 'unit/moving-options'],
@@ -164,7 +164,7 @@ export const savedSlips = [
     ],
   ),
   ...slipsIn(
-    'src/rules/rule-at.ts',
+    'src/rules/options/rule-at.ts',
     ['unit/moving-options'],
     [
       ['if (moves.length === 0) return rule;', ''],

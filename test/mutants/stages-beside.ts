@@ -164,7 +164,7 @@ export const besideSlips = [
     ],
   ),
   ...slipsIn(
-    'src/gpu/fill-ranges.ts',
+    'src/gpu/copies/fill-ranges.ts',
     ['gpu/state-in-hand', 'gpu/map-rows#what starts'],
     [
       ['done += block.byteLength', 'done += 2 * block.byteLength', 'gpu/large-shapes#a state that does not'],

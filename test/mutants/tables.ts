@@ -3,7 +3,7 @@ import { slipsIn } from './slip.js';
 
 export const tableSlips = [
   ...slipsIn(
-    'src/engine/input/columns.ts',
+    'src/engine/input/parameter/columns.ts',
     ['unit/tables'],
     [
       ['return distance < one.width ||', 'return distance <= one.width ||'],
@@ -13,7 +13,7 @@ export const tableSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/row-options.ts',
+    'src/engine/input/parameter/row-options.ts',
     ['unit/input'],
     [
       ['rowLength > LONGEST_UNIT_ROW', 'rowLength > 2 * LONGEST_UNIT_ROW'],
@@ -24,7 +24,7 @@ export const tableSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/span.ts',
+    'src/engine/input/parameter/span.ts',
     ['unit/input'],
     [
       ['- rowBytes) / stride) + 1', ') / stride) + 1'],
@@ -142,12 +142,12 @@ export const tableSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/calls/packing.ts',
+    'src/engine/calls/state/packing.ts',
     ['gpu/tables-run#nothing is left behind'],
     [['value.packed.destroy();', '']],
   ),
   ...slipsIn(
-    'src/reference/table-step.ts',
+    'src/reference/tensor/table-step.ts',
     ['unit/tables'],
     [
       ['mask[Math.floor(i / rowLength!)] !== 0', 'mask[Math.floor(i / rowLength!)] === 1'],
@@ -156,7 +156,7 @@ export const tableSlips = [
     ],
   ),
   ...slipsIn(
-    'src/reference/constrain.ts',
+    'src/reference/tensor/constrain.ts',
     ['unit/tables'],
     [
       ['if (!magnitudes.every(Number.isFinite)) return [...row];', ''],

@@ -61,12 +61,12 @@ export const wovenSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/columns.ts',
+    'src/engine/input/parameter/columns.ts',
     [REFUSED],
     [['isWoven(piece) ? endOf(piece) : wordsEndOf(piece)', 'wordsEndOf(piece)']],
   ),
   ...slipsIn(
-    'src/engine/input/span.ts',
+    'src/engine/input/parameter/span.ts',
     [REFUSED],
     [
       ['byteStride === undefined ? WORD :', 'byteStride !== undefined ? WORD :'],
@@ -74,7 +74,7 @@ export const wovenSlips = [
     ],
   ),
   ...slipsIn(
-    'src/engine/input/shared-words.ts',
+    'src/engine/input/parameter/shared-words.ts',
     ['gpu/woven#tables with', 'gpu/woven#whatever is said'],
     [['hasSharedWords(piece) && !isWoven(piece)', 'hasSharedWords(piece)']],
   ),

@@ -1,13 +1,16 @@
 import { readBuffer } from '../../proof/read-buffer.js';
 import type { Track } from '../../proof/track.js';
-import { type GradientOptions, resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
+import {
+  type GradientOptions,
+  resolveGradientOptions,
+} from '../../src/engine/input/options/gradient-options.js';
 import { BindGroups } from '../../src/gpu/bind-groups.js';
 import { pageLayout } from '../../src/kernel/compose-rule.js';
 import { rowLayout } from '../../src/kernel/row.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import type { PlanTensor } from '../../src/plan/pieces.js';
 import { planReduction } from '../../src/plan/reduction.js';
-import type { RisingRate } from '../../src/rules/declaration.js';
+import type { RisingRate } from '../../src/rules/declaring/declaration.js';
 import type { Rule } from '../../src/rules/rule.js';
 import { planControlStage } from '../../src/stages/control/control-stage.js';
 import { Control } from '../../src/stages/control/control.js';

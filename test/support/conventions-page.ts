@@ -2,7 +2,7 @@ import { type LibraryName, conventions } from '../../src/conventions.js';
 import type { MatrixRuleName } from '../../src/rules/matrix-registry.js';
 import type { RuleName } from '../../src/rules/registry.js';
 import { allRuleFactories } from './all-rules.js';
-import { commonOptions } from '../../src/rules/common-options.js';
+import { commonOptions } from '../../src/rules/options/common-options.js';
 import { type GoldenCase, goldenCases } from '../fixtures/golden/index.js';
 import { codeOf, paragraphsOf } from './doc-comments.js';
 import { optionComments } from './option-comments.js';

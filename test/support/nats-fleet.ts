@@ -2,7 +2,8 @@ import { type NodeConnectionOptions, connect } from '@nats-io/transport-node';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type NatsServer, startNatsServer } from '../../scripts/nats-server.js';
 import { type Fleet, joinFleetWith } from '../../src/fleet/join-fleet.js';
-import type { FleetEvent, FleetOptions } from '../../src/fleet/options.js';
+import type { FleetOptions } from '../../src/fleet/options.js';
+import type { FleetEvent } from '../../src/fleet/events.js';
 import { type NatsTransportOptions, natsTransport } from '../../src/nats/index.js';
 import { FakeOuter, fakeCodec } from './fake-outer.js';
 

@@ -3,7 +3,7 @@ import { allRuleFactories } from './all-rules.js';
 import { STATE_DTYPES, type StateDtype } from '../../src/codecs/state-dtype.js';
 import { isElementwise, layoutOf } from '../../src/kernel/rule-layout.js';
 import { withSettings } from '../../src/rules/rule.js';
-import { commonOptions } from '../../src/rules/common-options.js';
+import { commonOptions } from '../../src/rules/options/common-options.js';
 import { paragraphsOf } from './doc-comments.js';
 import { optionComments } from './option-comments.js';
 import { ruleComment } from './rule-comment.js';

@@ -6,7 +6,7 @@ import {
   type Rule,
 } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
-import type { ReferenceSparseGradient } from '../../src/reference/sum-rows.js';
+import type { ReferenceSparseGradient } from '../../src/reference/tensor/sum-rows.js';
 import { BoundedRun } from '../../proof/bounded-run.js';
 import { bitDifference, checkWithinBound } from '../../proof/compare.js';
 import type { Track } from '../../proof/track.js';

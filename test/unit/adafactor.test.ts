@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { ReferenceOptimizer, adafactor } from '../../src/index.js';
 import { Random } from '../../proof/random.js';
-import { float32, float64 } from '../../src/reference/arithmetic.js';
-import { errorBound } from '../../src/reference/error-bound.js';
-import { factoredSize, isFactored, sideLength } from '../../src/rules/matrix-size.js';
+import { float32, float64 } from '../../src/reference/arithmetic/arithmetic.js';
+import { errorBound } from '../../src/reference/arithmetic/error-bound.js';
+import { factoredSize, isFactored, sideLength } from '../../src/rules/declaring/matrix-size.js';
 
 describe('powers of a count', () => {
   const COUNTS = [1, 2, 3, 4, 5, 7, 11, 255, 256, 1023, 65_537, 2 ** 24 - 1, 2 ** 24, 2 ** 31, 2 ** 32];

@@ -1,6 +1,6 @@
 /** What the control stage keeps and is told: how it lies in memory. */
 import { describe, expect, test } from 'vitest';
-import { resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
+import { resolveGradientOptions } from '../../src/engine/input/options/gradient-options.js';
 import { rowLayout, slotLayout } from '../../src/kernel/row.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
 import { wordView } from '../../src/kernel/structs.js';

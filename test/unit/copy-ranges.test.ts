@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { encodeCopies } from '../../src/gpu/copy-ranges.js';
+import { encodeCopies } from '../../src/gpu/copies/copy-ranges.js';
 
 const MIB = 2 ** 20;
 

@@ -8,8 +8,8 @@ import {
   option,
 } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
-import { checkDeclaration, checkSource } from '../../src/rules/check-declaration.js';
-import type { LooseSource } from '../../src/rules/merge-parts.js';
+import { checkDeclaration, checkSource } from '../../src/rules/declaring/check-declaration.js';
+import type { LooseSource } from '../../src/rules/declaring/merge-parts.js';
 import { errorOf } from '../support/error-of.js';
 import { softSign } from '../support/own-rule.js';
 import { allRuleFactories } from '../support/all-rules.js';

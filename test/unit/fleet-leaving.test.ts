@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Fleet, joinFleetWith } from '../../src/fleet/join-fleet.js';
 import { type MemoryTransport, memoryTransport } from '../../src/fleet/memory-transport.js';
-import type { FleetEvent, FleetOptions } from '../../src/fleet/options.js';
+import type { FleetOptions } from '../../src/fleet/options.js';
+import type { FleetEvent } from '../../src/fleet/events.js';
 import type { FleetListener, FleetSeat, FleetTransport } from '../../src/fleet/transport.js';
 import { OptimizerError } from '../../src/errors.js';
 import { alteredTransport } from '../support/altered-transport.js';

@@ -4,7 +4,7 @@ import { Random } from '../../proof/random.js';
 import { OptimizerError } from '../../src/errors.js';
 import { type Fleet, joinFleetWith } from '../../src/fleet/join-fleet.js';
 import { type MemoryTransport, memoryTransport } from '../../src/fleet/memory-transport.js';
-import type { FleetEvent } from '../../src/fleet/options.js';
+import type { FleetEvent } from '../../src/fleet/events.js';
 import type { FleetListener, FleetTransport } from '../../src/fleet/transport.js';
 import { alteredTransport } from '../support/altered-transport.js';
 import { FakeOuter, fakeCodec } from '../support/fake-outer.js';

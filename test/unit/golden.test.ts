@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type GoldenCase, goldenCases } from '../fixtures/golden/index.js';
-import type { OptionSpec } from '../../src/rules/options.js';
+import type { OptionSpec } from '../../src/rules/options/options.js';
 import { allRuleFactories } from '../support/all-rules.js';
 import { goldenMisses } from '../support/golden.js';
 

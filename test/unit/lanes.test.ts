@@ -3,8 +3,8 @@ import { describe, expect, inject, test } from 'vitest';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { ReferenceOptimizer, defineRule, option } from '../../src/index.js';
-import { float32, float64 } from '../../src/reference/arithmetic.js';
-import { LANE_LENGTH, type Lane, lanes32, lanes64 } from '../../src/reference/lanes.js';
+import { float32, float64 } from '../../src/reference/arithmetic/arithmetic.js';
+import { LANE_LENGTH, type Lane, lanes32, lanes64 } from '../../src/reference/tensor/lanes.js';
 import { allRuleFactories } from '../support/all-rules.js';
 
 const OPERATIONS = {

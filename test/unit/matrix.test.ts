@@ -7,11 +7,11 @@ import { arrayAfter, planProducts, sidesOf, tilesOf } from '../../src/plan/matri
 import type { PlanLimits, PlanTensor } from '../../src/plan/pieces.js';
 import { resolveAverages } from '../../src/averages/registry.js';
 import { partialLengths } from '../../src/stages/factor/factor-pass.js';
-import { float32, float64 } from '../../src/reference/arithmetic.js';
-import { errorBound } from '../../src/reference/error-bound.js';
-import { orthogonalize } from '../../src/reference/orthogonalize.js';
-import { factoredSize, matrixSize } from '../../src/rules/matrix-size.js';
-import { matrixFactor } from '../../src/rules/matrix.js';
+import { float32, float64 } from '../../src/reference/arithmetic/arithmetic.js';
+import { errorBound } from '../../src/reference/arithmetic/error-bound.js';
+import { orthogonalize } from '../../src/reference/tensor/orthogonalize.js';
+import { factoredSize, matrixSize } from '../../src/rules/declaring/matrix-size.js';
+import { matrixFactor } from '../../src/rules/declaring/matrix.js';
 import { withSettings } from '../../src/rules/rule.js';
 import { orthogonalBound } from '../../proof/orthogonal-bound.js';
 import { Random } from '../../proof/random.js';

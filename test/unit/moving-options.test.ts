@@ -13,8 +13,8 @@ import {
   sgd,
 } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
-import { movesOf, nameOfMove } from '../../src/rules/moving.js';
-import { ruleAt } from '../../src/rules/rule-at.js';
+import { movesOf, nameOfMove } from '../../src/rules/options/moving.js';
+import { ruleAt } from '../../src/rules/options/rule-at.js';
 import { overrideRule } from '../../src/rules/rule.js';
 import { errorOf } from '../support/error-of.js';
 

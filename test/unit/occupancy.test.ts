@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
 import { NameTable, resolveSkip } from '../../src/engine/input/names.js';
-import { Occupancy } from '../../src/engine/input/occupancy.js';
-import { type ResolvedParameter, resolveParameter } from '../../src/engine/input/parameter.js';
+import { Occupancy } from '../../src/engine/input/parameter/occupancy.js';
+import { type ResolvedParameter, resolveParameter } from '../../src/engine/input/parameter/parameter.js';
 import { resolveChanges } from '../../src/engine/input/rebind-input.js';
 import { OptimizerError } from '../../src/errors.js';
 import { errorOf } from '../support/error-of.js';

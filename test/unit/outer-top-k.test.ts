@@ -1,8 +1,8 @@
 import { expect, inject, test } from 'vitest';
 import { Random } from '../../proof/random.js';
-import { type TopKOptions, complaintAbout, decodeValues, encodeValues } from '../../src/outer/compress.js';
-import { readDelta, writeDelta } from '../../src/outer/delta.js';
-import { chunksOf, largestLevel } from '../../src/outer/top-k.js';
+import { complaintAbout, decodeValues, encodeValues } from '../../src/outer/deltas/compress.js';
+import { type TopKOptions, chunksOf, largestLevel } from '../../src/outer/deltas/top-k.js';
+import { readDelta, writeDelta } from '../../src/outer/deltas/delta.js';
 import { errorOf } from '../support/error-of.js';
 
 const random = new Random(inject('seed'));

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
 import { OptimizerError, ReferenceOptimizer, adam, ftrl, momentum, rmsprop, sgd } from '../../src/index.js';
-import { float32 } from '../../src/reference/arithmetic.js';
-import { errorBound } from '../../src/reference/error-bound.js';
+import { float32 } from '../../src/reference/arithmetic/arithmetic.js';
+import { errorBound } from '../../src/reference/arithmetic/error-bound.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { BoundedRun } from '../../proof/bounded-run.js';
 import { checkWithinBound } from '../../proof/compare.js';

@@ -4,7 +4,7 @@ import { ReferenceOptimizer, sgd } from '../../src/index.js';
 import { philox } from '../../src/codecs/philox.js';
 import { f16 } from '../../src/codecs/f16.js';
 import { bf16 } from '../../src/codecs/bf16.js';
-import { keeperOf } from '../../src/reference/keeping.js';
+import { keeperOf } from '../../src/reference/tensor/keeping.js';
 import { errorOf } from '../support/error-of.js';
 import { philox as wide } from '../support/philox.js';
 

@@ -13,7 +13,7 @@ import {
   sgd,
 } from '../../src/index.js';
 import { resolveAverages } from '../../src/averages/registry.js';
-import { resolveGradientOptions } from '../../src/engine/input/gradient-options.js';
+import { resolveGradientOptions } from '../../src/engine/input/options/gradient-options.js';
 import { quote } from '../../src/errors.js';
 import { fitsFloat32 } from '../../src/float32.js';
 import { optionsOfOtherKernels } from '../../src/kernel/rule-layout.js';

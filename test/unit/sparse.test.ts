@@ -3,8 +3,8 @@ import { describe, expect, inject, test } from 'vitest';
 import { OptimizerError, ReferenceOptimizer, adam, novograd, sgd } from '../../src/index.js';
 import { ROW_BLOCK, planRowSum } from '../../src/plan/row-sums.js';
 import { planStretches } from '../../src/plan/stretch.js';
-import { float64 } from '../../src/reference/arithmetic.js';
-import { sumRows } from '../../src/reference/sum-rows.js';
+import { float64 } from '../../src/reference/arithmetic/arithmetic.js';
+import { sumRows } from '../../src/reference/tensor/sum-rows.js';
 import { ruleFactories } from '../../src/rules/registry.js';
 import { sparseGoldenCases } from '../fixtures/golden/sparse.js';
 

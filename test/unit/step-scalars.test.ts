@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { nadam, radam } from '../../src/index.js';
 import { layoutOf } from '../../src/kernel/rule-layout.js';
-import { float32 } from '../../src/reference/arithmetic.js';
-import { errorBound } from '../../src/reference/error-bound.js';
-import { makeElementRule } from '../../src/reference/element-step.js';
+import { float32 } from '../../src/reference/arithmetic/arithmetic.js';
+import { errorBound } from '../../src/reference/arithmetic/error-bound.js';
+import { makeElementRule } from '../../src/reference/tensor/element-step.js';
 import type { Rule } from '../../src/rules/rule.js';
 
 /** Steps to look at: the first ones, where series and thresholds decide, and the last that float32 counts. */

@@ -1,17 +1,17 @@
 /** Rows: where they lie, which dispatches reach them, and what is done to them on the CPU. */
 import fc from 'fast-check';
 import { describe, expect, inject, test } from 'vitest';
-import { bytesOfPiece, doMeet } from '../../src/engine/input/columns.js';
+import { bytesOfPiece, doMeet } from '../../src/engine/input/parameter/columns.js';
 import { resolveMapping } from '../../src/engine/input/map-input.js';
 import { NameTable } from '../../src/engine/input/names.js';
-import { Occupancy } from '../../src/engine/input/occupancy.js';
-import { resolveParameter } from '../../src/engine/input/parameter.js';
+import { Occupancy } from '../../src/engine/input/parameter/occupancy.js';
+import { resolveParameter } from '../../src/engine/input/parameter/parameter.js';
 import { adam, lamb, ReferenceOptimizer, sgd } from '../../src/index.js';
 import type { Piece, PlanTensor } from '../../src/plan/pieces.js';
 import { placeState, planStep } from '../../src/plan/plan.js';
 import { planReduction } from '../../src/plan/reduction.js';
-import { float32, float64 } from '../../src/reference/arithmetic.js';
-import { divideRow } from '../../src/reference/constrain.js';
+import { float32, float64 } from '../../src/reference/arithmetic/arithmetic.js';
+import { divideRow } from '../../src/reference/tensor/constrain.js';
 import { errorOf } from '../support/error-of.js';
 import { fakeBuffer } from '../support/fake-buffer.js';
 import { factsFor } from '../support/plan-world.js';

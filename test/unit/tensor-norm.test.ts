@@ -3,9 +3,9 @@ import { describe, expect, inject, test } from 'vitest';
 import { LANES_PER_PARTIAL } from '../../src/kernel/measure-shape.js';
 import { measuresAlike, planMeasure } from '../../src/plan/measure.js';
 import { placeState } from '../../src/plan/plan.js';
-import { float32 } from '../../src/reference/arithmetic.js';
-import { errorBound } from '../../src/reference/error-bound.js';
-import { float64Norm } from '../../src/reference/tensor-norm.js';
+import { float32 } from '../../src/reference/arithmetic/arithmetic.js';
+import { errorBound } from '../../src/reference/arithmetic/error-bound.js';
+import { float64Norm } from '../../src/reference/tensor/tensor-norm.js';
 
 describe('the norm', () => {
   const values = fc.array(

@@ -1,6 +1,6 @@
 import { f32 } from '../../../src/codecs/f32.js';
-import { decodeValues, resolveCompress } from '../../../src/outer/compress.js';
-import { readDelta, writeDelta } from '../../../src/outer/delta.js';
+import { decodeValues, resolveCompress } from '../../../src/outer/deltas/compress.js';
+import { readDelta, writeDelta } from '../../../src/outer/deltas/delta.js';
 import type { FleetTransport } from '../../../src/outer/index.js';
 
 const CALL = 'poison';

@@ -1,5 +1,5 @@
 import { formatOption, parseOption } from '../racer-spec.js';
-import type { OptionSpec } from '../../../src/rules/options.js';
+import type { OptionSpec } from '../../../src/rules/options/options.js';
 import { make } from './elements.js';
 
 /** A labelled field for one option of a rule, of the kind that its declaration calls for. */

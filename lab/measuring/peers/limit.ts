@@ -1,7 +1,7 @@
 import type { KernelShape } from '../../../src/kernel/shape.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
-import { float64 } from '../../../src/reference/arithmetic.js';
-import { makeElementRule } from '../../../src/reference/element-step.js';
+import { float64 } from '../../../src/reference/arithmetic/arithmetic.js';
+import { makeElementRule } from '../../../src/reference/tensor/element-step.js';
 import type { Rule } from '../../../src/index.js';
 import { totalElements } from '../cases.js';
 import { type LimitKernel, createLimitKernel } from '../page/limit-kernel.js';

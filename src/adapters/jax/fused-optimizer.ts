@@ -4,7 +4,7 @@ import type { StateName } from '../../engine/input/config.js';
 import type { Optimizer } from '../../engine/optimizer.js';
 import type { StateDict } from '../../engine/saved/state-dict.js';
 import type { StepStats } from '../../engine/stats.js';
-import type { LearningRate } from '../../rules/options.js';
+import type { LearningRate } from '../../rules/options/options.js';
 import type { Rule } from '../../rules/rule.js';
 import { BoundBuffers, type Placement } from '../shared/bound-buffers.js';
 import { OwnBuffers } from '../shared/own-buffers.js';

@@ -1,6 +1,6 @@
 import type * as Ort from 'onnxruntime-web';
 import { captureErrors, refusalError } from '../../gpu/refusal.js';
-import { Reader } from '../../gpu/readback.js';
+import { Reader } from '../../gpu/copies/readback.js';
 import { OptimizerError } from '../../errors.js';
 import { OwnBuffers } from '../shared/own-buffers.js';
 import { type InitialWeights, countElements, isFloat32Array } from './parameters.js';

@@ -1,5 +1,5 @@
 import type { Optimizer } from '../../engine/optimizer.js';
-import type { Parameter } from '../../engine/input/parameter.js';
+import type { Parameter } from '../../engine/input/parameter/parameter.js';
 import type { BufferChange } from '../../engine/input/rebind-input.js';
 
 /** Where a parameter of some shape lies: its elements are the first of both buffers, which may be longer. */

@@ -7,10 +7,10 @@ import {
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
-import { checkGradScale } from '../../engine/input/gradient-options.js';
+import { checkGradScale } from '../../engine/input/options/gradient-options.js';
 import type { StepStats } from '../../engine/stats.js';
 import { OptimizerError, isRecord, quote } from '../../errors.js';
-import { type LearningRate, evaluateLearningRate } from '../../rules/options.js';
+import { type LearningRate, evaluateLearningRate } from '../../rules/options/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
 import { isOnWebgpu } from './backend.js';
 import type { ExportedTensors, NamedTensor } from './exported-tensors.js';

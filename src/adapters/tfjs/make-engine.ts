@@ -1,7 +1,7 @@
 import { Optimizer } from '../../engine/optimizer.js';
 import type { ParameterGroupConfig } from '../../engine/input/config.js';
 import { partGroup, resolveGroup } from '../../engine/input/groups.js';
-import type { LearningRate } from '../../rules/options.js';
+import type { LearningRate } from '../../rules/options/options.js';
 import type { Rule } from '../../rules/rule.js';
 import { parameterAt } from '../shared/bound-buffers.js';
 import type { AssignedGroup } from '../shared/named-groups.js';

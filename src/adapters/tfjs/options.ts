@@ -1,7 +1,7 @@
 import type { serialization } from '@tensorflow/tfjs-core';
 import { type OptimizerSettings, type ResolvedSettings, resolveSettings } from '../../engine/input/config.js';
 import { OptimizerError, quote } from '../../errors.js';
-import { type OptionSpec, evaluateLearningRate } from '../../rules/options.js';
+import { type OptionSpec, evaluateLearningRate } from '../../rules/options/options.js';
 import { matrixRules } from '../../rules/matrix-registry.js';
 import { rules } from '../../rules/registry.js';
 import type { Rule, RuleFactory } from '../../rules/rule.js';

@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Optimizer } from '../../engine/optimizer.js';
-import type { LearningRate } from '../../rules/options.js';
+import type { LearningRate } from '../../rules/options/options.js';
 import type { Rule } from '../../rules/rule.js';
 import { TfjsBackend } from './backend.js';
 import type { NamedTensor } from './exported-tensors.js';

@@ -5,7 +5,7 @@ import { type Generation, planGeneration } from '../run/generation.js';
 import { type GroupPart, type PlannedPart, type RunTensor, makePart, planPart } from '../run/group-part.js';
 import { resolveAddedGroup } from '../input/added-group.js';
 import type { NameTable } from '../input/names.js';
-import type { ResolvedParameter } from '../input/parameter.js';
+import type { ResolvedParameter } from '../input/parameter/parameter.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { labelOf } from '../run/plan-run.js';

@@ -2,7 +2,7 @@ import { makeBuffer } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { ELEMENT_BYTE_LENGTH, type Piece, countElements } from '../../plan/pieces.js';
 import type { RowMapper, TensorMove } from '../../stages/rows/map-rows.js';
-import { bytesOfPiece, doMeet } from '../input/columns.js';
+import { bytesOfPiece, doMeet } from '../input/parameter/columns.js';
 
 type Pieces = readonly Piece<GPUBuffer>[];
 

@@ -1,12 +1,12 @@
 import { define } from '../../given.js';
 import { READ_REMEDIES, captureErrors, refusalError } from '../../gpu/refusal.js';
-import type { Reader } from '../../gpu/readback.js';
+import type { Reader } from '../../gpu/copies/readback.js';
 import { planNorms } from '../../plan/norms/plan-norms.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { FixedRows } from '../../stages/fixed-rows.js';
 import { NormMeasures } from '../../stages/norms/norm-measures.js';
 import { normOfTotal } from '../../stages/norms/totals.js';
-import { madeReading } from './made-reading.js';
+import { madeReading } from './state/made-reading.js';
 import type { RunTensor } from '../run/group-part.js';
 import type { Run } from '../run/run.js';
 

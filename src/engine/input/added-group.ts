@@ -3,9 +3,9 @@ import { copyGiven } from '../../given.js';
 import type { Rule } from '../../rules/rule.js';
 import { type ParameterGroupConfig, type ResolvedSettings, keptWeightsOf, rejectUnfit } from './config.js';
 import { partGroup, resolveGroup } from './groups.js';
-import { withFitMasters } from './master-options.js';
+import { withFitMasters } from './options/master-options.js';
 import type { NameTable } from './names.js';
-import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
+import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter/parameter.js';
 
 /** A parameter that is there already, by its name: it moves to the group, and all that is known of it comes along. */
 export type MovedParameter = string | { name: string; data?: undefined; grad?: undefined };

@@ -9,22 +9,22 @@ import {
   type GradientOptions,
   type ResolvedGradientOptions,
   resolveGradientOptions,
-} from './gradient-options.js';
+} from './options/gradient-options.js';
 import { type GivenGroup, partGroup, resolveGroups, resolveRule } from './groups.js';
-import { type KernelOptions, resolveKernelOptions } from './kernel-options.js';
-import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter.js';
-import { type MasterOptions, rejectIdleMasters, withFitMasters } from './master-options.js';
-import { type RoundingOptions, rejectIdleRounding, rejectUnfitRounding } from './rounding-options.js';
-import { rejectColumns } from './row-options.js';
+import { type KernelOptions, resolveKernelOptions } from './options/kernel-options.js';
+import { type Parameter, type ResolvedParameter, resolveParameter } from './parameter/parameter.js';
+import { type MasterOptions, rejectIdleMasters, withFitMasters } from './options/master-options.js';
+import { type RoundingOptions, rejectIdleRounding, rejectUnfitRounding } from './options/rounding-options.js';
+import { rejectColumns } from './parameter/row-options.js';
 import {
   RULE_SETTING_KEYS,
   type StateOptions,
   rejectIdleStateDtype,
   rejectSharedWords,
   resolveRuleSettings,
-} from './state-options.js';
-import { rejectNoMatrix } from './shape.js';
-import { rejectWholeTable } from './sparse-table.js';
+} from './options/state-options.js';
+import { rejectNoMatrix } from './parameter/shape.js';
+import { rejectWholeTable } from './parameter/sparse-table.js';
 
 /**
  * Some parameters with hyper-parameters of their own: any option of the rule, beside `params`.

@@ -1,14 +1,14 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { copyGiven, tagOf } from '../../given.js';
 import { type Piece, countElements } from '../../plan/pieces.js';
-import { bytesOfPiece } from './columns.js';
+import { bytesOfPiece } from './parameter/columns.js';
 import { FRESH_ROW } from '../../stages/rows/map-rows.js';
 import type { NameTable } from './names.js';
 import { findNames } from './names.js';
-import { type Parameter, type ResolvedParameter, rejectUnfitRows } from './parameter.js';
-import { rejectUnfitWords } from './shared-words.js';
-import { type BufferRange, type RowRange, resolvePiece, resolvePieces, truncate } from './span.js';
-import { type SparseGradient, isSparseGradient, resolveTable } from './sparse-table.js';
+import { type Parameter, type ResolvedParameter, rejectUnfitRows } from './parameter/parameter.js';
+import { rejectUnfitWords } from './parameter/shared-words.js';
+import { type BufferRange, type RowRange, resolvePiece, resolvePieces, truncate } from './parameter/span.js';
+import { type SparseGradient, isSparseGradient, resolveTable } from './parameter/sparse-table.js';
 
 /** What `mapRows` is told. */
 export interface RowMapping {

@@ -1,9 +1,9 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
 import { type Piece, areSamePieces, countElements } from '../../plan/pieces.js';
 import type { NameTable } from './names.js';
-import { type ResolvedParameter, rejectUnfitRows } from './parameter.js';
-import { rejectUnfitWords } from './shared-words.js';
-import { type BufferRange, type RowRange, resolvePieces, truncate } from './span.js';
+import { type ResolvedParameter, rejectUnfitRows } from './parameter/parameter.js';
+import { rejectUnfitWords } from './parameter/shared-words.js';
+import { type BufferRange, type RowRange, resolvePieces, truncate } from './parameter/span.js';
 
 /** Other buffers for a parameter, of the same length; what is not given stays. */
 export interface BufferChange {

@@ -3,7 +3,7 @@ import { type NamedBuffer, findRejected } from '../../gpu/check-buffers.js';
 import { rejectLostDevice } from '../../gpu/device.js';
 import { type Refusal, type Remedies, captureErrors, refusalError } from '../../gpu/refusal.js';
 import { type PipelineSource, compileAll } from '../../gpu/pipelines.js';
-import type { ResolvedParameter } from '../input/parameter.js';
+import type { ResolvedParameter } from '../input/parameter/parameter.js';
 
 /** Something that is made of the caller's buffers. */
 export interface Assembly<T> {

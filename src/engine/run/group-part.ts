@@ -1,5 +1,5 @@
 import { type RuleLayout, haveSameSwitches, joinsNeighbours, layoutOf } from '../../kernel/rule-layout.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
 import type { Planned } from '../../gpu/pipelines.js';
 import { type PlanTensor, type StatePiece, countElements, isByRows } from '../../plan/pieces.js';
 import { OptimizerError, quote } from '../../errors.js';
@@ -14,8 +14,8 @@ import type { Rule } from '../../rules/rule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { planAccumulation } from '../../stages/side/accumulation.js';
 import type { SidePass } from '../../stages/side/side-pass.js';
-import { type ResolvedParameter, stateCapacity } from '../input/parameter.js';
-import { truncate } from '../input/span.js';
+import { type ResolvedParameter, stateCapacity } from '../input/parameter/parameter.js';
+import { truncate } from '../input/parameter/span.js';
 import { NO_BUFFER, type Resources } from './resources.js';
 
 /** A parameter of a run. */

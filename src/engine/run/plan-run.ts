@@ -6,7 +6,7 @@ import { ClippedCopies } from '../../stages/norms/clipped-copies.js';
 import { Overflows } from '../../stages/update/overflows.js';
 import { createPagesLayout } from '../../stages/pages.js';
 import type { Rule } from '../../rules/rule.js';
-import { isClamping, needsControlPass as needsControl } from '../input/gradient-options.js';
+import { isClamping, needsControlPass as needsControl } from '../input/options/gradient-options.js';
 import type { ResolvedConfig, ResolvedSettings } from '../input/config.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { planGeneration } from './generation.js';

@@ -1,8 +1,8 @@
-import { type RangeCopy, encodeCopies } from '../../gpu/copy-ranges.js';
+import { type RangeCopy, encodeCopies } from '../../gpu/copies/copy-ranges.js';
 import type { Codec } from '../../codecs/codec.js';
 import { isElementwise } from '../../kernel/rule-layout.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
-import type { ResolvedParameter } from '../input/parameter.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
+import type { ResolvedParameter } from '../input/parameter/parameter.js';
 import { type GroupPart, type Holdings, type PlannedPart, type RunTensor, planPart } from './group-part.js';
 import type { Resources } from './resources.js';
 

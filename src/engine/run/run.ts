@@ -11,8 +11,8 @@ import { type ControlFacts, type Generation, type PartView, planGeneration } fro
 import { type Reshaping, planLeaving, planMembers, reshape } from './reshape.js';
 import { type GroupPart, type PlannedPart, type RunTensor, makePart } from './group-part.js';
 import type { ResolvedSettings } from '../input/config.js';
-import type { ResolvedParameter } from '../input/parameter.js';
-import { needsControlPass as needsControl } from '../input/gradient-options.js';
+import type { ResolvedParameter } from '../input/parameter/parameter.js';
+import { needsControlPass as needsControl } from '../input/options/gradient-options.js';
 import type { Resources } from './resources.js';
 import { Retirement } from './retirement.js';
 import type { Rows } from './rows.js';

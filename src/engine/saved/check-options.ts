@@ -1,7 +1,7 @@
 import { OptimizerError, quote } from '../../errors.js';
 import { optionsOfOtherKernels, otherState } from '../../kernel/rule-layout.js';
-import { movesOf } from '../../rules/moving.js';
-import type { OptionSpec } from '../../rules/options.js';
+import { movesOf } from '../../rules/options/moving.js';
+import type { OptionSpec } from '../../rules/options/options.js';
 import { type Rule, overrideRule } from '../../rules/rule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 import { fail } from './check.js';

@@ -1,4 +1,4 @@
-import { movesOf, nameOfMove } from '../../rules/moving.js';
+import { movesOf, nameOfMove } from '../../rules/options/moving.js';
 import { type ScheduleState, type StatefulSchedule, isStatefulSchedule } from '../../schedules/schedule.js';
 import type { ParameterGroup } from '../parameter-group.js';
 

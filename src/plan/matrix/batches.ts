@@ -1,6 +1,6 @@
 import { OptimizerError, quote } from '../../errors.js';
 import { alignUp } from '../../kernel/alignment.js';
-import type { MatrixSize } from '../../rules/matrix-size.js';
+import type { MatrixSize } from '../../rules/declaring/matrix-size.js';
 import { groupBy } from '../join.js';
 import { ELEMENT_BYTE_LENGTH, type PlanLimits, type PlanTensor } from '../pieces.js';
 

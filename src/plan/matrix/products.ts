@@ -1,5 +1,5 @@
-import type { NewtonSchulzTriple } from '../../rules/matrix.js';
-import type { MatrixSize } from '../../rules/matrix-size.js';
+import type { NewtonSchulzTriple } from '../../rules/declaring/matrix.js';
+import type { MatrixSize } from '../../rules/declaring/matrix-size.js';
 import type { MatrixBatch } from './batches.js';
 
 /** Memory of a batch, for all its matrices: two for the directions and what becomes of them, and two of short × short elements. */

@@ -1,8 +1,8 @@
 import wgsl from '../../../shaders/rules/parts/adam-moments.wgsl?raw';
-import type { Arithmetic } from '../arithmetic.js';
-import { correctionOf } from '../declaration.js';
-import { type EpsPlacement, betas, boolean, choice, number } from '../options.js';
-import { declarePart } from '../part.js';
+import type { Arithmetic } from '../declaring/arithmetic.js';
+import { correctionOf } from '../declaring/declaration.js';
+import { type EpsPlacement, betas, boolean, choice, number } from '../options/options.js';
+import { declarePart } from '../declaring/part.js';
 import { amsgrad, largest } from './amsgrad.js';
 import { adamDenominator, denominator, scaleStep } from './denominator.js';
 

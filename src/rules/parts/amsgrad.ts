@@ -1,7 +1,7 @@
 import wgsl from '../../../shaders/rules/parts/amsgrad.wgsl?raw';
-import type { Arithmetic } from '../arithmetic.js';
-import { boolean } from '../options.js';
-import { declarePart } from '../part.js';
+import type { Arithmetic } from '../declaring/arithmetic.js';
+import { boolean } from '../options/options.js';
+import { declarePart } from '../declaring/part.js';
 
 /** AMSGrad's maximum, for a rule that calls `largest`. */
 export const amsgrad = declarePart({

@@ -1,8 +1,8 @@
 import wgsl from '../../../shaders/rules/parts/caution.wgsl?raw';
 import { measuring } from '../../stages/measure/measuring.js';
-import type { Arithmetic } from '../arithmetic.js';
-import { boolean } from '../options.js';
-import { declarePart } from '../part.js';
+import type { Arithmetic } from '../declaring/arithmetic.js';
+import { boolean } from '../options/options.js';
+import { declarePart } from '../declaring/part.js';
 
 /** Twin of `agreeing`. */
 function agreeing<N>({ load, neg, where }: Arithmetic<N>, m: N, g: N): N {

@@ -1,7 +1,7 @@
 import wgsl from '../../../shaders/rules/parts/dampening.wgsl?raw';
-import type { Arithmetic } from '../arithmetic.js';
-import { boolean, number } from '../options.js';
-import { declarePart } from '../part.js';
+import type { Arithmetic } from '../declaring/arithmetic.js';
+import { boolean, number } from '../options/options.js';
+import { declarePart } from '../declaring/part.js';
 import { velocity } from './velocity.js';
 
 /** Options of rules whose weights move with a velocity, and with nothing else: momentum's. */

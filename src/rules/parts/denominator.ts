@@ -1,7 +1,7 @@
 import wgsl from '../../../shaders/rules/parts/denominator.wgsl?raw';
-import type { Arithmetic } from '../arithmetic.js';
-import type { EpsPlacement } from '../options.js';
-import { declarePart } from '../part.js';
+import type { Arithmetic } from '../declaring/arithmetic.js';
+import type { EpsPlacement } from '../options/options.js';
+import { declarePart } from '../declaring/part.js';
 
 type On = Readonly<Record<'EPS_INSIDE' | 'EPS_HAT', boolean>>;
 

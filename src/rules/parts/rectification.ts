@@ -1,8 +1,8 @@
 import wgsl from '../../../shaders/rules/parts/rectification.wgsl?raw';
-import type { Arithmetic } from '../arithmetic.js';
-import { correctionOf } from '../declaration.js';
-import { boolean, number } from '../options.js';
-import { declarePart } from '../part.js';
+import type { Arithmetic } from '../declaring/arithmetic.js';
+import { correctionOf } from '../declaring/declaration.js';
+import { boolean, number } from '../options/options.js';
+import { declarePart } from '../declaring/part.js';
 
 /** Options of a rule with rectified steps. */
 export interface RectificationOptions {

@@ -1,7 +1,7 @@
 import wgsl from '../../../shaders/rules/parts/schedule-free.wgsl?raw';
-import type { Arithmetic } from '../arithmetic.js';
-import { type Fixed, type OptionSpec, integer } from '../options.js';
-import { declarePart } from '../part.js';
+import type { Arithmetic } from '../declaring/arithmetic.js';
+import { type Fixed, type OptionSpec, integer } from '../options/options.js';
+import { declarePart } from '../declaring/part.js';
 
 /** Options of rules that average instead of following a schedule. */
 export interface ScheduleFreeOptions {

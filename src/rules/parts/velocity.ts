@@ -1,7 +1,7 @@
 import wgsl from '../../../shaders/rules/parts/velocity.wgsl?raw';
-import type { Arithmetic } from '../arithmetic.js';
-import { boolean } from '../options.js';
-import { declarePart } from '../part.js';
+import type { Arithmetic } from '../declaring/arithmetic.js';
+import { boolean } from '../options/options.js';
+import { declarePart } from '../declaring/part.js';
 
 /** The options that decide how a velocity moves the weight. */
 export interface VelocityForm {

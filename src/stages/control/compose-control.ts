@@ -3,7 +3,7 @@ import advanceWgsl from '../../../shaders/stages/control/advance.wgsl?raw';
 import decideWgsl from '../../../shaders/stages/control/decide.wgsl?raw';
 import treeWgsl from '../../../shaders/tree.wgsl?raw';
 import wordsWgsl from '../../../shaders/words.wgsl?raw';
-import type { ResolvedGradientOptions } from '../../engine/input/gradient-options.js';
+import type { ResolvedGradientOptions } from '../../engine/input/options/gradient-options.js';
 import type { PipelineSource } from '../../gpu/pipelines.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { wordStruct } from '../../kernel/structs.js';

@@ -1,5 +1,5 @@
 import { makeBuffer } from '../../gpu/make-buffer.js';
-import type { ResolvedGradientOptions } from '../../engine/input/gradient-options.js';
+import type { ResolvedGradientOptions } from '../../engine/input/options/gradient-options.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { HEAD_BYTE_LENGTH, type KeptHead, STEP_OFFSET, headBytes } from './head.js';

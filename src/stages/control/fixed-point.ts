@@ -1,4 +1,4 @@
-import type { RisingRate } from '../../rules/declaration.js';
+import type { RisingRate } from '../../rules/declaring/declaration.js';
 
 /** One, as a fraction of 64 bits. */
 const ONE = 1n << 64n;

@@ -1,7 +1,7 @@
 import { RATE_BYTE_LENGTH, type RowLayout, SETTINGS_BYTE_LENGTH, type SlotLayout } from '../../kernel/row.js';
 import { type WordView, wordStruct } from '../../kernel/structs.js';
-import type { ResolvedGradientOptions } from '../../engine/input/gradient-options.js';
-import type { RisingRate } from '../../rules/declaration.js';
+import type { ResolvedGradientOptions } from '../../engine/input/options/gradient-options.js';
+import type { RisingRate } from '../../rules/declaring/declaration.js';
 import { betaWords } from './fixed-point.js';
 
 /** What a step tells the control stage, and in `multiplier` what the decision tells what comes behind it. */

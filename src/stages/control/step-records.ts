@@ -1,6 +1,6 @@
 import { makeBuffer } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import type { RisingRate } from '../../rules/declaration.js';
+import type { RisingRate } from '../../rules/declaring/declaration.js';
 import { correctionWords } from './fixed-point.js';
 
 /** What the GPU keeps of a tensor's own steps, as it is set: the products follow from count and rates. */

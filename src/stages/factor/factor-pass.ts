@@ -3,7 +3,7 @@ import { makeFilled } from '../../gpu/make-buffer.js';
 import { type PipelineSource, getPipelineSync } from '../../gpu/pipelines.js';
 import { applying } from '../../kernel/matrix-phases.js';
 import { MEASURE_SHAPE } from '../../kernel/measure-shape.js';
-import type { FactoredSize } from '../../rules/matrix-size.js';
+import type { FactoredSize } from '../../rules/declaring/matrix-size.js';
 import { type RowDispatch, encodeDispatches, encodeProbes } from '../dispatches.js';
 import type { BatchInput, MatrixArrays, MatrixPass } from '../matrix/matrix-stage.js';
 import { gridFor } from '../norms/norm-measures.js';

@@ -1,8 +1,8 @@
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { makeBuffer } from '../../gpu/make-buffer.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
-import { type Side, sideLength } from '../../rules/matrix-size.js';
+import { type Side, sideLength } from '../../rules/declaring/matrix-size.js';
 import { type RecordedTensor, TensorRecords } from '../measure/tensor-records.js';
 
 /** Words that the numbers of both sides of tensors take. */

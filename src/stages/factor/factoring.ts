@@ -1,5 +1,5 @@
 import { OptimizerError } from '../../errors.js';
-import { type FactoredSize, factoredSize } from '../../rules/matrix-size.js';
+import { type FactoredSize, factoredSize } from '../../rules/declaring/matrix-size.js';
 import { type Measuring, measuring } from '../measure/measuring.js';
 import {
   type MatrixInput,

@@ -10,7 +10,7 @@ import { type NormPlan, planNorms } from '../../plan/norms/plan-norms.js';
 import { type PlanTensor } from '../../plan/pieces.js';
 import { LANE } from '../../codecs/codec.js';
 import type { StretchFacts } from '../../plan/stretch.js';
-import { type MatrixIteration, matrixFactor } from '../../rules/matrix.js';
+import { type MatrixIteration, matrixFactor } from '../../rules/declaring/matrix.js';
 import { type RowDispatch, encodeDispatches } from '../dispatches.js';
 import { NormMeasures, gridFor, measureSources } from '../norms/norm-measures.js';
 import { Portions } from '../portions.js';

@@ -1,5 +1,5 @@
 import { type MatrixArray, arrayAfter, sidesOf } from '../../plan/matrix/products.js';
-import { type MatrixSize, matrixSize } from '../../rules/matrix-size.js';
+import { type MatrixSize, matrixSize } from '../../rules/declaring/matrix-size.js';
 import { Iteration, iterationSources } from './iteration.js';
 import { type MatrixStepping, type MatrixWork, planMatrixStage } from './matrix-stage.js';
 

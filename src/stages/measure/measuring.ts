@@ -1,5 +1,5 @@
 import type { Planned } from '../../gpu/pipelines.js';
-import type { TensorStage } from '../../rules/tensor.js';
+import type { TensorStage } from '../../rules/declaring/tensor.js';
 import type { Stage } from '../stage.js';
 import { type MeasureInput, planMeasureStage } from './measure-stage.js';
 import { TensorRecords } from './tensor-records.js';

@@ -3,7 +3,7 @@ import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { alignUp } from '../../kernel/alignment.js';
 import { recordStruct } from '../../kernel/compose-rule.js';
 import { ROOT_COUNT, type RuleLayout } from '../../kernel/rule-layout.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
 
 /** A tensor that there is a record of. */
 export interface RecordedTensor {

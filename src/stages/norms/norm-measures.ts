@@ -2,7 +2,7 @@ import { makeBuffer } from '../../gpu/make-buffer.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type PipelineSource, getPipelineSync } from '../../gpu/pipelines.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { chooseGrid } from '../../kernel/shape.js';
 import type { NormDispatch, NormPlan } from '../../plan/norms/plan-norms.js';

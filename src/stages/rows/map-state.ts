@@ -1,5 +1,5 @@
 import type { Codec } from '../../codecs/codec.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
 import type { StretchFacts } from '../../plan/stretch.js';
 import { slicePieces } from '../../plan/cut.js';
 import { encodeRecoding } from '../side/recode.js';

@@ -1,8 +1,8 @@
 import wgsl from '../../../shaders/stages/accumulate.wgsl?raw';
 import type { Planned } from '../../gpu/pipelines.js';
 import type { PlanTensor } from '../../plan/pieces.js';
-import { commonOptions } from '../../rules/common-options.js';
-import { declareRule } from '../../rules/declare-rule.js';
+import { commonOptions } from '../../rules/options/common-options.js';
+import { declareRule } from '../../rules/declaring/declare-rule.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 
 /** Addition in the form of a rule. */

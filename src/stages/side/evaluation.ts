@@ -9,8 +9,8 @@ import { type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import { rowLayout } from '../../kernel/row.js';
 import { layoutOf } from '../../kernel/rule-layout.js';
 import type { PlanTensor } from '../../plan/pieces.js';
-import { commonOptions } from '../../rules/common-options.js';
-import { declareRule } from '../../rules/declare-rule.js';
+import { commonOptions } from '../../rules/options/common-options.js';
+import { declareRule } from '../../rules/declaring/declare-rule.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 
 const slots = [{ name: 'kept' }] as const;

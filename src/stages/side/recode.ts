@@ -1,10 +1,10 @@
 import packWgsl from '../../../shaders/stages/rows/pack.wgsl?raw';
 import unpackWgsl from '../../../shaders/stages/rows/unpack.wgsl?raw';
 import type { Codec } from '../../codecs/codec.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
 import { type Piece, type StatePiece, countElements } from '../../plan/pieces.js';
-import { commonOptions } from '../../rules/common-options.js';
-import { declareRule } from '../../rules/declare-rule.js';
+import { commonOptions } from '../../rules/options/common-options.js';
+import { declareRule } from '../../rules/declaring/declare-rule.js';
 import { type SidePassInput, planSidePass } from './side-pass.js';
 
 const slots = [{ name: 'kept' }] as const;

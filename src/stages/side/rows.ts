@@ -3,11 +3,11 @@ import clearWgsl from '../../../shaders/stages/rows/clear.wgsl?raw';
 import { byteLengthOf } from '../../codecs/codec.js';
 import { f32 } from '../../codecs/f32.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
 import type { PlanTensor } from '../../plan/pieces.js';
 import { placeState } from '../../plan/plan.js';
-import { commonOptions } from '../../rules/common-options.js';
-import { declareRule } from '../../rules/declare-rule.js';
+import { commonOptions } from '../../rules/options/common-options.js';
+import { declareRule } from '../../rules/declaring/declare-rule.js';
 import { pack } from './recode.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 

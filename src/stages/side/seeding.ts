@@ -1,7 +1,7 @@
 import wgsl from '../../../shaders/stages/evaluation/seed.wgsl?raw';
 import type { Planned } from '../../gpu/pipelines.js';
-import { commonOptions } from '../../rules/common-options.js';
-import { declareRule } from '../../rules/declare-rule.js';
+import { commonOptions } from '../../rules/options/common-options.js';
+import { declareRule } from '../../rules/declaring/declare-rule.js';
 import { type SidePass, type SidePassInput, planSidePass } from './side-pass.js';
 
 /** A copy of the weights, in the form of a rule. */

@@ -1,7 +1,7 @@
 import { adapterInfoOf } from '../../gpu/adapter-info.js';
 import { makeBuffer } from '../../gpu/make-buffer.js';
 import { OptimizerError, quote } from '../../errors.js';
-import type { SparseTable } from '../../engine/input/sparse-table.js';
+import type { SparseTable } from '../../engine/input/parameter/sparse-table.js';
 import { bindBuffers } from '../../gpu/bind-groups.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';

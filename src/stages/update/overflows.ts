@@ -1,6 +1,6 @@
 import { makeBuffer } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
 import type { RuleLayout } from '../../kernel/rule-layout.js';
 import type { PlanLimits } from '../../plan/pieces.js';
 

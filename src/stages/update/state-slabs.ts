@@ -1,8 +1,8 @@
 import { makeBuffer } from '../../gpu/make-buffer.js';
 import { type Codec, blockOf, byteLengthOf, bytesOf } from '../../codecs/codec.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
-import { writeWords } from '../../gpu/fill-ranges.js';
-import type { ByteRange } from '../../gpu/byte-range.js';
+import { writeWords } from '../../gpu/copies/fill-ranges.js';
+import type { ByteRange } from '../../gpu/copies/byte-range.js';
 import { type RuleLayout, isElementwise } from '../../kernel/rule-layout.js';
 import type { StatePiece } from '../../plan/pieces.js';
 import type { StatePlan } from '../../plan/plan.js';

@@ -2,7 +2,7 @@ import { MASTER_SLOTS } from '../../../src/codecs/masters.js';
 import type { LoadedNames, Rule, StateDict } from '../../../src/index.js';
 import { otherState } from '../../../src/kernel/rule-layout.js';
 import type { ScheduleState } from '../../../src/schedules/schedule.js';
-import { movesOf } from '../../../src/rules/moving.js';
+import { movesOf } from '../../../src/rules/options/moving.js';
 import { overrideRule } from '../../../src/rules/rule.js';
 import { isPlateau } from './describe-twin.js';
 import type { GroupTwin } from './twin.js';

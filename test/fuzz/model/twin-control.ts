@@ -1,4 +1,4 @@
-import type { ResolvedGradientOptions } from '../../../src/engine/input/gradient-options.js';
+import type { ResolvedGradientOptions } from '../../../src/engine/input/options/gradient-options.js';
 import { GradientControl } from '../../../src/reference/gradient-control.js';
 
 const { fround } = Math;

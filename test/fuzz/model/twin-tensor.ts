@@ -1,8 +1,8 @@
 import type { ReferenceGradient } from '../../../src/reference/reference-config.js';
-import { float32 } from '../../../src/reference/arithmetic.js';
-import type { PreparedStep } from '../../../src/reference/element-step.js';
+import { float32 } from '../../../src/reference/arithmetic/arithmetic.js';
+import type { PreparedStep } from '../../../src/reference/tensor/element-step.js';
 import type { ReferenceRule } from '../../../src/reference/reference-rule.js';
-import { ParameterState } from '../../../src/reference/parameter-state.js';
+import { ParameterState } from '../../../src/reference/tensor/parameter-state.js';
 import { rounded } from '../../../src/codecs/codec.js';
 import { isElementwise, layoutOf } from '../../../src/kernel/rule-layout.js';
 import type { Rule } from '../../../src/index.js';

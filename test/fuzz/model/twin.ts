@@ -2,17 +2,17 @@ import {
   isClamping,
   needsControlPass,
   resolveGradientOptions,
-} from '../../../src/engine/input/gradient-options.js';
+} from '../../../src/engine/input/options/gradient-options.js';
 import type { StateDict } from '../../../src/engine/saved/state-dict.js';
 import type { StepStats } from '../../../src/engine/stats.js';
 import type { LearningRate, Rule } from '../../../src/index.js';
-import { resolveRuleSettings } from '../../../src/engine/input/state-options.js';
+import { resolveRuleSettings } from '../../../src/engine/input/options/state-options.js';
 import { layoutOf } from '../../../src/kernel/rule-layout.js';
-import { float32 } from '../../../src/reference/arithmetic.js';
+import { float32 } from '../../../src/reference/arithmetic/arithmetic.js';
 import { makeReferenceRule } from '../../../src/reference/reference-rule.js';
-import { preparedStep } from '../../../src/reference/table-step.js';
-import { ruleAt } from '../../../src/rules/rule-at.js';
-import { evaluateLearningRate } from '../../../src/rules/options.js';
+import { preparedStep } from '../../../src/reference/tensor/table-step.js';
+import { ruleAt } from '../../../src/rules/options/rule-at.js';
+import { evaluateLearningRate } from '../../../src/rules/options/options.js';
 import { overrideRule, withSettings } from '../../../src/rules/rule.js';
 import { readPlaces, setPlaces } from '../world/memory.js';
 import { type OptimizerPlan, makeRule } from '../case/plans.js';

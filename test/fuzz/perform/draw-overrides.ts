@@ -1,5 +1,5 @@
 import type { Random } from '../../../proof/random.js';
-import type { OptionSpec } from '../../../src/rules/options.js';
+import type { OptionSpec } from '../../../src/rules/options/options.js';
 import { otherState } from '../../../src/kernel/rule-layout.js';
 import { type Rule, overrideRule } from '../../../src/rules/rule.js';
 import { drawRate, makeRate } from '../case/plans.js';

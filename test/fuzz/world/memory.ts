@@ -1,7 +1,7 @@
 import type { Random } from '../../../proof/random.js';
 import { type Codec, byteLengthOf, valuesByteLength } from '../../../src/codecs/codec.js';
 import { f32 } from '../../../src/codecs/f32.js';
-import type { RowRange } from '../../../src/engine/input/span.js';
+import type { RowRange } from '../../../src/engine/input/parameter/span.js';
 
 /** A buffer of the caller's, and what the model says that it holds. */
 export interface ModelBuffer {
