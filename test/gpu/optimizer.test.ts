@@ -129,9 +129,11 @@ gpuTest('a read sees the moment it was asked, not later steps', async ({ device,
 
 gpuTest('length takes the front of longer buffers', async ({ device, track }) => {
   const param = { ...makeParameter(device, track, 'w', WEIGHTS, [...GRADIENTS, 7, 7]), length: 3 };
-  const optimizer = track(await Optimizer.create(device, { rule: sgd({ lr: 1 }), params: [param] }));
+  const config = { rule: sgd({ lr: 1 }), params: [param], measureGradNorm: true };
+  const optimizer = track(await Optimizer.create(device, config));
   optimizer.step();
   expect([...(await optimizer.readParam('w'))]).toEqual(afterSgd(1).slice(0, 3));
+  expect((await optimizer.stats()).gradNorm).toBeCloseTo(Math.hypot(...GRADIENTS.slice(0, 3)), 5);
   const whole = track(
     await Optimizer.create(device, {
       rule: sgd(),

@@ -12,7 +12,7 @@ export const inputSlips = [
   ),
   ...slipsIn(
     'src/float32.ts',
-    ['unit/input', 'unit/rule-options'],
+    ['unit/input-gradient-options', 'unit/rule-options'],
     [
       ['(rounded >= SMALLEST && rounded < Infinity)', 'rounded < Infinity'],
       ['(rounded >= SMALLEST && rounded < Infinity)', 'rounded >= SMALLEST'],
@@ -65,7 +65,7 @@ export const inputSlips = [
   ),
   ...slipsIn(
     'src/engine/input/options/gradient-options.ts',
-    ['unit/input', 'gpu/control#bad gradient options'],
+    ['unit/input-gradient-options', 'unit/input', 'gpu/control#bad gradient options'],
     [
       ['fitsFloat32(value) && Math.fround(value) > 1', 'fitsFloat32(value) && value > 1'],
       ['fitsFloat32(value) && Math.fround(value) < 1', 'fitsFloat32(value)'],
@@ -94,7 +94,7 @@ export const inputSlips = [
   ),
   ...slipsIn(
     'src/engine/input/options/kernel-options.ts',
-    ['unit/input', 'gpu/kernel-shape'],
+    ['unit/input-gradient-options', 'unit/input', 'gpu/kernel-shape'],
     [
       ['return Object.freeze(Object.fromEntries', 'return (Object.fromEntries'],
       ['optional(integer(1, 1)),', 'optional(integer(1, 0)),'],
@@ -139,7 +139,7 @@ export const inputSlips = [
   ),
   ...slipsIn(
     'src/engine/input/parameter/parameter.ts',
-    ['unit/input', 'gpu/bad-input#create refuses', 'gpu/optimizer#length takes'],
+    ['unit/input-parameter', 'gpu/bad-input#create refuses', 'gpu/optimizer#length takes'],
     [
       ["typeof name !== 'string' || name === ''", "typeof name !== 'string'"],
       ['const most = Math.min(...counts);', 'const most = counts[0]!;'],
@@ -170,7 +170,7 @@ export const inputSlips = [
   ),
   ...slipsIn(
     'src/engine/input/parameter/span.ts',
-    ['unit/input', 'unit/occupancy', 'gpu/bad-input#create refuses'],
+    ['unit/input-parameter', 'unit/occupancy', 'gpu/bad-input#create refuses'],
     [
       ['byteOffset + byteLength > bufferSize', 'byteLength > bufferSize'],
       ['if ((usage & BufferUsage.STORAGE) === 0) {', 'if (usage === 0) {'],
@@ -188,7 +188,7 @@ export const inputSlips = [
       [
         "if (typeof grad !== 'object' || grad === null || Array.isArray(grad)) return false;",
         "if (typeof grad !== 'object' || grad === null) return false;",
-        'unit/input',
+        'unit/input-parameter',
       ],
       ['if (data.length > 1) {', 'if (data.length > 2) {'],
       ['values.elementCount !== entryCount * rowLength', 'values.elementCount < entryCount * rowLength'],

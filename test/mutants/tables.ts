@@ -14,7 +14,7 @@ export const tableSlips = [
   ),
   ...slipsIn(
     'src/engine/input/parameter/row-options.ts',
-    ['unit/input'],
+    ['unit/input-parameter'],
     [
       ['rowLength > LONGEST_UNIT_ROW', 'rowLength > 2 * LONGEST_UNIT_ROW'],
       ['(min as number) > (max as number)', '(min as number) > 2 * (max as number)'],
@@ -25,7 +25,7 @@ export const tableSlips = [
   ),
   ...slipsIn(
     'src/engine/input/parameter/span.ts',
-    ['unit/input'],
+    ['unit/input-parameter'],
     [
       ['- rowBytes) / stride) + 1', ') / stride) + 1'],
       ['if (stride === rowBytes && piece', 'if (stride === 0 && piece'],
@@ -35,7 +35,7 @@ export const tableSlips = [
   ),
   ...slipsIn(
     'src/kernel/rate-scalars.ts',
-    ['unit/tables', 'unit/input'],
+    ['unit/tables', 'unit/input-parameter'],
     [
       ["? ['decay', ...names] : names", '? names : names'],
       ['=== value * RATES[k + 1]!', '!== value'],
