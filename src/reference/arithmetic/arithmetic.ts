@@ -38,20 +38,20 @@ export const float64: Arithmetic<number> = {
 };
 
 /** The smallest normal float32. */
-const MIN_NORMAL = 2 ** -126;
+export const MIN_NORMAL = 2 ** -126;
 /** Half a float32 subnormal unit below it: anything smaller in magnitude is tiny after rounding. */
 const TINY = MIN_NORMAL - 2 ** -151;
 
+/** Whether a float64 result is tiny: that is judged after rounding to 24 bits. */
+export const isTiny = (value: number): boolean => Math.abs(value) < TINY;
+
 /**
- * Rounds a float64 result to float32 as hardware that flushes subnormals does: tininess is judged after
- * rounding to 24 bits, and what is tiny becomes a zero of the same sign.
+ * Rounds a float64 result to float32 as hardware that flushes subnormals does: what is tiny becomes a zero of the same sign.
  *
  * Going through float64 is exact: for + − × ÷ √ on float32 operands, rounding to 53 bits and then to 24 equals
  * rounding once, since 53 ≥ 2·24 + 2 (Figueroa 1995).
  */
-export function round(value: number): number {
-  return Math.abs(value) < TINY ? value / Infinity : Math.fround(value);
-}
+export const round = (value: number): number => (isTiny(value) ? value / Infinity : Math.fround(value));
 
 /** A float32 as arithmetic and comparisons see it: a subnormal is a zero of its sign. */
 export function flushed(value: number): number {

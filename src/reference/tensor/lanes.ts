@@ -1,18 +1,21 @@
 import { OptimizerError } from '../../errors.js';
 import type { Arithmetic } from '../../rules/declaring/arithmetic.js';
-import { float32, float64, flushed, round } from '../arithmetic/arithmetic.js';
+import { MIN_NORMAL, float32, float64, flushed, isTiny, round } from '../arithmetic/arithmetic.js';
+import type { NumericArray } from '../arithmetic/numbers.js';
 
-/** Elements that are computed together. Few enough for all that an equation makes of them to stay in a CPU's first cache. */
-export const LANE_LENGTH = 512;
+/** Elements that are computed together. Enough for calls not to count, and few enough for what an equation makes of them to stay in a CPU's nearest caches. */
+export const LANE_LENGTH = 1024;
 
-/** A number per element, of so many of them as are computed together. */
-export type Lane = Float64Array<ArrayBuffer>;
+/** A number per element, of so many of them as are computed together; in an array whose numbers are those of the arithmetic. */
+export type Lane = NumericArray;
 
 /**
  * An arithmetic over many elements at once, each as the arithmetic below it does. An equation is called once for all of
  * them: a call for each of its operations and elements took most of a step's time.
  */
 export interface Lanes extends Arithmetic<Lane> {
+  /** What lanes are: what is put into one is loaded. */
+  readonly Lane: Float32ArrayConstructor | Float64ArrayConstructor;
   /** Begins anew with so many elements: what was made before is overwritten. */
   readonly begin: (count: number) => void;
   /** A lane until then, for numbers from memory. */
@@ -31,27 +34,62 @@ interface Loops {
   readonly lerp: (a: Lane, b: Lane, t: Lane, out: Lane, n: number) => void;
 }
 
-/** As `float32` in ./arithmetic.ts, of numbers that are no subnormals. */
+/**
+ * As `float32` in ./arithmetic.ts, of numbers that are no subnormals. A lane rounds what is put into it; what is tiny is put there again,
+ * for a choice between two numbers, or a function that does both, costs twice as much as all else. No root is tiny.
+ */
 const loops32: Loops = {
   add: (a, b, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = round(a[i]! + b[i]!);
+    for (let i = 0; i < n; i++) {
+      const result = a[i]! + b[i]!;
+      out[i] = result;
+      if (isTiny(result)) out[i] = result / Infinity;
+    }
   },
   sub: (a, b, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = round(a[i]! - b[i]!);
+    for (let i = 0; i < n; i++) {
+      const result = a[i]! - b[i]!;
+      out[i] = result;
+      if (isTiny(result)) out[i] = result / Infinity;
+    }
   },
   mul: (a, b, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = round(a[i]! * b[i]!);
+    for (let i = 0; i < n; i++) {
+      const result = a[i]! * b[i]!;
+      out[i] = result;
+      if (isTiny(result)) out[i] = result / Infinity;
+    }
   },
   div: (a, b, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = round(a[i]! / b[i]!);
+    for (let i = 0; i < n; i++) {
+      const result = a[i]! / b[i]!;
+      out[i] = result;
+      if (isTiny(result)) out[i] = result / Infinity;
+    }
   },
   sqrt: (a, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = round(Math.sqrt(a[i]!));
+    for (let i = 0; i < n; i++) out[i] = Math.sqrt(a[i]!);
   },
   lerp: (a, b, t, out, n) => {
-    for (let i = 0; i < n; i++) out[i] = round(a[i]! + round(t[i]! * round(b[i]! - a[i]!)));
+    for (let i = 0; i < n; i++) {
+      const from = a[i]!;
+      const way = b[i]! - from;
+      const part = t[i]! * Math.fround(way);
+      const result = from + Math.fround(part);
+      out[i] = result;
+      if (isTiny(way) || isTiny(part) || isTiny(result)) out[i] = round(from + round(t[i]! * round(way)));
+    }
   },
 };
+
+/** Whether arithmetic would see other numbers: few lanes have such. */
+function hasSubnormal(a: Lane, n: number): boolean {
+  for (let i = 0; i < n; i++) {
+    const magnitude = Math.abs(a[i]!);
+    if (magnitude < MIN_NORMAL && magnitude > 0) return true;
+  }
+  return false;
+}
 
 const loops64: Loops = {
   add: (a, b, out, n) => {
@@ -75,11 +113,16 @@ const loops64: Loops = {
 };
 
 /** @param flush what arithmetic sees of a number that was only moved. */
-function makeLanes(f: Arithmetic<number>, loops: Loops, flush?: (value: number) => number): Lanes {
+function makeLanes(
+  f: Arithmetic<number>,
+  Lane: Lanes['Lane'],
+  loops: Loops,
+  flush?: (value: number) => number,
+): Lanes {
   let n = 0;
   // Lanes of results, whose numbers are what arithmetic sees of them, and of what was only moved.
-  const results = makePool();
-  const moved = makePool();
+  const results = makePool(Lane);
+  const moved = makePool(Lane);
   const isMoved = new WeakSet<Lane>();
   const flushes = new Map<Lane, Lane>();
   const take = (): Lane => {
@@ -97,8 +140,8 @@ function makeLanes(f: Arithmetic<number>, loops: Loops, flush?: (value: number) 
     if (!flush || !isMoved.has(a)) return a;
     let out = flushes.get(a);
     if (out) return out;
-    flushes.set(a, (out = results.take()));
-    for (let i = 0; i < n; i++) out[i] = flush(a[i]!);
+    flushes.set(a, (out = hasSubnormal(a, n) ? results.take() : a));
+    if (out !== a) for (let i = 0; i < n; i++) out[i] = flush(a[i]!);
     return out;
   };
   const two = (loop: Loops['add']) => (a: Lane, b: Lane) => {
@@ -107,6 +150,7 @@ function makeLanes(f: Arithmetic<number>, loops: Loops, flush?: (value: number) 
     return out;
   };
   return {
+    Lane,
     begin: (count) => {
       n = count;
       results.reset();
@@ -115,7 +159,7 @@ function makeLanes(f: Arithmetic<number>, loops: Loops, flush?: (value: number) 
     },
     take,
     constant: (value) => {
-      const lane = new Float64Array(LANE_LENGTH).fill(value);
+      const lane = new Lane(LANE_LENGTH).fill(value);
       if (flush && !Object.is(flush(value), value)) isMoved.add(lane);
       return lane;
     },
@@ -154,11 +198,11 @@ function makeLanes(f: Arithmetic<number>, loops: Loops, flush?: (value: number) 
 }
 
 /** Lanes to be used again and again. */
-function makePool(): { take(): Lane; reset(): void } {
+function makePool(Lane: Lanes['Lane']): { take(): Lane; reset(): void } {
   const pool: Lane[] = [];
   let taken = 0;
   return {
-    take: () => (pool[taken++] ??= new Float64Array(LANE_LENGTH)),
+    take: () => (pool[taken++] ??= new Lane(LANE_LENGTH)),
     reset: () => {
       taken = 0;
     },
@@ -172,5 +216,5 @@ function rejectWhole(what: string): never {
   );
 }
 
-export const lanes32: Lanes = makeLanes(float32, loops32, flushed);
-export const lanes64: Lanes = makeLanes(float64, loops64);
+export const lanes32: Lanes = makeLanes(float32, Float32Array, loops32, flushed);
+export const lanes64: Lanes = makeLanes(float64, Float64Array, loops64);

@@ -192,25 +192,28 @@ export class ParameterState {
     );
     for (const slot of this.#tensorSlots) state[slot]![0] = store(whole[slot]!);
     const isCounted = this.#codec.overflowsFrom !== undefined;
+    const isPlain = this.#codec === f32 && !this.#masters && typeof table.constraint !== 'object';
     updateElements(
       rule.lanes,
       rule.byLanes,
       {
-        arithmetic: f,
         gradient,
         elements,
-        weightAt: (i) => this.#weight(i),
+        weights,
+        weightAt: this.#masters && ((i) => this.#weight(i)),
         state: arrays,
         step,
         ...(table.columns && { stepOf: (i) => stepOfColumn(step, table, i) }),
         tensor,
       },
-      (i, after, before) => {
-        const limited = store(limitWeight(f, after, table.constraint));
-        if (isCounted && overflows(this.#codec, limited) && !overflows(this.#codec, store(before)))
-          this.overflowCount!++;
-        this.#setWeight(i, limited, step.t);
-      },
+      isPlain
+        ? undefined
+        : (i, after, before) => {
+            const limited = store(limitWeight(f, after, table.constraint));
+            if (isCounted && overflows(this.#codec, limited) && !overflows(this.#codec, store(before)))
+              this.overflowCount!++;
+            this.#setWeight(i, limited, step.t);
+          },
     );
     // What was not stepped stays what it is.
     for (const [, values, codec] of arrays) keep(codec, values);
@@ -238,10 +241,9 @@ export class ParameterState {
       lanes,
       byLanes.matrix!.direct,
       {
-        arithmetic: this.arithmetic,
         gradient,
         elements: undefined,
-        weightAt: (i) => weights[i]!,
+        weights,
         state: Array.from(this.#codecs.keys(), (slot) => [slot, state[slot]!] as const),
         step: step.directing!,
         tensor: {},
