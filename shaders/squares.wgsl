@@ -1,58 +1,65 @@
-// Sums of squares and the norm that they give; for stages/control/{reduce,decide}.wgsl and stages/measure/*.wgsl.
+// Sums of squares and the norm that they give; for stages/control/{reduce,decide}.wgsl, stages/measure/*.wgsl and stages/norms/*.wgsl.
 //
-// A sum of squares overflows long before the norm does, so three sums are kept (Blue 1978, as LAPACK's snrm2):
-// magnitudes above 2⁴⁴ are scaled by 2⁻⁸⁴ before squaring, those below 2⁻⁴⁴ by 2⁸⁴. Up to 2³⁰ elements, no sum
-// overflows, and no square that matters underflows. NaN and Inf are found by exponent bits of the raw words, since
-// WGSL lets a compiler assume that floats are neither.
+// A sum of squares overflows long before the norm does. So an invocation whose sum is not between LEAST and MOST makes it again
+// of scaled numbers: by 2⁸⁴ if it is less, by 2⁻⁸⁴ if it is more, and sums of each kind are kept apart (after Blue 1978, as
+// LAPACK's snrm2). Up to 2¹⁶ elements an invocation and 2³⁰ in all, no sum overflows, and squares that underflow, less
+// than 2⁻¹²⁵ each with what their additions lose, come to less than 2⁻²⁸ of any sum that is not made again.
 
-const LARGE: f32 = 0x1p44;
-const SMALL: f32 = 0x1p-44;
-const SCALE_DOWN: f32 = 0x1p-84;
-const SCALE_UP: f32 = 0x1p84;
+/// Bits of 2⁻⁸⁰ and 2⁸⁸.
+const LEAST: u32 = 0x17800000u;
+const MOST: u32 = 0x6b800000u;
 
-/// Bits of them.
-const LARGE_BITS: u32 = 0x55800000u;
-const SMALL_BITS: u32 = 0x29800000u;
+/// Of what a sum is: large numbers, scaled down, medium ones, or small ones, scaled up.
+const LARGE: u32 = 0u;
+const MEDIUM: u32 = 1u;
+const SMALL: u32 = 2u;
 
-/// Flags: an infinity was seen; a NaN was; a magnitude was that `add_ordinary_squares` cannot add.
+/// Flags: an infinity was seen; a NaN was; a magnitude above LARGEST was.
 const INFINITE: u32 = 1u;
 const NOT_A_NUMBER: u32 = 2u;
 const EXTREME: u32 = 0x80000000u;
+/// Bits of 2⁴⁴.
+const LARGEST: u32 = 0x55800000u;
+
+/// Whether the sum of a square that is no number, or too large for one, is known to be none: CPU adapters compute as IEEE 754 says.
+/// WGSL lets others assume that there are no such numbers, so exponent bits of the raw words are looked at.
+override PROPAGATES: bool = false;
 
 struct Squares {
-  large: vec4<f32>,
-  medium: vec4<f32>,
-  small: vec4<f32>,
-  /// Of all four: a CPU has too few registers for them one by one.
-  flags: u32,
+  sum: vec4<f32>,
+  flags: vec4<u32>,
 }
 
 /// With the squares of four floats, given by their bits.
 fn add_squares(sums: Squares, bits: vec4<u32>) -> Squares {
-  let magnitude_bits = bits & vec4<u32>(0x7fffffffu);
-  let infinite = vec4<u32>(0x7f800000u);
-  let flags =
-    select(vec4<u32>(0u), vec4<u32>(INFINITE), magnitude_bits == infinite) |
-    select(vec4<u32>(0u), vec4<u32>(NOT_A_NUMBER), magnitude_bits > infinite);
-  let magnitude = bitcast<vec4<f32>>(magnitude_bits);
-  let is_large = magnitude > vec4<f32>(LARGE);
-  let is_small = magnitude < vec4<f32>(SMALL);
-  let zero = vec4<f32>(0.0);
-  let l = select(zero, magnitude * SCALE_DOWN, is_large);
-  let m = select(magnitude, zero, is_large | is_small);
-  let s = select(zero, magnitude * SCALE_UP, is_small);
-  return Squares(sums.large + l * l, sums.medium + m * m, sums.small + s * s, sums.flags | any_bits(flags));
+  let value = bitcast<vec4<f32>>(bits);
+  var flags = sums.flags;
+  if (!PROPAGATES) {
+    flags = flags | excess_of(bits & vec4<u32>(0x7fffffffu));
+  }
+  return Squares(sums.sum + value * value, flags);
 }
 
-/// What `add_squares` does, for magnitudes that are ordinary or zero; flags the others, and then the sums are void.
-fn add_ordinary_squares(sums: Squares, bits: vec4<u32>) -> Squares {
-  let magnitude_bits = bits & vec4<u32>(0x7fffffffu);
-  let magnitude = bitcast<vec4<f32>>(magnitude_bits);
-  // Differences are below zero, and so have EXTREME set, where bits are less than those of SMALL, but not zero, or more than those of LARGE.
-  let is_small = (magnitude_bits - SMALL_BITS) & (vec4<u32>(0u) - magnitude_bits);
-  let is_large = LARGE_BITS - magnitude_bits;
-  let flags = any_bits(is_small | is_large) & EXTREME;
-  return Squares(sums.large, sums.medium + magnitude * magnitude, sums.small, sums.flags | flags);
+/// The same, scaled as their kind is, and with all flags.
+fn add_scaled_squares(sums: Squares, bits: vec4<u32>, kind: u32) -> Squares {
+  let magnitude = bits & vec4<u32>(0x7fffffffu);
+  let infinite = vec4<u32>(0x7f800000u);
+  let value = bitcast<vec4<f32>>(bits) * select(select(1.0, 0x1p84, kind == SMALL), 0x1p-84, kind == LARGE);
+  // INFINITE is 1, NOT_A_NUMBER 2.
+  let flags = vec4<u32>(magnitude >= infinite) + vec4<u32>(magnitude > infinite);
+  return Squares(sums.sum + value * value, sums.flags | excess_of(magnitude) | flags);
+}
+
+/// A difference below zero has EXTREME set.
+fn excess_of(magnitude: vec4<u32>) -> vec4<u32> {
+  return (LARGEST - magnitude) & vec4<u32>(EXTREME);
+}
+
+/// What a sum of numbers as they are should have been of.
+fn kind_of(sums: Squares) -> u32 {
+  let bits = bitcast<u32>(total(sums.sum));
+  let is_large = bits > MOST || any_bits(sums.flags) != 0u;
+  return select(select(MEDIUM, SMALL, bits < LEAST), LARGE, is_large);
 }
 
 fn any_bits(v: vec4<u32>) -> u32 {
@@ -61,11 +68,6 @@ fn any_bits(v: vec4<u32>) -> u32 {
 
 fn total(v: vec4<f32>) -> f32 {
   return (v.x + v.y) + (v.z + v.w);
-}
-
-/// Large, medium and small squares.
-fn totals(sums: Squares) -> vec3<f32> {
-  return vec3<f32>(total(sums.large), total(sums.medium), total(sums.small));
 }
 
 /// x · 2ᵉ for x ≥ 0, by its exponent bits: a product of powers of two may be reassociated, and overflow on the way.

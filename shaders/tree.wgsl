@@ -9,8 +9,9 @@ const SHARED_COUNT: u32 = 32u;
 
 var<workgroup> shared_partials: array<vec4<u32>, SHARED_COUNT>;
 
-fn partial_of(sums: Squares) -> vec4<u32> {
-  return vec4<u32>(bitcast<vec3<u32>>(totals(sums)), sums.flags);
+fn partial_of(sums: Squares, kind: u32) -> vec4<u32> {
+  let bits = select(vec3<u32>(0u), vec3<u32>(bitcast<u32>(total(sums.sum))), vec3<u32>(0u, 1u, 2u) == vec3<u32>(kind));
+  return vec4<u32>(bits, any_bits(sums.flags) & ~EXTREME);
 }
 
 fn add_partials(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {

@@ -102,7 +102,7 @@ export const normSlips = [
     ['gpu/clip-per-tensor#of an infinite', 'gpu/clip-tables#columns'],
     [
       ['first_element = portion.first;', ''],
-      ['sums.flags != 0u', 'false'],
+      ['kind_of(sums) == MEDIUM', 'true'],
     ],
   ),
   ...slipsIn(

@@ -102,9 +102,9 @@ export const referenceSlips = [
     'src/reference/tensor/tensor-norm.ts',
     ['unit/tensor-norm', 'gpu/tensor-norms'],
     [
-      ['if (magnitude > LARGE)', 'if (magnitude > 2 * LARGE)'],
-      ['magnitude / SCALE]', 'magnitude]'],
-      ['magnitude < SMALL', 'magnitude > SMALL'],
+      ['total <= MOST', 'total <= 2 ** 120', 'gpu/measure-alone'],
+      ['[1 / SCALE, 1, SCALE]', '[1, 1, SCALE]'],
+      ['total < LEAST ? 2 : 0', '0'],
       ['if (isInfinite) return Infinity;', ''],
       [
         'if (large > 0) return flushed(root(large, medium) * SCALE);',

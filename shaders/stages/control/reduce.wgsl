@@ -5,8 +5,7 @@
 //
 // The tree is fixed by the plan (src/plan/reduction.ts): equal input in equal places gives equal bits.
 //
-//   add_parts(…) -> Squares             all parts, for ordinary magnitudes; copies them if they are to be gathered
-//   add_parts_carefully(…) -> Squares   the same for all magnitudes, if that is needed; without copying
+//   add_parts(…) -> Squares   all parts, as numbers of a kind; copies them if they are to be gathered
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn reduce(
@@ -17,18 +16,19 @@ fn reduce(
   header = uniform_portion.header;
   let workgroup = linear_workgroup(workgroup_id, workgroup_count);
   var sums: Squares;
+  var kind = MEDIUM;
   // What takes no part in this step leaves partials of nothing.
   if (page[header.row].is_active != 0u) {
-    sums = add_parts(workgroup, local_index);
-    // Gradients hardly ever span eighty powers of two, so most invocations end here; the others begin again. A second
-    // loop, not a branch in the first: CPU adapters run both sides of a branch.
-    let is_extreme = sums.flags != 0u;
-    if (is_extreme) {
-      sums = Squares();
+    // Few gradients are so large or small that an invocation begins again.
+    loop {
+      sums = add_parts(workgroup, local_index, kind);
+      if (kind != MEDIUM || kind_of(sums) == MEDIUM) {
+        break;
+      }
+      kind = kind_of(sums);
     }
-    sums = add_parts_carefully(sums, workgroup, local_index, is_extreme);
   }
-  sum_workgroup(local_index, partial_of(sums));
+  sum_workgroup(local_index, partial_of(sums, kind));
   if (local_index == 0u && workgroup < header.workgroup_count) {
     workspace[header.first_partial + workgroup] = shared_partials[0];
   }

@@ -52,52 +52,46 @@ struct Sums {
   second: Squares,
 }
 
-/// Of lanes whose magnitudes are all ordinary, as hardly any are not; else flags, and then the sums are void. So they are, too, where the
-/// chunk's last lane holds less than four elements: to look at each lane for it takes a tenth of the time.
-fn ordinary_sums(lanes: LaneRange) -> Sums {
+/// What an invocation makes of its lanes.
+fn partials_of(lanes: LaneRange) -> Partials {
+  // To ask in each lane whether it is the chunk's last one, with less than four elements, takes a tenth of the time.
+  let end = select(min(lanes.end, portion.element_count / 4u), lanes.first, IS_MASKED);
   var sums: Sums;
-  if (!IS_MASKED && lanes.first < lanes.end && lanes.end == portion.lane_count) {
-    sums.first.flags = select(0u, EXTREME, portion.element_count % 4u != 0u);
-  }
-  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-    let at = place_of(i);
-    let counts = counting(at);
-    if (is_idle(counts)) {
-      continue;
-    }
-    let values = measure_lane(at);
-    sums.first = add_ordinary_squares(sums.first, ordinary_bits(values[0], counts));
+  var i = lanes.first;
+  for (; i < end; i += lanes.stride) {
+    let values = measure_lane(place_of(i));
+    sums.first = add_squares(sums.first, bitcast<vec4<u32>>(values[0]));
     if (HAS_SECOND) {
-      sums.second = add_ordinary_squares(sums.second, ordinary_bits(values[QUANTITY_COUNT - 1u], counts));
+      sums.second = add_squares(sums.second, bitcast<vec4<u32>>(values[QUANTITY_COUNT - 1u]));
     }
   }
-  return sums;
-}
-
-fn ordinary_bits(value: lane, counts: vec4<bool>) -> vec4<u32> {
-  if (IS_MASKED) {
-    return bits_within(value, counts);
-  }
-  return bitcast<vec4<u32>>(value);
-}
-
-fn flags_of(sums: Sums) -> u32 {
-  return sums.first.flags | sums.second.flags;
-}
-
-/// The same of any magnitudes.
-fn careful_sums(lanes: LaneRange) -> Sums {
-  var sums: Sums;
-  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-    let at = place_of(i);
-    let counts = counting(at);
-    let values = measure_lane(at);
-    sums.first = add_squares(sums.first, bits_within(values[0], counts));
-    if (HAS_SECOND) {
-      sums.second = add_squares(sums.second, bits_within(values[QUANTITY_COUNT - 1u], counts));
+  var kinds = vec2<u32>(MEDIUM);
+  // The rest of them; then, as hardly ever, all of them once more.
+  for (var is_again = false; ; is_again = true) {
+    for (; i < lanes.end; i += lanes.stride) {
+      let at = place_of(i);
+      let counts = counting(at);
+      if (is_idle(counts)) {
+        continue;
+      }
+      let values = measure_lane(at);
+      sums.first = add_scaled_squares(sums.first, bits_within(values[0], counts), kinds.x);
+      if (HAS_SECOND) {
+        let bits = bits_within(values[QUANTITY_COUNT - 1u], counts);
+        sums.second = add_scaled_squares(sums.second, bits, kinds.y);
+      }
     }
+    if (is_again) {
+      break;
+    }
+    kinds = vec2<u32>(kind_of(sums.first), select(MEDIUM, kind_of(sums.second), HAS_SECOND));
+    if (all(kinds == vec2<u32>(MEDIUM))) {
+      break;
+    }
+    sums = Sums();
+    i = lanes.first;
   }
-  return sums;
+  return Partials(partial_of(sums.first, kinds.x), partial_of(sums.second, kinds.y));
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -112,16 +106,13 @@ fn measure_tensor(
   prepare();
   let workgroup = linear_workgroup(workgroup_id, workgroup_count);
   let lanes = own_lanes(workgroup, local_index, portion.lane_count);
-  var sums = ordinary_sums(lanes);
-  if (flags_of(sums) != 0u) {
-    sums = careful_sums(lanes);
-  }
-  sum_workgroup(local_index, partial_of(sums.first));
+  let own = partials_of(lanes);
+  sum_workgroup(local_index, own.first);
   if (local_index == 0u) {
     store_partial(workgroup, 0u, shared_partials[0]);
   }
   if (HAS_SECOND) {
-    sum_workgroup(local_index, partial_of(sums.second));
+    sum_workgroup(local_index, own.second);
     if (local_index == 0u) {
       store_partial(workgroup, 1u, shared_partials[0]);
     }
@@ -134,8 +125,7 @@ fn store_partial(workgroup: u32, quantity: u32, partial: vec4<u32>) {
   }
 }
 
-/// Of an invocation that measures alone: sums of ordinary magnitudes, and partials where not all are that.
-var<private> own_totals: array<vec2<f32>, SHARED_COUNT>;
+/// Of an invocation that measures alone.
 var<private> own_partials: array<Partials, SHARED_COUNT>;
 
 fn add_own(place: u32, added: Partials) {
@@ -160,43 +150,19 @@ fn measure_alone(
   let first_lane = min(workgroup * WORKGROUP_SIZE * LANES_PER_INVOCATION, portion.lane_count);
   let share_count = min(WORKGROUP_SIZE, portion.lane_count - first_lane);
   let top = min(SHARED_COUNT, WORKGROUP_SIZE) / 2u;
-  var flags = 0u;
   for (var share = 0u; share < share_count; share++) {
-    let sums = ordinary_sums(own_lanes(workgroup, share, portion.lane_count));
-    flags |= flags_of(sums);
+    let own = partials_of(own_lanes(workgroup, share, portion.lane_count));
     let place = share % SHARED_COUNT;
-    let own = vec2<f32>(total(sums.first.medium), total(sums.second.medium));
-    if (share == place) {
-      own_totals[place] = own;
-    } else {
-      own_totals[place] = own_totals[place] + own;
-    }
-  }
-  for (var half = top; half > 0u; half /= 2u) {
-    for (var place = 0u; place < half; place++) {
-      own_totals[place] = own_totals[place] + own_totals[place + half];
-    }
-  }
-  // Loops of no rounds, not branches: CPU adapters run both sides of a branch.
-  let is_careful = flags != 0u;
-  for (var share = 0u; share < select(0u, share_count, is_careful); share++) {
-    let sums = careful_sums(own_lanes(workgroup, share, portion.lane_count));
-    let place = share % SHARED_COUNT;
-    let own = Partials(partial_of(sums.first), partial_of(sums.second));
     if (share == place) {
       own_partials[place] = own;
     } else {
       add_own(place, own);
     }
   }
-  for (var half = select(0u, top, is_careful); half > 0u; half /= 2u) {
+  for (var half = top; half > 0u; half /= 2u) {
     for (var place = 0u; place < half; place++) {
       add_own(place, own_partials[place + half]);
     }
-  }
-  if (!is_careful) {
-    let bits = bitcast<vec2<u32>>(own_totals[0]);
-    own_partials[0] = Partials(vec4<u32>(0u, bits.x, 0u, 0u), vec4<u32>(0u, bits.y, 0u, 0u));
   }
   store_partial(workgroup, 0u, own_partials[0].first);
   if (HAS_SECOND) {

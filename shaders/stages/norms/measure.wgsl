@@ -5,8 +5,7 @@
 //
 // The tree is that of stages/measure: equal input gives equal bits.
 //
-//   add_portion(…) -> Squares             for ordinary magnitudes; copies them, if that is wanted
-//   add_portion_carefully(…) -> Squares   for all magnitudes, if that is needed; without copying
+//   add_portion(…) -> Squares   as numbers of a kind; copies it, if that is wanted
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn measure_portions(
@@ -20,14 +19,17 @@ fn measure_portions(
   }
   let portion = portion_at(header.first_portion + workgroup);
   first_element = portion.first;
-  var sums = add_portion(portion, local_index);
-  // As in stages/control/reduce.wgsl: a second loop for what hardly ever happens.
-  let is_extreme = sums.flags != 0u;
-  if (is_extreme) {
-    sums = Squares();
+  var sums: Squares;
+  var kind = MEDIUM;
+  // As in stages/control/reduce.wgsl.
+  loop {
+    sums = add_portion(portion, local_index, kind);
+    if (kind != MEDIUM || kind_of(sums) == MEDIUM) {
+      break;
+    }
+    kind = kind_of(sums);
   }
-  sums = add_portion_carefully(sums, portion, local_index, is_extreme);
-  sum_workgroup(local_index, partial_of(sums));
+  sum_workgroup(local_index, partial_of(sums, kind));
   if (local_index == 0u) {
     tables[header.first_partial + portion.partial] = shared_partials[0];
   }

@@ -2,12 +2,12 @@ import { LANES_PER_PARTIAL, MEASURE_SHAPE } from '../../kernel/measure-shape.js'
 import type { ElementAt } from '../../rules/declaring/arithmetic.js';
 
 /** As in shaders/squares.wgsl. */
-const LARGE = 2 ** 44;
-const SMALL = 2 ** -44;
+const LEAST = 2 ** -80;
+const MOST = 2 ** 88;
 const SCALE = 2 ** 84;
 
-/** Large, medium and small squares, of which each has sums of its own. */
-const BINS = [0, 1, 2] as const;
+/** Sums of large, medium and small numbers, by what these are multiplied with. */
+const SCALES = [1 / SCALE, 1, SCALE] as const;
 
 /** Accumulators of a workgroup: its invocations', of four components each. */
 const ACCUMULATORS = 4 * MEASURE_SHAPE.workgroupSize;
@@ -30,29 +30,39 @@ export function float64Norm(length: number, at: ElementAt<number>, factor = 1): 
 export function float32Norm(length: number, at: ElementAt<number>, round: Round, factor = 1): number {
   const elementsPerPartial = 4 * LANES_PER_PARTIAL;
   const partialCount = Math.ceil(length / elementsPerPartial);
-  const partials = BINS.map(() => new Float32Array(partialCount));
-  const sums = BINS.map(() => new Float32Array(ACCUMULATORS));
-  const isUsed = BINS.map(() => false);
+  const partials = SCALES.map(() => new Float32Array(partialCount));
+  const sums = new Float32Array(ACCUMULATORS);
+  const totals = SCALES.map(() => new Float32Array(MEASURE_SHAPE.workgroupSize));
   let [isInfinite, isNaN] = [false, false];
   for (let partial = 0; partial < partialCount; partial++) {
     const start = partial * elementsPerPartial;
     const end = Math.min(start + elementsPerPartial, length);
-    for (const bin of sums) bin.fill(0);
-    for (let i = start; i < end; i++) {
-      const magnitude = Math.abs(at(i));
-      isNaN ||= Number.isNaN(magnitude);
-      isInfinite ||= magnitude === Infinity;
-      let bin = 1;
-      let scaled = magnitude;
-      if (magnitude > LARGE) [bin, scaled] = [0, magnitude / SCALE];
-      else if (magnitude < SMALL) [bin, scaled] = [2, magnitude * SCALE];
-      // Lane by lane, a workgroup apart: the sums of one invocation's four components stay neighbours.
-      const accumulator = i % ACCUMULATORS;
-      isUsed[bin] = true;
-      const ofBin = sums[bin]!;
-      ofBin[accumulator] = round(ofBin[accumulator]! + round(scaled * scaled));
+    // Lane by lane, a workgroup apart: the sums of one invocation's four components stay neighbours.
+    const add = (i: number, scale: number): void => {
+      const value = round(at(i) * scale);
+      sums[i % ACCUMULATORS] = round(sums[i % ACCUMULATORS]! + round(value * value));
+    };
+    sums.fill(0);
+    for (const ofKind of totals) ofKind.fill(0);
+    for (let i = start; i < end; i++) add(i, 1);
+    for (let k = 0; k < MEASURE_SHAPE.workgroupSize; k++) {
+      const total = sumComponents(sums, k, round);
+      if (total >= LEAST && total <= MOST) {
+        totals[1]![k] = total;
+        continue;
+      }
+      const kind = total < LEAST ? 2 : 0;
+      sums.fill(0, 4 * k, 4 * k + 4);
+      for (let lane = start + 4 * k; lane < end; lane += ACCUMULATORS) {
+        for (let i = lane; i < Math.min(lane + 4, end); i++) {
+          add(i, SCALES[kind]);
+          isNaN ||= Number.isNaN(at(i));
+          isInfinite ||= Math.abs(at(i)) === Infinity;
+        }
+      }
+      totals[kind]![k] = sumComponents(sums, k, round);
     }
-    for (const bin of BINS) if (isUsed[bin]) partials[bin]![partial] = sumWorkgroup(sums[bin]!, round);
+    totals.forEach((ofKind, kind) => (partials[kind]![partial] = sumTree(ofKind, round)));
   }
   if (isNaN) return NaN;
   if (isInfinite) return Infinity;
@@ -74,18 +84,14 @@ function flushed(value: number): number {
   return value < 2 ** 128 ? value : Infinity;
 }
 
-/** One bin's total over a workgroup: each invocation's components, then the tree. */
-function sumWorkgroup(sums: Float32Array, round: Round): number {
-  const ofInvocation = new Float32Array(MEASURE_SHAPE.workgroupSize);
-  for (let k = 0; k < ofInvocation.length; k++) {
-    const first = 4 * k;
-    const low = round(sums[first]! + sums[first + 1]!);
-    ofInvocation[k] = round(low + round(sums[first + 2]! + sums[first + 3]!));
-  }
-  return sumTree(ofInvocation, round);
+/** An invocation's total: of its four components. */
+function sumComponents(sums: Float32Array, invocation: number, round: Round): number {
+  const first = 4 * invocation;
+  const low = round(sums[first]! + sums[first + 1]!);
+  return round(low + round(sums[first + 2]! + sums[first + 3]!));
 }
 
-/** One bin's total over a tensor: partials a workgroup apart, then the tree. */
+/** One kind's total over a tensor: partials a workgroup apart, then the tree. */
 function sumPartials(partials: Float32Array, round: Round): number {
   const ofInvocation = new Float32Array(MEASURE_SHAPE.workgroupSize);
   partials.forEach((partial, k) => {

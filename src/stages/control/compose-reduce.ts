@@ -74,15 +74,15 @@ export function writePortion(
  */
 export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayout): PipelineSource {
   const { parts, shape } = dispatch;
-  const { isShort, gatheredLane, table } = parts[0]!;
+  const { table } = parts[0]!;
   return {
     label: 'webgpu-optim reduce',
     code: composeReduce(parts, row),
     entryPoint: 'reduce',
     constants: {
       ...shapeConstants(shape),
-      MASKED: Number(isShort || table !== undefined),
-      GATHERED: Number(gatheredLane !== undefined),
+      // That is the shape on CPU adapters.
+      PROPAGATES: Number(shape.consecutive),
       ...gradientRowConstants(table),
     },
     bindGroups: [
@@ -101,7 +101,7 @@ function composeReduce(parts: readonly ReductionPart<unknown>[], row: RowLayout)
   const partCount = parts.length;
   const [first] = parts;
   const { access, table } = first!;
-  const each = Array.from({ length: partCount }, (_, k) => k);
+  const each = parts.map((_, k) => k);
   return `// webgpu-optim: reduction of ${partCount} by ${access}
 ${row.struct.wgsl}
 ${HEADER.wgsl}
@@ -110,11 +110,6 @@ struct Portion {
   header: Header,
   parts: array<Part, ${partCount}>,
 }
-
-/// Whether a part's last lane may be in part.
-override MASKED: bool = false;
-/// Whether parts are copied to the workspace.
-override GATHERED: bool = false;
 
 @group(0) @binding(0) var<uniform> uniform_portion: Portion;
 /// Gathered gradients, and partials: sums of large, medium and small squares as bits of f32, then the flags.
@@ -130,21 +125,13 @@ ${squaresWgsl}
 ${treeWgsl}
 ${table ? composeGradientRows(table, '0u') : ''}${composeBits(first!, table)}
 fn masked(bits: vec4<u32>, i: u32, element_count: u32) -> vec4<u32> {
-  if (!MASKED) {
-    return bits;
-  }
   let is_within = ${table?.mask ? 'active_in(i, element_count) & ' : ''}(vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(element_count));
   return select(vec4<u32>(0u), bits, is_within);
 }
-${each.map((k) => composePart(k, first!, table?.mask !== undefined)).join('')}
-fn add_parts(workgroup: u32, local_index: u32) -> Squares {
+${each.map((k) => composePart(k, first!)).join('')}
+fn add_parts(workgroup: u32, local_index: u32, kind: u32) -> Squares {
   var sums: Squares;
-${each.map((k) => `  sums = add_part_${k}(sums, workgroup, local_index);\n`).join('')}  return sums;
-}
-
-fn add_parts_carefully(given: Squares, workgroup: u32, local_index: u32, is_needed: bool) -> Squares {
-  var sums = given;
-${each.map((k) => `  sums = add_part_carefully_${k}(sums, workgroup, local_index, is_needed);\n`).join('')}  return sums;
+${each.map((k) => `  sums = add_part_${k}(sums, workgroup, local_index, kind);\n`).join('')}  return sums;
 }
 
 ${reduceWgsl}`;
@@ -154,40 +141,43 @@ function declareGradient(k: number, kind: GradientKind): string {
   return `@group(0) @binding(${2 + k}) var<storage, read> grad_${k}: array<${bitsType(kind)}>;`;
 }
 
-/** The loops stand once per part, because WGSL can choose an array at run time only by a branch at each access. */
-function composePart(k: number, { access, codec }: GradientKind, hasMask: boolean): string {
+/**
+ * The loops stand once per part, because WGSL can choose an array at run time only by a branch at each access. A long part's takes four
+ * lanes a round: what a round costs beside that, CPU adapters pay as dearly.
+ */
+function composePart(k: number, part: ReductionPart<unknown>): string {
+  const { isShort, gatheredLane, table } = part;
   const idle = `    if (!any(active_in(i, part.element_count))) {
       continue;
     }
 `;
-  const kind = { access, ...(codec && { codec }) };
-  const lanes = { array: `grad_${k}`, ...kind, base: 'part.base', elementCount: 'part.element_count' };
+  const lanes = { ...part, array: `grad_${k}`, base: 'part.base', elementCount: 'part.element_count' };
+  const rounds = `  for (; i + 3u * lanes.stride < end; i += 4u * lanes.stride) {
+${[0, 1, 2, 3].map((n) => `    sums = add_squares(sums, take_${k}(part, i + ${n}u * lanes.stride));`).join('\n')}
+  }
+`;
   return `
 fn load_${k}(part: Part, i: u32) -> vec4<u32> {
 ${composeLoadBits(lanes)}
 }
 
-fn add_part_${k}(given: Squares, workgroup: u32, local_index: u32) -> Squares {
-  let part = uniform_portion.parts[${k}];
-  let lanes = own_lanes(workgroup, local_index, part.lane_count);
-  var sums = given;
-  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-${hasMask ? idle : ''}    let bits = masked(load_${k}(part, i), i, part.element_count);
-    if (GATHERED) {
-      workspace[part.gathered_lane + i] = bits;
-    }
-    sums = add_ordinary_squares(sums, bits);
-  }
-  return sums;
+/// A lane; copied, if it is to be gathered.
+fn take_${k}(part: Part, i: u32) -> vec4<u32> {
+  let bits = ${isShort || table ? `masked(load_${k}(part, i), i, part.element_count)` : `load_${k}(part, i)`};
+${gatheredLane === undefined ? '' : '  workspace[part.gathered_lane + i] = bits;\n'}  return bits;
 }
 
-fn add_part_carefully_${k}(given: Squares, workgroup: u32, local_index: u32, is_needed: bool) -> Squares {
+fn add_part_${k}(given: Squares, workgroup: u32, local_index: u32, kind: u32) -> Squares {
   let part = uniform_portion.parts[${k}];
   let lanes = own_lanes(workgroup, local_index, part.lane_count);
-  let end = select(lanes.first, lanes.end, is_needed);
   var sums = given;
-  for (var i = lanes.first; i < end; i += lanes.stride) {
-    sums = add_squares(sums, masked(load_${k}(part, i), i, part.element_count));
+  var i = lanes.first;
+  let end = select(i, lanes.end, kind == MEDIUM);
+${isShort || table ? '' : rounds}  for (; i < end; i += lanes.stride) {
+${table?.mask ? idle : ''}    sums = add_squares(sums, take_${k}(part, i));
+  }
+  for (; i < lanes.end; i += lanes.stride) {
+    sums = add_scaled_squares(sums, take_${k}(part, i), kind);
   }
   return sums;
 }

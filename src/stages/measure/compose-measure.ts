@@ -88,7 +88,7 @@ export function measureSource(variant: MeasureVariant, { access, isAlone }: Meas
     label: `webgpu-optim ${layout.rule.name} measure`,
     code: composeMeasure(variant, access),
     entryPoint: isAlone ? 'measure_alone' : 'measure_tensor',
-    constants: { ...constantsOf(variant), ...rowConstants(access) },
+    constants: { ...constantsOf(variant), PROPAGATES: Number(isAlone), ...rowConstants(access) },
     bindGroups: [
       [
         written(partialsByteLength(layout)),

@@ -177,19 +177,10 @@ fn measured(bits: vec4<u32>, i: u32, element_count: u32) -> vec4<u32> {
   return select(vec4<u32>(0u), bits, is_within);
 }
 ${each.map((k) => composeSource(k, dispatch, isCopied)).join('')}
-fn add_portion(portion: Portion, local_index: u32) -> Squares {
+fn add_portion(portion: Portion, local_index: u32, kind: u32) -> Squares {
   var sums: Squares;
   switch (portion.source) {
-${choose((k) => `add_source_${k}(portion, local_index)`)}    default: {
-    }
-  }
-  return sums;
-}
-
-fn add_portion_carefully(given: Squares, portion: Portion, local_index: u32, is_needed: bool) -> Squares {
-  var sums = given;
-  switch (portion.source) {
-${choose((k) => `add_source_carefully_${k}(sums, portion, local_index, is_needed)`)}    default: {
+${choose((k) => `add_source_${k}(portion, local_index, kind)`)}    default: {
     }
   }
   return sums;
@@ -212,22 +203,21 @@ fn load_source_${k}(portion: Portion, i: u32) -> vec4<u32> {
 ${composeLoadBits(lanes)}
 }
 
-fn add_source_${k}(portion: Portion, local_index: u32) -> Squares {
-  let lanes = own_lanes(0u, local_index, (portion.element_count + 3u) / 4u);
-  var sums: Squares;
-  for (var i = lanes.first; i < lanes.end; i += lanes.stride) {
-    let bits = load_source_${k}(portion, i);
-${isCopied ? '    workspace[portion.lane + i] = bits;\n' : ''}    sums = add_ordinary_squares(sums, measured(bits, i, portion.element_count));
-  }
-  return sums;
+fn take_source_${k}(portion: Portion, i: u32) -> vec4<u32> {
+  let bits = load_source_${k}(portion, i);
+${isCopied ? '  workspace[portion.lane + i] = bits;\n' : ''}  return measured(bits, i, portion.element_count);
 }
 
-fn add_source_carefully_${k}(given: Squares, portion: Portion, local_index: u32, is_needed: bool) -> Squares {
+fn add_source_${k}(portion: Portion, local_index: u32, kind: u32) -> Squares {
   let lanes = own_lanes(0u, local_index, (portion.element_count + 3u) / 4u);
-  let end = select(lanes.first, lanes.end, is_needed);
-  var sums = given;
-  for (var i = lanes.first; i < end; i += lanes.stride) {
-    sums = add_squares(sums, measured(load_source_${k}(portion, i), i, portion.element_count));
+  var sums: Squares;
+  var i = lanes.first;
+  let end = select(i, lanes.end, kind == MEDIUM);
+  for (; i < end; i += lanes.stride) {
+    sums = add_squares(sums, take_source_${k}(portion, i));
+  }
+  for (; i < lanes.end; i += lanes.stride) {
+    sums = add_scaled_squares(sums, take_source_${k}(portion, i), kind);
   }
   return sums;
 }
