@@ -14,9 +14,10 @@ const LARGE: u32 = 0u;
 const MEDIUM: u32 = 1u;
 const SMALL: u32 = 2u;
 
-/// Flags: an infinity was seen; a NaN was; a magnitude above LARGEST was.
+/// Flags: an infinity was seen; a NaN was; anything but zeros was; a magnitude above LARGEST was.
 const INFINITE: u32 = 1u;
 const NOT_A_NUMBER: u32 = 2u;
+const SOME: u32 = 4u;
 const EXTREME: u32 = 0x80000000u;
 /// Bits of 2⁴⁴.
 const LARGEST: u32 = 0x55800000u;
@@ -35,7 +36,7 @@ fn add_squares(sums: Squares, bits: vec4<u32>) -> Squares {
   let value = bitcast<vec4<f32>>(bits);
   var flags = sums.flags;
   if (!PROPAGATES) {
-    flags = flags | excess_of(bits & vec4<u32>(0x7fffffffu));
+    flags = flags | range_of(bits & vec4<u32>(0x7fffffffu));
   }
   return Squares(sums.sum + value * value, flags);
 }
@@ -47,19 +48,22 @@ fn add_scaled_squares(sums: Squares, bits: vec4<u32>, kind: u32) -> Squares {
   let value = bitcast<vec4<f32>>(bits) * select(select(1.0, 0x1p84, kind == SMALL), 0x1p-84, kind == LARGE);
   // INFINITE is 1, NOT_A_NUMBER 2.
   let flags = vec4<u32>(magnitude >= infinite) + vec4<u32>(magnitude > infinite);
-  return Squares(sums.sum + value * value, sums.flags | excess_of(magnitude) | flags);
+  return Squares(sums.sum + value * value, sums.flags | range_of(magnitude) | flags);
 }
 
 /// A difference below zero has EXTREME set.
-fn excess_of(magnitude: vec4<u32>) -> vec4<u32> {
-  return (LARGEST - magnitude) & vec4<u32>(EXTREME);
+fn range_of(magnitude: vec4<u32>) -> vec4<u32> {
+  return ((LARGEST - magnitude) & vec4<u32>(EXTREME)) | (min(magnitude, vec4<u32>(1u)) * SOME);
 }
 
 /// What a sum of numbers as they are should have been of.
 fn kind_of(sums: Squares) -> u32 {
   let bits = bitcast<u32>(total(sums.sum));
-  let is_large = bits > MOST || any_bits(sums.flags) != 0u;
-  return select(select(MEDIUM, SMALL, bits < LEAST), LARGE, is_large);
+  let flags = any_bits(sums.flags);
+  let is_large = bits > MOST || (flags & EXTREME) != 0u;
+  // Zeros, as rows that got no gradient have, are not looked at twice where that is known.
+  let is_small = bits < LEAST && (PROPAGATES || (flags & SOME) != 0u);
+  return select(select(MEDIUM, SMALL, is_small), LARGE, is_large);
 }
 
 fn any_bits(v: vec4<u32>) -> u32 {

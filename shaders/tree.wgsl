@@ -11,7 +11,7 @@ var<workgroup> shared_partials: array<vec4<u32>, SHARED_COUNT>;
 
 fn partial_of(sums: Squares, kind: u32) -> vec4<u32> {
   let bits = select(vec3<u32>(0u), vec3<u32>(bitcast<u32>(total(sums.sum))), vec3<u32>(0u, 1u, 2u) == vec3<u32>(kind));
-  return vec4<u32>(bits, any_bits(sums.flags) & ~EXTREME);
+  return vec4<u32>(bits, any_bits(sums.flags) & (INFINITE | NOT_A_NUMBER));
 }
 
 fn add_partials(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {
