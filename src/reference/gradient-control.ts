@@ -61,6 +61,17 @@ export class GradientControl {
     };
   }
 
+  /** @returns puts back what there is now. */
+  remember(): () => void {
+    const saved = this.save();
+    const { gradNorm, clipFactor } = this;
+    return () => {
+      this.restore(saved);
+      this.gradNorm = gradNorm;
+      this.clipFactor = clipFactor;
+    };
+  }
+
   /** Goes on from what {@link save} gave, or from the start. */
   restore(saved: SavedControl | undefined): void {
     this.skipped = saved?.skipped ?? 0;

@@ -1,7 +1,7 @@
 import type { StateName } from '../engine/input/config.js';
 import { checkGradScale, isClamping, needsControlPass } from '../engine/input/options/gradient-options.js';
 import { NameTable, type SkipOptions, resolveSkip } from '../engine/input/names.js';
-import { ParameterGroup } from '../engine/parameter-group.js';
+import { ParameterGroup, type RuleInForce } from '../engine/parameter-group.js';
 import { checkLoadOptions, checkRun } from '../engine/saved/check-state-dict.js';
 import { restoreSchedules } from '../engine/saved/restore-schedules.js';
 import type { LoadOptions, LoadedNames, StateDict } from '../engine/saved/state-dict.js';
@@ -105,7 +105,8 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
    * @param grads an array per parameter, in their order or by name, each as long as the parameter, or `{ indices,
    *   values }` of some rows where it has a `rowLength`; default the parameters' `grad`.
    * @param options which parameters to leave out; see {@link SkipOptions}.
-   * @throws OptimizerError on missing or mismatched gradients, unknown names, or after {@link eval}; nothing changes then.
+   * @throws OptimizerError on missing or mismatched gradients, unknown names, or after {@link eval}; nothing changes then. What a rule's
+   *   own functions throw goes through, if nothing has changed; else it is the cause of an error that tells what has.
    */
   step(grads?: ReferenceGradients, options?: SkipOptions): void {
     this.#checkTraining('step');
@@ -118,7 +119,32 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
       gradients.set(parameter, parameter.elementGradients(gradient));
     });
     const inForce = this.groups.map((group) => group.inForce());
+    const undo = this.#control.remember();
     this.#stepCount++;
+    const changed = new Set<string>();
+    try {
+      this.#update(gradients, inForce, changed);
+    } catch (error) {
+      if (changed.size === 0) {
+        this.#stepCount--;
+        undo();
+        throw error;
+      }
+      throw new OptimizerError(
+        'invalid-config',
+        `step: the rule ${quote(this.#ruleName)} threw when parameters ${quote([...changed])} had been stepped, the last of them maybe in part; ` +
+          `load a saved state, or make the parameters anew. It threw ${quote(String(error))}.`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** @param changed gets the names of the parameters that change. */
+  #update(
+    gradients: ReadonlyMap<ParameterState, ElementGradients<number>>,
+    inForce: readonly RuleInForce[],
+    changed: Set<string>,
+  ): void {
     const multiplier = this.#control.decide(
       [...gradients.values()].map(({ values }) => values),
       this.#gradScale,
@@ -144,7 +170,7 @@ export class ReferenceOptimizer<R extends Rule = Rule> {
           maxGradNormPerTensor < Infinity
             ? parameter.clip(gradient, multiplier, maxGradNormPerTensor)
             : gradient;
-        parameter.update(rule, clipped, prepared.get(t) ?? prepare(t));
+        parameter.update(rule, clipped, prepared.get(t) ?? prepare(t), () => changed.add(parameter.name));
       }
     });
   }

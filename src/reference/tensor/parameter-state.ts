@@ -161,13 +161,18 @@ export class ParameterState {
     return clipToNorm(this.arithmetic, { ...gradient, values }, multiplier, maxNorm);
   }
 
-  /** Makes one step, its own next one. */
+  /**
+   * Makes one step, its own next one.
+   *
+   * @param onChange called before anything changes: where the rule throws without, nothing has.
+   */
   update(
     rule: ReferenceRule,
     { values: given, elements }: ElementGradients<number>,
     step: PreparedStep<number>,
+    onChange: () => void = () => {},
   ): void {
-    const gradient = rule.matrix ? this.#transformed(rule, rule.matrix, given, step) : given;
+    const gradient = rule.matrix ? this.#transformed(rule, rule.matrix, given, step, onChange) : given;
     const f = this.arithmetic;
     const { load, store } = f;
     const { weights, state } = this;
@@ -190,7 +195,6 @@ export class ParameterState {
       step,
       positions && ((i) => positions.has(i)),
     );
-    for (const slot of this.#tensorSlots) state[slot]![0] = store(whole[slot]!);
     const isCounted = this.#codec.overflowsFrom !== undefined;
     const isPlain = this.#codec === f32 && !this.#masters && typeof table.constraint !== 'object';
     updateElements(
@@ -205,6 +209,7 @@ export class ParameterState {
         step,
         ...(table.columns && { stepOf: (i) => stepOfColumn(step, table, i) }),
         tensor,
+        onChange,
       },
       isPlain
         ? undefined
@@ -215,6 +220,7 @@ export class ParameterState {
             this.#setWeight(i, limited, step.t);
           },
     );
+    for (const slot of this.#tensorSlots) state[slot]![0] = store(whole[slot]!);
     // What was not stepped stays what it is.
     for (const [, values, codec] of arrays) keep(codec, values);
     const access = {
@@ -233,6 +239,7 @@ export class ParameterState {
     { transform }: MatrixRule<number>,
     gradient: ArrayLike<number>,
     step: PreparedStep<number>,
+    onChange: () => void,
   ): number[] {
     const { load, store } = this.arithmetic;
     const { state, weights } = this;
@@ -247,6 +254,7 @@ export class ParameterState {
         state: Array.from(this.#codecs.keys(), (slot) => [slot, state[slot]!] as const),
         step: step.directing!,
         tensor: {},
+        onChange,
       },
       (i, direction) => (directions[i] = direction),
     );

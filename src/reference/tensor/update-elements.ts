@@ -19,6 +19,8 @@ export interface Stepped {
   readonly stepOf?: (element: number) => PreparedStep<number>;
   /** What the rule knows of the tensor. */
   readonly tensor: Readonly<Record<string, number>>;
+  /** Called before anything is stored. */
+  readonly onChange: () => void;
 }
 
 const constants = (lanes: Lanes, values: Readonly<Record<string, number>>): Record<string, Lane> =>
@@ -43,7 +45,7 @@ function scalarsFor(lanes: Lanes, step: PreparedStep<number>): Record<string, La
 export function updateElements(
   lanes: Lanes,
   { update }: Pick<ElementRule<Lane>, 'update'>,
-  { gradient, elements, weights, weightAt, state, step, stepOf, tensor: known }: Stepped,
+  { gradient, elements, weights, weightAt, state, step, stepOf, tensor: known, onChange }: Stepped,
   keep: ((element: number, after: number, before: number) => void) | undefined,
 ): void {
   const tensor = constants(lanes, known);
@@ -77,8 +79,8 @@ export function updateElements(
       }
     }
     const after = update(w, g, s, { h, t: step.t }, tensor);
-    // Before anything is stored.
     for (const lane of [after, ...Object.values(s)]) checkLane(lane);
+    onChange();
     if (keep) for (let k = 0; k < count; k++) keep(elementOf(k), after[k]!, w[k]!);
     else store(weights, after);
     for (const [slot, values] of state) store(values, s[slot]!);
