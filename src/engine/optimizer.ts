@@ -404,13 +404,14 @@ export class Optimizer<R extends Rule = Rule> {
    * @throws OptimizerError `invalid-parameter` if they do not fit, `destroyed` if they are of an arena that is; nothing changes then.
    */
   rebind(changes: Readonly<Record<string, BufferChange>>): void {
-    const { guard, names, occupancy } = this.#session;
+    const session = this.#session;
+    const { guard, names, occupancy } = session;
     guard.check('rebind()');
     guard.rejectHeld('rebind()');
     const replacements = resolveChanges(changes, names);
     if (replacements.length === 0) return;
     const parameters = replacements.map(({ parameter }) => parameter);
-    this.#session.rejectDestroyedArenas(parameters, 'rebind()');
+    const isInArena = session.rejectDestroyedArenas(parameters, 'rebind()');
     for (const { entry, parameter } of replacements) rejectSharedWords(entry.part.group.rule, parameter);
     const undoClaim = occupancy.claim(parameters);
     try {
@@ -419,7 +420,8 @@ export class Optimizer<R extends Rule = Rule> {
       undoClaim();
       throw error;
     }
-    this.#session.refreshArenas();
+    // It looks at all parameters.
+    if (isInArena || guard.arenas.length > 0) session.refreshArenas();
   }
 
   /**

@@ -108,15 +108,19 @@ export class Session {
     this.guard.arenas = arenasAmong(buffersOf([...this.names.values()].map(({ parameter }) => parameter)));
   }
 
-  /** @throws OptimizerError `destroyed` if parameters lie in an arena that is. */
-  rejectDestroyedArenas(parameters: readonly ResolvedParameter[], call: string): void {
-    rejectDestroyedArena(arenasAmong(buffersOf(parameters)), call);
+  /**
+   * @returns whether parameters lie in an arena.
+   * @throws OptimizerError `destroyed` if they lie in one that is.
+   */
+  rejectDestroyedArenas(parameters: readonly ResolvedParameter[], call: string): boolean {
+    const arenas = arenasAmong(buffersOf(parameters));
+    rejectDestroyedArena(arenas, call);
+    return arenas.length > 0;
   }
 }
 
-function* buffersOf(parameters: readonly ResolvedParameter[]): Generator<GPUBuffer> {
-  for (const { data, grad } of parameters) for (const { buffer } of [...data, ...grad]) yield buffer;
-}
+const buffersOf = (parameters: readonly ResolvedParameter[]): GPUBuffer[] =>
+  parameters.flatMap(({ data, grad }) => [...data, ...grad].map(({ buffer }) => buffer));
 
 const REMEDY = 'Calls since then had no effect; create the optimizer anew from a state dict.';
 const REMEDIES = { shortage: REMEDY, rejection: REMEDY };

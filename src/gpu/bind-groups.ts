@@ -21,12 +21,23 @@ export function bindBuffers(
   return device.createBindGroup({ label, layout, entries });
 }
 
-interface Node {
-  readonly next: WeakMap<GPUBuffer, Node>;
-  readonly bindGroups: Map<string, GPUBindGroup>;
+/** What was asked for, and the bind group. */
+interface Known {
+  readonly resources: readonly GPUBufferBinding[];
+  readonly bindGroup: GPUBindGroup;
 }
 
-const createNode = (): Node => ({ next: new WeakMap(), bindGroups: new Map() });
+class Node {
+  readonly #next = new WeakMap<object, Node>();
+  /** By a number of the ranges in the buffers on the way here, or by one of those behind it that was free. */
+  readonly known = new Map<number, Known>();
+
+  follow(key: object): Node {
+    let node = this.#next.get(key);
+    if (!node) this.#next.set(key, (node = new Node()));
+    return node;
+  }
+}
 
 /** Bind groups that are kept, over all stages of an optimizer, for every one that is in use. */
 const KEPT_PER_USE = 64;
@@ -34,11 +45,9 @@ const MIN_KEPT = 256;
 
 /** Bind groups by what they bind, for as long as the buffers live: frameworks hand out the same few again and again. */
 export class BindGroups {
-  #root = createNode();
+  #root = new Node();
   #count = 0;
   #limit = MIN_KEPT;
-  #layoutIds = new WeakMap<GPUBindGroupLayout, number>();
-  #layoutCount = 0;
 
   constructor(private readonly device: GPUDevice) {}
 
@@ -49,30 +58,39 @@ export class BindGroups {
 
   /** The bind group of these ranges at bindings 0, 1, …, made if there is none yet. */
   get(layout: GPUBindGroupLayout, resources: readonly GPUBufferBinding[], label: string): GPUBindGroup {
-    let node = this.#root;
-    let key = String(this.#idOf(layout));
-    for (const { buffer, offset = 0, size = -1 } of resources) {
-      let next = node.next.get(buffer);
-      if (!next) node.next.set(buffer, (next = createNode()));
-      node = next;
-      key += ` ${offset} ${size}`;
-    }
-    const known = node.bindGroups.get(key);
-    if (known) return known;
-    if (this.#count >= this.#limit) {
-      this.#root = createNode();
-      this.#count = 0;
-      return this.get(layout, resources, label);
-    }
-    this.#count++;
-    const made = bindBuffers(this.device, label, layout, resources);
-    node.bindGroups.set(key, made);
-    return made;
+    return this.find(layout, resources, () => bindBuffers(this.device, label, layout, resources));
   }
 
-  #idOf(layout: GPUBindGroupLayout): number {
-    let id = this.#layoutIds.get(layout);
-    if (id === undefined) this.#layoutIds.set(layout, (id = this.#layoutCount++));
-    return id;
+  /**
+   * As {@link get}, where not all that is bound need be looked at.
+   *
+   * @param owner says all of it but for these ranges.
+   */
+  find(owner: object, resources: readonly GPUBufferBinding[], make: () => GPUBindGroup): GPUBindGroup {
+    let node = this.#root.follow(owner);
+    let key = 0;
+    for (const { buffer, offset = 0, size = 0 } of resources) {
+      node = node.follow(buffer);
+      key = (31 * key + offset + size) | 0;
+    }
+    let known: Known | undefined;
+    while ((known = node.known.get(key)) && !haveSameRanges(known.resources, resources)) key++;
+    if (known) return known.bindGroup;
+    if (this.#count++ >= this.#limit) {
+      this.#root = new Node();
+      this.#count = 0;
+      return this.find(owner, resources, make);
+    }
+    const bindGroup = make();
+    node.known.set(key, { resources, bindGroup });
+    return bindGroup;
   }
+}
+
+/** Of the same buffers. */
+function haveSameRanges(a: readonly GPUBufferBinding[], b: readonly GPUBufferBinding[]): boolean {
+  // By index: thousands are compared at every step of some frameworks.
+  for (let k = 0; k < a.length; k++)
+    if (a[k]!.offset !== b[k]!.offset || a[k]!.size !== b[k]!.size) return false;
+  return true;
 }

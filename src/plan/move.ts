@@ -1,4 +1,5 @@
 import { OptimizerError, quote } from '../errors.js';
+import type { Mutable } from '../mutable.js';
 import { type Batch, canShare, joinBatch } from './batches.js';
 import { bindingAlignment } from './cut.js';
 import type { Binding, Piece, PlanTensor } from './pieces.js';
@@ -25,7 +26,8 @@ export function planMove<B>(
   facts: StretchFacts<B>,
   nameOf: (tensor: number) => string,
 ): Move<B> {
-  const runs = new Map<number, PlannedRun<B>>();
+  const stretchesOfRun = new Map<number, readonly Stretch<B>[]>();
+  const partsOf = new Map<number, Stretch<B>[]>();
   const batches = new Map<number, Batch<B>>();
   const replanned = (run: PlannedRun<B>, index: number): Stretch<B>[] => {
     const tensors = run.members.map((member) => changed.get(member) ?? plan.tensors.get(member)!);
@@ -35,25 +37,26 @@ export function planMove<B>(
     if (moved.length > 1 || differing) throw otherKernels(nameOf(differing?.index ?? index));
     return stretches;
   };
-  for (const index of changed.keys()) {
+  for (const [index, tensor] of changed) {
     const k = plan.runOfTensor.get(index);
-    if (k === undefined || runs.has(k)) continue;
+    if (k === undefined || stretchesOfRun.has(k)) continue;
     const run = plan.runs[k]!;
-    const stretches =
-      swapped(run, plan.tensors.get(index)!, changed.get(index)!, facts) ?? replanned(run, index);
-    runs.set(k, { ...run, stretches });
-    run.places.forEach(({ batch, part }, s) => {
-      const parts = (batches.get(batch) ?? plan.batches[batch]!).parts.with(part, stretches[s]!);
-      batches.set(batch, { ...plan.batches[batch]!, parts });
-    });
+    const stretches = swapped(run, plan.tensors.get(index)!, tensor, facts) ?? replanned(run, index);
+    stretchesOfRun.set(k, stretches);
+    for (let s = 0; s < stretches.length; s++) {
+      const { batch, part } = run.places[s]!;
+      let parts = partsOf.get(batch);
+      if (!parts) partsOf.set(batch, (parts = [...plan.batches[batch]!.parts]));
+      parts[part] = stretches[s]!;
+    }
   }
-  for (const [k, { parts }] of batches) {
+  for (const [k, parts] of partsOf) {
     rejectUnshareable(parts, nameOf);
     batches.set(k, joinBatch(parts));
   }
   const commit = (): void => {
     for (const [index, tensor] of changed) if (plan.tensors.has(index)) plan.tensors.set(index, tensor);
-    for (const [k, run] of runs) plan.runs[k] = run;
+    for (const [k, stretches] of stretchesOfRun) plan.runs[k]!.stretches = stretches;
     for (const [k, batch] of batches) plan.batches[k] = batch;
   };
   return { batches, commit };
@@ -69,49 +72,34 @@ function swapped<B>(
   after: PlanTensor<B>,
   facts: StretchFacts<B>,
 ): Stretch<B>[] | undefined {
-  if (
-    members.length > 1 ||
-    stretches.length > 1 ||
-    before.rows ||
-    before.rowLength !== undefined ||
-    !before.grad ||
-    !after.grad
-  )
-    return undefined;
+  const [stretch] = stretches as [Stretch<B>];
+  const { rowLength, gradBinding } = stretch.access;
+  if (members.length + stretches.length > 2 || rowLength !== undefined) return undefined;
+  const data = moved(stretch.data, before.data, after.data, facts);
+  const grad = moved(stretch.grad, before.grad, after.grad, facts);
   // In one buffer, weights and gradients share bindings.
-  if (before.data[0]!.buffer === before.grad[0]!.buffer) return undefined;
-  if (after.data[0]!.buffer === after.grad[0]!.buffer) return undefined;
-  const data = distance(before.data, after.data, facts);
-  const grad = distance(before.grad, after.grad, facts);
-  if (data === undefined || grad === undefined) return undefined;
-  const [stretch] = stretches;
-  return [
-    {
-      ...stretch!,
-      data: moved(stretch!.data, after.data[0]!, data),
-      grad: moved(stretch!.grad!, after.grad[0]!, grad),
-    },
-  ];
+  if (!data || !grad || gradBinding === 'read_write' || data.buffer === grad.buffer) return undefined;
+  const swap: Mutable<Stretch<B>> = { ...stretch };
+  swap.data = data;
+  swap.grad = grad;
+  return [swap];
 }
 
-/** Bytes from one place to another where kernels reach both alike; none where they might not. */
-function distance<B>(
-  before: readonly Piece<B>[],
-  after: readonly Piece<B>[],
+/** What is bound where a tensor lies elsewhere and kernels reach both places alike; nothing where they might not. */
+function moved<B>(
+  binding: Binding<B> | undefined,
+  before: readonly Piece<B>[] | undefined,
+  after: readonly Piece<B>[] | undefined,
   facts: StretchFacts<B>,
-): number | undefined {
+): Binding<B> | undefined {
+  if (!binding || before?.length !== 1 || after?.length !== 1) return undefined;
   const [a, b] = [before[0]!, after[0]!];
-  if (before.length > 1 || after.length > 1 || a.elementCount !== b.elementCount) return undefined;
   const bytes = b.byteOffset - a.byteOffset;
-  const isAlike = bytes % bindingAlignment(facts.limits) === 0 && canRead(a, facts) === canRead(b, facts);
-  return isAlike ? bytes : undefined;
+  // To ask a device for its limits takes longer than all else.
+  if (bytes !== 0 && bytes % bindingAlignment(facts.limits) !== 0) return undefined;
+  if (canRead(a, facts) !== canRead(b, facts)) return undefined;
+  return { buffer: b.buffer, offset: binding.offset + bytes, size: binding.size };
 }
-
-const moved = <B>({ offset, size }: Binding<B>, { buffer }: Piece<B>, bytes: number): Binding<B> => ({
-  buffer,
-  offset: offset + bytes,
-  size,
-});
 
 function firstDifference<B>(
   before: readonly Stretch<B>[],
@@ -147,7 +135,7 @@ export function otherKernels(name: string): OptimizerError {
 /** @throws OptimizerError `invalid-parameter` unless one dispatch can bind all of these, as it did before. */
 function rejectUnshareable<B>(parts: readonly Stretch<B>[], nameOf: (tensor: number) => string): void {
   parts.forEach((part, k) => {
-    const other = parts.slice(0, k).find((earlier) => !canShare(earlier, part));
+    const other = parts.find((earlier, j) => j < k && !canShare(earlier, part));
     if (!other) return;
     const [one, two] = [other, part].map(({ index }) => quote(nameOf(index)));
     throw new OptimizerError(

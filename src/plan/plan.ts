@@ -84,7 +84,7 @@ export function stretchesOf<B>({ run, chunks }: CutRun<B>, facts: StretchFacts<B
 /** A run with its stretches, and where these are. */
 export interface PlannedRun<B> {
   readonly members: readonly number[];
-  readonly stretches: readonly Stretch<B>[];
+  stretches: readonly Stretch<B>[];
   /** Per stretch, its batch and which part of it. */
   readonly places: readonly { readonly batch: number; readonly part: number }[];
 }

@@ -182,9 +182,9 @@ describe('what an arena holds', () => {
   });
 
   gpuTest('a destroyed arena can be left by rebind, entered by nothing', async ({ device, track }) => {
-    const [left, entered, gone] = await Promise.all(
-      ['left', 'entered', 'gone'].map((label) =>
-        ParameterArena.create(device, { w: { shape: [2] } }, { label }),
+    const [left, entered, last, gone] = await Promise.all(
+      ['left', 'entered', 'last', 'gone'].map((label) =>
+        ParameterArena.create(device, { w: { shape: [4] } }, { label }),
       ),
     );
     const optimizer = track(await Optimizer.create(device, { rule: momentum(), params: left!.params }));
@@ -200,8 +200,15 @@ describe('what an arena holds', () => {
     optimizer.rebind({ w: { data: entered!.view('w'), grad: entered!.gradView('w') } });
     left!.destroy();
     optimizer.step();
-    expect([...(await optimizer.readParam('w'))]).toEqual([0, 0]);
+    expect([...(await optimizer.readParam('w'))]).toEqual([0, 0, 0, 0]);
+    const [data, grad] = ['data', 'grad'].map((label) =>
+      track(device.createBuffer({ label, size: 16, usage: GPUBufferUsage.STORAGE })),
+    );
+    optimizer.rebind({ w: { data: data!, grad: grad! } });
     entered!.destroy();
+    optimizer.step();
+    optimizer.rebind({ w: { data: last!.view('w'), grad: last!.gradView('w') } });
+    last!.destroy();
     expect(await errorOf(() => optimizer.step())).toMatchObject({ code: 'destroyed' });
   });
 

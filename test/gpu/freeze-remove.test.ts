@@ -165,8 +165,11 @@ gpuTest('what makes no sense is refused, and changes nothing', async ({ device, 
     [() => optimizer.remove(['a', 'x']), 'remove(): there is no parameter "x"'],
     [() => optimizer.remove(['a', 'b']), 'remove(): no parameter would be left; call destroy() instead'],
     [() => optimizer.removeGroup(optimizer.groups[0]!), 'removeGroup(): no parameter would be left'],
-    [() => optimizer.removeGroup({} as never), 'removeGroup(): it is a group that is none of this'],
-    [() => optimizer.removeGroup(0 as never), 'removeGroup(): it is 0; give one of optimizer.groups'],
+    [() => optimizer.removeGroup({} as never), 'is not in optimizer.groups; give one of these'],
+    [
+      () => optimizer.removeGroup(0 as never),
+      'removeGroup(): 0 is not in optimizer.groups; give one of these',
+    ],
     [() => optimizer.unfreeze(undefined as never), 'unfreeze(): names is undefined'],
   ];
   for (const [call, complaint] of cases) expect((await errorOf(call)).message).toContain(complaint);

@@ -6,7 +6,7 @@ export const callSlips = [
     'src/engine/optimizer.ts',
     ['gpu/evaluation-averages#taken meanwhile'],
     [
-      ["this.#session.rejectDestroyedArenas(parameters, 'rebind()');", '', 'gpu/arena#left by rebind'],
+      ["session.rejectDestroyedArenas(parameters, 'rebind()');", 'false;', 'gpu/arena#left by rebind'],
       ['await noticeLostDevice(device);', '', 'gpu/bad-input#a lost device', 'gpu/device-loss'],
       ['checkKernelLimits(device, resolved.kernel);', '', 'gpu/kernel-shape'],
       ["this.#session.guard.check('lr =');", '', 'gpu/device-loss#is the end of every call'],
@@ -59,7 +59,12 @@ export const callSlips = [
         'gpu/rebind#is refused',
         'gpu/batches#are refused',
       ],
-      ['this.#session.refreshArenas();', '', 'gpu/arena#left by rebind'],
+      ['if (isInArena || guard.arenas.length > 0) ', 'if (isInArena) ', 'gpu/arena#left by rebind'],
+      [
+        'if (isInArena || guard.arenas.length > 0) ',
+        'if (guard.arenas.length > 0) ',
+        'gpu/arena#left by rebind',
+      ],
       ["this.#session.guard.checkTraining('step()');", "this.#session.guard.check('step()');"],
       ["this.#session.guard.checkTraining('stateDict()');", "this.#session.guard.check('stateDict()');"],
       ["guard.checkTraining('loadStateDict()');", "guard.check('loadStateDict()');"],
@@ -141,7 +146,7 @@ export const callSlips = [
         '}\n\n  /** The arenas',
         'gpu/arena#nothing of a destroyed',
       ],
-      ['[...data, ...grad]) yield buffer;', 'data) yield buffer;', 'gpu/arena#nothing of a destroyed'],
+      ['[...data, ...grad].map', 'data.map', 'gpu/arena#nothing of a destroyed'],
     ],
   ),
 ];

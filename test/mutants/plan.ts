@@ -106,12 +106,9 @@ export const planSlips = [
     'src/plan/move.ts',
     ['unit/move'],
     [
-      [
-        'const parts = (batches.get(batch) ?? plan.batches[batch]!).parts',
-        'const parts = plan.batches[batch]!.parts',
-      ],
+      ['let parts = partsOf.get(batch);', 'let parts: Stretch<B>[] | undefined;'],
       ['rejectUnshareable(parts, nameOf);', ''],
-      ['for (const [k, run] of runs) plan.runs[k] = run;', ''],
+      ['for (const [k, stretches] of stretchesOfRun) plan.runs[k]!.stretches = stretches;', ''],
       ['if (plan.tensors.has(index)) plan.tensors.set(index, tensor);', 'plan.tensors.set(index, tensor);'],
       [
         "'dataBase', 'gradBase', 'stateStart'] as const",
@@ -120,7 +117,7 @@ export const planSlips = [
         'gpu/rebind#is refused',
       ],
       ['changed.get(member) ?? plan.tensors.get(member)!', 'plan.tensors.get(member)!'],
-      ['if (k === undefined || runs.has(k)) continue;', 'if (runs.has(k!)) continue;'],
+      ['if (k === undefined || stretchesOfRun.has(k)) continue;', 'if (stretchesOfRun.has(k!)) continue;'],
     ],
   ),
   ...slipsIn(

@@ -12,8 +12,8 @@ export const runPartSlips = [
         'gpu/added-groups#tables behind',
       ],
       [
-        'if (stage.withGradients) seen = byIndex(stage.withGradients([...seen.values()]));',
-        '',
+        'if (stage.withGradients)\n        seen',
+        'if (!stage)\n        seen',
         'gpu/batches#a new gradient buffer',
         'gpu/rebind#are followed',
       ],

@@ -89,12 +89,10 @@ export const runSlips = [
         'gpu/added-groups#a dict right',
       ],
       [
-        'changes.forEach(({ entry }, k) => (entry.parameter = before[k]!));',
-        '',
-        'gpu/rebind#is refused',
-        'gpu/batches#are refused',
+        'entry.parameter = parameter;\n    this.#version++;',
+        'entry.parameter = parameter;',
+        'gpu/rebind-moments',
       ],
-      ['throw error;\n    }\n    this.#version++;', 'throw error;\n    }', 'gpu/rebind-moments'],
       [
         'for (const { entry, parameter } of changes) entry.parameter = parameter;',
         '',

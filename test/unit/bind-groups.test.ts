@@ -27,6 +27,7 @@ test('bind groups are found again, in whatever order buffers, ranges and layouts
     [layout, [{ buffer: a, offset: 256 }]],
     [layout, [{ buffer: a, offset: 256, size: 16 }]],
     [layout, [{ buffer: a, size: 256 }]],
+    [layout, [{ buffer: a, offset: 16, size: 256 }]],
     [
       layout,
       [

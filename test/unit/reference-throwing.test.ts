@@ -2,7 +2,7 @@
 import { describe, expect, inject, test } from 'vitest';
 import { Random } from '../../proof/random.js';
 import { OptimizerError, ReferenceOptimizer, defineRule, option } from '../../src/index.js';
-import { LANE_LENGTH } from '../../src/reference/lanes.js';
+import { LANE_LENGTH } from '../../src/reference/tensor/lanes.js';
 
 const MINE = new Error('mine');
 const LENGTH = LANE_LENGTH + 5;

@@ -30,8 +30,10 @@ export class Life {
     this.session.guard.checkTraining(call);
     const part = this.run.parts.find((each) => each.group === group);
     if (!part) {
-      const given = group instanceof Object ? 'a group that is none of this optimizer’s' : quote(group);
-      throw new OptimizerError('invalid-config', `${call}: it is ${given}; give one of optimizer.groups.`);
+      throw new OptimizerError(
+        'invalid-config',
+        `${call}: ${quote(group)} is not in optimizer.groups; give one of these.`,
+      );
     }
     this.#leave(new Set(part.tensors), call);
   }

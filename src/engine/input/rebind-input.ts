@@ -1,4 +1,5 @@
 import { OptimizerError, isRecord, quote, rejectUnknownKeys } from '../../errors.js';
+import type { Mutable } from '../../mutable.js';
 import { type Piece, areSamePieces, countElements } from '../../plan/pieces.js';
 import type { NameTable } from './names.js';
 import { type ResolvedParameter, rejectUnfitRows } from './parameter/parameter.js';
@@ -58,24 +59,30 @@ function replacePieces(parameter: ResolvedParameter, change: unknown): ResolvedP
     fail(`${what()} has a microGrad, which is added to its present gradients; it cannot be rebound.`);
   }
   if (parameter.sparse) fail(`${what()} has sparse gradients; it cannot be rebound.`);
-  const data = replace(parameter, 'data', change['data']);
-  const grad = replace(parameter, 'grad', change['grad']);
-  if (data.pieces === parameter.data && grad.pieces === parameter.grad) return parameter;
-  const room = { ...parameter.room, data: data.room, grad: grad.room };
-  const rebound = { ...parameter, data: data.pieces, grad: grad.pieces, room };
+  const rebound: Mutable<ResolvedParameter> = { ...parameter };
+  const room = { ...parameter.room };
+  rebound.data = replace(parameter, 'data', change['data'], room);
+  rebound.grad = replace(parameter, 'grad', change['grad'], room);
+  if (rebound.data === parameter.data && rebound.grad === parameter.grad) return parameter;
+  rebound.room = room;
   rejectUnfitRows(rebound);
   rejectUnfitWords(rebound);
   return rebound;
 }
 
-/** The pieces of a role; the same list if they lie where they did. */
+/**
+ * The pieces of a role; the same list if they lie where they did.
+ *
+ * @param room is told of all that the ranges hold.
+ */
 function replace(
   parameter: ResolvedParameter,
   role: 'data' | 'grad',
   ranges: unknown,
-): Record<'pieces' | 'room', readonly Piece<GPUBuffer>[]> {
+  room: Mutable<ResolvedParameter['room']>,
+): readonly Piece<GPUBuffer>[] {
   const before = parameter[role];
-  if (ranges === undefined) return { pieces: before, room: parameter.room[role] };
+  if (ranges === undefined) return before;
   const { name, elementCount, hasLength, rowLength } = parameter;
   const resolved = resolvePieces(ranges, { parameter: name, role }, rowLength, before[0]!.codec);
   const held = countElements(resolved);
@@ -86,8 +93,9 @@ function replace(
         'another length.',
     );
   }
+  room[role] = resolved;
   const pieces = truncate(resolved, elementCount);
-  return { pieces: areSamePieces(pieces, before) ? before : pieces, room: resolved };
+  return areSamePieces(pieces, before) ? before : pieces;
 }
 
 function fail(message: string): never {

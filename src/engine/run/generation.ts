@@ -59,13 +59,12 @@ export class Generation {
   }
 
   /** The same over other buffers; see {@link Stage.prepareRebind}. */
-  prepareRebind(changed: readonly PlanTensor<GPUBuffer>[]): () => void {
-    const byIndex = (tensors: readonly PlanTensor<GPUBuffer>[]) =>
-      new Map(tensors.map((tensor) => [tensor.index, tensor]));
-    let seen = byIndex(changed);
+  prepareRebind(changed: ReadonlyMap<number, PlanTensor<GPUBuffer>>): () => void {
+    let seen = changed;
     const commits = this.#stages.map((stage) => {
       const commit = stage.prepareRebind(seen);
-      if (stage.withGradients) seen = byIndex(stage.withGradients([...seen.values()]));
+      if (stage.withGradients)
+        seen = new Map(stage.withGradients([...seen.values()]).map((tensor) => [tensor.index, tensor]));
       return commit;
     });
     return () => {

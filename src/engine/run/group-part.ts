@@ -3,6 +3,7 @@ import type { ByteRange } from '../../gpu/copies/byte-range.js';
 import type { Planned } from '../../gpu/pipelines.js';
 import { type PlanTensor, type StatePiece, countElements, isByRows } from '../../plan/pieces.js';
 import { OptimizerError, quote } from '../../errors.js';
+import type { Mutable } from '../../mutable.js';
 import { withLayout } from '../../plan/stretch.js';
 import { placeState } from '../../plan/plan.js';
 import { firstPieces } from '../../plan/state-places.js';
@@ -112,12 +113,13 @@ export class GroupPart {
     return true;
   }
 
-  /** A tensor as stages plan it: sums stand for a sparse gradient. */
-  planTensor({ index, row, parameter }: RunTensor): PlanTensor<GPUBuffer> {
+  /** A tensor as stages plan it, where it lies or is to lie: sums stand for a sparse gradient. */
+  planTensor(tensor: RunTensor, parameter = tensor.parameter): PlanTensor<GPUBuffer> {
+    const { index, row } = tensor;
     const sums = this.#holdings.gradients.sums.get(index);
-    const placed = { index, row, ...placesOf(parameter) };
-    const state = this.layout.elementSlots.length > 0 ? { state: this.slabs.placeOf(index) } : {};
-    return sums ? { ...placed, ...state, ...sumsAsGradient(parameter, sums) } : { ...placed, ...state };
+    const planned = placed(index, row, parameter);
+    if (this.layout.elementSlots.length > 0) planned.state = this.slabs.placeOf(index);
+    return sums ? { ...planned, ...sumsAsGradient(parameter, sums) } : planned;
   }
 
   /** Of some of its tensors those with a sparse gradient, and the sums of these. */
@@ -160,28 +162,32 @@ export class GroupPart {
 }
 
 /** A parameter as stages plan it, but for its state; without its gradient where that is sparse. */
-export function placesOf({
-  data,
-  grad,
-  sparse,
-  rowLength,
-  mask,
-  columns,
-  constraint,
-  shape,
-}: Pick<
-  ResolvedParameter,
-  'data' | 'grad' | 'sparse' | 'rowLength' | 'mask' | 'columns' | 'constraint' | 'shape'
->): Omit<PlanTensor<GPUBuffer>, 'index' | 'row'> {
-  const places = {
+function placed(
+  index: number,
+  row: number,
+  {
     data,
-    ...(!sparse && { grad }),
-    ...(mask && { mask }),
-    ...(columns && { columns }),
-    ...(constraint && { constraint }),
-    ...(shape && { shape }),
-  };
-  return rowLength !== undefined && isByRows(places) ? { ...places, rowLength } : places;
+    grad,
+    sparse,
+    rowLength,
+    mask,
+    columns,
+    constraint,
+    shape,
+  }: Pick<
+    ResolvedParameter,
+    'data' | 'grad' | 'sparse' | 'rowLength' | 'mask' | 'columns' | 'constraint' | 'shape'
+  >,
+): Mutable<PlanTensor<GPUBuffer>> {
+  // Set one by one: copying objects takes most of the time that rebinding thousands does.
+  const tensor: Mutable<PlanTensor<GPUBuffer>> = { index, row, data };
+  if (!sparse) tensor.grad = grad;
+  if (mask) tensor.mask = mask;
+  if (columns) tensor.columns = columns;
+  if (constraint) tensor.constraint = constraint;
+  if (shape) tensor.shape = shape;
+  if (rowLength !== undefined && isByRows(tensor)) tensor.rowLength = rowLength;
+  return tensor;
 }
 
 /** The measuring that the rule brings along, if its options ask for it. */
@@ -251,16 +257,16 @@ export function planPart(
   const tables = new Map<number, Planned<RowSums>>();
   const tensors = members.map(({ index, row, parameter }): PlanTensor<GPUBuffer> => {
     const { sparse, name } = parameter;
-    const placed = { index, row, ...placesOf(parameter) };
-    if (!sparse) return placed;
+    const tensor = placed(index, row, parameter);
+    if (!sparse) return tensor;
     tables.set(index, planRowSums(device, sparse, name, label));
-    return { ...placed, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
+    return { ...tensor, ...sumsAsGradient(parameter, { summed: NO_BUFFER, rows: NO_BUFFER }) };
   });
   const added = members.flatMap(
     ({ index, parameter: { grad, microGrad, rowLength } }): PlanTensor<GPUBuffer>[] => {
       if (!microGrad) return [];
       const gradients = { data: grad, grad: microGrad, ...(rowLength !== undefined && { rowLength }) };
-      return [{ index, row: 0, ...placesOf(gradients) }];
+      return [placed(index, 0, gradients)];
     },
   );
   const side = { device, facts, nameOf, label: `${label} accumulate` };
@@ -277,7 +283,7 @@ export function planPart(
     for (const { index, parameter } of members)
       rejectBrokenBlocks(parameter, state.stateOfTensor.get(index)!, layout.stateForm.cutLength);
   }
-  const placed = tensors.map((tensor) => {
+  const withState = tensors.map((tensor) => {
     const own = state.stateOfTensor.get(tensor.index);
     return own ? { ...tensor, state: firstPieces(own, countElements(tensor.data)) } : tensor;
   });
@@ -285,7 +291,7 @@ export function planPart(
   return {
     group,
     members,
-    tensors: placed,
+    tensors: withState,
     layout,
     label,
     keepsState: kept !== undefined,

@@ -1,4 +1,5 @@
 import type { PassTarget } from '../../gpu/commands.js';
+import type { PlanTensor } from '../../plan/pieces.js';
 import { makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import type { Planned } from '../../gpu/pipelines.js';
@@ -303,16 +304,12 @@ export class Run {
    * @throws OptimizerError as `Stage.prepareRebind`; nothing has changed then.
    */
   rebind(changes: readonly { readonly entry: RunTensor; readonly parameter: ResolvedParameter }[]): void {
-    const before = changes.map(({ entry }) => entry.parameter);
+    const moved = new Map<number, PlanTensor<GPUBuffer>>();
+    // What is frozen has no place in the generation.
+    for (const { entry, parameter } of changes)
+      if (!this.rows.isFrozen(entry)) moved.set(entry.index, entry.part.planTensor(entry, parameter));
+    this.#generation.prepareRebind(moved)();
     for (const { entry, parameter } of changes) entry.parameter = parameter;
-    try {
-      // What is frozen has no place in the generation.
-      const stepped = changes.filter(({ entry }) => !this.rows.isFrozen(entry));
-      this.#generation.prepareRebind(stepped.map(({ entry }) => entry.part.planTensor(entry)))();
-    } catch (error) {
-      changes.forEach(({ entry }, k) => (entry.parameter = before[k]!));
-      throw error;
-    }
     this.#version++;
   }
 

@@ -1,3 +1,4 @@
+import type { Mutable } from '../../mutable.js';
 import { findRateScalars } from '../../kernel/rate-scalars.js';
 import { applying, directing } from '../../kernel/matrix-phases.js';
 import { type RuleLayout, layoutOf } from '../../kernel/rule-layout.js';
@@ -7,8 +8,6 @@ import type { Arithmetic } from '../../rules/declaring/arithmetic.js';
 import type { ElementStep } from '../../rules/declaring/declaration.js';
 import { divideByFactors } from './factor.js';
 import { orthogonalize } from './orthogonalize.js';
-
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** What a step knows of all elements. */
 export interface PreparedStep<N> {

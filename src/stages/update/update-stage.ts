@@ -1,6 +1,6 @@
 import { adapterInfoOf } from '../../gpu/adapter-info.js';
-import { bytesOf, LANE } from '../../codecs/codec.js';
-import type { BindGroups } from '../../gpu/bind-groups.js';
+import { LANE, bytesOf } from '../../codecs/codec.js';
+import { type BindGroups, bindBuffers } from '../../gpu/bind-groups.js';
 import { type Planned, type Pipeline, getPipelineSync } from '../../gpu/pipelines.js';
 import type { RowLayout } from '../../kernel/row.js';
 import { type RuleLayout, joinsNeighbours } from '../../kernel/rule-layout.js';
@@ -169,9 +169,15 @@ export class UpdateStage implements Stage {
   }
 
   #bind(batch: Batch<GPUBuffer>, k: number): GPUBindGroup {
-    const { bindGroups, label } = this.input;
-    const resources = this.#bindings[k]!.map((binding) => this.#resource(binding, batch, k));
-    return bindGroups.get(this.#pipelines[k]!.layouts[0]!, resources, `${label} buffers ${k}`);
+    const { device, bindGroups, label } = this.input;
+    const bindings = this.#bindings[k]!;
+    // All else that it binds stays as it is.
+    const moving: GPUBufferBinding[] = [];
+    for (const { data, grad = data } of batch.parts) moving.push(data, grad);
+    return bindGroups.find(bindings, moving, () => {
+      const resources = bindings.map((binding) => this.#resource(binding, batch, k));
+      return bindBuffers(device, `${label} buffers ${k}`, this.#pipelines[k]!.layouts[0]!, resources);
+    });
   }
 
   #resource({ role, name, tensor }: StepBinding, batch: Batch<GPUBuffer>, k: number): GPUBufferBinding {

@@ -4,19 +4,17 @@ import { type Piece, elementByteLengthOf, endOf, isWoven, wordsEndOf } from '../
 export interface ByteRows {
   readonly start: number;
   readonly end: number;
-  readonly rows?: { readonly byteLength: number; readonly byteStride: number };
+  readonly rows?: { readonly byteLength: number; readonly byteStride: number } | undefined;
 }
 
 /** The bytes of a piece: whole words, but for rows that have none of their own. */
 export const bytesOfPiece = (piece: Piece<unknown>): ByteRows => ({
   start: piece.byteOffset,
   end: isWoven(piece) ? endOf(piece) : wordsEndOf(piece),
-  ...(piece.rows && {
-    rows: {
-      byteLength: elementByteLengthOf(piece) * piece.rows.length,
-      byteStride: piece.rows.byteStride,
-    },
-  }),
+  rows: piece.rows && {
+    byteLength: elementByteLengthOf(piece) * piece.rows.length,
+    byteStride: piece.rows.byteStride,
+  },
 });
 
 /** Rows of `width` bytes, `stride` bytes from one to the next. */

@@ -31,25 +31,23 @@ export class Occupancy {
    * @returns what takes it back; for a caller that fails at something else afterwards, before anything else is claimed.
    * @throws OptimizerError `invalid-parameter` if bytes would be written that something else uses; nothing changes then.
    */
-  claim(parameters: Iterable<ResolvedParameter>): () => void {
-    const taken: [name: string, before: readonly Claim[] | undefined, after: readonly Claim[]][] = [];
+  claim(parameters: readonly ResolvedParameter[]): () => void {
+    const taken: [name: string, before: readonly Claim[], after: Claim[]][] = [];
     const shared = new Set<Claim[]>();
-    for (const { name } of parameters)
-      for (const claim of this.#ofParameter.get(name) ?? []) claim.holds = false;
-    for (const parameter of parameters) {
-      const after: Claim[] = [];
-      this.#claimAll(parameter, after, shared);
-      taken.push([parameter.name, this.#ofParameter.get(parameter.name), after]);
+    for (const { name } of parameters) {
+      const before = this.#ofParameter.get(name) ?? [];
+      for (const claim of before) claim.holds = false;
+      taken.push([name, before, []]);
     }
+    parameters.forEach((parameter, k) => this.#claimAll(parameter, taken[k]![2], shared));
     const undo = () => {
       for (const [name, before, after] of taken) {
         for (const claim of after) claim.holds = false;
-        for (const claim of before ?? []) {
+        for (const claim of before) {
           claim.holds = true;
           if (!claim.neighbours.includes(claim)) claim.neighbours.push(claim);
         }
-        if (before) this.#ofParameter.set(name, before);
-        else this.#ofParameter.delete(name);
+        this.#ofParameter.set(name, before);
       }
     };
     try {
@@ -96,10 +94,15 @@ export class Occupancy {
   ): Claim {
     let neighbours = this.#ofBuffer.get(piece.buffer);
     if (!neighbours) this.#ofBuffer.set(piece.buffer, (neighbours = []));
-    if (!neighbours.some(({ holds }) => holds)) neighbours.length = 0;
-    const claim: Claim = { ...bytesOfPiece(piece), owner, role, isWritten, neighbours, holds: true };
-    neighbours.push(claim);
-    if (neighbours.length > 1) shared.add(neighbours);
+    const { start, end, rows } = bytesOfPiece(piece);
+    const claim = { start, end, rows, owner, role, isWritten, neighbours, holds: true };
+    if (neighbours.some(({ holds }) => holds)) {
+      neighbours.push(claim);
+      shared.add(neighbours);
+    } else {
+      neighbours[0] = claim;
+      neighbours.length = 1;
+    }
     return claim;
   }
 }

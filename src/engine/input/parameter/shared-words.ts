@@ -20,9 +20,10 @@ interface Candidate {
  */
 export function rejectUnfitWords(parameter: Candidate): void {
   const { name, data, grad, microGrad = [], rowLength = 0, sparse, constraint } = parameter;
-  const roles = { data, grad: sparse ? [] : grad, microGrad };
-  const all = Object.values(roles).flat();
+  const gradients = sparse ? [] : grad;
+  const all = [...data, ...gradients, ...microGrad];
   if (all.every(({ codec }) => !codec)) return;
+  const roles = { data, grad: gradients, microGrad };
   const isShared = all.some(hasSharedWords);
   const what = `parameter ${quote(name)}`;
   for (const [role, pieces] of isShared ? Object.entries(roles) : []) {
@@ -51,7 +52,7 @@ export function rejectUnfitWords(parameter: Candidate): void {
   if (sparse) rejectOdd('dtype', data, 'a sparse grad');
   if (constraint !== 'unit-rows') return;
   rejectOdd('dtype', data, "constraint 'unit-rows'");
-  rejectOdd('gradDtype', roles.grad, "constraint 'unit-rows'");
+  rejectOdd('gradDtype', gradients, "constraint 'unit-rows'");
 }
 
 const hasSharedWords = ({ codec }: Piece<GPUBuffer>): boolean => (codec?.blockLength ?? 1) > 1;

@@ -29,13 +29,6 @@ export interface SpanName {
   readonly index?: number;
 }
 
-/** What of a buffer is used; that it is there tells a buffer of whatever realm from anything else. */
-function isBuffer(value: unknown): value is GPUBuffer {
-  if (typeof value !== 'object' || value === null) return false;
-  const { size, usage, mapAsync } = value as Partial<GPUBuffer>;
-  return typeof size === 'number' && typeof usage === 'number' && typeof mapAsync === 'function';
-}
-
 /**
  * Checks a range of a buffer.
  *
@@ -50,12 +43,13 @@ export function resolvePiece(
   codec?: Codec,
 ): Piece<GPUBuffer> {
   const isBinding = typeof range === 'object' && range !== null && 'buffer' in range;
-  const buffer = isBinding ? range.buffer : range;
-  if (!isBuffer(buffer)) {
+  const buffer = (isBinding ? range.buffer : range) as GPUBuffer;
+  // What of a buffer is used; that it is there tells one of whatever realm from anything else. A buffer takes its time to tell.
+  const { size: bufferSize, usage, mapAsync } = Object(buffer) as Partial<GPUBuffer>;
+  if (typeof bufferSize !== 'number' || typeof usage !== 'number' || typeof mapAsync !== 'function') {
     fail(name, ` is ${quote(range)}; give a GPUBuffer or { buffer, offset, size }.`);
   }
   const { offset, size, byteStride } = (isBinding ? range : {}) as Partial<Record<keyof RowRange, unknown>>;
-  const bufferSize = buffer.size;
   const kind = codec && { codec };
   const elementByteLength = elementByteLengthOf({ ...kind });
   const unit = byteStride === undefined ? WORD : Math.min(elementByteLength, WORD);
@@ -70,7 +64,6 @@ export function resolvePiece(
       `: offset ${byteOffset} + size ${byteLength} is beyond the buffer's ${bufferSize} bytes; give a smaller range.`,
     );
   }
-  const { usage } = buffer;
   if ((usage & BufferUsage.STORAGE) === 0) {
     fail(
       name,
