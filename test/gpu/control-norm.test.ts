@@ -54,6 +54,15 @@ gpuTest(
   },
 );
 
+gpuTest('sums of different kinds are one norm', async ({ device, track }) => {
+  // Far enough apart for invocations of their own; of each pair one is made of scaled numbers, the other not.
+  for (const unit of [2 ** 42, 2 ** -42]) {
+    const gradients = [8, 3].map((value) => Float32Array.of(value * unit, ...new Float32Array(8191)));
+    const norm = await gradNormOf(device, track, gradients);
+    expect(Math.abs(norm / exactNorm(gradients) - 1)).toBeLessThan(NORM_TOLERANCE);
+  }
+});
+
 gpuTest('the norm has the same bits whenever it is computed', async ({ device, track }) => {
   const random = new Random(inject('seed'));
   const gradients = LENGTHS.map((length) => random.gradients(length));

@@ -201,12 +201,8 @@ export const controlSlips = [
     'shaders/squares.wgsl',
     ['gpu/loss-scale', 'gpu/control-stage', 'gpu/tensor-norms'],
     [
-      [
-        'sqrt(sums.x + scale_by_power(sums.y, -168))',
-        'sqrt(sums.x)',
-        'gpu/loss-scale#a norm of one',
-        'gpu/control-stage#one huge',
-      ],
+      ['sqrt(sums.x + scale_by_power(sums.y, -168))', 'sqrt(sums.x)', 'gpu/control-norm#different kinds'],
+      ['sums.y + scale_by_power(sums.z, -168)', 'sums.y', 'gpu/control-norm#different kinds'],
       ['(v.x + v.y) + (v.z + v.w)', '(v.x + v.y) + v.z'],
       ['vec4<u32>(magnitude > infinite)', 'vec4<u32>(magnitude >= infinite)'],
       ['bits < LEAST', 'false'],
