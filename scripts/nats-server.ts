@@ -85,6 +85,11 @@ export async function startNatsServer(config = '', jetstream: string | false = '
 class LocalServer implements NatsServer {
   readonly #folder = mkdtempSync(join(tmpdir(), 'webgpu-optim-nats-'));
   readonly #takeBack = beforeLeaving(() => this.destroy());
+  /** Whoever ends without a word, as at an error that nobody catches, has no time for more. */
+  readonly #end = (): void => {
+    this.#process?.kill('SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 3 });
+  };
   #process: ChildProcess | undefined;
   /** −1: any that are free. */
   #ports = { nats: -1, websocket: -1 };
@@ -93,7 +98,9 @@ class LocalServer implements NatsServer {
     private readonly command: string,
     private readonly config: string,
     private readonly jetstream: string | false,
-  ) {}
+  ) {
+    process.on('exit', this.#end);
+  }
 
   get url(): string {
     return `nats://127.0.0.1:${this.#ports.nats}`;
@@ -149,7 +156,8 @@ class LocalServer implements NatsServer {
   async destroy(): Promise<void> {
     this.#takeBack();
     await this.kill();
-    rmSync(this.#folder, { recursive: true, force: true });
+    process.off('exit', this.#end);
+    this.#end();
   }
 
   get #store(): string {

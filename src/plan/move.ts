@@ -31,10 +31,10 @@ export function planMove<B>(
   const batches = new Map<number, Batch<B>>();
   const replanned = (run: PlannedRun<B>, index: number): Stretch<B>[] => {
     const tensors = run.members.map((member) => changed.get(member) ?? plan.tensors.get(member)!);
-    const moved = planRuns(tensors, facts, tensors.length > 1);
-    const stretches = moved.flatMap((each) => stretchesOf(each, facts));
+    const planned = planRuns(tensors, facts, tensors.length > 1);
+    const stretches = planned.flatMap((each) => stretchesOf(each, facts));
     const differing = firstDifference(run.stretches, stretches);
-    if (moved.length > 1 || differing) throw otherKernels(nameOf(differing?.index ?? index));
+    if (planned.length > 1 || differing) throw otherKernels(nameOf(differing?.index ?? index));
     return stretches;
   };
   for (const [index, tensor] of changed) {

@@ -1,36 +1,18 @@
 /** How a peer's part in a fleet ends, what is refused at its beginning, and trouble of the transport. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Fleet, joinFleetWith } from '../../src/fleet/join-fleet.js';
-import { type MemoryTransport, memoryTransport } from '../../src/fleet/memory-transport.js';
-import type { FleetOptions } from '../../src/fleet/options.js';
 import type { FleetEvent } from '../../src/fleet/events.js';
+import type { FleetOptions } from '../../src/fleet/options.js';
 import type { FleetListener, FleetSeat, FleetTransport } from '../../src/fleet/transport.js';
 import { OptimizerError } from '../../src/errors.js';
 import { alteredTransport } from '../support/altered-transport.js';
 import { errorOf } from '../support/error-of.js';
 import { FakeOuter, fakeCodec } from '../support/fake-outer.js';
+import { type FleetPeerOptions, fleetTest } from '../support/fleet-test.js';
 
-let memory: MemoryTransport;
-beforeEach(() => {
-  vi.useFakeTimers();
-  memory = memoryTransport();
-});
-afterEach(() => {
-  expect(vi.getTimerCount()).toBe(0);
-  vi.useRealTimers();
-});
-
-const join = (
-  peer: string,
-  {
-    transport = memory,
-    outer = new FakeOuter(),
-    ...options
-  }: Partial<FleetOptions> & {
-    transport?: FleetTransport;
-    outer?: FakeOuter;
-  } = {},
-): Promise<Fleet> => joinFleetWith(fakeCodec, outer, transport, { peer, deadlineSeconds: 60, ...options });
+const world = fleetTest();
+const join = async (peer: string, options?: FleetPeerOptions): Promise<Fleet> =>
+  (await world.join(peer, options)).fleet;
 
 const NOBODY: FleetListener = { changed: () => undefined, lost: () => undefined };
 
@@ -59,7 +41,7 @@ describe('options', () => {
     [{ peer: 'a', deadline: 1 }, 'unknown option "deadline"; joinFleet knows peer, deadlineSeconds'],
   ])('%j is refused', async (options, message) => {
     const error = await errorOf(() =>
-      joinFleetWith(fakeCodec, new FakeOuter(), memory, options as FleetOptions),
+      joinFleetWith(fakeCodec, new FakeOuter(), world.memory, options as FleetOptions),
     );
     expect(error.code).toBe('invalid-option');
     expect(error.message).toContain(message);
@@ -112,7 +94,7 @@ describe('leave()', () => {
     const fleet = await join('a', { outer });
     const sync = fleet.sync();
     await begun;
-    const other = await memory.join('b', NOBODY);
+    const other = await world.memory.join('b', NOBODY);
     const left = fleet.leave();
     await vi.advanceTimersByTimeAsync(999);
     expect(other.members()).toEqual(['a', 'b']);
@@ -133,7 +115,7 @@ describe('leave()', () => {
 describe('a signal', () => {
   test('that is aborted beforehand: nothing begins', async () => {
     await expect(join('a', { signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
-    expect((await memory.join('a', NOBODY)).members()).toEqual(['a']);
+    expect((await world.memory.join('a', NOBODY)).members()).toEqual(['a']);
   });
 
   test('while the seat is on its way: the seat is given back', async () => {
@@ -141,14 +123,14 @@ describe('a signal', () => {
     const slow: FleetTransport = {
       join: async (peer, listener) => {
         await new Promise((resolve) => setTimeout(resolve, 1000));
-        return memory.join(peer, listener);
+        return world.memory.join(peer, listener);
       },
     };
     const joining = join('a', { transport: slow, signal: controller.signal });
     controller.abort('enough');
     await expect(joining).rejects.toBe('enough');
     await vi.advanceTimersByTimeAsync(1000);
-    expect((await memory.join('a', NOBODY)).members()).toEqual(['a']);
+    expect((await world.memory.join('a', NOBODY)).members()).toEqual(['a']);
   });
 
   test('during a round: as leave(), with its reason', async () => {
@@ -167,7 +149,7 @@ describe('a signal', () => {
 
 const troubled = (change: (seat: FleetSeat) => Partial<FleetSeat>): FleetTransport => ({
   // The transport of the test that runs, also where this is made before.
-  join: (peer, listener) => alteredTransport(memory, change).join(peer, listener),
+  join: (peer, listener) => alteredTransport(world.memory, change).join(peer, listener),
 });
 
 describe('trouble', () => {
@@ -177,7 +159,7 @@ describe('trouble', () => {
     const [a, b] = await Promise.all([join('a'), join('b')]);
     const pending = errorOf(() => a.sync());
     await vi.advanceTimersByTimeAsync(10);
-    memory.drop('a');
+    world.memory.drop('a');
     expect((await pending).message).toBe('peer "a" was dropped; join again.');
     expect((await errorOf(() => a.sync())).message).toBe('peer "a" was dropped; join again.');
     await a.leave();

@@ -1,32 +1,14 @@
 /** Peers that close rounds with what is not so: the others go on, and have the same bits. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Fleet, joinFleetWith } from '../../src/fleet/join-fleet.js';
-import { memoryTransport } from '../../src/fleet/memory-transport.js';
+import { expect, test, vi } from 'vitest';
+import { joinFleetWith } from '../../src/fleet/join-fleet.js';
 import type { FleetSeat, FleetTransport, RoundClose, TakenDelta } from '../../src/fleet/transport.js';
 import { alteredTransport } from '../support/altered-transport.js';
 import { errorOf } from '../support/error-of.js';
 import { FakeOuter, fakeCodec } from '../support/fake-outer.js';
+import { type FleetPeer, fleetTest } from '../support/fleet-test.js';
 
-let transport: FleetTransport;
-beforeEach(() => {
-  vi.useFakeTimers();
-  transport = memoryTransport();
-});
-afterEach(() => {
-  expect(vi.getTimerCount()).toBe(0);
-  vi.useRealTimers();
-});
-
-interface Peer {
-  readonly outer: FakeOuter;
-  readonly fleet: Fleet;
-}
-
-async function join(peer: string, over = transport): Promise<Peer> {
-  const outer = new FakeOuter();
-  const fleet = await joinFleetWith(fakeCodec, outer, over, { peer, deadlineSeconds: 60 });
-  return { outer, fleet };
-}
+const world = fleetTest();
+const { join } = world;
 
 /** A seat that closes rounds with a list of its own; what it would have listed is given. */
 const closing =
@@ -42,12 +24,12 @@ function liarFirst(lie: (seat: FleetSeat) => Partial<FleetSeat>): {
 } {
   let lied = (): void => undefined;
   const lying = new Promise<void>((resolve) => (lied = resolve));
-  const liar = alteredTransport(transport, (seat) => {
+  const liar = alteredTransport(world.memory, (seat) => {
     const lies = lie(seat);
     const close = lies.close ?? ((sound) => seat.close(sound));
     return { ...lies, close: (sound) => close(sound).finally(lied) };
   });
-  const honest = alteredTransport(transport, (seat) => ({
+  const honest = alteredTransport(world.memory, (seat) => ({
     close: (close) => lying.then(() => seat.close(close)),
   }));
   return { liar, honest };
@@ -60,14 +42,18 @@ function liarFirst(lie: (seat: FleetSeat) => Partial<FleetSeat>): {
  */
 async function roundOf(lie: (seat: FleetSeat) => Partial<FleetSeat>) {
   const { liar, honest } = liarFirst(lie);
-  const peers = [await join('liar', liar), await join('b', honest), await join('c', honest)];
+  const peers = [
+    await join('liar', { transport: liar }),
+    await join('b', { transport: honest }),
+    await join('c', { transport: honest }),
+  ];
   for (const [k, { outer }] of peers.entries()) outer.step(k);
   const reports = await Promise.all(peers.map(({ fleet }) => fleet.sync()));
   for (const { closedBy } of reports) expect(closedBy).toBe('liar');
   const anchor = [...peers[1]!.outer.anchor];
   const late = await join('late');
   expect(late.outer.anchor).toEqual(anchor);
-  const [, b, c] = peers as [Peer, Peer, Peer];
+  const [, b, c] = peers as [FleetPeer, FleetPeer, FleetPeer];
   await peers[0]!.fleet.leave();
   await Promise.all([b, c, late].map(({ fleet }) => fleet.sync()));
   // Nothing of the honest ones is lost.
@@ -144,7 +130,9 @@ test('a delta that says it is of several peers is refused', async () => {
     },
   };
   const fleets = await Promise.all(
-    ['a', 'b'].map((peer) => joinFleetWith(codec, new FakeOuter(), transport, { peer, deadlineSeconds: 60 })),
+    ['a', 'b'].map((peer) =>
+      joinFleetWith(codec, new FakeOuter(), world.memory, { peer, deadlineSeconds: 60 }),
+    ),
   );
   const refused = [{ peer: 'a', reason: 'it says that it is of several peers' }];
   const reports = await Promise.all(fleets.map((fleet) => fleet.sync()));
@@ -154,7 +142,7 @@ test('a delta that says it is of several peers is refused', async () => {
 
 test('bytes that nobody has are waited for, and the error says who listed them', async () => {
   const { liar, honest } = liarFirst(closing(({ taken }) => [{ ...taken[0]!, id: 'nowhere' }]));
-  const peers = [await join('liar', liar), await join('b', honest)];
+  const peers = [await join('liar', { transport: liar }), await join('b', { transport: honest })];
   const failing = peers.map(({ fleet }) => errorOf(() => fleet.sync()));
   await vi.advanceTimersByTimeAsync(60_000);
   for (const error of await Promise.all(failing)) {

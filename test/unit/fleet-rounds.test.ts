@@ -1,62 +1,22 @@
 /** Rounds of a fleet, over the transport within a process: who is waited for, what is applied, and what each peer is told. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Fleet, joinFleetWith } from '../../src/fleet/join-fleet.js';
-import { type MemoryTransport, memoryTransport } from '../../src/fleet/memory-transport.js';
+import { describe, expect, test, vi } from 'vitest';
 import type { FleetOptions } from '../../src/fleet/options.js';
-import type { FleetEvent } from '../../src/fleet/events.js';
 import type { FleetSeat, FleetTransport } from '../../src/fleet/transport.js';
 import { alteredTransport } from '../support/altered-transport.js';
 import { errorOf } from '../support/error-of.js';
-import { FakeOuter, fakeCodec, inspectFake } from '../support/fake-outer.js';
+import { type FleetPeer, type FleetPeerOptions, fleetTest } from '../support/fleet-test.js';
+import { FakeOuter, inspectFake } from '../support/fake-outer.js';
 
-let transport: MemoryTransport;
-beforeEach(() => {
-  vi.useFakeTimers();
-  transport = memoryTransport();
-});
-afterEach(() => {
-  expect(vi.getTimerCount()).toBe(0);
-  vi.useRealTimers();
-});
+const world = fleetTest();
+const { join } = world;
 
-interface Peer {
-  readonly outer: FakeOuter;
-  readonly fleet: Fleet;
-  readonly events: FleetEvent[];
-}
-
-async function join(
-  peer: string,
-  options: Partial<FleetOptions> = {},
-  outer = new FakeOuter(),
-): Promise<Peer> {
-  return joinOver(transport, peer, options, outer);
-}
-
-async function joinOver(
-  over: FleetTransport,
-  peer: string,
-  options: Partial<FleetOptions> = {},
-  outer = new FakeOuter(),
-): Promise<Peer> {
-  const events: FleetEvent[] = [];
-  const onEvent = (event: FleetEvent): number => events.push(event);
-  const fleet = await joinFleetWith(fakeCodec, outer, over, {
-    peer,
-    deadlineSeconds: 60,
-    onEvent,
-    ...options,
-  });
-  return { outer, fleet, events };
-}
-
-const joinAll = (names: string, options: Partial<FleetOptions> = {}): Promise<Peer[]> =>
+const joinAll = (names: string, options: FleetPeerOptions = {}): Promise<FleetPeer[]> =>
   Promise.all(Array.from(names, (name) => join(name, options)));
-const leaveAll = (peers: readonly Peer[]): Promise<unknown> =>
+const leaveAll = (peers: readonly FleetPeer[]): Promise<unknown> =>
   Promise.all(peers.map(({ fleet }) => fleet.leave()));
 
 const altered = (change: (seat: FleetSeat) => Partial<FleetSeat>): FleetTransport =>
-  alteredTransport(transport, change);
+  alteredTransport(world.memory, change);
 
 describe('a round', () => {
   test('takes all members in, and all have the same bits', async () => {
@@ -89,7 +49,7 @@ describe('a round', () => {
   });
 
   test('steps that are made while it goes on are kept for the next', async () => {
-    const [a, b] = (await joinAll('ab')) as [Peer, Peer];
+    const [a, b] = (await joinAll('ab')) as [FleetPeer, FleetPeer];
     a.outer.step(0);
     const first = a.fleet.sync();
     await vi.advanceTimersByTimeAsync(0);
@@ -102,12 +62,12 @@ describe('a round', () => {
   });
 
   test('does not wait for who has left, nor for who was dropped', async () => {
-    const [a, b, c] = (await joinAll('abc')) as [Peer, Peer, Peer];
+    const [a, b, c] = (await joinAll('abc')) as [FleetPeer, FleetPeer, FleetPeer];
     const waiting = a.fleet.sync();
     await vi.advanceTimersByTimeAsync(1000);
     expect(a.outer.round).toBe(0);
     await b.fleet.leave();
-    transport.drop('c');
+    world.memory.drop('c');
     expect((await waiting).taken).toEqual(['a']);
     expect(a.events.filter(({ kind }) => kind === 'members').at(-1)).toEqual({
       kind: 'members',
@@ -117,7 +77,7 @@ describe('a round', () => {
   });
 
   test('is closed at its deadline without a member that is late, which goes on from there and loses nothing', async () => {
-    const [a, b, late] = (await joinAll('abc')) as [Peer, Peer, Peer];
+    const [a, b, late] = (await joinAll('abc')) as [FleetPeer, FleetPeer, FleetPeer];
     for (const { outer } of [a, b, late]) outer.step();
     const syncs = Promise.all([a.fleet.sync(), b.fleet.sync()]);
     await vi.advanceTimersByTimeAsync(59_999);
@@ -158,8 +118,8 @@ describe('a round', () => {
         return seat.post(round, bytes);
       },
     }));
-    const [a] = (await joinAll('a')) as [Peer];
-    const b = await joinOver(slow, 'b');
+    const [a] = (await joinAll('a')) as [FleetPeer];
+    const b = await join('b', { transport: slow });
     b.outer.step();
     const first = Promise.all([a.fleet.sync(), b.fleet.sync({ samples: 3 })]);
     await vi.advanceTimersByTimeAsync(60_000);
@@ -203,10 +163,10 @@ describe('too few', () => {
   });
 
   test('who has heard of no member closes no round alone', async () => {
-    const [b] = (await joinAll('b')) as [Peer];
+    const [b] = (await joinAll('b')) as [FleetPeer];
     let isDeaf = true;
     const deaf = altered((seat) => ({ members: () => (isDeaf ? [] : seat.members()) }));
-    const a = await joinOver(deaf, 'a');
+    const a = await join('a', { transport: deaf });
     const waiting = a.fleet.sync();
     await vi.advanceTimersByTimeAsync(1000);
     expect(a.outer.round).toBe(0);
@@ -220,7 +180,7 @@ describe('too few', () => {
 describe('poison', () => {
   test('a NaN is refused, said to all, and never applied', async () => {
     const peers = await joinAll('abc');
-    const [a, , c] = peers as [Peer, Peer, Peer];
+    const [a, , c] = peers as [FleetPeer, FleetPeer, FleetPeer];
     for (const { outer } of peers) outer.step();
     c.outer.weights[1] = Number.NaN;
     const reports = await Promise.all(peers.map(({ fleet }) => fleet.sync()));
@@ -266,7 +226,7 @@ describe('poison', () => {
         return seat.close({ ...close, taken: await Promise.all(all), refused: [] });
       },
     }));
-    const peers = [await joinOver(liar, 'a'), ...(await joinAll('bc'))];
+    const peers = [await join('a', { transport: liar }), ...(await joinAll('bc'))];
     for (const { outer } of peers) outer.step();
     peers[2]!.outer.weights[1] = Number.NaN;
     const last = [peers[1]!.fleet.sync(), peers[2]!.fleet.sync()];
@@ -288,7 +248,7 @@ describe('poison', () => {
       e: (await new FakeOuter().delta({ peer: 'e' })).subarray(0, 9),
     };
     for (const [peer, bytes] of Object.entries(posts)) {
-      const seat = await transport.join(peer, { changed: () => undefined, lost: () => undefined });
+      const seat = await world.memory.join(peer, { changed: () => undefined, lost: () => undefined });
       await seat.post(0, bytes);
     }
     expect(await a.fleet.sync()).toMatchObject({
@@ -305,7 +265,7 @@ describe('poison', () => {
 });
 
 describe('coming late', () => {
-  const rounds = async (peers: readonly Peer[], count: number): Promise<void> => {
+  const rounds = async (peers: readonly FleetPeer[], count: number): Promise<void> => {
     for (let k = 0; k < count; k += 1) {
       for (const { outer } of peers) outer.step();
       await Promise.all(peers.map(({ fleet }) => fleet.sync()));
@@ -315,7 +275,7 @@ describe('coming late', () => {
   test('all begin with the weights of the first', async () => {
     const first = new FakeOuter();
     await first.loadSnapshot(new TextEncoder().encode('{"round":5,"anchor":[1,2,3,4]}'));
-    const [a, b] = await Promise.all([join('a', {}, first), join('b')]);
+    const [a, b] = await Promise.all([join('a', { outer: first }), join('b')]);
     expect(b.outer.weights).toEqual([1, 2, 3, 4]);
     await leaveAll([a, b]);
   });
@@ -324,7 +284,7 @@ describe('coming late', () => {
     const outers = [new FakeOuter(), new FakeOuter()] as const;
     await outers[0].loadSnapshot(new TextEncoder().encode('{"round":0,"anchor":[1,1,1,1]}'));
     await outers[1].loadSnapshot(new TextEncoder().encode('{"round":0,"anchor":[2,2,2,2]}'));
-    const peers = await Promise.all([join('a', {}, outers[0]), join('b', {}, outers[1])]);
+    const peers = await Promise.all([join('a', { outer: outers[0] }), join('b', { outer: outers[1] })]);
     expect(outers[1].weights).toEqual(outers[0].weights);
     await leaveAll(peers);
   });
@@ -345,11 +305,11 @@ describe('coming late', () => {
     const a = await join('a');
     const alone = new FakeOuter();
     alone.step(1, 5);
-    const b = await join('b', {}, alone);
+    const b = await join('b', { outer: alone });
     expect(alone.weights).toEqual([0, 0, 0, 0]);
     await b.fleet.leave();
     alone.step(2, 5);
-    const again = await join('b', { keepProgress: true }, alone);
+    const again = await join('b', { keepProgress: true, outer: alone });
     expect(alone.weights).toEqual([0, 0, 5, 0]);
     await Promise.all([a.fleet.sync(), again.fleet.sync()]);
     expect(a.outer.weights).toEqual([0, 0, 5, 0]);
@@ -358,7 +318,7 @@ describe('coming late', () => {
 
   test('one of another model does not become a member, and holds up nobody', async () => {
     const a = await join('a');
-    await expect(join('b', {}, new FakeOuter(5))).rejects.toThrow('another model');
+    await expect(join('b', { outer: new FakeOuter(5) })).rejects.toThrow('another model');
     expect(a.fleet.members()).toEqual(['a']);
     await a.fleet.sync();
     await a.fleet.leave();
@@ -373,19 +333,22 @@ describe('coming late', () => {
   });
 
   /** A peer that sleeps while another one makes rounds; its transport hears nothing meanwhile. */
-  const sleeper = async (options: Partial<FleetOptions>, count: number): Promise<{ a: Peer; b: Peer }> => {
+  const sleeper = async (
+    options: Partial<FleetOptions>,
+    count: number,
+  ): Promise<{ a: FleetPeer; b: FleetPeer }> => {
     const a = await join('a', options);
     const b = await join('b', options);
     await rounds([a, b], 1);
     b.outer.step(1, 3);
-    transport.drop('b');
+    world.memory.drop('b');
     await rounds([a], count);
     return { a, b };
   };
 
   test('rounds that were missed are applied, and progress is kept', async () => {
     const { a, b } = await sleeper({ snapshotEvery: 100 }, 4);
-    const again = await join('b', { keepProgress: true, snapshotEvery: 100 }, b.outer);
+    const again = await join('b', { keepProgress: true, snapshotEvery: 100, outer: b.outer });
     expect([b.outer.round, b.outer.weights[1]]).toEqual([5, 3]);
     await rounds([a, again], 1);
     expect(a.outer.weights).toEqual([8, 3, 0, 0]);
@@ -397,18 +360,18 @@ describe('coming late', () => {
   const absent = async (
     options: Partial<FleetOptions>,
     isPosting: boolean,
-  ): Promise<{ a: Peer; b: Peer }> => {
+  ): Promise<{ a: FleetPeer; b: FleetPeer }> => {
     const a = await join('a', { deadlineSeconds: 1, ...options });
     let isHidden = false;
-    const b = await joinOver(
-      altered((seat) => ({
+    const b = await join('b', {
+      transport: altered((seat) => ({
         posted: (round) => (isHidden ? [] : seat.posted(round)),
         closed: (round) => (isHidden ? undefined : seat.closed(round)),
         snapshot: () => seat.snapshot(),
       })),
-      'b',
-      { deadlineSeconds: 1, ...options },
-    );
+      deadlineSeconds: 1,
+      ...options,
+    });
     b.outer.step(1, 3);
     isHidden = true;
     const failing = isPosting ? errorOf(() => b.fleet.sync()) : undefined;
@@ -439,7 +402,7 @@ describe('coming late', () => {
       closed: (round) => (isDeaf ? undefined : seat.closed(round)),
       snapshot: () => (isDeaf ? undefined : seat.snapshot()),
     }));
-    const b = await joinOver(deaf, 'b', { deadlineSeconds: 1 });
+    const b = await join('b', { transport: deaf, deadlineSeconds: 1 });
     isDeaf = true;
     for (let k = 0; k < 4; k += 1) {
       const sync = a.fleet.sync();
@@ -464,7 +427,7 @@ describe('coming late', () => {
     const c = await join('c');
     let isDeaf = false;
     const deaf = altered((seat) => ({ closed: (round) => (isDeaf ? undefined : seat.closed(round)) }));
-    const b = await joinOver(deaf, 'b');
+    const b = await join('b', { transport: deaf });
     isDeaf = true;
     const waiting = b.fleet.sync();
     const sync = a.fleet.sync();

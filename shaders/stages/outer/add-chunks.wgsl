@@ -5,13 +5,6 @@
 
 override BITS: u32 = 8u;
 
-struct Chunk {
-  element: u32,
-  element_count: u32,
-  kept: u32,
-  word: u32,
-}
-
 const THREADS: u32 = 256u;
 const PLACE_BITS: u32 = 12u;
 

@@ -7,15 +7,6 @@
 /// Bits of a code.
 override BITS: u32 = 8u;
 
-struct Chunk {
-  /// First element, of the slab.
-  element: u32,
-  element_count: u32,
-  kept: u32,
-  /// First word, of the slab of what is packed.
-  word: u32,
-}
-
 const THREADS: u32 = 64u;
 /// Neighbours that an invocation has: few invocations meet at a barrier sooner, most of all on a CPU.
 const OWN: u32 = 64u;

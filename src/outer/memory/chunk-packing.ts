@@ -5,17 +5,24 @@ import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { makeBuffer, makeFilled } from '../../gpu/make-buffer.js';
 import { type PipelineSource, getPipelineSync } from '../../gpu/pipelines.js';
 import type { ByteRange } from '../../gpu/copies/byte-range.js';
+import { wordStruct, wordView } from '../../kernel/structs.js';
 import { type TopKOptions, chunksOf, wordsOfTensor } from '../deltas/top-k.js';
 import type { Packing, PackingInput } from './packing.js';
 import type { FloatSlabs } from './slabs.js';
 
-/** Words of an entry of the table of chunks: element, count, kept, word. */
-const ENTRY_WORDS = 4;
+/** An entry of the table of chunks: `element` is the first one, of the slab; `word` the first one, of the slab of what is packed. */
+const CHUNK = wordStruct('Chunk', { element: 'u32', element_count: 'u32', kept: 'u32', word: 'u32' });
 
 /** The chunks of a slab, and the words that they are packed to. */
 interface SlabChunks {
-  readonly entries: number[];
+  readonly entries: Readonly<Record<(typeof CHUNK.fields)[number], number>>[];
   wordCount: number;
+}
+
+function tableOf(entries: SlabChunks['entries']): Uint32Array<ArrayBuffer> {
+  const table = wordView(new ArrayBuffer(CHUNK.byteLength * entries.length));
+  entries.forEach((entry, k) => CHUNK.write(table, (CHUNK.byteLength / 4) * k, entry));
+  return table.u32;
 }
 
 /** Plans deltas that have the largest elements only. */
@@ -24,20 +31,20 @@ export function planChunkPacking(
   options: TopKOptions,
 ): { readonly sources: readonly PipelineSource[]; make: () => Packing } {
   const constants = { BITS: options.bits };
-  const read: GPUBufferBindingLayout = { type: 'read-only-storage', minBindingSize: 4 * ENTRY_WORDS };
+  const read: GPUBufferBindingLayout = { type: 'read-only-storage', minBindingSize: CHUNK.byteLength };
   const numbers: GPUBufferBindingLayout = { type: 'storage', minBindingSize: 4 };
   const packed: GPUBufferBindingLayout = { type: 'read-only-storage', minBindingSize: 4 };
   const sources = {
     pack: {
       label: `webgpu-optim top-k of ${options.bits} bits`,
-      code: packWgsl,
+      code: CHUNK.wgsl + packWgsl,
       entryPoint: 'pack_chunks',
       constants,
       bindGroups: [[read, packed, numbers]],
     },
     add: {
       label: `webgpu-optim top-k of ${options.bits} bits, added`,
-      code: addWgsl,
+      code: CHUNK.wgsl + addWgsl,
       entryPoint: 'add_chunks',
       constants,
       bindGroups: [[read, numbers, packed, { type: 'uniform' as const, minBindingSize: 16 }]],
@@ -49,7 +56,7 @@ export function planChunkPacking(
       const { slabs, wordsOf } = chunkTables(options, places.ofTensor, places.slabElementCounts.length);
       const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
       const tables = slabs.map(({ entries }, k) =>
-        makeFilled(device, `${label} chunks ${k}`, BufferUsage.STORAGE, Uint32Array.from(entries)),
+        makeFilled(device, `${label} chunks ${k}`, BufferUsage.STORAGE, tableOf(entries)),
       );
       const words = slabs.map(({ wordCount }, k) =>
         makeBuffer(device, `${label} packed ${k}`, 4 * wordCount, usage),
@@ -57,35 +64,23 @@ export function planChunkPacking(
       const makeFactor = (factor: number): GPUBuffer =>
         makeFilled(device, `${label} factor`, BufferUsage.UNIFORM, Float32Array.of(factor, 0, 0, 0));
       const factors = { mean: makeFactor(1), taken: makeFactor(-1), back: makeFactor(1) };
-      const bindAdding = (target: FloatSlabs, factor: GPUBuffer): Dispatch[] => {
-        const { pipeline, layouts } = getPipelineSync(device, sources.add);
+      const bind = (source: PipelineSource, values: FloatSlabs, factor?: GPUBuffer): Dispatch[] => {
+        const { pipeline, layouts } = getPipelineSync(device, source);
         return slabs.map(({ entries }, k) => ({
           pipeline,
-          count: entries.length / ENTRY_WORDS,
-          group: bindBuffers(device, `${label} adding`, layouts[0]!, [
+          count: entries.length,
+          group: bindBuffers(device, `${label} ${source.entryPoint}`, layouts[0]!, [
             { buffer: tables[k]! },
-            { buffer: target[k]! },
+            { buffer: values[k]! },
             { buffer: words[k]! },
-            { buffer: factor },
+            ...(factor ? [{ buffer: factor }] : []),
           ]),
         }));
       };
-      const bindPacking = (from: FloatSlabs): Dispatch[] => {
-        const { pipeline, layouts } = getPipelineSync(device, sources.pack);
-        return slabs.map(({ entries }, k) => ({
-          pipeline,
-          count: entries.length / ENTRY_WORDS,
-          group: bindBuffers(device, `${label} packing`, layouts[0]!, [
-            { buffer: tables[k]! },
-            { buffer: from[k]! },
-            { buffer: words[k]! },
-          ]),
-        }));
-      };
-      const packing = pending ? bindPacking(pending) : [];
-      const taken = pending ? bindAdding(pending, factors.taken) : [];
-      const back = pending ? bindAdding(pending, factors.back) : [];
-      const adding = bindAdding(mean, factors.mean);
+      const packing = pending ? bind(sources.pack, pending) : [];
+      const taken = pending ? bind(sources.add, pending, factors.taken) : [];
+      const back = pending ? bind(sources.add, pending, factors.back) : [];
+      const adding = bind(sources.add, mean, factors.mean);
       const rangesOf = (tensor: number): ByteRange[] =>
         wordsOf[tensor]!.map(({ slab, word, wordCount }) => ({
           buffer: words[slab]!,
@@ -153,7 +148,12 @@ function chunkTables(
       const own = slabs[slab]!;
       const first = own.wordCount;
       for (const chunk of chunksOf(options, elementCount)) {
-        own.entries.push(element + chunk.element, chunk.elementCount, chunk.kept, first + chunk.word);
+        own.entries.push({
+          element: element + chunk.element,
+          element_count: chunk.elementCount,
+          kept: chunk.kept,
+          word: first + chunk.word,
+        });
       }
       const wordCount = wordsOfTensor(options, elementCount);
       own.wordCount += wordCount;
