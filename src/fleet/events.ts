@@ -27,8 +27,8 @@ export type FleetEvent =
   /** A round that was closed without this peer looking is in its weights now. */
   | { readonly kind: 'missed'; readonly report: RoundReport }
   /**
-   * This peer goes on from a snapshot: it has joined, or missed rounds that are forgotten. Steps since its last delta or round stay in its weights; a
-   * delta that it had put, and that was not taken before, is lost.
+   * This peer goes on from a snapshot: it has joined, or missed rounds that are forgotten. Steps since its last delta or round stay in its weights,
+   * and so does that delta, if it is not in the snapshot.
    */
   | { readonly kind: 'loaded'; readonly from: number; readonly to: number }
   /** This peer has put a snapshot. */

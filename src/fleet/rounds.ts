@@ -5,7 +5,10 @@ import type { RoundReport } from './events.js';
 import type { CheckedFleetOptions } from './options.js';
 import type { OuterPeer } from '../outer/outer-peer.js';
 import { type DeltaCodec, RoundDeltas } from './round-deltas.js';
-import type { RefusedDelta, RoundClose, SnapshotFacts } from './transport.js';
+import type { LastTaken, RefusedDelta, RoundClose, SnapshotFacts } from './transport.js';
+
+/** Rounds for which it is known whose deltas were taken: a snapshot's record has room for that. */
+const KNOWN_ROUNDS = 1000;
 
 /** This peer's delta of a round. */
 interface OwnDelta {
@@ -21,6 +24,8 @@ interface OwnDelta {
 export class Rounds {
   /** The last delta, until a round has been applied that it can have been in. */
   #own: OwnDelta | undefined;
+  /** Of each peer, the last delta that is in the anchor. */
+  #taken = new Map<string, LastTaken>();
   /** Samples that this peer has learnt from since its last delta that was taken. */
   #uncounted = 0;
   #sent = 0;
@@ -135,16 +140,18 @@ export class Rounds {
     const { membership } = this;
     const { taken, refused, gone } = await membership.unlessEnded(deltas.receive(close.taken, this.options));
     const allRefused = [...close.refused, ...refused];
-    const isOwnTaken = this.#isAmong(gone === undefined ? taken : close.taken);
+    let isOwnTaken = this.#isAmong(gone === undefined ? taken : close.taken);
     if (gone !== undefined) {
       // Others have applied it, so a snapshot of theirs has it, too.
       const why = `round ${round}, closed by ${quote(closedBy)}, lists the delta of ${quote(gone.peer)}, which cannot be had: ${gone.reason}`;
-      await this.#loadSnapshot(round + 1, true, why);
+      const isIn = await this.#loadSnapshot(round + 1, true, why);
+      isOwnTaken &&= isIn;
     } else {
       const { codec, outer } = this;
       // A close stands, even one of which nothing is left: all go on as if nobody had moved.
       const isEmpty = taken.length === 0;
       await outer.apply(isEmpty ? await codec.zero(round, outer.lengths) : taken.map(({ bytes }) => bytes));
+      for (const { peer, checksum } of taken) this.#taken.set(peer, { round, checksum });
       if (isOwnTaken) this.#uncounted -= this.#own!.samples;
       if (this.#own?.round === round) this.#own = undefined;
     }
@@ -187,14 +194,16 @@ export class Rounds {
    *
    * @param keepProgress whether steps since the last delta or round stay in the weights, and go into the next delta.
    * @param why what is wrong if there is none.
+   * @returns whether the last delta is in it, or may be.
    */
-  async #loadSnapshot(leastRound: number, keepProgress: boolean, why: string): Promise<void> {
+  async #loadSnapshot(leastRound: number, keepProgress: boolean, why: string): Promise<boolean> {
     const { membership, options, outer } = this;
     const { seat } = membership;
-    const bytes = await membership.until(options.deadlineSeconds, async (isOver) => {
-      const facts = seat.snapshot();
-      const found = facts !== undefined && facts.round >= leastRound ? await seat.fetch(facts.id) : undefined;
-      if (found !== undefined || !isOver) return found;
+    const { facts, bytes } = await membership.until(options.deadlineSeconds, async (isOver) => {
+      const newest = seat.snapshot();
+      const whole = newest && newest.round >= leastRound ? await seat.fetch(newest.id) : undefined;
+      if (whole) return { facts: newest!, bytes: whole };
+      if (!isOver) return undefined;
       throw fleetError(
         `${why}. For ${options.deadlineSeconds} s there was no snapshot of round ${leastRound} or later in its place. ` +
           'Nothing was changed; call sync() again to look again.',
@@ -202,11 +211,24 @@ export class Rounds {
     });
     this.#received += bytes.byteLength;
     const from = outer.round;
-    await outer.loadSnapshot(bytes, { keepProgress });
-    // The last delta may be in the snapshot: what stays is what came after it.
-    this.#uncounted = keepProgress ? this.#uncounted - (this.#own?.samples ?? 0) : 0;
+    const isDeltaTaken = this.#isIn(facts);
+    await outer.loadSnapshot(bytes, { keepProgress, isDeltaTaken });
+    // What stays is what came after the last delta that is in the snapshot.
+    if (!keepProgress) this.#uncounted = 0;
+    else if (isDeltaTaken) this.#uncounted -= this.#own?.samples ?? 0;
     this.#own = undefined;
+    this.#taken = new Map(Object.entries(facts.taken));
     membership.tell({ kind: 'loaded', from, to: outer.round });
+    return isDeltaTaken;
+  }
+
+  /** Whether a snapshot has this peer's last delta in it, or may have it. */
+  #isIn({ round, taken }: SnapshotFacts): boolean {
+    const { peer } = this.options;
+    if (this.#own === undefined || this.#own.round < round - KNOWN_ROUNDS) return true;
+    const last = Object.hasOwn(taken, peer) ? taken[peer]! : undefined;
+    // A later one is by somebody else of this name.
+    return last !== undefined && (last.checksum === this.#own.checksum || last.round > this.#own.round);
   }
 
   /** Whoever closed a round makes the snapshot that is due. If that fails, the round stands, and the next one's closer tries again. */
@@ -229,6 +251,7 @@ export class Rounds {
       round,
       keepFrom: Math.max(0, round - options.keepRounds),
       settings: { normFactor: options.normFactor },
+      taken: Object.fromEntries([...this.#taken].filter(([, last]) => last.round >= round - KNOWN_ROUNDS)),
     };
     const standing = await membership.unlessEnded(membership.seat.putSnapshot(facts, bytes));
     this.#sent += bytes.byteLength;

@@ -112,9 +112,17 @@ export interface SnapshotFacts {
   readonly keepFrom: number;
   /** What all peers must have alike. */
   readonly settings: FleetSettings;
+  /** Of each peer, the last delta that is in it; of rounds in the last 1,000. */
+  readonly taken: Readonly<Record<string, LastTaken>>;
   /** What `fetch` takes. */
   readonly id: string;
   readonly byteLength: number;
+}
+
+/** A peer's last delta that was applied. */
+export interface LastTaken {
+  readonly round: number;
+  readonly checksum: string;
 }
 
 /** Options on which the bits of all peers depend. The first peer of a run sets them. */

@@ -29,12 +29,17 @@ const isClose = (value: unknown): boolean =>
   Array.isArray(value.refused) &&
   value.refused.every(isRefused);
 
+const isLast = (value: unknown): boolean =>
+  isRecord(value) && isCount(value.round) && typeof value.checksum === 'string';
+
 const isSnapshot = (value: unknown): boolean =>
   isRecord(value) &&
   typeof value.id === 'string' &&
   [value.round, value.keepFrom, value.byteLength].every(isCount) &&
   isRecord(value.settings) &&
-  typeof value.settings.normFactor === 'number';
+  typeof value.settings.normFactor === 'number' &&
+  isRecord(value.taken) &&
+  Object.values(value.taken).every(isLast);
 
 /** @throws OptimizerError `fleet` for what no peer writes. */
 export const deltaIn = (entry: Entry): PostedDelta => parse(entry, isDelta) as PostedDelta;

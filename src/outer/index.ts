@@ -26,6 +26,7 @@ export type {
   FleetSeat,
   FleetSettings,
   FleetTransport,
+  LastTaken,
   PostedDelta,
   RefusedDelta,
   RoundClose,

@@ -77,19 +77,18 @@ export function resolveDeltaOptions(given: unknown, call: string): { samples: nu
 }
 
 /** @throws OptimizerError `invalid-config`. */
-export function resolveSnapshotOptions(given: unknown, call: string): { keepProgress: boolean } {
-  const { keepProgress = false } = optionsOf(
-    given,
-    ['keepProgress'] satisfies (keyof SnapshotOptions)[],
-    call,
-  );
-  if (typeof keepProgress !== 'boolean') {
+export function resolveSnapshotOptions(given: unknown, call: string): Required<SnapshotOptions> {
+  const keys = ['keepProgress', 'isDeltaTaken'] as const satisfies readonly (keyof SnapshotOptions)[];
+  const { keepProgress = false, isDeltaTaken = true } = optionsOf(given, keys, call);
+  const checked = { keepProgress, isDeltaTaken };
+  for (const key of keys) {
+    if (typeof checked[key] === 'boolean') continue;
     throw new OptimizerError(
       'invalid-config',
-      `${call}: keepProgress is ${quote(keepProgress)}; give true or false.`,
+      `${call}: ${key} is ${quote(checked[key])}; give true or false.`,
     );
   }
-  return { keepProgress };
+  return checked as Required<SnapshotOptions>;
 }
 
 function optionsOf(given: unknown, keys: readonly string[], call: string): Record<string, unknown> {

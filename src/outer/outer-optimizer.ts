@@ -51,7 +51,7 @@ export class OuterOptimizer implements OuterPeer {
   #given: string | undefined;
   #stepsAtRound: number;
   /** A snapshot that was loaded, and whose anchor is not in place of the weights yet. */
-  #restart: { readonly keepProgress: boolean } | undefined;
+  #restart: Required<SnapshotOptions> | undefined;
 
   private constructor(
     private readonly insides: Insides,
@@ -178,7 +178,7 @@ export class OuterOptimizer implements OuterPeer {
   async loadSnapshot(snapshot: Uint8Array, options?: SnapshotOptions): Promise<void> {
     const call = 'OuterOptimizer.loadSnapshot()';
     this.#check(call);
-    const { keepProgress } = resolveSnapshotOptions(options, call);
+    const { keepProgress, isDeltaTaken } = resolveSnapshotOptions(options, call);
     if (!(snapshot instanceof Uint8Array)) {
       const given = `the snapshot is ${quote(snapshot)}; give what snapshot() returned.`;
       throw new OptimizerError('invalid-config', `${call}: ${given}`);
@@ -186,8 +186,10 @@ export class OuterOptimizer implements OuterPeer {
     const copy = snapshot.slice();
     return this.#settle(call, async () => {
       this.#check(call);
+      if (this.#restart) await this.#landRestart(call);
+      if (!isDeltaTaken) await this.run.holdAnchor(call);
       await explainSnapshot(call, () => loadCheckpoint(this.anchor, copy));
-      this.#restart = { keepProgress };
+      this.#restart = { keepProgress, isDeltaTaken };
       await this.#landRestart(call);
     });
   }
@@ -247,7 +249,7 @@ export class OuterOptimizer implements OuterPeer {
   async #landRestart(call: string): Promise<void> {
     await this.run.refresh();
     this.#check(call);
-    await this.run.restart(this.#restart!.keepProgress, call);
+    await this.run.restart(this.#restart!, call);
     this.#restart = undefined;
     this.#beginRound();
   }

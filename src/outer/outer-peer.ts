@@ -10,6 +10,8 @@ export interface DeltaOptions {
 export interface SnapshotOptions {
   /** Whether steps since the last `delta()` or round are kept, added to the anchor. Default false: weights become the anchor. */
   readonly keepProgress?: boolean;
+  /** Whether the last `delta()` is in the snapshot. If it is known not to be, it is kept with the progress. Default true. */
+  readonly isDeltaTaken?: boolean;
 }
 
 /** What a loop of rounds needs of a peer: {@link OuterOptimizer} and {@link ReferenceOuterOptimizer} have it. */

@@ -12,7 +12,8 @@ import type { ResolvedOuterOptions } from './options.js';
 import { OuterMemory } from './memory/outer-memory.js';
 import type { Packing } from './memory/packing.js';
 import { placeTensors } from './memory/places.js';
-import { floatRanges } from './memory/slabs.js';
+import type { SnapshotOptions } from './outer-peer.js';
+import { copySlabs, floatRanges } from './memory/slabs.js';
 import { shareOf } from './deltas/together.js';
 import { type WeightPasses, planWeightPasses } from './memory/weight-passes.js';
 
@@ -218,12 +219,21 @@ export class OuterRun {
     );
   }
 
-  /** Puts the anchor in place of the weights, after it has become another one. */
-  async restart(keepsProgress: boolean, call: string): Promise<void> {
+  /** Before the anchor becomes another one: what it is stays where means are made. */
+  async holdAnchor(call: string): Promise<void> {
+    const { anchor, mean } = this.memory;
+    await this.#submit(call, (encoder) => copySlabs(encoder, anchor, mean));
+  }
+
+  /** Puts the anchor in place of the weights, after it has become another one; what was taken, and is not in it, is the peer's again. */
+  async restart({ keepProgress, isDeltaTaken }: Required<SnapshotOptions>, call: string): Promise<void> {
+    const { memory } = this;
+    const isKept = this.#isTaken && !isDeltaTaken;
     this.#isTaken = false;
     await this.#submit(call, (encoder) => {
-      this.memory.encodeForgetting(encoder);
-      this.#encode(encoder, keepsProgress ? 'lift' : 'drop', 'land');
+      if (isKept) copySlabs(encoder, memory.mean, memory.base);
+      memory.encodeForgetting(encoder);
+      this.#encode(encoder, keepProgress ? 'lift' : 'drop', 'land');
     });
   }
 

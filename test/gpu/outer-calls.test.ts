@@ -83,11 +83,13 @@ gpuTest(
         const samples = 1 + random.integer(9);
         const given = Array.from({ length: 1 + random.integer(2) }, () => random.pick(deltas.slice(-3)));
         const snapshot = random.pick(snapshots.slice(-2));
-        const keepProgress = random.uniform() < 0.5;
+        const [keepProgress, isDeltaTaken] = [random.uniform() < 0.5, random.uniform() < 0.5];
         return async (peer: OuterPeer): Promise<Uint8Array | undefined> => {
           if (kind === 'delta') return peer.delta({ samples });
           if (kind === 'snapshot') return peer.snapshot();
-          await (kind === 'apply' ? peer.apply(given) : peer.loadSnapshot(snapshot, { keepProgress }));
+          await (kind === 'apply'
+            ? peer.apply(given)
+            : peer.loadSnapshot(snapshot, { keepProgress, isDeltaTaken }));
           return undefined;
         };
       });

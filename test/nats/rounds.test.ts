@@ -94,7 +94,7 @@ test('the first close of a round stands, and the snapshot of the highest round, 
   expect(await seat.close(close)).toEqual(close);
   expect(await seat.close({ ...close, closedBy: 'b' })).toEqual(close);
   const bytes = new Uint8Array(3);
-  const facts = { round: 2, keepFrom: 0, settings: { normFactor: 10 } };
+  const facts = { round: 2, keepFrom: 0, taken: {}, settings: { normFactor: 10 } };
   const first = await seat.putSnapshot(facts, bytes);
   expect(await seat.putSnapshot(facts, bytes)).toEqual(first);
   expect(await seat.putSnapshot({ ...facts, round: 1 }, bytes)).toEqual(first);

@@ -21,6 +21,8 @@ export class FakeOuter implements OuterPeer {
   weights: number[];
   /** Checksums of what was applied, round by round: peers of one fleet have the same. */
   readonly history = new Map<number, string>();
+  /** Of the last delta. */
+  samples = 0;
   /** Weights at the last delta or round. */
   #base: readonly number[];
   #given: string | undefined;
@@ -46,6 +48,7 @@ export class FakeOuter implements OuterPeer {
     const values = this.weights.map((weight, k) => String(weight - this.anchor[k]!));
     const bytes = encode({ round: this.round, peer, samples, values } satisfies FakeDelta);
     this.#given = checksumOf(bytes);
+    this.samples = samples;
     this.#base = [...this.weights];
     return bytes;
   }
@@ -74,13 +77,14 @@ export class FakeOuter implements OuterPeer {
     return encode({ round: this.round, anchor: this.anchor });
   }
 
-  async loadSnapshot(bytes: Uint8Array, { keepProgress = false } = {}): Promise<void> {
+  async loadSnapshot(bytes: Uint8Array, { keepProgress = false, isDeltaTaken = true } = {}): Promise<void> {
     const { round, anchor } = JSON.parse(new TextDecoder().decode(bytes)) as {
       round: number;
       anchor: number[];
     };
     if (anchor.length !== this.anchor.length) throw new OptimizerError('invalid-config', 'another model.');
-    const progress = this.weights.map((weight, k) => (keepProgress ? weight - this.#base[k]! : 0));
+    const counted = isDeltaTaken ? this.#base : this.anchor;
+    const progress = this.weights.map((weight, k) => (keepProgress ? weight - counted[k]! : 0));
     this.anchor = anchor;
     this.round = round;
     this.#land(progress);

@@ -11,11 +11,11 @@ test('the first close of a round stands, and the snapshot of the highest round, 
   const close = { round: 0, closedBy: 'a', taken: [], refused: [] };
   expect(await seat.close(close)).toBe(close);
   expect(await seat.close({ ...close, closedBy: 'b' })).toBe(close);
-  const first = await seat.putSnapshot({ round: 2, keepFrom: 0, settings }, bytes);
-  expect(await seat.putSnapshot({ round: 2, keepFrom: 0, settings }, bytes)).toBe(first);
-  expect(await seat.putSnapshot({ round: 1, keepFrom: 0, settings }, bytes)).toBe(first);
+  const first = await seat.putSnapshot({ round: 2, keepFrom: 0, taken: {}, settings }, bytes);
+  expect(await seat.putSnapshot({ round: 2, keepFrom: 0, taken: {}, settings }, bytes)).toBe(first);
+  expect(await seat.putSnapshot({ round: 1, keepFrom: 0, taken: {}, settings }, bytes)).toBe(first);
   expect(seat.snapshot()).toBe(first);
-  const next = await seat.putSnapshot({ round: 3, keepFrom: 0, settings }, bytes);
+  const next = await seat.putSnapshot({ round: 3, keepFrom: 0, taken: {}, settings }, bytes);
   expect(seat.snapshot()).toBe(next);
   expect(await seat.fetch(first.id)).toBeUndefined();
   expect(await seat.fetch(next.id)).toEqual(bytes);
@@ -28,7 +28,7 @@ test('rounds before keepFrom are forgotten, with their bytes', async () => {
     ids.push((await seat.post(round, bytes)).id);
     await seat.close({ round, closedBy: 'a', taken: [], refused: [] });
   }
-  await seat.putSnapshot({ round: 4, keepFrom: 2, settings }, bytes);
+  await seat.putSnapshot({ round: 4, keepFrom: 2, taken: {}, settings }, bytes);
   const kept = await Promise.all(ids.map(async (id) => (await seat.fetch(id)) !== undefined));
   expect(kept).toEqual([false, false, true, true]);
   expect(ids.map((_, round) => seat.closed(round) !== undefined)).toEqual(kept);

@@ -1,5 +1,6 @@
 /** Rounds of a fleet, over the transport within a process: who is waited for, what is applied, and what each peer is told. */
 import { describe, expect, test, vi } from 'vitest';
+import { OptimizerError } from '../../src/errors.js';
 import type { FleetOptions } from '../../src/fleet/options.js';
 import type { FleetSeat, FleetTransport } from '../../src/fleet/transport.js';
 import { alteredTransport } from '../support/altered-transport.js';
@@ -439,6 +440,59 @@ describe('coming late', () => {
     expect(await waiting).toMatchObject({ round: 1, taken: ['a', 'b'], refused: [] });
     await next;
     await leaveAll([a, b, c]);
+  });
+
+  test('whose rounds are kept applies them, whatever snapshots there are', async () => {
+    const { a, b } = await absent({ snapshotEvery: 3, keepRounds: 20 }, false);
+    await Promise.all([a.fleet.sync(), b.fleet.sync()]);
+    expect(b.events.filter(({ kind }) => kind === 'loaded')).toHaveLength(1);
+    expect(b.events.filter(({ kind }) => kind === 'missed')).toHaveLength(9);
+    await leaveAll([a, b]);
+  });
+
+  test('if a peer that came later made that snapshot, it knows all the same whose deltas are in it', async () => {
+    const options = { snapshotEvery: 3, keepRounds: 1, deadlineSeconds: 1 };
+    const { a, b } = await absent(options, true);
+    const c = await join('c', options);
+    await a.fleet.leave();
+    for (let k = 0; k < 4; k += 1) {
+      const sync = c.fleet.sync();
+      await vi.advanceTimersByTimeAsync(1000);
+      await sync;
+    }
+    await Promise.all([b.fleet.sync(), c.fleet.sync()]);
+    expect([b.outer.weights[1], c.outer.weights[1]]).toEqual([3, 3]);
+    await leaveAll([b, c]);
+  });
+
+  test('if its delta did not arrive, no step of it is lost, nor any sample', async () => {
+    let isAway = false;
+    const a = await join('a', { deadlineSeconds: 1, snapshotEvery: 3, keepRounds: 1 });
+    const b = await join('b', {
+      transport: altered((seat) => ({
+        closed: (round) => (isAway ? undefined : seat.closed(round)),
+        post: async (round, bytes) => {
+          if (isAway) throw new OptimizerError('fleet', 'away');
+          return seat.post(round, bytes);
+        },
+      })),
+    });
+    b.outer.step(1, 3);
+    isAway = true;
+    expect((await errorOf(() => b.fleet.sync({ samples: 5 }))).message).toBe('away');
+    b.outer.step(1);
+    for (let k = 0; k < 9; k += 1) {
+      const sync = a.fleet.sync();
+      await vi.advanceTimersByTimeAsync(1000);
+      await sync;
+    }
+    isAway = false;
+    const [, report] = await Promise.all([a.fleet.sync(), b.fleet.sync({ samples: 2 })]);
+    expect(b.events).toContainEqual({ kind: 'loaded', from: 0, to: 9 });
+    expect(report.isOwnTaken).toBe(true);
+    expect([a.outer.weights[1], b.outer.weights[1]]).toEqual([4, 4]);
+    expect(b.outer.samples).toBe(7);
+    await leaveAll([a, b]);
   });
 
   test('if its delta may be in that snapshot, no step is counted twice', async () => {

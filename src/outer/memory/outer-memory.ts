@@ -7,7 +7,7 @@ import { planChunkPacking } from './chunk-packing.js';
 import { planCodecPacking } from './codec-packing.js';
 import type { Packing } from './packing.js';
 import type { Places } from './places.js';
-import { type FloatSlabs, makeSlabs } from './slabs.js';
+import { type FloatSlabs, copySlabs, makeSlabs } from './slabs.js';
 import { type OuterSlabs, planKeeping } from './weight-passes.js';
 
 /** Made with kernels that are compiled already. */
@@ -114,7 +114,7 @@ export class OuterMemory implements OuterSlabs {
       this.#keeping.encode(pass);
       pass.end();
     }
-    this.anchor.forEach((anchor, k) => encoder.copyBufferToBuffer(anchor, 0, this.base[k]!, 0, anchor.size));
+    copySlabs(encoder, this.anchor, this.base);
   }
 
   /** Forgets what was left over. */

@@ -19,6 +19,11 @@ export function makeSlabs(
   );
 }
 
+/** Copies all numbers to slabs of the same places. */
+export function copySlabs(encoder: GPUCommandEncoder, from: FloatSlabs, to: FloatSlabs): void {
+  from.forEach((slab, k) => encoder.copyBufferToBuffer(slab, 0, to[k]!, 0, slab.size));
+}
+
 /** Where the float32 of a tensor lie in slabs. */
 export const floatRanges = (
   slabs: FloatSlabs,

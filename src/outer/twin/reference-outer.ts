@@ -144,9 +144,10 @@ export class ReferenceOuterOptimizer implements OuterPeer {
 
   async loadSnapshot(snapshot: Uint8Array<ArrayBuffer>, options?: SnapshotOptions): Promise<void> {
     const call = 'ReferenceOuterOptimizer.loadSnapshot()';
-    const { keepProgress } = resolveSnapshotOptions(options, call);
+    const { keepProgress, isDeltaTaken } = resolveSnapshotOptions(options, call);
     return this.#queue.run(async () => {
       const { dict, weights } = await explainSnapshot(call, () => this.#readSnapshot(snapshot, call));
+      if (!isDeltaTaken) this.#keep();
       for (const { name, anchor, pending } of this.#tensors) {
         anchor.set(weights.get(name)!);
         pending.fill(0);
