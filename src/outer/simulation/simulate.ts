@@ -59,8 +59,6 @@ interface Member {
   readonly outer: OuterOptimizer;
   /** Steps that are in no mean yet. */
   pendingSteps: number;
-  /** Whether it gave a delta of the round that it is in, which came to nothing as all were lost. */
-  isWaiting: boolean;
 }
 
 class SimulatedFleet {
@@ -92,7 +90,7 @@ class SimulatedFleet {
         });
         first ??= await outer.snapshot();
         if (index > 0) await outer.loadSnapshot(first);
-        this.#members.push({ index, peer, outer, pendingSteps: 0, isWaiting: false });
+        this.#members.push({ index, peer, outer, pendingSteps: 0 });
       } catch (error) {
         outer?.destroy();
         peer.destroy();
@@ -148,7 +146,6 @@ class SimulatedFleet {
       if (draws[member.index]!.dropout >= dropouts) deltas.push({ member, bytes });
     }
     const arrived = deltas.map(({ member }) => member);
-    for (const member of present) member.isWaiting = arrived.length === 0;
     if (arrived.length > 0) {
       const mean = await averageDeltas(deltas.map(({ bytes }) => bytes));
       await this.#apply(mean, present);
@@ -194,8 +191,7 @@ class SimulatedFleet {
   }
 
   /** Brings a peer that slept to where the others are. */
-  async #catchUp(member: Member): Promise<{ rounds: number; bySnapshot: boolean } | undefined> {
-    const { outer } = member;
+  async #catchUp({ outer }: Member): Promise<{ rounds: number; bySnapshot: boolean } | undefined> {
     const newest = this.#members.reduce((best, other) =>
       other.outer.round > best.outer.round ? other : best,
     );
@@ -203,9 +199,9 @@ class SimulatedFleet {
     if (rounds === 0) return undefined;
     const bySnapshot = !this.#means.has(outer.round);
     if (bySnapshot) {
-      // Whether others have taken the delta that it gave, a peer cannot know any more, and does not keep what is in it.
-      if (member.isWaiting) member.pendingSteps = 0;
-      await outer.loadSnapshot(await newest.outer.snapshot(), { keepProgress: true });
+      // A delta of the round that it is in came to nothing: all were lost.
+      const options = { keepProgress: true, isDeltaTaken: false };
+      await outer.loadSnapshot(await newest.outer.snapshot(), options);
     } else {
       while (outer.round < newest.outer.round) await outer.apply(this.#means.get(outer.round)!);
     }
