@@ -296,6 +296,13 @@ gpuTest('peers are freed, whatever ends the simulation', async ({ device, track 
   expect(await fails(() => ({ step: () => undefined }))).toMatch(
     /2 calls of step\(\) of peer 0 made 0 steps of its optimizer/,
   );
+  const twice = async (peer: Peer): Promise<void> => {
+    await peer.step();
+    await peer.step();
+  };
+  expect(await fails((peer) => ({ step: () => twice(peer) }))).toMatch(
+    /2 calls of step\(\) of peer 0 made 4 steps of its optimizer/,
+  );
   expect(await fails(() => ({ loss: () => '1' }))).toMatch(/loss\(\) of peer 0 gave "1"; give a number/);
   expect(await fails((_, k, all) => (k === 1 ? { optimizer: all[0]!.optimizer } : {}))).toMatch(
     /makePeer\(1\) gave the optimizer of peer 0; make one for each/,
