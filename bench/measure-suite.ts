@@ -1,10 +1,9 @@
 import { createRandom } from '../lab/random.js';
-import type { CallCounts } from '../lab/measuring/protocol.js';
 import { median, pairedRatio, round } from '../lab/measuring/statistics.js';
 import { type Measured, measureContestants } from './measure-contestants.js';
 import { Progress } from './progress.js';
 import type { Session } from './session/session.js';
-import type { Heat, SuitePage, SuiteResults, SuiteRow } from './suite.js';
+import type { Heat, StepCosts, SuitePage, SuiteResults, SuiteRow } from './suite.js';
 
 /** What is the same for all heats of a suite. */
 export interface SuiteRun {
@@ -37,9 +36,9 @@ export async function measureSuite<Request>(
       uniform,
       onProgress: (share) => progress.advance(share),
     });
-    const counts: CallCounts[] = [];
-    for (const id of names.keys()) counts.push(await page.call('count', id));
-    rows.push(...makeSuiteRows(heat, measured, counts));
+    const costs: StepCosts[] = [];
+    for (const id of names.keys()) costs.push(await page.call('count', id));
+    rows.push(...makeSuiteRows(heat, measured, costs));
     await page.call('release');
   }
   progress.stop();
@@ -54,7 +53,7 @@ export async function measureSuite<Request>(
 export function makeSuiteRows(
   heat: Pick<Heat<unknown>, 'case' | 'contestants' | 'baselines'>,
   { times, cpuMs }: Measured<string>,
-  counts: readonly CallCounts[],
+  costs: readonly StepCosts[],
 ): SuiteRow[] {
   const leastOf = (name: string): number => Math.min(...times.get(name)!);
   const baseline = heat.baselines.reduce((best, name) => (leastOf(name) < leastOf(best) ? name : best));
@@ -68,7 +67,8 @@ export function makeSuiteRows(
       minMs: round(leastOf(name)),
       cpuMs: cpu !== undefined && Number.isFinite(cpu) ? round(cpu) : null,
       timesBaseline: round(pairedRatio(own, times.get(baseline)!)),
-      ...counts[id]!,
+      ...costs[id]!,
+      hostMs: round(costs[id]!.hostMs),
     };
   });
 }

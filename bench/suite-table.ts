@@ -4,7 +4,7 @@ import { formatMs, markdownTable, terminalTable, wrap } from './table.js';
 const TEXT_COLUMNS = ['case', 'contestant'];
 
 /** What a terminal of 80 columns has room for. */
-const NARROW = ['contestant', 'median ms', 'min ms', 'cpu ms', '× base', 'dispatches'];
+const NARROW = ['contestant', 'median ms', 'min ms', 'host ms', 'cpu ms', '× base', 'dispatches'];
 
 /** The results of a suite as tables for the terminal, one per case, headed by where they were measured; `wide` with all columns. */
 export function formatSuite(results: SuiteResults, wide: boolean): string {
@@ -27,6 +27,7 @@ const columns = ({ baseline }: Pick<SuiteResults, 'baseline'>): string[] => [
   ...TEXT_COLUMNS,
   'median ms',
   'min ms',
+  'host ms',
   'cpu ms',
   `× ${baseline}`,
   'dispatches',
@@ -37,6 +38,7 @@ const columns = ({ baseline }: Pick<SuiteResults, 'baseline'>): string[] => [
 const numbers = (row: SuiteRow): string[] => [
   formatMs(row.medianMs),
   formatMs(row.minMs),
+  formatMs(row.hostMs),
   row.cpuMs === null ? '' : formatMs(row.cpuMs),
   row.timesBaseline.toPrecision(3),
   ...[row.dispatches, row.submits, row.newObjects].map(String),

@@ -22,10 +22,19 @@ export interface SuitePage<Request> {
   add(request: Request): Promise<number>;
   /** Milliseconds that so many steps take, until the GPU is done. */
   measure(contestant: number, steps: number): Promise<number>;
-  /** What one step calls, when those before it have warmed up everything. */
-  count(contestant: number): Promise<CallCounts>;
+  /** What one step calls, when those before it have warmed up everything, and what it cost the host. */
+  count(contestant: number): Promise<StepCosts>;
   /** Frees all contestants; their numbers begin again at 0. */
   release(): Promise<void>;
+}
+
+/** What a step costs beside what the GPU does. */
+export interface StepCosts extends CallCounts {
+  /**
+   * The least that a measurement has seen, per step, until the calls had returned; of those that are awaited, until they were done. What
+   * the browser's GPU process has to do with them is not in it, as far as that keeps pace.
+   */
+  readonly hostMs: number;
 }
 
 /** What is prepared together and measured in turns. */
@@ -50,7 +59,7 @@ export interface Suite<Request, Given = object> {
 }
 
 /** One line of the results: times are per step. */
-export interface SuiteRow extends CallCounts {
+export interface SuiteRow extends StepCosts {
   readonly case: string;
   readonly contestant: string;
   readonly medianMs: number;

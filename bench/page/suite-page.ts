@@ -20,33 +20,36 @@ export function suitePage<Request>(
   open: () => Promise<Environment>,
   prepare: (request: Request) => Promise<SuiteContestant>,
 ): SuitePage<Request> {
-  let contestants: SuiteContestant[] = [];
+  let contestants: (SuiteContestant & { hostMs: number })[] = [];
   return {
     open,
     add: async (request) => {
       const contestant = await prepare(request);
       await verify(contestant);
-      return contestants.push(contestant) - 1;
+      return contestants.push({ ...contestant, hostMs: Infinity }) - 1;
     },
     measure: async (id, steps) => {
-      const { step, finish } = contestants[id]!;
+      const contestant = contestants[id]!;
+      const { step, finish } = contestant;
       await finish();
       const start = performance.now();
       for (let k = 0; k < steps; k += 1) {
         const pending = step();
         if (pending instanceof Promise) await pending;
       }
+      contestant.hostMs = Math.min(contestant.hostMs, (performance.now() - start) / steps);
       await finish();
       return performance.now() - start;
     },
     count: async (id) => {
-      const { step, finish } = contestants[id]!;
+      const { step, finish, hostMs } = contestants[id]!;
       for (let k = 0; k < WARMUP_STEPS; k += 1) await step();
       await finish();
-      return countCalls(async () => {
+      const counts = await countCalls(async () => {
         await step();
         await finish();
       });
+      return { ...counts, hostMs };
     },
     release: async () => {
       for (const { finish, destroy } of contestants) {

@@ -3,6 +3,7 @@ import type { Suite } from '../suite.js';
 
 const CALLS = [
   'encode',
+  'bare',
   'create',
   'rebind one',
   'rebind all',

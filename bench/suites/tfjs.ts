@@ -2,7 +2,7 @@ import { listOf } from '../../scripts/terminal/command-line.js';
 import type { Suite } from '../suite.js';
 
 const RULES = ['adam', 'rmsprop', 'momentum'] as const;
-const MODELS = ['dense-1e6', 'digits-cnn', 'moby-dick'] as const;
+const MODELS = ['dense-1e6', '500x100', 'digits-cnn', 'moby-dick'] as const;
 
 /** Rules that TensorFlow.js has, too. */
 export type TfjsRule = (typeof RULES)[number];
@@ -10,8 +10,8 @@ export type TfjsRule = (typeof RULES)[number];
 /** Something to be trained. */
 export type TfjsModel = (typeof MODELS)[number];
 
-/** Who makes the steps: TensorFlow.js itself, or this library in it. */
-export type TfjsContestant = 'tf.train' | 'FusedOptimizer';
+/** Who makes the steps: TensorFlow.js itself, this library in it, or WebGPU's calls of that one alone, taken down before. */
+export type TfjsContestant = 'tf.train' | 'FusedOptimizer' | 'bare';
 
 /** A model with an optimizer. The same model has the same weights at first, whoever trains it, and the same batches. */
 export interface TfjsRequest {
@@ -36,19 +36,26 @@ export const tfjs: Suite<TfjsRequest, Given> = {
     void command
       .option('--models <list>', 'models for the optimizer alone', listOf(MODELS), [
         'dense-1e6',
+        '500x100',
         'digits-cnn',
       ])
       .option('--train <list>', 'models to be trained', listOf(MODELS), ['digits-cnn'])
       .option('--rules <list>', `of ${RULES.join(', ')}`, listOf(RULES), [...RULES]),
   heats: ({ models, train, rules }) => {
-    const heat = (kind: TfjsRequest['kind'], model: TfjsModel, rule: TfjsRule) => ({
-      case: `${kind}, ${model}, ${rule}`,
-      contestants: {
-        FusedOptimizer: { kind, model, rule, contestant: 'FusedOptimizer' },
-        'tf.train': { kind, model, rule, contestant: 'tf.train' },
-      } as const,
-      baselines: ['FusedOptimizer'],
-    });
+    const heat = (kind: TfjsRequest['kind'], model: TfjsModel, rule: TfjsRule) => {
+      const names: TfjsContestant[] = [
+        'FusedOptimizer',
+        'tf.train',
+        ...(kind === 'step' ? (['bare'] as const) : []),
+      ];
+      return {
+        case: `${kind}, ${model}, ${rule}`,
+        contestants: Object.fromEntries(
+          names.map((contestant) => [contestant, { kind, model, rule, contestant }]),
+        ),
+        baselines: ['FusedOptimizer'],
+      };
+    };
     return [
       ...models.flatMap((model) => rules.map((rule) => heat('step', model, rule))),
       ...train.flatMap((model) => rules.map((rule) => heat('training', model, rule))),

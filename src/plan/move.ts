@@ -75,8 +75,8 @@ function swapped<B>(
   const [stretch] = stretches as [Stretch<B>];
   const { rowLength, gradBinding } = stretch.access;
   if (members.length + stretches.length > 2 || rowLength !== undefined) return undefined;
-  const data = moved(stretch.data, before.data, after.data, facts);
-  const grad = moved(stretch.grad, before.grad, after.grad, facts);
+  const data = bindElsewhere(stretch.data, before.data, after.data, facts);
+  const grad = bindElsewhere(stretch.grad, before.grad, after.grad, facts);
   // In one buffer, weights and gradients share bindings.
   if (!data || !grad || gradBinding === 'read_write' || data.buffer === grad.buffer) return undefined;
   const swap: Mutable<Stretch<B>> = { ...stretch };
@@ -86,7 +86,7 @@ function swapped<B>(
 }
 
 /** What is bound where a tensor lies elsewhere and kernels reach both places alike; nothing where they might not. */
-function moved<B>(
+function bindElsewhere<B>(
   binding: Binding<B> | undefined,
   before: readonly Piece<B>[] | undefined,
   after: readonly Piece<B>[] | undefined,

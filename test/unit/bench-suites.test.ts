@@ -6,7 +6,7 @@ import type { Suite, SuiteResults } from '../../bench/suite.js';
 import { formatSuiteMarkdown } from '../../bench/suite-table.js';
 import { suites } from '../../bench/suites/suites.js';
 
-const counts = { dispatches: 2, submits: 1, newObjects: 0 };
+const counts = { dispatches: 2, submits: 1, newObjects: 0, hostMs: 0.25 };
 const heat = { case: 'a case', contestants: { slow: 1, fast: 2, limit: 3 }, baselines: ['slow', 'limit'] };
 const times = new Map([
   ['slow', [8, 9, 40]],
@@ -47,9 +47,9 @@ test('a row has median, least and the median ratio to the best of the baselines,
 
 test('a suite is printed, and drawn', () => {
   expect(formatSuiteMarkdown(results).split('\n').slice(2)).toEqual([
-    '| a case | slow | 9.00 | 8.00 | 10.0 | 2.25 | 2 | 1 | 0 |',
-    '| a case | fast | 3.00 | 2.00 |  | 0.750 | 2 | 1 | 0 |',
-    '| a case | limit | 4.00 | 4.00 |  | 1.00 | 2 | 1 | 0 |',
+    '| a case | slow | 9.00 | 8.00 | 0.250 | 10.0 | 2.25 | 2 | 1 | 0 |',
+    '| a case | fast | 3.00 | 2.00 | 0.250 |  | 0.750 | 2 | 1 | 0 |',
+    '| a case | limit | 4.00 | 4.00 | 0.250 |  | 1.00 | 2 | 1 | 0 |',
   ]);
   const charts = drawCharts(results, 'name');
   expect(Object.keys(charts)).toEqual(['name.svg']);

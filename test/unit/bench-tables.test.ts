@@ -53,6 +53,7 @@ test('long text is broken between words, and a word that is too long stays whole
 const row = {
   medianMs: 10,
   minMs: 8,
+  hostMs: 1,
   cpuMs: null,
   timesBaseline: 2,
   dispatches: 1,

@@ -1,6 +1,7 @@
 import { describeAdapter, describeBrowser, requestBenchDevice } from '../../../lab/measuring/page/device.js';
 import { createWorkload } from '../../../lab/measuring/page/workload.js';
 import { Optimizer, ReferenceOptimizer, adam } from '../../../src/index.js';
+import { callsOf, encodeBare } from '../bare-calls.js';
 import type { CallRequest } from '../../suites/calls.js';
 import { type SuiteContestant, suitePage } from '../suite-page.js';
 
@@ -28,10 +29,12 @@ async function prepare({ call, tensorCount, elementsPerTensor }: CallRequest): P
     return new ReferenceOptimizer({ rule: adam(), precision, params: [whole] });
   };
   const [single, double] = [reference('f32'), reference('f64')];
+  const bare = callsOf(optimizer);
   let turn = 0;
   const steps: Record<CallRequest['call'], () => unknown> = {
     // Never submitted: a step's computing is not what is measured here.
     encode: () => optimizer.encode(device.createCommandEncoder({ label: 'bench dropped' })),
+    bare: () => encodeBare(device, bare),
     // Kernels are there from before.
     create: () => Optimizer.createSync(device, { rule: adam(), params }).destroy(),
     'rebind one': () => optimizer.rebind(some[(turn ^= 1)]!),

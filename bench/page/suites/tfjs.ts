@@ -6,6 +6,7 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import { FusedOptimizer } from '../../../src/adapters/tfjs/index.js';
 import { conventions, rules } from '../../../src/index.js';
 import type { TfjsContestant, TfjsRequest, TfjsRule } from '../../suites/tfjs.js';
+import { callsOf, encodeBare } from '../bare-calls.js';
 import { type SuiteContestant, suitePage } from '../suite-page.js';
 import { describeAdapter, describeBrowser, watchErrors } from '../../../lab/measuring/page/device.js';
 import { models } from '../models/models.js';
@@ -14,7 +15,7 @@ const LR = 0.003;
 const MOMENTUM = 0.9;
 const { tfjs } = conventions;
 
-const OPTIMIZERS: Record<TfjsRule, Record<TfjsContestant, () => tf.Optimizer>> = {
+const OPTIMIZERS: Record<TfjsRule, Record<Exclude<TfjsContestant, 'bare'>, () => tf.Optimizer>> = {
   adam: {
     'tf.train': () => tf.train.adam(LR),
     FusedOptimizer: () => new FusedOptimizer(rules.adam({ ...tfjs.adam, lr: LR })),
@@ -43,10 +44,21 @@ async function finish(): Promise<void> {
 async function prepare({ model: name, rule, contestant, kind }: TfjsRequest): Promise<SuiteContestant> {
   const model = await models[name]();
   const variables = [...model.variables];
-  const optimizer = OPTIMIZERS[rule][contestant]();
+  const optimizer = OPTIMIZERS[rule][contestant === 'bare' ? 'FusedOptimizer' : contestant]();
   const { value, grads } = tf.variableGrads(() => model.loss(0), variables);
   value.dispose();
   let batch = 0;
+  const destroy = () => {
+    optimizer.dispose();
+    model.destroy();
+    tf.dispose([grads, ...variables]);
+  };
+  if (contestant === 'bare') {
+    optimizer.applyGradients(grads);
+    const { device, queue } = backend();
+    const dispatches = callsOf((optimizer as FusedOptimizer).engine!);
+    return { step: () => queue.submit([encodeBare(device, dispatches).finish()]), finish, destroy };
+  }
   return {
     step:
       kind === 'step'
@@ -54,11 +66,7 @@ async function prepare({ model: name, rule, contestant, kind }: TfjsRequest): Pr
         : () => void optimizer.minimize(() => model.loss(batch++), false, variables),
     finish,
     weights: () => variables[0]!.data(),
-    destroy: () => {
-      optimizer.dispose();
-      model.destroy();
-      tf.dispose([grads, ...variables]);
-    },
+    destroy,
   };
 }
 
