@@ -38,7 +38,7 @@ const columns = ({ baseline }: Pick<SuiteResults, 'baseline'>): string[] => [
 const numbers = (row: SuiteRow): string[] => [
   formatMs(row.medianMs),
   formatMs(row.minMs),
-  formatMs(row.hostMs),
+  row.hostMs === undefined ? '' : formatMs(row.hostMs),
   row.cpuMs === null ? '' : formatMs(row.cpuMs),
   row.timesBaseline.toPrecision(3),
   ...[row.dispatches, row.submits, row.newObjects].map(String),

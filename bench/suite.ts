@@ -59,7 +59,9 @@ export interface Suite<Request, Given = object> {
 }
 
 /** One line of the results: times are per step. */
-export interface SuiteRow extends StepCosts {
+export interface SuiteRow extends CallCounts {
+  /** See {@link StepCosts}; results that were saved before it was measured have none. */
+  readonly hostMs?: number;
   readonly case: string;
   readonly contestant: string;
   readonly medianMs: number;

@@ -10,7 +10,7 @@ export const adapterSlips = [
     ['e2e/tfjs-bad-input', 'e2e/tfjs-optimizer'],
     [
       ['if (gradient === null || gradient === undefined) continue;', 'if (gradient === null) continue;'],
-      ['if (gradientShape !== shape) {', 'if (gradientShape.length !== shape.length) {'],
+      ['&& shape.every((length, k) => length === other.shape[k])', ''],
       ["if (dtype !== 'float32') fail", "if (dtype === 'string') fail"],
       ['if (variable.size > 0) updates.set', 'updates.set'],
     ],
@@ -135,7 +135,7 @@ export const adapterSlips = [
     'src/adapters/shared/bound-buffers.ts',
     [...jax, ...tfjs],
     [
-      ['bound?.data !== data || bound.grad !== grad', 'bound?.data !== data'],
+      ['bound?.data !== placement.data || bound.grad !== placement.grad', 'bound?.data !== placement.data'],
       ['for (const [name, placement] of moved) this.#bound.set(name, placement);', ''],
       ['grad: { buffer: grad, size } };', 'grad: { buffer: grad } };'],
     ],

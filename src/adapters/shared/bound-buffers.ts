@@ -35,12 +35,14 @@ export class BoundBuffers {
    * @throws OptimizerError as `Optimizer.rebind`; nothing has changed then.
    */
   rebind(engine: Optimizer, placements: ReadonlyMap<string, Placement>): void {
-    const moved = [...placements].filter(([name, { data, grad }]) => {
+    const moved = new Map<string, Placement>();
+    for (const [name, placement] of placements) {
       const bound = this.#bound.get(name);
-      return bound?.data !== data || bound.grad !== grad;
-    });
-    if (moved.length === 0) return;
-    engine.rebind(Object.fromEntries(moved.map(([name, placement]) => [name, rangesOf(placement)])));
+      if (bound?.data !== placement.data || bound.grad !== placement.grad) moved.set(name, placement);
+    }
+    if (moved.size === 0) return;
+    const changes = Array.from(moved, ([name, placement]) => [name, rangesOf(placement)] as const);
+    engine.rebind(Object.fromEntries(changes));
     for (const [name, placement] of moved) this.#bound.set(name, placement);
   }
 

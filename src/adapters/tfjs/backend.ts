@@ -39,6 +39,8 @@ const METHODS = [
 export class TfjsBackend {
   // Weights whose values tfjs no longer keeps a copy of in the CPU's memory.
   readonly #uncached = new WeakSet<TensorData>();
+  // Of buffers that tensors lie in, their bytes: to ask a thousand buffers at every step takes longer.
+  readonly #sizes = new WeakMap<GPUBuffer, number>();
 
   private constructor(private readonly internals: Internals) {}
 
@@ -89,31 +91,36 @@ export class TfjsBackend {
    * The buffer in which tfjs keeps a tensor; uploaded first where it is only in the CPU's memory. tfjs's buffers begin
    * at the tensor and may be longer. Valid until the tensor is disposed.
    *
+   * @param what the tensor, for errors.
    * @throws OptimizerError `invalid-parameter` if it is a texture, `invalid-config` if it is what this adapter does not know.
    */
-  bufferOf(tensor: Tensor, what: string): GPUBuffer {
+  bufferOf(tensor: Tensor, what: () => string): GPUBuffer {
     this.internals.uploadToGPU(tensor.dataId);
     const resource = this.internals.tensorMap.get(tensor.dataId)?.resource;
+    const size = this.#sizes.get(resource as GPUBuffer) ?? this.#checkResource(resource, what);
+    if (size < 4 * tensor.size) {
+      throw unknownInside(`keeps ${what()} in a buffer of ${size} bytes, where it has ${4 * tensor.size}`);
+    }
+    return resource as GPUBuffer;
+  }
+
+  /** @returns the bytes of what is a buffer to be bound. */
+  #checkResource(resource: unknown, what: () => string): number {
     if (isTexture(resource)) {
       throw new OptimizerError(
         'invalid-parameter',
-        `${what} lies in ${quote(resource)}, not in a GPUBuffer; copy it with tf.add(x, 0).`,
+        `${what()} lies in ${quote(resource)}, not in a GPUBuffer; copy it with tf.add(x, 0).`,
       );
     }
     if (!isBuffer(resource)) {
-      throw unknownInside(`keeps ${what} in ${quote(resource)}, not in a GPUBuffer`);
+      throw unknownInside(`keeps ${what()} in ${quote(resource)}, not in a GPUBuffer`);
     }
-    if ((resource.usage & BufferUsage.STORAGE) === 0) {
-      throw unknownInside(
-        `keeps ${what} in a buffer of usage 0x${resource.usage.toString(16)}, without STORAGE`,
-      );
+    const { size, usage } = resource;
+    if ((usage & BufferUsage.STORAGE) === 0) {
+      throw unknownInside(`keeps ${what()} in a buffer of usage 0x${usage.toString(16)}, without STORAGE`);
     }
-    if (resource.size < 4 * tensor.size) {
-      throw unknownInside(
-        `keeps ${what} in a buffer of ${resource.size} bytes, where it has ${4 * tensor.size}`,
-      );
-    }
-    return resource;
+    this.#sizes.set(resource, size);
+    return size;
   }
 
   /**
@@ -123,12 +130,12 @@ export class TfjsBackend {
    *
    * @throws OptimizerError as {@link bufferOf}.
    */
-  ownBufferOf(variable: Variable, what: string): GPUBuffer {
+  ownBufferOf(variable: Variable, what: () => string): GPUBuffer {
     // Made or read under another backend, it lies there; to ask for it is how tfjs moves it. Only then are its references here.
     this.internals.tensorMap.get(variable.dataId);
     const refCount: unknown = this.internals.refCount(variable.dataId);
     if (typeof refCount !== 'number' || !(refCount >= 1)) {
-      throw unknownInside(`counts ${quote(refCount)} references to ${what}`);
+      throw unknownInside(`counts ${quote(refCount)} references to ${what()}`);
     }
     if (refCount > 1) {
       this.internals.uploadToGPU(variable.dataId);
@@ -162,9 +169,9 @@ export class TfjsBackend {
    * tfjs remembers the values it has read from the GPU, for it takes them to be for ever. A read that is under way would
    * put them back after the step, so it is not enough to clear them.
    */
-  #stopCaching(data: TensorData, what: string): void {
+  #stopCaching(data: TensorData, what: () => string): void {
     if (this.#uncached.has(data)) return;
-    if (!('values' in data)) throw unknownInside(`has no values of ${what}`);
+    if (!('values' in data)) throw unknownInside(`has no values of ${what()}`);
     this.#uncached.add(data);
     Object.defineProperty(data, 'values', { get: () => null, set() {} });
   }

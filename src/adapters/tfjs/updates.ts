@@ -22,25 +22,29 @@ export function checkUpdates(given: Record<string, Tensor> | readonly NamedTenso
   const variables = registeredVariables();
   for (const [name, gradient] of list) {
     if (gradient === null || gradient === undefined) continue;
-    const what = `variable ${quote(name)}`;
+    // Put together for errors only: it takes longer than all that is checked.
+    const what = () => `variable ${quote(name)}`;
     const variable = Object.hasOwn(variables, name) ? variables[name] : undefined;
     if (!variable)
-      fail(`there is no ${what}; give gradients by the names of variables that are not disposed.`);
-    if (updates.has(name)) fail(`${what} has two gradients; give one, their sum.`);
+      fail(`there is no ${what()}; give gradients by the names of variables that are not disposed.`);
+    if (updates.has(name)) fail(`${what()} has two gradients; give one, their sum.`);
     rejectOtherType(variable, what);
-    rejectOtherType(gradient, `the gradient of ${what}`);
-    if (gradient.isDisposed) fail(`the gradient of ${what} is disposed; give it before that.`);
-    const [shape, gradientShape] = [variable, gradient].map((tensor) => `[${tensor.shape.join(', ')}]`);
-    if (gradientShape !== shape) {
-      fail(`${what} has shape ${shape} but its gradient ${gradientShape}; give them the same.`);
+    rejectOtherType(gradient, () => `the gradient of ${what()}`);
+    if (gradient.isDisposed) fail(`the gradient of ${what()} is disposed; give it before that.`);
+    if (!haveSameShape(variable, gradient)) {
+      const [shape, gradientShape] = [variable, gradient].map((tensor) => `[${tensor.shape.join(', ')}]`);
+      fail(`${what()} has shape ${shape} but its gradient ${gradientShape}; give them the same.`);
     }
     if (variable.size > 0) updates.set(name, { variable, gradient });
   }
   return updates;
 }
 
-function rejectOtherType({ dtype }: Tensor, what: string): void {
-  if (dtype !== 'float32') fail(`${what} is ${dtype}; only float32 can be optimized, cast it.`);
+const haveSameShape = ({ shape }: Tensor, other: Tensor): boolean =>
+  shape.length === other.shape.length && shape.every((length, k) => length === other.shape[k]);
+
+function rejectOtherType({ dtype }: Tensor, what: () => string): void {
+  if (dtype !== 'float32') fail(`${what()} is ${dtype}; only float32 can be optimized, cast it.`);
 }
 
 function fail(message: string): never {

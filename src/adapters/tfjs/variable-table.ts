@@ -62,14 +62,16 @@ export class VariableTable {
 
   /** Finds the buffers of all variables. */
   locate(updates: ReadonlyMap<string, Update>): Located {
-    const names = new Set(Array.from(this.#entries.values(), ({ parameter }) => parameter));
-    const fresh = [...updates].flatMap(([name, { variable, gradient }]) => {
-      if (this.#entries.has(variable)) return [];
+    const fresh: FreshVariable[] = [];
+    let names: Set<string> | undefined;
+    for (const [name, { variable, gradient }] of updates) {
+      if (this.#entries.has(variable)) continue;
+      names ??= new Set(Array.from(this.#entries.values(), ({ parameter }) => parameter));
       const [data, grad] = [this.#dataOf(variable), this.#gradOf(name, gradient)];
       const parameter = freeName(name, names);
       names.add(parameter);
-      return [{ name, variable, parameter, placement: { data, grad, shape: this.#shapeOf(variable) } }];
-    });
+      fresh.push({ name, variable, parameter, placement: { data, grad, shape: this.#shapeOf(variable) } });
+    }
     const known = new Map<string, Placement>();
     const skipped: string[] = [];
     for (const [variable, entry] of this.#entries) {
@@ -117,7 +119,7 @@ export class VariableTable {
   }
 
   #dataOf(variable: Variable): GPUBuffer {
-    return this.backend.ownBufferOf(variable, `variable ${quote(variable.name)}`);
+    return this.backend.ownBufferOf(variable, () => `variable ${quote(variable.name)}`);
   }
 
   /**
@@ -131,7 +133,7 @@ export class VariableTable {
   }
 
   #gradOf(name: string, gradient: Update['gradient']): GPUBuffer {
-    return this.backend.bufferOf(gradient, `the gradient of variable ${quote(name)}`);
+    return this.backend.bufferOf(gradient, () => `the gradient of variable ${quote(name)}`);
   }
 
   /** The gradients of variables that have none in a step: as long as the longest variable. */
