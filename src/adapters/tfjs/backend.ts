@@ -95,8 +95,12 @@ export class TfjsBackend {
    * @throws OptimizerError `invalid-parameter` if it is a texture, `invalid-config` if it is what this adapter does not know.
    */
   bufferOf(tensor: Tensor, what: () => string): GPUBuffer {
-    this.internals.uploadToGPU(tensor.dataId);
-    const resource = this.internals.tensorMap.get(tensor.dataId)?.resource;
+    const { tensorMap } = this.internals;
+    let { resource } = tensorMap.get(tensor.dataId) ?? {};
+    if (!resource) {
+      this.internals.uploadToGPU(tensor.dataId);
+      resource = tensorMap.get(tensor.dataId)?.resource;
+    }
     const size = this.#sizes.get(resource as GPUBuffer) ?? this.#checkResource(resource, what);
     if (size < 4 * tensor.size) {
       throw unknownInside(`keeps ${what()} in a buffer of ${size} bytes, where it has ${4 * tensor.size}`);
