@@ -39,8 +39,8 @@ export function composeConstraint({ isLimited }: StretchAccess): string {
 }
 
 /** Where lane `i` of a loop lies, and its gradient. */
-export const placesIn = ({ isUnit }: StretchAccess): { at: string; gradAt: string } =>
-  isUnit
+export const placesIn = (access: StretchAccess): { at: string; gradAt: string } =>
+  hasRowLanes(access)
     ? { at: 'place_in(row_number, within)', gradAt: 'place_in(entry, within)' }
     : { at: 'place_of(i)', gradAt: 'grad_place_of(i)' };
 
@@ -49,17 +49,30 @@ export const placesIn = ({ isUnit }: StretchAccess): { at: string; gradAt: strin
  * next one is looked for in a loop of its own: `continue` would have a wave on a CPU go through the body without effect.
  */
 export function composeLoop(k: number, body: string, access: StretchAccess): string {
-  const { isUnit } = access;
+  const { isUnit, isListed } = access;
   const name = isUnit ? 'entry' : 'i';
+  // Of a row that is named, the lanes have a loop of their own, which ends behind the last.
+  const behind = isListed && !isUnit ? name : `${name} + lanes.stride`;
   const [first, next] =
-    access.isListed || access.isMasked
-      ? ['next_in(lanes, lanes.first)', `next_in(lanes, ${name} + lanes.stride)`]
-      : ['lanes.first', `${name} + lanes.stride`];
+    isListed || access.isMasked
+      ? ['next_in(lanes, lanes.first)', `next_in(lanes, ${behind})`]
+      : ['lanes.first', behind];
   const loop = `  let lanes = own_lanes(workgroup, local_index, segment.lane_count);
   for (var ${name} = ${first}; ${name} < lanes.end; ${name} = ${next}) {`;
-  if (!isUnit) {
+  if (!hasRowLanes(access)) {
     return `${loop}
 ${body}
+  }`;
+  }
+  if (!isUnit) {
+    return `${loop}
+    let entry = i / ROW_LANES;
+    let row_number = row_of(entry);
+    let first = entry * ROW_LANES;
+    for (; i < min(lanes.end, first + ROW_LANES); i += lanes.stride) {
+      let within = i - first;
+${body}
+    }
   }`;
   }
   return `${loop}
@@ -179,14 +192,6 @@ fn place_in(row_number: u32, within: u32) -> Place {
 
 ${ofSome}fn row_of(entry: u32) -> u32 {
   return ${isListed ? 'rows[entry]' : 'entry'};
-}
-
-fn place_of(i: u32) -> Place {
-  return place_in(row_of(i / ROW_LANES), i % ROW_LANES);
-}
-
-fn grad_place_of(i: u32) -> Place {
-  return place_in(i / ROW_LANES, i % ROW_LANES);
 }
 `;
 }

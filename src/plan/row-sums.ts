@@ -1,8 +1,10 @@
-/** Bits of a digit, pairs per workgroup, and counters per workgroup of the scan: the constants of `shaders/stages/sparse/radix-sort.wgsl`. */
-const DIGIT_BITS = 4;
-const DIGIT_COUNT = 1 << DIGIT_BITS;
-const PAIRS_PER_BLOCK = 1024;
-const COUNTERS_PER_PART = 1024;
+/** How the sort of pairs is shared out: the constants of `shaders/stages/sparse/radix-sort.wgsl`. */
+export interface SortShape {
+  readonly WORKGROUP_SIZE: number;
+  /** Pairs of a workgroup, and counters of one that adds counters up. */
+  readonly PER_BLOCK: number;
+  readonly DIGIT_BITS: number;
+}
 
 /**
  * Entries of a row, and blocks of them, that are added one after the other. A row with more is summed by a tree: so no
@@ -12,6 +14,9 @@ export const ROW_BLOCK = 32;
 
 /** How the entries of a sparse gradient are sorted by row, and the sorted ones summed. */
 export interface RowSumPlan {
+  readonly sort: SortShape;
+  /** What each pass of the sort runs: of one block, the last does it all. */
+  readonly sortKernels: readonly ('count' | 'scan' | 'scatter')[];
   /** Lowest bit of the digit that each pass of the sort looks at. */
   readonly shifts: readonly number[];
   /** Workgroups of `count` and `scatter`. */
@@ -24,19 +29,22 @@ export interface RowSumPlan {
   readonly strides: readonly number[];
 }
 
-/** Passes over no more digits than the table's row numbers have, and the one that stands for no row; levels for a row of all entries. */
-export function planRowSum(entryCount: number, rowCount: number): RowSumPlan {
+/**
+ * Passes over no more digits than the table's row numbers have, and the one that stands for no row; levels for a row of all entries.
+ *
+ * @param isCpu whether the adapter computes on the CPU.
+ */
+export function planRowSum(entryCount: number, rowCount: number, isCpu: boolean): RowSumPlan {
+  // One wave, and few passes: what CPU adapters pay for is dispatches, and waves at barriers.
+  const [WORKGROUP_SIZE, PER_BLOCK, DIGIT_BITS] = isCpu ? [4, 4096, 9] : [32, 1024, 4];
   const bitCount = 32 - Math.clz32(rowCount);
   const shifts = Array.from({ length: Math.ceil(bitCount / DIGIT_BITS) }, (_, k) => DIGIT_BITS * k);
-  const blockCount = Math.ceil(entryCount / PAIRS_PER_BLOCK);
+  const blockCount = Math.ceil(entryCount / PER_BLOCK);
   const strides: number[] = [];
   for (let stride = ROW_BLOCK; stride < entryCount; stride *= ROW_BLOCK) strides.push(stride);
-  const counterCount = DIGIT_COUNT * blockCount;
-  return {
-    shifts,
-    blockCount,
-    counterCount,
-    partCount: Math.ceil(counterCount / COUNTERS_PER_PART),
-    strides,
-  };
+  const counterCount = blockCount << DIGIT_BITS;
+  const partCount = Math.ceil(counterCount / PER_BLOCK);
+  const sortKernels = (['count', 'scan', 'scatter'] as const).slice(blockCount < 2 ? 2 : 0);
+  const sort = { WORKGROUP_SIZE, PER_BLOCK, DIGIT_BITS };
+  return { sort, sortKernels, shifts, blockCount, counterCount, partCount, strides };
 }

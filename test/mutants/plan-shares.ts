@@ -116,7 +116,7 @@ export const planShareSlips = [
     [
       ['32 - Math.clz32(rowCount)', '32 - Math.clz32(rowCount - 1)'],
       ['stride < entryCount; stride *= ROW_BLOCK', 'stride < entryCount / ROW_BLOCK; stride *= ROW_BLOCK'],
-      ['Math.ceil(entryCount / PAIRS_PER_BLOCK)', 'Math.floor(entryCount / PAIRS_PER_BLOCK)'],
+      ['Math.ceil(entryCount / PER_BLOCK)', 'Math.floor(entryCount / PER_BLOCK)'],
     ],
   ),
 ];

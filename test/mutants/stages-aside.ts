@@ -22,7 +22,7 @@ export const asideSlips = [
         'gpu/sparse#a count on the GPU',
         'gpu/sparse-engine#may lie in one buffer',
       ],
-      ['pairs[plan.shifts.length % 2]!, pairs[(plan.shifts.length + 1) % 2]!', 'pairs[0]!, pairs[1]!'],
+      ['pairs[(plan.shifts.length + 1) % 2]!', 'pairs[0]!'],
       ['Math.max(plan.shifts.length, plan.strides.length)', 'plan.shifts.length'],
       ['this.#settings.binding(settings,', 'this.#settings.binding(0,'],
       ['byteLength + (byteOffset % alignment)', 'byteLength', 'gpu/sparse-engine#no binding holds'],
@@ -101,17 +101,13 @@ export const asideSlips = [
     'shaders/stages/sparse/sum-rows.wgsl',
     ['gpu/sparse', 'gpu/row-sums'],
     [
-      ['min(entry + ROW_BLOCK, entry_count)', 'entry_count'],
-      ['begins_block && within == 0u', 'begins_block'],
-      ['min(lanes.end, named_entries() * ROW_LANES)', 'lanes.end', 'gpu/sparse#a count on the GPU'],
-      ['store_sum(i, lane(0.0), NO_ROW);', '', 'gpu/sparse#a count on the GPU'],
+      ['min(entry + ROW_BLOCK, named_entries())', 'named_entries()'],
+      ['select(NO_ROW, row, within == 0u)', 'row'],
+      ['entry >= named_entries() || ', '', 'gpu/sparse#a count on the GPU'],
+      ['block.y > 0u', 'true'],
+      ['known - min(step - 1u, known)', 'known - min(step - 2u, known)'],
       ['summed[k * ROW_LANES + base] = lane(0.0);', ''],
     ],
-  ),
-  ...slipsIn(
-    'shaders/stages/sparse/list-rows.wgsl',
-    ['gpu/sparse', 'gpu/row-sums'],
-    [['min(settings.row_count, indices[settings.indices_base + i])', 'indices[settings.indices_base + i]']],
   ),
   ...slipsIn(
     'shaders/stages/sparse/entries.wgsl',
@@ -120,10 +116,5 @@ export const asideSlips = [
       ['counts[settings.count_base]', 'counts[0]'],
       ['min(settings.entry_count, counts[settings.count_base])', 'counts[settings.count_base]'],
     ],
-  ),
-  ...slipsIn(
-    'shaders/stages/sparse/find-starts.wgsl',
-    ['gpu/sparse', 'gpu/row-sums'],
-    [['first = known - step + 1u;', 'first = known - step + 2u;']],
   ),
 ];

@@ -37,8 +37,8 @@ test('sums of sparse ones convert each value once, in a shader as it is and as i
   for (const wgsl of [sumRowsWgsl, shortenWgsl(stripWgsl(sumRowsWgsl))]) {
     for (const width of [1, 4] as const) {
       const converted = convertValues(wgsl, fixedPoint(8), width);
-      expect(converted.match(/converted\(values\[[^;]*ROW_LANES\]\);/g)).toHaveLength(2);
-      expect(converted.match(/\bvalues\b/g)).toHaveLength(3);
+      expect(converted.match(/converted\(values\[\w+\]\);/g)).toHaveLength(1);
+      expect(converted.match(/\bvalues\b/g)).toHaveLength(2);
       expect(converted).toMatch(/values: ?array<stored>/);
     }
   }

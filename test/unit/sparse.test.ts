@@ -102,16 +102,20 @@ describe('the plan of a sort', () => {
       fc.property(
         fc.integer({ min: 1, max: 2 ** 30 }),
         fc.integer({ min: 1, max: 2 ** 24 }),
-        (rowCount, entryCount) => {
-          const { shifts, blockCount, counterCount, partCount } = planRowSum(entryCount, rowCount);
-          expect(rowCount / 2 ** (shifts.at(-1)! + 4)).toBeLessThan(1);
+        fc.boolean(),
+        (rowCount, entryCount, isCpu) => {
+          const plan = planRowSum(entryCount, rowCount, isCpu);
+          const { shifts, blockCount, counterCount, partCount, sortKernels, sort } = plan;
+          const { DIGIT_BITS: bits, PER_BLOCK: pairs } = sort;
+          expect(rowCount / 2 ** (shifts.at(-1)! + bits)).toBeLessThan(1);
           expect(rowCount / 2 ** shifts.at(-1)!).toBeGreaterThanOrEqual(1);
-          expect(shifts).toEqual(shifts.map((_, k) => 4 * k));
-          expect(blockCount * 1024).toBeGreaterThanOrEqual(entryCount);
-          expect((blockCount - 1) * 1024).toBeLessThan(entryCount);
-          expect(counterCount).toBe(16 * blockCount);
-          expect(partCount * 1024).toBeGreaterThanOrEqual(counterCount);
-          expect((partCount - 1) * 1024).toBeLessThan(counterCount);
+          expect(shifts).toEqual(shifts.map((_, k) => bits * k));
+          expect(blockCount * pairs).toBeGreaterThanOrEqual(entryCount);
+          expect((blockCount - 1) * pairs).toBeLessThan(entryCount);
+          expect(counterCount).toBe(2 ** bits * blockCount);
+          expect(partCount * pairs).toBeGreaterThanOrEqual(counterCount);
+          expect((partCount - 1) * pairs).toBeLessThan(counterCount);
+          expect(sortKernels.length).toBe(entryCount <= pairs ? 1 : 3);
         },
       ),
       { seed },
@@ -119,7 +123,7 @@ describe('the plan of a sort', () => {
   });
 
   test('adds up blocks until a row of all entries is one', () => {
-    const levels = (entryCount: number) => planRowSum(entryCount, 1).strides;
+    const levels = (entryCount: number) => planRowSum(entryCount, 1, false).strides;
     expect(levels(ROW_BLOCK)).toEqual([]);
     expect(levels(ROW_BLOCK + 1)).toEqual([ROW_BLOCK]);
     expect(levels(ROW_BLOCK ** 2)).toEqual([ROW_BLOCK]);

@@ -5,22 +5,24 @@
 // goes through them one by one, so nothing is atomic, and pairs with equal digits keep their order: the result is the
 // same on every run and device.
 
-/// Few invocations with many pairs each, and few digits: every one has a counter per digit to clear and to add up, and SwiftShader
-/// compiles a store for each word of workgroup memory.
-const WORKGROUP_SIZE: u32 = 32u;
-const PAIRS_PER_INVOCATION: u32 = 32u;
-const PAIRS_PER_BLOCK: u32 = PAIRS_PER_INVOCATION * WORKGROUP_SIZE;
-const DIGIT_BITS: u32 = 4u;
-const DIGIT_COUNT: u32 = 16u;
-/// Counters that a workgroup of `scan` adds up.
-const COUNTERS_PER_INVOCATION: u32 = 32u;
-const COUNTERS_PER_PART: u32 = COUNTERS_PER_INVOCATION * WORKGROUP_SIZE;
+/// As in src/plan/row-sums.ts. Each invocation has a counter per digit to clear and to add up, and SwiftShader compiles a store for each word of
+/// workgroup memory.
+override WORKGROUP_SIZE: u32;
+/// Pairs of a workgroup, and counters of one of `scan`.
+override PER_BLOCK: u32;
+override DIGIT_BITS: u32;
+override DIGIT_COUNT: u32 = 1u << DIGIT_BITS;
+/// Whether there is but one block: `scatter` does it all then.
+override IS_ALONE: bool;
+/// Whether it is the first pass, whose pairs are not listed yet.
+override IS_FIRST: bool;
 
-@group(0) @binding(2) var<storage, read> source: array<vec2<u32>>;
-@group(0) @binding(3) var<storage, read_write> destination: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read> indices: array<u32>;
+@group(0) @binding(3) var<storage, read> source: array<vec2<u32>>;
+@group(0) @binding(4) var<storage, read_write> destination: array<vec2<u32>>;
 /// Per part of what follows, how many pairs. Behind these, per digit and block, how many pairs; after `scan`, how many pairs of its part
 /// come before these.
-@group(0) @binding(4) var<storage, read_write> histogram: array<u32>;
+@group(0) @binding(5) var<storage, read_write> histogram: array<u32>;
 
 /// Per invocation and digit.
 var<workgroup> counters: array<u32, WORKGROUP_SIZE * DIGIT_COUNT>;
@@ -28,16 +30,32 @@ var<workgroup> sums: array<u32, WORKGROUP_SIZE>;
 
 /// Blocks that have pairs: a kernel runs for those that all the room takes.
 fn used_blocks() -> u32 {
-  return (named_entries() + PAIRS_PER_BLOCK - 1u) / PAIRS_PER_BLOCK;
+  return (named_entries() + PER_BLOCK - 1u) / PER_BLOCK;
+}
+
+/// Rows that the table does not have get the row number past the last, so that they end up behind all others.
+fn pair_at(i: u32) -> vec2<u32> {
+  if (IS_FIRST) {
+    return vec2<u32>(min(settings.row_count, indices[settings.indices_base + i]), i);
+  }
+  return source[i];
 }
 
 fn digit_of(pair: vec2<u32>) -> u32 {
   return extractBits(pair.x, settings.shift, DIGIT_BITS);
 }
 
-fn count_own(first: u32, end: u32, counters_base: u32) {
-  for (var i = first; i < end; i++) {
-    counters[counters_base + digit_of(source[i])] += 1u;
+/// First of an invocation's pairs, and past the last: a block's are shared evenly.
+fn own_pairs(block: u32, local_index: u32) -> vec2<u32> {
+  let first = block * PER_BLOCK;
+  let end = min(first + PER_BLOCK, named_entries());
+  let share = (end - first + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
+  return min(vec2<u32>(first + local_index * share) + vec2<u32>(0u, share), vec2<u32>(end));
+}
+
+fn count_own(own: vec2<u32>, counters_base: u32) {
+  for (var i = own.x; i < own.y; i++) {
+    counters[counters_base + digit_of(pair_at(i))] += 1u;
   }
 }
 
@@ -52,8 +70,7 @@ fn count(
   if (block >= block_count) {
     return;
   }
-  let first = block * PAIRS_PER_BLOCK + local_index * PAIRS_PER_INVOCATION;
-  count_own(first, min(first + PAIRS_PER_INVOCATION, named_entries()), local_index * DIGIT_COUNT);
+  count_own(own_pairs(block, local_index), local_index * DIGIT_COUNT);
   workgroupBarrier();
   for (var digit = local_index; digit < DIGIT_COUNT; digit += WORKGROUP_SIZE) {
     var total = 0u;
@@ -64,6 +81,17 @@ fn count(
   }
 }
 
+/// What the invocations before one have, each `own`. A sum each, not a tree: one barrier, and few invocations read few words.
+fn sum_before(local_index: u32, own: u32) -> u32 {
+  sums[local_index] = own;
+  workgroupBarrier();
+  var before = 0u;
+  for (var k = 0u; k < local_index; k++) {
+    before += sums[k];
+  }
+  return before;
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn scan(
   @builtin(workgroup_id) workgroup_id: vec3u,
@@ -72,23 +100,18 @@ fn scan(
 ) {
   let part = workgroup_id.y * workgroup_count.x + workgroup_id.x;
   let length = DIGIT_COUNT * used_blocks();
-  if (part * COUNTERS_PER_PART >= length) {
+  if (part * PER_BLOCK >= length) {
     return;
   }
-  let start = min(part * COUNTERS_PER_PART + local_index * COUNTERS_PER_INVOCATION, length);
+  let own_counters = PER_BLOCK / WORKGROUP_SIZE;
+  let start = min(part * PER_BLOCK + local_index * own_counters, length);
   let first = settings.part_count + start;
-  let end = settings.part_count + min(start + COUNTERS_PER_INVOCATION, length);
+  let end = settings.part_count + min(start + own_counters, length);
   var own = 0u;
   for (var k = first; k < end; k++) {
     own += histogram[k];
   }
-  sums[local_index] = own;
-  workgroupBarrier();
-  // A sum each, not a tree: one barrier, and few invocations read few words.
-  var before = 0u;
-  for (var k = 0u; k < local_index; k++) {
-    before += sums[k];
-  }
+  var before = sum_before(local_index, own);
   for (var k = first; k < end; k++) {
     let here = histogram[k];
     histogram[k] = before;
@@ -102,7 +125,7 @@ fn scan(
 /// How many pairs come before those of a counter.
 fn pairs_before(counter: u32) -> u32 {
   var before = histogram[settings.part_count + counter];
-  let part = counter / COUNTERS_PER_PART;
+  let part = counter / PER_BLOCK;
   for (var k = 0u; k < part; k++) {
     before += histogram[k];
   }
@@ -120,14 +143,27 @@ fn scatter(
   if (block >= block_count) {
     return;
   }
-  let first = block * PAIRS_PER_BLOCK + local_index * PAIRS_PER_INVOCATION;
-  let end = min(first + PAIRS_PER_INVOCATION, named_entries());
+  let own = own_pairs(block, local_index);
   let counters_base = local_index * DIGIT_COUNT;
-  count_own(first, end, counters_base);
+  count_own(own, counters_base);
   workgroupBarrier();
+  let own_digits = max(1u, DIGIT_COUNT / WORKGROUP_SIZE);
+  let first_digit = local_index * own_digits;
+  let end_digit = min(first_digit + own_digits, DIGIT_COUNT);
+  var place = 0u;
+  if (IS_ALONE) {
+    for (var k = 0u; k < WORKGROUP_SIZE * DIGIT_COUNT; k += DIGIT_COUNT) {
+      for (var digit = first_digit; digit < end_digit; digit++) {
+        place += counters[k + digit];
+      }
+    }
+    place = sum_before(local_index, place);
+  }
   // Counts become places: a digit's counters, in the order of the pairs.
-  for (var digit = local_index; digit < DIGIT_COUNT; digit += WORKGROUP_SIZE) {
-    var place = pairs_before(digit * block_count + block);
+  for (var digit = first_digit; digit < end_digit; digit++) {
+    if (!IS_ALONE) {
+      place = pairs_before(digit * block_count + block);
+    }
     for (var k = digit; k < WORKGROUP_SIZE * DIGIT_COUNT; k += DIGIT_COUNT) {
       let here = counters[k];
       counters[k] = place;
@@ -135,8 +171,8 @@ fn scatter(
     }
   }
   workgroupBarrier();
-  for (var i = first; i < end; i++) {
-    let pair = source[i];
+  for (var i = own.x; i < own.y; i++) {
+    let pair = pair_at(i);
     let k = counters_base + digit_of(pair);
     destination[counters[k]] = pair;
     counters[k] += 1u;

@@ -7,10 +7,9 @@
 // again, level by level (`sum_blocks`), until one is left. Each sum is kept where the first entry of its block is.
 
 @group(0) @binding(2) var<storage, read> pairs: array<vec2<u32>>;
-@group(0) @binding(3) var<storage, read> starts: array<u32>;
-@group(0) @binding(4) var<storage, read> values: array<lane>;
-@group(0) @binding(5) var<storage, read_write> summed: array<lane>;
-@group(0) @binding(6) var<storage, read_write> rows: array<u32>;
+@group(0) @binding(3) var<storage, read> values: array<lane>;
+@group(0) @binding(4) var<storage, read_write> summed: array<lane>;
+@group(0) @binding(5) var<storage, read_write> rows: array<u32>;
 
 /// For an entry that is not its row's first; no binding is large enough for a row of this number.
 const NO_ROW: u32 = 0xffffffffu;
@@ -18,29 +17,50 @@ const NO_ROW: u32 = 0xffffffffu;
 /// Lanes per row.
 override ROW_LANES: u32 = 1u;
 
-fn sum_lane(i: u32) {
-  let entry = i / ROW_LANES;
-  let base = settings.values_base + i % ROW_LANES;
-  let entry_count = named_entries();
-  let row = pairs[entry].x;
-  let within = entry - starts[entry];
-  let begins_block = row < settings.row_count && within % ROW_BLOCK == 0u;
-  var sum = lane(0.0);
-  if (begins_block) {
-    sum = values[base + pairs[entry].y * ROW_LANES];
-    let end = min(entry + ROW_BLOCK, entry_count);
-    for (var k = entry + 1u; k < end && pairs[k].x == row; k++) {
-      sum = sum + values[base + pairs[k].y * ROW_LANES];
+/// The place of the first entry of an entry's row, which says how many of the row come before it. Rows mostly have few entries, so the search
+/// goes back in steps that double.
+fn start_of(entry: u32, row: u32) -> u32 {
+  var known = entry;
+  var step = 1u;
+  while (step <= known && pairs[known - step].x == row) {
+    known -= step;
+    step *= 2u;
+  }
+  // Between the last one looked at, which is of another row, and the first known one of this.
+  var first = known - min(step - 1u, known);
+  while (first < known) {
+    let middle = (first + known) / 2u;
+    if (pairs[middle].x == row) {
+      known = middle;
+    } else {
+      first = middle + 1u;
     }
   }
-  store_sum(i, sum, select(NO_ROW, row, begins_block && within == 0u));
+  return known;
 }
 
-fn store_sum(i: u32, sum: lane, row: u32) {
-  summed[i] = sum;
-  if (i % ROW_LANES == 0u) {
-    rows[i / ROW_LANES] = row;
+/// Of an entry: its row if it is the first of that, and how many entries of the row are added where it is.
+fn block_of(entry: u32) -> vec2<u32> {
+  let row = pairs[entry].x;
+  let within = entry - start_of(entry, row);
+  // Room that no entry takes may have had one in the step before.
+  if (entry >= named_entries() || row >= settings.row_count || within % ROW_BLOCK != 0u) {
+    return vec2<u32>(NO_ROW, 0u);
   }
+  var end = entry + 1u;
+  while (end < min(entry + ROW_BLOCK, named_entries()) && pairs[end].x == row) {
+    end++;
+  }
+  return vec2<u32>(select(NO_ROW, row, within == 0u), end - entry);
+}
+
+/// What is added to the number of an entry's lane for that of what is added.
+fn shift_of(entry: u32) -> u32 {
+  return settings.values_base + (pairs[entry].y - entry) * ROW_LANES;
+}
+
+fn value_at(index: u32) -> lane {
+  return values[index];
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -54,14 +74,23 @@ fn sum_rows(
     local_index,
     settings.entry_count * ROW_LANES,
   );
-  let end = min(lanes.end, named_entries() * ROW_LANES);
   var i = lanes.first;
-  for (; i < end; i += lanes.stride) {
-    sum_lane(i);
-  }
-  // Room that no entry takes may have had one in the step before.
-  for (; i < lanes.end; i += lanes.stride) {
-    store_sum(i, lane(0.0), NO_ROW);
+  // What is the same for lanes of an entry is found out once.
+  while (i < lanes.end) {
+    let entry = i / ROW_LANES;
+    let end_of_entry = min(lanes.end, (entry + 1u) * ROW_LANES);
+    let block = block_of(entry);
+    let shift = shift_of(entry);
+    if (i % ROW_LANES == 0u) {
+      rows[entry] = block.x;
+    }
+    for (; i < end_of_entry; i += lanes.stride) {
+      var sum = select(lane(0.0), value_at(i + shift), block.y > 0u);
+      for (var k = 1u; k < block.y; k++) {
+        sum = sum + value_at(i + k * ROW_LANES + shift_of(entry + k));
+      }
+      summed[i] = sum;
+    }
   }
 }
 
@@ -75,8 +104,7 @@ fn sum_blocks_of_lane(i: u32) {
     return;
   }
   let row = pairs[last].x;
-  let start = starts[last];
-  let head = last - (last - start) % (ROW_BLOCK * stride);
+  let head = last - (last - start_of(last, row)) % (ROW_BLOCK * stride);
   if (row >= settings.row_count || head < window * stride) {
     return;
   }

@@ -1,14 +1,12 @@
 import lanesWgsl from '../../../shaders/lanes.wgsl?raw';
 import entriesWgsl from '../../../shaders/stages/sparse/entries.wgsl?raw';
-import findStartsWgsl from '../../../shaders/stages/sparse/find-starts.wgsl?raw';
-import listRowsWgsl from '../../../shaders/stages/sparse/list-rows.wgsl?raw';
 import radixSortWgsl from '../../../shaders/stages/sparse/radix-sort.wgsl?raw';
 import sumRowsWgsl from '../../../shaders/stages/sparse/sum-rows.wgsl?raw';
 import type { Codec } from '../../codecs/codec.js';
 import type { PipelineSource } from '../../gpu/pipelines.js';
 import { type KernelShape, shapeConstants } from '../../kernel/shape.js';
 import { wordStruct } from '../../kernel/structs.js';
-import { ROW_BLOCK } from '../../plan/row-sums.js';
+import { ROW_BLOCK, type RowSumPlan } from '../../plan/row-sums.js';
 
 /**
  * What the kernels of a sparse gradient are told: the entries, and the table's rows, of which the number past the last also
@@ -34,41 +32,29 @@ const WRITE: GPUBufferBindingLayout = { type: 'storage' };
 const ENTRIES = [UNIFORM, READ];
 const entries = `${SETTINGS.wgsl}\n${entriesWgsl}`;
 
-/** Lists the rows of the entries. Bindings: settings, count, indices, pairs. */
-export function listSource(shape: KernelShape, hasCount: boolean): PipelineSource {
+/** A kernel of a pass of the sort; all have the same bindings: settings, count, indices, source, destination, histogram. */
+export function sortSource(
+  entryPoint: RowSumPlan['sortKernels'][number],
+  { sort, blockCount }: RowSumPlan,
+  hasCount: boolean,
+  pass: number,
+): PipelineSource {
   return {
-    label: 'webgpu-optim list rows',
-    code: `${entries}\n${lanesWgsl}\n${listRowsWgsl}`,
-    entryPoint: 'list_rows',
-    constants: { ...shapeConstants(shape), HAS_COUNT: Number(hasCount) },
-    bindGroups: [[...ENTRIES, READ, WRITE]],
-  };
-}
-
-/** A kernel of a pass of the sort; all have the same bindings: settings, count, source, destination, histogram. */
-export function sortSource(entryPoint: 'count' | 'scan' | 'scatter', hasCount: boolean): PipelineSource {
-  return {
-    label: `webgpu-optim sort rows, ${entryPoint}`,
+    label: `webgpu-optim ${entryPoint} rows`,
     code: `${entries}\n${radixSortWgsl}`,
     entryPoint,
-    constants: { HAS_COUNT: Number(hasCount) },
-    bindGroups: [[...ENTRIES, READ, WRITE, WRITE]],
-  };
-}
-
-/** Finds where rows begin. Bindings: settings, count, pairs, starts. */
-export function startsSource(shape: KernelShape, hasCount: boolean): PipelineSource {
-  return {
-    label: 'webgpu-optim find starts',
-    code: `${entries}\n${lanesWgsl}\n${findStartsWgsl}`,
-    entryPoint: 'find_starts',
-    constants: { ...shapeConstants(shape), HAS_COUNT: Number(hasCount) },
-    bindGroups: [[...ENTRIES, READ, WRITE]],
+    constants: {
+      ...sort,
+      IS_ALONE: Number(blockCount < 2),
+      IS_FIRST: Number(!pass),
+      HAS_COUNT: Number(hasCount),
+    },
+    bindGroups: [[...ENTRIES, READ, READ, WRITE, WRITE]],
   };
 }
 
 /**
- * Sums entries, or blocks of them. Bindings: settings, count, pairs, starts, values, summed, rows.
+ * Sums entries, or blocks of them. Bindings: settings, count, pairs, values, summed, rows.
  *
  * @param laneWidth elements per lane.
  * @param rowLanes lanes per row.
@@ -83,7 +69,7 @@ export function sumSource(
   codec?: Codec,
 ): PipelineSource {
   return {
-    label: `webgpu-optim ${entryPoint.replace('_', ' ')}`,
+    label: `webgpu-optim ${entryPoint}`,
     code: `alias lane = ${laneWidth === 4 ? 'vec4<f32>' : 'f32'};
 const ROW_BLOCK: u32 = ${ROW_BLOCK}u;
 ${entries}
@@ -91,7 +77,7 @@ ${lanesWgsl}
 ${codec ? convertValues(sumRowsWgsl, codec, laneWidth) : sumRowsWgsl}`,
     entryPoint,
     constants: { ...shapeConstants(shape), ROW_LANES: rowLanes, HAS_COUNT: Number(hasCount) },
-    bindGroups: [[...ENTRIES, READ, READ, READ, WRITE, WRITE]],
+    bindGroups: [[...ENTRIES, READ, READ, WRITE, WRITE]],
   };
 }
 
@@ -103,7 +89,5 @@ ${codec.wgsl}
 fn converted(words: stored) -> lane {
   return ${converted};
 }
-${wgsl
-  .replace(/(values: ?array<)lane>/, '$1stored>')
-  .replaceAll(/values(\[.*?ROW_LANES\])/g, 'converted(values$1)')}`;
+${wgsl.replace(/(values: ?array<)lane>/, '$1stored>').replace(/values\[\w+\]/, 'converted($&)')}`;
 }

@@ -5,14 +5,14 @@ import type { SparseTable } from '../../engine/input/parameter/sparse-table.js';
 import { bindBuffers } from '../../gpu/bind-groups.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
 import { type Pipeline, type PipelineSource, type Planned, getPipelineSync } from '../../gpu/pipelines.js';
-import { type KernelShape, chooseGrid, chooseShape } from '../../kernel/shape.js';
+import { type KernelShape, chooseGrid, chooseShape, isCpuAdapter } from '../../kernel/shape.js';
 import type { WordView } from '../../kernel/structs.js';
 import { bindPiece, bindingAlignment } from '../../plan/cut.js';
 import { ELEMENT_BYTE_LENGTH, type Piece } from '../../plan/pieces.js';
 import { LANE } from '../../codecs/codec.js';
 import { type RowSumPlan, planRowSum } from '../../plan/row-sums.js';
 import { Portions } from '../portions.js';
-import { SETTINGS, listSource, sortSource, startsSource, sumSource } from './compose-row-sums.js';
+import { SETTINGS, sortSource, sumSource } from './compose-row-sums.js';
 
 /** One workgroup per block of the sort, and per part of its counters. */
 const SINGLE_SHAPE: KernelShape = { workgroupSize: 1, lanesPerInvocation: 1, consecutive: false };
@@ -24,12 +24,10 @@ interface PlannedSums {
   /** Elements per lane of the sums. */
   readonly laneWidth: 1 | 4;
   readonly rowLanes: number;
-  readonly entryShape: KernelShape;
   readonly laneShape: KernelShape;
-  readonly sources: Record<
-    'list' | 'count' | 'scan' | 'scatter' | 'starts' | 'sum' | 'blocks',
-    PipelineSource
-  >;
+  readonly sources: Record<'sum' | 'blocks', PipelineSource>;
+  /** Per pass, those of the plan's kernels. */
+  readonly sort: readonly (readonly PipelineSource[])[];
 }
 
 /**
@@ -49,22 +47,20 @@ export function planRowSums(
   const isWhole = rowLength % LANE === 0 && values.byteOffset % (LANE * ELEMENT_BYTE_LENGTH) === 0;
   const laneWidth = isWhole ? LANE : 1;
   const rowLanes = rowLength / laneWidth;
-  const entryShape = chooseShape(adapterInfoOf(device), entryCount);
-  const laneShape = chooseShape(adapterInfoOf(device), entryCount * rowLanes);
+  const info = adapterInfoOf(device);
+  const plan = planRowSum(entryCount, rowCount, isCpuAdapter(info));
+  const laneShape = chooseShape(info, entryCount * rowLanes);
   const hasCount = count !== undefined;
   const sources = {
-    list: listSource(entryShape, hasCount),
-    count: sortSource('count', hasCount),
-    scan: sortSource('scan', hasCount),
-    scatter: sortSource('scatter', hasCount),
-    starts: startsSource(entryShape, hasCount),
     sum: sumSource('sum_rows', laneShape, hasCount, laneWidth, rowLanes, values.codec),
     blocks: sumSource('sum_blocks', laneShape, hasCount, laneWidth, rowLanes, values.codec),
   };
-  const plan = planRowSum(entryCount, rowCount);
-  const planned = { table, plan, laneWidth, rowLanes, entryShape, laneShape, sources } as const;
+  const sort = plan.shifts.map((_, pass) =>
+    plan.sortKernels.map((entryPoint) => sortSource(entryPoint, plan, hasCount, pass)),
+  );
+  const planned = { table, plan, laneWidth, rowLanes, laneShape, sources, sort } as const;
   return {
-    sources: Object.values(sources),
+    sources: [...Object.values(sources), ...sort.flat()],
     make: () => new RowSums(device, planned, `${label} ${quote(name)}`),
   };
 }
@@ -75,7 +71,7 @@ interface Command {
   readonly grid: readonly [number, number];
 }
 
-/** Sums the entries of one sparse gradient by row, on the GPU: list, sort, sum. */
+/** Sums the entries of one sparse gradient by row, on the GPU: sort, sum. */
 export class RowSums {
   /** The sums; a row per entry, zeros for entries that are not the first of their row. */
   readonly summed: GPUBuffer;
@@ -108,11 +104,7 @@ export class RowSums {
       (view, firstWord, k) => this.#writeSettings(view, firstWord, k),
     );
     this.#own = [this.summed, this.rows, ...pairs, histogram, this.#settings];
-    this.#commands = [
-      this.#list(pairs[0]!),
-      ...this.#sort(pairs, histogram),
-      ...this.#sum(pairs[plan.shifts.length % 2]!, pairs[(plan.shifts.length + 1) % 2]!),
-    ];
+    this.#commands = [...this.#sort(pairs, histogram), ...this.#sum(pairs[(plan.shifts.length + 1) % 2]!)];
   }
 
   /** Encodes all of it into a pass, before whatever reads the sums. */
@@ -134,37 +126,26 @@ export class RowSums {
     for (const own of this.#own) own.destroy();
   }
 
-  #list(pairs: GPUBuffer): Command {
-    const { sources, table, entryShape } = this.planned;
-    const { indices, entryCount } = table;
-    const resources = [this.#bind(indices), { buffer: pairs }];
-    return this.#command(sources.list, 0, resources, this.#grid(entryCount, entryShape));
-  }
-
   #sort(pairs: readonly GPUBuffer[], histogram: GPUBuffer): Command[] {
-    const { sources, plan } = this.planned;
-    const blocks = this.#grid(plan.blockCount, SINGLE_SHAPE);
-    const parts = this.#grid(plan.partCount, SINGLE_SHAPE);
-    return plan.shifts.flatMap((_, pass) => {
-      const [source, destination] = [pairs[pass % 2]!, pairs[(pass + 1) % 2]!];
-      const resources = [source, destination, histogram].map((buffer) => ({ buffer }));
-      return [
-        this.#command(sources.count, pass, resources, blocks),
-        this.#command(sources.scan, pass, resources, parts),
-        this.#command(sources.scatter, pass, resources, blocks),
-      ];
+    const { sort, plan, table } = this.planned;
+    return sort.flatMap((sources, pass) => {
+      const [source, destination] = [pairs[(pass + 1) % 2]!, pairs[pass % 2]!];
+      const own = [source, destination, histogram].map((buffer) => ({ buffer }));
+      return sources.map((kernel, k) => {
+        // The second of three adds up counters.
+        const count = k === 1 ? plan.partCount : plan.blockCount;
+        const resources = [this.#bind(table.indices), ...own];
+        return this.#command(kernel, pass, resources, this.#grid(count, SINGLE_SHAPE));
+      });
     });
   }
 
-  /** @param free of the pairs' size, and of no use to the sort any more. */
-  #sum(pairs: GPUBuffer, free: GPUBuffer): Command[] {
-    const { sources, table, plan, rowLanes, entryShape, laneShape } = this.planned;
+  #sum(pairs: GPUBuffer): Command[] {
+    const { sources, table, plan, rowLanes, laneShape } = this.planned;
     const { entryCount, values } = table;
-    const starts = { buffer: free, offset: 0, size: 4 * entryCount };
     const [summed, rows] = [{ buffer: this.summed }, { buffer: this.rows }];
-    const resources = [{ buffer: pairs }, starts, this.#bind(values), summed, rows];
+    const resources = [{ buffer: pairs }, this.#bind(values), summed, rows];
     return [
-      this.#command(sources.starts, 0, [{ buffer: pairs }, starts], this.#grid(entryCount, entryShape)),
       this.#command(sources.sum, 0, resources, this.#grid(entryCount * rowLanes, laneShape)),
       ...plan.strides.map((stride, level) => {
         const laneCount = Math.floor(entryCount / stride) * rowLanes;
