@@ -29,6 +29,15 @@ describe('the norm', () => {
     }
   });
 
+  test('adds medium numbers to large ones, and is 0 where it is less than normal numbers', () => {
+    // One lane whose square is too much for a sum, and many whose are not: invocations of their own.
+    const elements = Array.from({ length: 256 }, (_, i) => (i === 0 ? 1.25 : 0.75) * 2 ** 44);
+    const got = float32.norm(elements.length, (i) => elements[i]!);
+    const want = 2 ** 44 * Math.sqrt(1.25 ** 2 + 255 * 0.75 ** 2);
+    expect(Math.abs(got / want - 1)).toBeLessThan(2 ** -20);
+    expect(float32.norm(1, () => 2 ** -126, 0.5)).toBe(0);
+  });
+
   test('rounds each sum of two, as the kernel does', () => {
     // Squares 2¼, and three times a quarter of its last place: the first is lost, and of the pair half a place, to the even side.
     const elements = [1.5, 2 ** -12, 2 ** -12, 2 ** -12];

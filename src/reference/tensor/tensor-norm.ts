@@ -33,7 +33,7 @@ export function float32Norm(length: number, at: ElementAt<number>, round: Round,
   const partials = SCALES.map(() => new Float32Array(partialCount));
   const sums = new Float32Array(ACCUMULATORS);
   const totals = SCALES.map(() => new Float32Array(MEASURE_SHAPE.workgroupSize));
-  let [isInfinite, isNaN] = [false, false];
+  let isNaN = false;
   for (let partial = 0; partial < partialCount; partial++) {
     const start = partial * elementsPerPartial;
     const end = Math.min(start + elementsPerPartial, length);
@@ -57,7 +57,6 @@ export function float32Norm(length: number, at: ElementAt<number>, round: Round,
         for (let i = lane; i < Math.min(lane + 4, end); i++) {
           add(i, SCALES[kind]);
           isNaN ||= Number.isNaN(at(i));
-          isInfinite ||= Math.abs(at(i)) === Infinity;
         }
       }
       totals[kind]![k] = sumComponents(sums, k, round);
@@ -65,7 +64,6 @@ export function float32Norm(length: number, at: ElementAt<number>, round: Round,
     totals.forEach((ofKind, kind) => (partials[kind]![partial] = sumTree(ofKind, round)));
   }
   if (isNaN) return NaN;
-  if (isInfinite) return Infinity;
   const [large, medium, small] = partials.map((ofBin) => sumPartials(ofBin, round)) as [
     number,
     number,
