@@ -42,6 +42,14 @@ test('bind groups are found again, in whatever order buffers, ranges and layouts
         { buffer: a, offset: 34, size: 5 },
       ],
     ],
+    // Their ranges are of one number.
+    ...[
+      [4, 35],
+      [5, 4],
+    ].map((sizes): [GPUBindGroupLayout, GPUBufferBinding[]] => [
+      layout,
+      sizes.map((size) => ({ buffer: a, size })),
+    ]),
     [{} as GPUBindGroupLayout, [{ buffer: a }]],
   ];
   const get = () => asked.map(([of, resources]) => cache.get(of, resources, 'label'));
