@@ -95,9 +95,8 @@ function bindElsewhere<B>(
   if (!binding || before?.length !== 1 || after?.length !== 1) return undefined;
   const [a, b] = [before[0]!, after[0]!];
   const bytes = b.byteOffset - a.byteOffset;
-  // To ask a device for its limits takes longer than all else.
-  if (bytes !== 0 && bytes % bindingAlignment(facts.limits) !== 0) return undefined;
-  if (canRead(a, facts) !== canRead(b, facts)) return undefined;
+  if (bytes % bindingAlignment(facts.limits) !== 0 || canRead(a, facts) !== canRead(b, facts))
+    return undefined;
   return { buffer: b.buffer, offset: binding.offset + bytes, size: binding.size };
 }
 

@@ -3,6 +3,7 @@ import { paddingOf } from '../../gpu/arena-buffers.js';
 import type { RowLayout } from '../../kernel/row.js';
 import type { KernelShape } from '../../kernel/shape.js';
 import type { ClippedCopies } from '../../stages/norms/clipped-copies.js';
+import type { PlanLimits } from '../../plan/pieces.js';
 import type { StretchFacts } from '../../plan/stretch.js';
 import type { Overflows } from '../../stages/update/overflows.js';
 
@@ -33,6 +34,22 @@ export interface Resources {
 export const NO_BUFFER = {} as GPUBuffer;
 
 /** What planning must know of a device and its buffers. */
-export function factsOf({ limits }: GPUDevice): StretchFacts<GPUBuffer> {
+export function factsOf({
+  limits: {
+    maxStorageBufferBindingSize,
+    minStorageBufferOffsetAlignment,
+    maxBufferSize,
+    maxStorageBuffersPerShaderStage,
+    maxComputeWorkgroupsPerDimension,
+  },
+}: GPUDevice): StretchFacts<GPUBuffer> {
+  // Copied: a device takes its time to tell, and each is asked for many times per tensor.
+  const limits: PlanLimits = {
+    maxStorageBufferBindingSize,
+    minStorageBufferOffsetAlignment,
+    maxBufferSize,
+    maxStorageBuffersPerShaderStage,
+    maxComputeWorkgroupsPerDimension,
+  };
   return { limits, paddingOf };
 }
