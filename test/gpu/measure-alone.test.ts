@@ -2,29 +2,15 @@
 import { expect, inject } from 'vitest';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
-import type { Track } from '../../proof/track.js';
 import { isSwiftShader } from '../../proof/adapter.js';
 import { Optimizer, ReferenceOptimizer, adafactor, lamb, lars, novograd } from '../../src/index.js';
+import { requestClaimedGpu } from '../support/claimed-gpu.js';
 import { getTestAdapter, gpuTest } from '../support/device.js';
 import { drawn } from '../support/draw.js';
 import { makeParameter } from '../support/tensors.js';
 
 const LENGTHS = [1, 3, 64, 257, 8191, 8192, 8193, 8 * 8192 + 5, 65_535 * 4 + 1];
 const RULES = drawn([lars(), lamb(), novograd(), adafactor()], 2);
-
-/** A device that says it is a GPU's, whatever it is. */
-async function requestClaimedGpu(track: Track): Promise<GPUDevice> {
-  const device = track(await (await getTestAdapter()).requestDevice({ label: 'claims to be a GPU' }));
-  const value = {
-    vendor: 'nobody',
-    architecture: 'gpu',
-    device: '',
-    description: '',
-    isFallbackAdapter: false,
-  };
-  Object.defineProperty(device, 'adapterInfo', { value });
-  return device;
-}
 
 /** The entry points of what a device compiles from now on. */
 function watchEntryPoints(device: GPUDevice): Set<string> {

@@ -114,6 +114,7 @@ export const planShareSlips = [
     'src/plan/row-sums.ts',
     ['unit/sparse', 'gpu/sparse'],
     [
+      ['[32, 1024, 4]', '[32, 1000, 4]', 'gpu/row-sums#the scan has parts'],
       ['32 - Math.clz32(rowCount)', '32 - Math.clz32(rowCount - 1)'],
       ['stride < entryCount; stride *= ROW_BLOCK', 'stride < entryCount / ROW_BLOCK; stride *= ROW_BLOCK'],
       ['Math.ceil(entryCount / PER_BLOCK)', 'Math.floor(entryCount / PER_BLOCK)'],
