@@ -84,7 +84,7 @@ const others: readonly Subject[] = [
     buttons: ['#start', '#stop'],
     isRunning: status('measuring'),
     isDone: status('^Done.$'),
-    numbers: text('#table tbody td:nth-child(2)'),
+    numbers: text('#table tbody td:nth-child(3)'),
     restarts: 2,
     check: (numbers) => expect(numbers).toBe('webgpu-optim the limit of this GPU TensorFlow.js'),
   },

@@ -49,6 +49,11 @@ const codeOf = async (pending: Promise<unknown>): Promise<string> => {
   }
 };
 
+/** Saves until a save fails: whenever the GPU goes, one is under way. */
+async function saveAgainAndAgain(optimizer: Optimizer): Promise<never> {
+  for (;;) await saveCheckpoint(optimizer, 'bytes');
+}
+
 /** @param onBusy called when a save and all else are under way. */
 async function run(onBusy: () => void): Promise<RunOutcome> {
   const unhandled: string[] = [];
@@ -60,7 +65,7 @@ async function run(onBusy: () => void): Promise<RunOutcome> {
   const before = await optimizer.readParam('w');
   optimizer.step();
   const pending = {
-    saveCheckpoint: codeOf(saveCheckpoint(optimizer, 'bytes')),
+    saveCheckpoint: codeOf(saveAgainAndAgain(optimizer)),
     stats: codeOf(optimizer.stats()),
     stateDict: codeOf(optimizer.stateDict()),
     readParam: codeOf(optimizer.readParam('w')),
