@@ -2,7 +2,7 @@
 //
 // A sum of squares overflows long before the norm does. So an invocation whose sum is not between LEAST and MOST makes it again
 // of scaled numbers: by 2⁸⁴ if it is less, by 2⁻⁸⁴ if it is more, and sums of each kind are kept apart (after Blue 1978, as
-// LAPACK's snrm2). Up to 2¹⁶ elements an invocation and 2³⁰ in all, no sum overflows, and squares that underflow, less
+// LAPACK's snrm2). Up to 2¹⁶ elements an invocation, as in all shapes that are chosen here, and 2³⁰ in all, no sum overflows, and squares that underflow, less
 // than 2⁻¹²⁵ each with what their additions lose, come to less than 2⁻²⁸ of any sum that is not made again.
 
 /// Bits of 2⁻⁸⁰ and 2⁸⁸.

@@ -3,7 +3,7 @@ import { expect, inject } from 'vitest';
 import { bitDifference } from '../../proof/compare.js';
 import { Random } from '../../proof/random.js';
 import { isSwiftShader } from '../../proof/adapter.js';
-import { Optimizer, ReferenceOptimizer, adafactor, lamb, lars, novograd } from '../../src/index.js';
+import { Optimizer, ReferenceOptimizer, adafactor, lamb, lars, novograd, sgd } from '../../src/index.js';
 import { requestClaimedGpu } from '../support/claimed-gpu.js';
 import { getTestAdapter, gpuTest } from '../support/device.js';
 import { drawn } from '../support/draw.js';
@@ -76,4 +76,20 @@ gpuTest('the bits are the same, and those of the twin', async ({ track }) => {
   expect(entryPoints[0]).not.toContain('measure_tensor');
   expect(entryPoints[1]).toContain('measure_tensor');
   expect(entryPoints[1]).not.toContain('measure_alone');
+});
+
+gpuTest('the sum alone is looked at on CPU adapters only', async ({ track }) => {
+  const own = track(await (await getTestAdapter()).requestDevice({ label: 'as it is' }));
+  const seen: (number | undefined)[] = [];
+  for (const device of [own, await requestClaimedGpu(track)]) {
+    const create = device.createComputePipelineAsync.bind(device);
+    device.createComputePipelineAsync = async (descriptor) => {
+      const { entryPoint, constants } = descriptor.compute;
+      if (entryPoint === 'reduce') seen.push(constants?.['PROPAGATES']);
+      return await create(descriptor);
+    };
+    const params = [makeParameter(device, track, 'w', [1, 2], [3, 4])];
+    track(await Optimizer.create(device, { rule: sgd(), params, maxGradNorm: 1 }));
+  }
+  expect(seen).toEqual([1, 0]);
 });

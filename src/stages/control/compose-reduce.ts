@@ -71,8 +71,14 @@ export function writePortion(
 /**
  * The kernel of a dispatch. Bindings of group 0: portion, workspace, then the gradients of its parts, and the mask of the
  * rows if there is one; group 1: the page of its row.
+ *
+ * @param isCpu whether the adapter computes on the CPU.
  */
-export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayout): PipelineSource {
+export function reduceSource(
+  dispatch: ReductionDispatch<unknown>,
+  row: RowLayout,
+  isCpu: boolean,
+): PipelineSource {
   const { parts, shape } = dispatch;
   const { table } = parts[0]!;
   return {
@@ -81,8 +87,7 @@ export function reduceSource(dispatch: ReductionDispatch<unknown>, row: RowLayou
     entryPoint: 'reduce',
     constants: {
       ...shapeConstants(shape),
-      // That is the shape on CPU adapters.
-      PROPAGATES: Number(shape.consecutive),
+      PROPAGATES: Number(isCpu),
       ...gradientRowConstants(table),
     },
     bindGroups: [

@@ -1,3 +1,5 @@
+import { adapterInfoOf } from '../../gpu/adapter-info.js';
+import { isCpuAdapter } from '../../kernel/shape.js';
 import type { BindGroups } from '../../gpu/bind-groups.js';
 import { makeFilled } from '../../gpu/make-buffer.js';
 import * as BufferUsage from '../../gpu/buffer-usage.js';
@@ -37,8 +39,9 @@ const masksOf = ({ parts }: ReductionDispatch<GPUBuffer>): GPUBufferBinding[] =>
 /** Plans a control stage; records for its tensors must be reserved before it is made. */
 export function planControlStage(device: GPUDevice, parts: ControlStageParts): Planned<ControlStage> {
   const { control, reduction } = parts;
+  const isCpu = isCpuAdapter(adapterInfoOf(device));
   const sources = {
-    reduce: reduction.dispatches.map((dispatch) => reduceSource(dispatch, control.row)),
+    reduce: reduction.dispatches.map((dispatch) => reduceSource(dispatch, control.row, isCpu)),
     decide: decideSource(control.options, control.row),
     advance: advanceSource(control.row),
   };
